@@ -1,0 +1,1 @@
+"""The command line, and the town: all five services with their Kafka and PostgreSQL on one machine."""

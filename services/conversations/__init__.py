@@ -1,0 +1,1 @@
+"""Conversations: keeps the chat threads and knows which booking each is about."""

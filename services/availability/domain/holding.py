@@ -1,0 +1,156 @@
+"""Finding rooms for a request: every line priced, fitted and given a room of its own, all or as many as can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from services.availability.domain.counting import shortages
+from services.availability.domain.hold import Hold, State
+from services.availability.domain.house import House, RoomType, check_package_serves, check_party_fits
+from services.availability.domain.inventory import Inventory
+from services.availability.domain.pricing import check_extra_beds_cost, price_room
+from services.availability.domain.stay import Stay
+from shared.contracts.availability import FailedRoom, HeldRoom, HoldRooms, RoomWish, Shortage
+from shared.contracts.common import Language, Policy, Reason
+from shared.errors import Refusal
+
+
+class SaysShortages(Protocol):
+    """What words a shortage for the guest."""
+
+    def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
+        """A sentence with a line for each type that falls short."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rooms found for a request, and the lines that none was found for."""
+
+    held: tuple[HeldRoom, ...]
+    failed: tuple[FailedRoom, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the rooms' prices."""
+        return sum((room.amount for room in self.held), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    wish: RoomWish
+    type: RoomType
+    amount: Decimal
+
+
+def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRooms, wording: SaysShortages) -> Found:
+    """Distinct rooms for every line, chosen at random among the free ones, never one to be avoided.
+
+    Raises:
+        Refusal: under all or nothing for the first line that cannot be had; under best effort only when no line can.
+    """
+    best_effort = command.policy is Policy.BEST_EFFORT
+    priced, failed = _priced_lines(house, stay, command, tolerant=best_effort)
+    short = _shortages(inventory, house, stay, command, priced)
+    if short:
+        inventory.check_view_is_whole(house)
+    if short and not best_effort:
+        raise _not_enough(house, stay, short, command.language, wording)
+    held, without = _given_rooms(inventory, house, stay, command, priced)
+    failed += [
+        FailedRoom(
+            line=line.wish.line,
+            type=line.type.key,
+            reason=Reason.NOT_ENOUGH_ROOMS,
+            text=f"{line.type.label}: none free",
+        )
+        for line in without
+    ]
+    if not held:
+        if short:
+            raise _not_enough(house, stay, short, command.language, wording)
+        raise Refusal(failed[0].reason, failed[0].text, rooms=[room.model_dump() for room in failed])
+    return Found(tuple(held), tuple(sorted(failed, key=lambda room: room.line)))
+
+
+def never_held(booking_id: UUID, property_id: str, now: datetime) -> Hold:
+    """The mark of a release that came before its hold."""
+    return Hold(booking_id, property_id, State.RELEASED, Stay(date.min, date.min), (), now)
+
+
+def _priced_lines(
+    house: House, stay: Stay, command: HoldRooms, *, tolerant: bool
+) -> tuple[list[_Priced], list[FailedRoom]]:
+    priced: list[_Priced] = []
+    failed: list[FailedRoom] = []
+    for wish in command.rooms:
+        try:
+            priced.append(_price_line(house, stay, command.package, wish))
+        except Refusal as refusal:
+            if not tolerant:
+                raise Refusal(
+                    refusal.code, f"room {wish.line}: {refusal.text}", **refusal.details, room=wish.line
+                ) from None
+            failed.append(FailedRoom(line=wish.line, type=wish.type, reason=refusal.code, text=refusal.text))
+    return priced, failed
+
+
+def _price_line(house: House, stay: Stay, package_name: str, wish: RoomWish) -> _Priced:
+    room_type = house.room_type(wish.type)
+    package = house.package(package_name, stay)
+    check_package_serves(package, room_type)
+    check_party_fits(room_type, wish, wish.extra_beds)
+    price = price_room(house, package, room_type, stay, wish, extra_beds=wish.extra_beds)
+    check_extra_beds_cost(wish.extra_beds_cost, price)
+    return _Priced(wish, room_type, price.amount)
+
+
+def _shortages(
+    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[_Priced]
+) -> tuple[Shortage, ...]:
+    keys = [line.type.key for line in priced]
+    free = {key: len(inventory.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
+    return shortages(keys, free)
+
+
+def _given_rooms(
+    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[_Priced]
+) -> tuple[list[HeldRoom], list[_Priced]]:
+    avoid = set(command.avoid_rooms)
+    held: list[HeldRoom] = []
+    without: list[_Priced] = []
+    for line in priced:
+        room = inventory.choose(house, stay, line.type.key, avoid)
+        if room is None:
+            without.append(line)
+            continue
+        avoid.add(room)
+        held.append(_held(line, room))
+    return held, without
+
+
+def _held(line: _Priced, room: str) -> HeldRoom:
+    wish = line.wish
+    return HeldRoom(
+        line=wish.line,
+        type=line.type.key,
+        type_label=line.type.label,
+        room=room,
+        adults=wish.adults,
+        children_0_to_5=wish.children_0_to_5,
+        children_6_to_10=wish.children_6_to_10,
+        extra_beds=wish.extra_beds,
+        amount=line.amount,
+    )
+
+
+def _not_enough(
+    house: House, stay: Stay, short: Sequence[Shortage], language: Language, wording: SaysShortages
+) -> Refusal:
+    details = [shortage.model_dump() for shortage in short]
+    return Refusal(Reason.NOT_ENOUGH_ROOMS, wording.shortage(house, stay, short, language), shortages=details)

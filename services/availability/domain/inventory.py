@@ -1,0 +1,97 @@
+"""What a batch of work sees of the inventory: houses, holds, and the rooms that are free for the asked nights."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from services.availability.domain.hold import Hold, State
+from services.availability.domain.house import House
+from services.availability.domain.stay import Stay
+from shared.contracts.common import Reason
+from shared.errors import Conflict, Refusal
+
+FreeKey = tuple[str, Stay]
+RoomNight = tuple[str, str, date]
+
+
+@dataclass
+class Inventory:
+    """The batch's view; what a handler changes here, the repository writes.
+
+    `free` maps a property and a stay to the free rooms of each type, as they were when the batch began.
+    """
+
+    houses: Mapping[str, House]
+    default_house: str | None = None
+    holds: dict[object, Hold] = field(default_factory=dict)
+    free: dict[FreeKey, dict[str, list[str]]] = field(default_factory=dict)
+    dice: random.Random = field(default_factory=random.SystemRandom)
+    changed: set[object] = field(default_factory=set)
+    taken: set[RoomNight] = field(default_factory=set)
+    freed: set[str] = field(default_factory=set)
+
+    def house(self, property_id: str | None) -> House:
+        """A property; none named means the default one.
+
+        Raises:
+            Refusal: unknown_property.
+        """
+        house = self.houses.get(property_id or self.default_house or "")
+        if house is None:
+            text = f"property {property_id!r} is not known; there are: {', '.join(sorted(self.houses))}"
+            raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
+        return house
+
+    def free_rooms(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str] = ()) -> list[str]:
+        """Rooms of a type that are free for every night, also of what this batch took so far."""
+        avoided = set(avoid)
+        return [
+            room
+            for room in self.free.get((house.id, stay), {}).get(type_key, [])
+            if room not in avoided and not self._taken_here(house.id, room, stay)
+        ]
+
+    def choose(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str]) -> str | None:
+        """One free room at random, so that wear spreads evenly; None when there is none."""
+        rooms = self.free_rooms(house, stay, type_key, avoid)
+        return self.dice.choice(rooms) if rooms else None
+
+    def add(self, hold: Hold) -> None:
+        """A hold begins: its rooms are free for nobody else in this batch."""
+        self.holds[hold.booking_id] = hold
+        self.changed.add(hold.booking_id)
+        self.taken |= {(hold.property_id, room, night) for room in hold.rooms for night in hold.stay}
+
+    def put(self, hold: Hold) -> None:
+        """A hold changed its state."""
+        self.holds[hold.booking_id] = hold
+        self.changed.add(hold.booking_id)
+
+    def release(self, hold: Hold) -> None:
+        """A hold ends and its rooms become free."""
+        self.put(hold)
+        self.freed.add(hold.property_id)
+
+    def check_view_is_whole(self, house: House) -> None:
+        """Before a "no": rooms that this very batch freed are not in view.
+
+        Raises:
+            Conflict: so that the work is done again, message by message.
+        """
+        if house.id in self.freed:
+            raise Conflict("rooms were freed in the same batch")
+
+    def expiry(self, house: House, now: datetime) -> datetime:
+        """When a hold that begins now runs out."""
+        return now + timedelta(minutes=house.hold_minutes)
+
+    def _taken_here(self, property_id: str, room: str, stay: Stay) -> bool:
+        return bool(self.taken) and any((property_id, room, night) in self.taken for night in stay)
+
+
+def is_over(hold: Hold | None) -> bool:
+    """Whether a hold has ended, so that nothing may be held under its id any more."""
+    return hold is not None and hold.state is State.RELEASED

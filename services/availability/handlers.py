@@ -1,0 +1,125 @@
+"""What availability does, one function a command: (inventory, command, now) gives messages or raises a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from services.availability.domain import holding
+from services.availability.domain.counting import free_counts, shortages
+from services.availability.domain.hold import Hold, State
+from services.availability.domain.inventory import Inventory
+from services.availability.domain.stay import stay_from
+from services.availability.wording import Wording
+from shared.contracts.availability import (
+    BookRooms,
+    CountAnswered,
+    CountRequested,
+    ExtendHold,
+    HoldDue,
+    HoldExpired,
+    HoldRooms,
+    ReleaseRooms,
+    RoomsBooked,
+    RoomsHeld,
+    RoomsNotHeld,
+    RoomsReleased,
+)
+from shared.contracts.common import RefusalDetails
+from shared.errors import Refusal
+from shared.messages import Message
+
+wording = Wording(Path(__file__).parent / "texts")
+
+
+def count_rooms(inventory: Inventory, request: CountRequested, now: datetime) -> Iterable[Message]:
+    """Free rooms of every type, and whether what is wanted can be had."""
+    house = inventory.house(request.property_id)
+    stay = stay_from(request.check_in, request.check_out, house.today(now))
+    counts = free_counts(inventory, house, stay)
+    wanted = [house.room_type(wish.type).key for wish in request.wanted for _ in range(wish.count)]
+    short = shortages(wanted, counts)
+    yield CountAnswered(
+        request_id=request.request_id,
+        success=True,
+        can_fulfill=not short,
+        available_counts=counts,
+        shortages=short,
+        message=wording.count(house, stay, counts, short, request.language, wanted=bool(wanted)),
+    )
+
+
+def count_refused(request: CountRequested, refusal: Refusal) -> Message:
+    """The answer to a count that cannot be made."""
+    error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return CountAnswered(request_id=request.request_id, success=False, message=refusal.text, error=error)
+
+
+def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Iterable[Message]:
+    """Price every room and hold them all in one step, or under best effort those that can be had."""
+    known = inventory.holds.get(command.booking_id)
+    if known:
+        yield _answer_again(known)
+        return
+    house = inventory.house(command.property_id)
+    stay = stay_from(command.check_in, command.check_out, house.today(now))
+    found = holding.find_rooms(inventory, house, stay, command, wording)
+    answer = RoomsHeld(
+        booking_id=command.booking_id,
+        rooms=found.held,
+        failed=found.failed,
+        total=found.total,
+        currency=house.currency,
+        expires_at=inventory.expiry(house, now),
+    )
+    rooms = tuple(room.room for room in found.held)
+    inventory.add(
+        Hold(command.booking_id, house.id, State.HELD, stay, rooms, answer.expires_at, answer=answer.model_dump_json())
+    )
+    yield answer
+
+
+def rooms_not_held(command: HoldRooms, refusal: Refusal) -> Message:
+    """The answer to a hold that is refused."""
+    details = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return RoomsNotHeld(booking_id=command.booking_id, refusal=details)
+
+
+def extend_hold(inventory: Inventory, command: ExtendHold, _: datetime) -> Iterable[Message]:
+    """Keep the rooms for longer; of a hold that is booked or over there is nothing to extend."""
+    hold = inventory.holds.get(command.booking_id)
+    if hold:
+        inventory.put(hold.extended(command.until))
+    return ()
+
+
+def book_rooms(inventory: Inventory, command: BookRooms, _: datetime) -> Iterable[Message]:
+    """Make the hold a booking. That there is a hold is the saga's promise: a missing one is a fault."""
+    hold = inventory.holds[command.booking_id]
+    inventory.put(hold.booked(command.codes))
+    yield RoomsBooked(booking_id=command.booking_id, rooms=hold.rooms)
+
+
+def release_rooms(inventory: Inventory, command: ReleaseRooms, now: datetime) -> Iterable[Message]:
+    """Free what the booking has; where it has nothing yet, see to it that it never will."""
+    hold = inventory.holds.get(command.booking_id)
+    if hold and hold.state is not State.RELEASED:
+        inventory.release(hold.released())
+    elif not hold:
+        inventory.put(holding.never_held(command.booking_id, command.property_id, now))
+    yield RoomsReleased(booking_id=command.booking_id, rooms=hold.rooms if hold else ())
+
+
+def hold_due(inventory: Inventory, wake_up: HoldDue, now: datetime) -> Iterable[Message]:
+    """Tell the owner of a hold whose time is up; only the owner knows whether it was confirmed meanwhile."""
+    hold = inventory.holds.get(wake_up.booking_id)
+    if hold and hold.is_due(now):
+        yield HoldExpired(booking_id=hold.booking_id, property_id=hold.property_id, expired_at=hold.expires_at)
+
+
+def _answer_again(hold: Hold) -> Message:
+    if hold.state is State.RELEASED:
+        details = RefusalDetails(reason="hold_released", text="this booking's rooms were released before")
+        return RoomsNotHeld(booking_id=hold.booking_id, refusal=details)
+    return RoomsHeld.model_validate_json(hold.answer)

@@ -1,0 +1,244 @@
+"""Availability's only queries: houses, free rooms and holds for a whole batch, and what the batch made of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.availability.domain.hold import Hold, State
+from services.availability.domain.house import House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.domain.inventory import FreeKey, Inventory
+from services.availability.domain.stay import Stay
+from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
+from shared.database import Connection
+from shared.errors import Conflict
+from shared.messages import Message
+
+HOUSES_KEPT_SECONDS = 5.0
+
+_HOUSES = """
+SELECT p.*,
+  (SELECT json_agg(t ORDER BY t.position) FROM room_types t WHERE t.property_id = p.id) AS types,
+  (SELECT json_agg(k) FROM packages k WHERE k.property_id = p.id) AS packages,
+  (SELECT json_agg(s) FROM supplements s WHERE s.property_id = p.id) AS supplements
+FROM properties p"""
+_RATES = "SELECT * FROM rates"
+_HOLDS = "SELECT * FROM holds WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE"
+_FREE = """
+SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
+FROM unnest($1::text[], $2::date[], $3::date[]) WITH ORDINALITY AS ask (property_id, check_in, check_out, number)
+JOIN rooms r ON r.property_id = ask.property_id
+WHERE (r.out_of_order_from IS NULL
+       OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
+  AND NOT EXISTS (
+    SELECT 1 FROM room_nights n
+    WHERE n.property_id = r.property_id AND n.room = r.number
+      AND n.night >= ask.check_in AND n.night < ask.check_out)
+GROUP BY ask.number, r.type_key"""
+_FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
+_TAKE_NIGHTS = """
+INSERT INTO room_nights (property_id, room, night, booking_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[])"""
+_SAVE_HOLDS = """
+INSERT INTO holds (booking_id, property_id, state, check_in, check_out, rooms, expires_at, wake_at, answer, codes,
+                   updated_at)
+SELECT booking_id, property_id, state, check_in, check_out,
+       ARRAY(SELECT jsonb_array_elements_text(rooms)), expires_at, wake_at, answer, codes, $11
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::date[], $5::date[], $6::jsonb[], $7::timestamptz[],
+            $8::timestamptz[], $9::text[], $10::jsonb[])
+  AS h (booking_id, property_id, state, check_in, check_out, rooms, expires_at, wake_at, answer, codes)
+ON CONFLICT (booking_id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at,
+  wake_at = excluded.wake_at, codes = excluded.codes, updated_at = excluded.updated_at"""
+_DUE = """
+UPDATE holds SET wake_at = $1 + $2 WHERE booking_id IN (
+    SELECT booking_id FROM holds WHERE wake_at <= $1 ORDER BY wake_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING booking_id"""
+_HOLD = "SELECT * FROM holds WHERE booking_id = $1"
+
+
+class Repository:
+    """Reads and writes the inventory. Houses change rarely and are kept for a few seconds."""
+
+    def __init__(self) -> None:
+        self._houses: dict[str, House] = {}
+        self._default: str | None = None
+        self._read_at = float("-inf")
+
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
+        """Everything that the messages touch, holds locked in one sorted order."""
+        inventory = await self.view(connection, [key for key in map(self._ask, messages) if key])
+        ids = {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
+        if ids:
+            rows = await connection.fetch(_HOLDS, ids)
+            inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
+        return inventory
+
+    async def view(self, connection: Connection, asks: Iterable[tuple[str | None, date, date]]) -> Inventory:
+        """The free rooms for some stays, holds left out: what a count needs."""
+        await self._read_houses(connection)
+        inventory = Inventory(self._houses, self._default)
+        keys = {(p or self._default or "", Stay(i, o)) for p, i, o in asks if i < o <= i + timedelta(days=366)}
+        if keys:
+            inventory.free = await _free_rooms(connection, sorted(keys))
+        return inventory
+
+    async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> None:
+        """Write what changed; raises Conflict when another writer took one of the rooms first."""
+        changed = sorted((inventory.holds[key] for key in inventory.changed), key=lambda hold: hold.booking_id)
+        if not changed:
+            return
+        released = [hold.booking_id for hold in changed if hold.state is State.RELEASED and hold.rooms]
+        if released:
+            await connection.execute(_FREE_NIGHTS, released)
+        await _take(connection, inventory, changed)
+        await connection.execute(_SAVE_HOLDS, *_columns(changed), now)
+
+    async def due(self, connection: Connection, now: datetime) -> list[Message]:
+        """Wake-ups for holds whose time is up; each is handed out again after a while, in case it is lost."""
+        rows = await connection.fetch(_DUE, now, timedelta(seconds=30))
+        return [HoldDue(booking_id=row["booking_id"]) for row in rows]
+
+    async def hold(self, connection: Connection, booking_id: UUID) -> Hold | None:
+        """One hold, for reading."""
+        row = await connection.fetchrow(_HOLD, booking_id)
+        return _hold(row) if row else None
+
+    def _ask(self, message: Message) -> tuple[str | None, date, date] | None:
+        if isinstance(message, HoldRooms | CountRequested):
+            return message.property_id, message.check_in, message.check_out
+        return None
+
+    async def _read_houses(self, connection: Connection) -> None:
+        if time.monotonic() - self._read_at < HOUSES_KEPT_SECONDS:
+            return
+        rates: dict[str, list[Rate]] = {}
+        for row in await connection.fetch(_RATES):
+            rates.setdefault(row["property_id"], []).append(_rate(row))
+        rows = await connection.fetch(_HOUSES)
+        self._houses = {row["id"]: _house(row, tuple(rates.get(row["id"], ()))) for row in rows}
+        self._default = next((row["id"] for row in rows if row["is_default"]), None)
+        self._read_at = time.monotonic()
+
+
+async def _free_rooms(connection: Connection, keys: Sequence[FreeKey]) -> dict[FreeKey, dict[str, list[str]]]:
+    rows = await connection.fetch(
+        _FREE,
+        [property_id for property_id, _ in keys],
+        [stay.check_in for _, stay in keys],
+        [stay.check_out for _, stay in keys],
+    )
+    free: dict[FreeKey, dict[str, list[str]]] = {key: {} for key in keys}
+    for row in rows:
+        free[keys[row["ask"] - 1]][row["type_key"]] = row["rooms"]
+    return free
+
+
+async def _take(connection: Connection, inventory: Inventory, changed: Sequence[Hold]) -> None:
+    new = {hold.booking_id: hold for hold in changed if hold.state is not State.RELEASED}
+    nights = sorted(
+        (hold.property_id, room, night, hold.booking_id)
+        for hold in new.values()
+        for room in hold.rooms
+        for night in hold.stay
+        if (hold.property_id, room, night) in inventory.taken
+    )
+    if nights:
+        try:
+            await connection.execute(_TAKE_NIGHTS, *(list(column) for column in zip(*nights, strict=True)))
+        except asyncpg.UniqueViolationError as taken:
+            raise Conflict("another writer took one of the rooms") from taken
+
+
+def _columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
+    return (
+        [hold.booking_id for hold in holds],
+        [hold.property_id for hold in holds],
+        [hold.state.value for hold in holds],
+        [hold.stay.check_in for hold in holds],
+        [hold.stay.check_out for hold in holds],
+        [json.dumps(hold.rooms) for hold in holds],
+        [hold.expires_at for hold in holds],
+        [hold.expires_at if hold.state is State.HELD else None for hold in holds],
+        [hold.answer for hold in holds],
+        [json.dumps(dict(hold.codes)) for hold in holds],
+    )
+
+
+def _hold(row: asyncpg.Record) -> Hold:
+    return Hold(
+        booking_id=row["booking_id"],
+        property_id=row["property_id"],
+        state=State(row["state"]),
+        stay=Stay(row["check_in"], row["check_out"]),
+        rooms=tuple(row["rooms"]),
+        expires_at=row["expires_at"],
+        answer=row["answer"],
+        codes=tuple(json.loads(row["codes"]).items()),
+    )
+
+
+def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> House:
+    types = [_room_type(given) for given in json.loads(row["types"] or "[]")]
+    packages = [_package(given) for given in json.loads(row["packages"] or "[]")]
+    return House(
+        id=row["id"],
+        name=row["name"],
+        timezone=row["timezone"],
+        currency=row["currency"],
+        tax_rate=row["tax_rate"],
+        prices_include_tax=row["prices_include_tax"],
+        hold_minutes=row["hold_minutes"],
+        types={room_type.key: room_type for room_type in types},
+        packages={package.key: package for package in packages},
+        rates=rates,
+        supplements=tuple(_supplement(given) for given in _exact(row["supplements"])),
+    )
+
+
+def _room_type(given: dict[str, Any]) -> RoomType:
+    names = ("key", "label", "adults", "guests", "extra_beds", "is_place")
+    return RoomType(**{name: given[name] for name in names})
+
+
+def _package(given: dict[str, Any]) -> Package:
+    types = given["types"]
+    return Package(
+        key=given["key"],
+        name=given["name"],
+        types=frozenset(types) if types is not None else None,
+        first=_date(given["first_night"]),
+        last=_date(given["last_night"]),
+    )
+
+
+def _supplement(given: dict[str, Any]) -> Supplement:
+    return Supplement(given["package_key"], given["name"], given["amount"], Unit(given["unit"]))
+
+
+def _rate(row: asyncpg.Record) -> Rate:
+    return Rate(
+        package=row["package_key"],
+        adult=row["adult"],
+        child=row["child"],
+        extra_bed=row["extra_bed"],
+        type=row["type_key"],
+        first=row["first_night"],
+        last=row["last_night"],
+        weekdays=frozenset(row["weekdays"]) if row["weekdays"] is not None else None,
+    )
+
+
+def _exact(given: str | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(given or "[]", parse_float=Decimal, parse_int=Decimal)
+    return found
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

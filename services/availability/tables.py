@@ -1,0 +1,142 @@
+"""Availability's tables; `room_nights` is what makes a double booking impossible."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.tables import service_metadata
+
+metadata = service_metadata()
+
+properties = Table(
+    "properties",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("tax_rate", Numeric(6, 4), nullable=False),
+    Column("prices_include_tax", Boolean, nullable=False),
+    Column("hold_minutes", Integer, nullable=False),
+    Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("hold_minutes > 0", name="hold"),
+    CheckConstraint("tax_rate >= 0 AND tax_rate < 1", name="tax"),
+    Index("properties_default_idx", "is_default", unique=True, postgresql_where=text("is_default")),
+)
+
+room_types = Table(
+    "room_types",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("position", SmallInteger, nullable=False),
+    Column("adults", SmallInteger, nullable=False),
+    Column("guests", SmallInteger, nullable=False),
+    Column("extra_beds", SmallInteger, nullable=False),
+    Column("is_place", Boolean, nullable=False),
+    CheckConstraint("adults > 0 AND guests >= adults AND extra_beds >= 0", name="capacity"),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("property_id", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("type_key", Text, nullable=False),
+    Column("out_of_order_from", Date),
+    Column("out_of_order_until", Date, comment="the last day out of order"),
+    ForeignKeyConstraint(["property_id", "type_key"], ["room_types.property_id", "room_types.key"]),
+    CheckConstraint("out_of_order_until >= out_of_order_from", name="out_of_order"),
+    Index("rooms_type_idx", "property_id", "type_key", "number"),
+)
+
+packages = Table(
+    "packages",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("inclusions", ARRAY(Text), nullable=False),
+    Column("types", ARRAY(Text), comment="none: every type that is not a place"),
+    Column("first_night", Date),
+    Column("last_night", Date),
+)
+
+rates = Table(
+    "rates",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("property_id", Text, nullable=False),
+    Column("package_key", Text, nullable=False),
+    Column("type_key", Text, comment="none: every type"),
+    Column("first_night", Date),
+    Column("last_night", Date),
+    Column("weekdays", ARRAY(SmallInteger), comment="ISO, 1 is Monday; none: every day"),
+    Column("adult", Numeric(12, 4), nullable=False),
+    Column("child", Numeric(12, 4), nullable=False),
+    Column("extra_bed", Numeric(12, 4), nullable=False),
+    ForeignKeyConstraint(["property_id", "package_key"], ["packages.property_id", "packages.key"]),
+    CheckConstraint("adult >= 0 AND child >= 0 AND extra_bed >= 0", name="amounts"),
+    Index("rates_package_idx", "property_id", "package_key"),
+)
+
+supplements = Table(
+    "supplements",
+    metadata,
+    Column("property_id", Text, primary_key=True),
+    Column("package_key", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("amount", Numeric(12, 4), nullable=False),
+    Column("unit", Text, nullable=False),
+    ForeignKeyConstraint(["property_id", "package_key"], ["packages.property_id", "packages.key"]),
+    CheckConstraint("unit IN ('room_stay', 'room_night', 'guest_night')", name="unit"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("booking_id", Uuid, primary_key=True),
+    Column("property_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("check_in", Date, nullable=False),
+    Column("check_out", Date, nullable=False),
+    Column("rooms", ARRAY(Text), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("wake_at", DateTime(timezone=True)),
+    Column("answer", Text, nullable=False),
+    Column("codes", JSONB, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("state IN ('held', 'booked', 'released')", name="state"),
+    Index("holds_wake_at_idx", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+)
+
+# One row for each room and night that somebody has: its primary key is the guard against selling one twice.
+room_nights = Table(
+    "room_nights",
+    metadata,
+    Column("property_id", Text, primary_key=True),
+    Column("room", Text, primary_key=True),
+    Column("night", Date, primary_key=True),
+    Column("booking_id", Uuid, nullable=False),
+    Index("room_nights_booking_idx", "booking_id"),
+)

@@ -1,0 +1,50 @@
+"""Availability's sentences for the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from babel.dates import format_date
+
+from services.availability.domain.house import House
+from services.availability.domain.stay import Stay
+from shared.contracts.availability import Shortage
+from shared.contracts.common import Language
+from shared.texts import LOCALES, Texts
+
+
+class Wording:
+    """Words counts and shortages in the guest's language, with the property's own labels."""
+
+    def __init__(self, folder: Path) -> None:
+        self._texts = Texts(folder)
+
+    def count(
+        self,
+        house: House,
+        stay: Stay,
+        counts: Mapping[str, int],
+        short: Sequence[Shortage],
+        language: Language,
+        *,
+        wanted: bool,
+    ) -> str:
+        """All available, or what falls short, or simply what is free where nothing in particular is wanted."""
+        return self._texts.render(
+            language,
+            "count",
+            check_in=_day(stay.check_in, language),
+            check_out=_day(stay.check_out, language),
+            wanted=wanted,
+            counts=[(house.types[key].label, count) for key, count in counts.items()],
+            shortages=[shortage.model_dump() | {"label": house.types[shortage.type].label} for shortage in short],
+        )
+
+    def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
+        """A line for each type that falls short, and an invitation to try others."""
+        return self.count(house, stay, {}, short, language, wanted=True)
+
+
+def _day(day: object, language: Language) -> str:
+    return format_date(day, "long", locale=LOCALES[language])  # type: ignore[arg-type]

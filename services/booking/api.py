@@ -1,0 +1,124 @@
+"""HTTP to handler: the whole course of a booking, by its id or its request's, personal data masked."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel
+
+from services.booking.repository import Repository
+from services.booking.sagas.multi_room import Data
+from shared.contracts.booking import booking_id_of
+from shared.database import Database
+from shared.masking import masked_email, masked_name, masked_phone
+from shared.saga import Mark, Progress
+
+
+class Room(BaseModel):
+    """One room of a booking, as far as it is known."""
+
+    line: int
+    type: str
+    room: str
+    code: str | None
+    amount: Decimal
+
+
+class AuditLine(BaseModel):
+    """Who did what, when, and what it changed."""
+
+    at: datetime
+    who: str
+    action: str
+    changes: list[dict[str, Any]]
+
+
+class Course(BaseModel):
+    """A booking and how it came about."""
+
+    booking_id: UUID
+    request_id: str
+    property_id: str
+    status: str
+    phase: str
+    verdict: str
+    reason: str
+    text: str
+    guest: dict[str, str | None]
+    check_in: date
+    check_out: date
+    package: str
+    rooms: list[Room]
+    codes: list[str]
+    total: Decimal | None
+    currency: str | None
+    payment_id: str | None
+    started_at: datetime
+    decided_at: datetime | None
+    waiting_for: list[str]
+    wake_at: datetime | None
+    course: list[Mark]
+    audit: list[AuditLine]
+
+
+def router(database: Database, repository: Repository) -> APIRouter:
+    """Booking's endpoints."""
+    router = APIRouter(tags=["booking"])
+
+    @router.get("/bookings/{booking_id}", responses={404: {}})
+    async def booking(booking_id: UUID) -> Course:
+        """A booking by its id."""
+        async with database.connection() as connection:
+            row = await repository.course(connection, booking_id)
+        if row is None:
+            raise HTTPException(404, f"no booking has the id {booking_id}")
+        return _course(row)
+
+    @router.get("/requests/{request_id}", responses={404: {}})
+    async def request(request_id: str) -> Course:
+        """A booking by the id that the gateway gave its request."""
+        return await booking(booking_id_of(request_id))
+
+    return router
+
+
+def _course(row: dict[str, Any]) -> Course:
+    progress = Progress.model_validate_json(row["progress"])
+    data = Data.model_validate_json(row["data"])
+    codes = dict(zip([room.room for room in data.rooms], data.codes, strict=False))
+    return Course(
+        booking_id=row["id"],
+        request_id=row["request_id"],
+        property_id=row["property_id"],
+        status=row["status"],
+        phase=row["phase"],
+        verdict=progress.verdict,
+        reason=progress.reason,
+        text=progress.text,
+        guest={
+            "name": masked_name(row["guest_name"]),
+            "email": masked_email(row["guest_email"]),
+            "phone": masked_phone(row["guest_phone"]),
+        },
+        check_in=row["check_in"],
+        check_out=row["check_out"],
+        package=row["package"],
+        rooms=[
+            Room(line=room.line, type=room.type, room=room.room, code=codes.get(room.room), amount=room.amount)
+            for room in data.rooms
+        ],
+        codes=list(data.codes),
+        total=row["total"],
+        currency=row["currency"],
+        payment_id=data.payment_id,
+        started_at=row["created_at"],
+        decided_at=progress.decided_at,
+        waiting_for=list(progress.pending),
+        wake_at=progress.wake_at,
+        course=list(progress.course),
+        audit=[AuditLine(**line) for line in row["audit"]],
+    )

@@ -1,0 +1,29 @@
+"""Booking put together: the only place that constructs its parts."""
+
+from __future__ import annotations
+
+from services.booking import api, consumers
+from services.booking.repository import Repository
+from services.booking.settings import Settings
+from shared.alarm_clock import ringing
+from shared.clock import Clock, system_clock
+from shared.database import Database
+from shared.service import Service
+from shared.version import VERSION
+
+
+def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
+    """The service, ready to run."""
+    settings = settings or Settings()
+    database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
+    repository = Repository()
+    return Service(
+        name="booking",
+        version=VERSION,
+        settings=settings,
+        database=database,
+        routes=consumers.routes(repository),
+        routers=[api.router(database, repository)],
+        loops=[ringing(database, "posada/booking", repository.due, clock)],
+        clock=clock,
+    )

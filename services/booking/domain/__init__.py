@@ -1,0 +1,1 @@
+"""Booking's rules: pure and synchronous, each refusal beside its rule."""

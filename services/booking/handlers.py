@@ -1,0 +1,133 @@
+"""What booking does, one function a message: (bookings, message, now) gives messages or raises a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from services.booking import outcomes
+from services.booking.domain.evidence import evidence_of
+from services.booking.domain.property import check_multi_room
+from services.booking.domain.world import Bookings
+from services.booking.sagas.multi_room import MULTI_ROOM, Data, hold_expired, progressed
+from shared import saga
+from shared.contracts.availability import HoldExpired, ReleaseRooms
+from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue, booking_id_of
+from shared.contracts.common import Reason
+from shared.contracts.payments import PaymentReserved
+from shared.errors import Refusal
+from shared.messages import Message, Outgoing
+from shared.metrics import SAGA_ALARMS, SAGA_ENDED, SAGA_SECONDS
+from shared.saga import No, Turn, Verdict
+from shared.saga_store import Stored
+
+log = structlog.get_logger(__name__)
+
+Sends = Iterable[Message | Outgoing]
+
+
+def request_booking(bookings: Bookings, request: BookingRequested, now: datetime) -> Sends:
+    """Begin a booking; a request that was seen before gets its first outcome and nothing else."""
+    booking_id = booking_id_of(request.request_id)
+    known = bookings.saga(booking_id)
+    if known:
+        return _answer_again(known)
+    data = _data(bookings, request)
+    try:
+        house = bookings.property(request.property_id)
+        check_multi_room(house, request)
+        _check_dates(request)
+        evidence_of(request)
+    except Refusal as refusal:
+        no = No(Verdict.REFUSED, refusal.code, refusal.text, refusal.details)
+        turn = saga.refuse_at_once(MULTI_ROOM, data, no, now)
+    else:
+        turn = saga.begin(MULTI_ROOM, data.but(policy=request.policy or house.policy), now)
+    bookings.start(booking_id, turn, now)
+    _measure(turn, now, now)
+    return (progressed(data, "accepted", now), *turn.sends)
+
+
+def refuse_invalid(bookings: Bookings, message: RequestInvalid, now: datetime) -> Sends:
+    """Say what is wrong with a request; one whose id has an outcome gets that, for it can have but one."""
+    known = bookings.saga(message.booking_id)
+    if known:
+        return _answer_again(known)
+    return (outcomes.invalid(message, bookings.facts(message.property_id), now),)
+
+
+def take_reply(bookings: Bookings, reply: Any, now: datetime) -> Sends:
+    """Fold a service's answer into its saga."""
+    known = bookings.saga(reply.booking_id)
+    if known is None:
+        log.warning("reply.unknown_booking", booking=str(reply.booking_id), type=reply.type_name)
+        return ()
+    return _turn(bookings, known, saga.advance(MULTI_ROOM, known.turn, reply, now), now)
+
+
+def take_payment(bookings: Bookings, reply: PaymentReserved, now: datetime) -> Sends:
+    """The payment is reserved: the saga decides, and needs its reservation codes."""
+    known = bookings.saga(reply.booking_id)
+    if known is None:
+        return take_reply(bookings, reply, now)
+    before = Turn(bookings.with_codes(known.turn.data), known.turn.progress)
+    return _turn(bookings, known, saga.advance(MULTI_ROOM, before, reply, now), now)
+
+
+def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:
+    """A hold ran out: the booking fails, unless it was confirmed. Rooms that nobody here knows of are given back."""
+    known = bookings.saga(event.booking_id)
+    if known is None:
+        return (ReleaseRooms(booking_id=event.booking_id, property_id=event.property_id),)
+    return _turn(bookings, known, saga.abort(MULTI_ROOM, known.turn, hold_expired(event), now), now)
+
+
+def wake_saga(bookings: Bookings, wake_up: SagaDue, now: datetime) -> Sends:
+    """A saga has waited long enough."""
+    known = bookings.saga(wake_up.booking_id)
+    return _turn(bookings, known, saga.wake(MULTI_ROOM, known.turn, now), now) if known else ()
+
+
+def _turn(bookings: Bookings, known: Stored[Data], turn: Turn[Data], now: datetime) -> Sends:
+    was_open = known.turn.progress.verdict is Verdict.OPEN
+    bookings.move(known, turn)
+    if was_open:
+        _measure(turn, known.started_at, now)
+    for step in turn.alarm:
+        SAGA_ALARMS.labels(MULTI_ROOM.name, step).inc()
+        log.error("saga.step_keeps_failing", booking=str(known.id), step=step, attempt=turn.progress.attempt)
+    return turn.sends
+
+
+def _answer_again(known: Stored[Data]) -> Sends:
+    outcome = outcomes.again(known.turn.data, known.turn.progress)
+    return (outcome,) if outcome else ()
+
+
+def _data(bookings: Bookings, request: BookingRequested) -> Data:
+    facts = bookings.facts(request.property_id)
+    policy = request.policy or "all_or_nothing"
+    return Data.model_validate(
+        {
+            "booking_id": booking_id_of(request.request_id),
+            "request": request,
+            "property": facts,
+            "policy": policy,
+        }
+    )
+
+
+def _check_dates(request: BookingRequested) -> None:
+    if request.check_out <= request.check_in:
+        text = f"check_out {request.check_out} must be after check_in {request.check_in}"
+        raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
+
+
+def _measure(turn: Turn[Data], started_at: datetime, now: datetime) -> None:
+    progress = turn.progress
+    if progress.verdict is not Verdict.OPEN:
+        SAGA_ENDED.labels(MULTI_ROOM.name, progress.verdict, progress.reason).inc()
+        SAGA_SECONDS.labels(MULTI_ROOM.name).observe((now - started_at).total_seconds())

@@ -1,0 +1,199 @@
+"""Booking's only queries: sagas for a whole batch, and the bookings, stays and audit lines that come of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.booking.domain.lifecycle import Status, StayStatus
+from services.booking.domain.property import MultiRoom, Property
+from services.booking.domain.world import Bookings, Change
+from services.booking.sagas.multi_room import Data
+from shared import saga_store
+from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
+from shared.contracts.common import Policy
+from shared.contracts.payments import PaymentReserved
+from shared.database import Connection
+from shared.messages import Message
+from shared.saga import Phase
+from shared.saga_store import Stored
+
+PROPERTIES_KEPT_SECONDS = 5.0
+WAKE_AGAIN = timedelta(seconds=30)
+
+_PROPERTIES = "SELECT * FROM properties"
+_TAKE_CODES = """
+UPDATE code_counters c SET next = c.next + wanted.number
+FROM (SELECT * FROM unnest($1::text[], $2::int[]) AS w (property_id, number) ORDER BY 1) AS wanted
+WHERE c.property_id = wanted.property_id
+RETURNING c.property_id, c.prefix, c.next - wanted.number AS first"""
+_SAVE_BOOKINGS = """
+INSERT INTO bookings (id, request_id, property_id, status, source, guest_name, guest_email, guest_phone, check_in,
+                      check_out, package, number_of_rooms, total, currency, confirmation_number, reason, created_at,
+                      updated_at)
+SELECT *, $18 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+  $8::text[], $9::date[], $10::date[], $11::text[], $12::smallint[], $13::numeric[], $14::text[], $15::text[],
+  $16::text[], $17::timestamptz[])
+ON CONFLICT (id) DO UPDATE SET status = excluded.status, total = excluded.total, currency = excluded.currency,
+  number_of_rooms = excluded.number_of_rooms, confirmation_number = excluded.confirmation_number,
+  reason = excluded.reason, updated_at = excluded.updated_at"""
+_ADD_STAYS = """
+INSERT INTO stays (code, booking_id, line, status, room_type, room, adults, children_0_to_5, children_6_to_10, amount)
+SELECT * FROM unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::smallint[],
+  $8::smallint[], $9::smallint[], $10::numeric[])"""
+_ADD_AUDIT = """
+INSERT INTO audit_log (booking_id, at, who, action, changes)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::jsonb[])"""
+_COURSE = """
+SELECT b.*, s.phase, s.progress, s.data FROM bookings b JOIN sagas s ON s.id = b.id WHERE b.id = $1"""
+_AUDIT = "SELECT at, who, action, changes FROM audit_log WHERE booking_id = $1 ORDER BY id"
+
+ACTIONS = {Status.PENDING: "CREATE", Status.CONFIRMED: "CONFIRM", Status.REJECTED: "REJECT", Status.FAILED: "UPDATE"}
+
+
+class Repository:
+    """Reads and writes bookings. Properties change rarely and are kept for a few seconds."""
+
+    def __init__(self) -> None:
+        self._properties: dict[str, Property] = {}
+        self._default: str | None = None
+        self._read_at = float("-inf")
+
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
+        """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
+        await self._read_properties(connection)
+        bookings = Bookings(self._properties, self._default)
+        await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
+        bookings.codes = await _codes(connection, _about_to_decide(bookings, messages))
+        return bookings
+
+    async def save(self, connection: Connection, bookings: Bookings, now: datetime) -> None:
+        """Write what changed, one statement a table."""
+        await bookings.sagas.save(connection, now)
+        changes = sorted(bookings.changes.values(), key=lambda change: change.saga.id)
+        if not changes:
+            return
+        await connection.execute(_SAVE_BOOKINGS, *_columns([_booking_row(change) for change in changes], 17), now)
+        confirmed = [change.saga.turn.data for change in changes if change.new is Status.CONFIRMED]
+        if confirmed:
+            await connection.execute(_ADD_STAYS, *_columns([row for data in confirmed for row in _stay_rows(data)], 10))
+        await connection.execute(_ADD_AUDIT, *_columns([_audit_row(change, now) for change in changes], 5))
+
+    async def due(self, connection: Connection, now: datetime) -> list[Message]:
+        """Wake-ups for sagas that have waited long enough."""
+        return [SagaDue(booking_id=saga_id) for saga_id in await saga_store.take_due(connection, now, WAKE_AGAIN)]
+
+    async def course(self, connection: Connection, booking_id: UUID) -> dict[str, Any] | None:
+        """Everything about one booking, for reading."""
+        row = await connection.fetchrow(_COURSE, booking_id)
+        if row is None:
+            return None
+        audit = [
+            dict(line) | {"changes": json.loads(line["changes"])} for line in await connection.fetch(_AUDIT, booking_id)
+        ]
+        return dict(row) | {"audit": audit}
+
+    async def _read_properties(self, connection: Connection) -> None:
+        if time.monotonic() - self._read_at < PROPERTIES_KEPT_SECONDS:
+            return
+        rows = await connection.fetch(_PROPERTIES)
+        self._properties = {row["id"]: _property(row) for row in rows}
+        self._default = next((row["id"] for row in rows if row["is_default"]), None)
+        self._read_at = time.monotonic()
+
+
+def _booking_id(message: Message) -> UUID:
+    if isinstance(message, BookingRequested):
+        return booking_id_of(message.request_id)
+    booking_id: UUID = message.booking_id  # type: ignore[attr-defined]
+    return booking_id
+
+
+def _about_to_decide(bookings: Bookings, messages: Sequence[Message]) -> list[Stored[Data]]:
+    """Sagas whose payment has just been reserved. A late answer may make one of them burn its codes: gaps are fine."""
+    asked = {message.booking_id for message in messages if isinstance(message, PaymentReserved)}
+    known = [saga for saga_id in asked if (saga := bookings.saga(saga_id))]
+    return [saga for saga in known if saga.turn.progress.phase is Phase.RUNNING and not saga.turn.data.codes]
+
+
+async def _codes(connection: Connection, sagas: Sequence[Stored[Data]]) -> dict[UUID, tuple[str, ...]]:
+    if not sagas:
+        return {}
+    wanted: Counter[str] = Counter()
+    for saga in sagas:
+        wanted[saga.turn.data.property.id] += len(saga.turn.data.rooms)
+    rows = await connection.fetch(_TAKE_CODES, list(wanted), list(wanted.values()))
+    counters = {row["property_id"]: (row["prefix"], iter(range(row["first"], 2**62))) for row in rows}
+    codes = {}
+    for saga in sagas:
+        prefix, numbers = counters[saga.turn.data.property.id]
+        codes[saga.id] = tuple(f"{prefix}{next(numbers)}" for _ in saga.turn.data.rooms)
+    return codes
+
+
+def _booking_row(change: Change) -> tuple[Any, ...]:
+    data, progress = change.saga.turn.data, change.saga.turn.progress
+    request = data.request
+    return (
+        data.booking_id,
+        request.request_id,
+        data.property.id,
+        change.new.value,
+        "CHAT",
+        request.guest.name,
+        request.guest.email,
+        request.guest.phone or request.contact.wa_id,
+        request.check_in,
+        request.check_out,
+        request.package,
+        len(data.rooms) or len(request.rooms),
+        data.total,
+        data.currency,
+        data.codes[0] if data.codes else None,
+        progress.reason or None,
+        change.saga.started_at,
+    )
+
+
+def _stay_rows(data: Data) -> list[tuple[Any, ...]]:
+    return [
+        (
+            code,
+            data.booking_id,
+            room.line,
+            StayStatus.CONFIRMED.value,
+            room.type,
+            room.room,
+            room.adults,
+            room.children_0_to_5,
+            room.children_6_to_10,
+            room.amount,
+        )
+        for room, code in zip(data.rooms, data.codes, strict=True)
+    ]
+
+
+def _audit_row(change: Change, now: datetime) -> tuple[Any, ...]:
+    changes = [{"field": "status", "old": change.old, "new": change.new}]
+    return change.saga.id, now, "system", ACTIONS[change.new], json.dumps(changes)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    return [[row[n] for row in rows] for n in range(width)]
+
+
+def _property(row: Any) -> Property:
+    return Property(
+        id=row["id"],
+        name=row["name"],
+        timezone=row["timezone"],
+        contact=row["contact"],
+        policy=Policy(row["policy"]),
+        multi_room=MultiRoom(row["multi_room"]),
+        multi_room_guests=frozenset(row["multi_room_guests"]),
+    )

@@ -1,0 +1,1 @@
+"""Booking's sagas, one a file: its data, its messages, its table."""

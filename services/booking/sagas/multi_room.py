@@ -1,0 +1,214 @@
+"""The multi-room booking: every room or none, one payment, one outcome."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from services.booking import outcomes
+from services.booking.domain.evidence import evidence_of
+from shared.contracts.availability import (
+    BookRooms,
+    ExtendHold,
+    FailedRoom,
+    HeldRoom,
+    HoldExpired,
+    HoldRooms,
+    ReleaseRooms,
+    RoomsBooked,
+    RoomsHeld,
+    RoomsNotHeld,
+    RoomsReleased,
+    RoomWish,
+)
+from shared.contracts.booking import BookingProgressed, BookingRequested, PropertyFacts
+from shared.contracts.common import Policy, Reason
+from shared.contracts.conversations import ConversationLinked
+from shared.contracts.notifications import GuestNotified
+from shared.contracts.payments import (
+    CapturePayment,
+    PaymentAwaited,
+    PaymentCaptured,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentReserved,
+    ReleasePayment,
+    ReservePayment,
+)
+from shared.saga import No, SagaTable, Sends, Verdict, Wait, compensable, pivot, retriable
+
+# Rooms outlive the wait for their money by this much, so that a hold never runs out under a saga about to decide.
+HOLD_MARGIN = timedelta(minutes=5)
+# What ends a booking without anybody having said no.
+FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
+
+
+class Data(BaseModel):
+    """What a multi-room booking knows so far."""
+
+    model_config = ConfigDict(frozen=True)
+
+    booking_id: UUID
+    request: BookingRequested
+    property: PropertyFacts
+    policy: Policy
+    rooms: tuple[HeldRoom, ...] = ()
+    failed: tuple[FailedRoom, ...] = ()
+    total: Decimal | None = None
+    currency: str | None = None
+    payment_id: str | None = None
+    found_later: bool = False
+    codes: tuple[str, ...] = ()
+
+    def but(self, **changes: Any) -> Data:
+        """The same with some fields changed."""
+        return self.model_copy(update=changes)
+
+
+def hold_rooms(data: Data, _: datetime) -> Sends:
+    """Ask for every room at once; prices come with the answer."""
+    request = data.request
+    wishes = tuple(RoomWish(line=n, **room.model_dump()) for n, room in enumerate(request.rooms, 1))
+    yield HoldRooms(
+        booking_id=data.booking_id,
+        property_id=data.property.id,
+        check_in=request.check_in,
+        check_out=request.check_out,
+        package=request.package,
+        rooms=wishes,
+        avoid_rooms=request.avoid_rooms,
+        policy=data.policy,
+        language=request.language,
+    )
+
+
+def rooms_held(data: Data, reply: RoomsHeld) -> Data:
+    """The rooms with their prices, and under best effort those that could not be had."""
+    return data.but(rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency)
+
+
+def release_rooms(data: Data, _: datetime) -> Sends:
+    """Give back every room, also where the hold never happened."""
+    yield ReleaseRooms(booking_id=data.booking_id, property_id=data.property.id)
+
+
+def reserve_payment(data: Data, _: datetime) -> Sends:
+    """Set the whole price aside, once."""
+    if data.total is None or data.currency is None:
+        raise ValueError(f"booking {data.booking_id} has no price")
+    yield ReservePayment(
+        booking_id=data.booking_id,
+        property_id=data.property.id,
+        amount=data.total,
+        currency=data.currency,
+        evidence=evidence_of(data.request),
+    )
+
+
+def payment_reserved(data: Data, reply: PaymentReserved) -> Data:
+    """The payment that serves the booking."""
+    return data.but(payment_id=reply.payment_id, found_later=reply.found_later)
+
+
+def wait_for_payment(data: Data, reply: PaymentAwaited) -> Wait[Data]:
+    """Keep the rooms while the money is looked for; the guest hears of each stage once."""
+    until = reply.keep_until + HOLD_MARGIN
+    sends: list[Any] = [ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until)]
+    if reply.opens_stage:
+        sends.append(outcomes.search_started(data, reply))
+    return Wait(data, sends, reply.keep_until)
+
+
+def release_payment(data: Data, _: datetime) -> Sends:
+    """Give the money back and stop looking for it."""
+    yield ReleasePayment(booking_id=data.booking_id)
+
+
+def confirm(data: Data, now: datetime) -> Sends:
+    """The outcome."""
+    yield outcomes.confirmed(data, now)
+
+
+def book_rooms(data: Data, _: datetime) -> Sends:
+    """Make the hold a booking under its codes."""
+    codes = {room.room: code for room, code in zip(data.rooms, data.codes, strict=True)}
+    yield BookRooms(booking_id=data.booking_id, property_id=data.property.id, codes=codes)
+
+
+def capture_payment(data: Data, _: datetime) -> Sends:
+    """Take the money, with all codes."""
+    yield CapturePayment(booking_id=data.booking_id, codes=data.codes)
+
+
+def refuse(data: Data, no: No, now: datetime) -> Sends:
+    """The outcome of a booking that did not come about."""
+    yield outcomes.not_booked(data, no, now)
+
+
+def report(data: Data, step: str, now: datetime) -> Sends:
+    """Progress, for a gateway to show."""
+    yield progressed(data, step, now)
+
+
+def progressed(data: Data, step: str, now: datetime) -> BookingProgressed:
+    """One step on the way."""
+    return BookingProgressed(
+        booking_id=data.booking_id, request_id=data.request.request_id, step=step.replace(" ", "_"), at=now
+    )
+
+
+def refused_by(reply: RoomsNotHeld | PaymentRefused) -> No:
+    """Why a service said no; what nobody decided against is a failure."""
+    reason = reply.refusal
+    verdict = Verdict.FAILED if reason.reason in FAILURES else Verdict.REFUSED
+    return No(verdict, reason.reason, reason.text, reason.details)
+
+
+def hold_expired(event: HoldExpired) -> No:
+    """The rooms could not be kept any longer."""
+    return No(
+        Verdict.FAILED,
+        Reason.HOLD_EXPIRED,
+        "the rooms could not be kept any longer",
+        {"expired_at": event.expired_at.isoformat()},
+    )
+
+
+MULTI_ROOM: SagaTable[Data] = SagaTable(
+    name="multi_room",
+    steps=(
+        compensable(
+            "hold rooms",
+            do=hold_rooms,
+            done=RoomsHeld,
+            absorb=rooms_held,
+            refused=RoomsNotHeld,
+            refusal=refused_by,
+            undo=release_rooms,
+            undone=RoomsReleased,
+        ),
+        compensable(
+            "reserve payment",
+            do=reserve_payment,
+            done=PaymentReserved,
+            absorb=payment_reserved,
+            refused=PaymentRefused,
+            refusal=refused_by,
+            waiting=PaymentAwaited,
+            wait=wait_for_payment,
+            undo=release_payment,
+            undone=PaymentReleased,
+        ),
+        pivot("confirm", do=confirm),
+        retriable("book rooms", do=book_rooms, done=RoomsBooked),
+        retriable("capture payment", do=capture_payment, done=PaymentCaptured),
+        retriable("tell the guest", do=confirm, done=GuestNotified),
+        retriable("link the conversation", do=confirm, done=ConversationLinked),
+    ),
+    refuse=refuse,
+    report=report,
+)

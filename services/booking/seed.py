@@ -1,0 +1,47 @@
+"""Plants the reference property; what is there already, edited or not, is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shared.database import Connection
+
+FOLDER = Path(__file__).parent / "seed"
+
+_PROPERTY = """
+INSERT INTO properties (id, name, timezone, contact, policy, multi_room, multi_room_guests, is_default)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id"""
+_COUNTER = "INSERT INTO code_counters VALUES ($1, $2, $3)"
+
+
+async def plant(connection: Connection, folder: Path = FOLDER) -> list[str]:
+    """Write every property of the folder that is not there; returns the ids of those planted."""
+    planted = []
+    for given in _files(folder):
+        async with connection.transaction():
+            new = await connection.fetchval(_PROPERTY, *_row(given))
+            if new:
+                await connection.execute(_COUNTER, given["id"], given["code_prefix"], given["first_code"])
+                planted.append(given["id"])
+    return planted
+
+
+def _files(folder: Path) -> list[Mapping[str, Any]]:
+    return [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yaml"))]
+
+
+def _row(given: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        given["id"],
+        given["name"],
+        given["timezone"],
+        given["contact"],
+        given["policy"],
+        given["multi_room"],
+        given.get("multi_room_guests", []),
+        given.get("is_default", False),
+    )

@@ -1,0 +1,112 @@
+"""Booking's tables: properties as booking knows them, sagas, bookings with their stays, and the audit log."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from services.booking.domain.lifecycle import Status, StayStatus
+from shared.tables import sagas_table, service_metadata
+
+metadata = service_metadata()
+sagas = sagas_table(metadata)
+
+
+def _one_of(column: str, values: type[Status] | type[StayStatus]) -> CheckConstraint:
+    names = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({names})", name=column)
+
+
+properties = Table(
+    "properties",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("multi_room", Text, nullable=False, comment="on, off, or listed guests only"),
+    Column("multi_room_guests", ARRAY(Text), nullable=False, comment="e-mails or phones, where listed"),
+    Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    CheckConstraint("multi_room IN ('on', 'off', 'listed')", name="multi_room"),
+    Index("properties_default_idx", "is_default", unique=True, postgresql_where=text("is_default")),
+)
+
+code_counters = Table(
+    "code_counters",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("prefix", Text, nullable=False),
+    Column("next", BigInteger, nullable=False),
+)
+
+bookings = Table(
+    "bookings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("request_id", Text, nullable=False, unique=True),
+    Column("property_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("guest_name", Text, nullable=False),
+    Column("guest_email", Text, nullable=False),
+    Column("guest_phone", Text),
+    Column("check_in", Date, nullable=False),
+    Column("check_out", Date, nullable=False),
+    Column("package", Text, nullable=False),
+    Column("number_of_rooms", SmallInteger, nullable=False),
+    Column("total", Numeric(12, 2)),
+    Column("currency", Text),
+    Column("confirmation_number", Text, unique=True),
+    Column("reason", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    _one_of("status", Status),
+    CheckConstraint("check_out > check_in OR status IN ('REJECTED', 'FAILED')", name="dates"),
+    Index("bookings_property_idx", "property_id", "check_in"),
+)
+
+stays = Table(
+    "stays",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("booking_id", Uuid, ForeignKey("bookings.id"), nullable=False),
+    Column("line", SmallInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("room_type", Text, nullable=False),
+    Column("room", Text, nullable=False),
+    Column("adults", SmallInteger, nullable=False),
+    Column("children_0_to_5", SmallInteger, nullable=False),
+    Column("children_6_to_10", SmallInteger, nullable=False),
+    Column("amount", Numeric(12, 2), nullable=False),
+    _one_of("status", StayStatus),
+    Index("stays_booking_id_line_idx", "booking_id", "line", unique=True),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("booking_id", Uuid, ForeignKey("bookings.id"), nullable=False, index=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("changes", JSONB, nullable=False, comment="a list of {field, old, new}"),
+)

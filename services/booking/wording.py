@@ -1,0 +1,79 @@
+"""Booking's texts for the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from babel.dates import format_date
+
+from shared.contracts.booking import BookedRoom, RequestInvalid
+from shared.contracts.common import Language, RefusalDetails
+from shared.texts import LOCALES, Texts
+
+if TYPE_CHECKING:
+    from services.booking.sagas.multi_room import Data
+
+
+class Wording:
+    """Words outcomes in the guest's language; never how rooms are chosen, and no room numbers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._texts = Texts(folder)
+
+    def confirmed(self, data: Data, rooms: Sequence[BookedRoom]) -> str:
+        """All codes, who sleeps where, the total."""
+        return self._texts.render(
+            data.request.language,
+            "confirmed",
+            rooms=rooms,
+            missed=data.failed,
+            total=data.total,
+            currency=data.currency,
+            found_later=data.found_later,
+            house=data.property.name,
+            check_in=_day(data.request.check_in, data.request.language),
+            check_out=_day(data.request.check_out, data.request.language),
+        )
+
+    def refused(self, data: Data, refusal: RefusalDetails) -> str:
+        """Why nothing was booked, and that nothing was charged."""
+        return self._refused(data.request.language, refusal, data.currency or "USD")
+
+    def invalid(self, message: RequestInvalid) -> str:
+        """What is missing or wrong in a request."""
+        return self._refused(message.language, message.refusal, "USD")
+
+    def search_started(self, data: Data) -> str:
+        """The payment has not arrived yet."""
+        return self._texts.render(
+            data.request.language,
+            "search_started",
+            house=data.property.name,
+            total=data.total,
+            currency=data.currency,
+            rooms=len(data.rooms),
+        )
+
+    def _refused(self, language: Language, refusal: RefusalDetails, currency: str) -> str:
+        details = {name: _amount(value) for name, value in refusal.details.items()}
+        return self._texts.render(
+            language, "refused", reason=refusal.reason, text=refusal.text, details=details, currency=currency
+        )
+
+
+def _day(day: date, language: Language) -> str:
+    return format_date(day, "long", locale=LOCALES[language])
+
+
+def _amount(value: Any) -> Any:
+    """Figures travel as text; those that are amounts become decimals again."""
+    if isinstance(value, str) and value[-3:-2] == ".":
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            return value
+    return value

@@ -1,0 +1,19 @@
+"""Which message goes to which handler."""
+
+from __future__ import annotations
+
+from services.conversations import handlers
+from services.conversations.repository import Repository
+from services.conversations.world import World
+from shared.contracts.booking import BookingConfirmed
+from shared.contracts.conversations import ChatMessage
+from shared.contracts.topics import BOOKING_EVENTS, CONVERSATIONS_MESSAGES, internal
+from shared.routes import Routes
+
+
+def routes(repository: Repository) -> Routes[World]:
+    """Every message that conversations handles."""
+    table = Routes("conversations", (CONVERSATIONS_MESSAGES, BOOKING_EVENTS, internal("conversations")), repository)
+    table.on(ChatMessage, handlers.chat_message)
+    table.on(BookingConfirmed, handlers.booking_confirmed)
+    return table

@@ -1,0 +1,72 @@
+"""Which booking fits a day best."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+BEFORE_START = timedelta(days=30)
+AFTER_END = timedelta(days=7)
+
+
+class Apartment(NamedTuple):
+    """A room of a property, let as a unit."""
+
+    property_id: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What a thread needs to know of a booking. `contact` stands for its tenant; rooms are in the request's order."""
+
+    id: UUID
+    contact: str
+    guest_name: str
+    property_id: str
+    property_name: str
+    timezone: str
+    rooms: tuple[str, ...]
+    check_in: date
+    check_out: date
+    confirmed_at: datetime
+
+    @property
+    def apartments(self) -> tuple[Apartment, ...]:
+        """Each of its rooms."""
+        return tuple(Apartment(self.property_id, room) for room in self.rooms)
+
+    def day_of(self, moment: datetime) -> date:
+        """The property's calendar day of a moment."""
+        return moment.astimezone(ZoneInfo(self.timezone)).date()
+
+    def contains(self, day: date) -> bool:
+        """Whether the tenant is there on a day, the days of arrival and departure included."""
+        return self.check_in <= day <= self.check_out
+
+    def may_concern(self, day: date) -> bool:
+        """Whether a day is in the linking window, its ends included."""
+        return self.check_in - BEFORE_START <= day <= self.check_out + AFTER_END
+
+    def distance(self, day: date) -> timedelta:
+        """How far a day outside the stay is from it."""
+        return max(self.check_in - day, day - self.check_out)
+
+
+def best_booking(bookings: Collection[Booking], today: date) -> Booking | None:
+    """The booking that a message of today is about; of several that fit equally, the one created last."""
+    if current := [booking for booking in bookings if booking.contains(today)]:
+        return latest(current)
+    if near := [booking for booking in bookings if booking.may_concern(today)]:
+        nearest = min(booking.distance(today) for booking in near)
+        return latest([booking for booking in near if booking.distance(today) == nearest])
+    return latest(bookings)
+
+
+def latest(bookings: Collection[Booking]) -> Booking | None:
+    """The booking created last; ids break a tie, so that the answer is the same everywhere."""
+    return max(bookings, key=lambda booking: (booking.confirmed_at, booking.id), default=None)

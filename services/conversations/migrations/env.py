@@ -1,0 +1,6 @@
+"""Runs Alembic on the database of conversations."""
+
+from services.conversations.tables import metadata
+from shared.migrations import run
+
+run(metadata)

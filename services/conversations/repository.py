@@ -1,0 +1,251 @@
+"""The only queries of conversations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zlib import crc32
+
+import asyncpg
+
+from services.conversations.domain.bookings import Apartment, Booking
+from services.conversations.domain.contacts import Contacts, is_phone
+from services.conversations.domain.threads import Tenant, Thread
+from services.conversations.world import MessageKey, Place, Stored, World, all_contacts, contacts_of, key_of
+from shared.contracts.booking import BookingConfirmed
+from shared.contracts.conversations import ChatMessage
+from shared.database import Connection
+from shared.errors import Conflict
+from shared.messages import Message
+
+LOCK_SPACE = 5  # the first half of our advisory locks
+LOCK_BUCKETS = 1024  # bounds the locks of a large batch; two tenants in one bucket only wait for each other
+
+_SUBSCRIBERS = "SELECT subscriber_id, phone FROM subscribers WHERE subscriber_id = ANY($1)"
+_LOCK = """
+SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
+FROM unnest($2::int[], $3::bool[]) AS wanted (bucket, alone)"""
+_BOOKINGS = "SELECT * FROM bookings WHERE contact = ANY($1)"
+_THREADS = "SELECT * FROM threads WHERE contact = ANY($1) ORDER BY id FOR UPDATE"
+_KNOWN_MESSAGES = """
+SELECT channel, message_id FROM messages
+WHERE (channel, message_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))"""
+
+_SAVE_SUBSCRIBERS = """
+INSERT INTO subscribers (subscriber_id, phone) SELECT * FROM unnest($1::text[], $2::text[])
+ON CONFLICT (subscriber_id) DO UPDATE SET phone = excluded.phone"""
+_SAVE_BOOKINGS = """
+INSERT INTO bookings (id, contact, guest_name, property_id, property_name, timezone, rooms, check_in, check_out,
+                      confirmed_at)
+SELECT id, contact, guest_name, property_id, property_name, timezone,
+       ARRAY(SELECT jsonb_array_elements_text(rooms)), check_in, check_out, confirmed_at
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::date[],
+            $9::date[], $10::timestamptz[]) AS new (id, contact, guest_name, property_id, property_name, timezone,
+                                                    rooms, check_in, check_out, confirmed_at)
+ON CONFLICT (id) DO UPDATE SET contact = excluded.contact"""
+_CHANGE_THREADS = """
+UPDATE threads SET contact = new.contact, property_id = new.property_id, room = new.room,
+    booking_id = new.booking_id, name = new.name, participants = new.participants,
+    first_message_at = new.first_message_at, closed_at = new.closed_at
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::timestamptz[],
+            $9::timestamptz[], $10::timestamptz[])
+     AS new (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at, closed_at)
+WHERE threads.id = new.id"""
+_ADD_THREADS = """
+INSERT INTO threads (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at,
+                     closed_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[],
+                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])"""
+_ADD_MESSAGES = """
+INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                     $7::timestamptz[])"""
+
+_THREADS_OF = """
+SELECT * FROM threads
+WHERE contact = $1 OR contact IN (SELECT subscriber_id FROM subscribers WHERE phone = $1)
+   OR contact = (SELECT phone FROM subscribers WHERE subscriber_id = $1)
+ORDER BY created_at, id"""
+_THREAD_IS_THERE = "SELECT true FROM threads WHERE id = $1"
+_MESSAGES_OF = """
+SELECT number, channel, message_id, author, text, sent_at, received_at FROM messages
+WHERE thread_id = $1 AND number > $2 ORDER BY number LIMIT $3"""
+
+
+class Repository:
+    """Threads, bookings and messages of the tenants that a batch touches.
+
+    Messages of a tenant may be handled at the same time, and the unique indexes decide who was first; a booking is
+    alone with its tenant, because neither side would see what the other is about to write.
+    """
+
+    def __init__(self, place: Place, staff: Mapping[str, str]) -> None:
+        self._place = place
+        self._staff = staff
+
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+        """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
+        del now
+        chats = [message for message in messages if isinstance(message, ChatMessage)]
+        confirmed = [message for message in messages if isinstance(message, BookingConfirmed)]
+        writers = [contacts_of(message, self._place) for message in chats]
+        guests = [contacts_of(message, self._place) for message in confirmed]
+        world = World(self._place)
+        world.tenants = await self._tenants(connection, writers, guests)
+        contacts = list(world.tenants)
+        await self._load_bookings(connection, world, contacts)
+        for row in await connection.fetch(_THREADS, contacts):
+            world.tenants[row["contact"]].threads.append(_thread(row))
+        if chats:
+            world.known_messages = await _known(connection, [key_of(message) for message in chats])
+        return world
+
+    async def _tenants(
+        self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]
+    ) -> dict[str, Tenant]:
+        """A tenant behind each contact, with the locks that keep it."""
+        contacts = all_contacts([*writers, *guests])
+        phones = await _phones(connection, contacts)
+        await _lock(connection, {*contacts, *phones.values()}, alone=all_contacts(guests))
+        if phones != await _phones(connection, contacts):
+            raise Conflict("a subscriber's phone became known meanwhile")
+        mains = {phones.get(contact, contact) for contact in contacts}
+        tenants = {main: Tenant(main, self._staff) for main in sorted(mains)}
+        return tenants | {contact: tenants[phone] for contact, phone in phones.items()}
+
+    async def _load_bookings(self, connection: Connection, world: World, contacts: Sequence[str]) -> None:
+        for row in await connection.fetch(_BOOKINGS, contacts):
+            booking = Booking(**(dict(row) | {"rooms": tuple(row["rooms"])}))
+            world.known_bookings[booking.id] = booking
+            world.tenants[booking.contact].bookings[booking.id] = booking
+
+    async def save(self, connection: Connection, world: World, now: datetime) -> None:
+        """Write what changed, each table in one sorted order.
+
+        Raises:
+            Conflict: where somebody else opened the same thread or stored the same message first.
+        """
+        del now
+        try:
+            await self._save(connection, world)
+        except asyncpg.UniqueViolationError as rival:
+            raise Conflict(f"{rival.constraint_name} was taken meanwhile") from rival
+
+    async def _save(self, connection: Connection, world: World) -> None:
+        everybody = world.everybody
+        if world.new_subscribers:
+            pairs = sorted(world.new_subscribers.items())
+            await connection.execute(_SAVE_SUBSCRIBERS, *map(list, zip(*pairs, strict=True)))
+        heard = [booking for tenant in everybody for booking in tenant.bookings.values()]
+        if fresh := [booking for booking in heard if world.known_bookings.get(booking.id) != booking]:
+            await connection.execute(_SAVE_BOOKINGS, *_booking_columns(fresh))
+        threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=lambda one: one.id)
+        if changed := [thread for thread in threads if thread.changed and not thread.is_new]:
+            await connection.execute(_CHANGE_THREADS, *_thread_columns(changed))
+        if new := sorted((thread for thread in threads if thread.is_new), key=_unique):
+            await connection.execute(_ADD_THREADS, *_thread_columns(new))
+        if world.new_messages:
+            stored = sorted(world.new_messages, key=lambda one: one.key)
+            await connection.execute(_ADD_MESSAGES, *_message_columns(stored))
+
+    async def threads_of(self, connection: Connection, contact: str) -> list[Mapping[str, Any]]:
+        """Every thread of the person behind a phone (E.164) or subscriber id, oldest first."""
+        return list(await connection.fetch(_THREADS_OF, contact))
+
+    async def messages_of(
+        self, connection: Connection, thread_id: UUID, after: int, limit: int
+    ) -> list[Mapping[str, Any]] | None:
+        """A thread's messages behind the number `after`, in the order they were stored; None without such a thread."""
+        if not await connection.fetchval(_THREAD_IS_THERE, thread_id):
+            return None
+        return list(await connection.fetch(_MESSAGES_OF, thread_id, after, limit))
+
+
+async def _phones(connection: Connection, contacts: Sequence[str]) -> dict[str, str]:
+    """The phones of those subscribers whose phone is known."""
+    subscribers = [contact for contact in contacts if not is_phone(contact)]
+    if not subscribers:
+        return {}
+    return {row["subscriber_id"]: row["phone"] for row in await connection.fetch(_SUBSCRIBERS, subscribers)}
+
+
+async def _lock(connection: Connection, contacts: set[str], alone: Sequence[str]) -> None:
+    """Share the tenants with others, or be alone with them, in one sorted order so that rivals never deadlock."""
+    alone_in = {_bucket(contact) for contact in alone}
+    buckets = sorted({_bucket(contact) for contact in contacts})
+    await connection.execute(_LOCK, LOCK_SPACE, buckets, [bucket in alone_in for bucket in buckets])
+
+
+def _bucket(contact: str) -> int:
+    return crc32(contact.encode()) % LOCK_BUCKETS
+
+
+async def _known(connection: Connection, keys: Sequence[MessageKey]) -> set[MessageKey]:
+    rows = await connection.fetch(_KNOWN_MESSAGES, [key[0] for key in keys], [key[1] for key in keys])
+    return {(row["channel"], row["message_id"]) for row in rows}
+
+
+def _unique(thread: Thread) -> tuple[str, str, str]:
+    apartment = thread.apartment or Apartment("", "")
+    return thread.contact, apartment.property_id, apartment.room
+
+
+def _thread(row: Mapping[str, Any]) -> Thread:
+    return Thread(
+        contact=row["contact"],
+        name=row["name"],
+        participants=json.loads(row["participants"]),
+        first_message_at=row["first_message_at"],
+        created_at=row["created_at"],
+        apartment=Apartment(row["property_id"], row["room"]) if row["room"] is not None else None,
+        booking_id=row["booking_id"],
+        closed_at=row["closed_at"],
+        id=row["id"],
+        is_new=False,
+    )
+
+
+def _booking_columns(bookings: Sequence[Booking]) -> tuple[list[Any], ...]:
+    ordered = sorted(bookings, key=lambda booking: booking.id)
+    return (
+        [booking.id for booking in ordered],
+        [booking.contact for booking in ordered],
+        [booking.guest_name for booking in ordered],
+        [booking.property_id for booking in ordered],
+        [booking.property_name for booking in ordered],
+        [booking.timezone for booking in ordered],
+        [json.dumps(booking.rooms) for booking in ordered],
+        [booking.check_in for booking in ordered],
+        [booking.check_out for booking in ordered],
+        [booking.confirmed_at for booking in ordered],
+    )
+
+
+def _thread_columns(threads: Sequence[Thread]) -> tuple[list[Any], ...]:
+    return (
+        [thread.id for thread in threads],
+        [thread.contact for thread in threads],
+        [thread.apartment.property_id if thread.apartment else None for thread in threads],
+        [thread.apartment.room if thread.apartment else None for thread in threads],
+        [thread.booking_id for thread in threads],
+        [thread.name for thread in threads],
+        [json.dumps(thread.participants) for thread in threads],
+        [thread.first_message_at for thread in threads],
+        [thread.created_at for thread in threads],
+        [thread.closed_at for thread in threads],
+    )
+
+
+def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
+    return (
+        [one.thread.id for one in stored],
+        [one.message.channel.value for one in stored],
+        [one.message.message_id for one in stored],
+        [one.message.author.value for one in stored],
+        [one.message.text for one in stored],
+        [one.sent_at for one in stored],
+        [one.received_at for one in stored],
+    )

@@ -1,0 +1,133 @@
+"""What a batch touches: tenants with their bookings and threads, and the messages that are new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.conversations.domain.bookings import Booking, latest
+from services.conversations.domain.contacts import Contacts, of_guest, of_sender
+from services.conversations.domain.threads import Tenant, Thread
+from shared.contracts.booking import BookingConfirmed
+from shared.contracts.common import Channel
+from shared.contracts.conversations import ChatMessage
+
+WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
+MessageKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where we are when nothing says otherwise: an ISO country for phones, an IANA zone for days."""
+
+    region: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message with the thread that it is in."""
+
+    thread: Thread
+    message: ChatMessage
+    sent_at: datetime
+    received_at: datetime
+
+    @property
+    def key(self) -> MessageKey:
+        """What makes a second delivery known as one."""
+        return key_of(self.message)
+
+
+@dataclass
+class World:
+    """Every contact of a batch has its tenant in `tenants`; several contacts may share one."""
+
+    place: Place
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    known_messages: set[MessageKey] = field(default_factory=set)
+    known_bookings: dict[UUID, Booking] = field(default_factory=dict)
+    new_subscribers: dict[str, str] = field(default_factory=dict)
+    new_messages: list[Stored] = field(default_factory=list)
+
+    def tenant(self, contacts: Contacts, now: datetime) -> Tenant | None:
+        """The tenant behind contacts that belong to one person, None where there are none.
+
+        A phone and a subscriber id that come together make one tenant out of what were two.
+        """
+        if contacts.main is None:
+            return None
+        tenant = self.tenants[contacts.main]
+        if contacts.phone and contacts.subscriber:
+            former = self.tenants[contacts.subscriber]
+            if former is not tenant:
+                if former.contact == contacts.subscriber:
+                    tenant.take_over(former, now)
+                self.tenants[contacts.subscriber] = tenant
+                self.new_subscribers[contacts.subscriber] = contacts.phone
+        return tenant
+
+    def today(self, tenant: Tenant, now: datetime) -> date:
+        """The day at the property of the tenant's last booking."""
+        booking = latest(tenant.bookings.values())
+        return booking.day_of(now) if booking else now.astimezone(ZoneInfo(self.place.timezone)).date()
+
+    def store(self, thread: Thread, message: ChatMessage, now: datetime) -> None:
+        """Have a message written with the batch."""
+        stored = Stored(thread, message, sent_at(message), now)
+        self.new_messages.append(stored)
+        self.known_messages.add(stored.key)
+
+    @property
+    def everybody(self) -> list[Tenant]:
+        """Each tenant once."""
+        return list({id(tenant): tenant for tenant in self.tenants.values()}.values())
+
+
+def key_of(message: ChatMessage) -> MessageKey:
+    """The provider's id of a message, in its channel."""
+    return message.channel.value, message.message_id
+
+
+def sent_at(message: ChatMessage) -> datetime:
+    """When a message was written; a time without a zone is taken for UTC."""
+    return message.sent_at if message.sent_at.tzinfo else message.sent_at.replace(tzinfo=UTC)
+
+
+def contacts_of(message: ChatMessage | BookingConfirmed, place: Place) -> Contacts:
+    """Who wrote, or who booked."""
+    if isinstance(message, ChatMessage):
+        return of_sender(message.contact, place.region, subscriber=message.channel in WITHOUT_PHONES)
+    contact = message.contact
+    return of_guest(
+        contact.wa_id,
+        contact.subscriber_id,
+        message.guest.phone if message.guest else None,
+        place.region,
+        subscriber=contact.channel in WITHOUT_PHONES,
+    )
+
+
+def booking_of(message: BookingConfirmed, tenant: Tenant) -> Booking:
+    """What is kept of a confirmed booking, its rooms in the request's order."""
+    day = message.at.date()
+    return Booking(
+        id=message.booking_id,
+        contact=tenant.contact,
+        guest_name=message.guest.name if message.guest else tenant.contact,
+        property_id=message.property.id,
+        property_name=message.property.name,
+        timezone=message.property.timezone,
+        rooms=tuple(room.room for room in sorted(message.rooms, key=lambda room: room.line)),
+        check_in=message.check_in or day,
+        check_out=message.check_out or message.check_in or day,
+        confirmed_at=message.at,
+    )
+
+
+def all_contacts(contacts: Iterable[Contacts]) -> list[str]:
+    """Every contact once, sorted."""
+    return sorted({contact for one in contacts for contact in one.all})

@@ -1,0 +1,115 @@
+"""What can be read over HTTP: the delivery log with personal data masked, the local outbox, and template previews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from services.notifications.deliveries import Audience, Event, Status
+from services.notifications.masking import masked
+from services.notifications.rendering import BY_EMAIL_ONLY, Templates
+from services.notifications.repository import Repository
+from services.notifications.samples import samples
+from shared.contracts.common import Channel, Language
+from shared.database import Database
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one answer.")]
+
+
+class LoggedDelivery(BaseModel):
+    """One delivery without its words; the recipient shows only its edges. Times are UTC."""
+
+    number: int
+    booking_id: UUID
+    occasion: str
+    audience: Audience
+    channel: Channel
+    recipient: str
+    status: Status
+    attempts: int
+    due_at: datetime
+    provider: str | None
+    provider_id: str | None
+    provider_status: str | None
+    problem: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class OutboxMessage(BaseModel):
+    """One message of the local outbox as the recipient would have read it."""
+
+    number: int
+    booking_id: UUID
+    occasion: str
+    channel: Channel
+    recipient: str
+    subject: str | None
+    text: str
+    html: str | None
+    created_at: datetime
+
+
+class Preview(BaseModel):
+    """A template rendered with a sample."""
+
+    channel: str
+    subject: str | None
+    text: str
+    html: str | None
+
+
+def router(database: Database, repository: Repository, templates: Templates) -> APIRouter:
+    """The service's read-only API."""
+    api = APIRouter(tags=["notifications"])
+
+    @api.get("/deliveries")
+    async def deliveries(
+        booking_id: UUID | None = None,
+        status: Status | None = None,
+        channel: Channel | None = None,
+        before: Annotated[int | None, Query(description="The number that the last answer ended with.")] = None,
+        limit: Limit = 100,
+    ) -> list[LoggedDelivery]:
+        """The delivery log, newest first."""
+        async with database.connection() as connection:
+            rows = await repository.log(
+                connection, booking_id=booking_id, status=status, channel=channel, before=before, limit=limit
+            )
+        return [_logged(row) for row in rows]
+
+    @api.get("/outbox")
+    async def outbox(limit: Limit = 100, booking_id: UUID | None = None) -> list[OutboxMessage]:
+        """The newest messages that went to the local outbox, oldest of them first, with everything in them."""
+        async with database.connection() as connection:
+            rows = await repository.outbox(connection, limit, booking_id)
+        return [OutboxMessage.model_validate(dict(row)) for row in rows]
+
+    @api.get("/previews/{language}/{event}")
+    async def previews(language: Language, event: Event) -> list[Preview]:
+        """How an event's templates read, for each sample and form."""
+        return _previews(templates, language, event)
+
+    return api
+
+
+def _logged(row: Mapping[str, Any]) -> LoggedDelivery:
+    recipient, problem = row["recipient"], row["problem"]
+    shown = masked(recipient)
+    visible = dict(row) | {"recipient": shown, "problem": problem and problem.replace(recipient, shown)}
+    return LoggedDelivery.model_validate(visible)
+
+
+def _previews(templates: Templates, language: Language, event: Event) -> list[Preview]:
+    forms = {"email": templates.email} if event in BY_EMAIL_ONLY else {"email": templates.email, "chat": templates.chat}
+    return [
+        Preview(channel=name, subject=content.subject, text=content.text, html=content.html)
+        for facts in samples(language)[event]
+        for name, render in forms.items()
+        for content in [render(event, language, facts)]
+    ]

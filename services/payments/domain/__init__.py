@@ -1,0 +1,1 @@
+"""The rules about money that has arrived: pure, synchronous, in decimals."""

@@ -1,0 +1,130 @@
+"""A payment: money that arrived once, and how much of it is reserved, captured, refunded or left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID, uuid5
+
+from shared.contracts.common import PaymentMethod
+from shared.contracts.payments import TransferArrived
+
+_PAYMENTS = UUID("0d9c6f0e-0e2b-4b53-9a6e-5f1f1f3f7a10")
+NOTHING = Decimal("0.00")
+ANY_PROPERTY = ""
+
+
+def money(amount: Decimal) -> Decimal:
+    """An amount with its cents written out; the messages admit no more than two decimals, so nothing is rounded."""
+    return amount.quantize(NOTHING)
+
+
+class MoneyError(ValueError):
+    """More was asked of a payment than it holds: a fault of whoever asked, never an answer to a guest."""
+
+
+class Contradiction(ValueError):
+    """A line of a feed that was recorded before, with other money in it."""
+
+
+def payment_id_of(source: str, transfer_id: str) -> UUID:
+    """The payment that a line of a feed becomes: the same id whenever and wherever the line is read."""
+    return uuid5(_PAYMENTS, f"{source}\n{transfer_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One transfer or card authorisation. `reserved`, `captured` and `refunded` never exceed `amount` together.
+
+    Amounts are in `currency`, times in UTC, `posted_on` is the bank's own date. A `property_id` of "" serves every
+    property. `codes` are the reservation codes in the order in which they were written.
+    """
+
+    id: UUID
+    source: str
+    transfer_id: str
+    property_id: str
+    method: PaymentMethod
+    amount: Decimal
+    currency: str
+    posted_on: date
+    payer: str | None
+    reference: str | None
+    authorization_number: str | None
+    arrived_at: datetime
+    reserved: Decimal = NOTHING
+    captured: Decimal = NOTHING
+    refunded: Decimal = NOTHING
+    codes: tuple[str, ...] = ()
+    reserved_at: datetime | None = None
+    captured_at: datetime | None = None
+
+    @property
+    def left(self) -> Decimal:
+        """What can still be reserved."""
+        return self.amount - self.reserved - self.captured - self.refunded
+
+    @property
+    def used_at(self) -> datetime | None:
+        """When money of it was last taken or, while none is, set aside; None while it serves nobody."""
+        if self.captured:
+            return self.captured_at
+        return self.reserved_at if self.reserved else None
+
+    def reserve(self, amount: Decimal, now: datetime) -> Payment:
+        """Set an amount aside.
+
+        Raises:
+            MoneyError: when less is left.
+        """
+        if amount > self.left:
+            raise MoneyError(f"payment {self.id} has {self.left} left, {amount} cannot be reserved")
+        return replace(self, reserved=self.reserved + amount, reserved_at=now)
+
+    def capture(self, amount: Decimal, codes: Iterable[str], now: datetime) -> Payment:
+        """Take an amount that is reserved, and write all its reservation codes down.
+
+        Raises:
+            MoneyError: when less is reserved.
+        """
+        self._require_reserved(amount)
+        return replace(
+            self,
+            reserved=self.reserved - amount,
+            captured=self.captured + amount,
+            codes=(*self.codes, *codes),
+            captured_at=now,
+        )
+
+    def release(self, amount: Decimal) -> Payment:
+        """Give an amount that is reserved back.
+
+        Raises:
+            MoneyError: when less is reserved.
+        """
+        self._require_reserved(amount)
+        return replace(self, reserved=self.reserved - amount)
+
+    def _require_reserved(self, amount: Decimal) -> None:
+        if amount > self.reserved:
+            raise MoneyError(f"payment {self.id} has {self.reserved} reserved, not {amount}")
+
+
+def payment_of(message: TransferArrived, now: datetime) -> Payment:
+    """The payment in a line of a feed, as it arrives."""
+    return Payment(
+        id=payment_id_of(message.source, message.transfer_id),
+        source=message.source,
+        transfer_id=message.transfer_id,
+        property_id=message.property_id or ANY_PROPERTY,
+        method=message.method,
+        amount=money(message.amount),
+        currency=message.currency,
+        posted_on=message.posted_on,
+        payer=message.payer,
+        reference=message.reference,
+        authorization_number=message.authorization_number,
+        arrived_at=now,
+    )

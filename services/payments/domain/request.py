@@ -1,0 +1,112 @@
+"""A booking's request for money: waiting, reserved, captured, released or refused, and what may follow what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from services.payments.domain.claim import Claim
+from services.payments.domain.payment import NOTHING
+from services.payments.domain.retries import SECOND_LOOK, Attempt
+from shared.errors import Refusal
+
+
+class Status(StrEnum):
+    """Where a request is. RELEASED without a claim is a tombstone: the release came before its request."""
+
+    WAITING = "waiting"
+    RESERVED = "reserved"
+    CAPTURED = "captured"
+    RELEASED = "released"
+    REFUSED = "refused"
+
+
+class OutOfTurn(RuntimeError):
+    """A command that does not fit what went before: a fault, tried again in case it only came too early."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """What one booking asked of payments and what came of it. `attempt` is the next one while it waits."""
+
+    booking_id: UUID
+    status: Status
+    started_at: datetime
+    changed_at: datetime
+    claim: Claim | None = None
+    attempt: Attempt | None = None
+    payment_id: UUID | None = None
+    found_later: bool = False
+    codes: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        """What the booking costs."""
+        return self.claim.amount if self.claim else NOTHING
+
+    @property
+    def wanted(self) -> Claim:
+        """The claim; a tombstone has none.
+
+        Raises:
+            OutOfTurn: when nothing was ever asked.
+        """
+        if self.claim is None:
+            raise OutOfTurn(f"booking {self.booking_id} was released before it asked for anything")
+        return self.claim
+
+    def expects(self, stage: int, number: int) -> bool:
+        """Whether this attempt is the one that the request waits for; the second look is welcome at any time."""
+        if self.status is not Status.WAITING or self.attempt is None:
+            return False
+        return number == SECOND_LOOK or (self.attempt.stage, self.attempt.number) == (stage, number)
+
+    def waits(self, attempt: Attempt, now: datetime) -> PaymentRequest:
+        """The money is not there: the request waits for its next attempt."""
+        return replace(self, status=Status.WAITING, attempt=attempt, changed_at=now)
+
+    def reserved(self, payment_id: UUID, now: datetime) -> PaymentRequest:
+        """The money is set aside; found later, if it had to be waited for."""
+        later = self.attempt is not None
+        return replace(
+            self, status=Status.RESERVED, payment_id=payment_id, found_later=later, attempt=None, changed_at=now
+        )
+
+    def refused(self, refusal: Refusal, now: datetime) -> PaymentRequest:
+        """Nothing is set aside, and the search is over."""
+        return replace(self, status=Status.REFUSED, refusal=refusal, attempt=None, changed_at=now)
+
+    def captured(self, codes: Iterable[str], now: datetime) -> PaymentRequest:
+        """The reserved money is taken for these reservation codes.
+
+        Raises:
+            OutOfTurn: when nothing is reserved.
+        """
+        if self.status is not Status.RESERVED:
+            raise OutOfTurn(f"booking {self.booking_id} is {self.status}: there is nothing to capture")
+        return replace(self, status=Status.CAPTURED, codes=tuple(codes), changed_at=now)
+
+    def released(self, now: datetime) -> PaymentRequest:
+        """Nothing is reserved any longer, and nothing will be.
+
+        Raises:
+            OutOfTurn: when the money is captured, for that is refunded and never released.
+        """
+        if self.status is Status.CAPTURED:
+            raise OutOfTurn(f"booking {self.booking_id} is captured: refund it, it cannot be released")
+        return replace(self, status=Status.RELEASED, attempt=None, changed_at=now)
+
+
+def asked(claim: Claim, now: datetime) -> PaymentRequest:
+    """A request at its beginning, before the first look."""
+    return PaymentRequest(claim.booking_id, Status.WAITING, now, now, claim)
+
+
+def tombstone(booking_id: UUID, now: datetime) -> PaymentRequest:
+    """The release of what never happened, kept so that a request that comes later is refused."""
+    return PaymentRequest(booking_id, Status.RELEASED, now, now)

@@ -1,0 +1,45 @@
+"""The terms on which money is looked for: tolerance, retries, and how a refusal is worded. Data, never code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from services.payments.domain.retries import Schedule, Stage
+from shared.contracts.common import Language, PaymentMethod
+
+ZONE = ZoneInfo("America/El_Salvador")
+INTERVALS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
+ATTEMPTS: Mapping[PaymentMethod, tuple[int, ...]] = {
+    PaymentMethod.BANK_TRANSFER: (6, 4, 6),
+    PaymentMethod.CARD_LINK: (6, 4),
+}
+
+
+def schedule_of(attempts: tuple[int, ...], intervals: tuple[timedelta, ...]) -> Schedule:
+    """A method's stages from its numbers of attempts and their intervals, which may be more."""
+    return tuple(Stage(number, every) for number, every in zip(attempts, intervals, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a property chooses. `tolerance_days` is the bank's posting delay either way.
+
+    `hold_margin` is how long after a stage's last attempt the rooms stay held. `second_look` is the pause before the
+    one look that counts as no attempt: it finds a transfer that was recorded by another instance at the same moment.
+    """
+
+    tolerance_days: int = 3
+    schedules: Mapping[PaymentMethod, Schedule] = field(
+        default_factory=lambda: {method: schedule_of(attempts, INTERVALS) for method, attempts in ATTEMPTS.items()}
+    )
+    hold_margin: timedelta = timedelta(minutes=10)
+    second_look: timedelta = timedelta(seconds=2)
+    zone: ZoneInfo = ZONE
+    language: Language = Language.SPANISH
+
+    def schedule(self, method: PaymentMethod) -> Schedule:
+        """The stages of a method; one that is not listed is not looked for again."""
+        return self.schedules.get(method, ())

@@ -1,0 +1,211 @@
+"""Reads a bank's CSV: each line becomes money that arrived, or a broken line with its number, field and remedy."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from datetime import date, datetime
+from decimal import Decimal
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from shared.contracts.common import PaymentMethod
+from shared.contracts.payments import TransferArrived
+
+FIELDS = ("transfer_id", "amount", "posted_on", "payer", "reference", "currency", "authorization_number")
+NEEDED = ("amount", "posted_on")
+_NUMBER = {
+    False: re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?"),
+    True: re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?"),
+}
+_REMEDIES = {
+    "amount": "give what came in, above zero and with at most two decimals; leave out what was paid away",
+    "currency": "give three capital letters, such as USD",
+    "posted_on": "write the date as the layout's date_format says, or change date_format",
+    "encoding": "name the file's encoding in the layout, such as cp1252",
+}
+
+
+class CsvLayout(BaseModel):
+    """How a bank writes its file. A new bank is a new layout, not new code.
+
+    `columns` gives the bank's heading for each of our fields, whatever its case; a field without one stays empty.
+    `date_format` is strptime's. `method` None means: a card where there is an authorisation number, else a transfer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = "csv"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+    encoding: str = "utf-8-sig"
+    decimal_comma: bool = False
+    date_format: str = "%Y-%m-%d"
+    currency: str = "USD"
+    property_id: str | None = None
+    method: PaymentMethod | None = None
+    columns: Mapping[str, str] = {name: name for name in FIELDS}
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError(f"there is no encoding {encoding}; try utf-8-sig or cp1252") from None
+        return encoding
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLine:
+    """A line that could not be taken. `number` counts the file's lines from 1; `text` is the line, for correction."""
+
+    number: int
+    field: str
+    problem: str
+    remedy: str
+    text: str = attribute(default="", repr=False)
+
+
+def read_csv(stream: BinaryIO, layout: CsvLayout | None = None) -> Iterator[TransferArrived | BrokenLine]:
+    """Read a file line by line, good lines and broken ones in its order; only a useless heading ends it early.
+
+    `stream` is open for bytes and stays open. A line is a line of the file: quoted line breaks are broken lines, so
+    that a stray quotation mark costs one line and not the rest of the file.
+    """
+    reader = _Reader(layout or CsvLayout())
+    lines = io.TextIOWrapper(stream, reader.layout.encoding, errors="surrogateescape", newline="")
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield from reader.take(number, line.rstrip("\r\n"))
+                if reader.useless:
+                    return
+        if reader.empty:
+            yield BrokenLine(1, "line", "the file has no heading", "give the file that the bank's site exports")
+    except UnicodeError as wrong:
+        yield BrokenLine(number + 1, "encoding", str(wrong), _REMEDIES["encoding"])
+    finally:
+        lines.detach()
+
+
+def transfer_id_of(facts: Mapping[str, str], occurrence: int) -> str:
+    """An id for a line whose bank gives none: a hash of its facts, and which of the file's equal lines it is, from 1.
+
+    The same line gets the same id in every file that holds it, as long as a file holds whole days.
+    """
+    told = "\x1f".join(f"{name}={facts[name]}" for name in sorted(facts))
+    return f"{hashlib.sha256(told.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}-{occurrence}"
+
+
+def _plain(amount: Decimal) -> str:
+    """The same text however many zeros the bank writes; more than two decimals stay, to be refused."""
+    return f"{amount:.2f}" if amount == round(amount, 2) else str(amount)
+
+
+class _Broken(ValueError):
+    def __init__(self, field_name: str, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.field = field_name
+        self.problem = problem
+        self.remedy = remedy or _REMEDIES.get(field_name, "correct the line and import the file again")
+
+
+class _Reader:
+    """Reads lines under one heading, and counts equal ones."""
+
+    def __init__(self, layout: CsvLayout) -> None:
+        self.layout = layout
+        self.useless = False
+        self._places: dict[str, int] | None = None
+        self._width = 0
+        self._seen: Counter[str] = Counter()
+
+    @property
+    def empty(self) -> bool:
+        return self._places is None
+
+    def take(self, number: int, line: str) -> Iterator[TransferArrived | BrokenLine]:
+        try:
+            cells = self._cells(line)
+            if self._places is None:
+                self._places, self._width = self._heading(cells), len(cells)
+            elif any(cells):
+                yield self._transfer(cells, self._places)
+        except _Broken as broken:
+            self.useless = self._places is None
+            yield BrokenLine(number, broken.field, broken.problem, broken.remedy, line)
+
+    def _cells(self, line: str) -> list[str]:
+        try:
+            cells = next(csv.reader([line], delimiter=self.layout.delimiter, strict=True))
+        except csv.Error as wrong:
+            raise _Broken("line", str(wrong), "close every quotation mark on the line that opens it") from None
+        if any("\udc80" <= sign <= "\udcff" for sign in line):
+            raise _Broken("encoding", f"the line is not {self.layout.encoding}")
+        if "\0" in line:
+            raise _Broken("line", "the line holds a null character")
+        return [cell.strip() for cell in cells]
+
+    def _heading(self, cells: Sequence[str]) -> dict[str, int]:
+        found = {cell.casefold(): place for place, cell in enumerate(cells)}
+        columns = {name: heading.strip().casefold() for name, heading in self.layout.columns.items()}
+        places = {name: found[heading] for name, heading in columns.items() if heading in found}
+        for name in NEEDED:
+            if name not in places:
+                wanted = self.layout.columns.get(name, name)
+                remedy = "name the bank's heading in the layout's columns, and check delimiter and encoding"
+                raise _Broken(name, f"the heading has no column {wanted}", remedy)
+        return places
+
+    def _transfer(self, cells: Sequence[str], places: Mapping[str, int]) -> TransferArrived:
+        if len(cells) > self._width:
+            remedy = "put cells that hold the delimiter into quotation marks"
+            raise _Broken("line", f"the line has {len(cells)} cells, the heading {self._width}", remedy)
+        given = {name: cells[place] for name, place in places.items() if place < len(cells)}
+        facts = {name: given[name] for name in FIELDS if given.get(name) and name != "transfer_id"}
+        facts["amount"] = _plain(self._amount(given.get("amount", "")))
+        facts["posted_on"] = self._date(given.get("posted_on", "")).isoformat()
+        facts["currency"] = (given.get("currency") or self.layout.currency).upper()
+        return self._validated(facts, given.get("transfer_id") or self._own_id(facts))
+
+    def _validated(self, facts: Mapping[str, str], transfer_id: str) -> TransferArrived:
+        method = self.layout.method
+        if method is None:
+            method = PaymentMethod.CARD_LINK if "authorization_number" in facts else PaymentMethod.BANK_TRANSFER
+        line = {**facts, "transfer_id": transfer_id, "source": self.layout.source, "method": method}
+        try:
+            return TransferArrived.model_validate({**line, "property_id": self.layout.property_id})
+        except ValidationError as wrong:
+            first = wrong.errors(include_url=False)[0]
+            raise _Broken(str(first["loc"][0]), first["msg"]) from None
+
+    def _own_id(self, facts: Mapping[str, str]) -> str:
+        equal = transfer_id_of(facts, 0)
+        self._seen[equal] += 1
+        return transfer_id_of(facts, self._seen[equal])
+
+    def _amount(self, text: str) -> Decimal:
+        comma = self.layout.decimal_comma
+        bare = "".join(text.split())
+        if not _NUMBER[comma].fullmatch(bare):
+            wanted = "1.234,50" if comma else "1,234.50"
+            raise _Broken(
+                "amount", f"{text or 'nothing'} is no amount like {wanted}", "correct it or set decimal_comma"
+            )
+        return Decimal(bare.replace(".", "").replace(",", ".") if comma else bare.replace(",", ""))
+
+    def _date(self, text: str) -> date:
+        try:
+            return datetime.strptime(text, self.layout.date_format).date()  # noqa: DTZ007  # the bank's own day
+        except ValueError:
+            problem = f"{text or 'nothing'} is no date like {self.layout.date_format}"
+            raise _Broken("posted_on", problem) from None

@@ -1,0 +1,6 @@
+"""Alembic's way into payments' database."""
+
+from services.payments.tables import metadata
+from shared.migrations import run
+
+run(metadata)

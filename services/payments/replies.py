@@ -1,0 +1,129 @@
+"""Builds what payments answers to the saga, and what it tells the staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from services.payments.domain.claim import Claim
+from services.payments.domain.matching import Considered, Decision
+from services.payments.domain.payment import NOTHING
+from services.payments.domain.request import PaymentRequest, Status
+from services.payments.domain.retries import SECOND_LOOK, stage_ends_at
+from services.payments.domain.terms import Terms
+from services.payments.wording import Wording
+from shared.contracts.common import RefusalDetails
+from shared.contracts.notifications import StaffAlerted
+from shared.contracts.payments import (
+    PaymentAwaited,
+    PaymentCaptured,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentReserved,
+    SearchDue,
+)
+from shared.errors import Refusal
+from shared.messages import Message, Outgoing
+
+wording = Wording(Path(__file__).parent / "texts")
+
+
+def answer(request: PaymentRequest, terms: Terms) -> Message:
+    """What a request is answered, by what has become of it: the same however often it is asked."""
+    if request.status is Status.WAITING:
+        return awaited(request, terms)
+    if request.status in {Status.RESERVED, Status.CAPTURED}:
+        return reserved(request)
+    return refused(request, request.refusal or wording.refusal_after_release(terms))
+
+
+def reserved(request: PaymentRequest) -> PaymentReserved:
+    """The money is set aside."""
+    return PaymentReserved(
+        booking_id=request.booking_id,
+        payment_id=str(request.payment_id),
+        amount=request.amount,
+        found_later=request.found_later,
+    )
+
+
+def awaited(request: PaymentRequest, terms: Terms) -> PaymentAwaited:
+    """The money is looked for again; the rooms should be kept as long as this stage lasts, and a little more."""
+    claim, attempt = request.claim, request.attempt
+    if claim is None or attempt is None:
+        raise ValueError(f"booking {request.booking_id} waits for nothing")
+    return PaymentAwaited(
+        booking_id=request.booking_id,
+        stage=attempt.stage,
+        attempt=attempt.number,
+        next_attempt_at=attempt.at,
+        keep_until=stage_ends_at(terms.schedule(claim.method), attempt) + terms.hold_margin,
+        opens_stage=attempt.opens_stage,
+    )
+
+
+def search(request: PaymentRequest) -> Outgoing:
+    """The timer of a request's next attempt."""
+    attempt = request.attempt
+    if attempt is None:
+        raise ValueError(f"booking {request.booking_id} waits for nothing")
+    due = SearchDue(booking_id=request.booking_id, stage=attempt.stage, attempt=attempt.number)
+    return Outgoing(due, due=attempt.at)
+
+
+def second_look(request: PaymentRequest, terms: Terms, now: datetime) -> Outgoing:
+    """The timer of the one look that counts as no attempt."""
+    return Outgoing(SearchDue(booking_id=request.booking_id, stage=1, attempt=SECOND_LOOK), due=now + terms.second_look)
+
+
+def refused(request: PaymentRequest, refusal: Refusal) -> PaymentRefused:
+    """Nothing is set aside, and why."""
+    reason = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return PaymentRefused(booking_id=request.booking_id, refusal=reason)
+
+
+def captured(request: PaymentRequest) -> PaymentCaptured:
+    """The money is taken."""
+    return PaymentCaptured(booking_id=request.booking_id, payment_id=str(request.payment_id), amount=request.amount)
+
+
+def released(request: PaymentRequest) -> PaymentReleased:
+    """Nothing is reserved; the amount is what had been set aside, if anything."""
+    gave_back = request.amount if request.payment_id else NOTHING
+    return PaymentReleased(booking_id=request.booking_id, amount=gave_back)
+
+
+def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision, now: datetime) -> StaffAlerted:
+    """A case for a person, with everything known: the claim, the search, and each payment with its reasons."""
+    details = {
+        **refusal.details,
+        "claim": _claim(decision.claim),
+        "started_at": request.started_at.isoformat(),
+        "ended_at": now.isoformat(),
+        "payments": [_considered(one) for one in decision.considered],
+    }
+    if last := request.attempt:
+        details |= {"stage": last.stage, "attempt": last.number}
+    return StaffAlerted(booking_id=request.booking_id, code=refusal.code, text=_for_staff(decision), details=details)
+
+
+def _for_staff(decision: Decision) -> str:
+    claim, verdict = decision.claim, decision.verdict.value.replace("_", " ")
+    return (
+        f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(decision.looked_at)} payments looked at"
+        f" {len(decision.close)} fit. Nothing is reserved; please look into it and tell the guest."
+    )
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    facts = {name: getattr(claim, name) for name in Claim.__slots__ if name != "booking_id"}
+    return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def _considered(one: Considered) -> dict[str, Any]:
+    payment = one.payment
+    facts = {name: getattr(payment, name) for name in ("id", "amount", "left", "currency", "posted_on", "payer")}
+    facts |= {"transfer_id": payment.transfer_id, "reference": payment.reference}
+    known = {name: str(value) for name, value in facts.items() if value is not None}
+    return {**known, "codes": list(payment.codes), "for": list(one.pros), "against": list(one.cons)}

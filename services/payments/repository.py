@@ -1,0 +1,200 @@
+"""Payments' queries: what a batch needs in two of them, what became of it in one for each table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.payments import records
+from services.payments.domain.claim import Claim, authorization_key, claim_of
+from services.payments.domain.matching import MANY
+from services.payments.domain.payment import payment_id_of
+from services.payments.domain.request import PaymentRequest, Status
+from services.payments.domain.terms import Terms
+from services.payments.domain.world import World
+from shared.contracts.payments import ReservePayment, TransferArrived
+from shared.database import Connection
+from shared.errors import Conflict
+from shared.messages import Message
+
+_REQUESTS = "SELECT * FROM payment_requests WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE"
+
+# The same, and those that wait for money like that which has just arrived: who names it, and the eldest others.
+_REQUESTS_AND_WAITING = """
+WITH arrived AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::numeric[], $5::date[], $6::text[])
+        AS arrived (property_id, currency, amount, posted_on, reference_key)
+)
+SELECT * FROM payment_requests WHERE booking_id IN (
+    SELECT unnest($1::uuid[])
+    UNION
+    SELECT waiting.booking_id FROM arrived CROSS JOIN LATERAL (
+        SELECT booking_id FROM payment_requests
+        WHERE waits AND reference_key = arrived.reference_key AND slip_amount = arrived.amount
+        ORDER BY started_at LIMIT $9) AS waiting
+    UNION
+    SELECT waiting.booking_id FROM arrived CROSS JOIN LATERAL (
+        SELECT booking_id FROM payment_requests
+        WHERE waits AND slip_amount = arrived.amount AND method = 'bank_transfer' AND currency = arrived.currency
+          AND slip_date BETWEEN arrived.posted_on - $8::int AND arrived.posted_on + $8::int
+          AND arrived.property_id IN ('', property_id)
+        ORDER BY started_at LIMIT $9) AS waiting
+    UNION
+    SELECT booking_id FROM payment_requests WHERE waits AND method = 'card_link' AND authorization_key = ANY($7)
+) ORDER BY booking_id FOR UPDATE"""
+
+# What claims may mean: by reference where one fits, else by amount and date, with and without money left, with and
+# without a reference; cards by their number. All locks are taken in one sorted order, so that two instances that meet
+# wait for each other and never deadlock.
+_PAYMENTS = """
+WITH slips AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::numeric[], $5::date[], $6::text[]) WITH ORDINALITY
+        AS slip (property_id, currency, amount, dated, reference_key, place)
+), by_reference AS (
+    SELECT slips.place, near.id FROM slips CROSS JOIN LATERAL (
+        SELECT id FROM payments
+        WHERE reference_key = slips.reference_key AND amount = slips.amount
+          AND posted_on BETWEEN slips.dated - $8::int AND slips.dated + $8::int
+          AND method = 'bank_transfer' AND currency = slips.currency AND property_id IN ('', slips.property_id)
+        ORDER BY has_money DESC LIMIT $9) AS near
+)
+SELECT * FROM payments WHERE id = ANY (ARRAY(
+    SELECT unnest($1::uuid[])
+    UNION ALL
+    SELECT id FROM by_reference
+    UNION ALL
+    SELECT near.id FROM slips
+    CROSS JOIN (VALUES (true, true), (true, false), (false, true), (false, false)) AS kind (has_money, named)
+    CROSS JOIN LATERAL (
+        SELECT id FROM payments
+        WHERE property_id IN ('', slips.property_id) AND amount = slips.amount AND has_money = kind.has_money
+          AND posted_on BETWEEN slips.dated - $8::int AND slips.dated + $8::int
+          AND method = 'bank_transfer' AND currency = slips.currency AND (reference_key IS NOT NULL) = kind.named
+        LIMIT $9) AS near
+    WHERE slips.place NOT IN (SELECT place FROM by_reference)
+    UNION ALL
+    SELECT near.id FROM unnest($7::text[]) AS card (authorization_key) CROSS JOIN LATERAL (
+        SELECT id FROM payments WHERE authorization_key = card.authorization_key
+        ORDER BY has_money DESC LIMIT $9) AS near
+)) ORDER BY id FOR UPDATE"""
+_PAYMENTS_BY_ID = "SELECT * FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE"
+
+_ADD_PAYMENTS = """
+INSERT INTO payments (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
+                      authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, codes,
+                      reserved_at, captured_at)
+SELECT id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
+       authorization_number, arrived_at, reference_key, authorization_key, reserved, captured,
+       ARRAY(SELECT jsonb_array_elements_text(codes)), reserved_at, captured_at
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::date[],
+            $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::numeric[],
+            $16::numeric[], $17::jsonb[], $18::timestamptz[], $19::timestamptz[])
+    AS new (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
+            authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, codes, reserved_at,
+            captured_at)
+ORDER BY id"""
+
+# Differences, not sums: should a lock ever be missing, the constraint still sees both writers.
+_CHANGE_PAYMENTS = """
+UPDATE payments SET
+    reserved = payments.reserved + change.reserved,
+    captured = payments.captured + change.captured,
+    codes = payments.codes || ARRAY(SELECT jsonb_array_elements_text(change.codes)),
+    reserved_at = change.reserved_at,
+    captured_at = change.captured_at
+FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[])
+    AS change (id, reserved, captured, codes, reserved_at, captured_at)
+WHERE payments.id = change.id"""
+
+_ADD_REQUESTS = """
+INSERT INTO payment_requests (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later,
+                              codes, refusal, started_at, property_id, amount, currency, method, slip_date, slip_amount,
+                              authorization_number, payer, reference, authorization_key, reference_key)
+SELECT booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later,
+       ARRAY(SELECT jsonb_array_elements_text(codes)), refusal, started_at, property_id, amount, currency, method,
+       slip_date, slip_amount, authorization_number, payer, reference, authorization_key, reference_key
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::timestamptz[], $7::uuid[],
+            $8::boolean[], $9::jsonb[], $10::jsonb[], $11::timestamptz[], $12::text[], $13::numeric[], $14::text[],
+            $15::text[], $16::date[], $17::numeric[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[])
+    AS new (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later, codes, refusal,
+            started_at, property_id, amount, currency, method, slip_date, slip_amount, authorization_number, payer,
+            reference, authorization_key, reference_key)
+ORDER BY booking_id"""
+
+_CHANGE_REQUESTS = """
+UPDATE payment_requests SET
+    status = change.status, changed_at = change.changed_at, stage = change.stage, attempt = change.attempt,
+    next_attempt_at = change.next_attempt_at, payment_id = change.payment_id, found_later = change.found_later,
+    codes = ARRAY(SELECT jsonb_array_elements_text(change.codes)), refusal = change.refusal
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::timestamptz[], $7::uuid[],
+            $8::boolean[], $9::jsonb[], $10::jsonb[])
+    AS change (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later, codes, refusal)
+WHERE payment_requests.booking_id = change.booking_id"""
+
+
+class Repository:
+    """Loads the world of a batch, locked against other writers, and writes what became of it."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+        """Every request that the messages name or serve, and every payment that could serve one of them."""
+        del now
+        arrivals = [message for message in messages if isinstance(message, TransferArrived)]
+        requests = await self._requests(connection, _booking_ids(messages), arrivals)
+        known = {request.booking_id for request in requests}
+        asked = [claim_of(message) for message in messages if isinstance(message, ReservePayment)]
+        claims = [claim for claim in asked if claim.booking_id not in known]
+        claims += [request.wanted for request in requests if request.status is Status.WAITING]
+        ids = {request.payment_id for request in requests if request.payment_id}
+        ids |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
+        rows = await self._payments(connection, ids, claims)
+        return World(self._terms, requests, (records.payment(row) for row in rows))
+
+    async def save(self, connection: Connection, world: World, now: datetime) -> None:
+        """Write what is new and what has changed.
+
+        Raises:
+            Conflict: when another instance wrote the same first, or took the money; what is there now decides.
+        """
+        del now
+        try:
+            await _write(connection, _ADD_PAYMENTS, records.arrived_columns(world.new_payments()))
+            await _write(connection, _CHANGE_PAYMENTS, records.changed_columns(world.changed_payments()))
+            await _write(connection, _ADD_REQUESTS, records.asked_columns(world.new_requests()))
+            await _write(connection, _CHANGE_REQUESTS, records.state_columns(world.changed_requests()))
+        except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError) as rival:
+            # From None: the database's own words quote the whole row, payer and all, and would end up in the logs.
+            raise Conflict(f"{rival.constraint_name}: another writer was first") from None
+
+    async def _requests(
+        self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived]
+    ) -> list[PaymentRequest]:
+        if not arrivals:
+            return [records.request(row) for row in await connection.fetch(_REQUESTS, ids)]
+        keys = [key for one in arrivals if (key := authorization_key(one.authorization_number))]
+        money = records.money_columns(arrivals)
+        rows = await connection.fetch(_REQUESTS_AND_WAITING, ids, *money, keys, self._terms.tolerance_days, MANY)
+        return [records.request(row) for row in rows]
+
+    async def _payments(self, connection: Connection, ids: Collection[UUID], claims: Iterable[Claim]) -> list[Any]:
+        shown = [claim for claim in claims if not claim.missing]
+        if not shown:
+            return await connection.fetch(_PAYMENTS_BY_ID, ids) if ids else []
+        slips = records.slip_columns(claim for claim in shown if not claim.is_card)
+        cards = [authorization_key(claim.authorization_number) for claim in shown if claim.is_card]
+        return await connection.fetch(_PAYMENTS, ids, *slips, cards, self._terms.tolerance_days, MANY)
+
+
+def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
+    return {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
+
+
+async def _write(connection: Connection, statement: str, columns: Sequence[Sequence[Any]]) -> None:
+    if columns:
+        await connection.execute(statement, *columns)

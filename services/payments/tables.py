@@ -1,0 +1,118 @@
+"""Payments' tables, and the constraints that hold whatever the code does."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from shared.tables import service_metadata
+
+metadata = service_metadata()
+_money = Numeric(12, 2)
+_moment = DateTime(timezone=True)
+_EMPTY = text("'{}'")
+_ZERO = text("0")
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("transfer_id", Text, nullable=False),
+    Column("property_id", Text, nullable=False, server_default="", comment="Empty: it serves every property."),
+    Column("method", Text, nullable=False),
+    Column("amount", _money, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("posted_on", Date, nullable=False),
+    Column("payer", Text),
+    Column("reference", Text),
+    Column("reference_key", Text, comment="The reference as it is compared."),
+    Column("authorization_number", Text),
+    Column("authorization_key", Text, comment="The authorisation number as it is compared."),
+    Column("arrived_at", _moment, nullable=False),
+    Column("reserved", _money, nullable=False, server_default=_ZERO),
+    Column("captured", _money, nullable=False, server_default=_ZERO),
+    Column("refunded", _money, nullable=False, server_default=_ZERO),
+    Column("codes", ARRAY(Text), nullable=False, server_default=_EMPTY),
+    Column("reserved_at", _moment),
+    Column("captured_at", _moment),
+    Column("has_money", Boolean, Computed("reserved + captured + refunded < amount", persisted=True), nullable=False),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("reserved >= 0 AND captured >= 0 AND refunded >= 0", name="not_negative"),
+    CheckConstraint("reserved + captured + refunded <= amount", name="not_overdrawn"),
+    UniqueConstraint("source", "transfer_id"),
+    # A slip, by amount and date: money first, then what is used up. No index holds a column that every reservation
+    # changes, so that most updates stay on their page.
+    Index("payments_slip_idx", "property_id", "amount", "has_money", "posted_on"),
+    Index(
+        "payments_reference_idx",
+        "reference_key",
+        "amount",
+        "has_money",
+        "posted_on",
+        postgresql_where=text("reference_key IS NOT NULL"),
+    ),
+    Index(
+        "payments_authorization_idx",
+        "authorization_key",
+        "has_money",
+        postgresql_where=text("authorization_key IS NOT NULL"),
+    ),
+    Index("payments_posted_on_idx", "posted_on", postgresql_using="brin"),
+    postgresql_with={"fillfactor": "85"},
+)
+
+payment_requests = Table(
+    "payment_requests",
+    metadata,
+    Column("booking_id", Uuid, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("started_at", _moment, nullable=False),
+    Column("changed_at", _moment, nullable=False),
+    Column("property_id", Text),
+    Column("amount", _money),
+    Column("currency", Text),
+    Column("method", Text),
+    Column("slip_date", Date),
+    Column("slip_amount", _money),
+    Column("authorization_number", Text),
+    Column("authorization_key", Text, comment="The authorisation number as it is compared."),
+    Column("payer", Text),
+    Column("reference", Text),
+    Column("reference_key", Text, comment="The reference as it is compared."),
+    Column("stage", Integer),
+    Column("attempt", Integer),
+    Column("next_attempt_at", _moment),
+    Column("payment_id", Uuid, ForeignKey("payments.id")),
+    Column("found_later", Boolean, nullable=False, server_default=false()),
+    Column("codes", ARRAY(Text), nullable=False, server_default=_EMPTY),
+    Column("refusal", JSONB),
+    Column("waits", Boolean, Computed("status = 'waiting'", persisted=True), nullable=False),
+    CheckConstraint("status IN ('waiting', 'reserved', 'captured', 'released', 'refused')", name="status"),
+    CheckConstraint("status = 'released' OR amount IS NOT NULL", name="only_tombstones_are_empty"),
+    CheckConstraint("status NOT IN ('reserved', 'captured') OR payment_id IS NOT NULL", name="reserved_from"),
+    CheckConstraint("status <> 'waiting' OR next_attempt_at IS NOT NULL", name="waits_until"),
+    CheckConstraint("status <> 'refused' OR refusal IS NOT NULL", name="refused_why"),
+    Index("payment_requests_payment_id_idx", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+    Index("payment_requests_waiting_slip_idx", "slip_amount", "slip_date", postgresql_where=text("waits")),
+    Index("payment_requests_waiting_reference_idx", "reference_key", "slip_amount", postgresql_where=text("waits")),
+    Index("payment_requests_waiting_card_idx", "authorization_key", postgresql_where=text("waits")),
+    postgresql_with={"fillfactor": "85"},
+)

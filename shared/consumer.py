@@ -1,0 +1,285 @@
+"""The shell around pure handlers: a batch from Kafka, one transaction, inbox, states, outbox, then the offsets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import orjson
+import structlog
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from shared import deadletters, inbox, metrics, outbox
+from shared.clock import Clock, system_clock
+from shared.contracts.topics import dead, internal
+from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
+from shared.errors import Conflict, Refusal, described
+from shared.messages import Envelope, Message, Outgoing, message_types
+from shared.outbox import Row
+from shared.relay import Relay
+from shared.routes import Invalid, Routes, Sends
+from shared.telemetry import consuming, new_traceparent, trace_id
+
+log = structlog.get_logger(__name__)
+
+Record: TypeAlias = "ConsumerRecord[Any, Any]"
+# Pauses before the second, third … attempt at a message; after the last it is a dead letter.
+BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
+CONFLICTS = 10  # attempts at once when rival writers keep being first
+OUTAGE_PAUSE = (0.1, 5.0)  # seconds, first and longest, between attempts while the database is away
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record with its envelope, and its message or what is wrong with it."""
+
+    record: Record
+    envelope: Envelope
+    message: Message | Invalid
+
+
+class Consumer:
+    """Handles batches for one service. It never raises for a message's sake; only cancellation ends it early."""
+
+    def __init__(
+        self,
+        routes: Routes[Any],
+        database: Database,
+        relay: Relay,
+        *,
+        clock: Clock = system_clock,
+        back_off: Sequence[timedelta] = BACK_OFF,
+    ) -> None:
+        self.routes = routes
+        self._database = database
+        self._relay = relay
+        self._clock = clock
+        self._back_off = back_off
+        self._defaults = {topic.name: topic.default_type or "" for topic in routes.topics}
+        self.last_progress = time.monotonic()
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source of what this service sends."""
+        return f"posada/{self.routes.service}"
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Handle a batch to its end: when this returns, every record is handled, put off or set aside, durably."""
+        began = time.perf_counter()
+        deliveries = [delivery for record in records if (delivery := self._read(record))]
+        await self._outlast(self._take_all, deliveries)
+        metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
+        metrics.BATCH_MESSAGES.observe(len(records))
+        self.alive()
+
+    def alive(self) -> None:
+        """Note that the consumer came round, with or without work."""
+        self.last_progress = time.monotonic()
+
+    async def _outlast(
+        self, work: Callable[[Sequence[Delivery]], Awaitable[None]], deliveries: Sequence[Delivery]
+    ) -> None:
+        """Wait for the database to come back, however long: that is nobody's fault and loses nothing."""
+        pause, longest = OUTAGE_PAUSE
+        while True:
+            try:
+                await work(deliveries)
+            except UNAVAILABLE as outage:
+                log.warning("consumer.database_away", outage=described(outage), pause=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, longest)
+            else:
+                return
+
+    async def _take_all(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await self._in_one_transaction(deliveries)
+        except UNAVAILABLE:
+            raise
+        except Exception as fault:
+            if len(deliveries) > 1:
+                log.warning("consumer.batch_split", messages=len(deliveries), fault=described(fault))
+            for delivery in deliveries:
+                await self._take_one(delivery)
+
+    async def _take_one(self, delivery: Delivery) -> None:
+        for left in reversed(range(CONFLICTS)):
+            try:
+                await self._in_one_transaction([delivery])
+            except UNAVAILABLE:
+                raise
+            except Exception as fault:
+                if left and isinstance(fault, (Conflict, *CONTENDED)):
+                    continue
+                log.error(  # noqa: TRY400 — a traceback would quote the row that a database error speaks of
+                    "consumer.fault",
+                    type=delivery.envelope.type,
+                    id=delivery.envelope.id,
+                    fault=described(fault),
+                    where=traceback.format_tb(fault.__traceback__)[-3:],
+                )
+                await self._put_off(delivery, fault)
+            return
+
+    async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
+        now = self._clock()
+        sent = self._relay.sent()
+        async with self._database.transaction() as connection:
+            fresh = await self._not_seen(connection, deliveries, now)
+            rows = await self._handle(connection, fresh, now)
+            await outbox.add(connection, rows, sent, now)
+        self._relay.removed(sent)
+        await self._relay.send(rows)
+
+    async def _not_seen(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
+        first: dict[Any, Delivery] = {}
+        for delivery in deliveries:
+            first.setdefault(delivery.envelope.inbox_key, delivery)
+        new = await inbox.claim(connection, list(first), now)
+        if len(new) < len(deliveries):
+            metrics.HANDLED.labels("any", "repeated").inc(len(deliveries) - len(new))
+        return [delivery for key, delivery in first.items() if key in new]
+
+    async def _handle(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Row]:
+        rows: list[Row] = []
+        known = [delivery for delivery in deliveries if isinstance(delivery.message, Message)]
+        if known:
+            messages = [delivery.message for delivery in known if isinstance(delivery.message, Message)]
+            world = await self.routes.repository.load(connection, messages, now)
+            for delivery in known:
+                rows += self._answer(world, delivery, now)
+            await self.routes.repository.save(connection, world, now)
+        for delivery in deliveries:
+            if isinstance(delivery.message, Invalid):
+                rows.append(self._set_aside_invalid(delivery, delivery.message, now))
+        return rows
+
+    def _answer(self, world: Any, delivery: Delivery, now: datetime) -> list[Row]:
+        envelope, message = delivery.envelope, delivery.message
+        outcome = "handled"
+        with consuming(envelope.type, envelope.traceparent, **{"posada.correlation": envelope.correlation}) as trace:
+            route = self.routes.table[type(message)]  # type: ignore[index]
+            sends: Sends
+            try:
+                sends = list(route.handle(world, message, now))
+            except Refusal as refusal:
+                if route.refused is None:
+                    raise
+                sends, outcome = [route.refused(message, refusal)], refusal.code
+            cause = replace(envelope, traceparent=trace)
+        metrics.HANDLED.labels(envelope.type, outcome).inc()
+        log.info(
+            "handled",
+            type=envelope.type,
+            outcome=outcome,
+            booking=envelope.correlation,
+            trace=trace_id(envelope.traceparent),
+        )
+        return [outbox.row_of(Outgoing.of(send), self.source, cause, now) for send in sends]
+
+    def _set_aside_invalid(self, delivery: Delivery, invalid: Invalid, now: datetime) -> Row:
+        """What nobody can answer is kept for a person, with what is wrong with it."""
+        metrics.HANDLED.labels(_bounded(delivery.envelope.type), "invalid").inc()
+        return self._dead_row(delivery, invalid.text, now)
+
+    async def _put_off(self, delivery: Delivery, fault: Exception) -> None:
+        """Give a message another attempt later, or after the last one set it aside with its history."""
+        now = self._clock()
+        attempt = delivery.envelope.attempt
+        if attempt < len(self._back_off):
+            row = self._later_row(delivery, fault, now)
+            metrics.SECOND_ATTEMPTS.labels(delivery.envelope.type).inc()
+        else:
+            row = self._dead_row(delivery, described(fault), now)
+        async with self._database.transaction() as connection:
+            if not await inbox.claim(connection, [delivery.envelope.inbox_key], now):
+                return
+            await outbox.add(connection, [row], [], now)
+        await self._relay.send([row])
+
+    def _later_row(self, delivery: Delivery, fault: Exception, now: datetime) -> Row:
+        envelope = delivery.envelope
+        again = replace(envelope, attempt=envelope.attempt + 1)
+        story = deadletters.told(delivery.record.headers, envelope.attempt, described(fault), now)
+        return Row(
+            uuid4(),
+            internal(self.routes.service).name,
+            (delivery.record.key or b"").decode("utf-8", "replace"),
+            [*again.headers(), (deadletters.HISTORY, story)],
+            delivery.record.value or b"",
+            now + self._back_off[envelope.attempt],
+        )
+
+    def _dead_row(self, delivery: Delivery, fault: str, now: datetime) -> Row:
+        metrics.DEAD_LETTERS.labels(_bounded(delivery.envelope.type)).inc()
+        log.error("dead_letter", type=_bounded(delivery.envelope.type), id=delivery.envelope.id)
+        return deadletters.row_for(
+            self.routes.service,
+            dead(self.routes.service),
+            delivery.record,
+            envelope=delivery.envelope,
+            fault=fault,
+            now=now,
+        )
+
+    def _read(self, record: Record) -> Delivery | None:
+        """The delivery in a record; None for a message of ours that other services read on the same topic."""
+        envelope = Envelope.from_headers(
+            record.headers,
+            default=Envelope(
+                id=f"{record.topic}/{record.partition}/{record.offset}",
+                type=self._defaults.get(record.topic, ""),
+                source=f"kafka/{record.topic}",
+                traceparent=new_traceparent(),
+                time=self._clock(),
+            ),
+        )
+        model = message_types().get(envelope.type)
+        if model and model not in self.routes.table:
+            return None
+        message = read_message(envelope.type, record.value or b"", envelope.id)
+        if isinstance(message, Invalid):
+            log.warning("invalid", type=_bounded(envelope.type), fields=_fields(message))
+            message = (self.routes.for_invalid and self.routes.for_invalid(message)) or message
+        if isinstance(message, Message) and not envelope.correlation:
+            envelope = replace(envelope, correlation=str(getattr(message, "booking_id", message.key)))
+        return Delivery(record, envelope, message)
+
+
+def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | Invalid:
+    """The message in a body, or what is wrong with it, field by field and without the values."""
+    model = message_types().get(type_name)
+    if model is None:
+        known = ", ".join(sorted(message_types()))
+        problem = f"{type_name[:100] or 'none'} is not a message of ours; known: {known}"
+        return Invalid(type_name, event_id, body, None, ({"field": "ce_type", "problem": problem},))
+    try:
+        return model.from_wire(body, event_id)
+    except ValidationError as error:
+        problems = tuple(
+            {"field": ".".join(map(str, part["loc"])) or "body", "problem": part["msg"]}
+            for part in error.errors(include_url=False, include_context=False, include_input=False)
+        )
+        return Invalid(type_name, event_id, body, _given(body), problems)
+
+
+def _given(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _fields(invalid: Invalid) -> list[str]:
+    return [problem["field"] for problem in invalid.problems]
+
+
+def _bounded(type_name: str) -> str:
+    return type_name if type_name in message_types() else "unknown"

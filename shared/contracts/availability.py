@@ -1,0 +1,195 @@
+"""Availability's messages: counts for gateways; holds, bookings and releases for the saga."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts import topics
+from shared.contracts.common import (
+    Amount,
+    Currency,
+    Headcount,
+    Identifier,
+    Language,
+    Occupants,
+    Part,
+    Policy,
+    RefusalDetails,
+    RoomNumber,
+)
+from shared.messages import Message
+
+
+class WantedType(Part):
+    """How many rooms of a type are wanted; the type as label or key, whatever its case and accents."""
+
+    type: Identifier
+    count: int = Field(default=1, ge=1, le=500)
+
+
+class CountRequested(
+    Message,
+    type="posada.availability.count-requested.v1",
+    topic=topics.AVAILABILITY_REQUESTS,
+    key="request_id",
+):
+    """Asks how many rooms of each type are free for all nights of [check_in, check_out)."""
+
+    request_id: Identifier
+    property_id: Identifier | None = None
+    check_in: date
+    check_out: date
+    wanted: tuple[WantedType, ...] = ()
+    language: Language = Language.SPANISH
+
+
+class Shortage(Part):
+    """A type of which fewer are free than wanted."""
+
+    type: str
+    requested: int
+    available: int
+
+
+class CountAnswered(
+    Message, type="posada.availability.count-answered.v1", topic=topics.AVAILABILITY_ANSWERS, key="request_id"
+):
+    """The free count of every type; `message` is ready for the guest. On an error `success` is false."""
+
+    request_id: Identifier
+    success: bool
+    can_fulfill: bool = False
+    available_counts: dict[str, int] = Field(default_factory=dict)
+    shortages: tuple[Shortage, ...] = ()
+    message: str
+    error: RefusalDetails | None = None
+
+
+class RoomWish(Occupants):
+    """One wanted room; `line` is its place in the request's list, from 1."""
+
+    line: int = Field(ge=1)
+    type: Identifier
+    extra_beds: Headcount = 0
+    extra_beds_cost: Amount | None = None
+
+
+class HoldRooms(
+    Message, type="posada.availability.hold-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Price the rooms and hold them all in one step; what is held is distinct and never in `avoid_rooms`."""
+
+    booking_id: UUID
+    property_id: Identifier
+    check_in: date
+    check_out: date
+    package: Identifier
+    rooms: tuple[RoomWish, ...] = Field(min_length=1)
+    avoid_rooms: tuple[RoomNumber, ...] = ()
+    policy: Policy = Policy.ALL_OR_NOTHING
+    language: Language = Language.SPANISH
+
+
+class HeldRoom(Occupants):
+    """A room that is held, with its price for the whole stay, tax included in `amount`."""
+
+    line: int
+    type: str
+    type_label: str
+    room: str
+    extra_beds: int = 0
+    amount: Amount
+
+
+class FailedRoom(Part):
+    """A room of the request that could not be had."""
+
+    line: int
+    type: str
+    reason: str
+    text: str
+
+
+class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
+    """Rooms are held until `expires_at`. Under best effort `failed` lists what could not be had."""
+
+    booking_id: UUID
+    rooms: tuple[HeldRoom, ...]
+    failed: tuple[FailedRoom, ...] = ()
+    total: Amount
+    currency: Currency
+    expires_at: datetime
+
+
+class RoomsNotHeld(
+    Message, type="posada.availability.rooms-not-held.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """Nothing is held, and why."""
+
+    booking_id: UUID
+    refusal: RefusalDetails
+
+
+class ExtendHold(
+    Message, type="posada.availability.extend-hold.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Keep the rooms held until `until`: the saga waits for money. Never shortens a hold; has no reply."""
+
+    booking_id: UUID
+    property_id: Identifier
+    until: datetime
+
+
+class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
+    """A hold has outlived its time. Its owner answers with ReleaseRooms, or with BookRooms where it was confirmed."""
+
+    booking_id: UUID
+    property_id: Identifier
+    expired_at: datetime
+
+
+class BookRooms(
+    Message, type="posada.availability.book-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Turn the hold into a booking; `codes` are the reservation codes by room number."""
+
+    booking_id: UUID
+    property_id: Identifier
+    codes: dict[str, str]
+
+
+class RoomsBooked(Message, type="posada.availability.rooms-booked.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
+    """The held rooms are booked."""
+
+    booking_id: UUID
+    rooms: tuple[str, ...]
+
+
+class ReleaseRooms(
+    Message,
+    type="posada.availability.release-rooms.v1",
+    topic=topics.AVAILABILITY_COMMANDS,
+    key="property_id",
+):
+    """Free whatever the booking holds; a hold that comes later than its release is refused."""
+
+    booking_id: UUID
+    property_id: Identifier
+
+
+class RoomsReleased(
+    Message, type="posada.availability.rooms-released.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """The booking holds nothing; `rooms` are those that this release freed."""
+
+    booking_id: UUID
+    rooms: tuple[str, ...] = ()
+
+
+class HoldDue(Message, type="posada.availability.hold-due.v1", topic=topics.internal("availability"), key="booking_id"):
+    """Availability's own clock: the time of a hold is up."""
+
+    booking_id: UUID

@@ -1,0 +1,241 @@
+"""Booking's messages: the request of a gateway, the steps on the way, and the one outcome."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+from uuid import UUID, uuid5
+
+import orjson
+from pydantic import BeforeValidator, EmailStr, Field, model_validator
+
+from shared.contracts import topics
+from shared.contracts.common import (
+    Amount,
+    Channel,
+    Currency,
+    Headcount,
+    Identifier,
+    Language,
+    Name,
+    Occupants,
+    Part,
+    PaymentMethod,
+    Policy,
+    Prose,
+    RefusalDetails,
+    RoomNumber,
+)
+from shared.contracts.older_names import modernise
+from shared.messages import Message
+
+_BOOKINGS = UUID("6f1d4a3e-3c39-4c52-9d3c-0b7a1e1f2a55")
+_OLDER_METHODS = {
+    "depósito bac": "bank_transfer",
+    "deposito bac": "bank_transfer",
+    "compraclick": "card_link",
+}
+
+
+def booking_id_of(request_id: str) -> UUID:
+    """The booking that a request becomes: the same id whenever and wherever the request is read."""
+    return uuid5(_BOOKINGS, request_id)
+
+
+def _method(given: object) -> object:
+    return _OLDER_METHODS.get(given.strip().lower(), given) if isinstance(given, str) else given
+
+
+class Guest(Part):
+    """Who books."""
+
+    name: Name
+    email: EmailStr
+    phone: Identifier | None = None
+    city: Name | None = None
+    document: Identifier | None = Field(default=None, description="DUI or passport.")
+    nationality: Name | None = None
+
+
+class Contact(Part):
+    """How the guest writes to us; filled in by the gateway, never by an assistant."""
+
+    wa_id: Identifier | None = None
+    subscriber_id: Identifier | None = None
+    channel: Channel | None = None
+
+
+class RequestedRoom(Occupants):
+    """One room of a request: its type as label or key, and who sleeps in it."""
+
+    type: Identifier
+    adults: Headcount
+    children_0_to_5: Headcount
+    children_6_to_10: Headcount
+    extra_beds: Headcount = 0
+    extra_beds_cost: Amount | None = None
+
+
+class RequestedPayment(Part):
+    """What the guest says was paid for ALL rooms, and the evidence of it."""
+
+    method: Annotated[PaymentMethod, BeforeValidator(_method)]
+    amount: Amount
+    payer: Name | None = None
+    reference: Identifier | None = None
+    slip_date: date | None = None
+    slip_amount: Amount | None = None
+    authorization_number: Identifier | None = None
+
+
+class BookingRequested(Message, type="posada.booking.requested.v1", topic=topics.BOOKING_REQUESTS, key="request_id"):
+    """One request for one or more rooms, paid with one payment.
+
+    `request_id` is the gateway's: the same id again gets the first outcome and books nothing. Older names and the
+    flat single-room form are accepted.
+    """
+
+    request_id: Identifier
+    property_id: Identifier | None = None
+    guest: Guest
+    check_in: date
+    check_out: date
+    package: Identifier
+    rooms: tuple[RequestedRoom, ...] = Field(min_length=1, max_length=50)
+    payment: RequestedPayment
+    instructions: Annotated[Prose, Field(max_length=2000)] | None = None
+    language: Language = Language.SPANISH
+    avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=500)
+    contact: Contact = Contact()
+    policy: Policy | None = None
+
+    @classmethod
+    def from_wire(cls, body: bytes, event_id: str) -> Self:
+        """Read a request; one without an id of its own goes by its CloudEvents id."""
+        try:
+            given = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return cls.model_validate_json(body)
+        if isinstance(given, dict):
+            given.setdefault("request_id", event_id)
+        return cls.model_validate(given)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_older_names(cls, given: Any) -> Any:
+        return modernise(given)
+
+
+class BookingProgressed(Message, type="posada.booking.progressed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
+    """A step on the way, so that a gateway can show progress."""
+
+    booking_id: UUID
+    request_id: str
+    step: str = Field(
+        description="accepted, rooms_held, payment_awaited, payment_reserved, payment_captured, completed …"
+    )
+    at: datetime
+    details: dict[str, Any] = Field(default_factory=dict)
+
+
+class PropertyFacts(Part):
+    """What a text says of the property."""
+
+    id: str
+    name: str
+    timezone: str
+    contact: str = ""
+
+
+class BookedRoom(Occupants):
+    """One room of a confirmed booking."""
+
+    line: int
+    code: str = Field(description="The reservation code, e.g. HR26181.")
+    room: str
+    type: str
+    type_label: str
+    extra_beds: int = 0
+    amount: Amount
+
+
+class MissedRoom(Part):
+    """A room of a best-effort booking that could not be had."""
+
+    line: int
+    type: str
+    reason: str
+    text: str
+
+
+class Outcome(Part):
+    """What every outcome says."""
+
+    booking_id: UUID
+    request_id: str
+    property: PropertyFacts
+    language: Language
+    guest: Guest | None = None
+    contact: Contact = Contact()
+    check_in: date | None = None
+    check_out: date | None = None
+    text: str = Field(description="Ready for the guest, in the request's language.")
+    at: datetime
+
+
+class BookingConfirmed(
+    Message, Outcome, type="posada.booking.confirmed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
+):
+    """Every room is booked, or under best effort those that could be had, and the money is the hotel's."""
+
+    package: str
+    rooms: tuple[BookedRoom, ...]
+    number_of_rooms: int
+    missed: tuple[MissedRoom, ...] = ()
+    total: Amount
+    currency: Currency
+    payment_found_later: bool = False
+    instructions: str | None = None
+
+
+class BookingRefused(Message, Outcome, type="posada.booking.refused.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
+    """Nothing booked, nothing charged: a rule said no."""
+
+    refusal: RefusalDetails
+
+
+class BookingFailed(Message, Outcome, type="posada.booking.failed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
+    """Nothing booked, nothing charged: it could not be brought to its end."""
+
+    refusal: RefusalDetails
+
+
+class PaymentSearchStarted(
+    Message,
+    Outcome,
+    type="posada.booking.payment-search-started.v1",
+    topic=topics.BOOKING_EVENTS,
+    key="booking_id",
+):
+    """The payment has not arrived yet and is being looked for, with the rooms held: not an outcome."""
+
+    stage: int
+    next_attempt_at: datetime
+
+
+class RequestInvalid(
+    Message, type="posada.booking.request-invalid.v1", topic=topics.internal("booking"), key="booking_id"
+):
+    """What could be read of a request that does not fit its model; booking makes it for itself."""
+
+    booking_id: UUID
+    request_id: str
+    property_id: str = ""
+    language: Language = Language.SPANISH
+    refusal: RefusalDetails
+
+
+class SagaDue(Message, type="posada.booking.saga-due.v1", topic=topics.internal("booking"), key="booking_id"):
+    """Booking's own clock: a saga has waited long enough for what it waits for."""
+
+    booking_id: UUID

@@ -1,0 +1,77 @@
+"""Names that older gateways use in a booking request, and the flat single-room form, turned into today's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_REQUEST = {"check_in_date": "check_in", "check_out_date": "check_out", "package_type": "package"}
+_ROOM = {
+    "bungalow_type": "type",
+    "room_type": "type",
+    "children_0_5": "children_0_to_5",
+    "children_6_10": "children_6_to_10",
+}
+_ROOM_FIELDS = ("type", "adults", "children_0_to_5", "children_6_to_10", "extra_beds", "extra_beds_cost")
+_LISTS = ("rooms", "room_bookings", "bookings")
+_GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
+    "guest": {
+        "name": ("customer_name", "name"),
+        "email": ("email", "customer_email"),
+        "phone": ("phone", "phone_number"),
+        "city": ("city",),
+        "document": ("document", "dui_passport"),
+        "nationality": ("nationality",),
+    },
+    "payment": {
+        "method": ("payment_method",),
+        "amount": ("payment_amount",),
+        "payer": ("payer", "payer_name"),
+        "reference": ("reference", "transfer_reference"),
+        "slip_date": ("slip_date",),
+        "slip_amount": ("slip_amount",),
+        "authorization_number": ("authorization_number",),
+    },
+    "contact": {
+        "wa_id": ("wa_id",),
+        "subscriber_id": ("subscriber_id",),
+        "channel": ("channel",),
+    },
+}
+
+
+def modernise(given: Any) -> Any:
+    """Today's form of a request that may use older names; anything but an object is returned as it came.
+
+    A list of rooms, under any of its names, wins over the flat fields of a single room. Whatever is not known is
+    left for validation to ignore, `force_process` among it.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    request = _renamed(given, _REQUEST)
+    for group, fields in _GROUPS.items():
+        if group not in request and (part := _gathered(request, fields)):
+            request[group] = part
+    rooms = next((request[name] for name in _LISTS if name in request), None)
+    if rooms is None and (single := _single_room(request)):
+        rooms = [single]
+    if isinstance(rooms, list | tuple):
+        request["rooms"] = [_renamed(room, _ROOM) if isinstance(room, Mapping) else room for room in rooms]
+    elif rooms is not None:
+        request["rooms"] = rooms
+    return request
+
+
+def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    renamed = {names.get(name, name): value for name, value in given.items() if name in names}
+    return renamed | {name: value for name, value in given.items() if name not in names}
+
+
+def _gathered(given: Mapping[str, Any], fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    found = {new: next((given[old] for old in olds if old in given), None) for new, olds in fields.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _single_room(given: Mapping[str, Any]) -> dict[str, Any]:
+    flat = _renamed(given, _ROOM)
+    return {name: flat[name] for name in _ROOM_FIELDS if name in flat} if "type" in flat else {}

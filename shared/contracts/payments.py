@@ -1,0 +1,133 @@
+"""Payments' messages: money that arrived, and what the saga asks to be done with it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts import topics
+from shared.contracts.common import Amount, Currency, Identifier, Name, Part, PaymentMethod, RefusalDetails
+from shared.messages import Message
+
+
+class Evidence(Part):
+    """What the guest showed: a slip's date and amount, or a card's authorisation number."""
+
+    method: PaymentMethod
+    slip_date: date | None = None
+    slip_amount: Amount | None = None
+    authorization_number: Identifier | None = None
+    payer: Name | None = None
+    reference: Identifier | None = None
+
+
+class TransferArrived(
+    Message, type="posada.payments.transfer-arrived.v1", topic=topics.PAYMENTS_TRANSFERS, key="transfer_id"
+):
+    """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique."""
+
+    transfer_id: Identifier
+    source: Identifier = "kafka"
+    property_id: Identifier | None = None
+    method: PaymentMethod = PaymentMethod.BANK_TRANSFER
+    amount: Amount = Field(gt=0)
+    currency: Currency = "USD"
+    posted_on: date
+    payer: Name | None = None
+    reference: Identifier | None = None
+    authorization_number: Identifier | None = None
+
+
+class ReservePayment(
+    Message, type="posada.payments.reserve-payment.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id"
+):
+    """Find the money and set the whole amount aside for a booking."""
+
+    booking_id: UUID
+    property_id: Identifier
+    amount: Amount
+    currency: Currency
+    evidence: Evidence
+
+
+class PaymentReserved(
+    Message, type="posada.payments.payment-reserved.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """The amount is set aside. `found_later` says that it had to be waited for."""
+
+    booking_id: UUID
+    payment_id: Identifier
+    amount: Amount
+    found_later: bool = False
+
+
+class PaymentAwaited(
+    Message, type="posada.payments.payment-awaited.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """The money has not arrived; it is looked for again.
+
+    `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long
+    the rooms should stay held.
+    """
+
+    booking_id: UUID
+    stage: int = Field(ge=1)
+    attempt: int = Field(ge=1)
+    next_attempt_at: datetime
+    keep_until: datetime
+    opens_stage: bool = False
+
+
+class PaymentRefused(
+    Message, type="posada.payments.payment-refused.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """Nothing is set aside, and why."""
+
+    booking_id: UUID
+    refusal: RefusalDetails
+
+
+class CapturePayment(
+    Message, type="posada.payments.capture-payment.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id"
+):
+    """Take the reserved money and write all reservation codes on it in one update."""
+
+    booking_id: UUID
+    codes: tuple[str, ...] = Field(min_length=1)
+
+
+class PaymentCaptured(
+    Message, type="posada.payments.payment-captured.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """The money is taken."""
+
+    booking_id: UUID
+    payment_id: Identifier
+    amount: Amount
+
+
+class ReleasePayment(
+    Message, type="posada.payments.release-payment.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id"
+):
+    """Give back whatever is reserved and stop looking; a reservation that comes later is refused."""
+
+    booking_id: UUID
+
+
+class PaymentReleased(
+    Message, type="posada.payments.payment-released.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """Nothing is reserved for the booking; `amount` is what this release gave back."""
+
+    booking_id: UUID
+    amount: Amount
+
+
+class SearchDue(Message, type="posada.payments.search-due.v1", topic=topics.internal("payments"), key="booking_id"):
+    """Payments' own clock: time to look for the money again."""
+
+    booking_id: UUID
+    stage: int
+    attempt: int

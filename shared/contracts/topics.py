@@ -1,0 +1,83 @@
+"""Every topic, with its partitions: who writes it, who reads it, and what its key is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.topics import Topic
+
+SERVICES = ("availability", "booking", "payments", "notifications", "conversations")
+
+BOOKING_REQUESTS = Topic(
+    "posada.booking.requests",
+    "Booking requests from chat gateways. Any key; the request's own id is what counts.",
+    public=True,
+    default_type="posada.booking.requested.v1",
+)
+BOOKING_EVENTS = Topic(
+    "posada.booking.events",
+    "Progress and outcome of every booking, keyed by booking id.",
+    public=True,
+    retention=timedelta(days=30),
+)
+BOOKING_REPLIES = Topic("posada.booking.replies", "What the other services answer to the saga, keyed by booking id.")
+
+AVAILABILITY_REQUESTS = Topic(
+    "posada.availability.requests",
+    "Room-count requests from chat gateways. Any key.",
+    public=True,
+    default_type="posada.availability.count-requested.v1",
+)
+AVAILABILITY_ANSWERS = Topic(
+    "posada.availability.answers",
+    "Answers to room-count requests, keyed by the request's id.",
+    public=True,
+    retention=timedelta(days=1),
+)
+AVAILABILITY_COMMANDS = Topic(
+    "posada.availability.commands",
+    "Holds, bookings and releases of rooms, keyed by property: each property has one writer at a time.",
+)
+
+PAYMENTS_COMMANDS = Topic(
+    "posada.payments.commands", "Reservations, captures and releases of money, keyed by booking id."
+)
+PAYMENTS_TRANSFERS = Topic(
+    "posada.payments.transfers",
+    "Money that arrived: bank transfers and card authorisations, from the feeds. Any key.",
+    public=True,
+    default_type="posada.payments.transfer-arrived.v1",
+)
+
+CONVERSATIONS_MESSAGES = Topic(
+    "posada.conversations.messages",
+    "Chat messages between tenants and staff, from chat gateways. Key: the sender's phone or id.",
+    public=True,
+    default_type="posada.conversations.chat-message.v1",
+)
+NOTIFICATIONS_EVENTS = Topic("posada.notifications.events", "Escalations: what a person has to look at.", public=True)
+
+
+def internal(service: str) -> Topic:
+    """A service's own timers and second attempts; nobody else reads or writes it."""
+    return Topic(f"posada.{service}.internal", f"Timers and second attempts of {service}.")
+
+
+def dead(service: str) -> Topic:
+    """What a service had to set aside, with the history of the fault; replaying one leaves a tombstone."""
+    return Topic(f"posada.{service}.dead", f"Dead letters of {service}.", partitions=1, compacted=True)
+
+
+SHARED_TOPICS = (
+    BOOKING_REQUESTS,
+    BOOKING_EVENTS,
+    BOOKING_REPLIES,
+    AVAILABILITY_REQUESTS,
+    AVAILABILITY_ANSWERS,
+    AVAILABILITY_COMMANDS,
+    PAYMENTS_COMMANDS,
+    PAYMENTS_TRANSFERS,
+    CONVERSATIONS_MESSAGES,
+    NOTIFICATIONS_EVENTS,
+)
+ALL_TOPICS = (*SHARED_TOPICS, *(make(service) for service in SERVICES for make in (internal, dead)))

@@ -1,0 +1,68 @@
+"""The pool of a service's own database, and the one transaction that a batch of work runs in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
+
+# What a lost or restarting server looks like: worth waiting for, and never a message's fault.
+UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+# What a rival transaction looks like: worth running again at once.
+CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+
+
+class Database:
+    """One service's PostgreSQL database. `url` is a postgresql:// address; times in it are UTC."""
+
+    def __init__(self, url: str, *, connections: int = 8) -> None:
+        self._url = url
+        self._connections = connections
+        self._pool: asyncpg.Pool[Any] | None = None
+
+    async def open(self) -> None:
+        """Connect; the pool opens more connections as they are needed.
+
+        Raises:
+            OSError, asyncpg.PostgresError: when the server cannot be reached or refuses the role.
+        """
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=1,
+            max_size=self._connections,
+            command_timeout=30,
+            server_settings={"timezone": "UTC", "jit": "off"},
+        )
+
+    async def close(self) -> None:
+        """Close the pool, waiting briefly for work in hand."""
+        if self._pool:
+            pool, self._pool = self._pool, None
+            await pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection outside any transaction, for reading."""
+        if self._pool is None:
+            raise RuntimeError("the database is not open")
+        async with self._pool.acquire() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction, committed at the end of the block and rolled back by any exception."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection

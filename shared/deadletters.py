@@ -1,0 +1,147 @@
+"""Dead letters: what could not be handled, kept on a topic with the history of its fault, listed and replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from shared.messages import Envelope, Headers
+from shared.outbox import Row
+from shared.topics import Topic
+
+HISTORY = "posada_history"
+ORIGINAL = "original_"
+MAX_HISTORY = 10
+MAX_FAULT = 500
+_ATTEMPTS = {"posada_attempt", "posada_replay", HISTORY}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was set aside: where it came from, why, and its bytes as they were."""
+
+    id: str
+    service: str
+    topic: str
+    key: str
+    type: str
+    reason: str
+    history: list[dict[str, str]]
+    at: str
+    headers: Headers
+    body: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """For a program: the body as text where it is text, else base64 with a mark before it."""
+        try:
+            body = self.body.decode()
+        except UnicodeDecodeError:
+            body = "base64:" + base64.b64encode(self.body).decode()
+        headers = {name: value.decode("utf-8", "replace") for name, value in self.headers}
+        names = ("id", "service", "topic", "key", "type", "reason", "history", "at")
+        return {name: getattr(self, name) for name in names} | {"headers": headers, "body": body}
+
+
+def told(headers: Iterable[tuple[str, bytes]], attempt: int, fault: str, now: datetime) -> bytes:
+    """The history of a message's faults with one more, as a header's value; only the latest are kept."""
+    history = read_history(dict(headers).get(HISTORY))
+    history.append({"attempt": str(attempt + 1), "at": now.isoformat(), "fault": fault[:MAX_FAULT]})
+    return json.dumps(history[-MAX_HISTORY:]).encode()
+
+
+def read_history(value: bytes | None) -> list[dict[str, str]]:
+    """The history in a header's value; an unreadable one is no history."""
+    try:
+        history = json.loads(value or b"[]")
+    except ValueError:
+        return []
+    return history if isinstance(history, list) else []
+
+
+def row_for(
+    service: str, dead: Topic, record: ConsumerRecord[Any, Any], *, envelope: Envelope, fault: str, now: datetime
+) -> Row:
+    """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers."""
+    original = {name: value or b"" for name, value in record.headers} | dict(envelope.headers())
+    headers: Headers = [(f"{ORIGINAL}{name}", value) for name, value in original.items()]
+    headers += [
+        ("dead_service", service.encode()),
+        ("dead_topic", record.topic.encode()),
+        ("dead_key", record.key or b""),
+        ("dead_at", now.isoformat().encode()),
+        (HISTORY, told(record.headers, envelope.attempt, fault, now)),
+    ]
+    return Row(uuid4(), dead.name, str(uuid4()), headers, record.value or b"")
+
+
+async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
+    """Everything that is set aside and not yet replayed, oldest first."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(topic.name, number)
+            for topic in topics
+            for number in sorted(consumer.partitions_for_topic(topic.name) or await _partitions(consumer, topic))
+        ]
+        if not partitions:
+            return []
+        consumer.assign(partitions)
+        return await _read_all(consumer, partitions)
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: Topic) -> set[int]:
+    await consumer.topics()
+    return set(consumer.partitions_for_topic(topic.name) or ())
+
+
+async def _read_all(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> list[DeadLetter]:
+    ends = await consumer.end_offsets(partitions)
+    await consumer.seek_to_beginning(*partitions)
+    letters: dict[str, DeadLetter] = {}
+    while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            for record in records:
+                _fold(letters, record)
+        await asyncio.sleep(0)
+    return sorted(letters.values(), key=lambda letter: letter.at)
+
+
+def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any]) -> None:
+    key = (record.key or b"").decode("utf-8", "replace")
+    if record.value is None:
+        letters.pop(key, None)
+        return
+    story = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    original = [(name.removeprefix(ORIGINAL), value) for name, value in record.headers if name.startswith(ORIGINAL)]
+    history = read_history(dict(record.headers).get(HISTORY))
+    letters[key] = DeadLetter(
+        id=key,
+        service=story.get("dead_service", ""),
+        topic=story.get("dead_topic", ""),
+        key=story.get("dead_key", ""),
+        type=story.get(f"{ORIGINAL}ce_type", ""),
+        reason=history[-1]["fault"] if history else "",
+        history=history,
+        at=story.get("dead_at", ""),
+        headers=original,
+        body=record.value,
+    )
+
+
+async def replay(producer: AIOKafkaProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:
+    """Give a dead letter back to the service that set it aside, as if for the first time, and mark it as replayed."""
+    headers = [(name, value) for name, value in letter.headers if name not in _ATTEMPTS]
+    headers.append(("posada_replay", letter.id.encode()))
+    await producer.send_and_wait(to.name, value=letter.body, key=letter.key.encode() or None, headers=headers)
+    await producer.send_and_wait(dead.name, value=None, key=letter.id.encode())

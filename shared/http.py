@@ -1,0 +1,68 @@
+"""What every service's HTTP API has: health, metrics, a token where one is set, and errors that name the remedy."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, status
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.errors import Refusal
+from shared.settings import ServiceSettings
+
+_bearer = HTTPBearer(auto_error=False, description="The service's API token.")
+
+
+def health_router(trouble: Callable[[], str | None]) -> APIRouter:
+    """Liveness, readiness and metrics; `trouble` says why the instance is not ready."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "alive"}
+
+    @router.get("/health/ready", responses={503: {"description": "Not ready, with the reason."}})
+    async def ready() -> Response:
+        """The instance has partitions and makes progress."""
+        reason = trouble()
+        if reason:
+            return JSONResponse({"status": "not ready", "reason": reason}, status.HTTP_503_SERVICE_UNAVAILABLE)
+        return JSONResponse({"status": "ready"})
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        """Prometheus metrics."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def authenticated(settings: ServiceSettings) -> Callable[..., None]:
+    """A dependency that lets in who shows the service's token, compared in constant time."""
+
+    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
+        if settings.api_token is None:
+            return
+        wanted = settings.api_token.get_secret_value().encode()
+        if given is None or not hmac.compare_digest(given.credentials.encode(), wanted):
+            raise HTTPException(
+                status.HTTP_401_UNAUTHORIZED,
+                "send the service's API token: Authorization: Bearer …",
+                {"WWW-Authenticate": "Bearer"},
+            )
+
+    return check
+
+
+def answer_refusals(app: FastAPI) -> None:
+    """Turn a refusal raised in an endpoint into a 422 with its reason."""
+
+    @app.exception_handler(Refusal)
+    async def refuse(_: Request, refusal: Refusal) -> JSONResponse:
+        body = {"reason": refusal.code, "text": refusal.text, "details": refusal.details}
+        return JSONResponse({"error": body}, status.HTTP_422_UNPROCESSABLE_CONTENT)

@@ -1,0 +1,31 @@
+"""The inbox: what a service has handled, so that a second delivery changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from shared.database import Connection
+
+_CLAIM = """
+INSERT INTO inbox (message_key, received_at)
+SELECT key, $2 FROM unnest($1::uuid[]) AS key ORDER BY key
+ON CONFLICT DO NOTHING RETURNING message_key"""
+_FORGET = """
+DELETE FROM inbox WHERE message_key IN (SELECT message_key FROM inbox WHERE received_at < $1 LIMIT 5000)"""
+
+
+async def claim(connection: Connection, keys: Sequence[UUID], now: datetime) -> set[UUID]:
+    """Write the keys down and return those that were not there.
+
+    Keys go in one sorted order, so that two instances that meet wait for each other and never deadlock.
+    """
+    rows = await connection.fetch(_CLAIM, list(dict.fromkeys(keys)), now)
+    return {row[0] for row in rows}
+
+
+async def forget(connection: Connection, before: datetime) -> int:
+    """Drop a slice of what was received before a moment that Kafka no longer redelivers from; returns how many."""
+    status: str = await connection.execute(_FORGET, before)
+    return int(status.rpartition(" ")[2])

@@ -1,0 +1,158 @@
+"""What travels: message models with versioned type names, and their CloudEvents envelope in Kafka headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.topics import Topic
+
+Headers = list[tuple[str, bytes]]
+
+_REGISTRY: dict[str, type[Message]] = {}
+_INBOX_NAMESPACE = uuid5(NAMESPACE_URL, "posada/inbox")
+SPEC_VERSION = b"1.0"
+
+
+class Message(BaseModel):
+    """A message that crosses a service: frozen, validated, and tolerant of fields that a later version added.
+
+    A subclass that names a `type` is registered under it and says which topic it travels on and which of its
+    fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type_name: ClassVar[str] = ""
+    topic: ClassVar[Topic]
+    key_field: ClassVar[str]
+
+    def __init_subclass__(cls, **_declared: Any) -> None:
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        type: str = "",  # noqa: A002
+        topic: Topic | None = None,
+        key: str = "",
+        **extra: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__(**extra)
+        if not type:
+            return
+        if type in _REGISTRY:
+            raise TypeError(f"two messages are named {type}")
+        if topic is None or key not in cls.model_fields:
+            raise TypeError(f"{type} needs a topic and the name of one of its fields as key")
+        cls.type_name, cls.topic, cls.key_field = type, topic, key
+        _REGISTRY[type] = cls
+
+    @classmethod
+    def from_wire(cls, body: bytes, event_id: str) -> Self:
+        """Read a message from a Kafka record's value; `event_id` is its CloudEvents id.
+
+        Raises:
+            pydantic.ValidationError: naming every field that does not fit.
+        """
+        del event_id
+        return cls.model_validate_json(body)
+
+    @property
+    def key(self) -> str:
+        """The Kafka key: messages that share it keep their order."""
+        return str(getattr(self, self.key_field))
+
+
+def message_types() -> Mapping[str, type[Message]]:
+    """Every registered message by its versioned type name."""
+    return _REGISTRY
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The CloudEvents context of a message.
+
+    `correlation` names the conversation that it belongs to (a booking), `causation` the message that led to it,
+    `attempt` how often its handling has failed so far, `replay` the replaying of a dead letter. Times are UTC.
+    """
+
+    id: str
+    type: str
+    source: str
+    correlation: str = ""
+    causation: str = ""
+    traceparent: str = ""
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    attempt: int = 0
+    replay: str = ""
+
+    @property
+    def inbox_key(self) -> UUID:
+        """What the inbox remembers: CloudEvents makes `source` and `id` unique; each attempt at it counts once."""
+        return uuid5(_INBOX_NAMESPACE, f"{self.source}\n{self.id}\n{self.attempt}\n{self.replay}")
+
+    def headers(self) -> Headers:
+        """Kafka headers in CloudEvents' binary mode; empty ones are left out."""
+        pairs = (
+            ("ce_id", self.id),
+            ("ce_type", self.type),
+            ("ce_source", self.source),
+            ("ce_time", self.time.isoformat()),
+            ("ce_correlationid", self.correlation),
+            ("ce_causationid", self.causation),
+            ("traceparent", self.traceparent),
+            ("posada_attempt", str(self.attempt) if self.attempt else ""),
+            ("posada_replay", self.replay),
+        )
+        known = [(name, value.encode()) for name, value in pairs if value]
+        return [("ce_specversion", SPEC_VERSION), ("content-type", b"application/json"), *known]
+
+    @classmethod
+    def from_headers(cls, headers: Iterable[tuple[str, bytes | None]], *, default: Envelope) -> Envelope:
+        """Read the context from Kafka headers; what is missing or unreadable is taken from `default`."""
+        given = {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in headers}
+        return cls(
+            id=given.get("ce_id") or default.id,
+            type=given.get("ce_type") or default.type,
+            source=given.get("ce_source") or default.source,
+            correlation=given.get("ce_correlationid") or default.correlation,
+            causation=given.get("ce_causationid") or default.causation,
+            traceparent=given.get("traceparent") or default.traceparent,
+            time=_time(given.get("ce_time")) or default.time,
+            attempt=_count(given.get("posada_attempt")),
+            replay=given.get("posada_replay", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way out: `id` is fixed where a repetition must be known as one, `due` where it must wait."""
+
+    message: Message
+    id: str = field(default_factory=lambda: str(uuid4()))
+    due: datetime | None = None
+    topic: Topic | None = None
+
+    @classmethod
+    def of(cls, message: Message | Outgoing) -> Outgoing:
+        """Wrap a bare message; one that is wrapped stays as it is."""
+        return message if isinstance(message, Outgoing) else cls(message)
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004

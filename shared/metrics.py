@@ -1,0 +1,27 @@
+"""What Prometheus reads, by its conventions: counters end in _total, durations are seconds."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+HANDLED = Counter("posada_messages_handled", "Messages handled", ["type", "outcome"])
+BATCH_SECONDS = Histogram(
+    "posada_batch_seconds",
+    "From a batch's arrival to its commit",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+BATCH_MESSAGES = Histogram("posada_batch_messages", "Messages in a batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
+OUTBOX_SENT = Counter("posada_outbox_sent", "Messages sent straight after their commit")
+OUTBOX_SWEPT = Counter("posada_outbox_swept", "Messages sent by the sweeper: timers, and what a crash left behind")
+SECOND_ATTEMPTS = Counter("posada_second_attempts", "Messages put off after a fault", ["type"])
+DEAD_LETTERS = Counter("posada_dead_letters", "Messages set aside for a person", ["type"])
+SAGA_ENDED = Counter("posada_saga_ended", "Sagas by verdict", ["saga", "verdict", "reason"])
+SAGA_SECONDS = Histogram(
+    "posada_saga_outcome_seconds",
+    "From a saga's start to its verdict",
+    ["saga"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
+)
+SAGA_ALARMS = Counter("posada_saga_alarms", "Steps after the pivot that keep failing", ["saga", "step"])
+ASSIGNED = Gauge("posada_consumer_assigned_partitions", "Partitions that this instance consumes")
+PROGRESS = Gauge("posada_consumer_last_progress_timestamp_seconds", "When the consumer last came round")

@@ -1,0 +1,92 @@
+"""The outbox: what a transaction wants sent, committed with it; a row with a later due time is also the clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from shared.database import Connection
+from shared.messages import Envelope, Headers, Outgoing
+
+# How long the process that committed a row has it to itself, before a sweeper takes it for left behind.
+GRACE = timedelta(seconds=5)
+
+NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, and only in what we set aside
+
+_ADD = """
+WITH gone AS (DELETE FROM outbox WHERE id = ANY($1::uuid[]))
+INSERT INTO outbox (id, topic, key, headers, body, due_at)
+SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[], $7::timestamptz[])"""
+_REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
+_DUE = """
+SELECT id, topic, key, headers, body FROM outbox
+WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message as it will be sent. `due` is None for one that is due at once."""
+
+    id: UUID
+    topic: str
+    key: str
+    headers: Headers
+    body: bytes | None
+    due: datetime | None = None
+
+
+def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
+    """The row of a message; it belongs to its cause's conversation and trace."""
+    message = outgoing.message
+    correlation = (cause.correlation if cause else "") or str(getattr(message, "booking_id", message.key))
+    envelope = Envelope(
+        id=outgoing.id,
+        type=message.type_name,
+        source=source,
+        correlation=correlation,
+        causation=cause.id if cause else "",
+        traceparent=cause.traceparent if cause else "",
+        time=now,
+    )
+    topic = outgoing.topic or message.topic
+    body = message.model_dump_json(exclude_none=True).encode()
+    return Row(uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due)
+
+
+async def add(connection: Connection, rows: Sequence[Row], sent: Sequence[UUID], now: datetime) -> None:
+    """Write rows down, and in the same statement remove those that were sent since."""
+    if not rows and not sent:
+        return
+    await connection.execute(
+        _ADD,
+        sent,
+        [row.id for row in rows],
+        [row.topic for row in rows],
+        [row.key.replace(NUL, "") for row in rows],
+        [_packed(row.headers) for row in rows],
+        [row.body for row in rows],
+        [row.due or now + GRACE for row in rows],
+    )
+
+
+async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Drop rows that were sent."""
+    await connection.execute(_REMOVE, ids)
+
+
+async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:
+    """Lock rows whose time has come, passing over those that another instance has in hand."""
+    return [_row(record) for record in await connection.fetch(_DUE, now, limit)]
+
+
+def _packed(headers: Headers) -> str:
+    return json.dumps([(name, value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers])
+
+
+def _row(record: Any) -> Row:
+    headers = [(name, value.encode()) for name, value in json.loads(record["headers"])]
+    return Row(record["id"], record["topic"], record["key"], headers, record["body"])

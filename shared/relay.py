@@ -1,0 +1,147 @@
+"""The relay: sends what a commit made due straight from memory; its sweeper sends what a crash left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from shared import inbox, outbox
+from shared.clock import Clock, system_clock
+from shared.database import UNAVAILABLE, Database
+from shared.errors import described
+from shared.metrics import OUTBOX_SENT, OUTBOX_SWEPT
+from shared.outbox import Row
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 0.5
+SWEEP_SECONDS = 0.25
+SWEEP_ROWS = 500
+SEND_SECONDS = 3.0
+TIDY_EVERY = 240  # sweeps
+
+
+class Carrier(Protocol):
+    """What can carry rows to other services: Kafka, or a test's own post office."""
+
+    async def post(self, row: Row) -> asyncio.Future[Any]:
+        """Take a row; the future is done when it has safely arrived."""
+        ...
+
+
+class KafkaCarrier:
+    """Carries rows over one idempotent producer."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+
+    async def post(self, row: Row) -> asyncio.Future[Any]:
+        """Buffer a row for its partition; order by key is the order of these calls."""
+        arrived: asyncio.Future[Any] = await self._producer.send(
+            row.topic, value=row.body, key=row.key.encode(), headers=row.headers
+        )
+        return arrived
+
+
+class Relay:
+    """Sends outbox rows and remembers which arrived, until a transaction has removed them."""
+
+    def __init__(
+        self, carrier: Carrier, database: Database, *, clock: Clock = system_clock, inbox_days: int = 14
+    ) -> None:
+        self._carrier = carrier
+        self._database = database
+        self._clock = clock
+        self._inbox_days = inbox_days
+        self._arrived: dict[UUID, None] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to sweep and to flush."""
+        self._tasks = [
+            asyncio.create_task(self._repeat(self._flush, FLUSH_SECONDS), name="outbox flush"),
+            asyncio.create_task(self._repeat(self.sweep, SWEEP_SECONDS), name="outbox sweep"),
+            asyncio.create_task(self._repeat(self._tidy, SWEEP_SECONDS * TIDY_EVERY), name="inbox tidy"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop, after a last flush; what was not sent stays in the outbox for the next sweep."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._flush()
+        except UNAVAILABLE:
+            log.warning("outbox.flush_failed", rows=len(self._arrived))
+
+    def sent(self) -> list[UUID]:
+        """Rows that arrived and still stand in the outbox: the next transaction may remove them."""
+        return list(self._arrived)
+
+    def removed(self, ids: Sequence[UUID]) -> None:
+        """Forget rows whose removal is committed."""
+        for row_id in ids:
+            self._arrived.pop(row_id, None)
+
+    async def send(self, rows: Sequence[Row]) -> None:
+        """Send rows just committed. Never raises: what cannot be sent now is the sweeper's, after its grace."""
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                for row in rows:
+                    if row.due is None:
+                        (await self._carrier.post(row)).add_done_callback(self._noting(row.id))
+        except (KafkaError, TimeoutError) as fault:
+            log.warning("outbox.send_failed", fault=described(fault), rows=len(rows))
+
+    def _noting(self, row_id: UUID) -> Callable[[asyncio.Future[Any]], None]:
+        def note(arrived: asyncio.Future[Any]) -> None:
+            if not arrived.cancelled() and arrived.exception() is None:
+                self._arrived[row_id] = None
+                OUTBOX_SENT.inc()
+
+        return note
+
+    async def sweep(self) -> None:
+        """Send every row whose time has come, then remove it; several instances share the work."""
+        while await self._sweep_once() == SWEEP_ROWS:
+            pass
+
+    async def _sweep_once(self) -> int:
+        async with self._database.transaction() as connection:
+            rows = await outbox.take_due(connection, self._clock(), SWEEP_ROWS)
+            left = [row for row in rows if row.id not in self._arrived]
+            if left:
+                await asyncio.gather(*[await self._carrier.post(row) for row in left])
+                OUTBOX_SWEPT.inc(len(left))
+            if rows:
+                await outbox.remove(connection, [row.id for row in rows])
+        self.removed([row.id for row in rows])
+        return len(rows)
+
+    async def _flush(self) -> None:
+        if ids := self.sent():
+            async with self._database.connection() as connection:
+                await outbox.remove(connection, ids)
+            self.removed(ids)
+
+    async def _tidy(self) -> None:
+        async with self._database.connection() as connection:
+            while await inbox.forget(connection, self._clock() - timedelta(days=self._inbox_days)):
+                pass
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except (*UNAVAILABLE, KafkaError) as fault:
+                log.warning("outbox.waiting", work=getattr(work, "__name__", ""), fault=described(fault))
+            except Exception:
+                log.exception("outbox.fault", work=getattr(work, "__name__", ""))

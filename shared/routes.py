@@ -1,0 +1,78 @@
+"""A service's route table: which message goes to which handler, on which topics, over which repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from shared.database import Connection
+from shared.errors import Refusal
+from shared.messages import Message, Outgoing
+from shared.topics import Topic
+
+World = TypeVar("World")
+M = TypeVar("M", bound=Message)
+Sends = Iterable[Message | Outgoing]
+Handler = Callable[[Any, Any, datetime], Sends]
+
+
+class Repository(Protocol[World]):
+    """Loads what a batch needs in few queries, and writes what became of it."""
+
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+        """The state of everything that the messages touch, locked against other writers."""
+        ...
+
+    async def save(self, connection: Connection, world: World, now: datetime) -> None:
+        """Write every change; raises Conflict where another writer was first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A message that does not fit its model: what could be read of it, and what is wrong."""
+
+    type_name: str
+    event_id: str
+    body: bytes
+    given: Any
+    problems: tuple[dict[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The problems in one sentence, each with its field."""
+        return "; ".join(f"{problem['field']}: {problem['problem']}" for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one type of message is handled, and what a refusal or an invalid form of it is answered with."""
+
+    handle: Handler
+    refused: Callable[[Any, Refusal], Message] | None = None
+
+
+@dataclass
+class Routes(Generic[World]):
+    """All routes of a service. Handlers are pure: (world, message, now) gives messages or raises a Refusal.
+
+    `for_invalid` turns a message that does not fit its model into one that can be answered; None sets it aside.
+    """
+
+    service: str
+    topics: tuple[Topic, ...]
+    repository: Repository[World]
+    table: dict[type[Message], Route] = field(default_factory=dict)
+    for_invalid: Callable[[Invalid], Message | None] | None = None
+
+    def on(
+        self,
+        message: type[M],
+        handle: Callable[[World, M, datetime], Sends],
+        *,
+        refused: Callable[[M, Refusal], Message] | None = None,
+    ) -> None:
+        """Send a type of message to a handler; `refused` makes the answer out of its refusal."""
+        self.table[message] = Route(handle, refused)

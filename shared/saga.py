@@ -1,0 +1,346 @@
+"""The saga engine, a pure function: (table, saga, reply or the passing of time) gives (saga, messages).
+
+A saga is a table of steps: compensable ones in order, one pivot, then retriable ones. Before the pivot a refusal or a
+time-out undoes what was done; from the pivot on nothing is undone, only repeated until it succeeds. The terms are
+those of Garcia-Molina and Salem ("Sagas", 1987) with the pivot of Richardson's transaction sagas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.messages import Message, Outgoing
+
+Data = TypeVar("Data")
+Sends = Iterable[Message | Outgoing]
+MAX_PAUSE = timedelta(minutes=10)
+ALARM_AFTER = 5  # attempts at a step that may only be repeated
+
+
+class Kind(StrEnum):
+    """What a step allows: to be undone, to decide, or to be repeated."""
+
+    COMPENSABLE = "compensable"
+    PIVOT = "pivot"
+    RETRIABLE = "retriable"
+
+
+class Phase(StrEnum):
+    """Where a saga is: on its way to the pivot, undoing, finishing behind the pivot, or at its end."""
+
+    RUNNING = "running"
+    UNDOING = "undoing"
+    FINISHING = "finishing"
+    ENDED = "ended"
+
+
+class Verdict(StrEnum):
+    """What was decided, once and for all."""
+
+    OPEN = "open"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """Why a saga did not get to its pivot."""
+
+    verdict: Verdict
+    reason: str
+    text: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Generic[Data]):
+    """What a "not yet" means: the data with it, what to send, and how long to wait for the step's real reply."""
+
+    data: Data
+    sends: Sequence[Message | Outgoing]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[Data]):
+    """One row of the table.
+
+    `do` builds the step's messages; `done`, `refused`, `undone` are the types that answer it; `absorb` folds an
+    answer into the data; `refusal` reads a refusal's reason; `waits` reads a "not yet". `patience` is how long an
+    answer is waited for.
+    """
+
+    name: str
+    kind: Kind
+    do: Callable[[Data, datetime], Sends]
+    done: type[Message] | None = None
+    absorb: Callable[[Data, Any], Data] = lambda data, _: data
+    refused: type[Message] | None = None
+    refusal: Callable[[Any], No] = lambda _: No(Verdict.REFUSED, "refused")
+    undo: Callable[[Data, datetime], Sends] | None = None
+    undone: type[Message] | None = None
+    waiting: type[Message] | None = None
+    wait: Callable[[Data, Any], Wait[Data]] | None = None
+    patience: timedelta = timedelta(seconds=30)
+
+
+def compensable(name: str, **parts: Any) -> Step[Any]:
+    """A step before the pivot; it names `do`, `done`, `undo`, `undone`, and `refused` with `refusal` if it can be."""
+    return Step(name, Kind.COMPENSABLE, **parts)
+
+
+def pivot(name: str, *, do: Callable[[Any, datetime], Sends]) -> Step[Any]:
+    """The decision: what `do` sends is the good outcome. It waits for nothing."""
+    return Step(name, Kind.PIVOT, do)
+
+
+def retriable(name: str, **parts: Any) -> Step[Any]:
+    """A step behind the pivot; it names `do` and `done` and is repeated until it is."""
+    return Step(name, Kind.RETRIABLE, **parts)
+
+
+@dataclass(frozen=True, slots=True)
+class SagaTable(Generic[Data]):
+    """A saga: its steps in order, what tells of a refusal or failure, and what tells of each finished step."""
+
+    name: str
+    steps: tuple[Step[Data], ...]
+    refuse: Callable[[Data, No, datetime], Sends]
+    report: Callable[[Data, str, datetime], Sends] = lambda *_: ()
+    complete: Callable[[Data, datetime], Sends] = lambda *_: ()
+
+    def __post_init__(self) -> None:
+        kinds = [step.kind for step in self.steps]
+        order = [Kind.COMPENSABLE, Kind.PIVOT, Kind.RETRIABLE]
+        if kinds != sorted(kinds, key=order.index) or kinds.count(Kind.PIVOT) != 1:
+            raise TypeError(f"{self.name}: compensable steps come first, then one pivot, then retriable ones")
+        for step in self.steps:
+            if step.kind is Kind.COMPENSABLE and not (step.done and step.undo and step.undone):
+                raise TypeError(f"{self.name}, {step.name}: a compensable step names done, undo and undone")
+            if step.kind is Kind.RETRIABLE and not step.done:
+                raise TypeError(f"{self.name}, {step.name}: a retriable step names done")
+
+    def step(self, name: str) -> Step[Data]:
+        """The step of that name."""
+        return next(step for step in self.steps if step.name == name)
+
+    @property
+    def retriables(self) -> tuple[Step[Data], ...]:
+        """The steps behind the pivot."""
+        return tuple(step for step in self.steps if step.kind is Kind.RETRIABLE)
+
+
+class Mark(BaseModel):
+    """One line of a saga's course."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    what: str
+    at: datetime
+
+
+class Progress(BaseModel):
+    """How far a saga is. `pending` names the steps whose answer it waits for; `wake_at` is when it waits no longer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    phase: Phase = Phase.RUNNING
+    verdict: Verdict = Verdict.OPEN
+    reason: str = ""
+    text: str = ""
+    details: dict[str, Any] = {}
+    decided_at: datetime | None = None
+    at_step: int = 0
+    pending: tuple[str, ...] = ()
+    attempt: int = 1
+    wake_at: datetime | None = None
+    course: tuple[Mark, ...] = ()
+
+    def marked(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
+        """The progress with one more line in its course."""
+        return self.model_copy(update={"course": (*self.course, Mark(step=step, what=what, at=at)), **changes})
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Generic[Data]):
+    """What one message or time-out made of a saga, and what it sends. `alarm` names steps that keep failing."""
+
+    data: Data
+    progress: Progress
+    sends: tuple[Message | Outgoing, ...] = ()
+    alarm: tuple[str, ...] = ()
+
+
+def begin(table: SagaTable[Data], data: Data, now: datetime) -> Turn[Data]:
+    """Start a saga with its first step."""
+    return _enter(table, Turn(data, Progress()), 0, now)
+
+
+def refuse_at_once(table: SagaTable[Data], data: Data, no: No, now: datetime) -> Turn[Data]:
+    """A saga that ends before its first step: nothing to undo."""
+    progress = Progress().marked("request", no.reason, now, phase=Phase.ENDED, **_decided(no, now))
+    return Turn(data, progress, tuple(table.refuse(data, no, now)))
+
+
+def advance(table: SagaTable[Data], turn: Turn[Data], reply: Message, now: datetime) -> Turn[Data]:
+    """Fold a reply into a saga. One that answers nothing that is waited for changes nothing: it came late, or twice."""
+    progress = turn.progress
+    if progress.phase is Phase.RUNNING:
+        return _while_running(table, turn, reply, now)
+    if progress.phase in {Phase.UNDOING, Phase.FINISHING}:
+        return _while_settling(table, turn, reply, now)
+    return Turn(turn.data, progress)
+
+
+def wake(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Data]:
+    """Act on the passing of time: a step before the pivot has failed, any other is done again."""
+    progress = turn.progress
+    if progress.wake_at is None or now < progress.wake_at:
+        return Turn(turn.data, progress)
+    if progress.phase is Phase.RUNNING:
+        step = table.steps[progress.at_step]
+        no = No(Verdict.FAILED, "timed_out", f"{step.name}: no answer in time", {"step": step.name})
+        return _give_up(table, turn, no, now, including_current=True)
+    return _repeat(table, turn, now)
+
+
+def abort(table: SagaTable[Data], turn: Turn[Data], no: No, now: datetime) -> Turn[Data]:
+    """Stop a saga from outside; behind its pivot it can no longer be stopped, and nothing changes."""
+    if turn.progress.phase is not Phase.RUNNING:
+        return Turn(turn.data, turn.progress)
+    return _give_up(table, turn, no, now, including_current=True)
+
+
+def _decided(no: No, now: datetime) -> dict[str, Any]:
+    return {
+        "verdict": no.verdict,
+        "reason": no.reason,
+        "text": no.text,
+        "details": dict(no.details),
+        "decided_at": now,
+    }
+
+
+def _while_running(table: SagaTable[Data], turn: Turn[Data], reply: Message, now: datetime) -> Turn[Data]:
+    at = turn.progress.at_step
+    step = table.steps[at]
+    if step.done and isinstance(reply, step.done):
+        return _enter(table, _finished(table, turn, step, reply, now), at + 1, now)
+    if step.refused and isinstance(reply, step.refused):
+        return _give_up(table, turn, step.refusal(reply), now, including_current=False)
+    if step.waiting and step.wait and isinstance(reply, step.waiting):
+        waits = step.wait(turn.data, reply)
+        progress = turn.progress.marked(step.name, "waiting", now, wake_at=waits.until)
+        return Turn(waits.data, progress, tuple(waits.sends))
+    return Turn(turn.data, turn.progress)
+
+
+def _finished(table: SagaTable[Data], turn: Turn[Data], step: Step[Data], reply: Message, now: datetime) -> Turn[Data]:
+    data = step.absorb(turn.data, reply)
+    progress = turn.progress.marked(step.name, "done", now, attempt=1)
+    return Turn(data, progress, (*turn.sends, *table.report(data, step.name, now)))
+
+
+def _enter(table: SagaTable[Data], turn: Turn[Data], at: int, now: datetime) -> Turn[Data]:
+    step = table.steps[at]
+    sends = (*turn.sends, *step.do(turn.data, now))
+    if step.kind is Kind.PIVOT:
+        return _finish(table, replace(turn, sends=sends), step, now)
+    progress = turn.progress.model_copy(update={"at_step": at, "attempt": 1, "wake_at": now + step.patience})
+    return Turn(turn.data, progress, sends)
+
+
+def _finish(table: SagaTable[Data], turn: Turn[Data], step: Step[Data], now: datetime) -> Turn[Data]:
+    """From the pivot on: all remaining steps at once, for none can undo another."""
+    rest = table.retriables
+    pending = tuple(other.name for other in rest)
+    progress = turn.progress.marked(
+        step.name,
+        "decided",
+        now,
+        phase=Phase.FINISHING,
+        verdict=Verdict.DONE,
+        decided_at=now,
+        pending=pending,
+        attempt=1,
+    )
+    sends = (*turn.sends, *(send for other in rest for send in other.do(turn.data, now)))
+    return _rest(table, Turn(turn.data, progress, _each_once(sends)), now)
+
+
+def _give_up(table: SagaTable[Data], turn: Turn[Data], no: No, now: datetime, *, including_current: bool) -> Turn[Data]:
+    last = turn.progress.at_step + (1 if including_current else 0)
+    undo = [step for step in reversed(table.steps[:last]) if step.undo]
+    current = table.steps[turn.progress.at_step].name
+    progress = turn.progress.marked(
+        current,
+        no.reason,
+        now,
+        phase=Phase.UNDOING,
+        **_decided(no, now),
+        pending=tuple(step.name for step in undo),
+        attempt=1,
+    )
+    sends = [send for step in undo if step.undo for send in step.undo(turn.data, now)]
+    return _rest(table, Turn(turn.data, progress, (*sends, *table.refuse(turn.data, no, now))), now)
+
+
+def _while_settling(table: SagaTable[Data], turn: Turn[Data], reply: Message, now: datetime) -> Turn[Data]:
+    undoing = turn.progress.phase is Phase.UNDOING
+    for name in turn.progress.pending:
+        step = table.step(name)
+        answer = step.undone if undoing else step.done
+        if answer and isinstance(reply, answer):
+            settled = _settled(table, turn, step, reply, now, undoing=undoing)
+            return _rest(table, settled, now)
+    return Turn(turn.data, turn.progress)
+
+
+def _settled(
+    table: SagaTable[Data], turn: Turn[Data], step: Step[Data], reply: Message, now: datetime, *, undoing: bool
+) -> Turn[Data]:
+    data = turn.data if undoing else step.absorb(turn.data, reply)
+    pending = tuple(name for name in turn.progress.pending if name != step.name)
+    progress = turn.progress.marked(step.name, "undone" if undoing else "done", now, pending=pending)
+    return Turn(data, progress, () if undoing else tuple(table.report(data, step.name, now)))
+
+
+def _rest(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Data]:
+    """End when nothing is pending, else wait as long as the most patient pending step does."""
+    progress = turn.progress
+    if progress.pending:
+        patience = max(table.step(name).patience for name in progress.pending)
+        pause = min(patience * 2 ** (progress.attempt - 1), max(MAX_PAUSE, patience))
+        return replace(turn, progress=progress.model_copy(update={"wake_at": now + pause}))
+    ended = progress.marked("saga", "ended", now, phase=Phase.ENDED, wake_at=None)
+    complete = table.complete(turn.data, now) if progress.verdict is Verdict.DONE else ()
+    return replace(turn, progress=ended, sends=(*turn.sends, *complete))
+
+
+def _repeat(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Data]:
+    steps = [table.step(name) for name in turn.progress.pending]
+    undoing = turn.progress.phase is Phase.UNDOING
+    builds = [step.undo if undoing else step.do for step in steps]
+    sends = _each_once([send for build in builds if build for send in build(turn.data, now)])
+    attempt = turn.progress.attempt + 1
+    progress = turn.progress.marked(", ".join(turn.progress.pending), "again", now, attempt=attempt)
+    if attempt > ALARM_AFTER:  # the course of a saga that waits for days stays readable
+        progress = progress.model_copy(update={"course": (*turn.progress.course[:-1], progress.course[-1])})
+    alarm = turn.progress.pending if attempt >= ALARM_AFTER else ()
+    return _rest(table, Turn(turn.data, progress, sends, alarm), now)
+
+
+def _each_once(sends: Iterable[Message | Outgoing]) -> tuple[Message | Outgoing, ...]:
+    """Steps may share a message of a fixed id, such as the outcome that two followers wait for: it goes out once."""
+    seen: dict[str, Message | Outgoing] = {}
+    for number, send in enumerate(sends):
+        seen.setdefault(send.id if isinstance(send, Outgoing) else str(number), send)
+    return tuple(seen.values())

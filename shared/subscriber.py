@@ -1,0 +1,139 @@
+"""The one way that a service listens to Kafka: earliest, batches of bytes, offsets committed after the database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+
+from shared import metrics
+from shared.consumer import Consumer
+from shared.errors import described
+
+log = structlog.get_logger(__name__)
+
+COMMIT_SECONDS = 0.2
+BATCH_WAIT_MS = 500
+
+
+class Subscriber:
+    """Feeds a service's consumer from all its topics, as one member of the service's group.
+
+    Offsets are committed in the background, always to where the database is: a crash between the two only brings
+    messages back that the inbox knows.
+    """
+
+    def __init__(self, broker: KafkaBroker, consumer: Consumer, *, batch_messages: int, stalled_seconds: float) -> None:
+        self._consumer = consumer
+        self._stalled_seconds = stalled_seconds
+        self._done: dict[TopicPartition, int] = {}
+        self._in_hand = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._subscriber = broker.subscriber(
+            *[topic.name for topic in consumer.routes.topics],
+            group_id=f"posada-{consumer.routes.service}",
+            batch=True,
+            max_records=batch_messages,
+            batch_timeout_ms=BATCH_WAIT_MS,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            listener=_Listener(self),
+            parser=_unparsed,
+            decoder=_undecoded,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=1_000,
+            max_poll_interval_ms=600_000,
+            fetch_max_wait_ms=500,
+        )
+        self._subscriber(self._take)
+
+    async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        async with self._in_hand:
+            await self._consumer.take(records)
+            for record in records:
+                self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    def start(self) -> None:
+        """Begin to commit offsets; the broker starts the consuming itself."""
+        self._task = asyncio.create_task(self._commit_often(), name="offsets")
+
+    async def stop(self) -> None:
+        """Let the batch in hand end, commit its offsets, and take no other."""
+        await self._in_hand.acquire()
+        if self._task:
+            self._task.cancel()
+        await self.commit()
+
+    async def commit(self) -> None:
+        """Tell Kafka how far the database is; what is no longer ours is left to its new owner."""
+        client = self._client
+        if client is None or not self._done:
+            return
+        ours = client.assignment()
+        offsets = {partition: offset for partition, offset in self._done.items() if partition in ours}
+        self._done.clear()
+        if offsets:
+            try:
+                await client.commit(offsets)
+            except (CommitFailedError, IllegalStateError) as moved:
+                log.info("offsets.moved", fault=described(moved))
+            except KafkaError as fault:
+                self._done = offsets | self._done
+                log.warning("offsets.not_committed", fault=described(fault))
+
+    async def _commit_often(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self.commit()
+            metrics.ASSIGNED.set(len(self._client.assignment()) if self._client else 0)
+            metrics.PROGRESS.set(time.time() - (time.monotonic() - self._consumer.last_progress))
+
+    @property
+    def _client(self) -> AIOKafkaConsumer | None:
+        return self._subscriber.consumer
+
+    def lag(self) -> int:
+        """Messages that the broker has for this instance and that it has not fetched."""
+        client = self._client
+        if client is None:
+            return 0
+        states = [client._subscription.subscription.assignment.state_value(p) for p in client.assignment()]
+        return sum(max(0, (s.highwater or 0) - (s._position or 0)) for s in states if s)
+
+    def trouble(self) -> str | None:
+        """Why this instance is not ready, or None."""
+        if self._client is None or not self._client.assignment():
+            return "no partitions are assigned to this instance yet"
+        idle = time.monotonic() - self._consumer.last_progress
+        if idle > self._stalled_seconds and (self._in_hand.locked() or self.lag()):
+            return f"messages wait and none was handled for {idle:.0f} s"
+        return None
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._subscriber = subscriber
+
+    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
+        del revoked
+        await self._subscriber.commit()
+
+    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
+        log.info("partitions.assigned", partitions=len(assigned))
+
+
+async def _unparsed(records: tuple[ConsumerRecord[Any, Any], ...]) -> KafkaMessage:
+    """Leave the records as they came: a header that is not text must not stop a consumer."""
+    return KafkaMessage(raw_message=records, body=b"", consumer=None)  # type: ignore[arg-type]
+
+
+async def _undecoded(message: KafkaMessage) -> Any:
+    return message.raw_message

@@ -1,0 +1,59 @@
+"""Traces across Kafka headers: W3C trace context in, a span for each message, trace context out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from secrets import token_hex
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+_tracer: trace.Tracer | None = None
+
+
+def set_up_traces(service: str, endpoint: str | None) -> None:
+    """Export spans to an OpenTelemetry collector; without an endpoint the context is only passed on."""
+    global _tracer  # noqa: PLW0603
+    if not endpoint:
+        _tracer = None
+        return
+    provider = TracerProvider(resource=Resource.create({"service.name": f"posada-{service}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
+    trace.set_tracer_provider(provider)
+    _tracer = provider.get_tracer("posada")
+
+
+def new_traceparent() -> str:
+    """A W3C traceparent that begins a trace, for a message that came without one."""
+    return f"00-{token_hex(16)}-{token_hex(8)}-01"
+
+
+def trace_id(traceparent: str) -> str:
+    """The trace's id, for logs; empty when there is none."""
+    parts = traceparent.split("-")
+    return parts[1] if len(parts) == 4 else ""  # noqa: PLR2004
+
+
+@contextmanager
+def consuming(type_name: str, traceparent: str, **attributes: str) -> Iterator[str]:
+    """A consumer span around the handling of a message; gives the traceparent for what it sends."""
+    if _tracer is None:
+        yield traceparent
+        return
+    parent = _PROPAGATOR.extract({"traceparent": traceparent})
+    with _tracer.start_as_current_span(
+        f"process {type_name}",
+        context=parent,
+        kind=SpanKind.CONSUMER,
+        attributes={"messaging.system": "kafka", "messaging.operation.type": "process", **attributes},
+    ):
+        carrier: dict[str, str] = {}
+        _PROPAGATOR.inject(carrier)
+        yield carrier.get("traceparent", traceparent)

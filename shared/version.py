@@ -1,0 +1,5 @@
+"""Posada's version, as installed."""
+
+from importlib.metadata import version
+
+VERSION = version("posada")

@@ -1,0 +1,226 @@
+"""What happens to threads as messages and bookings come, through the handlers and without a database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.conversations import handlers
+from services.conversations.domain.threads import Thread
+from services.conversations.world import World
+from shared.contracts.booking import BookingConfirmed, Contact
+from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
+from shared.messages import Message
+
+from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, a_world, chat, confirmed, days
+
+
+def handle(world: World, *messages: Message, later: int = 0) -> list[Any]:
+    answers: list[Any] = []
+    for message in messages:
+        if isinstance(message, ChatMessage):
+            answers += handlers.chat_message(world, message, NOW + days(later))
+        elif isinstance(message, BookingConfirmed):
+            answers += handlers.booking_confirmed(world, message, NOW + days(later))
+    return answers
+
+
+def threads(world: World) -> dict[str | None, Thread]:
+    return {thread.apartment.room if thread.apartment else None: thread for thread in world.tenants[PHONE].threads}
+
+
+def messages_in(world: World, thread: Thread) -> list[str]:
+    return [stored.message.message_id for stored in world.new_messages if stored.thread is thread]
+
+
+def test_a_second_apartment_gets_a_second_thread() -> None:
+    world = a_world()
+    handle(world, confirmed("101", starts=-9, nights=8, at=NOW - days(20)), chat())
+    handle(world, second := confirmed("201", starts=-1, at=NOW - days(2)), chat())
+    assert set(threads(world)) == {"101", "201"}
+    assert threads(world)["201"].booking_id == second.booking_id
+    assert all(len(messages_in(world, thread)) == 1 for thread in threads(world).values())
+
+
+def test_of_two_apartments_today_the_newer_booking_has_the_message() -> None:
+    world = a_world()
+    handle(world, confirmed("101", at=NOW - days(20)), chat(), confirmed("201", at=NOW - days(2)), chat())
+    assert set(threads(world)) == {"101", "201"}
+
+
+def test_who_returns_gets_the_old_thread_back() -> None:
+    world = a_world()
+    handle(world, confirmed("101", starts=-300, at=NOW - days(310)), chat(message_id="old"))
+    (answer,) = handle(world, again := confirmed("101", starts=3), chat(message_id="new"))[-1:]
+    (thread,) = threads(world).values()
+    assert messages_in(world, thread) == ["old", "new"]
+    assert thread.booking_id == again.booking_id
+    assert answer == ConversationLinked(booking_id=again.booking_id, threads=(thread.id,))
+
+
+def test_a_message_goes_to_the_apartment_of_its_day() -> None:
+    world = a_world()
+    handle(world, confirmed("101", starts=-1, nights=3), confirmed("201", starts=30, at=NOW + timedelta(minutes=1)))
+    handle(world, chat(message_id="today"))
+    handle(world, chat(message_id="next month", sent_at=NOW + days(32)), later=32)
+    assert messages_in(world, threads(world)["101"]) == ["today"]
+    assert messages_in(world, threads(world)["201"]) == ["next month"]
+
+
+def test_a_message_before_any_booking_is_adopted_later() -> None:
+    world = a_world()
+    handle(world, chat(message_id="first"), chat(message_id="second"))
+    assert list(threads(world)) == [None]
+    (answer,) = handle(world, booking := confirmed("101", starts=20))
+    (thread,) = threads(world).values()
+    assert threads(world)["101"] is thread
+    assert messages_in(world, thread) == ["first", "second"]
+    assert answer == ConversationLinked(booking_id=booking.booking_id, threads=(thread.id,))
+
+
+def test_several_rooms_are_several_apartments_and_the_first_has_the_message() -> None:
+    world = a_world()
+    handle(world, confirmed("102", starts=-300, at=NOW - days(310)), chat())
+    (answer,) = handle(world, booking := confirmed("101", "102", "103"))
+    assert answer.threads == (threads(world)["102"].id,)
+    handle(world, chat(message_id="about three rooms"))
+    assert messages_in(world, threads(world)["101"]) == ["about three rooms"]
+    assert {room: thread.booking_id for room, thread in threads(world).items()} == {
+        "101": booking.booking_id,
+        "102": booking.booking_id,
+    }
+
+
+def test_a_repetition_changes_nothing_even_when_another_booking_fits_by_now() -> None:
+    world = a_world()
+    message = chat()
+    handle(world, confirmed("101"), message, confirmed("201", at=NOW + timedelta(minutes=1)), message)
+    assert set(threads(world)) == {"101"}
+    assert len(world.new_messages) == 1
+
+
+def test_a_booking_without_any_contact_is_answered() -> None:
+    booking = confirmed(wa_id=None)
+    assert handle(a_world(), booking) == [ConversationLinked(booking_id=booking.booking_id)]
+
+
+def test_a_subscriber_stands_for_the_tenant_until_a_booking_gives_the_phone() -> None:
+    world = a_world()
+    handle(world, chat(SUBSCRIBER, "before", channel="messenger"))
+    booking = confirmed("101", contact=Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER, channel="messenger"))
+    handle(world, booking, chat(SUBSCRIBER, "after", channel="messenger"), chat(WA_ID, "by phone"))
+    (thread,) = world.tenants[PHONE].threads
+    assert thread.contact == PHONE
+    assert thread.participants["tenant"] == PHONE
+    assert messages_in(world, thread) == ["before", "after", "by phone"]
+    assert world.new_subscribers == {SUBSCRIBER: PHONE}
+
+
+def test_of_two_threads_without_apartment_the_elder_moves_in_and_the_other_is_closed() -> None:
+    world = a_world()
+    handle(world, chat(SUBSCRIBER, "b", channel="messenger"), chat(WA_ID, "a", sent_at=NOW - days(1)))
+    booking = confirmed("101", contact=Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER))
+    (answer,) = handle(world, booking)
+    by_room = threads(world)
+    assert messages_in(world, by_room["101"]) == ["a"]
+    assert messages_in(world, by_room[None]) == ["b"]
+    assert by_room[None].closed_at == NOW
+    assert len(answer.threads) == 2
+
+
+def test_of_two_threads_of_an_apartment_the_phones_stays_and_the_subscribers_is_closed() -> None:
+    world = a_world()
+    handle(world, confirmed("101", wa_id=SUBSCRIBER), chat(SUBSCRIBER, "a", channel="messenger"))
+    handle(world, confirmed("101"), chat(WA_ID, "b"))
+    handle(world, confirmed("201", starts=20, contact=Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)))
+    handle(world, chat(SUBSCRIBER, "c", channel="messenger"))
+    open_ones = [thread for thread in world.tenants[PHONE].threads if thread.closed_at is None]
+    closed = [thread for thread in world.tenants[PHONE].threads if thread.closed_at]
+    assert [messages_in(world, thread) for thread in open_ones] == [["b", "c"]]
+    assert [messages_in(world, thread) for thread in closed] == [["a"]]
+
+
+def test_a_subscriber_who_changes_the_phone_is_the_tenant_of_the_new_one() -> None:
+    other = "+50370000009"
+    world = a_world(PHONE, SUBSCRIBER, other)
+    handle(world, confirmed("101", contact=Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)), chat(WA_ID, "old"))
+    handle(world, confirmed("201", contact=Contact(wa_id=other[1:], subscriber_id=SUBSCRIBER)))
+    handle(world, chat(SUBSCRIBER, "new", channel="messenger"))
+    assert world.new_subscribers == {SUBSCRIBER: other}
+    assert [messages_in(world, thread) for thread in world.tenants[other].threads] == [["new"]]
+    assert [messages_in(world, thread) for thread in world.tenants[PHONE].threads] == [["old"]]
+
+
+def test_what_staff_write_goes_to_the_tenants_thread_and_does_not_name_it() -> None:
+    world = a_world()
+    handle(world, chat(author=Author.MANAGER, name="Recepción"))
+    assert threads(world)[None].name == PHONE
+
+
+def test_a_time_without_a_zone_is_utc() -> None:
+    world = a_world()
+    handle(world, chat(sent_at=NOW.replace(tzinfo=None)), chat())
+    assert threads(world)[None].first_message_at == NOW
+
+
+def shape(world: World) -> set[tuple[Any, ...]]:
+    """What must not depend on the order: threads with their booking, name, beginning and messages."""
+    return {
+        (
+            thread.contact,
+            thread.apartment,
+            thread.booking_id,
+            thread.first_message_at,
+            thread.closed_at,
+            frozenset(messages_in(world, thread)),
+        )
+        for thread in world.tenants[PHONE].threads
+    }
+
+
+@st.composite
+def shuffled(draw: st.DrawFn, given_messages: list[Message]) -> list[Message]:
+    repeated = draw(st.lists(st.sampled_from(given_messages), max_size=len(given_messages)))
+    return draw(st.permutations([*given_messages, *repeated]))
+
+
+ONE_BOOKING: list[Message] = [
+    confirmed("101", "102", starts=10, booking_id=UUID(int=1)),
+    *[chat(message_id=f"m{number}", sent_at=NOW - timedelta(hours=number)) for number in range(4)],
+]
+BOOKINGS: list[Message] = [
+    confirmed("101", starts=-20, nights=15, at=NOW - days(40), booking_id=UUID(int=1)),
+    confirmed("201", "101", starts=-1, at=NOW - days(9), booking_id=UUID(int=2)),
+    confirmed("101", starts=12, at=NOW - days(1), booking_id=UUID(int=3)),
+]
+CHATS: list[Message] = [chat(message_id=f"n{number}", sent_at=NOW - timedelta(hours=number)) for number in range(3)]
+
+
+@given(shuffled(ONE_BOOKING))
+def test_a_booking_and_the_messages_around_it_in_any_order_however_often(messages: list[Message]) -> None:
+    expected, world = a_world(), a_world()
+    handle(expected, *ONE_BOOKING)
+    handle(world, *messages)
+    assert shape(world) == shape(expected)
+    assert len(shape(world)) == 1
+
+
+@given(shuffled(BOOKINGS), shuffled(CHATS))
+def test_bookings_in_any_order_lead_to_the_same_threads(bookings: list[Message], chats: list[Message]) -> None:
+    expected, world = a_world(), a_world()
+    handle(expected, *BOOKINGS, *CHATS)
+    handle(world, *bookings, *chats)
+    assert shape(world) == shape(expected)
+
+
+@given(st.permutations([*BOOKINGS, *CHATS]), st.permutations([*BOOKINGS, *CHATS]))
+def test_in_any_order_no_message_is_lost_and_no_thread_is_there_twice(one: list[Message], other: list[Message]) -> None:
+    world = a_world()
+    handle(world, *one, *other)
+    keys = [(thread.contact, thread.apartment) for thread in world.tenants[PHONE].threads]
+    assert len(keys) == len(set(keys))
+    assert sorted(stored.message.message_id for stored in world.new_messages) == ["n0", "n1", "n2"]

@@ -1,0 +1,120 @@
+"""Given addresses come before Docker, Docker before the embedded parts, and POSADA_PARTS before all of them."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.local.parts import GivenKafka, GivenPostgres, Parts, choose_parts
+from deploy.local.processes import PartFailed
+
+GIVEN = {"POSADA_KAFKA_BOOTSTRAP": "kafka:9092", "POSADA_POSTGRES_ADMIN_URL": "postgresql://root:top@db:5432/postgres"}
+
+
+def answer(value: bool) -> Callable[[], bool]:
+    return lambda: value
+
+
+def choose(folder: Path, environ: dict[str, str], docker: bool) -> Parts:
+    return choose_parts(folder, environ, docker_answers=answer(docker))
+
+
+@pytest.mark.parametrize(
+    ("environ", "docker", "where"),
+    [
+        ({}, False, "embedded"),
+        ({}, True, "Docker's"),
+        (GIVEN, False, "given"),
+        (GIVEN, True, "given"),
+        ({"POSADA_PARTS": "embedded"}, True, "embedded"),
+        ({"POSADA_PARTS": "docker"}, False, "Docker's"),
+        ({**GIVEN, "POSADA_PARTS": "given"}, True, "given"),
+        ({**GIVEN, "POSADA_PARTS": "embedded"}, True, "embedded"),
+        ({**GIVEN, "POSADA_PARTS": "docker"}, False, "Docker's"),
+        ({"POSADA_PARTS": "", "POSADA_KAFKA_BOOTSTRAP": "", "POSADA_POSTGRES_ADMIN_URL": ""}, False, "embedded"),
+    ],
+)
+def test_order_of_choice(folder: Path, environ: dict[str, str], docker: bool, where: str) -> None:
+    assert choose(folder, environ, docker).where == where
+
+
+@pytest.mark.parametrize("half", list(GIVEN))
+def test_one_address_alone_is_refused(folder: Path, half: str) -> None:
+    with pytest.raises(ValueError, match="belong together"):
+        choose(folder, {half: GIVEN[half]}, docker=True)
+
+
+def test_given_without_addresses_is_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="belong together"):
+        choose(folder, {"POSADA_PARTS": "given"}, docker=True)
+
+
+def test_an_unknown_choice_is_refused(folder: Path) -> None:
+    with pytest.raises(ValueError, match="can be given, docker or embedded"):
+        choose(folder, {"POSADA_PARTS": "podman"}, docker=True)
+
+
+def test_docker_is_not_asked_when_addresses_are_given(folder: Path) -> None:
+    def never() -> bool:
+        raise AssertionError("asked")
+
+    assert choose_parts(folder, GIVEN, docker_answers=never).where == "given"
+
+
+def test_choosing_touches_nothing(folder: Path) -> None:
+    for environ in ({}, GIVEN, {"POSADA_PARTS": "docker"}):
+        choose(folder, dict(environ), docker=False)
+
+    assert not folder.exists()
+
+
+def test_each_choice_describes_itself(folder: Path) -> None:
+    assert choose(folder, {}, False).describe() == "embedded Kafka 4.3.0 and PostgreSQL 18.4"
+    assert choose(folder, GIVEN, False).describe() == "given Kafka at kafka:9092 and PostgreSQL at db:5432"
+    images = {"POSADA_TEST_KAFKA_IMAGE": "our/kafka:1", "POSADA_TEST_POSTGRES_IMAGE": "our/postgres:2"}
+    assert choose(folder, images, True).describe() == "Docker's Kafka (our/kafka:1) and PostgreSQL (our/postgres:2)"
+
+
+def test_a_service_s_address_keeps_the_server_and_hides_the_administrator(folder: Path) -> None:
+    url = choose(folder, GIVEN, False).postgres.dsn("booking", "booking")
+
+    assert url.startswith("postgresql://booking:")
+    assert url.endswith("@db:5432/booking")
+    assert "top" not in url
+
+
+def test_an_unprepared_database_has_no_address(folder: Path) -> None:
+    with pytest.raises(KeyError):
+        choose(folder, GIVEN, False).database_url("booking")
+
+
+def test_what_can_t_name_a_database_is_refused(folder: Path) -> None:
+    for name in ("", "Booking", 'x"; DROP ROLE', "a-b", "1st", "x" * 64):
+        with pytest.raises(ValueError, match="can't name a database"):
+            choose(folder, GIVEN, False).prepare_databases([name])
+
+
+class BrokenKafka(GivenKafka):
+    def start(self) -> None:
+        raise PartFailed("no broker today")
+
+
+class SlowPostgres(GivenPostgres):
+    running = False
+
+    def start(self) -> None:
+        time.sleep(0.2)
+        self.running = True
+
+    def stop(self) -> None:
+        self.running = False
+
+
+def test_what_was_still_starting_when_the_other_failed_is_stopped(folder: Path) -> None:
+    postgres = SlowPostgres("postgresql://db/", folder)
+
+    with pytest.raises(PartFailed, match="no broker today"):
+        Parts("given", BrokenKafka("kafka:9092"), postgres).start()
+
+    assert not postgres.running

@@ -1,0 +1,139 @@
+"""The embedded PostgreSQL keeps what was committed, and keeps the services out of each other's databases."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.processes import AlreadyRunning
+from deploy.local.waiting import wait_until
+
+pytestmark = pytest.mark.real
+
+
+async def ask(url: str, *statements: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            answer = await connection.fetchval(statement)
+    finally:
+        await connection.close()
+    return answer
+
+
+async def test_settings_that_the_services_count_on(postgres: EmbeddedPostgres) -> None:
+    for setting, value in {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "max_connections": "200",
+        "listen_addresses": "127.0.0.1",
+        "TimeZone": "UTC",
+    }.items():
+        assert await ask(postgres.admin_url, f"SHOW {setting}") == value
+
+
+async def test_a_service_owns_its_database(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["booking"])
+
+    url = postgres.dsn("booking", "booking")
+
+    assert await ask(url, "CREATE TABLE stay (nights int)", "INSERT INTO stay VALUES (3) RETURNING nights") == 3
+
+
+async def test_one_service_can_t_open_another_s_database(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["booking", "payments"])
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
+        await ask(postgres.dsn("payments", "booking"), "SELECT 1")
+
+
+async def test_passwords_are_asked_for(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["booking"])
+
+    for url in (postgres.dsn("booking", "booking"), postgres.socket_dsn("booking", "booking")):
+        wrong = url.replace(url.split(":")[2].split("@")[0], "guess")
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await ask(wrong, "SELECT 1")
+
+
+async def test_creating_again_changes_nothing(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["availability"])
+    url = postgres.dsn("availability", "availability")
+    await ask(url, "CREATE TABLE room AS SELECT 7 AS number")
+
+    postgres.create_databases(["availability"])
+
+    assert await ask(url, "SELECT number FROM room") == 7
+
+
+async def test_two_sessions_may_prepare_at_once(postgres: EmbeddedPostgres) -> None:
+    names = ["one", "two", "three"]
+    others = [threading.Thread(target=postgres.create_databases, args=(names,)) for _ in range(3)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+
+    for name in names:
+        assert await ask(postgres.dsn(name, name), "SELECT current_database()") == name
+
+
+async def test_dropping_ends_connections_and_is_repeatable(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["t1_booking"])
+    connection = await asyncpg.connect(postgres.dsn("t1_booking", "t1_booking"))
+
+    postgres.drop_databases(["t1_booking"])
+    postgres.drop_databases(["t1_booking"])
+
+    assert await ask(postgres.admin_url, "SELECT count(*) FROM pg_roles WHERE rolname = 't1_booking'") == 0
+    connection.terminate()
+
+
+async def test_the_socket_leads_to_the_same_server(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["booking"])
+
+    assert await ask(postgres.socket_dsn("booking", "booking"), "SELECT inet_server_addr()") is None
+    assert str(await ask(postgres.dsn("booking", "booking"), "SELECT inet_server_addr()")) == "127.0.0.1"
+
+
+def test_a_second_start_on_the_same_folder_is_refused(postgres: EmbeddedPostgres) -> None:
+    with pytest.raises(AlreadyRunning, match=f"already runs as process {postgres.process.pid}"):
+        EmbeddedPostgres(postgres.log_file.parent).start()
+
+
+async def test_what_was_committed_survives_stop_kill_and_the_loss_of_its_head(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        server.create_databases(["booking"])
+        url = server.dsn("booking", "booking")
+        await ask(url, "CREATE TABLE stay AS SELECT 1 AS nights")
+    assert not server.process.alive
+
+    with EmbeddedPostgres(folder) as server:
+        assert server.dsn("booking", "booking") == url  # port and password
+        await ask(url, "UPDATE stay SET nights = nights + 1")
+
+        server.kill()
+        server.start()
+        assert await ask(url, "UPDATE stay SET nights = nights + 1 RETURNING nights") == 3
+
+        assert server.process.pid is not None
+        os.kill(server.process.pid, signal.SIGKILL)  # its backends are still there
+        assert wait_until(lambda: not server.process.alive, 5)
+        server.start()
+        assert await ask(url, "SELECT nights FROM stay") == 3
+
+
+async def test_a_long_or_unusual_path_is_fine(tmp_path: Path) -> None:
+    folder = tmp_path / "a ça, d'été" / ("long" * 30)
+
+    with EmbeddedPostgres(folder) as server:
+        server.create_databases(["booking"])
+        assert await ask(server.socket_dsn("booking", "booking"), "SELECT 1") == 1
+        socket_dir = server.socket_dir
+
+    assert len(str(socket_dir)) < 90
+    assert not socket_dir.exists()

@@ -1,0 +1,122 @@
+"""What each event leads to, without a database."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.notifications import handlers
+from services.notifications.deliveries import Audience, Event, Status
+from services.notifications.repository import World
+from shared.contracts.booking import Contact
+from shared.contracts.common import Channel
+from shared.contracts.notifications import GuestNotified, StaffAlerted
+
+from .builders import NOW, a_desk, confirmed, failed, payment_search, refused
+
+SUBSCRIBER = Contact(subscriber_id="fb_subscriber_123456")
+
+
+def a_world(**desk: object) -> World:
+    return World(a_desk(**desk))  # type: ignore[arg-type]
+
+
+def planned(world: World) -> list[tuple[str, str, str]]:
+    return [(one.occasion, one.channel.value, one.status.value) for one in world.new]
+
+
+def test_a_confirmation_goes_by_email_and_chat_and_the_saga_hears_of_it() -> None:
+    world, message = a_world(local=()), confirmed()
+    answers = handlers.booking_confirmed(world, message, NOW)
+    assert planned(world) == [("confirmed", "email", "pending"), ("confirmed", "whatsapp", "pending")]
+    assert answers == [GuestNotified(booking_id=message.booking_id, channels=("email", "whatsapp"))]
+
+
+def test_without_providers_it_is_stored_at_once() -> None:
+    world = a_world()
+    handlers.booking_confirmed(world, confirmed(), NOW)
+    assert {one.status for one in world.new} == {Status.STORED}
+
+
+def test_the_second_chat_channel_stands_by() -> None:
+    world = a_world(local=())
+    answers = handlers.booking_confirmed(world, confirmed(contact=SUBSCRIBER), NOW)
+    assert planned(world)[1:] == [("confirmed", "messenger", "pending"), ("confirmed", "instagram", "standby")]
+    assert answers[0].channels == ("email", "messenger")  # type: ignore[attr-defined]
+
+
+def test_a_guest_without_any_channel_is_for_staff() -> None:
+    world, message = a_world(), confirmed(guest=None, contact=Contact())
+    answers = handlers.booking_confirmed(world, message, NOW)
+    assert world.new == []
+    assert answers[0] == GuestNotified(booking_id=message.booking_id, channels=())
+    assert isinstance(answers[1], StaffAlerted)
+    assert answers[1].code == "guest_not_notified"
+
+
+def test_a_refusal_goes_by_email_and_chat() -> None:
+    world = a_world(local=())
+    assert handlers.booking_refused(world, refused(), NOW) == []
+    assert planned(world) == [("refused", "email", "pending"), ("refused", "whatsapp", "pending")]
+
+
+def test_a_failure_goes_by_email_with_chat_standing_by() -> None:
+    world = a_world(local=())
+    assert handlers.booking_failed(world, failed(), NOW) == []
+    assert planned(world) == [("failed", "email", "pending"), ("failed", "whatsapp", "standby")]
+
+
+def test_a_failure_of_somebody_without_email_goes_by_chat() -> None:
+    world = a_world(local=())
+    handlers.booking_failed(world, failed(guest=None), NOW)
+    assert planned(world) == [("failed", "whatsapp", "pending")]
+
+
+def test_each_stage_of_the_payment_search_is_an_occasion_of_its_own() -> None:
+    world = a_world()
+    for stage in (1, 2):
+        handlers.payment_search_started(world, payment_search(stage), NOW)
+    assert [one.occasion for one in world.new if one.channel is Channel.EMAIL] == [
+        "payment_search:1",
+        "payment_search:2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "local", "wanted"),
+    [
+        (None, (), ("staff", Status.STORED)),
+        ("desk@example.com", (), ("desk@example.com", Status.PENDING)),
+        ("desk@example.com", tuple(Channel), ("desk@example.com", Status.STORED)),
+    ],
+)
+def test_staff_are_told_by_email_or_in_the_outbox(
+    address: str | None, local: tuple[Channel, ...], wanted: tuple[str, Status]
+) -> None:
+    world = a_world(local=local, staff_email=address)
+    alert = StaffAlerted(booking_id=confirmed().booking_id, code="saga_stuck", text="Capture fails.", details={"n": 5})
+    assert handlers.staff_alerted(world, alert, NOW) == []
+    (delivery,) = world.new
+    assert (delivery.recipient, delivery.status) == wanted
+    assert delivery.audience is Audience.STAFF
+    assert "Capture fails." in delivery.content.text
+
+
+def test_two_alerts_of_a_booking_are_two_and_one_twice_is_one() -> None:
+    world, booking_id = a_world(), confirmed().booking_id
+    for text in ("Capture fails.", "Booking rooms fails.", "Capture fails."):
+        handlers.staff_alerted(world, StaffAlerted(booking_id=booking_id, code="saga_stuck", text=text), NOW)
+    assert len({one.reference for one in world.new}) == 2
+
+
+def test_the_words_are_in_the_language_of_the_request() -> None:
+    world = a_world()
+    handlers.booking_confirmed(world, confirmed(language="en"), NOW)
+    assert all("confirmed" in one.content.text for one in world.new)
+    assert {one.sender_name for one in world.new} == {"Posada del Mar"}
+
+
+def test_a_property_may_send_more_by_chat() -> None:
+    desk = a_desk(local=())
+    world = World(type(desk)(desk.templates, "SV", frozenset(Event), (), None, desk.staff_language))
+    handlers.booking_failed(world, failed(), NOW)
+    assert planned(world)[1] == ("failed", "whatsapp", "pending")

@@ -1,0 +1,225 @@
+"""Two that want the same money: what holds when they meet, and that it is the guards that hold it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+
+from services.payments.consumers import routes
+from services.payments.domain.world import World
+from services.payments.repository import Repository
+from shared.consumer import Consumer
+from shared.contracts.payments import PaymentReserved
+from shared.database import Database
+from shared.errors import Conflict
+from shared.messages import Message
+from shared.relay import Relay
+from tests.support.payments_builders import (
+    NOW,
+    TERMS,
+    Post,
+    Ticking,
+    card,
+    record_of,
+    reserve,
+    reserve_by_card,
+    transfer,
+)
+
+REPOSITORY = Repository(TERMS)
+TABLE = routes(REPOSITORY).table
+
+
+class Unlocked:
+    """A connection that takes no row locks."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, *values: Any) -> Any:
+        return await self._connection.fetch(sql.replace("FOR UPDATE", ""), *values)
+
+    async def execute(self, sql: str, *values: Any) -> Any:
+        return await self._connection.execute(sql, *values)
+
+
+class Careless(Database):
+    """A database whose transactions take no row locks, and of which four write only once all four have read."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._meeting = asyncio.Barrier(4)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        async with super().transaction() as connection:
+            yield _Late(connection, self._meeting)
+
+
+class _Late(Unlocked):
+    def __init__(self, connection: Any, meeting: asyncio.Barrier) -> None:
+        super().__init__(connection)
+        self._meeting = meeting
+
+    async def execute(self, sql: str, *values: Any) -> Any:
+        if sql.lstrip().startswith("UPDATE payments"):
+            await self._meeting.wait()
+        return await super().execute(sql, *values)
+
+
+class Rival:
+    """One of two transactions that meet: each loads, waits for the other as far as it can, then writes."""
+
+    def __init__(self, database: Database, command: Message, *, locking: bool) -> None:
+        self._database = database
+        self._command = command
+        self._locking = locking
+        self.loaded = asyncio.Event()
+
+    async def run(self, other: Rival) -> str:
+        async with self._database.transaction() as real:
+            connection: Any = real if self._locking else Unlocked(real)
+            world: World = await REPOSITORY.load(connection, [self._command], NOW)
+            (reply, *_) = TABLE[type(self._command)].handle(world, self._command, NOW)
+            self.loaded.set()
+            try:
+                await asyncio.wait_for(other.loaded.wait(), 0.5)
+            except TimeoutError:  # the other waits for our locks: that is the guard at work
+                assert self._locking
+            await REPOSITORY.save(connection, world, NOW)
+        return type(reply).__name__
+
+
+async def race(database: Database, *, locking: bool, constraint: bool) -> tuple[list[Any], Decimal]:
+    """Two bookings want the one payment at the same moment; gives how each ended and what is reserved."""
+    async with database.connection() as connection:
+        await connection.execute("TRUNCATE payments, payment_requests")
+        await REPOSITORY.save(connection, told(transfer()), NOW)
+        if not constraint:
+            await connection.execute("ALTER TABLE payments DROP CONSTRAINT payments_not_overdrawn_check")
+        first, second = (Rival(database, reserve(name), locking=locking) for name in ("first", "second"))
+        ends = await asyncio.gather(first.run(second), second.run(first), return_exceptions=True)
+        return sorted(ends, key=repr), await connection.fetchval("SELECT reserved FROM payments")
+
+
+def told(message: Message) -> World:
+    world = World(TERMS)
+    TABLE[type(message)].handle(world, message, NOW)
+    return world
+
+
+async def test_one_of_two_wins_and_the_other_is_refused(database: Database) -> None:
+    ends, reserved = await race(database, locking=True, constraint=True)
+    assert (ends, reserved) == (["PaymentRefused", "PaymentReserved"], Decimal("690.00"))
+
+
+async def test_the_lock_alone_would_do(database: Database) -> None:
+    ends, reserved = await race(database, locking=True, constraint=False)
+    assert (ends, reserved) == (["PaymentRefused", "PaymentReserved"], Decimal("690.00"))
+
+
+async def test_the_constraint_alone_would_do_and_tells_the_loser_to_look_again(database: Database) -> None:
+    ends, reserved = await race(database, locking=False, constraint=True)
+    assert isinstance(ends[1], Conflict) or isinstance(ends[0], Conflict)
+    assert "PaymentReserved" in ends
+    assert reserved == Decimal("690.00")
+
+
+async def test_with_both_guards_off_the_money_is_promised_twice(database: Database) -> None:
+    """The proof that the tests above test something."""
+    ends, reserved = await race(database, locking=False, constraint=False)
+    assert (ends, reserved) == (["PaymentReserved", "PaymentReserved"], Decimal("1380.00"))
+
+
+@pytest.mark.parametrize(
+    "overdraw",
+    [
+        "reserved = 690.01",
+        "reserved = 400, captured = 290.01",
+        "captured = 690, refunded = 0.01",
+        "reserved = -0.01",
+        "captured = -0.01",
+        "refunded = -0.01",
+        "amount = 0",
+    ],
+)
+async def test_the_database_refuses_to_promise_more_than_arrived(database: Database, overdraw: str) -> None:
+    async with database.connection() as connection:
+        await REPOSITORY.save(connection, told(transfer()), NOW)
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(f"UPDATE payments SET {overdraw}")  # noqa: S608
+        await connection.execute("UPDATE payments SET reserved = 300, captured = 390")
+
+
+def instance(database: Database) -> tuple[Consumer, Post]:
+    post, clock = Post(), Ticking()
+    return Consumer(routes(REPOSITORY), database, Relay(post, database, clock=clock), clock=clock), post
+
+
+async def fight(database: Database) -> tuple[int, Decimal]:
+    """Four instances, batches of ten, one card with money for six; gives how many were served and what is reserved."""
+    instances = [instance(database) for _ in range(4)]
+    async with AsyncExitStack() as warm:  # a pool that has to connect first would let them in one by one
+        for _ in instances:
+            await warm.enter_async_context(database.connection())
+    await instances[0][0].take([record_of(card("A7", "4140.00"))])
+    batches = [[record_of(reserve_by_card(f"{n}/{m}")) for m in range(10)] for n in range(4)]
+    await asyncio.gather(*[one.take(batch) for (one, _), batch in zip(instances, batches, strict=True)])
+    answers = [message for _, post in instances for message in post.taken()]
+    assert len(answers) == 40
+    async with database.connection() as connection:
+        reserved = await connection.fetchval("SELECT reserved FROM payments")
+    return sum(isinstance(answer, PaymentReserved) for answer in answers), reserved
+
+
+async def test_forty_bookings_want_money_for_six(database: Database) -> None:
+    assert await fight(database) == (6, Decimal("4140.00"))
+
+
+async def test_forty_bookings_get_more_than_there_is_with_both_guards_off(
+    database: Database, payments_url: str
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute("ALTER TABLE payments DROP CONSTRAINT payments_not_overdrawn_check")
+    careless = Careless(payments_url)
+    await careless.open()
+    try:
+        served, reserved = await fight(careless)
+    finally:
+        await careless.close()
+    assert (served, reserved) == (24, 4 * Decimal("4140.00"))
+
+
+async def test_a_transfer_that_two_instances_record_at_once_is_one(database: Database) -> None:
+    instances = [instance(database) for _ in range(4)]
+    batch = [transfer(f"T{number}") for number in range(20)]
+    await asyncio.gather(
+        *[
+            one.take(
+                [record_of(message, f"{place}/{message.transfer_id}") for message in batch[:: 1 - 2 * (place % 2)]]
+            )
+            for place, (one, _) in enumerate(instances)
+        ]
+    )
+    assert [row.topic for _, post in instances for row in post.rows] == []
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM payments") == 20
+
+
+async def test_the_same_request_that_two_instances_take_at_once_is_one(database: Database) -> None:
+    first, _ = instance(database)
+    await first.take([record_of(transfer(amount="2000.00"))])
+    instances = [instance(database) for _ in range(4)]
+    asked = reserve(slip_amount="2000.00")
+    await asyncio.gather(*[one.take([record_of(asked, str(place))]) for place, (one, _) in enumerate(instances)])
+    answers = [message for _, post in instances for message in post.taken()]
+    assert len(answers) == 4
+    assert all(answer == answers[0] for answer in answers)
+    async with database.connection() as connection:
+        assert await connection.fetchval("SELECT reserved FROM payments") == Decimal("690.00")
