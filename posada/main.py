@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from posada.commands import serve
+from posada.commands import dead, migrate, outbox, payments, request, schemas, serve, status, topics, up
 from posada.problems import Exit, Problem, problem_of
 from shared.version import VERSION
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (serve,):
+for command in (up, request, status, outbox, dead, payments, serve, migrate, topics, schemas):
     command.register(app)
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from services.availability import handlers
-from services.availability.repository import Repository
+from services.availability.repository import Ask, Repository
 from shared.clock import Clock
 from shared.contracts.availability import CountAnswered, CountRequested, WantedType
 from shared.contracts.common import Language, Reason
@@ -52,7 +52,7 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         )
         try:
             async with database.connection() as connection:
-                inventory = await repository.view(connection, [(property_id, check_in, check_out)])
+                inventory = await repository.view(connection, [Ask(property_id, check_in, check_out)])
         except UNAVAILABLE as outage:
             raise HTTPException(503, "the inventory cannot be reached; ask again in a moment") from outage
         (answer,) = handlers.count_rooms(inventory, request, clock())

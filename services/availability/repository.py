@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ import asyncpg
 from services.availability.domain.hold import Hold, State
 from services.availability.domain.house import House, Package, Rate, RoomType, Supplement, Unit
 from services.availability.domain.inventory import FreeKey, Inventory
-from services.availability.domain.stay import Stay
+from services.availability.domain.stay import LONGEST_NIGHTS, Stay
 from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
 from shared.database import Connection
 from shared.errors import Conflict
@@ -32,16 +33,17 @@ FROM properties p"""
 _RATES = "SELECT * FROM rates"
 _HOLDS = "SELECT * FROM holds WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE"
 _FREE = """
-SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
-FROM unnest($1::text[], $2::date[], $3::date[]) WITH ORDINALITY AS ask (property_id, check_in, check_out, number)
-JOIN rooms r ON r.property_id = ask.property_id
+SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
+FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
+       AS ask (property_id, check_in, check_out, type_key, number)
+JOIN rooms r ON r.property_id = ask.property_id AND r.type_key = ask.type_key
 WHERE (r.out_of_order_from IS NULL
        OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
   AND NOT EXISTS (
     SELECT 1 FROM room_nights n
     WHERE n.property_id = r.property_id AND n.room = r.number
       AND n.night >= ask.check_in AND n.night < ask.check_out)
-GROUP BY ask.number, r.type_key"""
+GROUP BY ask.number"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
 _TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
@@ -63,6 +65,19 @@ RETURNING booking_id"""
 _HOLD = "SELECT * FROM holds WHERE booking_id = $1"
 
 
+FreeRow = tuple[str, Stay, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Nights that somebody asks about: at which property, and for which types by name (None: all)."""
+
+    property_id: str | None
+    check_in: date
+    check_out: date
+    types: tuple[str, ...] | None = None
+
+
 class Repository:
     """Reads and writes the inventory. Houses change rarely and are kept for a few seconds."""
 
@@ -73,20 +88,20 @@ class Repository:
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
         """Everything that the messages touch, holds locked in one sorted order."""
-        inventory = await self.view(connection, [key for key in map(self._ask, messages) if key])
+        inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask])
         ids = {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
         if ids:
             rows = await connection.fetch(_HOLDS, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
         return inventory
 
-    async def view(self, connection: Connection, asks: Iterable[tuple[str | None, date, date]]) -> Inventory:
+    async def view(self, connection: Connection, asks: Iterable[Ask]) -> Inventory:
         """The free rooms for some stays, holds left out: what a count needs."""
         await self._read_houses(connection)
         inventory = Inventory(self._houses, self._default)
-        keys = {(p or self._default or "", Stay(i, o)) for p, i, o in asks if i < o <= i + timedelta(days=366)}
-        if keys:
-            inventory.free = await _free_rooms(connection, sorted(keys))
+        rows = sorted({row for ask in asks for row in self._rows(ask)})
+        if rows:
+            inventory.free = await _free_rooms(connection, rows)
         return inventory
 
     async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> None:
@@ -110,10 +125,13 @@ class Repository:
         row = await connection.fetchrow(_HOLD, booking_id)
         return _hold(row) if row else None
 
-    def _ask(self, message: Message) -> tuple[str | None, date, date] | None:
-        if isinstance(message, HoldRooms | CountRequested):
-            return message.property_id, message.check_in, message.check_out
-        return None
+    def _rows(self, ask: Ask) -> Iterator[FreeRow]:
+        """What to look up for one ask: a row for each type; nothing for a range or a property that will be refused."""
+        house = self._houses.get(ask.property_id or self._default or "")
+        stay = Stay(ask.check_in, ask.check_out)
+        if house and 0 < stay.nights <= LONGEST_NIGHTS:
+            for key in house.types if ask.types is None else house.keys_of(ask.types):
+                yield house.id, stay, key
 
     async def _read_houses(self, connection: Connection) -> None:
         if time.monotonic() - self._read_at < HOUSES_KEPT_SECONDS:
@@ -127,16 +145,27 @@ class Repository:
         self._read_at = time.monotonic()
 
 
-async def _free_rooms(connection: Connection, keys: Sequence[FreeKey]) -> dict[FreeKey, dict[str, list[str]]]:
-    rows = await connection.fetch(
+def _ask(message: Message) -> Ask | None:
+    if isinstance(message, CountRequested):
+        return Ask(message.property_id, message.check_in, message.check_out)
+    if isinstance(message, HoldRooms):
+        types = tuple(wish.type for wish in message.rooms)
+        return Ask(message.property_id, message.check_in, message.check_out, types)
+    return None
+
+
+async def _free_rooms(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
+    records = await connection.fetch(
         _FREE,
-        [property_id for property_id, _ in keys],
-        [stay.check_in for _, stay in keys],
-        [stay.check_out for _, stay in keys],
+        [house for house, _, _ in rows],
+        [stay.check_in for _, stay, _ in rows],
+        [stay.check_out for _, stay, _ in rows],
+        [type_key for _, _, type_key in rows],
     )
-    free: dict[FreeKey, dict[str, list[str]]] = {key: {} for key in keys}
-    for row in rows:
-        free[keys[row["ask"] - 1]][row["type_key"]] = row["rooms"]
+    free: dict[FreeKey, dict[str, list[str]]] = {}
+    for record in records:
+        house, stay, type_key = rows[record["ask"] - 1]
+        free.setdefault((house, stay), {})[type_key] = record["rooms"]
     return free
 
 

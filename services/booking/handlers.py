@@ -16,7 +16,7 @@ from services.booking.sagas.multi_room import MULTI_ROOM, Data, hold_expired, pr
 from shared import saga
 from shared.contracts.availability import HoldExpired, ReleaseRooms
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue, booking_id_of
-from shared.contracts.common import Reason
+from shared.contracts.common import Policy, Reason
 from shared.contracts.payments import PaymentReserved
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
@@ -108,15 +108,11 @@ def _answer_again(known: Stored[Data]) -> Sends:
 
 
 def _data(bookings: Bookings, request: BookingRequested) -> Data:
-    facts = bookings.facts(request.property_id)
-    policy = request.policy or "all_or_nothing"
-    return Data.model_validate(
-        {
-            "booking_id": booking_id_of(request.request_id),
-            "request": request,
-            "property": facts,
-            "policy": policy,
-        }
+    return Data(
+        booking_id=booking_id_of(request.request_id),
+        request=request.facts(),
+        property=bookings.facts(request.property_id),
+        policy=request.policy or Policy.ALL_OR_NOTHING,
     )
 
 

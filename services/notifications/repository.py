@@ -25,6 +25,8 @@ from shared.contracts.common import Channel
 from shared.database import Connection
 from shared.messages import Message
 
+LONGEST_WORDS = 300  # of what a provider says
+
 _ADD = """
 INSERT INTO deliveries (booking_id, occasion, audience, channel, recipient, sender_name, subject, text, html, place,
                         status, provider, due_at, created_at, finished_at)
@@ -206,10 +208,15 @@ def _outcome_columns(outcomes: Sequence[Outcome]) -> tuple[list[Any], ...]:
         [one.status.value for one in outcomes],
         [one.due_at for one in outcomes],
         [one.provider for one in outcomes],
-        [one.provider_id for one in outcomes],
-        [one.provider_status for one in outcomes],
-        [one.problem for one in outcomes],
+        [_storable(one.provider_id) for one in outcomes],
+        [_storable(one.provider_status) for one in outcomes],
+        [_storable(one.problem) for one in outcomes],
     )
+
+
+def _storable(text: str | None) -> str | None:
+    """A provider's words without what PostgreSQL cannot keep: one odd answer must not hold up all outcomes."""
+    return text and text[:LONGEST_WORDS].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def _occasion(outcome: Outcome) -> tuple[UUID, str]:

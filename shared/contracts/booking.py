@@ -50,11 +50,17 @@ class Guest(Part):
     """Who books."""
 
     name: Name
-    email: EmailStr
+    email: str = Field(max_length=254)
     phone: Identifier | None = None
     city: Name | None = None
     document: Identifier | None = Field(default=None, description="DUI or passport.")
     nationality: Name | None = None
+
+
+class RequestingGuest(Guest):
+    """Who books, with the address checked: once, at the door."""
+
+    email: EmailStr
 
 
 class Contact(Part):
@@ -88,12 +94,8 @@ class RequestedPayment(Part):
     authorization_number: Identifier | None = None
 
 
-class BookingRequested(Message, type="posada.booking.requested.v1", topic=topics.BOOKING_REQUESTS, key="request_id"):
-    """One request for one or more rooms, paid with one payment.
-
-    `request_id` is the gateway's: the same id again gets the first outcome and books nothing. Older names and the
-    flat single-room form are accepted.
-    """
+class RequestFacts(Part):
+    """What a request says, once it was found to be in order."""
 
     request_id: Identifier
     property_id: Identifier | None = None
@@ -109,6 +111,18 @@ class BookingRequested(Message, type="posada.booking.requested.v1", topic=topics
     contact: Contact = Contact()
     policy: Policy | None = None
 
+
+class BookingRequested(
+    Message, RequestFacts, type="posada.booking.requested.v1", topic=topics.BOOKING_REQUESTS, key="request_id"
+):
+    """One request for one or more rooms, paid with one payment.
+
+    `request_id` is the gateway's: the same id again gets the first outcome and books nothing. Older names and the
+    flat single-room form are accepted.
+    """
+
+    guest: RequestingGuest
+
     @classmethod
     def from_wire(cls, body: bytes, event_id: str) -> Self:
         """Read a request; one without an id of its own goes by its CloudEvents id."""
@@ -119,6 +133,10 @@ class BookingRequested(Message, type="posada.booking.requested.v1", topic=topics
         if isinstance(given, dict):
             given.setdefault("request_id", event_id)
         return cls.model_validate(given)
+
+    def facts(self) -> RequestFacts:
+        """The request as it is kept: no longer to be checked."""
+        return RequestFacts.model_construct(**{name: getattr(self, name) for name in RequestFacts.model_fields})
 
     @model_validator(mode="before")
     @classmethod
@@ -132,7 +150,8 @@ class BookingProgressed(Message, type="posada.booking.progressed.v1", topic=topi
     booking_id: UUID
     request_id: str
     step: str = Field(
-        description="accepted, rooms_held, payment_awaited, payment_reserved, payment_captured, completed …"
+        description="accepted, rooms_held, payment_reserved, rooms_booked, payment_captured, guest_notified,"
+        " conversation_linked"
     )
     at: datetime
     details: dict[str, Any] = Field(default_factory=dict)
@@ -188,8 +207,11 @@ class BookingConfirmed(
 ):
     """Every room is booked, or under best effort those that could be had, and the money is the hotel's."""
 
+    guest: Guest
+    check_in: date
+    check_out: date
     package: str
-    rooms: tuple[BookedRoom, ...]
+    rooms: tuple[BookedRoom, ...] = Field(min_length=1)
     number_of_rooms: int
     missed: tuple[MissedRoom, ...] = ()
     total: Amount

@@ -14,7 +14,7 @@ import pytest
 from services.notifications.deliveries import BACK_OFF, Audience, Claimed, Delivery, Outcome, Status
 from services.notifications.desk import Desk
 from services.notifications.repository import Lost, Repository, World
-from services.notifications.senders.port import Receipt, Sender
+from services.notifications.senders.port import NotSent, Receipt, Sender
 from services.notifications.sending import Courier
 from shared.contracts.common import Channel
 from shared.contracts.notifications import StaffAlerted
@@ -264,6 +264,17 @@ async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None
     rows = {row["channel"]: row for row in await house.rows()}
     assert (rows["whatsapp"]["status"], rows["whatsapp"]["problem"]) == ("pending", "KeyError")
     assert rows["email"]["status"] == "sent"
+
+
+async def test_whatever_a_provider_says_can_be_recorded(house: House) -> None:
+    await house.write(CHAT, EMAIL)
+    odd = "a\x00b\ud800" + "x" * 5000
+    odd_senders = {
+        Channel.WHATSAPP: ScriptedSender(Receipt(odd, odd)),
+        Channel.EMAIL: ScriptedSender(NotSent(odd, final=True)),
+    }
+    await house.settle(house.courier(odd_senders))
+    assert await house.statuses() == {"whatsapp": "sent", "email": "failed"}
 
 
 async def test_a_stopping_instance_records_what_was_under_way(house: House) -> None:

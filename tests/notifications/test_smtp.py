@@ -22,7 +22,7 @@ FROM = "reservas@example.com"
 
 def an_email(**given: object) -> Delivery:
     content = Content("Hola, Ana:\n\nCódigo HR26181", "Reservación confirmada", "<p>Código HR26181</p>")
-    return a_delivery(Channel.EMAIL, "ana@example.com", **({"content": content} | given))
+    return a_delivery(Channel.EMAIL, **({"recipient": "ana@example.com", "content": content} | given))
 
 
 @pytest.fixture
@@ -116,6 +116,13 @@ async def test_without_the_security_asked_for_nothing_is_sent(mailbox: Mailbox) 
     with pytest.raises(NotSent):
         await Smtp(Server("127.0.0.1", mailbox.port, "starttls"), FROM, seconds=1).send(an_email())
     assert mailbox.envelopes == []
+
+
+async def test_an_address_that_no_header_can_hold_is_final(smtp: Smtp) -> None:
+    with pytest.raises(NotSent) as caught:
+        await smtp.send(an_email(recipient="josé@example.com"))
+    assert caught.value.final
+    assert "josé" not in caught.value.problem
 
 
 def test_what_a_server_cannot_do_it_will_not_do_later() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -130,6 +130,10 @@ class House:
             known = ", ".join(room_type.label for room_type in self.types.values())
             raise Refusal(Reason.INVALID_REQUEST, f"room type {name!r} is not known; there are: {known}", field="type")
         return found
+
+    def keys_of(self, names: Iterable[str]) -> set[str]:
+        """The keys of types by their names, those that are not known left out."""
+        return {found.key for name in names if (found := self._types_by_name.get(plain(name)))}
 
     def package(self, name: str, stay: Stay) -> Package:
         """The package of that name or key, sold for every night of the stay.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from shared.contracts.booking import BookingRequested
+from shared.contracts.booking import RequestFacts
 from shared.contracts.common import PaymentMethod, Reason
 from shared.contracts.payments import Evidence
 from shared.errors import Refusal
 
 
-def evidence_of(request: BookingRequested) -> Evidence:
+def evidence_of(request: RequestFacts) -> Evidence:
     """The evidence in a request: a slip for a bank transfer, an authorisation number for a card link.
 
     The payer is the guest unless named; a slip's amount is the amount paid unless it is told apart.

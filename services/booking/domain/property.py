@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.contracts.booking import BookingRequested, PropertyFacts
+from shared.contracts.booking import PropertyFacts, RequestFacts
 from shared.contracts.common import Policy, Reason
 from shared.errors import Refusal
 
@@ -36,7 +36,7 @@ class Property:
         return PropertyFacts(id=self.id, name=self.name, timezone=self.timezone, contact=self.contact)
 
 
-def check_multi_room(house: Property, request: BookingRequested) -> None:
+def check_multi_room(house: Property, request: RequestFacts) -> None:
     """Several rooms in one request can be switched off, or limited to listed guests while it is tried out.
 
     Raises:

@@ -25,7 +25,7 @@ from shared.contracts.availability import (
     RoomsReleased,
     RoomWish,
 )
-from shared.contracts.booking import BookingProgressed, BookingRequested, PropertyFacts
+from shared.contracts.booking import BookingProgressed, PropertyFacts, RequestFacts
 from shared.contracts.common import Policy, Reason
 from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified
@@ -43,6 +43,15 @@ from shared.saga import No, SagaTable, Sends, Verdict, Wait, compensable, pivot,
 
 # Rooms outlive the wait for their money by this much, so that a hold never runs out under a saga about to decide.
 HOLD_MARGIN = timedelta(minutes=5)
+# What a gateway is told when a step is done.
+SAID = {
+    "hold rooms": "rooms_held",
+    "reserve payment": "payment_reserved",
+    "book rooms": "rooms_booked",
+    "capture payment": "payment_captured",
+    "tell the guest": "guest_notified",
+    "link the conversation": "conversation_linked",
+}
 # What ends a booking without anybody having said no.
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
@@ -53,7 +62,7 @@ class Data(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     booking_id: UUID
-    request: BookingRequested
+    request: RequestFacts
     property: PropertyFacts
     policy: Policy
     rooms: tuple[HeldRoom, ...] = ()
@@ -157,7 +166,7 @@ def report(data: Data, step: str, now: datetime) -> Sends:
 def progressed(data: Data, step: str, now: datetime) -> BookingProgressed:
     """One step on the way."""
     return BookingProgressed(
-        booking_id=data.booking_id, request_id=data.request.request_id, step=step.replace(" ", "_"), at=now
+        booking_id=data.booking_id, request_id=data.request.request_id, step=SAID.get(step, step), at=now
     )
 
 

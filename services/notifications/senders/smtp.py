@@ -45,7 +45,10 @@ class Smtp:
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Send to `delivery.recipient`; an answer of the server in the 500s is final."""
-        message = compose(delivery, self._sender, self._clock())
+        try:
+            message = compose(delivery, self._sender, self._clock())
+        except ValueError as defect:  # such as a local part that is not ASCII
+            raise NotSent(f"the headers cannot be written: {type(defect).__name__}", final=True) from defect
         try:
             answer = await self._converse(await self._connected(), message)
         except SMTPException as fault:

@@ -1,0 +1,1 @@
+"""What Posada costs: timings live here, never in a test."""

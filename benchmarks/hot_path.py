@@ -1,0 +1,90 @@
+"""The hot path: from a request published to its outcome read back, through Kafka and five services.
+
+Prints one JSON object on standard output, and a table for people on standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import floor, houses
+from benchmarks.load import Load
+from posada.town import Town
+
+PROPERTIES = 20
+WARM_UP = (16, 8.0, 4000)
+# Clients, seconds, and the most requests that a level may make.
+LEVELS = ((1, 12.0, 2000), (16, 15.0, 12_000), (64, 20.0, 20_000))
+
+people = Console(stderr=True)
+
+
+def main() -> None:
+    """Start everything, measure, print, stop."""
+    with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder:
+        town = Town(
+            Path(folder),
+            kafka_heap_mb=512,
+            kafka_full_jit=True,
+            env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
+            on_progress=lambda said: people.print(f"[dim]{said}[/]"),
+        )
+        with town:
+            figures = asyncio.run(_measure(town))
+    people.print(_table(figures))
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+async def _measure(town: Town) -> dict[str, Any]:
+    await houses.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
+    load = Load(town.kafka_bootstrap, town.database_url("payments"), PROPERTIES)
+    await load.start()
+    people.print("[dim]letting payments arrive[/]")
+    await load.pay(WARM_UP[2] + sum(most for _, _, most in LEVELS))
+    people.print("[dim]warming up[/]")
+    await load.measure(*WARM_UP)
+    people.print("[dim]measuring the floor[/]")
+    floor_ms = await floor.measure(town.kafka_bootstrap, {name: town.database_url(name) for name in floor.STOPS})
+    levels = [await _level(load, *level) for level in LEVELS]
+    await load.stop()
+    if load.refused:
+        raise SystemExit(f"{load.refused} requests were not confirmed: the figures would mean nothing")
+    return {"floor_ms": round(floor_ms, 2), "levels": levels}
+
+
+async def _level(load: Load, clients: int, seconds: float, most: int) -> dict[str, Any]:
+    people.print(f"[dim]measuring {clients} at once[/]")
+    began = asyncio.get_running_loop().time()
+    times = await load.measure(clients, seconds, most)
+    took = asyncio.get_running_loop().time() - began
+    return {
+        "clients": clients,
+        "sagas_per_s": round(len(times) / took, 1),
+        "p50_ms": round(statistics.median(times) * 1000, 2),
+        "p99_ms": round(times[int(len(times) * 0.99)] * 1000, 2),
+        "sagas": len(times),
+    }
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    table = Table(title=f"From request to outcome; the floor is {figures['floor_ms']} ms")
+    for name in ("clients", "sagas/s", "p50 ms", "p99 ms", "p50 / floor", "sagas"):
+        table.add_column(name, justify="right")
+    for level in figures["levels"]:
+        times_floor = level["p50_ms"] / figures["floor_ms"]
+        row = [level[name] for name in ("clients", "sagas_per_s", "p50_ms", "p99_ms")]
+        table.add_row(*map(str, row), f"{times_floor:.2f}", str(level["sagas"]))
+    return table
+
+
+if __name__ == "__main__":
+    main()

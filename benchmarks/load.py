@@ -1,0 +1,120 @@
+"""A load of booking requests: so many clients, each publishing its next request when the last has its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from benchmarks import houses
+from shared.contracts import topics
+from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, booking_id_of
+
+OUTCOMES = {kind.type_name.encode() for kind in (BookingConfirmed, BookingRefused, BookingFailed)}
+CONFIRMED = BookingConfirmed.type_name.encode()
+FIRST_NIGHT = timedelta(days=20)
+
+
+@dataclass
+class Load:
+    """Publishes requests and reads outcomes back. Every request has its own room-nights and its own card payment."""
+
+    bootstrap: str
+    payments_url: str
+    properties: int
+    run: str = ""
+    number: int = 0
+    refused: int = 0
+    _waiting: dict[bytes, asyncio.Future[float]] = field(default_factory=dict)
+    _producer: Any = None
+    _consumer: Any = None
+    _reading: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect, and begin to read outcomes."""
+        self._producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=0)
+        self._consumer = AIOKafkaConsumer(
+            topics.BOOKING_EVENTS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="latest"
+        )
+        await self._producer.start()
+        await self._consumer.start()
+        await self._consumer.seek_to_end()
+        self._reading = asyncio.create_task(self._read())
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._reading:
+            self._reading.cancel()
+        await self._consumer.stop()
+        await self._producer.stop()
+
+    async def pay(self, number: int) -> None:
+        """Let the payments of the next requests arrive, and wait until the service has written them down."""
+        connection = await asyncpg.connect(self.payments_url)
+        before = await connection.fetchval("SELECT count(*) FROM payments")
+        today = date.today().isoformat()  # noqa: DTZ011 — the posting date of a feed has no zone
+        for n in range(self.number, self.number + number):
+            body = {
+                "transfer_id": f"bench-{n}",
+                "method": "card_link",
+                "amount": "690.00",
+                "posted_on": today,
+                "authorization_number": f"A{n}",
+            }
+            await self._producer.send(topics.PAYMENTS_TRANSFERS.name, orjson.dumps(body))
+        while await connection.fetchval("SELECT count(*) FROM payments") < before + number:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        await connection.close()
+
+    async def measure(self, clients: int, seconds: float, most: int) -> list[float]:
+        """Run for so long, or until so many requests were made; returns each request's time to outcome, in seconds."""
+        end = time.perf_counter() + seconds
+        left = iter(range(self.number, self.number + most))
+        self.number += most
+        found: list[list[float]] = await asyncio.gather(*[self._client(left, end) for _ in range(clients)])
+        return sorted(one for several in found for one in several)
+
+    async def _client(self, left: Any, end: float) -> list[float]:
+        times = []
+        while time.perf_counter() < end and (number := next(left, None)) is not None:
+            times.append(await self._book(number))
+        return times
+
+    async def _book(self, number: int) -> float:
+        request = self._request(number)
+        key = str(booking_id_of(request["request_id"])).encode()
+        outcome = self._waiting[key] = asyncio.get_running_loop().create_future()
+        began = time.perf_counter()
+        await self._producer.send(topics.BOOKING_REQUESTS.name, orjson.dumps(request), key=key)
+        ended: float = await outcome
+        return ended - began
+
+    def _request(self, number: int) -> dict[str, Any]:
+        house = number % self.properties
+        night = number // self.properties // houses.BOOKINGS_A_NIGHT % houses.NIGHTS
+        check_in = date.today() + FIRST_NIGHT + timedelta(days=night)  # noqa: DTZ011
+        room = {"type": "Junior", "children_0_to_5": 0, "children_6_to_10": 0}
+        return {
+            "request_id": f"bench-{number}",
+            "property_id": f"bench-{house}",
+            "guest": {"name": "Ana Martínez", "email": f"ana{number}@example.com", "phone": "+50370001234"},
+            "check_in": check_in.isoformat(),
+            "check_out": (check_in + timedelta(days=1)).isoformat(),
+            "package": "Las Hojas",
+            "rooms": [room | {"adults": adults} for adults in (3, 3, 2)],
+            "payment": {"method": "card_link", "amount": "690.00", "authorization_number": f"A{number}"},
+            "contact": {"wa_id": f"5037{number:07d}"},
+        }
+
+    async def _read(self) -> None:
+        async for record in self._consumer:
+            kind = dict(record.headers).get("ce_type")
+            if kind in OUTCOMES and (waiting := self._waiting.pop(record.key, None)):
+                self.refused += kind != CONFIRMED
+                waiting.set_result(time.perf_counter())

@@ -1,0 +1,104 @@
+"""posada dead: what the services had to set aside, to be looked at and given back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaConnectionError
+from rich.text import Text
+
+from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
+from posada.output import out, print_json, table
+from posada.problems import Exit, Problem
+from posada.wire import nobody_at, producer
+from shared.contracts import topics
+from shared.deadletters import DeadLetter, list_dead, replay
+
+group = typer.Typer(help="Dead letters: list them, look at one, give it back to its service.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="dead")
+
+
+@group.command("list")
+def list_(bootstrap: Bootstrap = None, data: Data = HERE, as_json: AsJson = False) -> None:
+    """List what is set aside and not yet replayed, oldest first."""
+    letters = read(bootstrap_of(data, bootstrap))
+    if as_json:
+        print_json([letter.as_json() for letter in letters])
+        return
+    rows = [(one.id, one.at[:19], one.service, one.type, len(one.history), one.reason) for one in letters]
+    columns = ("id", "set aside at", "service", "type", ">attempts", "last reason")
+    out().print(table("", columns, rows) if rows else "No dead letters.")
+
+
+@group.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it.")],
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show one dead letter with its history, headers and body."""
+    letter = one_of(read(bootstrap_of(data, bootstrap)), id_)
+    told = letter.as_json()
+    if as_json:
+        print_json(told)
+        return
+    console = out()
+    for name in ("id", "service", "topic", "key", "type", "at", "reason"):
+        console.print(Text(f"{name:<9}", style="dim"), Text(str(told[name])), sep="", soft_wrap=True)
+    rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
+    console.print(table("history", (">attempt", "at", "fault"), rows))
+    console.print(table("headers", ("name", "value"), told["headers"].items()))
+    console.print(told["body"], markup=False, soft_wrap=True)
+
+
+@group.command("replay")
+def replay_(
+    id_: Annotated[str | None, typer.Argument(metavar="ID", help="Its id, or the beginning of it.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Give dead letters back to the services that set them aside, as if for the first time."""
+    if (id_ is None) is not all_:
+        raise Problem("Give the id of a dead letter, or --all.", Exit.USAGE)
+    address = bootstrap_of(data, bootstrap)
+    letters = read(address)
+    chosen = letters if id_ is None else [one_of(letters, id_)]
+    asyncio.run(give_back(address, chosen))
+    if as_json:
+        print_json({"replayed": [letter.id for letter in chosen]})
+    else:
+        out().print(f"replayed {len(chosen)}; see with `posada dead list` whether one comes back", markup=False)
+
+
+def read(bootstrap: str) -> list[DeadLetter]:
+    """Every dead letter of every service."""
+    try:
+        return asyncio.run(list_dead(bootstrap, [topics.dead(service) for service in topics.SERVICES]))
+    except KafkaConnectionError as error:
+        raise nobody_at(bootstrap) from error
+
+
+def one_of(letters: list[DeadLetter], beginning: str) -> DeadLetter:
+    """The dead letter whose id begins so; raises Problem when there is none, or more than one."""
+    found = [letter for letter in letters if letter.id.startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Problem(f"{len(found)} dead letters begin with {beginning}: give more of the id.", Exit.USAGE)
+    raise Problem(f"There is no dead letter {beginning}: see `posada dead list`.", Exit.NO)
+
+
+async def give_back(bootstrap: str, letters: list[DeadLetter]) -> None:
+    """Replay them one after the other, so that an interruption loses none."""
+    async with producer(bootstrap) as client:
+        for letter in letters:
+            await replay(client, letter, topics.dead(letter.service), topics.internal(letter.service))

@@ -1,0 +1,140 @@
+"""posada payments: brings a bank's file in."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final
+
+import typer
+import yaml
+from aiokafka import AIOKafkaProducer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
+from posada.output import err, out, print_json
+from posada.problems import Exit, Problem
+from posada.wire import producer, publish
+from services.payments.feeds import BrokenLine, CsvLayout, read_csv
+from shared.contracts.payments import TransferArrived
+
+AT_ONCE: Final = 500  # lines in memory
+SHOWN: Final = 100  # broken lines that are told one by one
+LINGER_MS: Final = 20
+
+File = Annotated[Path, typer.Argument(help="The bank's CSV file, or - for standard input.")]
+Layout = Annotated[Path | None, typer.Option("--layout", help="YAML or JSON that says how this bank writes its file.")]
+
+group = typer.Typer(help="Money that arrived.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="payments")
+
+
+@group.callback()
+def payments() -> None:
+    """Money that arrived."""
+
+
+@group.command("import")
+def import_(
+    file: File,
+    *,
+    layout: Layout = None,
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Publish every line of a bank's file as money that arrived; importing a file twice books nothing twice.
+
+    Exit code 1 says that some lines are broken: correct them and import the file again.
+    """
+    form = read_layout(layout)
+    with opened(file) as stream:
+        taken = asyncio.run(bring_in(bootstrap_of(data, bootstrap), stream, form, _size(file)))
+    if as_json:
+        print_json(asdict(taken))
+    else:
+        tell(taken)
+    raise typer.Exit(Exit.NO if taken.broken else Exit.DONE)
+
+
+@dataclass
+class Taken:
+    """What came of a file: lines taken, lines broken, and the first of those."""
+
+    taken: int = 0
+    broken: int = 0
+    broken_lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, line: BrokenLine) -> None:
+        """Count a broken line and keep it if it is among the first."""
+        self.broken += 1
+        if len(self.broken_lines) < SHOWN:
+            told = {"number": line.number, "field": line.field, "problem": line.problem, "remedy": line.remedy}
+            self.broken_lines.append(told)
+
+
+def read_layout(file: Path | None) -> CsvLayout:
+    """The layout in a file, or the plain one; raises Problem or ValidationError when it is none."""
+    if file is None:
+        return CsvLayout()
+    try:
+        given = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Problem(f"{file} is neither YAML nor JSON: see CsvLayout for its fields.", Exit.USAGE) from error
+    return CsvLayout.model_validate(given)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[BinaryIO]:
+    """The file, or standard input, for bytes."""
+    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
+        yield stream
+
+
+async def bring_in(bootstrap: str, stream: BinaryIO, layout: CsvLayout, size: int | None) -> Taken:
+    """Publish the file's lines, a bounded number at a time; each is on the broker before the next are read."""
+    taken = Taken()
+    lines = read_csv(stream, layout)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    async with producer(bootstrap, linger_ms=LINGER_MS) as client:
+        with Progress(*columns, console=err(), disable=not err().is_terminal) as bar:
+            task = bar.add_task("importing", total=size)
+            while some := list(islice(lines, AT_ONCE)):
+                await _publish(client, some, taken)
+                bar.update(task, description=f"{taken.taken} lines", completed=stream.tell() if size else None)
+    return taken
+
+
+async def _publish(client: AIOKafkaProducer, lines: list[TransferArrived | BrokenLine], taken: Taken) -> None:
+    arrivals = []
+    for line in lines:
+        if isinstance(line, BrokenLine):
+            taken.note(line)
+        else:
+            arrivals.append(await publish(client, line))
+    await asyncio.gather(*arrivals)
+    taken.taken += len(arrivals)
+
+
+def tell(taken: Taken) -> None:
+    """Say what was taken and what is broken."""
+    for line in taken.broken_lines:
+        told = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
+        err().print(Text(told), soft_wrap=True)
+    if taken.broken > SHOWN:
+        err().print(f"… and {taken.broken - SHOWN} more broken lines", markup=False)
+    out().print(f"{taken.taken} lines taken, {taken.broken} broken", markup=False)
+
+
+def _size(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None

@@ -1,0 +1,71 @@
+"""posada topics: creates the topics that are missing, or lists what they are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+from aiokafka.errors import KafkaConnectionError
+
+from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
+from posada.output import out, print_json, table
+from posada.wire import nobody_at
+from shared.contracts.topics import ALL_TOPICS
+from shared.topics import Topic, create_topics
+
+Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition, on as many brokers.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(topics)
+
+
+def topics(
+    list_: Annotated[bool, typer.Option("--list", help="Only show them; needs no broker.")] = False,
+    replication: Replication = 1,
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Create the topics that are missing; those that exist stay as they are."""
+    if list_:
+        _list(as_json)
+        return
+    address = bootstrap_of(data, bootstrap)
+    try:
+        made = asyncio.run(create_topics(address, ALL_TOPICS, replication))
+    except KafkaConnectionError as error:
+        raise nobody_at(address) from error
+    if as_json:
+        print_json({"created": made, "known": len(ALL_TOPICS)})
+    else:
+        out().print(f"created {len(made)} of {len(ALL_TOPICS)} topics; the others are there", markup=False)
+
+
+def _list(as_json: bool) -> None:
+    if as_json:
+        print_json([described(topic) for topic in ALL_TOPICS])
+        return
+    rows = [
+        (topic.name, topic.partitions, _kept(topic), "public" if topic.public else "", topic.description)
+        for topic in ALL_TOPICS
+    ]
+    out().print(table("", ("topic", ">partitions", "kept", "", "what it carries"), rows))
+
+
+def described(topic: Topic) -> dict[str, Any]:
+    """A topic for a program."""
+    return {
+        "name": topic.name,
+        "partitions": topic.partitions,
+        "settings": topic.settings(),
+        "public": topic.public,
+        "default_type": topic.default_type,
+        "description": topic.description,
+    }
+
+
+def _kept(topic: Topic) -> str:
+    return "compacted" if topic.compacted else f"{topic.retention.days} d"

@@ -1,0 +1,164 @@
+"""posada up: everything on this machine, with a live status, until Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from posada.options import HERE, Data, known_service
+from posada.output import err, out, table
+from posada.progress import progress_on
+from posada.signals import sigterm_is_ctrl_c, undisturbed
+
+if TYPE_CHECKING:
+    from posada.instance import Health
+    from posada.lag import LagMeter
+    from posada.town import Town
+
+REFRESH_S: Final = 1.0
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+STEADY_S: Final = 60.0
+
+Scale = Annotated[
+    list[str] | None, typer.Option("--scale", metavar="SERVICE=COPIES", help="Several copies of a service; repeat it.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(up)
+
+
+def up(data: Data = HERE, scale: Scale = None) -> None:
+    """Start Kafka, PostgreSQL and the five services, and keep them running until Ctrl-C. Data is kept."""
+    from posada.town import Town  # noqa: PLC0415  # needs the dependency group `local`, other commands don't
+
+    copies = dict(map(copies_of, scale or ()))
+    console = out()
+    with sigterm_is_ctrl_c():
+        with progress_on(err(), "starting Posada") as tell:
+            town = Town(data, scale=copies, on_progress=tell)
+            town.start()
+        try:
+            keep_running(console, town)
+        except KeyboardInterrupt:
+            console.print("\nstopping; the data is kept", markup=False)
+        finally:
+            with undisturbed():
+                town.stop()
+    console.print("stopped", markup=False)
+
+
+def copies_of(text: str) -> tuple[str, int]:
+    """A service and its number of copies, from booking=2."""
+    name, _, number = text.partition("=")
+    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 20):  # noqa: PLR2004
+        raise typer.BadParameter(f"{text}: write SERVICE=COPIES with 1 to 20 copies, e.g. booking=2")
+    return known_service(name), int(number)
+
+
+def keep_running(console: Console, town: Town) -> None:
+    """Show how everything does and start again what ended, until we are interrupted."""
+    from posada.lag import LagMeter  # noqa: PLC0415  # see up
+
+    meter = LagMeter(town.kafka_bootstrap, [one.service for one in town.services if one.number == 1])
+    console.print(f"Posada runs on {town.parts.describe()}; Kafka at {town.kafka_bootstrap}", markup=False)
+    console.print(f"logs are in {town.data_dir / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
+    screen = Screen(console, town, meter)
+    keeper = Keeper(town)
+    with screen:
+        while True:
+            screen.show([one.health() for one in town.services], keeper.remarks)
+            keeper.look_after()
+            time.sleep(REFRESH_S)
+
+
+class Keeper:
+    """Starts copies again that ended by themselves, more and more slowly while they keep ending."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._pauses: dict[str, float] = {}
+        self._due: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+        self.remarks: list[str] = []
+
+    def look_after(self) -> None:
+        """Start what is due to be started."""
+        now = time.monotonic()
+        for one in self._town.services:
+            if one.process.alive:
+                continue
+            if one.name not in self._due:
+                self._put_off(one.name, one.process.returncode, now)
+            elif now >= self._due[one.name]:
+                del self._due[one.name]
+                self._started[one.name] = now
+                one.process.start()
+
+    def _put_off(self, name: str, code: int | None, now: float) -> None:
+        steady = now - self._started.get(name, 0) > STEADY_S
+        pause = FIRST_PAUSE_S if steady else min(self._pauses.get(name, FIRST_PAUSE_S) * 2, LONGEST_PAUSE_S)
+        self._pauses[name] = pause
+        self._due[name] = now + pause
+        log = self._town.data_dir / "logs" / f"{name}.log"
+        self.remarks = [*self.remarks[-4:], f"{name} ended with code {code}, starts again in {pause:g} s; see {log}"]
+
+
+class Screen:
+    """The status: a table that renews itself in a terminal, lines about what changed elsewhere."""
+
+    def __init__(self, console: Console, town: Town, meter: LagMeter) -> None:
+        self._console = console
+        self._town = town
+        self._meter = meter
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._told: dict[str, str] = {}
+
+    def __enter__(self) -> Screen:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, healths: list[Health], remarks: list[str]) -> None:
+        """Show how every copy does now."""
+        if self._live:
+            remark = Text("\n".join(remarks), style="yellow")
+            self._live.update(Group(self._table(healths), remark), refresh=True)
+            return
+        for one, health in zip(self._town.services, healths, strict=True):
+            state = health.trouble or "ready"
+            self._tell(one.name, f"{one.name} (process {health.pid}, {one.url}): {state}")
+
+    def _tell(self, name: str, line: str) -> None:
+        if self._told.get(name) != line:
+            self._told[name] = line
+            self._console.print(line, markup=False, soft_wrap=True)
+
+    def _table(self, healths: list[Health]) -> Table:
+        rows = [
+            (
+                one.name,
+                one.url,
+                health.pid,
+                Text("ready", style="green") if health.ready else Text(str(health.trouble), style="red"),
+                health.partitions,
+                health.handled,
+                self._meter.of(one.service) if one.number == 1 else None,
+                health.dead_letters or "",
+            )
+            for one, health in zip(self._town.services, healths, strict=True)
+        ]
+        columns = ("service", "HTTP", ">process", "state", ">partitions", ">handled", ">waiting", ">dead letters")
+        return table("", columns, rows)
