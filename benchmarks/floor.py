@@ -36,7 +36,9 @@ async def measure(bootstrap: str, urls: Mapping[str, str]) -> float:
     for stop in stops:
         stop.start()
     try:
-        await asyncio.to_thread(lambda: [event.wait(30) for event in ready.values()])
+        for service, event in ready.items():
+            if not await asyncio.to_thread(event.wait, 30):
+                raise SystemExit(f"the floor's {service} did not start")
         return await _rounds(bootstrap)
     finally:
         for stop in stops:

@@ -25,7 +25,7 @@ from shared.messages import Envelope, Message, Outgoing, message_types
 from shared.outbox import Row
 from shared.relay import Relay
 from shared.routes import Invalid, Routes, Sends
-from shared.telemetry import consuming, new_traceparent, trace_id
+from shared.telemetry import consuming, trace_id
 
 log = structlog.get_logger(__name__)
 
@@ -233,13 +233,10 @@ class Consumer:
         """The delivery in a record; None for a message of ours that other services read on the same topic."""
         envelope = Envelope.from_headers(
             record.headers,
-            default=Envelope(
-                id=f"{record.topic}/{record.partition}/{record.offset}",
-                type=self._defaults.get(record.topic, ""),
-                source=f"kafka/{record.topic}",
-                traceparent=new_traceparent(),
-                time=self._clock(),
-            ),
+            event_id=f"{record.topic}/{record.partition}/{record.offset}",
+            type_name=self._defaults.get(record.topic, ""),
+            source=f"kafka/{record.topic}",
+            now=self._clock(),
         )
         model = message_types().get(envelope.type)
         if model and model not in self.routes.table:

@@ -83,26 +83,23 @@ def row_for(
 
 
 async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
-    """Everything that is set aside and not yet replayed, oldest first."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    """Everything that is set aside and not yet replayed, oldest first.
+
+    Raises:
+        KafkaError: when the broker cannot be reached, or has not got one of the topics.
+    """
+    names = [topic.name for topic in topics]
+    if not names:
+        return []
+    # Without a group every partition is ours, and no offset is kept.
+    consumer = AIOKafkaConsumer(
+        *names, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in topics
-            for number in sorted(consumer.partitions_for_topic(topic.name) or await _partitions(consumer, topic))
-        ]
-        if not partitions:
-            return []
-        consumer.assign(partitions)
-        return await _read_all(consumer, partitions)
+        return await _read_all(consumer, sorted(consumer.assignment()))
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: Topic) -> set[int]:
-    await consumer.topics()
-    return set(consumer.partitions_for_topic(topic.name) or ())
 
 
 async def _read_all(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> list[DeadLetter]:

@@ -10,13 +10,14 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.telemetry import new_traceparent
 from shared.topics import Topic
 
 Headers = list[tuple[str, bytes]]
 
 _REGISTRY: dict[str, type[Message]] = {}
 _INBOX_NAMESPACE = uuid5(NAMESPACE_URL, "posada/inbox")
-SPEC_VERSION = b"1.0"
+_ALWAYS: Headers = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 
 
 class Message(BaseModel):
@@ -80,7 +81,8 @@ class Envelope:
     """The CloudEvents context of a message.
 
     `correlation` names the conversation that it belongs to (a booking), `causation` the message that led to it,
-    `attempt` how often its handling has failed so far, `replay` the replaying of a dead letter. Times are UTC.
+    `attempt` how often its handling has failed so far, `replay` a repetition that has to be handled once more.
+    Times are UTC.
     """
 
     id: str
@@ -111,21 +113,28 @@ class Envelope:
             ("posada_attempt", str(self.attempt) if self.attempt else ""),
             ("posada_replay", self.replay),
         )
-        known = [(name, value.encode()) for name, value in pairs if value]
-        return [("ce_specversion", SPEC_VERSION), ("content-type", b"application/json"), *known]
+        return [*_ALWAYS, *[(name, value.encode()) for name, value in pairs if value]]
 
     @classmethod
-    def from_headers(cls, headers: Iterable[tuple[str, bytes | None]], *, default: Envelope) -> Envelope:
-        """Read the context from Kafka headers; what is missing or unreadable is taken from `default`."""
-        given = {name.lower(): (value or b"").decode("utf-8", "replace") for name, value in headers}
+    def from_headers(
+        cls,
+        headers: Iterable[tuple[str, bytes | None]],
+        *,
+        event_id: str,
+        type_name: str,
+        source: str,
+        now: datetime,
+    ) -> Envelope:
+        """Read the context from Kafka headers; what a client left out is taken from the other arguments."""
+        given = {name.lower(): value.decode("utf-8", "replace") for name, value in headers if value}
         return cls(
-            id=given.get("ce_id") or default.id,
-            type=given.get("ce_type") or default.type,
-            source=given.get("ce_source") or default.source,
-            correlation=given.get("ce_correlationid") or default.correlation,
-            causation=given.get("ce_causationid") or default.causation,
-            traceparent=given.get("traceparent") or default.traceparent,
-            time=_time(given.get("ce_time")) or default.time,
+            id=given.get("ce_id") or event_id,
+            type=given.get("ce_type") or type_name,
+            source=given.get("ce_source") or source,
+            correlation=given.get("ce_correlationid", ""),
+            causation=given.get("ce_causationid", ""),
+            traceparent=given.get("traceparent") or new_traceparent(),
+            time=now,
             attempt=_count(given.get("posada_attempt")),
             replay=given.get("posada_replay", ""),
         )
@@ -133,25 +142,21 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message on its way out: `id` is fixed where a repetition must be known as one, `due` where it must wait."""
+    """A message on its way out: `id` is fixed where a repetition must be known as one, `due` where it must wait.
+
+    `replay` names a repetition that its readers must act on again although they know the id.
+    """
 
     message: Message
     id: str = field(default_factory=lambda: str(uuid4()))
     due: datetime | None = None
     topic: Topic | None = None
+    replay: str = ""
 
     @classmethod
     def of(cls, message: Message | Outgoing) -> Outgoing:
         """Wrap a bare message; one that is wrapped stays as it is."""
         return message if isinstance(message, Outgoing) else cls(message)
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _count(text: str | None) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+import orjson
 
 from shared.database import Connection
 from shared.messages import Envelope, Headers, Outgoing
@@ -51,6 +52,7 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
         causation=cause.id if cause else "",
         traceparent=cause.traceparent if cause else "",
         time=now,
+        replay=outgoing.replay,
     )
     topic = outgoing.topic or message.topic
     body = message.model_dump_json(exclude_none=True).encode()
@@ -84,9 +86,10 @@ async def take_due(connection: Connection, now: datetime, limit: int) -> list[Ro
 
 
 def _packed(headers: Headers) -> str:
-    return json.dumps([(name, value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers])
+    pairs = [(name, value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
+    return orjson.dumps(pairs).decode()
 
 
 def _row(record: Any) -> Row:
-    headers = [(name, value.encode()) for name, value in json.loads(record["headers"])]
+    headers = [(name, value.encode()) for name, value in orjson.loads(record["headers"])]
     return Row(record["id"], record["topic"], record["key"], headers, record["body"])

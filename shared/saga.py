@@ -20,6 +20,7 @@ from shared.messages import Message, Outgoing
 Data = TypeVar("Data")
 Sends = Iterable[Message | Outgoing]
 MAX_PAUSE = timedelta(minutes=10)
+MOST_DOUBLINGS = 20  # of a pause: for ever is longer than a timedelta can be
 ALARM_AFTER = 5  # attempts at a step that may only be repeated
 
 
@@ -259,7 +260,10 @@ def _enter(table: SagaTable[Data], turn: Turn[Data], at: int, now: datetime) -> 
 
 
 def _finish(table: SagaTable[Data], turn: Turn[Data], step: Step[Data], now: datetime) -> Turn[Data]:
-    """From the pivot on: all remaining steps at once, for none can undo another."""
+    """From the pivot on: all remaining steps at once, for none can undo another.
+
+    A step that follows the outcome itself (its `do` is the pivot's) has been told with it, and only repeats it later.
+    """
     rest = table.retriables
     pending = tuple(other.name for other in rest)
     progress = turn.progress.marked(
@@ -272,8 +276,8 @@ def _finish(table: SagaTable[Data], turn: Turn[Data], step: Step[Data], now: dat
         pending=pending,
         attempt=1,
     )
-    sends = (*turn.sends, *(send for other in rest for send in other.do(turn.data, now)))
-    return _rest(table, Turn(turn.data, progress, _each_once(sends)), now)
+    commands = (send for other in rest if other.do is not step.do for send in other.do(turn.data, now))
+    return _rest(table, Turn(turn.data, progress, (*turn.sends, *commands)), now)
 
 
 def _give_up(table: SagaTable[Data], turn: Turn[Data], no: No, now: datetime, *, including_current: bool) -> Turn[Data]:
@@ -318,7 +322,8 @@ def _rest(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Data]
     progress = turn.progress
     if progress.pending:
         patience = max(table.step(name).patience for name in progress.pending)
-        pause = min(patience * 2 ** (progress.attempt - 1), max(MAX_PAUSE, patience))
+        doublings = min(progress.attempt - 1, MOST_DOUBLINGS)
+        pause = min(patience * 2**doublings, max(MAX_PAUSE, patience))
         return replace(turn, progress=progress.model_copy(update={"wake_at": now + pause}))
     ended = progress.marked("saga", "ended", now, phase=Phase.ENDED, wake_at=None)
     complete = table.complete(turn.data, now) if progress.verdict is Verdict.DONE else ()
@@ -329,13 +334,18 @@ def _repeat(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Dat
     steps = [table.step(name) for name in turn.progress.pending]
     undoing = turn.progress.phase is Phase.UNDOING
     builds = [step.undo if undoing else step.do for step in steps]
-    sends = _each_once([send for build in builds if build for send in build(turn.data, now)])
     attempt = turn.progress.attempt + 1
+    sends = _each_once([_again(send, attempt) for build in builds if build for send in build(turn.data, now)])
     progress = turn.progress.marked(", ".join(turn.progress.pending), "again", now, attempt=attempt)
     if attempt > ALARM_AFTER:  # the course of a saga that waits for days stays readable
         progress = progress.model_copy(update={"course": (*turn.progress.course[:-1], progress.course[-1])})
     alarm = turn.progress.pending if attempt >= ALARM_AFTER else ()
     return _rest(table, Turn(turn.data, progress, sends, alarm), now)
+
+
+def _again(send: Message | Outgoing, attempt: int) -> Outgoing:
+    """Whoever knows the message by its fixed id, and whose answer was lost, must answer once more."""
+    return replace(Outgoing.of(send), replay=f"again {attempt}")
 
 
 def _each_once(sends: Iterable[Message | Outgoing]) -> tuple[Message | Outgoing, ...]:

@@ -16,12 +16,18 @@ from shared.saga import Progress, Turn
 Data = TypeVar("Data", bound=BaseModel)
 
 _LOAD = "SELECT id, progress, data, started_at FROM sagas WHERE id = ANY($1) ORDER BY id FOR UPDATE"
-_SAVE = """
-INSERT INTO sagas (id, name, phase, progress, data, wake_at, started_at, updated_at)
-SELECT *, $8 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::jsonb[], $6::timestamptz[],
-                         $7::timestamptz[])
-ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, progress = excluded.progress, data = excluded.data,
-                               wake_at = excluded.wake_at, updated_at = excluded.updated_at"""
+_BEGIN = """
+INSERT INTO sagas (id, name, phase, progress, wake_at, data, started_at, updated_at)
+SELECT id, $2, phase, progress, wake_at, data, $7, $7
+FROM unnest($1::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::jsonb[])
+  AS s (id, phase, progress, wake_at, data)"""
+# Data that a turn left alone is not sent again: most turns behind the pivot only tick off a step.
+_MOVE = """
+UPDATE sagas SET phase = s.phase, progress = s.progress, wake_at = s.wake_at, data = coalesce(s.data, sagas.data),
+                 updated_at = $6
+FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::timestamptz[], $5::jsonb[])
+  AS s (id, phase, progress, wake_at, data)
+WHERE sagas.id = s.id"""
 _DUE = """
 UPDATE sagas SET wake_at = $1 + $2 WHERE id IN (
     SELECT id FROM sagas WHERE wake_at <= $1 ORDER BY wake_at LIMIT 500 FOR UPDATE SKIP LOCKED)
@@ -30,16 +36,19 @@ RETURNING id"""
 
 @dataclass
 class Stored(Generic[Data]):
-    """A saga in hand: what it is now, and whether it must be written."""
+    """A saga in hand: what it is now, and what of it must be written."""
 
     id: UUID
     turn: Turn[Data]
     started_at: datetime
+    is_new: bool = False
     changed: bool = False
+    data_changed: bool = False
 
     def move(self, turn: Turn[Data]) -> None:
         """Take the turn's state; a turn that changed nothing needs no writing."""
-        self.changed = self.changed or turn.progress is not self.turn.progress or turn.data is not self.turn.data
+        self.data_changed = self.data_changed or turn.data is not self.turn.data
+        self.changed = self.changed or self.data_changed or turn.progress is not self.turn.progress
         self.turn = Turn(turn.data, turn.progress)
 
 
@@ -53,7 +62,7 @@ class Sagas(Generic[Data]):
 
     def add(self, saga_id: UUID, turn: Turn[Data], now: datetime) -> Stored[Data]:
         """A saga that begins."""
-        stored = self.by_id[saga_id] = Stored(saga_id, Turn(turn.data, turn.progress), now, changed=True)
+        stored = self.by_id[saga_id] = Stored(saga_id, Turn(turn.data, turn.progress), now, is_new=True)
         return stored
 
     async def load(self, connection: Connection, ids: Collection[UUID]) -> None:
@@ -63,21 +72,26 @@ class Sagas(Generic[Data]):
             self.by_id[row["id"]] = Stored(row["id"], turn, row["started_at"])
 
     async def save(self, connection: Connection, now: datetime) -> None:
-        """Write every saga that changed."""
-        changed = sorted((saga for saga in self.by_id.values() if saga.changed), key=lambda saga: saga.id)
-        if changed:
-            await connection.execute(_SAVE, *_columns(self.name, changed), now)
+        """Write every saga that began or moved."""
+        new = [saga for saga in self.by_id.values() if saga.is_new]
+        moved = [saga for saga in self.by_id.values() if saga.changed and not saga.is_new]
+        if new:
+            ids, *rest = _columns(new)
+            await connection.execute(_BEGIN, ids, self.name, *rest, now)
+        if moved:
+            await connection.execute(_MOVE, *_columns(moved), now)
 
 
-def _columns(name: str, sagas: Sequence[Stored[Any]]) -> tuple[list[Any], ...]:
+def _columns(sagas: Sequence[Stored[Any]]) -> tuple[list[Any], ...]:
     return (
         [saga.id for saga in sagas],
-        [name] * len(sagas),
         [saga.turn.progress.phase.value for saga in sagas],
-        [saga.turn.progress.model_dump_json() for saga in sagas],
-        [saga.turn.data.model_dump_json(exclude_none=True) for saga in sagas],
+        [saga.turn.progress.model_dump_json(exclude_defaults=True) for saga in sagas],
         [saga.turn.progress.wake_at for saga in sagas],
-        [saga.started_at for saga in sagas],
+        [
+            saga.turn.data.model_dump_json(exclude_defaults=True) if saga.is_new or saga.data_changed else None
+            for saga in sagas
+        ],
     )
 
 
