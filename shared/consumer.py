@@ -63,6 +63,9 @@ class Consumer:
         self._clock = clock
         self._back_off = back_off
         self._defaults = {topic.name: topic.default_type or "" for topic in routes.topics}
+        self._not_ours = {
+            (kind.topic.name, name.encode()) for name, kind in message_types().items() if kind not in routes.table
+        }
         self.last_progress = time.monotonic()
 
     @property
@@ -73,8 +76,9 @@ class Consumer:
     async def take(self, records: Sequence[Record]) -> None:
         """Handle a batch to its end: when this returns, every record is handled, put off or set aside, durably."""
         began = time.perf_counter()
-        deliveries = [delivery for record in records if (delivery := self._read(record))]
-        await self._outlast(self._take_all, deliveries)
+        deliveries = [self._read(record) for record in records if self._is_ours(record)]
+        if deliveries:
+            await self._outlast(self._take_all, deliveries)
         metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
         metrics.BATCH_MESSAGES.observe(len(records))
         self.alive()
@@ -229,8 +233,12 @@ class Consumer:
             now=now,
         )
 
-    def _read(self, record: Record) -> Delivery | None:
-        """The delivery in a record; None for a message of ours that other services read on the same topic."""
+    def _is_ours(self, record: Record) -> bool:
+        """False for a message that travels on this topic for other services: it is passed over unread."""
+        type_name = next((value for name, value in record.headers if name == "ce_type"), b"") or b""
+        return (record.topic, type_name) not in self._not_ours
+
+    def _read(self, record: Record) -> Delivery:
         envelope = Envelope.from_headers(
             record.headers,
             event_id=f"{record.topic}/{record.partition}/{record.offset}",
@@ -238,10 +246,10 @@ class Consumer:
             source=f"kafka/{record.topic}",
             now=self._clock(),
         )
-        model = message_types().get(envelope.type)
-        if model and model not in self.routes.table:
-            return None
         message = read_message(envelope.type, record.value or b"", envelope.id)
+        if isinstance(message, Message) and type(message) not in self.routes.table:
+            problem = f"{envelope.type} does not travel on {record.topic}, but on {message.topic.name}"
+            message = Invalid(envelope.type, envelope.id, b"", None, ({"field": "ce_type", "problem": problem},))
         if isinstance(message, Invalid):
             log.warning("invalid", type=_bounded(envelope.type), fields=_fields(message))
             message = (self.routes.for_invalid and self.routes.for_invalid(message)) or message

@@ -25,6 +25,10 @@ UNAVAILABLE = (
 CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
+async def _leave_as_it_is(_: Connection) -> None:
+    """Spare the round trip that clears a session: ours leave nothing behind that outlives a transaction."""
+
+
 class Database:
     """One service's PostgreSQL database. `url` is a postgresql:// address; times in it are UTC."""
 
@@ -45,6 +49,7 @@ class Database:
             max_size=self._connections,
             command_timeout=30,
             server_settings={"timezone": "UTC", "jit": "off"},
+            reset=_leave_as_it_is,
         )
 
     async def close(self) -> None:

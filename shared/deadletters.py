@@ -19,14 +19,22 @@ from shared.topics import Topic
 
 HISTORY = "posada_history"
 ORIGINAL = "original_"
+CUT = "dead_cut"
 MAX_HISTORY = 10
 MAX_FAULT = 500
+# What a broker's usual limit of 1 MiB leaves to a body and to the headers beside our own, in bytes. A record that
+# came compressed may be of any size.
+MAX_BODY = 900_000
+MAX_HEADERS = 64_000
 _ATTEMPTS = {"posada_attempt", "posada_replay", HISTORY}
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that was set aside: where it came from, why, and its bytes as they were."""
+    """A message that was set aside: where it came from, why, and its bytes as they were.
+
+    `cut_from` is how many bytes they were where some are missing, else 0.
+    """
 
     id: str
     service: str
@@ -38,6 +46,7 @@ class DeadLetter:
     at: str
     headers: Headers
     body: bytes
+    cut_from: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """For a program: the body as text where it is text, else base64 with a mark before it."""
@@ -46,7 +55,7 @@ class DeadLetter:
         except UnicodeDecodeError:
             body = "base64:" + base64.b64encode(self.body).decode()
         headers = {name: value.decode("utf-8", "replace") for name, value in self.headers}
-        names = ("id", "service", "topic", "key", "type", "reason", "history", "at")
+        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from")
         return {name: getattr(self, name) for name in names} | {"headers": headers, "body": body}
 
 
@@ -69,17 +78,37 @@ def read_history(value: bytes | None) -> list[dict[str, str]]:
 def row_for(
     service: str, dead: Topic, record: ConsumerRecord[Any, Any], *, envelope: Envelope, fault: str, now: datetime
 ) -> Row:
-    """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers."""
-    original = {name: value or b"" for name, value in record.headers} | dict(envelope.headers())
-    headers: Headers = [(f"{ORIGINAL}{name}", value) for name, value in original.items()]
-    headers += [
+    """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers.
+
+    A body too large to be sent on is cut, and says so; where the whole record is stands in `dead_place`.
+    """
+    body = record.value or b""
+    headers: Headers = [
         ("dead_service", service.encode()),
         ("dead_topic", record.topic.encode()),
-        ("dead_key", record.key or b""),
+        ("dead_place", f"{record.topic}/{record.partition}/{record.offset}".encode()),
+        ("dead_key", (record.key or b"")[:MAX_FAULT]),
         ("dead_at", now.isoformat().encode()),
         (HISTORY, told(record.headers, envelope.attempt, fault, now)),
     ]
-    return Row(uuid4(), dead.name, str(uuid4()), headers, record.value or b"")
+    if len(body) > MAX_BODY:
+        headers.append((CUT, str(len(body)).encode()))
+    headers += [
+        (f"{ORIGINAL}{name}", value) for name, value in _kept({**dict(record.headers), **dict(envelope.headers())})
+    ]
+    return Row(uuid4(), dead.name, str(uuid4()), headers, body[:MAX_BODY])
+
+
+def _kept(headers: dict[str, bytes | None]) -> Headers:
+    """Small headers before large ones, as many as can be sent on."""
+    kept: Headers = []
+    room = MAX_HEADERS
+    for name, value in sorted(headers.items(), key=lambda header: len(header[0]) + len(header[1] or b"")):
+        room -= len(name) + len(value or b"")
+        if room < 0:
+            break
+        kept.append((name, value or b""))
+    return kept
 
 
 async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
@@ -133,11 +162,18 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any]) -> N
         at=story.get("dead_at", ""),
         headers=original,
         body=record.value,
+        cut_from=int(story.get(CUT, "0")),
     )
 
 
 async def replay(producer: AIOKafkaProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:
-    """Give a dead letter back to the service that set it aside, as if for the first time, and mark it as replayed."""
+    """Give a dead letter back to the service that set it aside, as if for the first time, and mark it as replayed.
+
+    Raises:
+        ValueError: when it is not whole.
+    """
+    if letter.cut_from:
+        raise ValueError(f"{letter.id} was too large to be kept whole and cannot be replayed: publish it again")
     headers = [(name, value) for name, value in letter.headers if name not in _ATTEMPTS]
     headers.append(("posada_replay", letter.id.encode()))
     await producer.send_and_wait(to.name, value=letter.body, key=letter.key.encode() or None, headers=headers)

@@ -23,6 +23,7 @@ WITH gone AS (DELETE FROM outbox WHERE id = ANY($1::uuid[]))
 INSERT INTO outbox (id, topic, key, headers, body, due_at)
 SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[], $7::timestamptz[])"""
 _REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
+_PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
 _DUE = """
 SELECT id, topic, key, headers, body FROM outbox
 WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
@@ -78,6 +79,11 @@ async def add(connection: Connection, rows: Sequence[Row], sent: Sequence[UUID],
 async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
     """Drop rows that were sent."""
     await connection.execute(_REMOVE, ids)
+
+
+async def put_off(connection: Connection, ids: Sequence[UUID], until: datetime) -> None:
+    """Keep rows that cannot be sent out of the way of those that can."""
+    await connection.execute(_PUT_OFF, ids, until)
 
 
 async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from shared import inbox, outbox
 from shared.clock import Clock, system_clock
@@ -25,6 +25,8 @@ FLUSH_SECONDS = 0.5
 SWEEP_SECONDS = 0.25
 SWEEP_ROWS = 500
 SEND_SECONDS = 3.0
+STUCK_PAUSE = timedelta(hours=1)
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)  # our limit, and the broker's
 TIDY_EVERY = 240  # sweeps
 
 
@@ -96,9 +98,15 @@ class Relay:
             async with asyncio.timeout(SEND_SECONDS):
                 for row in rows:
                     if row.due is None:
-                        (await self._carrier.post(row)).add_done_callback(self._noting(row.id))
+                        await self._send_one(row)
         except (KafkaError, TimeoutError) as fault:
             log.warning("outbox.send_failed", fault=described(fault), rows=len(rows))
+
+    async def _send_one(self, row: Row) -> None:
+        try:
+            (await self._carrier.post(row)).add_done_callback(self._noting(row.id))
+        except TOO_LARGE:  # the sweeper tells of it; the rows behind it need not wait
+            return
 
     def _noting(self, row_id: UUID) -> Callable[[asyncio.Future[Any]], None]:
         def note(arrived: asyncio.Future[Any]) -> None:
@@ -114,16 +122,36 @@ class Relay:
             pass
 
     async def _sweep_once(self) -> int:
+        now = self._clock()
         async with self._database.transaction() as connection:
-            rows = await outbox.take_due(connection, self._clock(), SWEEP_ROWS)
+            rows = await outbox.take_due(connection, now, SWEEP_ROWS)
             left = [row for row in rows if row.id not in self._arrived]
-            if left:
-                await asyncio.gather(*[await self._carrier.post(row) for row in left])
-                OUTBOX_SWEPT.inc(len(left))
-            if rows:
-                await outbox.remove(connection, [row.id for row in rows])
-        self.removed([row.id for row in rows])
+            stuck = await self._post_all(left)
+            gone = [row.id for row in rows if row.id not in stuck]
+            if gone:
+                await outbox.remove(connection, gone)
+            if stuck:
+                await outbox.put_off(connection, list(stuck), now + STUCK_PAUSE)
+        OUTBOX_SWEPT.inc(len(left) - len(stuck))
+        self.removed(gone)
         return len(rows)
+
+    async def _post_all(self, rows: Sequence[Row]) -> set[UUID]:
+        """Post rows and return those that will never be taken: they must not hold up the rest.
+
+        Raises:
+            KafkaError: when any other could not be sent, which says more of the broker than of the row.
+        """
+        arrivals = await asyncio.gather(*[self._arrival(row) for row in rows], return_exceptions=True)
+        faults = {row.id: fault for row, fault in zip(rows, arrivals, strict=True) if fault is not None}
+        for row_id, fault in faults.items():
+            if not isinstance(fault, TOO_LARGE):
+                raise fault
+            log.error("outbox.too_large", row=str(row_id), fault=described(fault))
+        return set(faults)
+
+    async def _arrival(self, row: Row) -> None:
+        await (await self._carrier.post(row))
 
     async def _flush(self) -> None:
         if ids := self.sent():

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 COMMIT_SECONDS = 0.2
 BATCH_WAIT_MS = 500
+# aiokafka leaves a partition whose records wait for us out of its next fetch: the wait bounds how long it is missed.
+FETCH_WAIT_MS = 100
 
 
 class Subscriber:
@@ -51,7 +53,7 @@ class Subscriber:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
             max_poll_interval_ms=600_000,
-            fetch_max_wait_ms=500,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         self._subscriber(self._take)
 
