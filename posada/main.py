@@ -5,39 +5,58 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from posada.commands import dead, migrate, outbox, payments, request, schemas, serve, status, topics, up
 from posada.problems import Exit, Problem, problem_of
 from shared.version import VERSION
 
-app = typer.Typer(
-    name="posada",
-    help="Multi-room hotel booking over Kafka. Exit codes: 0 done, 1 the answer is no, 2 usage, 3 timed out, "
-    "4 something needed is not there.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+COMMANDS = (
+    "up",
+    "demo",
+    "request",
+    "status",
+    "outbox",
+    "dead",
+    "payments",
+    "serve",
+    "migrate",
+    "topics",
+    "schemas",
 )
-for command in (up, request, status, outbox, dead, payments, serve, migrate, topics, schemas):
-    command.register(app)
+HELP = (
+    "Multi-room hotel booking over Kafka. Exit codes: 0 done, 1 the answer is no, 2 usage, 3 timed out, "
+    "4 something needed is not there."
+)
 
 
-@app.callback()
-def _posada(version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False) -> None:
-    if version:
-        typer.echo(VERSION)
-        raise typer.Exit
+def make_app(first_word: str = "") -> typer.Typer:
+    """The application with the one command that is asked for, or else all: a service that starts imports no other."""
+    app = typer.Typer(
+        name="posada",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_posada)
+    for name in [first_word] if first_word in COMMANDS else COMMANDS:
+        import_module(f"posada.commands.{name}").register(app)
+    return app
 
 
 def run(arguments: list[str] | None = None) -> None:
     """What the `posada` script runs; ends the process with one of the exit codes."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say is said once, by us
+    words = sys.argv[1:] if arguments is None else arguments
+    first_word = words[0] if words else ""
+    if first_word != "serve":  # what these would say is said once, by us
+        for chatty in ("aiokafka", "asyncio"):
+            logging.getLogger(chatty).setLevel(logging.CRITICAL)
     try:
-        app(args=arguments, prog_name="posada")
+        make_app(first_word)(args=words, prog_name="posada")
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
     except Exception as error:
@@ -46,6 +65,20 @@ def run(arguments: list[str] | None = None) -> None:
         problem = error if isinstance(error, Problem) else problem_of(error)
         sys.stderr.write(f"posada: {problem.text}\n")
         sys.exit(problem.code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"posada {VERSION}\n")
+        raise typer.Exit
+
+
+def _posada(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    del version
 
 
 if __name__ == "__main__":

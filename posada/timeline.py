@@ -20,7 +20,7 @@ def line_of(event: Event, seconds: float, who: str = "") -> Text:
     line = Text(f"{seconds:8.3f} s  ", style="dim", end="")
     if who:
         line.append(f"{who:<18} ", style="cyan")
-    line.append(f"{MARKS[mood]} {event.step.replace('_', ' ')}", style=STYLES[mood])
+    line.append(f"{MARKS[mood]} {event.step.replace('_', ' ').replace('-', ' ')}", style=STYLES[mood])
     if said := "; ".join(facts_of(event)):
         line.append(f"  {said}", style="")
     return line
@@ -47,7 +47,6 @@ def facts_of(event: Event) -> Iterator[str]:
         yield "payment found later"
     if event.reason:
         yield f"{event.reason}: {_shown(body['refusal'].get('text'))}"
-        yield from _pairs(body["refusal"].get("details"))
     if "search" in event.type:
         yield f"looking for the payment, stage {body.get('stage')}; the rooms stay held"
     yield from _pairs(body.get("details"))

@@ -23,7 +23,7 @@ from posada.instance import Instance, copy_name
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.topics import Topic, create_topics
 
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 120.0  # five interpreters on two busy cores take their time
 TOPICS_TIMEOUT_S: Final = 60.0
 STOP_GRACE_S: Final = 15.0
 PAUSE_S: Final = 0.1

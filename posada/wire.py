@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from posada.problems import Problem
@@ -114,16 +115,23 @@ class Watch:
                         yield _event(keys[record.key], record)
 
     async def _begin_at_the_end(self) -> None:
-        await self._consumer.topics()
-        numbers = self._consumer.partitions_for_topic(BOOKING_EVENTS.name)
-        if not numbers:
-            raise Problem(
-                f"Kafka at {self._bootstrap} has no topic {BOOKING_EVENTS.name}: make it with `posada topics`."
-            )
-        partitions = [TopicPartition(BOOKING_EVENTS.name, number) for number in sorted(numbers)]
+        partitions = await partitions_of(self._bootstrap, BOOKING_EVENTS.name)
         self._consumer.assign(partitions)
         for partition, end in (await self._consumer.end_offsets(partitions)).items():
             self._consumer.seek(partition, end)  # at once: a lazy seek would miss what is published meanwhile
+
+
+async def partitions_of(bootstrap: str, topic: str) -> list[TopicPartition]:
+    """The partitions of a topic; raises Problem when there is no such topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (told,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if told["error_code"]:
+        raise Problem(f"Kafka at {bootstrap} has no topic {topic}: make it with `posada topics`.")
+    return [TopicPartition(topic, number) for number in sorted(one["partition"] for one in told["partitions"])]
 
 
 def nobody_at(bootstrap: str) -> Problem:

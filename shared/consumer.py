@@ -197,7 +197,7 @@ class Consumer:
         """Give a message another attempt later, or after the last one set it aside with its history."""
         now = self._clock()
         attempt = delivery.envelope.attempt
-        if attempt < len(self._back_off):
+        if attempt < len(self._back_off) and len(delivery.record.value or b"") <= deadletters.MAX_BODY:
             row = self._later_row(delivery, fault, now)
             metrics.SECOND_ATTEMPTS.labels(delivery.envelope.type).inc()
         else:

@@ -112,21 +112,21 @@ def _kept(headers: dict[str, bytes | None]) -> Headers:
 
 
 async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
-    """Everything that is set aside and not yet replayed, oldest first.
-
-    Raises:
-        KafkaError: when the broker cannot be reached, or has not got one of the topics.
-    """
-    names = [topic.name for topic in topics]
-    if not names:
-        return []
-    # Without a group every partition is ours, and no offset is kept.
-    consumer = AIOKafkaConsumer(
-        *names, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        return await _read_all(consumer, sorted(consumer.assignment()))
+        there = await consumer.topics()
+        partitions = [
+            TopicPartition(topic.name, number)
+            for topic in topics
+            if topic.name in there
+            for number in range(topic.partitions)
+        ]
+        if not partitions:
+            return []
+        consumer.assign(partitions)
+        return await _read_all(consumer, partitions)
     finally:
         await consumer.stop()
 

@@ -98,15 +98,9 @@ class Relay:
             async with asyncio.timeout(SEND_SECONDS):
                 for row in rows:
                     if row.due is None:
-                        await self._send_one(row)
+                        (await self._posted(row)).add_done_callback(self._noting(row.id))
         except (KafkaError, TimeoutError) as fault:
             log.warning("outbox.send_failed", fault=described(fault), rows=len(rows))
-
-    async def _send_one(self, row: Row) -> None:
-        try:
-            (await self._carrier.post(row)).add_done_callback(self._noting(row.id))
-        except TOO_LARGE:  # the sweeper tells of it; the rows behind it need not wait
-            return
 
     def _noting(self, row_id: UUID) -> Callable[[asyncio.Future[Any]], None]:
         def note(arrived: asyncio.Future[Any]) -> None:
@@ -142,16 +136,22 @@ class Relay:
         Raises:
             KafkaError: when any other could not be sent, which says more of the broker than of the row.
         """
-        arrivals = await asyncio.gather(*[self._arrival(row) for row in rows], return_exceptions=True)
-        faults = {row.id: fault for row, fault in zip(rows, arrivals, strict=True) if fault is not None}
+        arrivals = await asyncio.gather(*[await self._posted(row) for row in rows], return_exceptions=True)
+        faults = {row.id: fault for row, fault in zip(rows, arrivals, strict=True) if isinstance(fault, BaseException)}
         for row_id, fault in faults.items():
             if not isinstance(fault, TOO_LARGE):
                 raise fault
             log.error("outbox.too_large", row=str(row_id), fault=described(fault))
         return set(faults)
 
-    async def _arrival(self, row: Row) -> None:
-        await (await self._carrier.post(row))
+    async def _posted(self, row: Row) -> asyncio.Future[Any]:
+        """The row's arrival; one that is refused at the door is an arrival that failed, and the next is posted."""
+        try:
+            return await self._carrier.post(row)
+        except TOO_LARGE as fault:
+            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            refused.set_exception(fault)
+            return refused
 
     async def _flush(self) -> None:
         if ids := self.sent():

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -17,6 +16,7 @@ import typer
 from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
+from deploy.local.waiting import wait_until
 from posada.examples import example, filled, transfer_for
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
 from posada.output import out, print_json
@@ -183,14 +183,6 @@ async def transfer_recorded(data: Path, transfer: TransferArrived) -> None:
     with suppress(Problem):
         url = url_of(data, "payments")
         await asyncio.to_thread(wait_until, lambda: is_recorded(url, transfer), TRANSFER_WAIT_S)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float, pause_s: float = 0.05) -> bool:
-    """Ask until the condition holds; false when `timeout_s` seconds pass first."""
-    deadline = time.monotonic() + timeout_s
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(pause_s)
-    return held
 
 
 def is_recorded(payments_url: str, transfer: TransferArrived) -> bool:

@@ -66,7 +66,9 @@ def timeline(marks: Any) -> Iterator[Text]:
         seconds = f"{(at - began).total_seconds():8.3f} s  " if at and began else " " * 12
         rest = {name: value for name, value in mark.items() if name not in {"step", "what", "at"} and value}
         told = "  ".join(f"{name} {value}" for name, value in rest.items())
-        yield Text.assemble((seconds, "dim"), f"{mark.get('step', '')}: {mark.get('what', '')}", ("  " + told, "dim"))
+        yield Text.assemble(
+            (seconds, "dim"), f"{mark.get('step', '')}: {mark.get('what', '')}", (f"  {told}" if told else "", "dim")
+        )
 
 
 def _facts(course: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

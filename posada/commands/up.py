@@ -14,7 +14,7 @@ from rich.text import Text
 from posada.options import HERE, Data, known_service
 from posada.output import err, out, table
 from posada.progress import progress_on
-from posada.signals import sigterm_is_ctrl_c, undisturbed
+from posada.signals import one_interruption, undisturbed
 
 if TYPE_CHECKING:
     from posada.instance import Health
@@ -42,7 +42,7 @@ def up(data: Data = HERE, scale: Scale = None) -> None:
 
     copies = dict(map(copies_of, scale or ()))
     console = out()
-    with sigterm_is_ctrl_c():
+    with one_interruption():
         with progress_on(err(), "starting Posada") as tell:
             town = Town(data, scale=copies, on_progress=tell)
             town.start()
@@ -149,10 +149,12 @@ class Screen:
     def _table(self, healths: list[Health]) -> Table:
         rows = [
             (
-                one.name,
-                one.url,
+                Text(one.name, no_wrap=True),
+                one.port,
                 health.pid,
-                Text("ready", style="green") if health.ready else Text(str(health.trouble), style="red"),
+                Text("ready", style="green")
+                if health.ready
+                else Text(str(health.trouble), style="red", no_wrap=True, overflow="ellipsis"),
                 health.partitions,
                 health.handled,
                 self._meter.of(one.service) if one.number == 1 else None,
@@ -160,5 +162,5 @@ class Screen:
             )
             for one, health in zip(self._town.services, healths, strict=True)
         ]
-        columns = ("service", "HTTP", ">process", "state", ">partitions", ">handled", ">waiting", ">dead letters")
+        columns = ("service", ">port", ">process", "state", ">shares", ">handled", ">waiting", ">dead")
         return table("", columns, rows)

@@ -74,7 +74,8 @@ def take_payment(bookings: Bookings, reply: PaymentReserved, now: datetime) -> S
     if known is None:
         return take_reply(bookings, reply, now)
     before = Turn(bookings.with_codes(known.turn.data), known.turn.progress)
-    return _turn(bookings, known, saga.advance(MULTI_ROOM, before, reply, now), now)
+    turn = saga.advance(MULTI_ROOM, before, reply, now)
+    return () if turn.progress is before.progress else _turn(bookings, known, turn, now)  # a late answer gets no codes
 
 
 def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:

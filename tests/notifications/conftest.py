@@ -2,69 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from deploy.local.databases import PostgresPart
-from deploy.local.parts import POSTGRES_VARIABLE, GivenPostgres
-from deploy.local.postgres import EmbeddedPostgres
 from services.notifications.consumers import routes
 from services.notifications.desk import Desk
 from services.notifications.repository import Repository
 from shared.consumer import Consumer
 from shared.database import Database
-from shared.messages import Envelope, message_types
-from shared.migrations import upgrade
-from shared.outbox import Row
 from shared.relay import Relay
+from tests.support.databases import Databases
+from tests.support.post_office import PostOffice
 
 from . import builders
 
-NAME = "test_notifications"
 MakeConsumer = Callable[[Desk], Consumer]
 
 
-class PostOffice:
-    """Keeps what would go to Kafka."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-
-    async def post(self, row: Row) -> asyncio.Future[Any]:
-        self.rows.append(row)
-        arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        arrived.set_result(None)
-        return arrived
-
-    @property
-    def messages(self) -> list[Any]:
-        types = message_types()
-        nothing = Envelope("", "", "")
-        return [
-            types[Envelope.from_headers(row.headers, default=nothing).type].model_validate_json(row.body or b"")
-            for row in self.rows
-        ]
-
-
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresPart]:
-    folder = tmp_path_factory.mktemp("postgres")
-    given = os.environ.get(POSTGRES_VARIABLE)
-    with GivenPostgres(given, folder) if given else EmbeddedPostgres(folder) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def database_url(postgres: PostgresPart) -> Iterator[str]:
-    postgres.create_databases([NAME])
-    url = postgres.dsn(NAME, NAME)
-    upgrade("notifications", url)
-    yield url
-    postgres.drop_databases([NAME])
+def database_url(databases: Databases) -> str:
+    return databases.fresh("notifications")
 
 
 @pytest.fixture

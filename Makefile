@@ -1,0 +1,75 @@
+# Everything a newcomer needs. It takes Python 3.11 or later, git and make; all else is fetched into .venv.
+# Arguments go through ARGS: make test ARGS="tests/payments -x"
+
+UV_VERSION := 0.13.8
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.posada-ready
+SHELL := /bin/sh
+ARGS ?=
+
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env demo up test bench lint types schemas fix
+
+help: ## Show these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 17
+
+demo: $(READY) ## A scripted day on real Kafka and PostgreSQL: bookings, a race, a late payment
+	@$(BIN)/posada demo $(ARGS)
+
+up: $(READY) ## Kafka, PostgreSQL and the five services, until Ctrl-C
+	@$(BIN)/posada up $(ARGS)
+
+test: $(READY) ## Every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(READY) ## The hot path: one JSON object on standard output, a table on standard error
+	@$(BIN)/python -m benchmarks.hot_path $(ARGS)
+
+lint: $(READY) ## Style, formatting and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+fix: $(READY) ## Put right what ruff can put right by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(READY) ## mypy, strict
+	@$(BIN)/mypy
+
+schemas: $(READY) ## Write the JSON Schemas and the AsyncAPI document of every message
+	@$(BIN)/posada schemas $(ARGS)
+
+env: $(READY) ## Only set up .venv
+	@:
+
+# Set-up speaks on standard error alone, so that the benchmark's standard output holds nothing but its result.
+$(READY): uv.lock pyproject.toml Makefile
+	@{ set -eu; \
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+	  for name in python3.11 python3.12 python3.13 python3 python; do \
+	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	  done; \
+	  if [ -z "$${python:-}" ]; then \
+	    echo "Posada needs Python 3.11 or later and found none: install it and run make again."; exit 1; \
+	  fi; \
+	  echo "setting up $(VENV) with $$($$python --version)"; \
+	  if ! $$python -m venv --clear $(VENV); then \
+	    rm -rf $(VENV); \
+	    echo "$$python has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv)."; exit 1; \
+	  fi; \
+	fi; \
+	if [ "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" != "$(UV_VERSION)" ]; then \
+	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+	  echo "fetching uv $(UV_VERSION)"; \
+	  $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"; \
+	fi; \
+	echo "fetching the packages of uv.lock (the first time some 300 MB)"; \
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --python $(BIN)/python; \
+	touch $@; \
+	} >&2

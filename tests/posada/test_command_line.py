@@ -1,0 +1,142 @@
+"""The commands without servers: what they refuse, in one sentence, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from posada.commands.up import copies_of
+from posada.main import COMMANDS, make_app, run
+from shared.contracts.topics import ALL_TOPICS
+
+NOBODY = "127.0.0.1:1"
+
+
+def outcome(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """The exit code, standard output and standard error of a command."""
+    with pytest.raises(SystemExit) as ended:
+        run(list(words))
+    told = capsys.readouterr()
+    return int(ended.value.code or 0), told.out, told.err
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No Posada runs, and the environment names none."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL", "DATA", "BOOKING_URL", "NOTIFICATIONS_URL", "PARTS", "DEBUG"):
+        monkeypatch.delenv(f"POSADA_{name}", raising=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    answer = CliRunner().invoke(make_app(command), [command, "--help"])
+    assert answer.exit_code == 0
+    assert command in answer.output
+
+
+def test_the_help_names_every_command() -> None:
+    answer = CliRunner().invoke(make_app(), ["--help"])
+    assert all(command in answer.output for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "remedy"),
+    [
+        (["request", "--example"], 4, "posada up"),
+        (["status", "x"], 4, "POSADA_BOOKING_URL"),
+        (["outbox"], 4, "posada up"),
+        (["dead", "list"], 4, "--bootstrap"),
+        (["dead", "replay"], 2, "--all"),
+        (["topics"], 4, "posada up"),
+        (["topics", "--bootstrap", NOBODY], 4, "posada up"),
+        (["request", "--example", "--bootstrap", NOBODY], 4, "--bootstrap"),
+        (["request"], 2, "--example"),
+        (["request", "nowhere.json"], 2, "another file"),
+        (["migrate"], 2, "POSADA_AVAILABILITY_DATABASE_URL"),
+        (["migrate", "payments"], 2, "POSADA_DATABASE_URL"),
+        (["migrate", "parking"], 2, "choose one of"),
+        (["serve", "parking"], 2, "choose one of"),
+        (["payments", "import", "nowhere.csv"], 4, "another file"),
+        (["schemas", "--check", "--out", "empty"], 1, "posada schemas"),
+        (["up", "--scale", "booking"], 2, "booking=2"),
+        (["nothing"], 2, "--help"),
+    ],
+)
+def test_a_problem_is_one_sentence_with_its_remedy(
+    capsys: pytest.CaptureFixture[str], words: list[str], code: int, remedy: str
+) -> None:
+    ended, out, err = outcome(capsys, *words)
+    assert ended == code
+    assert remedy in err
+    assert not out
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '"text"', "{"])
+def test_a_request_that_is_no_object_is_a_matter_of_usage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "request.json").write_text(text)
+    code, _, err = outcome(capsys, "request", "request.json")
+    assert code == 2
+    assert "request.json" in err
+
+
+def test_a_request_that_is_not_text_is_a_matter_of_usage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_bytes(b"\xff\xfe{}")
+    assert outcome(capsys, "request", "request.json")[0] == 2
+
+
+def test_a_request_without_an_id_is_given_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "request.json").write_text('{"check_in": "{{today}}"}')
+    code, out, _ = outcome(capsys, "request", "request.json", "--print")
+    assert code == 0
+    assert json.loads(out)["request_id"].startswith("cli-")
+
+
+def test_a_setting_that_does_not_fit_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSADA_HTTP_PORT", "many")
+    code, _, err = outcome(capsys, "serve", "payments")
+    assert code == 4
+    assert "POSADA_HTTP_PORT" in err
+
+
+def test_an_environment_that_contradicts_itself_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSADA_PARTS", "wood")
+    code, _, err = outcome(capsys, "up")
+    assert code == 4
+    assert "POSADA_PARTS" in err
+
+
+def test_debugging_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSADA_DEBUG", "1")
+    with pytest.raises(Exception, match="No Posada runs"):
+        run(["status", "x"])
+
+
+def test_topics_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "topics", "--list", "--json")
+    assert code == 0
+    assert {topic["name"]: topic["partitions"] for topic in json.loads(out)} == {
+        topic.name: topic.partitions for topic in ALL_TOPICS
+    }
+    code, out, _ = outcome(capsys, "topics", "--list")
+    assert code == 0
+    assert all(topic.name in out for topic in ALL_TOPICS)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "--version")
+    assert (code, out.split()[0]) == (0, "posada")
+
+
+def test_copies_are_read() -> None:
+    assert copies_of("booking=3") == ("booking", 3)

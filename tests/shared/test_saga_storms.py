@@ -1,0 +1,111 @@
+"""Every step of every saga table failing in every way, over the engine alone; and that the helper would notice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.booking.sagas.multi_room import MULTI_ROOM, Data
+from shared import saga
+from shared.contracts.common import Policy
+from shared.messages import Message
+from shared.saga import Kind, Phase, SagaTable, Turn
+from tests.support.builders import CODES, HOUSE, answer_of, request
+from tests.support.parcel_saga import PARCEL, Parcel, without_undo
+from tests.support.post_office import START
+from tests.support.saga_storm import Case, How, cases, weather
+
+
+def booking() -> Data:
+    wanted = request()
+    return Data(
+        booking_id=answer_of(MULTI_ROOM.steps[0].done).booking_id,  # type: ignore[arg-type, union-attr]
+        request=wanted,
+        property=HOUSE,
+        policy=Policy.ALL_OR_NOTHING,
+        codes=CODES,
+    )
+
+
+@pytest.mark.parametrize("case", cases(MULTI_ROOM), ids=str)
+def test_a_multi_room_booking_weathers(case: Case) -> None:
+    weather(MULTI_ROOM, booking(), case, START, answer_of).check()
+
+
+@pytest.mark.parametrize("case", cases(PARCEL), ids=str)
+def test_a_parcel_weathers(case: Case) -> None:
+    weather(PARCEL, Parcel(), case, START).check()
+
+
+def caught(table: SagaTable[Any], engine: Any = saga) -> list[str]:
+    """The cases that a saga does not weather."""
+    found = []
+    for case in cases(table):
+        try:
+            weather(table, Parcel(), case, START, engine=engine).check()
+        except AssertionError:
+            found.append(str(case))
+    return found
+
+
+@pytest.mark.parametrize("name", ["pack", "insure"])
+def test_an_undo_that_is_missing_is_caught(name: str) -> None:
+    assert f"{name}: {How.REPLY_LOST}" in caught(without_undo(PARCEL, name))
+
+
+def broken(**functions: Any) -> Any:
+    parts = {"begin": saga.begin, "advance": saga.advance, "wake": saga.wake}
+    return SimpleNamespace(**parts | functions)
+
+
+def test_an_engine_that_leaves_the_timed_out_step_standing_is_caught() -> None:
+    def wake(table: SagaTable[Any], turn: Turn[Any], now: datetime) -> Turn[Any]:
+        return _forgetting_last(saga.wake(table, turn, now)) if turn.progress.phase is Phase.RUNNING else turn
+
+    assert f"insure: {How.REPLY_LOST}" in caught(PARCEL, broken(wake=wake))
+
+
+def _forgetting_last(turn: Turn[Any]) -> Turn[Any]:
+    if turn.progress.phase is not Phase.UNDOING:
+        return turn
+    pending = turn.progress.pending[1:]
+    ended = {} if pending else {"phase": Phase.ENDED, "wake_at": None}
+    return replace(turn, progress=turn.progress.model_copy(update={"pending": pending, **ended}), sends=turn.sends[1:])
+
+
+def test_an_engine_that_undoes_behind_the_pivot_is_caught() -> None:
+    def advance(table: SagaTable[Any], turn: Turn[Any], reply: Message, now: datetime) -> Turn[Any]:
+        after = saga.advance(table, turn, reply, now)
+        if after.progress.phase is not Phase.FINISHING or after.progress is turn.progress:
+            return after
+        undo = [send for step in table.steps if step.undo for send in step.undo(after.data, now)]
+        return replace(after, sends=(*after.sends, *undo))
+
+    assert len(caught(PARCEL, broken(advance=advance))) >= 10
+
+
+def test_an_engine_that_counts_an_answer_twice_is_caught() -> None:
+    def advance(table: SagaTable[Any], turn: Turn[Any], reply: Message, now: datetime) -> Turn[Any]:
+        step = table.steps[turn.progress.at_step]
+        late = turn.progress.phase is not Phase.RUNNING and step.done and isinstance(reply, step.done)
+        if late:
+            again = turn.progress.model_copy(update={"phase": Phase.RUNNING})
+            return saga.advance(table, Turn(turn.data, again), reply, now)
+        return saga.advance(table, turn, reply, now)
+
+    assert f"insure: {How.TWICE}" in caught(PARCEL, broken(advance=advance))
+
+
+def test_the_cases_cover_every_step_in_every_way_of_its_kind() -> None:
+    listed = cases(MULTI_ROOM)
+    assert len(listed) == len({str(case) for case in listed})
+    for step in MULTI_ROOM.steps:
+        hows = {case.how for case in listed if case.step == step.name and not case.undoing}
+        if step.kind is Kind.PIVOT:
+            assert hows == {How.CRASHED_BEFORE, How.CRASHED_AFTER}
+        else:
+            assert hows == set(How) - (set() if step.refused else {How.REFUSED})

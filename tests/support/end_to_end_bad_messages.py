@@ -1,0 +1,353 @@
+"""Bad messages of every kind, made from a good one of each topic that a service reads."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+KB: Final = 1000
+BOOKING_ID: Final = "00000000-0000-4000-8000-000000000000"
+_noise = random.Random(7)  # the same noise in every run
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A topic, who reads it, and a good message of it; `bad` changes single fields into wrong ones."""
+
+    topic: str
+    readers: tuple[str, ...]
+    type: str
+    good: Mapping[str, Any]
+    id_field: str
+    bad: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """One bad message; a `type` of None sends no ce_type, `headers` stand beside the usual ones."""
+
+    kind: str
+    body: bytes | None
+    type: str | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    named: bool = True
+
+
+_ROOM = {"line": 1, "type": "Junior", "adults": 2}
+_WISH = {"type": "Junior", "adults": 2, "children_0_5": 0, "children_6_10": 0}
+_PAYMENT = {"method": "card_link", "amount": "172.50", "authorization_number": "bad-message"}
+_DATES_REVERSED = {"check_in": "2027-05-02", "check_out": "2027-05-01"}
+_STAY = {"check_in": "2027-05-01", "check_out": "2027-05-02"}
+
+REQUEST: Final = {
+    "request_id": "bad-message",
+    "guest": {"name": "Ana", "email": "ana@example.org"},
+    **_STAY,
+    "package": "Las Hojas",
+    "rooms": [_WISH],
+    "payment": _PAYMENT,
+}
+HOLD: Final = {
+    "booking_id": BOOKING_ID,
+    "property_id": "las-hojas",
+    **_STAY,
+    "package": "Las Hojas",
+    "rooms": [_ROOM],
+}
+HELD: Final = {
+    "booking_id": BOOKING_ID,
+    "rooms": [{**_ROOM, "type_label": "Junior", "room": "18", "amount": "172.50"}],
+    "total": "172.50",
+    "currency": "USD",
+    "expires_at": "2027-05-01T00:00:00Z",
+}
+RESERVE: Final = {
+    "booking_id": BOOKING_ID,
+    "property_id": "las-hojas",
+    "amount": "172.50",
+    "currency": "USD",
+    "evidence": {"method": "card_link", "authorization_number": "bad-message"},
+}
+TRANSFER: Final = {"transfer_id": "bad-message", "amount": "172.50", "posted_on": "2027-05-01"}
+CONFIRMED: Final = {
+    "booking_id": BOOKING_ID,
+    "request_id": "bad-message",
+    "property": {"id": "las-hojas", "name": "Las Hojas", "timezone": "America/El_Salvador"},
+    "language": "es",
+    "text": "…",
+    "at": "2027-05-01T00:00:00Z",
+    "package": "las_hojas",
+    "rooms": [],
+    "number_of_rooms": 0,
+    "total": "172.50",
+    "currency": "USD",
+}
+ALERT: Final = {"booking_id": BOOKING_ID, "code": "bad_message", "text": "…"}
+CHAT: Final = {"message_id": "bad-message", "contact": "50370001111", "text": "…", "sent_at": "2027-05-01T00:00:00Z"}
+COUNT: Final = {"request_id": "bad-message", **_STAY}
+
+_CHAT_BAD = {
+    "time before time": {"sent_at": "0001-01-01T00:00:00+14:00"},
+    "time after time": {"sent_at": "9999-12-31T23:59:59-14:00"},
+    "time is a word": {"sent_at": "yesterday"},
+    "unknown channel": {"channel": "pigeon"},
+    "NUL in the text": {"text": "a\0b"},
+    "text of 20 000 characters": {"text": "a" * 20_000},
+}
+_ALERT_BAD = {"details are a list": {"details": [1]}, "code of two lines": {"code": "a\nb"}}
+
+PLACES: Final = (
+    Place(
+        "posada.booking.requests",
+        ("booking",),
+        "posada.booking.requested.v1",
+        REQUEST,
+        "request_id",
+        {
+            "unknown room type": {"rooms": [{**_WISH, "type": "Igloo"}]},
+            "dates reversed": _DATES_REVERSED,
+            "dates in the past": {"check_in": "2001-01-01", "check_out": "2001-01-02"},
+            "a stay of 8000 years": {"check_in": "2027-01-01", "check_out": "9999-12-31"},
+            "negative people": {"rooms": [{**_WISH, "adults": -2}]},
+            "a crowd": {"rooms": [{**_WISH, "adults": 10**9}]},
+            "half a person": {"rooms": [{**_WISH, "adults": 1.5}]},
+            "nobody": {"rooms": [{**_WISH, "adults": 0}]},
+            "three decimals": {"payment": {**_PAYMENT, "amount": "172.505"}},
+            "negative amount": {"payment": {**_PAYMENT, "amount": "-1.00"}},
+            "amount of many digits": {"payment": {**_PAYMENT, "amount": "9" * 40}},
+            "amount is a word": {"payment": {**_PAYMENT, "amount": "plenty"}},
+            "no payment": {"payment": None},
+            "no evidence": {"payment": {"method": "card_link", "amount": "172.50"}},
+            "no rooms": {"rooms": []},
+            "rooms are a word": {"rooms": "three"},
+            "too many rooms": {"rooms": [_WISH] * 51},
+            "unknown property": {"property_id": "atlantis"},
+            "unknown package": {"package": "Atlantis"},
+            "no address": {"guest": {"name": "Ana", "email": "ana at example"}},
+            "NUL in the name": {"guest": {"name": "A\0na", "email": "ana@example.org"}},
+            "unknown language": {"language": "tlh"},
+        },
+    ),
+    Place(
+        "posada.booking.replies",
+        ("booking",),
+        "posada.availability.rooms-held.v1",
+        HELD,
+        "booking_id",
+        {
+            "three decimals": {"total": "172.505"},
+            "negative people": {"rooms": [{**HELD["rooms"][0], "adults": -1}]},  # type: ignore[index]
+            "currency of four letters": {"currency": "USDX"},
+            "time is a word": {"expires_at": "soon"},
+        },
+    ),
+    Place(
+        "posada.booking.internal", ("booking",), "posada.booking.saga-due.v1", {"booking_id": BOOKING_ID}, "booking_id"
+    ),
+    Place(
+        "posada.availability.commands",
+        ("availability",),
+        "posada.availability.hold-rooms.v1",
+        HOLD,
+        "booking_id",
+        {
+            "unknown room type": {"rooms": [{**_ROOM, "type": "Igloo"}]},
+            "dates reversed": _DATES_REVERSED,
+            "a stay of 8000 years": {"check_in": "2027-01-01", "check_out": "9999-12-31"},
+            "the first day there is": {"check_in": "0001-01-01", "check_out": "0001-01-02"},
+            "negative people": {"rooms": [{**_ROOM, "adults": -1}]},
+            "three decimals": {"rooms": [{**_ROOM, "extra_beds": 1, "extra_beds_cost": "1.005"}]},
+            "unknown property": {"property_id": "atlantis"},
+            "unknown package": {"package": "Atlantis"},
+            "line zero": {"rooms": [{**_ROOM, "line": 0}]},
+        },
+    ),
+    Place(
+        "posada.availability.requests",
+        ("availability",),
+        "posada.availability.count-requested.v1",
+        COUNT,
+        "request_id",
+        {
+            "unknown room type": {"wanted": [{"type": "Igloo"}]},
+            "dates reversed": _DATES_REVERSED,
+            "a stay of 8000 years": {"check_in": "2027-01-01", "check_out": "9999-12-31"},
+            "negative count": {"wanted": [{"type": "Junior", "count": -1}]},
+            "unknown property": {"property_id": "atlantis"},
+        },
+    ),
+    Place(
+        "posada.availability.internal",
+        ("availability",),
+        "posada.availability.hold-due.v1",
+        {"booking_id": BOOKING_ID},
+        "booking_id",
+    ),
+    Place(
+        "posada.payments.commands",
+        ("payments",),
+        "posada.payments.reserve-payment.v1",
+        RESERVE,
+        "booking_id",
+        {
+            "three decimals": {"amount": "172.505"},
+            "negative amount": {"amount": "-1.00"},
+            "no evidence": {"evidence": None},
+            "unknown method": {"evidence": {"method": "shells"}},
+        },
+    ),
+    Place(
+        "posada.payments.transfers",
+        ("payments",),
+        "posada.payments.transfer-arrived.v1",
+        TRANSFER,
+        "transfer_id",
+        {
+            "three decimals": {"amount": "172.505"},
+            "negative amount": {"amount": "-1.00"},
+            "nothing": {"amount": "0.00"},
+            "unknown method": {"method": "shells"},
+            "day that is none": {"posted_on": "2027-02-30"},
+            "lower-case currency": {"currency": "usd"},
+        },
+    ),
+    Place(
+        "posada.payments.internal",
+        ("payments",),
+        "posada.payments.search-due.v1",
+        {"booking_id": BOOKING_ID, "stage": 1, "attempt": 1},
+        "booking_id",
+        {"stage is a word": {"stage": "first"}},
+    ),
+    Place(
+        "posada.booking.events",
+        ("notifications", "conversations"),
+        "posada.booking.confirmed.v1",
+        CONFIRMED,
+        "booking_id",
+        {"three decimals": {"total": "172.505"}, "unknown language": {"language": "tlh"}},
+    ),
+    Place(
+        "posada.notifications.events",
+        ("notifications",),
+        "posada.notifications.staff-alerted.v1",
+        ALERT,
+        "booking_id",
+        _ALERT_BAD,
+    ),
+    Place(
+        "posada.notifications.internal",
+        ("notifications",),
+        "posada.notifications.staff-alerted.v1",
+        ALERT,
+        "booking_id",
+        _ALERT_BAD,
+    ),
+    Place(
+        "posada.conversations.messages",
+        ("conversations",),
+        "posada.conversations.chat-message.v1",
+        CHAT,
+        "message_id",
+        _CHAT_BAD,
+    ),
+    Place(
+        "posada.conversations.internal",
+        ("conversations",),
+        "posada.conversations.chat-message.v1",
+        CHAT,
+        "message_id",
+        _CHAT_BAD,
+    ),
+)
+
+
+def bad_messages(place: Place) -> Iterator[Bad]:
+    """Every kind of bad message of a topic: those that any topic knows, then its own."""
+    for kind, body in _BODIES.items():
+        yield Bad(kind, body(place), place.type)
+    for kind, value in _WRONG_IDS.items():
+        yield Bad(f"{place.id_field}: {kind}", _changed(place, {place.id_field: value}), place.type)
+    yield from _with_odd_headers(place)
+    for kind, change in place.bad.items():
+        # Its last attempt already: what is a fault, and no refusal, is set aside at once and not in some minutes.
+        yield Bad(kind, _changed(place, _own_id(place, kind) | dict(change)), place.type, ((_ATTEMPT, b"5"),))
+
+
+def _with_odd_headers(place: Place) -> Iterator[Bad]:
+    good = _changed(place, {})
+    yield Bad("unknown type", good, "acme.something.else.v1")
+    yield Bad("type of a version to come", good, place.type.replace(".v1", ".v2"))
+    yield Bad("type of bytes", good, None, (("ce_type", b"\xff\x00\xfe"),))
+    yield Bad("type of 10 000 characters", good, "a" * 10_000)
+    yield Bad("a type that belongs on another topic", good, _stranger(place))
+    odd = [(name, b"\xff\x00\xfe") for name in ("ce_source", "ce_time", "traceparent", "ce_correlationid", _ATTEMPT)]
+    yield Bad("headers of bytes", b"{}", place.type, tuple(odd))
+    yield Bad("an id of bytes", b"{}", place.type, (("ce_id", b"\xff\x00\xfe" + place.topic.encode()),), named=False)
+    yield Bad("a header without a value and 300 others", b"{}", place.type, tuple((f"x{n}", b"") for n in range(300)))
+    yield Bad("headers of 500 kB", b"{}", place.type, (("x", _noise.randbytes(500 * KB)),))
+
+
+_ATTEMPT = "posada_attempt"
+_WRONG_IDS: Final[Mapping[str, Any]] = {
+    "missing": ...,
+    "null": None,
+    "an object": {"a": 1},
+    "a list": [1],
+    "a truth": True,
+    "empty": "",
+    "10 000 characters": "x" * 10_000,
+    "NUL": "a\0b",
+    "control characters": "a\x1b[2Jb",
+}
+_BODIES: Final[Mapping[str, Callable[[Place], bytes | None]]] = {
+    "null body": lambda _: None,
+    "empty": lambda _: b"",
+    "blank": lambda _: b" \n ",
+    "not JSON": lambda _: b"Dear hotel, three rooms please",
+    "cut off": lambda place: _changed(place, {})[:-5],
+    "JSON null": lambda _: b"null",
+    "a number": lambda _: b"42",
+    "a string": lambda _: b'"three rooms"',
+    "an array": lambda _: b"[]",
+    "the good one in an array": lambda place: b"[" + _changed(place, {}) + b"]",
+    "an empty object": lambda _: b"{}",
+    "two in one": lambda place: _changed(place, {}) * 2,
+    "NaN": lambda place: _changed(place, {place.id_field: float("nan")}),
+    "infinity": lambda place: _changed(place, {place.id_field: float("inf")}),
+    "a number of 5000 digits": lambda place: b'{"%s": %s}' % (place.id_field.encode(), b"9" * 5000),
+    "duplicates of a key": lambda place: _changed(place, {})[:-1] + b', "%s": []}' % place.id_field.encode(),
+    "lone surrogate": lambda place: b'{"%s": "\\ud800"}' % place.id_field.encode(),
+    "UTF-16": lambda place: _changed(place, {}).decode().encode("utf-16"),
+    "invalid UTF-8": lambda place: _changed(place, {place.id_field: "MARK"}).replace(b"MARK", b"\xc3\x28\xff"),
+    "NUL bytes": lambda _: b"\0" * 100,
+    "noise": lambda _: _noise.randbytes(500),
+    "100 000 brackets": lambda _: b"[" * 100_000,
+    "nested 100 000 deep": lambda place: (
+        b'{"%s": %s}' % (place.id_field.encode(), b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
+    ),
+    "100 000 keys": lambda _: json.dumps(dict.fromkeys(map(str, range(100_000)), 0)).encode()[: 990 * KB - 1],
+    "900 kB of text": lambda place: _changed(place, {place.id_field: "x" * 900 * KB}),
+    "900 kB of noise": lambda _: _noise.randbytes(900 * KB),
+    "as large as the broker takes": lambda _: _noise.randbytes(1_047_000),
+    "5 MB that came compressed": lambda _: b"x" * 5000 * KB,
+}
+
+
+def _changed(place: Place, change: Mapping[str, Any]) -> bytes:
+    body = {name: value for name, value in {**place.good, **change}.items() if value is not ...}
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def _own_id(place: Place, kind: str) -> dict[str, Any]:
+    """Commands of one booking would be one conversation: each bad one is about a booking of its own."""
+    number = f"{_noise.getrandbits(48):012x}"
+    return {place.id_field: f"{BOOKING_ID[:-12]}{number}" if place.id_field == "booking_id" else f"{kind} {number}"}
+
+
+def _stranger(place: Place) -> str:
+    chat = "posada.conversations.chat-message.v1"
+    return "posada.payments.transfer-arrived.v1" if "conversations" in place.readers else chat

@@ -1,0 +1,79 @@
+"""A process of its own that publishes what it is given on standard input, all at the moment it is told to.
+
+Run as `python -m tests.support.end_to_end_publisher BOOTSTRAP`: each line is a JSON list of topic, key (or null) and
+body (as text), then a line `go`. It writes `ready` once it is connected, and ends when the broker has everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+
+from posada.town import Town
+
+REPOSITORY = Path(__file__).parents[2]
+Line = tuple[str, str | None, str]
+
+
+async def main(bootstrap: str) -> None:
+    """Read lines until `go`, then publish them at once."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        lines = [json.loads(line) for line in iter(sys.stdin.readline, "go\n")]
+        await asyncio.gather(
+            *[producer.send_and_wait(topic, body.encode(), key and key.encode()) for topic, key, body in lines]
+        )
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def publishers(town: Town, shares: Sequence[Sequence[Line]]) -> AsyncIterator[None]:
+    """Publish each share from a process of its own, all at once; they have ended when the block begins."""
+    processes = [await _started(town.kafka_bootstrap) for _ in shares]
+    try:
+        for process, share in zip(processes, shares, strict=True):
+            assert process.stdin is not None
+            process.stdin.write("".join(json.dumps(line) + "\n" for line in share).encode())
+            await process.stdin.drain()
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+            await process.stdin.drain()
+        async with asyncio.timeout(30):
+            assert [await process.wait() for process in processes] == [0] * len(processes)
+        yield
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def _started(bootstrap: str) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.end_to_end_publisher",
+        bootstrap,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=REPOSITORY,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(30):
+        assert await process.stdout.readline() == b"ready\n"
+    return process
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -1,0 +1,88 @@
+"""A second saga, with no hotel in it: a parcel that is packed, insured, handed over, and then billed and tracked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import BaseModel
+
+from shared.messages import Message, Outgoing
+from shared.saga import SagaTable, compensable, pivot, retriable
+
+
+class Word(Message):
+    """Anything that is said about the parcel; `what` is never looked at."""
+
+    what: str = ""
+
+
+class Packed(Word):
+    """It is packed."""
+
+
+class TooLarge(Word):
+    """It cannot be packed."""
+
+
+class Unpacked(Word):
+    """It is not packed any more."""
+
+
+class Insured(Word):
+    """It is insured."""
+
+
+class Uninsured(Word):
+    """It is not insured any more."""
+
+
+class Billed(Word):
+    """The bill is out."""
+
+
+class Tracked(Word):
+    """Its way is followed."""
+
+
+class Parcel(BaseModel):
+    """What the saga knows."""
+
+    steps: tuple[str, ...] = ()
+
+
+def _heard(parcel: Parcel, word: Word) -> Parcel:
+    return Parcel(steps=(*parcel.steps, type(word).__name__))
+
+
+PARCEL: SagaTable[Parcel] = SagaTable(
+    name="parcel",
+    steps=(
+        compensable(
+            "pack",
+            do=lambda *_: [Word(what="pack")],
+            done=Packed,
+            absorb=_heard,
+            refused=TooLarge,
+            undo=lambda *_: [Word(what="unpack")],
+            undone=Unpacked,
+        ),
+        compensable(
+            "insure",
+            do=lambda *_: [Word(what="insure")],
+            done=Insured,
+            absorb=_heard,
+            undo=lambda *_: [Word(what="cancel insurance")],
+            undone=Uninsured,
+        ),
+        pivot("hand over", do=lambda *_: [Outgoing(Word(what="handed over"), id="handed over")]),
+        retriable("bill", do=lambda *_: [Word(what="bill")], done=Billed, absorb=_heard),
+        retriable("track", do=lambda *_: [Outgoing(Word(what="handed over"), id="handed over")], done=Tracked),
+    ),
+    refuse=lambda *_: [Word(what="not handed over")],
+)
+
+
+def without_undo(table: SagaTable[Parcel], name: str) -> SagaTable[Parcel]:
+    """The table with a step whose undoing asks nobody for anything."""
+    steps = tuple(replace(step, undo=lambda *_: ()) if step.name == name else step for step in table.steps)
+    return replace(table, steps=steps)
