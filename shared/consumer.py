@@ -273,6 +273,9 @@ def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | I
             for part in error.errors(include_url=False, include_context=False, include_input=False)
         )
         return Invalid(type_name, event_id, body, _given(body), problems)
+    except Exception as fault:
+        # A reader that stumbles must not take the batch with it.
+        return Invalid(type_name, event_id, body, None, ({"field": "body", "problem": described(fault)},))
 
 
 def _given(body: bytes) -> Any:

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 COMMIT_SECONDS = 0.2
 BATCH_WAIT_MS = 500
+BROKEN_PAUSE_S = 1.0
 # aiokafka leaves a partition whose records wait for us out of its next fetch: the wait bounds how long it is missed.
 FETCH_WAIT_MS = 100
 
@@ -59,9 +60,20 @@ class Subscriber:
 
     async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         async with self._in_hand:
-            await self._consumer.take(records)
+            await self._take_in_any_case(records)
             for record in records:
                 self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+
+    async def _take_in_any_case(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+        """FastStream drops a batch that raises, and the next commit would pass it over: we stay at it, and say so."""
+        while True:
+            try:
+                await self._consumer.take(records)
+            except Exception:
+                log.exception("consumer.broken", messages=len(records))
+                await asyncio.sleep(BROKEN_PAUSE_S)
+            else:
+                return
 
     def start(self) -> None:
         """Begin to commit offsets; the broker starts the consuming itself."""

@@ -9,7 +9,7 @@ import pytest
 from services.availability.consumers import routes
 from services.availability.domain.inventory import Inventory
 from services.availability.domain.stay import Stay
-from services.availability.repository import Repository
+from services.availability.repository import Ask, Repository
 from shared.consumer import Consumer
 from shared.database import Database
 from shared.messages import Message
@@ -65,7 +65,7 @@ async def _view(url: str) -> Inventory:
     try:
         async with database.connection() as connection:
             stays = [Stay(CHECK_IN, CHECK_IN.replace(day=CHECK_IN.day + nights)) for nights in range(1, 8)]
-            return await Repository().view(connection, [("las-hojas", s.check_in, s.check_out) for s in stays])
+            return await Repository().view(connection, [Ask("las-hojas", s.check_in, s.check_out) for s in stays])
     finally:
         await database.close()
 

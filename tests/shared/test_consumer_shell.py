@@ -1,0 +1,241 @@
+"""The consumer's shell and the outbox on PostgreSQL: once each, poison put off alone, nothing lost, nothing sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka.errors import KafkaConnectionError
+
+from shared import outbox
+from shared.consumer import Consumer
+from shared.contracts.topics import internal
+from shared.database import Database
+from shared.errors import Conflict
+from shared.messages import Envelope
+from shared.outbox import Row
+from shared.relay import Relay
+from tests.support.notes import Notes, asked, noted
+from tests.support.post_office import MovedClock, PostOffice, raw_record, record_of_row
+
+pytestmark = pytest.mark.real
+
+
+@dataclass
+class Shell:
+    """The service of notes over its database, told by hand."""
+
+    database: Database
+    notes: Notes = field(default_factory=Notes)
+    clock: MovedClock = field(default_factory=MovedClock)
+    office: PostOffice = field(default_factory=PostOffice)
+
+    def __post_init__(self) -> None:
+        self.routes = self.notes.routes()
+        self.relay = Relay(self.office, self.database, clock=self.clock)
+        self.consumer = Consumer(self.routes, self.database, self.relay, clock=self.clock)
+
+    async def take(self, *request_ids: str) -> None:
+        await self.consumer.take([asked(self.routes, request_id) for request_id in request_ids])
+
+    async def outbox(self) -> list[Any]:
+        async with self.database.connection() as connection:
+            return list(await connection.fetch("SELECT * FROM outbox ORDER BY due_at"))
+
+
+@pytest.fixture
+def shell(database: Database) -> Shell:
+    return Shell(database)
+
+
+def failing(*poison: str, times: int = 10**6, fault: type[Exception] = RuntimeError) -> Notes:
+    left = [times]
+
+    def breaks(request_id: str) -> None:
+        if request_id in poison and left[0]:
+            left[0] -= 1
+            raise fault(f"{request_id} is poison")
+
+    return Notes(breaks)
+
+
+async def test_a_batch_is_handled_once_in_order(shell: Shell) -> None:
+    await shell.take("a", "b", "a", "c")
+    await shell.take("b", "c", "a")
+    assert await noted(shell.database) == ["a", "b", "c"]
+    assert [message.request_id for message in shell.office.messages] == ["a", "b", "c"]
+
+
+async def test_two_instances_with_the_same_batch_handle_it_once(shell: Shell, database: Database) -> None:
+    other = Shell(database)
+    other.routes.service = shell.routes.service
+    await asyncio.gather(shell.take("a", "b", "c"), other.take("c", "b", "a"))
+    assert sorted(await noted(database)) == ["a", "b", "c"]
+    assert len(shell.office.rows) + len(other.office.rows) == 3
+
+
+async def test_only_the_poisonous_message_is_put_off(database: Database) -> None:
+    shell = Shell(database, failing("b", times=2))  # in the batch, and alone
+    await shell.take("a", "b", "c")
+    assert await noted(database) == ["a", "c"]
+    await shell.relay.stop()
+    (later,) = await shell.outbox()
+    assert later["topic"] == internal(shell.routes.service).name
+    assert later["due_at"] == shell.clock() + timedelta(seconds=0.2)
+    shell.office.taken()
+    shell.clock.forward(timedelta(seconds=1))
+    await shell.relay.sweep()
+    await shell.consumer.take([record_of_row(row) for row in shell.office.taken()])
+    assert await noted(database) == ["a", "c", "b"]
+
+
+async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database: Database) -> None:
+    shell = Shell(database, failing("b"))
+    await shell.take("b")
+    attempts = 1
+    while not any(row.topic.endswith(".dead") for row in shell.office.rows):
+        await shell.relay.stop()
+        (row,) = await shell.outbox()
+        shell.clock.now = row["due_at"]
+        await shell.relay.sweep()
+        await shell.consumer.take([record_of_row(one) for one in shell.office.taken() for _ in range(2)])
+        attempts += 1
+    assert attempts == 6
+    headers = dict(shell.office.rows[0].headers)
+    history = headers["posada_history"].decode()
+    assert history.count("RuntimeError: b is poison") == 6
+    assert headers["original_ce_id"] == b"b"
+    assert await noted(database) == []
+
+
+async def test_rivals_are_outlasted_at_once(database: Database) -> None:
+    shell = Shell(database, failing("a", times=9, fault=Conflict))
+    await shell.take("a", "b")
+    assert await noted(database) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"\x00", b"\xff\xfe", b'{"request_id": "x"}', b'{"request_id": 1e999}', b"9" * 100_000]
+)
+async def test_what_is_invalid_is_set_aside_whole_and_stops_nobody(shell: Shell, body: bytes) -> None:
+    strange = raw_record(
+        shell.routes.topics[0].name, body, key=b"\x00k\xff", headers=[("a\0b", b"\0\xff"), ("n", None)]
+    )
+    await shell.consumer.take([asked(shell.routes, "a"), strange, asked(shell.routes, "b")])
+    assert await noted(shell.database) == ["a", "b"]
+    (dead,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]
+    assert dead.body == body
+    assert len(await shell.outbox()) == 3
+
+
+async def test_a_poisonous_message_with_nul_in_key_and_headers_is_put_off(database: Database) -> None:
+    shell = Shell(database, failing("b"))
+    headers = [("ce_id", b"\0\xff"), ("ce_correlationid", b"\0"), ("x\0", b"\0")]
+    await shell.consumer.take([asked(shell.routes, "b", key=b"\0\xff", headers=headers)])
+    await shell.relay.stop()
+    assert len(await shell.outbox()) == 1
+
+
+class Away(Database):
+    """A database that is away for some transactions, and once breaks off in the middle."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.faults: list[Exception] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """Fail as a lost server does, as often as told."""
+        if self.faults:
+            raise self.faults.pop(0)
+        async with super().transaction() as connection:
+            yield connection
+
+
+async def test_while_the_database_is_away_nothing_is_lost(notes_url: str) -> None:
+    away = Away(notes_url)
+    await away.open()
+    shell = Shell(away)
+    away.faults = [ConnectionRefusedError(), asyncpg.CannotConnectNowError()]
+    await shell.take("a", "b")
+    assert await noted(away) == ["a", "b"]
+    assert len(shell.office.rows) == 2
+    await away.close()
+
+
+async def test_a_connection_that_is_killed_in_mid_transaction_is_outlasted(notes_url: str, database: Database) -> None:
+    class Killed(Notes):
+        killed = False
+
+        async def save(self, connection: Any, world: list[str], now: Any) -> None:
+            if not self.killed:
+                self.killed = True
+                pid = await connection.fetchval("SELECT pg_backend_pid()")
+                async with other.connection() as killer:
+                    await killer.execute("SELECT pg_terminate_backend($1)", pid)
+            await super().save(connection, world, now)
+
+    other = Database(notes_url)
+    await other.open()
+    shell = Shell(database, Killed())
+    await shell.take("a", "b")
+    assert await noted(database) == ["a", "b"]
+    await other.close()
+
+
+def row(number: int, due: Any) -> Row:
+    headers = Envelope(id=str(number), type="t", source="s").headers()
+    return Row(uuid4(), "topic", str(number), headers, b"{}", due)
+
+
+async def planted(shell: Shell, rows: list[Row]) -> None:
+    async with shell.database.transaction() as connection:
+        await outbox.add(connection, rows, [], shell.clock())
+
+
+async def test_a_row_is_sent_when_it_is_due_and_not_before(shell: Shell) -> None:
+    await planted(shell, [row(n, shell.clock() + timedelta(minutes=n)) for n in (3, 1, 2)])
+    await shell.relay.sweep()
+    assert shell.office.rows == []
+    for minute in (1, 2, 3):
+        shell.clock.forward(timedelta(minutes=1))
+        await shell.relay.sweep()
+        assert [one.key for one in shell.office.taken()] == [str(minute)]
+    assert await shell.outbox() == []
+
+
+async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -> None:
+    def lost(_: Row) -> None:
+        raise KafkaConnectionError
+
+    shell.relay = Relay(PostOffice(lost), shell.database, clock=shell.clock)
+    await Consumer(shell.routes, shell.database, shell.relay, clock=shell.clock).take([asked(shell.routes, "a")])
+    assert len(await shell.outbox()) == 1
+    survivor = Relay(shell.office, shell.database, clock=shell.clock)
+    await survivor.sweep()
+    assert shell.office.rows == []
+    shell.clock.forward(outbox.GRACE)
+    await survivor.sweep()
+    assert [message.request_id for message in shell.office.messages] == ["a"]
+    assert await shell.outbox() == []
+
+
+async def test_two_sweepers_share_the_rows(shell: Shell) -> None:
+    await planted(shell, [row(n, shell.clock()) for n in range(900)])
+    offices = [PostOffice(), PostOffice()]
+    await asyncio.gather(*[Relay(one, shell.database, clock=shell.clock).sweep() for one in offices])
+    assert sorted(int(one.key) for office in offices for one in office.rows) == list(range(900))
+
+
+async def test_what_arrived_is_removed_by_the_next_transaction(shell: Shell) -> None:
+    await shell.take("a")
+    assert len(await shell.outbox()) == 1
+    await shell.take("b")
+    assert [one["key"] for one in await shell.outbox()] == ["b"]
