@@ -16,7 +16,8 @@ from multiprocessing.synchronize import Event
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from shared.topics import Topic, create_topics
+from shared.topic_admin import create_topics
+from shared.topics import Topic
 
 HOPS = tuple(Topic(f"bench.floor.{n}", "A hop of the floor.", partitions=1) for n in range(6))
 STOPS: Mapping[str, tuple[int, ...]] = {"booking": (0, 2, 4), "availability": (1,), "payments": (3,)}

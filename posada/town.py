@@ -21,7 +21,8 @@ from deploy.local.waiting import run_apart
 from posada.address import Address, forget
 from posada.instance import Instance, copy_name
 from shared.contracts.topics import ALL_TOPICS, SERVICES
-from shared.topics import Topic, create_topics
+from shared.topic_admin import create_topics
+from shared.topics import Topic
 
 READY_TIMEOUT_S: Final = 120.0  # five interpreters on two busy cores take their time
 TOPICS_TIMEOUT_S: Final = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
-from uuid import uuid4
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import orjson
 import structlog
@@ -18,7 +18,6 @@ from pydantic import ValidationError
 
 from shared import deadletters, inbox, metrics, outbox
 from shared.clock import Clock, system_clock
-from shared.contracts.topics import dead, internal
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, Refusal, described
 from shared.messages import Envelope, Message, Outgoing, message_types
@@ -26,6 +25,7 @@ from shared.outbox import Row
 from shared.relay import Relay
 from shared.routes import Invalid, Routes, Sends
 from shared.telemetry import consuming, trace_id
+from shared.topics import dead, internal
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,7 @@ Record: TypeAlias = "ConsumerRecord[Any, Any]"
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 CONFLICTS = 10  # attempts at once when rival writers keep being first
+_RECORDS = uuid5(NAMESPACE_URL, "posada/records")
 OUTAGE_PAUSE = (0.1, 5.0)  # seconds, first and longest, between attempts while the database is away
 
 
@@ -43,6 +44,7 @@ class Delivery:
     record: Record
     envelope: Envelope
     message: Message | Invalid
+    inbox_key: UUID
 
 
 class Consumer:
@@ -145,7 +147,7 @@ class Consumer:
     async def _not_seen(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
         first: dict[Any, Delivery] = {}
         for delivery in deliveries:
-            first.setdefault(delivery.envelope.inbox_key, delivery)
+            first.setdefault(delivery.inbox_key, delivery)
         new = await inbox.claim(connection, list(first), now)
         if len(new) < len(deliveries):
             metrics.HANDLED.labels("any", "repeated").inc(len(deliveries) - len(new))
@@ -203,7 +205,7 @@ class Consumer:
         else:
             row = self._dead_row(delivery, described(fault), now)
         async with self._database.transaction() as connection:
-            if not await inbox.claim(connection, [delivery.envelope.inbox_key], now):
+            if not await inbox.claim(connection, [delivery.inbox_key], now):
                 return
             await outbox.add(connection, [row], [], now)
         await self._relay.send([row])
@@ -254,8 +256,14 @@ class Consumer:
             log.warning("invalid", type=_bounded(envelope.type), fields=_fields(message))
             message = (self.routes.for_invalid and self.routes.for_invalid(message)) or message
         if isinstance(message, Message) and not envelope.correlation:
-            envelope = replace(envelope, correlation=str(getattr(message, "booking_id", message.key)))
-        return Delivery(record, envelope, message)
+            envelope = replace(envelope, correlation=message.correlation)
+        return Delivery(record, envelope, message, self._inbox_key(record, envelope, message))
+
+    def _inbox_key(self, record: Record, envelope: Envelope, message: Message | Invalid) -> UUID:
+        route = None if isinstance(message, Invalid) else self.routes.table[type(message)]
+        if route and route.repeats:
+            return uuid5(_RECORDS, f"{record.topic}\n{record.partition}\n{record.offset}")
+        return envelope.inbox_key
 
 
 def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | Invalid:

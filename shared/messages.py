@@ -70,6 +70,11 @@ class Message(BaseModel):
         """The Kafka key: messages that share it keep their order."""
         return str(getattr(self, self.key_field))
 
+    @property
+    def correlation(self) -> str:
+        """The conversation that the message belongs to where it begins one: its booking, else its key."""
+        return str(getattr(self, "booking_id", self.key))
+
 
 def message_types() -> Mapping[str, type[Message]]:
     """Every registered message by its versioned type name."""

@@ -44,7 +44,7 @@ class Row:
 def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
     """The row of a message; it belongs to its cause's conversation and trace."""
     message = outgoing.message
-    correlation = (cause.correlation if cause else "") or str(getattr(message, "booking_id", message.key))
+    correlation = (cause.correlation if cause else "") or message.correlation
     envelope = Envelope(
         id=outgoing.id,
         type=message.type_name,

@@ -52,6 +52,7 @@ class Route:
 
     handle: Handler
     refused: Callable[[Any, Refusal], Message] | None = None
+    repeats: bool = False
 
 
 @dataclass
@@ -73,6 +74,11 @@ class Routes(Generic[World]):
         handle: Callable[[World, M, datetime], Sends],
         *,
         refused: Callable[[M, Refusal], Message] | None = None,
+        repeats: bool = False,
     ) -> None:
-        """Send a type of message to a handler; `refused` makes the answer out of its refusal."""
-        self.table[message] = Route(handle, refused)
+        """Send a type of message to a handler; `refused` makes the answer out of its refusal.
+
+        With `repeats` a message that is published again, even under the same event id, is handled again: the handler
+        itself knows what it has seen. The redelivery of one and the same record never is.
+        """
+        self.table[message] = Route(handle, refused, repeats)

@@ -88,7 +88,7 @@ class Step(Generic[Data]):
     undo: Callable[[Data, datetime], Sends] | None = None
     undone: type[Message] | None = None
     waiting: type[Message] | None = None
-    wait: Callable[[Data, Any], Wait[Data]] | None = None
+    wait: Callable[[Data, Any, datetime], Wait[Data]] | None = None
     patience: timedelta = timedelta(seconds=30)
 
 
@@ -238,7 +238,7 @@ def _while_running(table: SagaTable[Data], turn: Turn[Data], reply: Message, now
     if step.refused and isinstance(reply, step.refused):
         return _give_up(table, turn, step.refusal(reply), now, including_current=False)
     if step.waiting and step.wait and isinstance(reply, step.waiting):
-        waits = step.wait(turn.data, reply)
+        waits = step.wait(turn.data, reply, now)
         progress = turn.progress.marked(step.name, "waiting", now, wake_at=waits.until)
         return Turn(waits.data, progress, tuple(waits.sends))
     return Turn(turn.data, turn.progress)

@@ -107,6 +107,8 @@ class Subscriber:
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
             await self.commit()
+            if not self._in_hand.locked() and not self.lag():
+                self._consumer.alive()
             metrics.ASSIGNED.set(len(self._client.assignment()) if self._client else 0)
             metrics.PROGRESS.set(time.time() - (time.monotonic() - self._consumer.last_progress))
 

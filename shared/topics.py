@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
-
-_ALREADY_EXISTS = TopicAlreadyExistsError.errno
 _SUMMED_UP = "compact"
 
 
@@ -36,27 +31,11 @@ class Topic:
         return {"retention.ms": str(int(self.retention.total_seconds() * 1000))}
 
 
-async def create_topics(bootstrap: str, topics: Iterable[Topic], replication: int = 1) -> list[str]:
-    """Create the topics that are missing and return their names; those that exist are left as they are.
-
-    Raises:
-        KafkaError: when the broker refuses one for another reason than that it is there.
-    """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        wanted = [
-            NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.settings()) for topic in topics
-        ]
-        answer = await admin.create_topics(wanted)
-    finally:
-        await admin.close()
-    return [name for name in (_created(*error) for error in answer.topic_errors) if name]
+def internal(service: str) -> Topic:
+    """A service's own timers and second attempts; nobody else reads or writes it."""
+    return Topic(f"posada.{service}.internal", f"Timers and second attempts of {service}.")
 
 
-def _created(name: str, code: int, *_: object) -> str | None:
-    if code == _ALREADY_EXISTS:
-        return None
-    if code:
-        raise for_code(code)(f"topic {name} could not be created")
-    return name
+def dead(service: str) -> Topic:
+    """What a service had to set aside, with the history of the fault; replaying one leaves a tombstone."""
+    return Topic(f"posada.{service}.dead", f"Dead letters of {service}.", partitions=1, compacted=True)

@@ -12,7 +12,8 @@ from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
 from posada.output import out, print_json, table
 from posada.wire import nobody_at
 from shared.contracts.topics import ALL_TOPICS
-from shared.topics import Topic, create_topics
+from shared.topic_admin import create_topics
+from shared.topics import Topic
 
 Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition, on as many brokers.")]
 

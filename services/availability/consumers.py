@@ -21,7 +21,7 @@ def routes(repository: Repository) -> Routes[Inventory]:
     """Every message that availability handles."""
     listens_to = (topics.AVAILABILITY_COMMANDS, topics.AVAILABILITY_REQUESTS, topics.internal("availability"))
     table = Routes("availability", listens_to, repository)
-    table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused)
+    table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused, repeats=True)
     table.on(HoldRooms, handlers.hold_rooms, refused=handlers.rooms_not_held)
     table.on(ExtendHold, handlers.extend_hold)
     table.on(BookRooms, handlers.book_rooms)

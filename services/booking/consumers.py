@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from services.booking import handlers
-from services.booking.domain.world import Bookings
 from services.booking.invalid import read_invalid
 from services.booking.repository import Repository
+from services.booking.world import Bookings
 from shared.contracts import topics
 from shared.contracts.availability import HoldExpired, RoomsBooked, RoomsHeld, RoomsNotHeld, RoomsReleased
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue
@@ -41,8 +41,8 @@ def routes(repository: Repository) -> Routes[Bookings]:
     """Every message that booking handles."""
     listens_to = (topics.BOOKING_REQUESTS, topics.BOOKING_REPLIES, topics.internal("booking"))
     table: Routes[Any] = Routes("booking", listens_to, repository, for_invalid=read_invalid)
-    table.on(BookingRequested, handlers.request_booking)
-    table.on(RequestInvalid, handlers.refuse_invalid)
+    table.on(BookingRequested, handlers.request_booking, repeats=True)
+    table.on(RequestInvalid, handlers.refuse_invalid, repeats=True)
     for reply in REPLIES:
         table.on(reply, handlers.take_reply)
     table.on(PaymentReserved, handlers.take_payment)

@@ -11,8 +11,8 @@ import structlog
 from services.booking import outcomes
 from services.booking.domain.evidence import evidence_of
 from services.booking.domain.property import check_multi_room
-from services.booking.domain.world import Bookings
 from services.booking.sagas.multi_room import MULTI_ROOM, Data, hold_expired, progressed
+from services.booking.world import Bookings
 from shared import saga
 from shared.contracts.availability import HoldExpired, ReleaseRooms
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue, booking_id_of

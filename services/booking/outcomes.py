@@ -15,6 +15,7 @@ from shared.contracts.booking import (
     BookingRefused,
     MissedRoom,
     PaymentSearchStarted,
+    PropertyFacts,
     RequestInvalid,
 )
 from shared.contracts.common import RefusalDetails
@@ -67,19 +68,19 @@ def again(data: Data, progress: Progress) -> Outgoing | None:
     return not_booked(data, No(progress.verdict, progress.reason, progress.text, progress.details), progress.decided_at)
 
 
-def search_started(data: Data, reply: PaymentAwaited) -> PaymentSearchStarted:
+def search_started(data: Data, reply: PaymentAwaited, at: datetime) -> PaymentSearchStarted:
     """The payment is being looked for."""
     return PaymentSearchStarted(
-        **_facts(data, reply.next_attempt_at),
+        **_facts(data, at),
         text=wording.search_started(data),
         stage=reply.stage,
         next_attempt_at=reply.next_attempt_at,
     )
 
 
-def invalid(message: RequestInvalid, property_facts: Any, at: datetime) -> BookingRefused:
-    """The answer to a request that does not fit its model."""
-    return BookingRefused(
+def invalid(message: RequestInvalid, property_facts: PropertyFacts, at: datetime) -> Outgoing:
+    """The answer to a request that does not fit its model; the same for the same problems."""
+    event = BookingRefused(
         booking_id=message.booking_id,
         request_id=message.request_id,
         property=property_facts,
@@ -88,6 +89,7 @@ def invalid(message: RequestInvalid, property_facts: Any, at: datetime) -> Booki
         at=at,
         refusal=message.refusal,
     )
+    return Outgoing(event, id=str(uuid5(message.booking_id, f"invalid {message.refusal.text}")))
 
 
 def outcome_id(booking_id: UUID) -> str:

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from services.booking.domain.lifecycle import Status, StayStatus
 from services.booking.domain.property import MultiRoom, Property
-from services.booking.domain.world import Bookings, Change
 from services.booking.sagas.multi_room import Data
+from services.booking.world import Bookings, Change
 from shared import saga_store
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
 from shared.contracts.common import Policy

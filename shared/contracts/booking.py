@@ -134,6 +134,11 @@ class BookingRequested(
             given.setdefault("request_id", event_id)
         return cls.model_validate(given)
 
+    @property
+    def correlation(self) -> str:
+        """The booking that the request becomes."""
+        return str(booking_id_of(self.request_id))
+
     def facts(self) -> RequestFacts:
         """The request as it is kept: no longer to be checked."""
         return RequestFacts.model_construct(**{name: getattr(self, name) for name in RequestFacts.model_fields})

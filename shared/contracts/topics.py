@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.topics import Topic
+from shared.topics import Topic, dead, internal
+
+__all__ = ("dead", "internal")
 
 SERVICES = ("availability", "booking", "payments", "notifications", "conversations")
 
@@ -56,16 +58,6 @@ CONVERSATIONS_MESSAGES = Topic(
     default_type="posada.conversations.chat-message.v1",
 )
 NOTIFICATIONS_EVENTS = Topic("posada.notifications.events", "Escalations: what a person has to look at.", public=True)
-
-
-def internal(service: str) -> Topic:
-    """A service's own timers and second attempts; nobody else reads or writes it."""
-    return Topic(f"posada.{service}.internal", f"Timers and second attempts of {service}.")
-
-
-def dead(service: str) -> Topic:
-    """What a service had to set aside, with the history of the fault; replaying one leaves a tombstone."""
-    return Topic(f"posada.{service}.dead", f"Dead letters of {service}.", partitions=1, compacted=True)
 
 
 SHARED_TOPICS = (

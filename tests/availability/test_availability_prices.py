@@ -10,7 +10,7 @@ import pytest
 
 from services.availability.domain.house import House, Rate, Supplement, Unit, check_package_serves, check_party_fits
 from services.availability.domain.inventory import Inventory
-from services.availability.domain.pricing import Price, check_extra_beds_cost, price_room, rate_of
+from services.availability.domain.pricing import Price, check_extra_beds_cost, price_room
 from services.availability.domain.stay import Stay
 from shared.contracts.common import Occupants
 from shared.errors import Refusal
@@ -192,9 +192,3 @@ def test_parties_that_do_not(house: House, type_: str, party: tuple[int, int, in
     with pytest.raises(Refusal) as refused:
         check_party_fits(house.room_type(type_), guests(*party), beds)
     assert refused.value.code == "party_does_not_fit"
-
-
-def test_rate_of_names_the_night(house: House) -> None:
-    stay = Stay(CHECK_IN, CHECK_IN + timedelta(days=1))
-    with pytest.raises(Refusal, match="there is no rate for Pasadía, Junior"):
-        rate_of(house, house.package("Pasadía", stay), house.room_type("Junior"), CHECK_IN)

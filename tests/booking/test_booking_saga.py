@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from services.booking import handlers
 from services.booking.domain.lifecycle import FOLLOWS, Status, check_follows
 from services.booking.domain.property import MultiRoom, Property
-from services.booking.domain.world import Bookings
 from services.booking.invalid import read_invalid
 from services.booking.sagas.multi_room import HOLD_MARGIN
+from services.booking.world import Bookings
 from shared.consumer import read_message
 from shared.contracts.availability import BookRooms, ExtendHold, HoldExpired, HoldRooms, ReleaseRooms, RoomsNotHeld
 from shared.contracts.booking import (

@@ -1,4 +1,4 @@
-"""The consumer's shell and the outbox on PostgreSQL: once each, poison put off alone, nothing lost, nothing sent twice."""
+"""The consumer's shell and the outbox on PostgreSQL: once each, poison put off alone, nothing lost or sent twice."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ async def test_while_the_database_is_away_nothing_is_lost(notes_url: str) -> Non
     away = Away(notes_url)
     await away.open()
     shell = Shell(away)
-    away.faults = [ConnectionRefusedError(), asyncpg.CannotConnectNowError()]
+    away.faults = [ConnectionRefusedError(), asyncpg.CannotConnectNowError("starting up")]
     await shell.take("a", "b")
     assert await noted(away) == ["a", "b"]
     assert len(shell.office.rows) == 2

@@ -123,12 +123,12 @@ def payment_reserved(data: Data, reply: PaymentReserved) -> Data:
     return data.but(payment_id=reply.payment_id, found_later=reply.found_later)
 
 
-def wait_for_payment(data: Data, reply: PaymentAwaited) -> Wait[Data]:
+def wait_for_payment(data: Data, reply: PaymentAwaited, now: datetime) -> Wait[Data]:
     """Keep the rooms while the money is looked for; the guest hears of each stage once."""
     until = reply.keep_until + HOLD_MARGIN
     sends: list[Any] = [ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until)]
     if reply.opens_stage:
-        sends.append(outcomes.search_started(data, reply))
+        sends.append(outcomes.search_started(data, reply, now))
     return Wait(data, sends, reply.keep_until)
 
 

@@ -1,0 +1,38 @@
+"""Creates the topics that are missing on a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from shared.topics import Topic
+
+_ALREADY_EXISTS = TopicAlreadyExistsError.errno
+
+
+async def create_topics(bootstrap: str, topics: Iterable[Topic], replication: int = 1) -> list[str]:
+    """Create the topics that are missing and return their names; those that exist are left as they are.
+
+    Raises:
+        KafkaError: when the broker refuses one for another reason than that it is there.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        wanted = [
+            NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.settings()) for topic in topics
+        ]
+        answer = await admin.create_topics(wanted)
+    finally:
+        await admin.close()
+    return [name for name in (_created(*error) for error in answer.topic_errors) if name]
+
+
+def _created(name: str, code: int, *_: object) -> str | None:
+    if code == _ALREADY_EXISTS:
+        return None
+    if code:
+        raise for_code(code)(f"topic {name} could not be created")
+    return name

@@ -1,0 +1,186 @@
+"""What guests read of a booking, and what its course says over HTTP, with personal data masked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from services.booking import api, outcomes
+from services.booking.consumers import routes
+from services.booking.repository import Repository
+from services.booking.sagas.multi_room import Data
+from shared.consumer import Consumer
+from shared.contracts.availability import FailedRoom, RoomsHeld
+from shared.contracts.booking import BookingConfirmed, booking_id_of
+from shared.contracts.common import Policy
+from shared.contracts.payments import PaymentReserved
+from shared.database import Database
+from shared.messages import Message
+from shared.relay import Relay
+from shared.saga import No, Verdict
+from tests.support.builders import CODES, HOUSE, answer_of, held, request
+from tests.support.databases import FreshDatabase
+from tests.support.post_office import START, MovedClock, PostOffice, record_of
+
+FAILED = FailedRoom(line=3, type="bungalow_junior", reason="not_enough_rooms", text="none")
+
+
+def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any) -> Data:
+    """A booking that is about to be confirmed."""
+    rooms = held(adults=adults)
+    base = Data(
+        booking_id=booking_id_of("r1"),
+        request=request(language=language),
+        property=HOUSE,
+        policy=Policy.ALL_OR_NOTHING,
+        rooms=rooms.rooms,
+        total=rooms.total,
+        currency="USD",
+        codes=CODES[: len(adults)],
+    )
+    return base.but(**more)
+
+
+def text(facts: Data) -> str:
+    message = outcomes.confirmed(facts, START).message
+    assert isinstance(message, BookingConfirmed)
+    return message.text
+
+
+def test_several_rooms_in_spanish() -> None:
+    said = text(data())
+    for line in (
+        "Su reserva en Las Hojas Resort está confirmada.",
+        "3 habitaciones:",
+        "1. Junior, código HR26181: 3 adultos",
+        "3. Junior, código HR26183: 2 adultos",
+        "Total: $690.00.",
+        "correo electrónico",
+    ):
+        assert line in said
+    assert "0 a 5" not in said
+    assert "de 6 a 10" not in said
+
+
+def test_several_rooms_in_english() -> None:
+    said = text(data(language="en"))
+    assert "3 rooms:" in said
+    assert "2. Junior, code HR26182: 3 adults" in said
+    assert "Total: $690.00." in said
+
+
+@pytest.mark.parametrize(
+    ("language", "line"), [("es", "Junior, código HR26181: 1 adulto."), ("en", "Junior, code HR26181: 1 adult.")]
+)
+def test_one_room_has_its_own_form(language: str, line: str) -> None:
+    said = text(data((1,), language))
+    assert line in said
+    assert "1." not in said.replace("HR26181", "").split("Total")[0]
+
+
+@pytest.mark.parametrize(("language", "opening"), [("es", "Hemos encontrado su pago"), ("en", "We have found your")])
+@pytest.mark.parametrize("adults", [(2,), (3, 3, 2)])
+def test_a_payment_found_later_says_so(language: str, opening: str, adults: tuple[int, ...]) -> None:
+    assert text(data(adults, language, found_later=True)).startswith(opening)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "two"),
+    [
+        ("es", "No fue posible reservar 1 de las", "No fue posible reservar 2 de las"),
+        ("en", "One of the rooms you asked for could not", "2 of the rooms you asked for could not"),
+    ],
+)
+def test_best_effort_says_how_many_could_not_be_had(language: str, one: str, two: str) -> None:
+    assert one in text(data((3, 3), language, failed=(FAILED,)))
+    assert two in text(data((3,), language, failed=(FAILED, FAILED)))
+
+
+def test_no_text_gives_a_room_number_away() -> None:
+    rooms = tuple(room.model_copy(update={"room": "777"}) for room in held().rooms)
+    assert "777" not in text(data(rooms=rooms))
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize(
+    ("reason", "details", "shown"),
+    [
+        ("payment_insufficient", {"difference": "90.00"}, "$90.00"),
+        ("payment_used", {"codes_text": "HR1, HR2 (2 habitaciones)", "used_on": "3 de marzo"}, "HR1, HR2"),
+        ("payment_missing", {}, ""),
+        ("payment_not_found", {}, ""),
+        ("price_unavailable", {}, ""),
+        ("party_does_not_fit", {}, ""),
+        ("hold_expired", {}, ""),
+        ("something_new", {}, ""),
+    ],
+)
+def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
+    language: str, reason: str, details: dict[str, Any], shown: str
+) -> None:
+    no = No(Verdict.REFUSED, reason, "internal words", details)
+    said: Any = outcomes.not_booked(data(language=language), no, START).message
+    assert shown in said.text
+    assert "internal words" not in said.text
+    assert said.text.endswith("cobrado nada." if language == "es" else "booked or charged.")
+
+
+class Booking:
+    """The service over its database, told by hand and asked over HTTP."""
+
+    def __init__(self, database: Database) -> None:
+        self.office, repository, clock = PostOffice(), Repository(), MovedClock()
+        self.consumer = Consumer(routes(repository), database, Relay(self.office, database, clock=clock), clock=clock)
+        app = FastAPI()
+        app.include_router(api.router(database, repository))
+        self.http = AsyncClient(transport=ASGITransport(app), base_url="http://booking")
+
+    async def tell(self, *messages: Message) -> None:
+        for message in messages:
+            await self.consumer.take([record_of(message)])
+
+
+@pytest.fixture
+async def booking(fresh_database: FreshDatabase) -> AsyncIterator[Booking]:
+    database = Database(fresh_database("booking"))
+    await database.open()
+    yield Booking(database)
+    await database.close()
+
+
+@pytest.mark.real
+async def test_the_course_of_a_confirmed_booking(booking: Booking) -> None:
+    await booking.tell(request(), answer_of(RoomsHeld), answer_of(PaymentReserved))
+    course = (await booking.http.get("/requests/r1")).json()
+    assert course == (await booking.http.get(f"/bookings/{booking_id_of('r1')}")).json()
+    assert (course["status"], course["codes"], course["total"]) == ("CONFIRMED", list(CODES), "690.00")
+    assert [room["code"] for room in course["rooms"]] == list(CODES)
+    assert course["guest"] == {"name": "A*** L***", "email": "a***@example.com", "phone": "***4567"}
+    assert [(mark["step"], mark["what"]) for mark in course["course"]] == [
+        ("hold rooms", "done"),
+        ("reserve payment", "done"),
+        ("confirm", "decided"),
+    ]
+    assert set(course["waiting_for"]) == {"book rooms", "capture payment", "tell the guest", "link the conversation"}
+    assert [line["action"] for line in course["audit"]] == ["CREATE", "CONFIRM"]
+
+
+@pytest.mark.real
+async def test_a_batch_that_begins_and_decides_is_written_once(booking: Booking) -> None:
+    batch = [request(), answer_of(RoomsHeld)]
+    await booking.consumer.take([record_of(message) for message in batch])
+    await booking.tell(answer_of(PaymentReserved), request(), request())
+    confirmed = [one for one in booking.office.messages if isinstance(one, BookingConfirmed)]
+    assert len(confirmed) == 3
+    assert all(one == confirmed[0] for one in confirmed)
+    ids = {dict(row.headers)["ce_id"] for row in booking.office.rows if b"confirmed" in dict(row.headers)["ce_type"]}
+    assert len(ids) == 1
+
+
+@pytest.mark.real
+async def test_an_unknown_booking_is_not_found(booking: Booking) -> None:
+    assert (await booking.http.get("/requests/unknown")).status_code == 404
