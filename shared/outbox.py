@@ -92,7 +92,7 @@ async def take_due(connection: Connection, now: datetime, limit: int) -> list[Ro
 
 
 def _packed(headers: Headers) -> str:
-    pairs = [(name, value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
+    pairs = [(name.replace(NUL, ""), value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
     return orjson.dumps(pairs).decode()
 
 

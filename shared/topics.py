@@ -12,13 +12,14 @@ _SUMMED_UP = "compact"
 class Topic:
     """One Kafka topic.
 
-    `partitions` bounds how many instances share its work. `default_type` is the CloudEvents type that a message
+    `partitions` bounds how many instances share its work, and every one costs each fetch of each instance a little:
+    aiokafka writes and reads them all, every time. `default_type` is the CloudEvents type that a message
     without a `ce_type` header is taken for; only public topics that carry a single type have one.
     """
 
     name: str
     description: str
-    partitions: int = 6
+    partitions: int = 4
     retention: timedelta = timedelta(days=7)
     public: bool = False
     compacted: bool = False
@@ -32,8 +33,8 @@ class Topic:
 
 
 def internal(service: str) -> Topic:
-    """A service's own timers and second attempts; nobody else reads or writes it."""
-    return Topic(f"posada.{service}.internal", f"Timers and second attempts of {service}.")
+    """A service's own timers and second attempts; nobody else reads or writes it, and there are few."""
+    return Topic(f"posada.{service}.internal", f"Timers and second attempts of {service}.", partitions=1)
 
 
 def dead(service: str) -> Topic:

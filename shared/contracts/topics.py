@@ -57,7 +57,9 @@ CONVERSATIONS_MESSAGES = Topic(
     public=True,
     default_type="posada.conversations.chat-message.v1",
 )
-NOTIFICATIONS_EVENTS = Topic("posada.notifications.events", "Escalations: what a person has to look at.", public=True)
+NOTIFICATIONS_EVENTS = Topic(
+    "posada.notifications.events", "Escalations: what a person has to look at.", partitions=1, public=True
+)
 
 
 SHARED_TOPICS = (

@@ -297,7 +297,8 @@ def test_what_is_required_is_named(given: Given, missing: str) -> None:
     assert isinstance(invalid, Invalid)
     message = read_invalid(invalid)
     assert isinstance(message, RequestInvalid)
-    (refused,) = handlers.refuse_invalid(given.bookings, message, START)
+    (sent,) = handlers.refuse_invalid(given.bookings, message, START)
+    refused = Outgoing.of(sent).message
     assert isinstance(refused, BookingRefused)
     assert refused.booking_id == ID
     assert missing in refused.refusal.text

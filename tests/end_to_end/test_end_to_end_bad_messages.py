@@ -35,7 +35,7 @@ class Answers:
         """Note the cause of every message that anybody sends."""
         async for record in self._consumer:
             headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-            self.causes.add(headers.get("ce_causationid", ""))
+            self.causes.add(headers.get("ce_causationid", "").replace("\0", ""))
 
 
 @pytest.fixture

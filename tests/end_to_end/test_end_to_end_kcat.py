@@ -52,7 +52,8 @@ async def read_outcome(town: Town, request_id: str) -> dict[str, Any]:
 
     async def is_there() -> bool:
         output = await kcat(town, "-C", "-t", EVENTS, "-o", "beginning", "-e", "-q", "-J")
-        found.extend(event for event in map(_event, output.splitlines()) if _ends(event, request_id))
+        ours = [line for line in output.splitlines() if request_id.encode() in line]  # others left bad messages here
+        found.extend(event for event in map(_event, ours) if _ends(event, request_id))
         return bool(found)
 
     await wait_for(is_there, what="kcat to read the outcome", timeout_s=30)

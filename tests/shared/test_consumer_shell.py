@@ -75,7 +75,7 @@ async def test_a_batch_is_handled_once_in_order(shell: Shell) -> None:
 
 async def test_two_instances_with_the_same_batch_handle_it_once(shell: Shell, database: Database) -> None:
     other = Shell(database)
-    other.routes.service = shell.routes.service
+    other.routes = shell.routes
     await asyncio.gather(shell.take("a", "b", "c"), other.take("c", "b", "a"))
     assert sorted(await noted(database)) == ["a", "b", "c"]
     assert len(shell.office.rows) + len(other.office.rows) == 3

@@ -195,10 +195,15 @@ def _told(books: Books) -> Iterator[str]:
         heard = outcomes.get(booking["id"], {})
         if list(heard) != [occasion]:
             yield f"booking {booking['id']} is {booking['status']}, and the guest was told {sorted(heard)}"
-        elif "email stored" not in heard[occasion] or (occasion != "failed" and not _chat(heard[occasion])):
+        elif "email stored" not in heard[occasion] or (_has_chat(booking) and not _chat(heard[occasion])):
             yield f"booking {booking['id']}: {occasion} went out as {sorted(heard[occasion])}"
         if (occasion == "confirmed") != (booking["id"] in known):
             yield f"booking {booking['id']} is {booking['status']}, and the conversation does not agree"
+
+
+def _has_chat(booking: asyncpg.Record) -> bool:
+    """What could not be brought to its end goes out by e-mail alone."""
+    return booking["guest_phone"] is not None and booking["status"] != "FAILED"
 
 
 def _chat(told: Iterable[str]) -> bool:

@@ -192,8 +192,8 @@ class _Storm:
         def building(data: Any, now: datetime) -> list[Send]:
             sends = list(build(data, now))
             self.kept += sends
-            for send in sends:
-                self.addressed.setdefault(_name(send), []).append((name, undoing))
+            for known_as in (one for send in sends for one in _names(send)):
+                self.addressed.setdefault(known_as, []).append((name, undoing))
             return sends
 
         return building
@@ -216,7 +216,8 @@ class _Storm:
 
     def post(self, before: Turn[Any], turn: Turn[Any], delay: timedelta | None = None) -> None:
         """Send what a turn sends; after a crash the sweeper does, later."""
-        addressees = dict.fromkeys(to for send in turn.sends for to in self.addressed.get(_name(send), ()))
+        names = [known_as for send in turn.sends for known_as in _names(send)]
+        addressees = dict.fromkeys(to for known_as in names for to in self.addressed.get(known_as, ()))
         for step, undoing in addressees:
             if undoing and before.progress.verdict is Verdict.DONE:
                 self.undone_behind_pivot.append(step)
@@ -229,8 +230,9 @@ class _Storm:
             self.verdicts.append(turn.progress.verdict)
 
 
-def _name(send: Send) -> Any:
-    return send.id if isinstance(send, Outgoing) else id(send)
+def _names(send: Send) -> list[Any]:
+    """What a message is known by: itself, however it is wrapped, and an id that other steps may share."""
+    return [id(send.message), send.id] if isinstance(send, Outgoing) else [id(send)]
 
 
 def weather(

@@ -1,0 +1,92 @@
+"""Envelopes survive Kafka, and requests in older names mean what today's mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.contracts.older_names import modernise
+from shared.contracts.topics import ALL_TOPICS
+from shared.messages import Envelope, message_types
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
+MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 — hypothesis adds it
+ENVELOPES = st.builds(
+    Envelope, TEXT, TEXT, TEXT, correlation=TEXT, causation=TEXT, traceparent=TEXT, time=MOMENTS,
+    attempt=st.integers(0, 999), replay=TEXT,
+)  # fmt: skip
+
+
+def read(headers: Any) -> Envelope:
+    return Envelope.from_headers(headers, event_id="e", type_name="t", source="s", now=NOW)
+
+
+@given(ENVELOPES)
+def test_an_envelope_comes_back_as_it_went(envelope: Envelope) -> None:
+    assert read(envelope.headers()) == replace(envelope, time=NOW)  # its time is when it was read
+    assert dict(envelope.headers())["ce_time"].decode() == envelope.time.isoformat()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["ce_id", "CE_TIME", "posada_attempt", "x"]), st.binary() | st.none())))
+def test_any_headers_make_an_envelope(headers: Any) -> None:
+    found = read(headers)
+    assert found.type == "t"
+    assert found.time.tzinfo
+
+
+@given(ENVELOPES, st.integers(0, 9))
+def test_each_attempt_counts_once_in_the_inbox(envelope: Envelope, attempt: int) -> None:
+    other = Envelope(envelope.id, envelope.type, envelope.source, attempt=attempt, replay=envelope.replay)
+    assert (other.inbox_key == envelope.inbox_key) is (attempt == envelope.attempt)
+
+
+def test_every_message_travels_on_a_declared_topic_under_a_versioned_name() -> None:
+    for name, model in message_types().items():
+        assert model.topic in ALL_TOPICS
+        assert name.rpartition(".v")[2].isdigit()
+
+
+@pytest.mark.parametrize("given_", [None, [], "text", 7, {}])
+def test_what_is_no_request_is_left_alone(given_: Any) -> None:
+    assert modernise(given_) == given_
+
+
+def test_older_names_become_today_s() -> None:
+    assert (
+        modernise(
+            {
+                "customer_name": "Ana",
+                "check_in_date": "2026-03-15",
+                "package_type": "Las Hojas",
+                "bungalow_type": "Junior",
+                "adults": 2,
+                "children_0_5": 1,
+                "children_6_10": 0,
+                "payment_method": "CompraClick",
+                "wa_id": "503",
+            }
+        ).items()
+        >= {
+            "check_in": "2026-03-15",
+            "package": "Las Hojas",
+            "guest": {"name": "Ana"},
+            "payment": {"method": "CompraClick"},
+            "contact": {"wa_id": "503"},
+            "rooms": [{"type": "Junior", "adults": 2, "children_0_to_5": 1, "children_6_to_10": 0}],
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("rooms", [[], "Junior", {"type": "Junior"}])
+def test_a_list_that_is_there_wins_even_where_it_is_wrong(rooms: Any) -> None:
+    assert modernise({"bookings": rooms, "bungalow_type": "Familiar"})["rooms"] == rooms
+
+
+def test_without_list_and_type_there_are_no_rooms() -> None:
+    assert "rooms" not in modernise({"adults": 2})

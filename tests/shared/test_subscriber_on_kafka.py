@@ -1,0 +1,206 @@
+"""On a real broker: offsets never ahead of the database, two instances share the work, dead letters come back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from faststream.kafka import KafkaBroker
+
+from shared.consumer import Consumer
+from shared.contracts.availability import CountRequested
+from shared.contracts.topics import dead, internal
+from shared.database import Database
+from shared.deadletters import list_dead, replay
+from shared.relay import KafkaCarrier, Relay
+from shared.routes import Routes
+from shared.subscriber import Subscriber
+from shared.topic_admin import create_topics
+from shared.topics import Topic
+from tests.support.notes import Notes, body, noted
+from tests.support.post_office import PostOffice
+
+pytestmark = pytest.mark.real
+PARTITIONS = 4
+PATIENCE = 30.0
+
+
+async def until(condition: Callable[[], Awaitable[Any]]) -> None:
+    """Wait for a condition, however busy the machine is."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 — a broker has no event to wait for
+            await asyncio.sleep(0.05)
+
+
+@dataclass
+class Instance:
+    """One process of the service of notes, as far as Kafka can tell."""
+
+    bootstrap: str
+    database: Database
+    routes: Routes[Any]
+    commits: bool = True
+    carrier: Any = field(default_factory=PostOffice)
+
+    async def start(self) -> Instance:
+        self.relay = Relay(self.carrier, self.database)
+        consumer = Consumer(self.routes, self.database, self.relay, back_off=())
+        self.broker = KafkaBroker(self.bootstrap, apply_types=False, logger=None)
+        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=60)
+        await self.broker.start()
+        if self.commits:
+            self.subscriber.start()
+        return self
+
+    async def stop(self) -> None:
+        await self.subscriber.stop()
+        await self.broker.stop()
+
+    @property
+    def assigned(self) -> set[TopicPartition]:
+        client = self.subscriber._client
+        return set(client.assignment()) if client else set()
+
+
+@asynccontextmanager
+async def producing(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def ask(bootstrap: str, topic: str, *request_ids: str) -> None:
+    async with producing(bootstrap) as producer:
+        for number, request_id in enumerate(request_ids):
+            headers = [("ce_id", request_id.encode())]
+            await producer.send(topic, body(request_id), headers=headers, partition=number % PARTITIONS)
+        await producer.flush()
+
+
+async def committed(bootstrap: str, routes: Routes[Any]) -> int:
+    """How many messages Kafka believes to be handled."""
+    client = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, group_id=f"posada-{routes.service}", enable_auto_commit=False
+    )
+    await client.start()
+    try:
+        partitions = [TopicPartition(routes.topics[0].name, number) for number in range(PARTITIONS)]
+        return sum([await client.committed(partition) or 0 for partition in partitions])
+    finally:
+        await client.stop()
+
+
+@pytest.fixture
+async def routes(kafka_bootstrap: str) -> Routes[Any]:
+    """A service that no other test knows, with its topics made."""
+    service = f"notes-{uuid4().hex[:8]}"
+    topic = Topic(f"{service}.requests", "", partitions=PARTITIONS, default_type=CountRequested.type_name)
+    await create_topics(kafka_bootstrap, [topic, internal(service), dead(service)])
+    return Notes().routes(service, topic)
+
+
+async def test_topics_are_made_once_with_their_partitions(kafka_bootstrap: str) -> None:
+    topic = Topic(f"t.{uuid4().hex}", "", partitions=5)
+    assert await create_topics(kafka_bootstrap, [topic]) == [topic.name]
+    assert await create_topics(kafka_bootstrap, [topic]) == []
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    (described,) = await admin.describe_topics([topic.name])
+    await admin.close()
+    assert len(described["partitions"]) == 5
+
+
+async def test_what_came_before_is_read_and_offsets_follow_the_database(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any]
+) -> None:
+    wanted = [f"m{number}" for number in range(20)]
+    await ask(kafka_bootstrap, routes.topics[0].name, *wanted)
+    instance = await Instance(kafka_bootstrap, database, routes).start()
+    await until(lambda: _count(database, 20))
+    await instance.stop()
+    assert await committed(kafka_bootstrap, routes) == 20
+
+
+async def _count(database: Database, number: int) -> bool:
+    return len(await noted(database)) >= number
+
+
+async def test_a_death_between_database_and_offsets_brings_messages_back_that_are_known(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any]
+) -> None:
+    wanted = [f"m{number}" for number in range(20)]
+    await ask(kafka_bootstrap, routes.topics[0].name, *wanted)
+    dying = await Instance(kafka_bootstrap, database, routes, commits=False).start()
+    await until(lambda: _count(database, 20))
+    await dying.broker.stop()  # its offsets die with it
+    assert await committed(kafka_bootstrap, routes) == 0
+    heir = await Instance(kafka_bootstrap, database, routes).start()
+    await ask(kafka_bootstrap, routes.topics[0].name, *[f"n{number}" for number in range(8)])
+    await until(lambda: _count(database, 28))
+    await heir.stop()
+    found = await noted(database)
+    assert sorted(found) == sorted(wanted + [f"n{number}" for number in range(8)])
+    assert await committed(kafka_bootstrap, routes) == 28
+
+
+async def test_two_instances_share_the_partitions_and_each_message_is_handled_once(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any]
+) -> None:
+    first = await Instance(kafka_bootstrap, database, routes).start()
+    second = await Instance(kafka_bootstrap, database, routes).start()
+
+    async def shared() -> bool:
+        sizes = len(first.assigned), len(second.assigned)
+        return all(sizes) and sum(sizes) == PARTITIONS and not first.assigned & second.assigned
+
+    await until(shared)
+    await ask(kafka_bootstrap, routes.topics[0].name, *[f"m{number}" for number in range(40)])
+    await until(lambda: _count(database, 40))
+    assert len(await noted(database)) == 40
+    assert first.carrier.rows
+    assert second.carrier.rows
+    assert len(first.carrier.rows) + len(second.carrier.rows) == 40
+    await first.stop()
+    await second.stop()
+
+
+async def test_a_dead_letter_is_listed_replayed_and_then_gone(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any]
+) -> None:
+    healed = asyncio.Event()
+
+    def breaks(request_id: str) -> None:
+        if request_id == "poison" and not healed.is_set():
+            raise RuntimeError("not yet")
+
+    service = routes.service
+    table = Notes(breaks).routes(service, routes.topics[0])
+    table.topics = (*table.topics, internal(service))
+    async with producing(kafka_bootstrap) as producer:
+        instance = await Instance(kafka_bootstrap, database, table, carrier=KafkaCarrier(producer)).start()
+        await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
+        await ask(kafka_bootstrap, table.topics[0].name, "good", "poison")
+        await until(lambda: list_dead(kafka_bootstrap, [dead(service)]))
+        (letter,) = await list_dead(kafka_bootstrap, [dead(service)])
+        assert (letter.topic, letter.body, letter.reason) == (
+            table.topics[0].name,
+            body("poison"),
+            "RuntimeError: not yet",
+        )
+        assert letter.type == CountRequested.type_name
+        healed.set()
+        await replay(producer, letter, dead(service), internal(service))
+        await until(lambda: _count(database, 2))
+        assert await noted(database) == ["good", "poison"]
+        assert await list_dead(kafka_bootstrap, [dead(service)]) == []
+        await instance.stop()
