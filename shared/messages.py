@@ -24,7 +24,8 @@ class Message(BaseModel):
     """A message that crosses a service: frozen, validated, and tolerant of fields that a later version added.
 
     A subclass that names a `type` is registered under it and says which topic it travels on and which of its
-    fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`.
+    fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`. One that nobody
+    waits for says `hurry=False`: it may travel a few milliseconds later, together with others.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -32,6 +33,7 @@ class Message(BaseModel):
     type_name: ClassVar[str] = ""
     topic: ClassVar[Topic]
     key_field: ClassVar[str]
+    in_a_hurry: ClassVar[bool] = True
 
     def __init_subclass__(cls, **_declared: Any) -> None:
         super().__init_subclass__()
@@ -43,6 +45,7 @@ class Message(BaseModel):
         type: str = "",  # noqa: A002
         topic: Topic | None = None,
         key: str = "",
+        hurry: bool = True,
         **extra: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**extra)
@@ -52,7 +55,7 @@ class Message(BaseModel):
             raise TypeError(f"two messages are named {type}")
         if topic is None or key not in cls.model_fields:
             raise TypeError(f"{type} needs a topic and the name of one of its fields as key")
-        cls.type_name, cls.topic, cls.key_field = type, topic, key
+        cls.type_name, cls.topic, cls.key_field, cls.in_a_hurry = type, topic, key, hurry
         _REGISTRY[type] = cls
 
     @classmethod

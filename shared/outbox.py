@@ -31,7 +31,7 @@ WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as it will be sent. `due` is None for one that is due at once."""
+    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger."""
 
     id: UUID
     topic: str
@@ -39,6 +39,7 @@ class Row:
     headers: Headers
     body: bytes | None
     due: datetime | None = None
+    hurry: bool = True
 
 
 def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
@@ -57,7 +58,7 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
     )
     topic = outgoing.topic or message.topic
     body = message.model_dump_json(exclude_none=True).encode()
-    return Row(uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due)
+    return Row(uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due, message.in_a_hurry)
 
 
 async def add(connection: Connection, rows: Sequence[Row], sent: Sequence[UUID], now: datetime) -> None:

@@ -22,6 +22,7 @@ from shared.outbox import Row
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.5
+GATHER_SECONDS = 0.02
 SWEEP_SECONDS = 0.25
 SWEEP_ROWS = 500
 SEND_SECONDS = 3.0
@@ -39,17 +40,54 @@ class Carrier(Protocol):
 
 
 class KafkaCarrier:
-    """Carries rows over one idempotent producer."""
+    """Carries rows over one idempotent producer; those in no hurry gather for a moment and travel together.
+
+    What follows an outcome would else compete with the next request for the same consumers, message by message.
+    """
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
+        self._gathered: list[tuple[Row, asyncio.Future[Any]]] = []
 
     async def post(self, row: Row) -> asyncio.Future[Any]:
-        """Buffer a row for its partition; order by key is the order of these calls."""
-        arrived: asyncio.Future[Any] = await self._producer.send(
+        """Buffer a row for its partition; order by key is the order of these calls, for rows in equal hurry."""
+        if row.hurry:
+            return await self._send(row)
+        loop = asyncio.get_running_loop()
+        if not self._gathered:
+            loop.call_later(GATHER_SECONDS, lambda: loop.create_task(self.send_gathered()))
+        arrived: asyncio.Future[Any] = loop.create_future()
+        self._gathered.append((row, arrived))
+        return arrived
+
+    async def send_gathered(self) -> None:
+        """Send what has gathered."""
+        gathered, self._gathered = self._gathered, []
+        for row, arrived in gathered:
+            try:
+                (await self._send(row)).add_done_callback(_passing_on(arrived))
+            except KafkaError as fault:
+                arrived.set_exception(fault)
+
+    async def _send(self, row: Row) -> asyncio.Future[Any]:
+        sent: asyncio.Future[Any] = await self._producer.send(
             row.topic, value=row.body, key=row.key.encode(), headers=row.headers
         )
-        return arrived
+        return sent
+
+
+def _passing_on(arrived: asyncio.Future[Any]) -> Callable[[asyncio.Future[Any]], None]:
+    def pass_on(sent: asyncio.Future[Any]) -> None:
+        if arrived.done():
+            return
+        if sent.cancelled():
+            arrived.cancel()
+        elif fault := sent.exception():
+            arrived.set_exception(fault)
+        else:
+            arrived.set_result(None)
+
+    return pass_on
 
 
 class Relay:

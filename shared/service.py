@@ -97,7 +97,8 @@ class _Running:
             max_batch_size=128 * 1024,
         )
         await _when_there(producer.start)
-        relay = Relay(KafkaCarrier(producer), service.database, clock=service.clock)
+        carrier = KafkaCarrier(producer)
+        relay = Relay(carrier, service.database, clock=service.clock)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
         broker = KafkaBroker(settings.kafka_bootstrap, apply_types=False, logger=None)
         subscriber = Subscriber(
@@ -117,6 +118,7 @@ class _Running:
             await asyncio.gather(*loops, return_exceptions=True)
             await subscriber.stop()
             await broker.stop()
+            await carrier.send_gathered()
             await producer.flush()
             await relay.stop()
             await producer.stop()

@@ -152,7 +152,11 @@ class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=top
 
 
 class BookRooms(
-    Message, type="posada.availability.book-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+    Message,
+    type="posada.availability.book-rooms.v1",
+    topic=topics.AVAILABILITY_COMMANDS,
+    key="property_id",
+    hurry=False,
 ):
     """Turn the hold into a booking; `codes` are the reservation codes by room number."""
 
@@ -161,7 +165,9 @@ class BookRooms(
     codes: dict[str, str]
 
 
-class RoomsBooked(Message, type="posada.availability.rooms-booked.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
+class RoomsBooked(
+    Message, type="posada.availability.rooms-booked.v1", topic=topics.BOOKING_REPLIES, key="booking_id", hurry=False
+):
     """The held rooms are booked."""
 
     booking_id: UUID

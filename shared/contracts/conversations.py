@@ -42,6 +42,7 @@ class ConversationLinked(
     type="posada.conversations.conversation-linked.v1",
     topic=topics.BOOKING_REPLIES,
     key="booking_id",
+    hurry=False,
 ):
     """The guest's threads know the booking; `threads` are those that are about it now."""
 

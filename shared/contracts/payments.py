@@ -90,7 +90,7 @@ class PaymentRefused(
 
 
 class CapturePayment(
-    Message, type="posada.payments.capture-payment.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id"
+    Message, type="posada.payments.capture-payment.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id", hurry=False
 ):
     """Take the reserved money and write all reservation codes on it in one update."""
 
@@ -99,7 +99,7 @@ class CapturePayment(
 
 
 class PaymentCaptured(
-    Message, type="posada.payments.payment-captured.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+    Message, type="posada.payments.payment-captured.v1", topic=topics.BOOKING_REPLIES, key="booking_id", hurry=False
 ):
     """The money is taken."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """The town, started once and stopped in any case; its processes are tied to ours as well."""
-    with Town(tmp_path_factory.mktemp("town")) as town:
+def running_town() -> Iterator[Town]:
+    """The town, started once and stopped in any case; its processes are tied to ours as well.
+
+    Its folder is not pytest's: another run would take PostgreSQL's account the right to pass through.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
+        Town(Path(folder)) as town,
+    ):
         yield town
 
 
