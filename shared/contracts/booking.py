@@ -212,7 +212,6 @@ class BookingConfirmed(
 ):
     """Every room is booked, or under best effort those that could be had, and the money is the hotel's."""
 
-    guest: Guest
     check_in: date
     check_out: date
     package: str
