@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from posada.problems import Problem
-from shared.contracts.topics import BOOKING_EVENTS
+from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 from shared.messages import Envelope, Headers, Message
 from shared.telemetry import new_traceparent
 
@@ -109,13 +109,15 @@ class Watch:
         """The events of these bookings as they come, without end: the caller knows when to stop."""
         keys = {str(booking).encode(): booking for booking in bookings}
         while True:
-            for records in (await self._consumer.getmany(timeout_ms=POLL_MS)).values():
-                for record in records:
-                    if record.key in keys:
-                        yield _event(keys[record.key], record)
+            read = await self._consumer.getmany(timeout_ms=POLL_MS)
+            records = sorted((one for several in read.values() for one in several), key=lambda one: one.timestamp)
+            for record in records:
+                if record.key in keys:
+                    yield _event(keys[record.key], record)
 
     async def _begin_at_the_end(self) -> None:
-        partitions = await partitions_of(self._bootstrap, BOOKING_EVENTS.name)
+        topics = (BOOKING_EVENTS, BOOKING_PROGRESS)
+        partitions = [one for topic in topics for one in await partitions_of(self._bootstrap, topic.name)]
         self._consumer.assign(partitions)
         for partition, end in (await self._consumer.end_offsets(partitions)).items():
             self._consumer.seek(partition, end)  # at once: a lazy seek would miss what is published meanwhile

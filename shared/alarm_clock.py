@@ -23,7 +23,7 @@ async def ring(database: Database, relay: Relay, source: str, find: Find, now: d
     async with database.transaction() as connection:
         messages = await find(connection, now)
         rows = [outbox.row_of(Outgoing.of(message), source, None, now) for message in messages]
-        await outbox.add(connection, rows, [], now)
+        await outbox.add(connection, rows, now)
     await relay.send(rows)
     return len(rows)
 

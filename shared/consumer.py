@@ -24,6 +24,7 @@ from shared.messages import Envelope, Message, Outgoing, message_types
 from shared.outbox import Row
 from shared.relay import Relay
 from shared.routes import Invalid, Routes, Sends
+from shared.statements import Statement, execute_together
 from shared.telemetry import consuming, trace_id
 from shared.topics import dead, internal
 
@@ -139,8 +140,8 @@ class Consumer:
         sent = self._relay.sent()
         async with self._database.transaction() as connection:
             fresh = await self._not_seen(connection, deliveries, now)
-            rows = await self._handle(connection, fresh, now)
-            await outbox.add(connection, rows, sent, now)
+            rows, changes = await self._handle(connection, fresh, now)
+            await execute_together(connection, [*changes, *outbox.changes(rows, sent, now)])
         self._relay.removed(sent)
         await self._relay.send(rows)
 
@@ -153,19 +154,22 @@ class Consumer:
             metrics.HANDLED.labels("any", "repeated").inc(len(deliveries) - len(new))
         return [delivery for key, delivery in first.items() if key in new]
 
-    async def _handle(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Row]:
+    async def _handle(
+        self, connection: Connection, deliveries: Sequence[Delivery], now: datetime
+    ) -> tuple[list[Row], Sequence[Statement]]:
         rows: list[Row] = []
+        changes: Sequence[Statement] = ()
         known = [delivery for delivery in deliveries if isinstance(delivery.message, Message)]
         if known:
             messages = [delivery.message for delivery in known if isinstance(delivery.message, Message)]
             world = await self.routes.repository.load(connection, messages, now)
             for delivery in known:
                 rows += self._answer(world, delivery, now)
-            await self.routes.repository.save(connection, world, now)
+            changes = await self.routes.repository.save(connection, world, now) or ()
         for delivery in deliveries:
             if isinstance(delivery.message, Invalid):
                 rows.append(self._set_aside_invalid(delivery, delivery.message, now))
-        return rows
+        return rows, changes
 
     def _answer(self, world: Any, delivery: Delivery, now: datetime) -> list[Row]:
         envelope, message = delivery.envelope, delivery.message
@@ -207,7 +211,7 @@ class Consumer:
         async with self._database.transaction() as connection:
             if not await inbox.claim(connection, [delivery.inbox_key], now):
                 return
-            await outbox.add(connection, [row], [], now)
+            await outbox.add(connection, [row], now)
         await self._relay.send([row])
 
     def _later_row(self, delivery: Delivery, fault: Exception, now: datetime) -> Row:

@@ -12,6 +12,7 @@ import orjson
 
 from shared.database import Connection
 from shared.messages import Envelope, Headers, Outgoing
+from shared.statements import Statement, execute_together
 
 # How long the process that committed a row has it to itself, before a sweeper takes it for left behind.
 GRACE = timedelta(seconds=5)
@@ -19,9 +20,8 @@ GRACE = timedelta(seconds=5)
 NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, and only in what we set aside
 
 _ADD = """
-WITH gone AS (DELETE FROM outbox WHERE id = ANY($1::uuid[]))
 INSERT INTO outbox (id, topic, key, headers, body, due_at)
-SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::bytea[], $7::timestamptz[])"""
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::timestamptz[])"""
 _REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
 _PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
 _DUE = """
@@ -61,13 +61,19 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
     return Row(uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due, message.in_a_hurry)
 
 
-async def add(connection: Connection, rows: Sequence[Row], sent: Sequence[UUID], now: datetime) -> None:
-    """Write rows down, and in the same statement remove those that were sent since."""
-    if not rows and not sent:
-        return
-    await connection.execute(
-        _ADD,
-        sent,
+def changes(rows: Sequence[Row], sent: Sequence[UUID], now: datetime) -> list[Statement]:
+    """Writes rows down, and removes those that were sent since."""
+    gone = [Statement(_REMOVE, (sent,))] if sent else []
+    return [*gone, Statement(_ADD, _columns(rows, now))] if rows else gone
+
+
+async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
+    """Write rows down."""
+    await execute_together(connection, changes(rows, [], now))
+
+
+def _columns(rows: Sequence[Row], now: datetime) -> tuple[list[Any], ...]:
+    return (
         [row.id for row in rows],
         [row.topic for row in rows],
         [row.key.replace(NUL, "") for row in rows],

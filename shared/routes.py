@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from shared.database import Connection
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
+from shared.statements import Statement
 from shared.topics import Topic
 
 World = TypeVar("World")
@@ -25,8 +26,11 @@ class Repository(Protocol[World]):
         """The state of everything that the messages touch, locked against other writers."""
         ...
 
-    async def save(self, connection: Connection, world: World, now: datetime) -> None:
-        """Write every change; raises Conflict where another writer was first."""
+    async def save(self, connection: Connection, world: World, now: datetime) -> Sequence[Statement] | None:
+        """Write every change; raises Conflict where another writer was first.
+
+        Changes that can wait for the end of the transaction may be returned, to go together with the outbox.
+        """
         ...
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from shared.database import Connection
 from shared.saga import Progress, Turn
+from shared.statements import Statement
 
 Data = TypeVar("Data", bound=BaseModel)
 
@@ -71,15 +72,17 @@ class Sagas(Generic[Data]):
             turn = Turn(self.model.model_validate_json(row["data"]), Progress.model_validate_json(row["progress"]))
             self.by_id[row["id"]] = Stored(row["id"], turn, row["started_at"])
 
-    async def save(self, connection: Connection, now: datetime) -> None:
-        """Write every saga that began or moved."""
+    def changes(self, now: datetime) -> list[Statement]:
+        """Writes every saga that began or moved."""
         new = [saga for saga in self.by_id.values() if saga.is_new]
         moved = [saga for saga in self.by_id.values() if saga.changed and not saga.is_new]
+        statements = []
         if new:
             ids, *rest = _columns(new)
-            await connection.execute(_BEGIN, ids, self.name, *rest, now)
+            statements.append(Statement(_BEGIN, (ids, self.name, *rest, now)))
         if moved:
-            await connection.execute(_MOVE, *_columns(moved), now)
+            statements.append(Statement(_MOVE, (*_columns(moved), now)))
+        return statements
 
 
 def _columns(sagas: Sequence[Stored[Any]]) -> tuple[list[Any], ...]:

@@ -21,6 +21,7 @@ from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
+from shared.statements import Statement
 
 HOUSES_KEPT_SECONDS = 5.0
 
@@ -104,16 +105,16 @@ class Repository:
             inventory.free = await _free_rooms(connection, rows)
         return inventory
 
-    async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> None:
+    async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> list[Statement]:
         """Write what changed; raises Conflict when another writer took one of the rooms first."""
         changed = sorted((inventory.holds[key] for key in inventory.changed), key=lambda hold: hold.booking_id)
         if not changed:
-            return
+            return []
         released = [hold.booking_id for hold in changed if hold.state is State.RELEASED and hold.rooms]
         if released:
             await connection.execute(_FREE_NIGHTS, released)
         await _take(connection, inventory, changed)
-        await connection.execute(_SAVE_HOLDS, *_columns(changed), now)
+        return [Statement(_SAVE_HOLDS, (*_columns(changed), now))]
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for holds whose time is up; each is handed out again after a while, in case it is lost."""

@@ -22,6 +22,7 @@ from shared.database import Connection
 from shared.messages import Message
 from shared.saga import Phase
 from shared.saga_store import Stored
+from shared.statements import Statement
 
 PROPERTIES_KEPT_SECONDS = 5.0
 WAKE_AGAIN = timedelta(seconds=30)
@@ -72,17 +73,21 @@ class Repository:
         bookings.codes = await _codes(connection, _about_to_decide(bookings, messages))
         return bookings
 
-    async def save(self, connection: Connection, bookings: Bookings, now: datetime) -> None:
-        """Write what changed, one statement a table."""
-        await bookings.sagas.save(connection, now)
+    async def save(self, connection: Connection, bookings: Bookings, now: datetime) -> list[Statement]:
+        """What changed, one statement a table, to be written together with the outbox."""
+        statements = bookings.sagas.changes(now)
         changes = sorted(bookings.changes.values(), key=lambda change: change.saga.id)
-        if not changes:
-            return
-        await connection.execute(_SAVE_BOOKINGS, *_columns([_booking_row(change) for change in changes], 17), now)
+        if changes:
+            rows = _columns([_booking_row(change) for change in changes], 17)
+            statements.append(Statement(_SAVE_BOOKINGS, (*rows, now)))
         confirmed = [change.saga.turn.data for change in changes if change.new is Status.CONFIRMED]
         if confirmed:
-            await connection.execute(_ADD_STAYS, *_columns([row for data in confirmed for row in _stay_rows(data)], 10))
-        await connection.execute(_ADD_AUDIT, *_columns([_audit_row(change, now) for change in changes], 5))
+            rows = _columns([row for data in confirmed for row in _stay_rows(data)], 10)
+            statements.append(Statement(_ADD_STAYS, tuple(rows)))
+        if changes:
+            rows = _columns([_audit_row(change, now) for change in changes], 5)
+            statements.append(Statement(_ADD_AUDIT, tuple(rows)))
+        return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for sagas that have waited long enough."""

@@ -88,7 +88,7 @@ class Courier:
         async with self._database.transaction() as connection:
             lost = await self._repository.record(connection, outcomes, now)
             alerts = self._alerts(lost, now)
-            await outbox.add(connection, alerts, [], now)
+            await outbox.add(connection, alerts, now)
             claimed = await self._repository.claim(connection, slots, now, self._lease) if slots else []
         del self._outcomes[: len(outcomes)]
         self._begin(claimed)

@@ -18,9 +18,13 @@ BOOKING_REQUESTS = Topic(
 )
 BOOKING_EVENTS = Topic(
     "posada.booking.events",
-    "Progress and outcome of every booking, keyed by booking id.",
+    "The outcome of every booking and what becomes of it later, keyed by booking id.",
     public=True,
     retention=timedelta(days=30),
+)
+# Apart from the events: steps are many, and would wake everybody who waits for outcomes.
+BOOKING_PROGRESS = Topic(
+    "posada.booking.progress", "Every step of every booking on its way, keyed by booking id.", partitions=2, public=True
 )
 BOOKING_REPLIES = Topic("posada.booking.replies", "What the other services answer to the saga, keyed by booking id.")
 
@@ -65,6 +69,7 @@ NOTIFICATIONS_EVENTS = Topic(
 SHARED_TOPICS = (
     BOOKING_REQUESTS,
     BOOKING_EVENTS,
+    BOOKING_PROGRESS,
     BOOKING_REPLIES,
     AVAILABILITY_REQUESTS,
     AVAILABILITY_ANSWERS,

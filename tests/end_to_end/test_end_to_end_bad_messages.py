@@ -12,14 +12,22 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from posada.town import Town
-from shared.contracts.topics import AVAILABILITY_ANSWERS, BOOKING_EVENTS, BOOKING_REPLIES, SERVICES, dead, internal
+from shared.contracts.topics import (
+    AVAILABILITY_ANSWERS,
+    BOOKING_EVENTS,
+    BOOKING_PROGRESS,
+    BOOKING_REPLIES,
+    SERVICES,
+    dead,
+    internal,
+)
 from shared.deadletters import DeadLetter, list_dead, replay
 from tests.support.end_to_end_bad_messages import PLACES, Bad, Place, bad_messages
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole
 
-ANSWERS = (BOOKING_EVENTS, BOOKING_REPLIES, AVAILABILITY_ANSWERS)
+ANSWERS = (BOOKING_EVENTS, BOOKING_PROGRESS, BOOKING_REPLIES, AVAILABILITY_ANSWERS)
 AT_LEAST = 30
 ANSWERED_S = 30.0
 

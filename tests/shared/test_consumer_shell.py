@@ -197,7 +197,7 @@ def row(number: int, due: Any) -> Row:
 
 async def planted(shell: Shell, rows: list[Row]) -> None:
     async with shell.database.transaction() as connection:
-        await outbox.add(connection, rows, [], shell.clock())
+        await outbox.add(connection, rows, shell.clock())
 
 
 async def test_a_row_is_sent_when_it_is_due_and_not_before(shell: Shell) -> None:

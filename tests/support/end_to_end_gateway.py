@@ -15,10 +15,9 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from posada.town import Town
-from shared.contracts.topics import BOOKING_EVENTS
+from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 
 REQUESTS: Final = "posada.booking.requests"
-EVENTS: Final = BOOKING_EVENTS.name
 TRANSFERS: Final = "posada.payments.transfers"
 OUTCOMES: Final = ("posada.booking.confirmed.v1", "posada.booking.refused.v1", "posada.booking.failed.v1")
 SOON_S: Final = 30.0
@@ -61,7 +60,8 @@ class Gateway:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
         await self._producer.start()
         await self._consumer.start()
-        partitions = [TopicPartition(EVENTS, number) for number in range(BOOKING_EVENTS.partitions)]
+        topics = (BOOKING_EVENTS, BOOKING_PROGRESS)
+        partitions = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
         self._consumer.assign(partitions)
         await self._consumer.seek_to_end(*partitions)
         for partition in partitions:

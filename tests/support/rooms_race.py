@@ -37,9 +37,9 @@ class Meeting:
             await asyncio.to_thread(barrier.wait, MEETING_SECONDS)
         return world
 
-    async def save(self, connection: Connection, world: Any, now: datetime) -> None:
+    async def save(self, connection: Connection, world: Any, now: datetime) -> Any:
         """Write."""
-        await self._repository.save(connection, world, now)
+        return await self._repository.save(connection, world, now)
 
 
 def compete(url: str, commands: list[HoldRooms], batch: int, barrier: Barrier, results: Queue[Answers]) -> None:

@@ -77,11 +77,12 @@ class Breakable:
     async def load(self, connection: Connection, messages: Any, now: datetime) -> Any:
         return await self._repository.load(connection, messages, now)
 
-    async def save(self, connection: Connection, world: Any, now: datetime) -> None:
-        await self._repository.save(connection, world, now)
+    async def save(self, connection: Connection, world: Any, now: datetime) -> Any:
+        changes = await self._repository.save(connection, world, now)
         if self.breaks:
             breaks, self.breaks = self.breaks, None
             raise breaks
+        return changes
 
     @property
     def due(self) -> Any:
