@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 import orjson
 import structlog
@@ -20,7 +20,7 @@ from shared import deadletters, inbox, metrics, outbox
 from shared.clock import Clock, system_clock
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, Refusal, described
-from shared.messages import Envelope, Message, Outgoing, message_types
+from shared.messages import Envelope, Message, Outgoing, digest_of, message_types
 from shared.outbox import Row
 from shared.relay import Relay
 from shared.routes import Invalid, Routes, Sends
@@ -34,7 +34,6 @@ Record: TypeAlias = "ConsumerRecord[Any, Any]"
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 CONFLICTS = 10  # attempts at once when rival writers keep being first
-_RECORDS = uuid5(NAMESPACE_URL, "posada/records")
 OUTAGE_PAUSE = (0.1, 5.0)  # seconds, first and longest, between attempts while the database is away
 
 
@@ -266,7 +265,7 @@ class Consumer:
     def _inbox_key(self, record: Record, envelope: Envelope, message: Message | Invalid) -> UUID:
         route = None if isinstance(message, Invalid) else self.routes.table[type(message)]
         if route and route.repeats:
-            return uuid5(_RECORDS, f"{record.topic}\n{record.partition}\n{record.offset}")
+            return digest_of(record.topic, record.partition, record.offset)
         return envelope.inbox_key
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, ClassVar, Self
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,7 +17,6 @@ from shared.topics import Topic
 Headers = list[tuple[str, bytes]]
 
 _REGISTRY: dict[str, type[Message]] = {}
-_INBOX_NAMESPACE = uuid5(NAMESPACE_URL, "posada/inbox")
 _ALWAYS: Headers = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
 
 
@@ -106,7 +106,7 @@ class Envelope:
     @property
     def inbox_key(self) -> UUID:
         """What the inbox remembers: CloudEvents makes `source` and `id` unique; each attempt at it counts once."""
-        return uuid5(_INBOX_NAMESPACE, f"{self.source}\n{self.id}\n{self.attempt}\n{self.replay}")
+        return digest_of(self.source, self.id, self.attempt, self.replay)
 
     def headers(self) -> Headers:
         """Kafka headers in CloudEvents' binary mode; empty ones are left out."""
@@ -165,6 +165,11 @@ class Outgoing:
     def of(cls, message: Message | Outgoing) -> Outgoing:
         """Wrap a bare message; one that is wrapped stays as it is."""
         return message if isinstance(message, Outgoing) else cls(message)
+
+
+def digest_of(*parts: object) -> UUID:
+    """A UUID that stands for some parts: the same for the same ones, and cheaper than RFC 9562's version 5."""
+    return UUID(bytes=blake2b("\n".join(map(str, parts)).encode(), digest_size=16).digest())
 
 
 def _count(text: str | None) -> int:

@@ -48,6 +48,7 @@ def sagas_table(metadata: MetaData) -> Table:
         Column("progress", JSONB, nullable=False),
         Column("data", JSONB, nullable=False),
         Column("wake_at", DateTime(timezone=True)),
+        Column("written", Uuid, nullable=False, comment="which write made this state"),
         Column("started_at", DateTime(timezone=True), nullable=False),
         Column("updated_at", DateTime(timezone=True), nullable=False),
         Index("sagas_wake_at_idx", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),

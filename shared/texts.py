@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Texts:
         return template.render(language=language, **values).strip()
 
 
+@lru_cache(maxsize=4096)
 def money(amount: Decimal, currency: str, language: str) -> str:
     """An amount as people write it, e.g. $690.00."""
     return format_currency(amount, currency, locale=LOCALES.get(language, "en_US"))

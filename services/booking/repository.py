@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.booking.domain.lifecycle import Status, StayStatus
 from services.booking.domain.property import MultiRoom, Property
-from services.booking.sagas.multi_room import Data
+from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from services.booking.world import Bookings, Change
 from shared import saga_store
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
@@ -21,7 +21,7 @@ from shared.contracts.payments import PaymentReserved
 from shared.database import Connection
 from shared.messages import Message
 from shared.saga import Phase
-from shared.saga_store import Stored
+from shared.saga_store import Memory, Sagas, Stored
 from shared.statements import Statement
 
 PROPERTIES_KEPT_SECONDS = 5.0
@@ -64,11 +64,13 @@ class Repository:
         self._properties: dict[str, Property] = {}
         self._default: str | None = None
         self._read_at = float("-inf")
+        self._memory = Memory()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
         """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
         await self._read_properties(connection)
-        bookings = Bookings(self._properties, self._default)
+        sagas = Sagas(MULTI_ROOM.name, Data, self._memory)
+        bookings = Bookings(self._properties, self._default, sagas)
         await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
         bookings.codes = await _codes(connection, _about_to_decide(bookings, messages))
         return bookings

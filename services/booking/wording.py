@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ class Wording:
         )
 
 
+@lru_cache(maxsize=1024)
 def _day(day: date, language: Language) -> str:
     return format_date(day, "long", locale=LOCALES[language])
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.booking.domain.lifecycle import Status, check_follows
 from services.booking.domain.property import Property
-from services.booking.sagas.multi_room import Data
+from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
@@ -40,7 +40,7 @@ class Bookings:
 
     properties: Mapping[str, Property]
     default_property: str | None
-    sagas: Sagas[Data] = field(default_factory=lambda: Sagas("multi_room", Data))
+    sagas: Sagas[Data] = field(default_factory=lambda: Sagas(MULTI_ROOM.name, Data))
     codes: dict[UUID, tuple[str, ...]] = field(default_factory=dict)
     changes: dict[UUID, Change] = field(default_factory=dict)
 

@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.Column("progress", postgresql.JSONB(), nullable=False),
         sa.Column("data", postgresql.JSONB(), nullable=False),
         sa.Column("wake_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("written", sa.Uuid(), nullable=False, comment="which write made this state"),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("sagas_pkey")),
