@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from posada.town import Town
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 
+EVENTS: Final = BOOKING_EVENTS.name
 REQUESTS: Final = "posada.booking.requests"
 TRANSFERS: Final = "posada.payments.transfers"
 OUTCOMES: Final = ("posada.booking.confirmed.v1", "posada.booking.refused.v1", "posada.booking.failed.v1")
