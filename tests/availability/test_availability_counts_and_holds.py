@@ -174,6 +174,13 @@ async def test_rooms_to_be_avoided_are(service: Availability) -> None:
     assert short.refusal.reason == "not_enough_rooms"
 
 
+async def test_rooms_to_be_avoided_are_known_whatever_their_case(service: Availability) -> None:
+    avoid = tuple(f"{number}a" for number in range(1, 14))
+    (reply,) = await service.tell(hold(uuid4(), wish(1, "Habitación"), avoid_rooms=avoid))
+    assert isinstance(reply, RoomsHeld)
+    assert reply.rooms[0].room == "14A"
+
+
 def test_rooms_are_chosen_at_random(inventory: Inventory) -> None:
     house = inventory.house(None)
     stay = next(iter(inventory.free))[1]

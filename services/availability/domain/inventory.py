@@ -47,11 +47,11 @@ class Inventory:
 
     def free_rooms(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str] = ()) -> list[str]:
         """Rooms of a type that are free for every night, also of what this batch took so far."""
-        avoided = set(avoid)
+        avoided = {room.casefold() for room in avoid}
         return [
             room
             for room in self.free.get((house.id, stay), {}).get(type_key, [])
-            if room not in avoided and not self._taken_here(house.id, room, stay)
+            if room.casefold() not in avoided and not self._taken_here(house.id, room, stay)
         ]
 
     def choose(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str]) -> str | None:
