@@ -5,15 +5,12 @@ from __future__ import annotations
 SHOWN = 4
 
 
-def masked_email(address: str) -> str:
-    """`a***@example.org`."""
-    name, _, domain = address.rpartition("@")
-    return f"{name[:1]}***@{domain}"
-
-
-def masked_phone(phone: str | None) -> str | None:
-    """`***4567`; a short one shows nothing."""
-    return phone and "***" + (phone[-SHOWN:] if len(phone) > 2 * SHOWN else "")
+def masked(address: str) -> str:
+    """An address with only its edges left: `a***@example.com`, `***4567`; a short number shows nothing."""
+    name, at, domain = address.rpartition("@")
+    if at:
+        return f"{name[:1]}***@{domain}"
+    return "***" + (address[-SHOWN:] if len(address) > 2 * SHOWN else "")
 
 
 def masked_name(name: str) -> str:

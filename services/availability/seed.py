@@ -8,9 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from shared.database import Connection
+from shared.seeds import read_seeds
 
 FOLDER = Path(__file__).parent / "seed"
 
@@ -33,14 +32,10 @@ Row = tuple[Any, ...]
 async def plant(connection: Connection, folder: Path = FOLDER) -> list[str]:
     """Write every property of the folder that is not there; returns the ids of those planted."""
     planted = []
-    for given in _files(folder):
+    for given in read_seeds(folder):
         async with connection.transaction():
             planted += await _plant(connection, given)
     return planted
-
-
-def _files(folder: Path) -> list[Mapping[str, Any]]:
-    return [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yaml"))]
 
 
 async def _plant(connection: Connection, given: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from services.booking.repository import Repository
 from services.booking.sagas.multi_room import Data
 from shared.contracts.booking import booking_id_of
 from shared.database import Database
-from shared.masking import masked_email, masked_name, masked_phone
+from shared.masking import masked, masked_name
 from shared.saga import Mark, Progress
 
 
@@ -101,8 +101,8 @@ def _course(row: dict[str, Any]) -> Course:
         text=progress.text,
         guest={
             "name": masked_name(row["guest_name"]),
-            "email": masked_email(row["guest_email"]),
-            "phone": masked_phone(row["guest_phone"]),
+            "email": masked(row["guest_email"]),
+            "phone": row["guest_phone"] and masked(row["guest_phone"]),
         },
         check_in=row["check_in"],
         check_out=row["check_out"],

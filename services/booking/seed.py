@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from shared.database import Connection
+from shared.seeds import read_seeds
 
 FOLDER = Path(__file__).parent / "seed"
 
@@ -21,17 +20,13 @@ _COUNTER = "INSERT INTO code_counters VALUES ($1, $2, $3)"
 async def plant(connection: Connection, folder: Path = FOLDER) -> list[str]:
     """Write every property of the folder that is not there; returns the ids of those planted."""
     planted = []
-    for given in _files(folder):
+    for given in read_seeds(folder):
         async with connection.transaction():
             new = await connection.fetchval(_PROPERTY, *_row(given))
             if new:
                 await connection.execute(_COUNTER, given["id"], given["code_prefix"], given["first_code"])
                 planted.append(given["id"])
     return planted
-
-
-def _files(folder: Path) -> list[Mapping[str, Any]]:
-    return [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yaml"))]
 
 
 def _row(given: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from services.notifications.deliveries import Audience, Event, Status
-from services.notifications.masking import masked
 from services.notifications.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.repository import Repository
 from services.notifications.samples import samples
 from shared.contracts.common import Channel, Language
 from shared.database import Database
+from shared.masking import masked
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one answer.")]
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.addressing import chat_addresses, phone_digits
-from services.notifications.masking import masked
 from shared.contracts.booking import Contact
 from shared.contracts.common import Channel
+from shared.masking import masked
 
 
 def channels(phone: str | None = None, **contact: object) -> list[tuple[str, str]]:

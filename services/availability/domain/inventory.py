@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from services.availability.domain.hold import Hold, State
+from services.availability.domain.hold import Hold
 from services.availability.domain.house import House
 from services.availability.domain.stay import Stay
 from shared.contracts.common import Reason
@@ -90,8 +90,3 @@ class Inventory:
 
     def _taken_here(self, property_id: str, room: str, stay: Stay) -> bool:
         return bool(self.taken) and any((property_id, room, night) in self.taken for night in stay)
-
-
-def is_over(hold: Hold | None) -> bool:
-    """Whether a hold has ended, so that nothing may be held under its id any more."""
-    return hold is not None and hold.state is State.RELEASED
