@@ -5,46 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 import structlog
-from aiokafka import ConsumerRecord
-from pydantic import ValidationError
 
 from shared import deadletters, inbox, metrics, outbox
 from shared.clock import Clock, system_clock
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, Refusal, described
-from shared.messages import Envelope, Message, Outgoing, digest_of, message_types
+from shared.messages import Message, Outgoing
 from shared.outbox import Row
+from shared.reading import Delivery, Reader, Record, bounded
 from shared.relay import Relay
-from shared.routes import Invalid, Routes, Sends
+from shared.routes import Invalid, Load, OptimisticRepository, Routes, Sends
 from shared.statements import Statement, execute_together
 from shared.telemetry import consuming, trace_id
 from shared.topics import dead, internal
 
 log = structlog.get_logger(__name__)
 
-Record: TypeAlias = "ConsumerRecord[Any, Any]"
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 CONFLICTS = 10  # attempts at once when rival writers keep being first
 OUTAGE_PAUSE = (0.1, 5.0)  # seconds, first and longest, between attempts while the database is away
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A record with its envelope, and its message or what is wrong with it."""
-
-    record: Record
-    envelope: Envelope
-    message: Message | Invalid
-    inbox_key: UUID
 
 
 class Consumer:
@@ -64,10 +51,9 @@ class Consumer:
         self._relay = relay
         self._clock = clock
         self._back_off = back_off
-        self._defaults = {topic.name: topic.default_type or "" for topic in routes.topics}
-        self._not_ours = {
-            (kind.topic.name, name.encode()) for name, kind in message_types().items() if kind not in routes.table
-        }
+        self._reader = Reader(routes)
+        repository = routes.repository
+        self._optimist = repository if isinstance(repository, OptimisticRepository) else None
         self.last_progress = time.monotonic()
 
     @property
@@ -78,7 +64,8 @@ class Consumer:
     async def take(self, records: Sequence[Record]) -> None:
         """Handle a batch to its end: when this returns, every record is handled, put off or set aside, durably."""
         began = time.perf_counter()
-        deliveries = [self._read(record) for record in records if self._is_ours(record)]
+        now = self._clock()
+        deliveries = [self._reader.read(record, now) for record in records if self._reader.is_ours(record)]
         if deliveries:
             await self._outlast(self._take_all, deliveries)
         metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
@@ -105,6 +92,8 @@ class Consumer:
                 return
 
     async def _take_all(self, deliveries: Sequence[Delivery]) -> None:
+        if self._optimist and await self._took_at_once(self._optimist, deliveries):
+            return
         try:
             await self._in_one_transaction(deliveries)
         except UNAVAILABLE:
@@ -134,34 +123,58 @@ class Consumer:
                 await self._put_off(delivery, fault)
             return
 
+    async def _took_at_once(self, repository: OptimisticRepository[Any], deliveries: Sequence[Delivery]) -> bool:
+        """Handle a batch without locks and write it with one statement, the usual case; False: nothing was written.
+
+        The statement itself finds out whether a message was handled before or another writer was first. Whatever
+        stands in its way is left to the transaction that locks.
+        """
+        now = self._clock()
+        sent = self._relay.sent()
+        fresh = _distinct(deliveries)
+        try:
+            async with self._database.connection() as connection:
+                rows, changes = await self._handle(connection, fresh.values(), repository.peek, now)
+                arrived = inbox.arrived(list(fresh), now)
+                await execute_together(connection, [arrived, *changes, *outbox.changes(rows, sent, now)])
+        except UNAVAILABLE:
+            raise
+        except Exception as fault:
+            metrics.LOCKED_TURNS.inc()
+            log.debug("consumer.second_look", messages=len(deliveries), fault=described(fault))
+            return False
+        await self._committed(rows, sent)
+        return True
+
     async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
         now = self._clock()
         sent = self._relay.sent()
         async with self._database.transaction() as connection:
             fresh = await self._not_seen(connection, deliveries, now)
-            rows, changes = await self._handle(connection, fresh, now)
+            rows, changes = await self._handle(connection, fresh, self.routes.repository.load, now)
             await execute_together(connection, [*changes, *outbox.changes(rows, sent, now)])
+        await self._committed(rows, sent)
+
+    async def _committed(self, rows: Sequence[Row], sent: Sequence[UUID]) -> None:
         self._relay.removed(sent)
         await self._relay.send(rows)
 
     async def _not_seen(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
-        first: dict[Any, Delivery] = {}
-        for delivery in deliveries:
-            first.setdefault(delivery.inbox_key, delivery)
+        first = _distinct(deliveries)
         new = await inbox.claim(connection, list(first), now)
         if len(new) < len(deliveries):
             metrics.HANDLED.labels("any", "repeated").inc(len(deliveries) - len(new))
         return [delivery for key, delivery in first.items() if key in new]
 
     async def _handle(
-        self, connection: Connection, deliveries: Sequence[Delivery], now: datetime
+        self, connection: Connection, deliveries: Collection[Delivery], load: Load, now: datetime
     ) -> tuple[list[Row], Sequence[Statement]]:
         rows: list[Row] = []
         changes: Sequence[Statement] = ()
         known = [delivery for delivery in deliveries if isinstance(delivery.message, Message)]
         if known:
             messages = [delivery.message for delivery in known if isinstance(delivery.message, Message)]
-            world = await self.routes.repository.load(connection, messages, now)
+            world = await load(connection, messages, now)
             for delivery in known:
                 rows += self._answer(world, delivery, now)
             changes = await self.routes.repository.save(connection, world, now) or ()
@@ -195,7 +208,7 @@ class Consumer:
 
     def _set_aside_invalid(self, delivery: Delivery, invalid: Invalid, now: datetime) -> Row:
         """What nobody can answer is kept for a person, with what is wrong with it."""
-        metrics.HANDLED.labels(_bounded(delivery.envelope.type), "invalid").inc()
+        metrics.HANDLED.labels(bounded(delivery.envelope.type), "invalid").inc()
         return self._dead_row(delivery, invalid.text, now)
 
     async def _put_off(self, delivery: Delivery, fault: Exception) -> None:
@@ -227,8 +240,8 @@ class Consumer:
         )
 
     def _dead_row(self, delivery: Delivery, fault: str, now: datetime) -> Row:
-        metrics.DEAD_LETTERS.labels(_bounded(delivery.envelope.type)).inc()
-        log.error("dead_letter", type=_bounded(delivery.envelope.type), id=delivery.envelope.id)
+        metrics.DEAD_LETTERS.labels(bounded(delivery.envelope.type)).inc()
+        log.error("dead_letter", type=bounded(delivery.envelope.type), id=delivery.envelope.id)
         return deadletters.row_for(
             self.routes.service,
             dead(self.routes.service),
@@ -238,67 +251,10 @@ class Consumer:
             now=now,
         )
 
-    def _is_ours(self, record: Record) -> bool:
-        """False for a message that travels on this topic for other services: it is passed over unread."""
-        type_name = next((value for name, value in record.headers if name == "ce_type"), b"") or b""
-        return (record.topic, type_name) not in self._not_ours
 
-    def _read(self, record: Record) -> Delivery:
-        envelope = Envelope.from_headers(
-            record.headers,
-            event_id=f"{record.topic}/{record.partition}/{record.offset}",
-            type_name=self._defaults.get(record.topic, ""),
-            source=f"kafka/{record.topic}",
-            now=self._clock(),
-        )
-        message = read_message(envelope.type, record.value or b"", envelope.id)
-        if isinstance(message, Message) and type(message) not in self.routes.table:
-            problem = f"{envelope.type} does not travel on {record.topic}, but on {message.topic.name}"
-            message = Invalid(envelope.type, envelope.id, b"", None, ({"field": "ce_type", "problem": problem},))
-        if isinstance(message, Invalid):
-            log.warning("invalid", type=_bounded(envelope.type), fields=_fields(message))
-            message = (self.routes.for_invalid and self.routes.for_invalid(message)) or message
-        if isinstance(message, Message) and not envelope.correlation:
-            envelope = replace(envelope, correlation=message.correlation)
-        return Delivery(record, envelope, message, self._inbox_key(record, envelope, message))
-
-    def _inbox_key(self, record: Record, envelope: Envelope, message: Message | Invalid) -> UUID:
-        route = None if isinstance(message, Invalid) else self.routes.table[type(message)]
-        if route and route.repeats:
-            return digest_of(record.topic, record.partition, record.offset)
-        return envelope.inbox_key
-
-
-def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | Invalid:
-    """The message in a body, or what is wrong with it, field by field and without the values."""
-    model = message_types().get(type_name)
-    if model is None:
-        known = ", ".join(sorted(message_types()))
-        problem = f"{type_name[:100] or 'none'} is not a message of ours; known: {known}"
-        return Invalid(type_name, event_id, body, None, ({"field": "ce_type", "problem": problem},))
-    try:
-        return model.from_wire(body, event_id)
-    except ValidationError as error:
-        problems = tuple(
-            {"field": ".".join(map(str, part["loc"])) or "body", "problem": part["msg"]}
-            for part in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        return Invalid(type_name, event_id, body, _given(body), problems)
-    except Exception as fault:
-        # A reader that stumbles must not take the batch with it.
-        return Invalid(type_name, event_id, body, None, ({"field": "body", "problem": described(fault)},))
-
-
-def _given(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _fields(invalid: Invalid) -> list[str]:
-    return [problem["field"] for problem in invalid.problems]
-
-
-def _bounded(type_name: str) -> str:
-    return type_name if type_name in message_types() else "unknown"
+def _distinct(deliveries: Sequence[Delivery]) -> dict[UUID, Delivery]:
+    """The first of each message, by its inbox key."""
+    first: dict[UUID, Delivery] = {}
+    for delivery in deliveries:
+        first.setdefault(delivery.inbox_key, delivery)
+    return first

@@ -48,7 +48,7 @@ class Database:
             min_size=1,
             max_size=self._connections,
             command_timeout=30,
-            server_settings={"timezone": "UTC", "jit": "off"},
+            server_settings={"timezone": "UTC", "jit": "off", "plan_cache_mode": "force_generic_plan"},
             reset=_leave_as_it_is,
         )
 

@@ -7,11 +7,13 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.database import Connection
+from shared.statements import Statement
 
 _CLAIM = """
 INSERT INTO inbox (message_key, received_at)
 SELECT key, $2 FROM unnest($1::uuid[]) AS key ORDER BY key
 ON CONFLICT DO NOTHING RETURNING message_key"""
+_ARRIVED = "INSERT INTO inbox (message_key, received_at) SELECT key, $2 FROM unnest($1::uuid[]) AS key ORDER BY key"
 _FORGET = """
 DELETE FROM inbox WHERE message_key IN (SELECT message_key FROM inbox WHERE received_at < $1 LIMIT 5000)"""
 
@@ -23,6 +25,11 @@ async def claim(connection: Connection, keys: Sequence[UUID], now: datetime) -> 
     """
     rows = await connection.fetch(_CLAIM, list(dict.fromkeys(keys)), now)
     return {row[0] for row in rows}
+
+
+def arrived(keys: Sequence[UUID], now: datetime) -> Statement:
+    """Writes down keys that are taken for new; one that was there already fails as a Conflict."""
+    return Statement(_ARRIVED, (list(keys), now))
 
 
 async def forget(connection: Connection, before: datetime) -> int:

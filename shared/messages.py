@@ -110,18 +110,23 @@ class Envelope:
 
     def headers(self) -> Headers:
         """Kafka headers in CloudEvents' binary mode; empty ones are left out."""
-        pairs = (
-            ("ce_id", self.id),
-            ("ce_type", self.type),
-            ("ce_source", self.source),
-            ("ce_time", self.time.isoformat()),
+        return [
+            *_ALWAYS,
+            ("ce_id", self.id.encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_time", self.time.isoformat().encode()),
+            *[(name, value.encode()) for name, value in self._optional() if value],
+        ]
+
+    def _optional(self) -> Iterable[tuple[str, str]]:
+        return (
             ("ce_correlationid", self.correlation),
             ("ce_causationid", self.causation),
             ("traceparent", self.traceparent),
             ("posada_attempt", str(self.attempt) if self.attempt else ""),
             ("posada_replay", self.replay),
         )
-        return [*_ALWAYS, *[(name, value.encode()) for name, value in pairs if value]]
 
     @classmethod
     def from_headers(

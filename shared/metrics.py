@@ -11,6 +11,7 @@ BATCH_SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 BATCH_MESSAGES = Histogram("posada_batch_messages", "Messages in a batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500))
+LOCKED_TURNS = Counter("posada_locked_turns", "Batches that had to be handled under locks after a first look without")
 OUTBOX_SENT = Counter("posada_outbox_sent", "Messages sent straight after their commit")
 OUTBOX_SWEPT = Counter("posada_outbox_swept", "Messages sent by the sweeper: timers, and what a crash left behind")
 SECOND_ATTEMPTS = Counter("posada_second_attempts", "Messages put off after a fault", ["type"])

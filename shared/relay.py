@@ -22,7 +22,7 @@ from shared.outbox import Row
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.5
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.05
 SWEEP_SECONDS = 0.25
 SWEEP_ROWS = 500
 SEND_SECONDS = 3.0

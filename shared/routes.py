@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from shared.database import Connection
 from shared.errors import Refusal
@@ -17,6 +17,7 @@ World = TypeVar("World")
 M = TypeVar("M", bound=Message)
 Sends = Iterable[Message | Outgoing]
 Handler = Callable[[Any, Any, datetime], Sends]
+Load = Callable[[Connection, Sequence[Message], datetime], Awaitable[Any]]
 
 
 class Repository(Protocol[World]):
@@ -30,6 +31,23 @@ class Repository(Protocol[World]):
         """Write every change; raises Conflict where another writer was first.
 
         Changes that can wait for the end of the transaction may be returned, to go together with the outbox.
+        """
+        ...
+
+
+@runtime_checkable
+class OptimisticRepository(Repository[World], Protocol[World]):
+    """One that can also go without locks, for the usual case that nobody else writes the same.
+
+    Its `save` writes nothing itself: the statements that it returns name the rows that they must find, so that they
+    fail as a whole when what they build on has changed.
+    """
+
+    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+        """The same as `load`, outside a transaction: seen, not locked.
+
+        Raises:
+            Conflict: when this batch is better handled under locks.
         """
         ...
 

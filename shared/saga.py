@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+import orjson
+from pydantic import TypeAdapter
 
 from shared.messages import Message, Outgoing
 
@@ -138,26 +139,27 @@ class SagaTable(Generic[Data]):
         return tuple(step for step in self.steps if step.kind is Kind.RETRIABLE)
 
 
-class Mark(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Mark:
     """One line of a saga's course."""
-
-    model_config = ConfigDict(frozen=True)
 
     step: str
     what: str
     at: datetime
 
 
-class Progress(BaseModel):
-    """How far a saga is. `pending` names the steps whose answer it waits for; `wake_at` is when it waits no longer."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a saga is. `pending` names the steps whose answer it waits for; `wake_at` is when it waits no longer.
 
-    model_config = ConfigDict(frozen=True)
+    A plain dataclass, for every turn of every saga makes a new one.
+    """
 
     phase: Phase = Phase.RUNNING
     verdict: Verdict = Verdict.OPEN
     reason: str = ""
     text: str = ""
-    details: dict[str, Any] = {}
+    details: Mapping[str, Any] = field(default_factory=dict)
     decided_at: datetime | None = None
     at_step: int = 0
     pending: tuple[str, ...] = ()
@@ -165,9 +167,21 @@ class Progress(BaseModel):
     wake_at: datetime | None = None
     course: tuple[Mark, ...] = ()
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Progress:
+        """The progress in a text that `to_json` made."""
+        return _FROM_JSON.validate_json(text)
+
+    def to_json(self) -> str:
+        """The progress as a JSON text; decimals in its details become texts."""
+        return orjson.dumps(self, default=str).decode()
+
     def marked(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
         """The progress with one more line in its course."""
-        return self.model_copy(update={"course": (*self.course, Mark(step=step, what=what, at=at)), **changes})
+        return replace(self, course=(*self.course, Mark(step, what, at)), **changes)
+
+
+_FROM_JSON = TypeAdapter(Progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +269,7 @@ def _enter(table: SagaTable[Data], turn: Turn[Data], at: int, now: datetime) -> 
     sends = (*turn.sends, *step.do(turn.data, now))
     if step.kind is Kind.PIVOT:
         return _finish(table, replace(turn, sends=sends), step, now)
-    progress = turn.progress.model_copy(update={"at_step": at, "attempt": 1, "wake_at": now + step.patience})
+    progress = replace(turn.progress, at_step=at, attempt=1, wake_at=now + step.patience)
     return Turn(turn.data, progress, sends)
 
 
@@ -324,7 +338,7 @@ def _rest(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Data]
         patience = max(table.step(name).patience for name in progress.pending)
         doublings = min(progress.attempt - 1, MOST_DOUBLINGS)
         pause = min(patience * 2**doublings, max(MAX_PAUSE, patience))
-        return replace(turn, progress=progress.model_copy(update={"wake_at": now + pause}))
+        return replace(turn, progress=replace(progress, wake_at=now + pause))
     ended = progress.marked("saga", "ended", now, phase=Phase.ENDED, wake_at=None)
     complete = table.complete(turn.data, now) if progress.verdict is Verdict.DONE else ()
     return replace(turn, progress=ended, sends=(*turn.sends, *complete))
@@ -338,7 +352,7 @@ def _repeat(table: SagaTable[Data], turn: Turn[Data], now: datetime) -> Turn[Dat
     sends = _each_once([_again(send, attempt) for build in builds if build for send in build(turn.data, now)])
     progress = turn.progress.marked(", ".join(turn.progress.pending), "again", now, attempt=attempt)
     if attempt > ALARM_AFTER:  # the course of a saga that waits for days stays readable
-        progress = progress.model_copy(update={"course": (*turn.progress.course[:-1], progress.course[-1])})
+        progress = replace(progress, course=(*turn.progress.course[:-1], progress.course[-1]))
     alarm = turn.progress.pending if attempt >= ALARM_AFTER else ()
     return _rest(table, Turn(turn.data, progress, sends, alarm), now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,6 @@ from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
 from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
 from shared.database import Connection
-from shared.errors import Conflict
 from shared.messages import Message
 from shared.statements import Statement
 
@@ -32,7 +31,9 @@ SELECT p.*,
   (SELECT json_agg(s) FROM supplements s WHERE s.property_id = p.id) AS supplements
 FROM properties p"""
 _RATES = "SELECT * FROM rates"
-_HOLDS = "SELECT * FROM holds WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE"
+# xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
+_HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
+_LOCK_HOLDS = f"{_HOLDS} ORDER BY booking_id FOR UPDATE"
 _FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
 FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
@@ -49,16 +50,20 @@ _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
 _TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
 SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[])"""
-_SAVE_HOLDS = """
-INSERT INTO holds (booking_id, property_id, state, check_in, check_out, rooms, expires_at, wake_at, answer, codes,
+_NO_HOLDS = "SELECT 1 FROM holds WHERE booking_id = ANY($1)"
+_ADD_HOLDS = """
+INSERT INTO holds (booking_id, property_id, check_in, check_out, rooms, answer, state, expires_at, wake_at, codes,
                    updated_at)
-SELECT booking_id, property_id, state, check_in, check_out,
-       ARRAY(SELECT jsonb_array_elements_text(rooms)), expires_at, wake_at, answer, codes, $11
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::date[], $5::date[], $6::jsonb[], $7::timestamptz[],
-            $8::timestamptz[], $9::text[], $10::jsonb[])
-  AS h (booking_id, property_id, state, check_in, check_out, rooms, expires_at, wake_at, answer, codes)
-ON CONFLICT (booking_id) DO UPDATE SET state = excluded.state, expires_at = excluded.expires_at,
-  wake_at = excluded.wake_at, codes = excluded.codes, updated_at = excluded.updated_at"""
+SELECT booking_id, property_id, check_in, check_out, ARRAY(SELECT jsonb_array_elements_text(rooms)), answer,
+       state, expires_at, wake_at, codes, $11
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[], $7::date[],
+            $8::date[], $9::jsonb[], $10::text[])
+  AS h (booking_id, state, expires_at, wake_at, codes, property_id, check_in, check_out, rooms, answer)"""
+_MOVE_HOLDS = """
+UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes, updated_at = $7
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[])
+  AS h (booking_id, state, expires_at, wake_at, codes, version)
+WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
 _DUE = """
 UPDATE holds SET wake_at = $1 + $2 WHERE booking_id IN (
     SELECT booking_id FROM holds WHERE wake_at <= $1 ORDER BY wake_at LIMIT 500 FOR UPDATE SKIP LOCKED)
@@ -89,11 +94,23 @@ class Repository:
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
         """Everything that the messages touch, holds locked in one sorted order."""
+        return await self._inventory(connection, messages, _booking_ids(messages), _LOCK_HOLDS)
+
+    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
+        """The same without locks; a booking that asks for rooms counts as one that has none yet."""
+        asking = {message.booking_id for message in messages if isinstance(message, HoldRooms)}
+        inventory = await self._inventory(connection, messages, _booking_ids(messages) - asking, _HOLDS)
+        inventory.taken_for_new = asking
+        return inventory
+
+    async def _inventory(
+        self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
+    ) -> Inventory:
         inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask])
-        ids = {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
         if ids:
-            rows = await connection.fetch(_HOLDS, ids)
+            rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
+            inventory.known = {row["booking_id"]: row["version"] for row in rows}
         return inventory
 
     async def view(self, connection: Connection, asks: Iterable[Ask]) -> Inventory:
@@ -106,15 +123,22 @@ class Repository:
         return inventory
 
     async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> list[Statement]:
-        """Write what changed; raises Conflict when another writer took one of the rooms first."""
+        """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""
         changed = sorted((inventory.holds[key] for key in inventory.changed), key=lambda hold: hold.booking_id)
-        if not changed:
-            return []
         released = [hold.booking_id for hold in changed if hold.state is State.RELEASED and hold.rooms]
-        if released:
-            await connection.execute(_FREE_NIGHTS, released)
-        await _take(connection, inventory, changed)
-        return [Statement(_SAVE_HOLDS, (*_columns(changed), now))]
+        new = [hold for hold in changed if hold.booking_id not in inventory.known]
+        moved = [hold for hold in changed if hold.booking_id in inventory.known]
+        statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
+        if nights := _nights(inventory, changed):
+            statements.append(Statement(_TAKE_NIGHTS, tuple(list(column) for column in zip(*nights, strict=True))))
+        if refused := inventory.taken_for_new - inventory.holds.keys():
+            statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
+        if new:
+            statements.append(Statement(_ADD_HOLDS, (*_state_columns(new), *_fact_columns(new), now)))
+        if moved:
+            versions = [inventory.known[hold.booking_id] for hold in moved]
+            statements.append(Statement(_MOVE_HOLDS, (*_state_columns(moved), versions, now), rows=len(moved)))
+        return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for holds whose time is up; each is handed out again after a while, in case it is lost."""
@@ -146,6 +170,10 @@ class Repository:
         self._read_at = time.monotonic()
 
 
+def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
+    return {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
+
+
 def _ask(message: Message) -> Ask | None:
     if isinstance(message, CountRequested):
         return Ask(message.property_id, message.check_in, message.check_out)
@@ -170,34 +198,35 @@ async def _free_rooms(connection: Connection, rows: Sequence[FreeRow]) -> dict[F
     return free
 
 
-async def _take(connection: Connection, inventory: Inventory, changed: Sequence[Hold]) -> None:
-    new = {hold.booking_id: hold for hold in changed if hold.state is not State.RELEASED}
-    nights = sorted(
+def _nights(inventory: Inventory, changed: Sequence[Hold]) -> list[tuple[str, str, date, UUID]]:
+    """What holds took in this batch, in the one order in which all writers insert."""
+    return sorted(
         (hold.property_id, room, night, hold.booking_id)
-        for hold in new.values()
+        for hold in changed
+        if hold.state is not State.RELEASED
         for room in hold.rooms
         for night in hold.stay
         if (hold.property_id, room, night) in inventory.taken
     )
-    if nights:
-        try:
-            await connection.execute(_TAKE_NIGHTS, *(list(column) for column in zip(*nights, strict=True)))
-        except asyncpg.UniqueViolationError as taken:
-            raise Conflict("another writer took one of the rooms") from taken
 
 
-def _columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
+def _state_columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
     return (
         [hold.booking_id for hold in holds],
-        [hold.property_id for hold in holds],
         [hold.state.value for hold in holds],
+        [hold.expires_at for hold in holds],
+        [hold.expires_at if hold.state is State.HELD else None for hold in holds],
+        [json.dumps(dict(hold.codes)) for hold in holds],
+    )
+
+
+def _fact_columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
+    return (
+        [hold.property_id for hold in holds],
         [hold.stay.check_in for hold in holds],
         [hold.stay.check_out for hold in holds],
         [json.dumps(hold.rooms) for hold in holds],
-        [hold.expires_at for hold in holds],
-        [hold.expires_at if hold.state is State.HELD else None for hold in holds],
         [hold.answer for hold in holds],
-        [json.dumps(dict(hold.codes)) for hold in holds],
     )
 
 

@@ -87,7 +87,7 @@ def router(database: Database, repository: Repository) -> APIRouter:
 
 
 def _course(row: dict[str, Any]) -> Course:
-    progress = Progress.model_validate_json(row["progress"])
+    progress = Progress.from_json(row["progress"])
     data = Data.model_validate_json(row["data"])
     codes = dict(zip([room.room for room in data.rooms], data.codes, strict=False))
     return Course(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from services.booking import codes
 from services.booking.domain.lifecycle import Status, StayStatus
 from services.booking.domain.property import MultiRoom, Property
 from services.booking.sagas.multi_room import MULTI_ROOM, Data
@@ -28,11 +30,6 @@ PROPERTIES_KEPT_SECONDS = 5.0
 WAKE_AGAIN = timedelta(seconds=30)
 
 _PROPERTIES = "SELECT * FROM properties"
-_TAKE_CODES = """
-UPDATE code_counters c SET next = c.next + wanted.number
-FROM (SELECT * FROM unnest($1::text[], $2::int[]) AS w (property_id, number) ORDER BY 1) AS wanted
-WHERE c.property_id = wanted.property_id
-RETURNING c.property_id, c.prefix, c.next - wanted.number AS first"""
 _SAVE_BOOKINGS = """
 INSERT INTO bookings (id, request_id, property_id, status, source, guest_name, guest_email, guest_phone, check_in,
                       check_out, package, number_of_rooms, total, currency, confirmation_number, reason, created_at,
@@ -65,14 +62,23 @@ class Repository:
         self._default: str | None = None
         self._read_at = float("-inf")
         self._memory = Memory()
+        self._codes = codes.Codes()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
         """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
-        await self._read_properties(connection)
-        sagas = Sagas(MULTI_ROOM.name, Data, self._memory)
-        bookings = Bookings(self._properties, self._default, sagas)
+        bookings = await self._view(connection)
         await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
-        bookings.codes = await _codes(connection, _about_to_decide(bookings, messages))
+        wanted = _about_to_decide(bookings, messages)
+        bookings.codes = _handed_out(wanted, await codes.take(connection, _rooms_by_property(wanted)))
+        return bookings
+
+    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
+        """The same without locks: a request counts as new, a saga as this process last wrote it."""
+        bookings = await self._view(connection)
+        asked = {_booking_id(message) for message in messages if isinstance(message, BookingRequested)}
+        await bookings.sagas.peek(connection, {_booking_id(message) for message in messages}, new=asked)
+        wanted = _about_to_decide(bookings, messages)
+        bookings.codes = _handed_out(wanted, await self._codes.take(connection, _rooms_by_property(wanted)))
         return bookings
 
     async def save(self, connection: Connection, bookings: Bookings, now: datetime) -> list[Statement]:
@@ -105,6 +111,10 @@ class Repository:
         ]
         return dict(row) | {"audit": audit}
 
+    async def _view(self, connection: Connection) -> Bookings:
+        await self._read_properties(connection)
+        return Bookings(self._properties, self._default, Sagas(MULTI_ROOM.name, Data, self._memory))
+
     async def _read_properties(self, connection: Connection) -> None:
         if time.monotonic() - self._read_at < PROPERTIES_KEPT_SECONDS:
             return
@@ -128,19 +138,16 @@ def _about_to_decide(bookings: Bookings, messages: Sequence[Message]) -> list[St
     return [saga for saga in known if saga.turn.progress.phase is Phase.RUNNING and not saga.turn.data.codes]
 
 
-async def _codes(connection: Connection, sagas: Sequence[Stored[Data]]) -> dict[UUID, tuple[str, ...]]:
-    if not sagas:
-        return {}
+def _rooms_by_property(sagas: Sequence[Stored[Data]]) -> Counter[str]:
     wanted: Counter[str] = Counter()
     for saga in sagas:
         wanted[saga.turn.data.property.id] += len(saga.turn.data.rooms)
-    rows = await connection.fetch(_TAKE_CODES, list(wanted), list(wanted.values()))
-    counters = {row["property_id"]: (row["prefix"], iter(range(row["first"], 2**62))) for row in rows}
-    codes = {}
-    for saga in sagas:
-        prefix, numbers = counters[saga.turn.data.property.id]
-        codes[saga.id] = tuple(f"{prefix}{next(numbers)}" for _ in saga.turn.data.rooms)
-    return codes
+    return wanted
+
+
+def _handed_out(sagas: Sequence[Stored[Data]], taken: Mapping[str, Sequence[str]]) -> dict[UUID, tuple[str, ...]]:
+    left = {property_id: iter(found) for property_id, found in taken.items()}
+    return {saga.id: tuple(islice(left[saga.turn.data.property.id], len(saga.turn.data.rooms))) for saga in sagas}
 
 
 def _booking_row(change: Change) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from services.conversations.repository import Repository
 from services.conversations.settings import Settings
 from services.conversations.world import Place
 from shared.database import Database
-from shared.service import Service
+from shared.service import LINGER_MS, Service
 
 
 def build(settings: Settings | None = None) -> Service:
@@ -27,4 +27,5 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[router(database, repository, place)],
+        linger_ms=LINGER_MS,
     )

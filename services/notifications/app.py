@@ -19,7 +19,7 @@ from services.notifications.sending import Courier
 from services.notifications.settings import Settings
 from shared.contracts.common import Channel
 from shared.database import Database
-from shared.service import Service
+from shared.service import LINGER_MS, Service
 
 
 def build(settings: Settings | None = None) -> Service:
@@ -59,6 +59,7 @@ def build(settings: Settings | None = None) -> Service:
         routes=routes(repository),
         routers=[router(database, repository, templates)],
         loops=[courier.run],
+        linger_ms=LINGER_MS,
     )
 
 

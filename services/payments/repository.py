@@ -1,4 +1,4 @@
-"""Payments' queries: what a batch needs in two of them, what became of it in one for each table."""
+"""Payments' queries: what a batch needs in two of them, what became of it in one statement for each table."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from services.payments import records
 from services.payments.domain.claim import Claim, authorization_key, claim_of
 from services.payments.domain.matching import MANY
 from services.payments.domain.payment import payment_id_of
-from services.payments.domain.request import PaymentRequest, Status
+from services.payments.domain.request import Status
 from services.payments.domain.terms import Terms
 from services.payments.domain.world import World
 from shared.contracts.payments import ReservePayment, TransferArrived
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
+from shared.statements import Statement
 
-_REQUESTS = "SELECT * FROM payment_requests WHERE booking_id = ANY($1) ORDER BY booking_id FOR UPDATE"
+# xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
+_REQUESTS = "SELECT *, xmin::text AS version FROM payment_requests WHERE booking_id = ANY($1) ORDER BY booking_id"
 
 # The same, and those that wait for money like that which has just arrived: who names it, and the eldest others.
 _REQUESTS_AND_WAITING = """
@@ -29,7 +29,7 @@ WITH arrived AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::numeric[], $5::date[], $6::text[])
         AS arrived (property_id, currency, amount, posted_on, reference_key)
 )
-SELECT * FROM payment_requests WHERE booking_id IN (
+SELECT *, xmin::text AS version FROM payment_requests WHERE booking_id IN (
     SELECT unnest($1::uuid[])
     UNION
     SELECT waiting.booking_id FROM arrived CROSS JOIN LATERAL (
@@ -45,7 +45,7 @@ SELECT * FROM payment_requests WHERE booking_id IN (
         ORDER BY started_at LIMIT $9) AS waiting
     UNION
     SELECT booking_id FROM payment_requests WHERE waits AND method = 'card_link' AND authorization_key = ANY($7)
-) ORDER BY booking_id FOR UPDATE"""
+) ORDER BY booking_id"""
 
 # What claims may mean: by reference where one fits, else by amount and date, with and without money left, with and
 # without a reference; cards by their number. All locks are taken in one sorted order, so that two instances that meet
@@ -62,7 +62,7 @@ WITH slips AS (
           AND method = 'bank_transfer' AND currency = slips.currency AND property_id IN ('', slips.property_id)
         ORDER BY has_money DESC LIMIT $9) AS near
 )
-SELECT * FROM payments WHERE id = ANY (ARRAY(
+SELECT *, xmin::text AS version FROM payments WHERE id = ANY (ARRAY(
     SELECT unnest($1::uuid[])
     UNION ALL
     SELECT id FROM by_reference
@@ -80,8 +80,9 @@ SELECT * FROM payments WHERE id = ANY (ARRAY(
     SELECT near.id FROM unnest($7::text[]) AS card (authorization_key) CROSS JOIN LATERAL (
         SELECT id FROM payments WHERE authorization_key = card.authorization_key
         ORDER BY has_money DESC LIMIT $9) AS near
-)) ORDER BY id FOR UPDATE"""
-_PAYMENTS_BY_ID = "SELECT * FROM payments WHERE id = ANY($1) ORDER BY id FOR UPDATE"
+)) ORDER BY id"""
+_PAYMENTS_BY_ID = "SELECT *, xmin::text AS version FROM payments WHERE id = ANY($1) ORDER BY id"
+_LOCKED = " FOR UPDATE"
 
 _ADD_PAYMENTS = """
 INSERT INTO payments (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
@@ -106,9 +107,9 @@ UPDATE payments SET
     codes = payments.codes || ARRAY(SELECT jsonb_array_elements_text(change.codes)),
     reserved_at = change.reserved_at,
     captured_at = change.captured_at
-FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[])
-    AS change (id, reserved, captured, codes, reserved_at, captured_at)
-WHERE payments.id = change.id"""
+FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::text[])
+    AS change (id, reserved, captured, codes, reserved_at, captured_at, version)
+WHERE payments.id = change.id AND payments.xmin::text = change.version"""
 
 _ADD_REQUESTS = """
 INSERT INTO payment_requests (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later,
@@ -131,9 +132,10 @@ UPDATE payment_requests SET
     next_attempt_at = change.next_attempt_at, payment_id = change.payment_id, found_later = change.found_later,
     codes = ARRAY(SELECT jsonb_array_elements_text(change.codes)), refusal = change.refusal
 FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::timestamptz[], $7::uuid[],
-            $8::boolean[], $9::jsonb[], $10::jsonb[])
-    AS change (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later, codes, refusal)
-WHERE payment_requests.booking_id = change.booking_id"""
+            $8::boolean[], $9::jsonb[], $10::jsonb[], $11::text[])
+    AS change (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later, codes, refusal,
+               version)
+WHERE payment_requests.booking_id = change.booking_id AND payment_requests.xmin::text = change.version"""
 
 
 class Repository:
@@ -144,57 +146,77 @@ class Repository:
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
         """Every request that the messages name or serve, and every payment that could serve one of them."""
-        del now
+        return await self._world(connection, messages, _booking_ids(messages), _LOCKED)
+
+    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+        """The same without locks; a booking that asks for money counts as one that never did."""
+        asking = {message.booking_id for message in messages if isinstance(message, ReservePayment)}
+        world = await self._world(connection, messages, _booking_ids(messages) - asking, "")
+        world.taken_for_new = asking
+        return world
+
+    async def save(self, connection: Connection, world: World, now: datetime) -> list[Statement]:
+        """What is new and what has changed.
+
+        Raises:
+            Conflict: when a booking that was taken for new got no money: a "no" is only given under locks.
+        """
+        if any(world.requests[booking_id].status is not Status.RESERVED for booking_id in world.taken_for_new):
+            raise Conflict("a booking taken for new has to wait or is refused")
+        new, changed = world.new_payments(), world.changed_payments()
+        asked, moved = world.new_requests(), world.changed_requests()
+        statements = []
+        if new:
+            statements.append(Statement(_ADD_PAYMENTS, tuple(records.arrived_columns(new))))
+        if changed:
+            versions = [world.versions[before.id] for before, _ in changed]
+            columns = (*records.changed_columns(changed), versions)
+            statements.append(Statement(_CHANGE_PAYMENTS, columns, rows=len(changed)))
+        if asked:
+            statements.append(Statement(_ADD_REQUESTS, tuple(records.asked_columns(asked))))
+        if moved:
+            versions = [world.versions[request.booking_id] for request in moved]
+            columns = (*records.state_columns(moved), versions)
+            statements.append(Statement(_CHANGE_REQUESTS, columns, rows=len(moved)))
+        return statements
+
+    async def _world(
+        self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], lock: str
+    ) -> World:
         arrivals = [message for message in messages if isinstance(message, TransferArrived)]
-        requests = await self._requests(connection, _booking_ids(messages), arrivals)
+        asking = await self._requests(connection, ids, arrivals, lock)
+        requests = [records.request(row) for row in asking]
         known = {request.booking_id for request in requests}
         asked = [claim_of(message) for message in messages if isinstance(message, ReservePayment)]
         claims = [claim for claim in asked if claim.booking_id not in known]
         claims += [request.wanted for request in requests if request.status is Status.WAITING]
-        ids = {request.payment_id for request in requests if request.payment_id}
-        ids |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
-        rows = await self._payments(connection, ids, claims)
-        return World(self._terms, requests, (records.payment(row) for row in rows))
-
-    async def save(self, connection: Connection, world: World, now: datetime) -> None:
-        """Write what is new and what has changed.
-
-        Raises:
-            Conflict: when another instance wrote the same first, or took the money; what is there now decides.
-        """
-        del now
-        try:
-            await _write(connection, _ADD_PAYMENTS, records.arrived_columns(world.new_payments()))
-            await _write(connection, _CHANGE_PAYMENTS, records.changed_columns(world.changed_payments()))
-            await _write(connection, _ADD_REQUESTS, records.asked_columns(world.new_requests()))
-            await _write(connection, _CHANGE_REQUESTS, records.state_columns(world.changed_requests()))
-        except (asyncpg.UniqueViolationError, asyncpg.CheckViolationError) as rival:
-            # From None: the database's own words quote the whole row, payer and all, and would end up in the logs.
-            raise Conflict(f"{rival.constraint_name}: another writer was first") from None
+        wanted = {request.payment_id for request in requests if request.payment_id}
+        wanted |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
+        rows = await self._payments(connection, wanted, claims, lock)
+        world = World(self._terms, requests, (records.payment(row) for row in rows))
+        world.versions = {row["booking_id"]: row["version"] for row in asking}
+        world.versions |= {row["id"]: row["version"] for row in rows}
+        return world
 
     async def _requests(
-        self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived]
-    ) -> list[PaymentRequest]:
+        self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived], lock: str
+    ) -> list[Any]:
         if not arrivals:
-            return [records.request(row) for row in await connection.fetch(_REQUESTS, ids)]
+            return await connection.fetch(_REQUESTS + lock, ids) if ids else []
         keys = [key for one in arrivals if (key := authorization_key(one.authorization_number))]
         money = records.money_columns(arrivals)
-        rows = await connection.fetch(_REQUESTS_AND_WAITING, ids, *money, keys, self._terms.tolerance_days, MANY)
-        return [records.request(row) for row in rows]
+        return await connection.fetch(_REQUESTS_AND_WAITING + lock, ids, *money, keys, self._terms.tolerance_days, MANY)
 
-    async def _payments(self, connection: Connection, ids: Collection[UUID], claims: Iterable[Claim]) -> list[Any]:
+    async def _payments(
+        self, connection: Connection, ids: Collection[UUID], claims: Iterable[Claim], lock: str
+    ) -> list[Any]:
         shown = [claim for claim in claims if not claim.missing]
         if not shown:
-            return await connection.fetch(_PAYMENTS_BY_ID, ids) if ids else []
+            return await connection.fetch(_PAYMENTS_BY_ID + lock, ids) if ids else []
         slips = records.slip_columns(claim for claim in shown if not claim.is_card)
         cards = [authorization_key(claim.authorization_number) for claim in shown if claim.is_card]
-        return await connection.fetch(_PAYMENTS, ids, *slips, cards, self._terms.tolerance_days, MANY)
+        return await connection.fetch(_PAYMENTS + lock, ids, *slips, cards, self._terms.tolerance_days, MANY)
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
     return {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
-
-
-async def _write(connection: Connection, statement: str, columns: Sequence[Sequence[Any]]) -> None:
-    if columns:
-        await connection.execute(statement, *columns)

@@ -150,6 +150,14 @@ async def test_all_or_none(service: Availability) -> None:
     assert await rooms_of(service, booking) == []
 
 
+async def test_asked_again_a_booking_is_told_of_the_rooms_it_holds_although_none_is_left(service: Availability) -> None:
+    everything = hold(booking := uuid4(), *[wish(n, "Matrimonial", adults=2) for n in range(1, 6)])
+    (first,) = await service.tell(everything)
+    (again,) = await service.tell(everything.model_copy())
+    assert again == first
+    assert len(await rooms_of(service, booking)) == 5
+
+
 async def test_best_effort_takes_what_there_is(service: Availability) -> None:
     lines = [wish(n, "Matrimonial") for n in range(1, 7)] + [wish(7, "Suite"), wish(8, adults=9)]
     (reply,) = await service.tell(hold(uuid4(), *lines, policy=Policy.BEST_EFFORT))

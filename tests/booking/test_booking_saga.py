@@ -16,7 +16,6 @@ from services.booking.domain.property import MultiRoom, Property
 from services.booking.invalid import read_invalid
 from services.booking.sagas.multi_room import HOLD_MARGIN
 from services.booking.world import Bookings
-from shared.consumer import read_message
 from shared.contracts.availability import BookRooms, ExtendHold, HoldExpired, HoldRooms, ReleaseRooms, RoomsNotHeld
 from shared.contracts.booking import (
     BookingConfirmed,
@@ -40,6 +39,7 @@ from shared.contracts.payments import (
 )
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
+from shared.reading import read_message
 from shared.routes import Invalid
 from tests.support.builders import CODES, answer_of, held, request, room, wanted
 from tests.support.post_office import START

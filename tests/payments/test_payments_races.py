@@ -20,6 +20,7 @@ from shared.database import Database
 from shared.errors import Conflict
 from shared.messages import Message
 from shared.relay import Relay
+from shared.statements import execute_together
 from tests.support.payments_builders import (
     NOW,
     TERMS,
@@ -36,39 +37,46 @@ REPOSITORY = Repository(TERMS)
 TABLE = routes(REPOSITORY).table
 
 
-class Unlocked:
-    """A connection that takes no row locks."""
+class Unguarded:
+    """A connection that takes no row locks and, with `versions` off, writes whatever a row has become since."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, locking: bool, versions: bool) -> None:
         self._connection = connection
+        self._locking = locking
+        self._versions = versions
 
     async def fetch(self, sql: str, *values: Any) -> Any:
-        return await self._connection.fetch(sql.replace("FOR UPDATE", ""), *values)
+        return await self._connection.fetch(sql if self._locking else sql.replace("FOR UPDATE", ""), *values)
 
     async def execute(self, sql: str, *values: Any) -> Any:
+        if not self._versions:
+            sql = sql.replace("payments.xmin::text = change.version", "change.version <> ''")
         return await self._connection.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class Careless(Database):
-    """A database whose transactions take no row locks, and of which four write only once all four have read."""
+    """A database without locks and versions, in which four write payments only once all four have read them."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._meeting = asyncio.Barrier(4)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
-        async with super().transaction() as connection:
+    async def connection(self) -> AsyncIterator[Any]:
+        async with super().connection() as connection:
             yield _Late(connection, self._meeting)
 
 
-class _Late(Unlocked):
+class _Late(Unguarded):
     def __init__(self, connection: Any, meeting: asyncio.Barrier) -> None:
-        super().__init__(connection)
+        super().__init__(connection, locking=False, versions=False)
         self._meeting = meeting
 
     async def execute(self, sql: str, *values: Any) -> Any:
-        if sql.lstrip().startswith("UPDATE payments"):
+        if "UPDATE payments" in sql:
             await self._meeting.wait()
         return await super().execute(sql, *values)
 
@@ -76,15 +84,16 @@ class _Late(Unlocked):
 class Rival:
     """One of two transactions that meet: each loads, waits for the other as far as it can, then writes."""
 
-    def __init__(self, database: Database, command: Message, *, locking: bool) -> None:
+    def __init__(self, database: Database, command: Message, *, locking: bool, versions: bool) -> None:
         self._database = database
         self._command = command
         self._locking = locking
+        self._versions = versions
         self.loaded = asyncio.Event()
 
     async def run(self, other: Rival) -> str:
         async with self._database.transaction() as real:
-            connection: Any = real if self._locking else Unlocked(real)
+            connection: Any = Unguarded(real, locking=self._locking, versions=self._versions)
             world: World = await REPOSITORY.load(connection, [self._command], NOW)
             (reply, *_) = TABLE[type(self._command)].handle(world, self._command, NOW)
             self.loaded.set()
@@ -92,18 +101,22 @@ class Rival:
                 await asyncio.wait_for(other.loaded.wait(), 0.5)
             except TimeoutError:  # the other waits for our locks: that is the guard at work
                 assert self._locking
-            await REPOSITORY.save(connection, world, NOW)
+            await execute_together(connection, await REPOSITORY.save(connection, world, NOW))
         return type(reply).__name__
 
 
-async def race(database: Database, *, locking: bool, constraint: bool) -> tuple[list[Any], Decimal]:
+async def race(
+    database: Database, *, locking: bool = False, versions: bool = False, constraint: bool = False
+) -> tuple[list[Any], Decimal]:
     """Two bookings want the one payment at the same moment; gives how each ended and what is reserved."""
     async with database.connection() as connection:
         await connection.execute("TRUNCATE payments, payment_requests")
-        await REPOSITORY.save(connection, told(transfer()), NOW)
+        await execute_together(connection, await REPOSITORY.save(connection, told(transfer()), NOW))
         if not constraint:
             await connection.execute("ALTER TABLE payments DROP CONSTRAINT payments_not_overdrawn_check")
-        first, second = (Rival(database, reserve(name), locking=locking) for name in ("first", "second"))
+        first, second = (
+            Rival(database, reserve(name), locking=locking, versions=versions) for name in ("first", "second")
+        )
         ends = await asyncio.gather(first.run(second), second.run(first), return_exceptions=True)
         return sorted(ends, key=repr), await connection.fetchval("SELECT reserved FROM payments")
 
@@ -115,25 +128,28 @@ def told(message: Message) -> World:
 
 
 async def test_one_of_two_wins_and_the_other_is_refused(database: Database) -> None:
-    ends, reserved = await race(database, locking=True, constraint=True)
+    ends, reserved = await race(database, locking=True, versions=True, constraint=True)
     assert (ends, reserved) == (["PaymentRefused", "PaymentReserved"], Decimal("690.00"))
 
 
 async def test_the_lock_alone_would_do(database: Database) -> None:
-    ends, reserved = await race(database, locking=True, constraint=False)
+    ends, reserved = await race(database, locking=True)
     assert (ends, reserved) == (["PaymentRefused", "PaymentReserved"], Decimal("690.00"))
 
 
-async def test_the_constraint_alone_would_do_and_tells_the_loser_to_look_again(database: Database) -> None:
-    ends, reserved = await race(database, locking=False, constraint=True)
+@pytest.mark.parametrize("guard", ["versions", "constraint"])
+async def test_each_other_guard_alone_would_do_and_tells_the_loser_to_look_again(
+    database: Database, guard: str
+) -> None:
+    ends, reserved = await race(database, **{guard: True})
     assert isinstance(ends[1], Conflict) or isinstance(ends[0], Conflict)
     assert "PaymentReserved" in ends
     assert reserved == Decimal("690.00")
 
 
-async def test_with_both_guards_off_the_money_is_promised_twice(database: Database) -> None:
+async def test_with_every_guard_off_the_money_is_promised_twice(database: Database) -> None:
     """The proof that the tests above test something."""
-    ends, reserved = await race(database, locking=False, constraint=False)
+    ends, reserved = await race(database)
     assert (ends, reserved) == (["PaymentReserved", "PaymentReserved"], Decimal("1380.00"))
 
 
@@ -151,7 +167,7 @@ async def test_with_both_guards_off_the_money_is_promised_twice(database: Databa
 )
 async def test_the_database_refuses_to_promise_more_than_arrived(database: Database, overdraw: str) -> None:
     async with database.connection() as connection:
-        await REPOSITORY.save(connection, told(transfer()), NOW)
+        await execute_together(connection, await REPOSITORY.save(connection, told(transfer()), NOW))
         with pytest.raises(asyncpg.CheckViolationError):
             await connection.execute(f"UPDATE payments SET {overdraw}")  # noqa: S608
         await connection.execute("UPDATE payments SET reserved = 300, captured = 390")
@@ -182,7 +198,7 @@ async def test_forty_bookings_want_money_for_six(database: Database) -> None:
     assert await fight(database) == (6, Decimal("4140.00"))
 
 
-async def test_forty_bookings_get_more_than_there_is_with_both_guards_off(
+async def test_forty_bookings_get_more_than_there_is_with_every_guard_off(
     database: Database, payments_url: str
 ) -> None:
     async with database.connection() as connection:

@@ -18,6 +18,7 @@ from shared.contracts.payments import PaymentAwaited, PaymentRefused, PaymentRes
 from shared.database import Database
 from shared.messages import Message
 from shared.relay import Relay
+from shared.statements import execute_together
 from tests.support.payments_builders import (
     TERMS,
     Post,
@@ -195,7 +196,7 @@ async def test_a_transfer_recorded_at_the_same_moment_is_seen_at_the_second_look
         world = await transfers.load(connection, [transfer()], service.clock())
         service.consumer.routes.table[type(transfer())].handle(world, transfer(), service.clock())
         assert names(await service.tell(reserve())) == ["PaymentAwaited"]
-        await transfers.save(connection, world, service.clock())
+        await execute_together(connection, await transfers.save(connection, world, service.clock()))
     assert names(await service.ring()) == ["PaymentReserved"]
     assert service.clock() == Ticking()() + timedelta(seconds=2)
 
@@ -237,19 +238,20 @@ class Counting:
         return await self._connection.execute(sql, *values)
 
 
+@pytest.mark.parametrize(("look", "queries"), [("load", 3), ("peek", 2)])
 @pytest.mark.parametrize("many", [1, 100])
-async def test_a_batch_of_reservations_takes_four_queries_however_large(
-    service: Instance, database: Database, many: int
+async def test_a_batch_of_reservations_takes_few_queries_however_large(
+    service: Instance, database: Database, many: int, look: str, queries: int
 ) -> None:
     await service.tell(*[transfer(f"T{number}", reference=f"R{number}") for number in range(many)])
     batch = [reserve(f"B{number}", reference=f"R{number}") for number in range(many)]
     async with database.transaction() as connection:
         counting: Any = Counting(connection)
         repository = Repository(TERMS)
-        world = await repository.load(counting, batch, service.clock())
+        world = await getattr(repository, look)(counting, batch, service.clock())
         table = routes(repository).table
         replies = [send for message in batch for send in table[type(message)].handle(world, message, service.clock())]
-        await repository.save(counting, world, service.clock())
-    assert len(counting.asked) == 4
+        await execute_together(counting, await repository.save(counting, world, service.clock()))
+    assert len(counting.asked) == queries
     assert all(isinstance(reply, PaymentReserved) for reply in replies)
     assert len(world.payments) == many

@@ -22,7 +22,7 @@ from shared.errors import Conflict
 from shared.messages import Envelope
 from shared.outbox import Row
 from shared.relay import Relay
-from tests.support.notes import Notes, asked, noted
+from tests.support.notes import Notes, OptimisticNotes, asked, noted
 from tests.support.post_office import MovedClock, PostOffice, raw_record, record_of_row
 
 pytestmark = pytest.mark.real
@@ -51,12 +51,19 @@ class Shell:
             return list(await connection.fetch("SELECT * FROM outbox ORDER BY due_at"))
 
 
+@pytest.fixture(params=[Notes, OptimisticNotes])
+def kind(request: pytest.FixtureRequest) -> type[Notes]:
+    return request.param
+
+
 @pytest.fixture
-def shell(database: Database) -> Shell:
-    return Shell(database)
+def shell(database: Database, kind: type[Notes]) -> Shell:
+    return Shell(database, kind())
 
 
-def failing(*poison: str, times: int = 10**6, fault: type[Exception] = RuntimeError) -> Notes:
+def failing(
+    *poison: str, times: int = 10**6, fault: type[Exception] = RuntimeError, kind: type[Notes] = Notes
+) -> Notes:
     left = [times]
 
     def breaks(request_id: str) -> None:
@@ -64,7 +71,7 @@ def failing(*poison: str, times: int = 10**6, fault: type[Exception] = RuntimeEr
             left[0] -= 1
             raise fault(f"{request_id} is poison")
 
-    return Notes(breaks)
+    return kind(breaks)
 
 
 async def test_a_batch_is_handled_once_in_order(shell: Shell) -> None:
@@ -81,8 +88,9 @@ async def test_two_instances_with_the_same_batch_handle_it_once(shell: Shell, da
     assert len(shell.office.rows) + len(other.office.rows) == 3
 
 
-async def test_only_the_poisonous_message_is_put_off(database: Database) -> None:
-    shell = Shell(database, failing("b", times=2))  # in the batch, and alone
+async def test_only_the_poisonous_message_is_put_off(database: Database, kind: type[Notes]) -> None:
+    attempts = 2 + (kind is OptimisticNotes)  # in the batch, under locks too, and alone
+    shell = Shell(database, failing("b", times=attempts, kind=kind))
     await shell.take("a", "b", "c")
     assert await noted(database) == ["a", "c"]
     await shell.relay.stop()
@@ -96,8 +104,8 @@ async def test_only_the_poisonous_message_is_put_off(database: Database) -> None
     assert await noted(database) == ["a", "c", "b"]
 
 
-async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database: Database) -> None:
-    shell = Shell(database, failing("b"))
+async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database: Database, kind: type[Notes]) -> None:
+    shell = Shell(database, failing("b", kind=kind))
     await shell.take("b")
     attempts = 1
     while not any(row.topic.endswith(".dead") for row in shell.office.rows):
@@ -174,13 +182,13 @@ async def test_a_connection_that_is_killed_in_mid_transaction_is_outlasted(notes
     class Killed(Notes):
         killed = False
 
-        async def save(self, connection: Any, world: list[str], now: Any) -> None:
+        async def save(self, connection: Any, world: list[str], now: Any) -> Any:
             if not self.killed:
                 self.killed = True
                 pid = await connection.fetchval("SELECT pg_backend_pid()")
                 async with other.connection() as killer:
                     await killer.execute("SELECT pg_terminate_backend($1)", pid)
-            await super().save(connection, world, now)
+            return await super().save(connection, world, now)
 
     other = Database(notes_url)
     await other.open()

@@ -74,7 +74,7 @@ def _forgetting_last(turn: Turn[Any]) -> Turn[Any]:
         return turn
     pending = turn.progress.pending[1:]
     ended = {} if pending else {"phase": Phase.ENDED, "wake_at": None}
-    return replace(turn, progress=turn.progress.model_copy(update={"pending": pending, **ended}), sends=turn.sends[1:])
+    return replace(turn, progress=replace(turn.progress, pending=pending, **ended), sends=turn.sends[1:])
 
 
 def test_an_engine_that_undoes_behind_the_pivot_is_caught() -> None:
@@ -93,7 +93,7 @@ def test_an_engine_that_counts_an_answer_twice_is_caught() -> None:
         step = table.steps[turn.progress.at_step]
         late = turn.progress.phase is not Phase.RUNNING and step.done and isinstance(reply, step.done)
         if late:
-            again = turn.progress.model_copy(update={"phase": Phase.RUNNING})
+            again = replace(turn.progress, phase=Phase.RUNNING)
             return saga.advance(table, Turn(turn.data, again), reply, now)
         return saga.advance(table, turn, reply, now)
 

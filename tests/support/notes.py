@@ -13,6 +13,7 @@ from shared.contracts.availability import CountAnswered, CountRequested
 from shared.database import Connection, Database
 from shared.messages import Message
 from shared.routes import Routes
+from shared.statements import Statement
 from shared.topics import Topic
 from tests.support.builders import CHECK_IN
 from tests.support.post_office import raw_record
@@ -31,9 +32,9 @@ class Notes:
         """Nothing yet."""
         return []
 
-    async def save(self, connection: Connection, world: list[str], now: datetime) -> None:
+    async def save(self, connection: Connection, world: list[str], now: datetime) -> Sequence[Statement] | None:
         """Every note of the batch."""
-        await connection.execute("INSERT INTO notes (request_id) SELECT unnest($1::text[])", world)
+        return [Statement("INSERT INTO notes (request_id) SELECT unnest($1::text[])", (world,))]
 
     def note(self, world: list[str], request: CountRequested, now: datetime) -> Iterable[Message]:
         """Note one and answer it."""
@@ -48,6 +49,14 @@ class Notes:
         table: Routes[Any] = Routes(service, (topic,), self)  # type: ignore[arg-type]
         table.on(CountRequested, self.note)
         return table
+
+
+class OptimisticNotes(Notes):
+    """The same without locks as long as nobody is in the way."""
+
+    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> list[str]:
+        """Nothing yet."""
+        return []
 
 
 def asking(request_id: str) -> CountRequested:

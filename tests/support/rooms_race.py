@@ -30,16 +30,25 @@ class Meeting:
         self._barrier: Barrier | None = barrier
 
     async def load(self, connection: Connection, messages: Any, now: datetime) -> Any:
-        """Read, then meet."""
+        """Read and lock, then meet."""
         world = await self._repository.load(connection, messages, now)
-        if self._barrier:
-            barrier, self._barrier = self._barrier, None
-            await asyncio.to_thread(barrier.wait, MEETING_SECONDS)
+        await self._meet()
+        return world
+
+    async def peek(self, connection: Connection, messages: Any, now: datetime) -> Any:
+        """Read, then meet."""
+        world = await self._repository.peek(connection, messages, now)
+        await self._meet()
         return world
 
     async def save(self, connection: Connection, world: Any, now: datetime) -> Any:
         """Write."""
         return await self._repository.save(connection, world, now)
+
+    async def _meet(self) -> None:
+        if self._barrier:
+            barrier, self._barrier = self._barrier, None
+            await asyncio.to_thread(barrier.wait, MEETING_SECONDS)
 
 
 def compete(url: str, commands: list[HoldRooms], batch: int, barrier: Barrier, results: Queue[Answers]) -> None:

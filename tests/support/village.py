@@ -31,7 +31,7 @@ from shared.database import Connection, Database
 from shared.messages import Envelope, Message
 from shared.outbox import Row
 from shared.relay import Relay
-from shared.routes import Routes
+from shared.routes import OptimisticRepository, Routes
 from shared.service import Service
 from tests.support.post_office import Crash, MovedClock, PostOffice, message_of, record_of_row, type_of
 from tests.support.saga_storm import How
@@ -78,6 +78,7 @@ class Breakable:
         return await self._repository.load(connection, messages, now)
 
     async def save(self, connection: Connection, world: Any, now: datetime) -> Any:
+        """Write, or break."""
         changes = await self._repository.save(connection, world, now)
         if self.breaks:
             breaks, self.breaks = self.breaks, None
@@ -90,6 +91,14 @@ class Breakable:
         return getattr(self._repository, "due", None)
 
 
+class OptimisticBreakable(Breakable):
+    """The same for a repository that can go without locks."""
+
+    async def peek(self, connection: Connection, messages: Any, now: datetime) -> Any:
+        """See without locks."""
+        return await self._repository.peek(connection, messages, now)
+
+
 class Resident:
     """One service of the village: the process that runs now. A crash takes its memory, never its database."""
 
@@ -97,7 +106,9 @@ class Resident:
         self.name = service.name
         self.database: Database = service.database
         self.routes: Routes[Any] = service.routes
-        self.repository = Breakable(service.routes.repository)
+        repository = service.routes.repository
+        optimistic = isinstance(repository, OptimisticRepository)
+        self.repository = OptimisticBreakable(repository) if optimistic else Breakable(repository)
         self.routes.repository = self.repository
         self._clock = clock
         self.dies_sending = False

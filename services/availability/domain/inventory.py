@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from services.availability.domain.hold import Hold
 from services.availability.domain.house import House
@@ -21,15 +22,19 @@ RoomNight = tuple[str, str, date]
 class Inventory:
     """The batch's view; what a handler changes here, the repository writes.
 
-    `free` maps a property and a stay to the free rooms of each type, as they were when the batch began.
+    `free` maps a property and a stay to the free rooms of each type, as they were when the batch began; `known` gives
+    the version of each hold that was there, and `taken_for_new` the bookings that were not looked up: both are the
+    repository's own.
     """
 
     houses: Mapping[str, House]
     default_house: str | None = None
-    holds: dict[object, Hold] = field(default_factory=dict)
+    holds: dict[UUID, Hold] = field(default_factory=dict)
+    known: dict[UUID, str] = field(default_factory=dict)
+    taken_for_new: set[UUID] = field(default_factory=set)
     free: dict[FreeKey, dict[str, list[str]]] = field(default_factory=dict)
     dice: random.Random = field(default_factory=random.SystemRandom)
-    changed: set[object] = field(default_factory=set)
+    changed: set[UUID] = field(default_factory=set)
     taken: set[RoomNight] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
 

@@ -22,6 +22,9 @@ class World:
 
     def __init__(self, terms: Terms, requests: Iterable[PaymentRequest] = (), payments: Iterable[Payment] = ()) -> None:
         self.terms = terms
+        # The repository's own: the version of each row that was there, and the bookings that were not looked up.
+        self.versions: dict[UUID, str] = {}
+        self.taken_for_new: set[UUID] = set()
         self.requests = {request.booking_id: request for request in requests}
         self.payments = {payment.id: payment for payment in payments}
         self._requests_before = dict(self.requests)
