@@ -21,7 +21,8 @@ from benchmarks.load import Load
 from posada.town import Town
 
 PROPERTIES = 20
-WARM_UP = (16, 8.0, 4000)
+# As many at once as at the last level, for long enough that the broker has compiled what it does most.
+WARM_UP = (64, 25.0, 9000)
 # Clients, seconds, and the most requests that a level may make.
 LEVELS = ((1, 12.0, 2000), (16, 15.0, 12_000), (64, 20.0, 20_000))
 
