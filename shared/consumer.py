@@ -26,6 +26,7 @@ from shared.relay import Relay
 from shared.routes import Invalid, Routes, Sends
 from shared.statements import Statement, execute_together
 from shared.telemetry import consuming, trace_id
+from shared.tolerant_records import broken_names
 from shared.topics import dead, internal
 
 log = structlog.get_logger(__name__)
@@ -252,6 +253,8 @@ class Consumer:
             now=self._clock(),
         )
         message = read_message(envelope.type, record.value or b"", envelope.id)
+        if names := broken_names(record.headers):
+            message = _badly_named(names, envelope, record.value or b"")
         if isinstance(message, Message) and type(message) not in self.routes.table:
             problem = f"{envelope.type} does not travel on {record.topic}, but on {message.topic.name}"
             message = Invalid(envelope.type, envelope.id, b"", None, ({"field": "ce_type", "problem": problem},))
@@ -287,6 +290,11 @@ def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | I
     except Exception as fault:
         # A reader that stumbles must not take the batch with it.
         return Invalid(type_name, event_id, body, None, ({"field": "body", "problem": described(fault)},))
+
+
+def _badly_named(names: Sequence[str], envelope: Envelope, body: bytes) -> Invalid:
+    problem = f"the names of headers must be UTF-8, and {', '.join(names)[:200]} is not: correct it or leave it out"
+    return Invalid(envelope.type, envelope.id, body, _given(body), ({"field": "headers", "problem": problem},))
 
 
 def _given(body: bytes) -> Any:

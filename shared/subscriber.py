@@ -17,6 +17,7 @@ from faststream.kafka.message import KafkaMessage
 from shared import metrics
 from shared.consumer import Consumer
 from shared.errors import described
+from shared.tolerant_records import read_tolerantly
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Subscriber:
         self._done: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        read_tolerantly()
         self._subscriber = broker.subscriber(
             *[topic.name for topic in consumer.routes.topics],
             group_id=f"posada-{consumer.routes.service}",

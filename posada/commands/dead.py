@@ -50,7 +50,7 @@ def show(
         print_json(told)
         return
     console = out()
-    for name in ("id", "service", "topic", "key", "type", "at", "reason"):
+    for name in ("id", "service", "place", "key", "type", "at", "reason"):
         console.print(Text(f"{name:<9}", style="dim"), Text(str(told[name])), sep="", soft_wrap=True)
     rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
     console.print(table("history", (">attempt", "at", "fault"), rows))

@@ -25,6 +25,7 @@ from shared.subscriber import Subscriber
 from shared.topic_admin import create_topics
 from shared.topics import Topic
 from tests.support.notes import Notes, body, noted
+from tests.support.odd_records import CODECS, ODD, SHOWN, publish_batch
 from tests.support.post_office import PostOffice
 
 pytestmark = pytest.mark.real
@@ -204,3 +205,38 @@ async def test_a_dead_letter_is_listed_replayed_and_then_gone(
         assert await noted(database) == ["good", "poison"]
         assert await list_dead(kafka_bootstrap, [dead(service)]) == []
         await instance.stop()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_a_header_name_that_is_no_text_is_set_aside_and_all_around_it_is_handled(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any], codec: str
+) -> None:
+    topic = routes.topics[0].name
+
+    def batch(*names: str) -> list[Any]:
+        return [(body(name), [(ODD if "odd" in name else "note", b"x"), ("ce_id", name.encode())]) for name in names]
+
+    async with producing(kafka_bootstrap) as producer:
+        await publish_batch(producer, topic, batch("a1", "a2"), codec=codec)
+        await publish_batch(producer, topic, batch("b1", "b2", "odd1", "b3", "odd2", "b4"), codec=codec)
+        await publish_batch(producer, topic, batch("c1"), codec=codec)
+        await publish_batch(producer, topic, batch("d1", "odd3"), codec=codec, partition=1)
+        carrier = KafkaCarrier(producer)
+        instance = await Instance(kafka_bootstrap, database, routes, carrier=carrier).start()
+        await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
+        await until(lambda: _count(database, 8))
+        await publish_batch(producer, topic, batch("e1"), codec=codec)
+        await until(lambda: _count(database, 9))
+        await until(lambda: _all_are_committed(kafka_bootstrap, routes, 12))
+        letters = await list_dead(kafka_bootstrap, [dead(routes.service)])
+        await instance.stop()
+    assert sorted(await noted(database)) == ["a1", "a2", "b1", "b2", "b3", "b4", "c1", "d1", "e1"]
+    assert sorted(letter.body for letter in letters) == [body("odd1"), body("odd2"), body("odd3")]
+    assert {letter.topic for letter in letters} == {topic}
+    assert all(SHOWN in letter.reason and "UTF-8" in letter.reason for letter in letters)
+    assert sorted(letter.place for letter in letters) == [f"{topic}/0/4", f"{topic}/0/6", f"{topic}/1/1"]
+    assert all(dict(letter.headers)[SHOWN] == b"x" for letter in letters)
+
+
+async def _all_are_committed(bootstrap: str, routes: Routes[Any], number: int) -> bool:
+    return await committed(bootstrap, routes) == number
