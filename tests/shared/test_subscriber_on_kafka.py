@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 
+from shared import fetch_watch, subscriber
 from shared.consumer import Consumer
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
@@ -49,12 +50,13 @@ class Instance:
     routes: Routes[Any]
     commits: bool = True
     carrier: Any = field(default_factory=PostOffice)
+    stalled_seconds: float = 60
 
     async def start(self) -> Instance:
         self.relay = Relay(self.carrier, self.database)
         consumer = Consumer(self.routes, self.database, self.relay, back_off=())
         self.broker = KafkaBroker(self.bootstrap, apply_types=False, logger=None)
-        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=60)
+        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=self.stalled_seconds)
         await self.broker.start()
         if self.commits:
             self.subscriber.start()
@@ -240,3 +242,40 @@ async def test_a_header_name_that_is_no_text_is_set_aside_and_all_around_it_is_h
 
 async def _all_are_committed(bootstrap: str, routes: Routes[Any], number: int) -> bool:
     return await committed(bootstrap, routes) == number
+
+
+async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(fetch_watch, "LOOK_SECONDS", 0.02)
+    instance = await Instance(kafka_bootstrap, database, routes, stalled_seconds=0.5).start()
+    await until(lambda: _is_assigned(instance))
+    looked = instance.subscriber._watch
+    troubles: set[str | None] = set()
+
+    async def idle_for_a_while() -> bool:
+        troubles.add(instance.subscriber.trouble())
+        return looked.looks > 50  # twice as long as it takes to be called stalled
+
+    await until(idle_for_a_while)
+    assert troubles == {None}
+    client = instance.subscriber._client
+    assert client
+    client.pause(*client.assignment())  # from now on it fetches nothing, as behind a fetch that keeps failing
+    await ask(kafka_bootstrap, routes.topics[0].name, "a", "b", "c")
+    await until(lambda: _has_trouble(instance, "none was"))
+    assert instance.subscriber.lag() == 3
+    client.resume(*client.assignment())
+    await until(lambda: _count(database, 3))
+    await until(lambda: _has_trouble(instance, None))
+    await instance.stop()
+
+
+async def _is_assigned(instance: Instance) -> bool:
+    return len(instance.assigned) == PARTITIONS
+
+
+async def _has_trouble(instance: Instance, word: str | None) -> bool:
+    trouble = instance.subscriber.trouble()
+    return trouble is None if word is None else word in (trouble or "")
