@@ -20,7 +20,7 @@ from shared.contracts.common import Policy
 from shared.contracts.payments import PaymentReserved
 from shared.database import Connection
 from shared.messages import Message
-from shared.saga import Phase
+from shared.saga import Phase, SagaTable
 from shared.saga_store import Memory, Sagas, Stored
 from shared.statements import Statement
 
@@ -58,9 +58,10 @@ ACTIONS = {Status.PENDING: "CREATE", Status.CONFIRMED: "CONFIRM", Status.REJECTE
 
 
 class Repository:
-    """Reads and writes bookings. Properties change rarely and are kept for a few seconds."""
+    """Reads and writes bookings, which go by one saga. Properties change rarely and are kept for a few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: SagaTable[Data] = MULTI_ROOM) -> None:
+        self._table = table
         self._properties: dict[str, Property] = {}
         self._default: str | None = None
         self._read_at = float("-inf")
@@ -69,8 +70,8 @@ class Repository:
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
         """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
         await self._read_properties(connection)
-        sagas = Sagas(MULTI_ROOM.name, Data, self._memory)
-        bookings = Bookings(self._properties, self._default, sagas)
+        sagas = Sagas(self._table.name, Data, self._memory)
+        bookings = Bookings(self._properties, self._default, self._table, sagas)
         await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
         bookings.codes = await _codes(connection, _about_to_decide(bookings, messages))
         return bookings
