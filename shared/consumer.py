@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from shared import deadletters, inbox, metrics, outbox
 from shared.clock import Clock, system_clock
+from shared.complaints import complaints
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, Refusal, described
 from shared.messages import Envelope, Message, Outgoing, digest_of, message_types
@@ -291,10 +292,7 @@ def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | I
     try:
         return model.from_wire(body, event_id)
     except ValidationError as error:
-        problems = tuple(
-            {"field": ".".join(map(str, part["loc"])) or "body", "problem": part["msg"]}
-            for part in error.errors(include_url=False, include_context=False, include_input=False)
-        )
+        problems = complaints(error.errors(include_url=False, include_input=False))
         return Invalid(type_name, event_id, body, _given(body), problems)
     except Exception as fault:
         # A reader that stumbles must not take the batch with it.
