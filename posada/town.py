@@ -69,7 +69,7 @@ class Town:
         self._names = tuple(services)
         self._scale = dict(scale or {})
         self._env = dict(env or {})
-        self._service_env = service_env or {}
+        self._service_env = dict(service_env or {})
         self._prefix = database_prefix
         self._topics = topics
         self._urls: dict[str, str] = {}
@@ -193,6 +193,19 @@ class Town:
         """Stop a copy if it runs, start it again and wait until it is ready."""
         self.stop_service(service, number)
         self.start_service(service, number)
+
+    def tell(self, service: str, settings: Mapping[str, str | None]) -> None:
+        """Restart every copy of a service with these environment variables in place of what it alone was told before.
+
+        They stay so until it is told something else. Ends when all are ready.
+        """
+        self._service_env[service] = settings
+        copies = [one for one in self.services if one.service == service]
+        self._each(copies, lambda one: one.process.stop(STOP_GRACE_S))
+        for one in copies:
+            one.process = self._process(one.name, service, one.port)
+            one.process.start()
+        self.wait_until_ready(copies=copies)
 
     def scale(self, service: str, copies: int) -> None:
         """Run so many copies of a service: start what is missing and wait for it, stop what is too much."""

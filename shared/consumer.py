@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ from shared.clock import Clock, system_clock
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, Refusal, described
 from shared.messages import Message, Outgoing
+from shared.outage import Outage
 from shared.outbox import Row
 from shared.reading import Delivery, Reader, Record, bounded
 from shared.relay import Relay
@@ -31,7 +32,6 @@ log = structlog.get_logger(__name__)
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 CONFLICTS = 10  # attempts at once when rival writers keep being first
-OUTAGE_PAUSE = (0.1, 5.0)  # seconds, first and longest, between attempts while the database is away
 
 
 class Consumer:
@@ -79,17 +79,26 @@ class Consumer:
     async def _outlast(
         self, work: Callable[[Sequence[Delivery]], Awaitable[None]], deliveries: Sequence[Delivery]
     ) -> None:
-        """Wait for the database to come back, however long: that is nobody's fault and loses nothing."""
-        pause, longest = OUTAGE_PAUSE
+        """Wait for the database to come back, however long; what never gets done although it is there is a fault."""
+        outage = Outage(self._database)
         while True:
             try:
                 await work(deliveries)
-            except UNAVAILABLE as outage:
-                log.warning("consumer.database_away", outage=described(outage), pause=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, longest)
+            except UNAVAILABLE as fault:
+                if not await outage.passed(fault):
+                    work, outage = partial(self._give_up, fault), Outage(self._database)
             else:
                 return
+
+    async def _give_up(self, fault: Exception, deliveries: Sequence[Delivery]) -> None:
+        """Find out which of several messages is at fault, and put that one off."""
+        if len(deliveries) == 1:
+            envelope = deliveries[0].envelope
+            log.error("consumer.fault", type=envelope.type, id=envelope.id, fault=described(fault))
+            await self._put_off(deliveries[0], fault)
+            return
+        for delivery in deliveries:
+            await self._outlast(self._take_all, [delivery])
 
     async def _take_all(self, deliveries: Sequence[Delivery]) -> None:
         if self._optimist and await self._took_at_once(self._optimist, deliveries):

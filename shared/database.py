@@ -10,7 +10,7 @@ import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 
-# What a lost or restarting server looks like: worth waiting for, and never a message's fault.
+# What a lost or restarting server looks like. Work of ours can look so too: shared/outage.py tells the two apart.
 UNAVAILABLE = (
     OSError,
     TimeoutError,
@@ -21,6 +21,7 @@ UNAVAILABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+PROBE_SECONDS = 5
 # What a rival transaction looks like: worth running again at once.
 CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -30,11 +31,15 @@ async def _leave_as_it_is(_: Connection) -> None:
 
 
 class Database:
-    """One service's PostgreSQL database. `url` is a postgresql:// address; times in it are UTC."""
+    """One service's PostgreSQL database. `url` is a postgresql:// address; times in it are UTC.
 
-    def __init__(self, url: str, *, connections: int = 8) -> None:
+    `command_seconds` is how long one statement may take.
+    """
+
+    def __init__(self, url: str, *, connections: int = 8, command_seconds: float = 30) -> None:
         self._url = url
         self._connections = connections
+        self._command_seconds = command_seconds
         self._pool: asyncpg.Pool[Any] | None = None
 
     async def open(self) -> None:
@@ -47,7 +52,7 @@ class Database:
             self._url,
             min_size=1,
             max_size=self._connections,
-            command_timeout=30,
+            command_timeout=self._command_seconds,
             server_settings={"timezone": "UTC", "jit": "off", "plan_cache_mode": "force_generic_plan"},
             reset=_leave_as_it_is,
         )
@@ -57,6 +62,23 @@ class Database:
         if self._pool:
             pool, self._pool = self._pool, None
             await pool.close()
+
+    async def answers(self) -> bool:
+        """Whether the server does a trifle for us, asked on a fresh connection."""
+        try:
+            connection = await asyncpg.connect(self._url, timeout=PROBE_SECONDS, command_timeout=PROBE_SECONDS)
+            try:
+                await connection.fetchval("SELECT 1")
+            finally:
+                connection.terminate()
+        except (*UNAVAILABLE, asyncpg.PostgresError):
+            return False
+        return True
+
+    async def renew(self) -> None:
+        """Let nobody have a connection that is older than now: those from before an outage may be dead unnoticed."""
+        if self._pool:
+            await self._pool.expire_connections()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

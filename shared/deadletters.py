@@ -33,7 +33,8 @@ _ATTEMPTS = {"posada_attempt", "posada_replay", HISTORY}
 class DeadLetter:
     """A message that was set aside: where it came from, why, and its bytes as they were.
 
-    `cut_from` is how many bytes they were where some are missing, else 0.
+    `place` is the record's topic, partition and offset, joined by slashes. `cut_from` is how many bytes they were where
+    some are missing, else 0.
     """
 
     id: str
@@ -47,6 +48,7 @@ class DeadLetter:
     headers: Headers
     body: bytes
     cut_from: int = 0
+    place: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For a program: the body as text where it is text, else base64 with a mark before it."""
@@ -55,7 +57,7 @@ class DeadLetter:
         except UnicodeDecodeError:
             body = "base64:" + base64.b64encode(self.body).decode()
         headers = {name: value.decode("utf-8", "replace") for name, value in self.headers}
-        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from")
+        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from", "place")
         return {name: getattr(self, name) for name in names} | {"headers": headers, "body": body}
 
 
@@ -163,6 +165,7 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any]) -> N
         headers=original,
         body=record.value,
         cut_from=int(story.get(CUT, "0")),
+        place=story.get("dead_place", ""),
     )
 
 

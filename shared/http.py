@@ -6,13 +6,17 @@ import hmac
 from collections.abc import Callable
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, status
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.errors import Refusal
+from shared.database import UNAVAILABLE
+from shared.errors import Refusal, described
 from shared.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
 
 _bearer = HTTPBearer(auto_error=False, description="The service's API token.")
 
@@ -57,6 +61,18 @@ def authenticated(settings: ServiceSettings) -> Callable[..., None]:
             )
 
     return check
+
+
+def answer_outages(app: FastAPI) -> None:
+    """Turn a database that cannot be reached into a 503: whoever asks must never take it for an empty answer."""
+
+    async def excuse(request: Request, outage: Exception) -> JSONResponse:
+        log.warning("http.database_away", path=request.url.path, outage=described(outage))
+        detail = "the database cannot be reached; ask again in a moment"
+        return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
+
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, excuse)
 
 
 def answer_refusals(app: FastAPI) -> None:

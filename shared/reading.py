@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -13,9 +13,11 @@ import structlog
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
+from shared.complaints import complaints
 from shared.errors import described
 from shared.messages import Envelope, Message, digest_of, message_types
 from shared.routes import Invalid, Routes
+from shared.tolerant_records import broken_names
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,8 @@ class Reader:
             now=now,
         )
         message = read_message(envelope.type, record.value or b"", envelope.id)
+        if names := broken_names(record.headers):
+            message = _badly_named(names, envelope, record.value or b"")
         if isinstance(message, Message) and type(message) not in self._routes.table:
             problem = f"{envelope.type} does not travel on {record.topic}, but on {message.topic.name}"
             message = Invalid(envelope.type, envelope.id, b"", None, ({"field": "ce_type", "problem": problem},))
@@ -84,10 +88,7 @@ def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | I
     try:
         return model.from_wire(body, event_id)
     except ValidationError as error:
-        problems = tuple(
-            {"field": ".".join(map(str, part["loc"])) or "body", "problem": part["msg"]}
-            for part in error.errors(include_url=False, include_context=False, include_input=False)
-        )
+        problems = complaints(error.errors(include_url=False, include_input=False))
         return Invalid(type_name, event_id, body, _given(body), problems)
     except Exception as fault:
         # A reader that stumbles must not take the batch with it.
@@ -97,6 +98,11 @@ def read_message(type_name: str, body: bytes, event_id: str = "") -> Message | I
 def bounded(type_name: str) -> str:
     """A type's name for logs and metrics, where a client's inventions would be without bounds."""
     return type_name if type_name in message_types() else "unknown"
+
+
+def _badly_named(names: Sequence[str], envelope: Envelope, body: bytes) -> Invalid:
+    problem = f"the names of headers must be UTF-8, and {', '.join(names)[:200]} is not: correct it or leave it out"
+    return Invalid(envelope.type, envelope.id, body, _given(body), ({"field": "headers", "problem": problem},))
 
 
 def _given(body: bytes) -> Any:

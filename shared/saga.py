@@ -118,6 +118,10 @@ class SagaTable(Generic[Data]):
     report: Callable[[Data, str, datetime], Sends] = lambda *_: ()
     complete: Callable[[Data, datetime], Sends] = lambda *_: ()
 
+    def with_patience(self, patience: timedelta) -> SagaTable[Data]:
+        """The same saga, each of whose steps waits so long for its answer."""
+        return replace(self, steps=tuple(replace(step, patience=patience) for step in self.steps))
+
     def __post_init__(self) -> None:
         kinds = [step.kind for step in self.steps]
         order = [Kind.COMPENSABLE, Kind.PIVOT, Kind.RETRIABLE]

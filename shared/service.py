@@ -21,7 +21,7 @@ from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
 from shared.errors import described
-from shared.http import answer_refusals, authenticated, health_router
+from shared.http import answer_outages, answer_refusals, authenticated, health_router
 from shared.logs import set_up_logs
 from shared.relay import KafkaCarrier, Relay
 from shared.routes import Routes
@@ -73,6 +73,7 @@ class Service:
         """The HTTP application; its lifespan is the service's."""
         running = _Running(self)
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        answer_outages(app)
         answer_refusals(app)
         app.include_router(health_router(running.trouble))
         for router in self.routers:

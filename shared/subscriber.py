@@ -17,10 +17,13 @@ from faststream.kafka.message import KafkaMessage
 from shared import metrics
 from shared.consumer import Consumer
 from shared.errors import described
+from shared.fetch_watch import FetchWatch
+from shared.tolerant_records import read_tolerantly
 
 log = structlog.get_logger(__name__)
 
 COMMIT_SECONDS = 0.2
+WATCH_SECONDS = 1.0
 BATCH_WAIT_MS = 500
 BROKEN_PAUSE_S = 1.0
 # aiokafka leaves a partition whose records wait for us out of its next fetch: the wait bounds how long it is missed.
@@ -49,7 +52,9 @@ class Subscriber:
         self._stalled_seconds = stalled_seconds
         self._done: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._watch = FetchWatch()
+        self._tasks: list[asyncio.Task[None]] = []
+        read_tolerantly()
         self._subscriber = broker.subscriber(
             *[topic.name for topic in consumer.routes.topics],
             group_id=f"posada-{consumer.routes.service}",
@@ -87,14 +92,17 @@ class Subscriber:
                 return
 
     def start(self) -> None:
-        """Begin to commit offsets; the broker starts the consuming itself."""
-        self._task = asyncio.create_task(self._commit_often(), name="offsets")
+        """Begin to commit offsets and to watch; the broker starts the consuming itself."""
+        self._tasks = [
+            asyncio.create_task(self._commit_often(), name="offsets"),
+            asyncio.create_task(self._watch_often(), name="fetch watch"),
+        ]
 
     async def stop(self) -> None:
         """Let the batch in hand end, commit its offsets, and take no other."""
         await self._in_hand.acquire()
-        if self._task:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.commit()
 
     async def commit(self) -> None:
@@ -123,26 +131,29 @@ class Subscriber:
             metrics.ASSIGNED.set(len(self._client.assignment()) if self._client else 0)
             metrics.PROGRESS.set(time.time() - (time.monotonic() - self._consumer.last_progress))
 
+    async def _watch_often(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self._client:
+                await self._watch.look(self._client, time.monotonic())
+
     @property
     def _client(self) -> AIOKafkaConsumer | None:
         return self._subscriber.consumer
 
     def lag(self) -> int:
         """Messages that the broker has for this instance and that it has not fetched."""
-        client = self._client
-        if client is None:
-            return 0
-        states = [client._subscription.subscription.assignment.state_value(p) for p in client.assignment()]
-        return sum(max(0, (s.highwater or 0) - (s._position or 0)) for s in states if s)
+        return self._watch.waiting(self._client) if self._client else 0
 
     def trouble(self) -> str | None:
         """Why this instance is not ready, or None."""
         if self._client is None or not self._client.assignment():
             return "no partitions are assigned to this instance yet"
-        idle = time.monotonic() - self._consumer.last_progress
+        now = time.monotonic()
+        idle = now - self._consumer.last_progress
         if idle > self._stalled_seconds and (self._in_hand.locked() or self.lag()):
             return f"messages wait and none was handled for {idle:.0f} s"
-        return None
+        return self._watch.trouble(now, self._stalled_seconds)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

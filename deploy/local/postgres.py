@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 from deploy.local.accounts import opened_way, own, unprivileged_account
 from deploy.local.databases import PostgresPart, url_for
-from deploy.local.folders import LOOPBACK, kept_ports, only_one_starts
+from deploy.local.embedded import START_TIMEOUT_S, EmbeddedPart
+from deploy.local.folders import LOOPBACK, kept_ports
 from deploy.local.part import Progress, silent
-from deploy.local.processes import PartFailed, Process, refuse_if_running, run_to_end, wait_until_answering
+from deploy.local.processes import PartFailed, Process, run_to_end
 
-START_TIMEOUT_S: Final = 60.0
 ADMIN: Final = "postgres"
 MAJOR: Final = 18
 LONGEST_SOCKET_PATH: Final = 107
@@ -39,21 +39,21 @@ SETTINGS: Final = {
 }
 
 
-class EmbeddedPostgres(PostgresPart):
+class EmbeddedPostgres(EmbeddedPart, PostgresPart):
     """One server, listening on the loopback address and on a socket in its folder; every login needs a password.
 
     `port` is its TCP port (else one is chosen and kept with the data). Started as root, it runs as another account,
     since PostgreSQL refuses root.
     """
 
+    called = "postgres"
+
     def __init__(self, data_dir: Path, port: int | None = None, *, on_progress: Progress = silent) -> None:
-        self._folder = data_dir.resolve()
-        super().__init__(self._folder)
+        EmbeddedPart.__init__(self, data_dir, on_progress)
+        PostgresPart.__init__(self, self._folder)
         self._asked_port = port
         self._port: int | None = None
-        self._on_progress = on_progress
         self._account = unprivileged_account()
-        self._process: Process | None = None
 
     @property
     def name(self) -> str:
@@ -82,52 +82,21 @@ class EmbeddedPostgres(PostgresPart):
         digest = hashlib.sha256(os.fsencode(self._folder)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"posada-{os.getuid()}-{digest}"
 
-    @property
-    def log_file(self) -> Path:
-        """Where the server writes its log."""
-        return self._folder / "postgres.log"
-
-    @property
-    def process(self) -> Process:
-        """The server's process, to freeze it or look at it; raises PartFailed before the first start."""
-        if self._process is None:
-            raise PartFailed(f"{self.name} was not started")
-        return self._process
-
-    def start(self) -> None:
-        """Start the server and return when it takes connections; does nothing when it runs.
-
-        Raises AlreadyRunning when another process works on the folder, and PartFailed, with the end of the log,
-        when the server does not come up.
-        """
-        if self._process is not None and self._process.alive:
-            return
-        with only_one_starts(self._folder):
-            refuse_if_running(self.name, self._pid_file)
-            self._open_ways()
-            self._initialise_once()
-            self._prepare_socket_dir()
-            self._port = kept_ports(self._folder / "ports.json", {"postgres": self._asked_port})["postgres"]
-            self._on_progress(f"starting {self.name}")
-            self._process = self._server_process(self._port)
-            self._process.start()
-        wait_until_answering(self._process, self.answers, START_TIMEOUT_S)
+    def answers(self) -> bool:
+        return PostgresPart.answers(self)
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.stop()
+        super().stop()
         if self.socket_dir.parent != self._folder:
             with suppress(OSError):
                 self.socket_dir.rmdir()
 
-    def kill(self) -> None:
-        """End the server and its backends as a crash would; `start()` brings it back with all that was committed."""
-        if self._process is not None:
-            self._process.kill()
-
-    @property
-    def _pid_file(self) -> Path:
-        return self._folder / "postgres.pid"
+    def _prepared(self) -> Process:
+        self._open_ways()
+        self._initialise_once()
+        self._prepare_socket_dir()
+        self._port = kept_ports(self._folder / "ports.json", {"postgres": self._asked_port})["postgres"]
+        return self._server_process(self._port)
 
     @property
     def _cluster(self) -> Path:

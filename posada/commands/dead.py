@@ -50,7 +50,7 @@ def show(
         print_json(told)
         return
     console = out()
-    for name in ("id", "service", "topic", "key", "type", "at", "reason"):
+    for name in ("id", "service", "place", "key", "type", "at", "reason"):
         console.print(Text(f"{name:<9}", style="dim"), Text(str(told[name])), sep="", soft_wrap=True)
     rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
     console.print(table("history", (">attempt", "at", "fault"), rows))
@@ -66,17 +66,20 @@ def replay_(
     data: Data = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Give dead letters back to the services that set them aside, as if for the first time."""
+    """Give dead letters back to the services that set them aside, as if for the first time; those cut stay."""
     if (id_ is None) is not all_:
         raise Problem("Give the id of a dead letter, or --all.", Exit.USAGE)
     address = bootstrap_of(data, bootstrap)
     letters = read(address)
     chosen = letters if id_ is None else [one_of(letters, id_)]
-    asyncio.run(give_back(address, chosen))
-    if as_json:
-        print_json({"replayed": [letter.id for letter in chosen]})
-    else:
-        out().print(f"replayed {len(chosen)}; see with `posada dead list` whether one comes back", markup=False)
+    whole, cut = [letter for letter in chosen if not letter.cut_from], [letter for letter in chosen if letter.cut_from]
+    if whole or not cut:
+        asyncio.run(give_back(address, whole))
+        if as_json:
+            print_json({"replayed": [letter.id for letter in whole]})
+        else:
+            out().print(f"replayed {len(whole)}; see with `posada dead list` whether one comes back", markup=False)
+    report_cut(cut)
 
 
 def read(bootstrap: str) -> list[DeadLetter]:
@@ -95,6 +98,19 @@ def one_of(letters: list[DeadLetter], beginning: str) -> DeadLetter:
     if found:
         raise Problem(f"{len(found)} dead letters begin with {beginning}: give more of the id.", Exit.USAGE)
     raise Problem(f"There is no dead letter {beginning}: see `posada dead list`.", Exit.NO)
+
+
+def report_cut(cut: list[DeadLetter]) -> None:
+    """Say which letters cannot be given back; raises Problem when there are any."""
+    if not cut:
+        return
+    those = f"Dead letter {cut[0].id} was" if len(cut) == 1 else f"{len(cut)} dead letters were"
+    places = ", ".join(letter.place or letter.id for letter in cut)
+    raise Problem(
+        f"{those} too large to be kept whole and cannot be replayed: publish it again from where it came, or read it"
+        f" at {places}.",
+        Exit.NO,
+    )
 
 
 async def give_back(bootstrap: str, letters: list[DeadLetter]) -> None:

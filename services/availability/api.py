@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from services.availability import handlers
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
-from shared.contracts.availability import CountAnswered, CountRequested, WantedType
+from shared.complaints import complaints
+from shared.contracts.availability import CountAnswered, CountRequested
 from shared.contracts.common import Language, Reason
-from shared.database import UNAVAILABLE, Database
+from shared.database import Database
 from shared.errors import Refusal
 
 
@@ -42,24 +43,15 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         language: Language = Language.SPANISH,
     ) -> CountAnswered:
         """Free rooms of every type, and whether what is wanted can be had."""
-        request = CountRequested(
-            request_id=str(uuid4()),
-            property_id=property_id,
-            check_in=check_in,
-            check_out=check_out,
-            wanted=tuple(map(_wish, wanted)),
-            language=language,
-        )
-        try:
-            async with database.connection() as connection:
-                inventory = await repository.view(connection, [Ask(property_id, check_in, check_out)])
-        except UNAVAILABLE as outage:
-            raise HTTPException(503, "the inventory cannot be reached; ask again in a moment") from outage
+        asked = {"property_id": property_id, "check_in": check_in, "check_out": check_out, "language": language}
+        request = _request(asked | {"wanted": [_wish(text) for text in wanted]})
+        async with database.connection() as connection:
+            inventory = await repository.view(connection, [Ask(request.property_id, check_in, check_out)])
         (answer,) = handlers.count_rooms(inventory, request, clock())
         assert isinstance(answer, CountAnswered)  # noqa: S101
         return answer
 
-    @router.get("/holds/{booking_id}", responses={404: {}})
+    @router.get("/holds/{booking_id}", responses={404: {}, 503: {}})
     async def hold(booking_id: UUID) -> HoldState:
         """The rooms that a booking holds or has booked."""
         async with database.connection() as connection:
@@ -78,11 +70,20 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
     return router
 
 
-def _wish(text: str) -> WantedType:
+def _request(asked: dict[str, Any]) -> CountRequested:
+    try:
+        return CountRequested.model_validate(asked | {"request_id": str(uuid4())})
+    except ValidationError as error:
+        first = complaints(error.errors(include_url=False, include_input=False))[0]
+        text = f"{first['field']}: {first['problem']}"
+        raise Refusal(Reason.INVALID_REQUEST, text, field=first["field"]) from error
+
+
+def _wish(text: str) -> dict[str, Any]:
     name, _, count = text.rpartition(":")
     if not name:
-        return WantedType(type=text)
-    if not (count.isascii() and count.isdigit() and 0 < int(count) <= 500):  # noqa: PLR2004
-        problem = f"wanted={text}: write type:count with a count from 1 to 500, e.g. Junior:3"
+        return {"type": text}
+    if not (count.isascii() and count.isdigit() and len(count) <= 3 and 0 < int(count) <= 500):  # noqa: PLR2004
+        problem = "wanted: write type:count with a count from 1 to 500, e.g. Junior:3"
         raise Refusal(Reason.INVALID_REQUEST, problem, field="wanted")
-    return WantedType(type=name, count=int(count))
+    return {"type": name, "count": int(count)}

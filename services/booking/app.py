@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from services.booking import api, consumers
 from services.booking.repository import Repository
+from services.booking.sagas.multi_room import MULTI_ROOM
 from services.booking.settings import Settings
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
@@ -16,7 +19,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     """The service, ready to run."""
     settings = settings or Settings()
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
-    repository = Repository()
+    patience = timedelta(seconds=settings.saga_patience_seconds)
+    repository = Repository(MULTI_ROOM.with_patience(patience))
     return Service(
         name="booking",
         version=VERSION,

@@ -22,7 +22,7 @@ from shared.contracts.common import Policy
 from shared.contracts.payments import PaymentReserved
 from shared.database import Connection
 from shared.messages import Message
-from shared.saga import Phase
+from shared.saga import Phase, SagaTable
 from shared.saga_store import Memory, Sagas, Stored
 from shared.statements import Statement
 
@@ -55,9 +55,10 @@ ACTIONS = {Status.PENDING: "CREATE", Status.CONFIRMED: "CONFIRM", Status.REJECTE
 
 
 class Repository:
-    """Reads and writes bookings. Properties change rarely and are kept for a few seconds."""
+    """Reads and writes bookings, which go by one saga. Properties change rarely and are kept for a few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: SagaTable[Data] = MULTI_ROOM) -> None:
+        self._table = table
         self._properties: dict[str, Property] = {}
         self._default: str | None = None
         self._read_at = float("-inf")
@@ -113,7 +114,7 @@ class Repository:
 
     async def _view(self, connection: Connection) -> Bookings:
         await self._read_properties(connection)
-        return Bookings(self._properties, self._default, Sagas(MULTI_ROOM.name, Data, self._memory))
+        return Bookings(self._properties, self._default, self._table, Sagas(self._table.name, Data, self._memory))
 
     async def _read_properties(self, connection: Connection) -> None:
         if time.monotonic() - self._read_at < PROPERTIES_KEPT_SECONDS:

@@ -1,4 +1,4 @@
-"""What a batch of work sees of booking: properties, sagas, and the reservation codes set aside for this batch."""
+"""What a batch of work sees of booking: properties, sagas with their table, and the reservation codes set aside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
-from shared.saga import Progress, Turn, Verdict
+from shared.saga import Progress, SagaTable, Turn, Verdict
 from shared.saga_store import Sagas, Stored
 
 STATUS = {
@@ -40,6 +40,7 @@ class Bookings:
 
     properties: Mapping[str, Property]
     default_property: str | None
+    table: SagaTable[Data] = MULTI_ROOM
     sagas: Sagas[Data] = field(default_factory=lambda: Sagas(MULTI_ROOM.name, Data))
     codes: dict[UUID, tuple[str, ...]] = field(default_factory=dict)
     changes: dict[UUID, Change] = field(default_factory=dict)

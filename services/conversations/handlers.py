@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.conversations.world import World, booking_of, contacts_of, key_of, sent_at
+from services.conversations.world import World, booking_of, contacts_of, key_of
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
 from shared.messages import Message
@@ -15,7 +15,7 @@ def chat_message(world: World, message: ChatMessage, now: datetime) -> list[Mess
     tenant = world.tenant(contacts_of(message, world.place), now)
     if tenant and key_of(message) not in world.known_messages:
         name = message.name if message.author is Author.TENANT else None
-        thread = tenant.receive(name, sent_at(message), world.today(tenant, now), now)
+        thread = tenant.receive(name, message.sent_at, world.today(tenant, now), now)
         world.store(thread, message, now)
     return []
 

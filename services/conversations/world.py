@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -77,7 +77,7 @@ class World:
 
     def store(self, thread: Thread, message: ChatMessage, now: datetime) -> None:
         """Have a message written with the batch."""
-        stored = Stored(thread, message, sent_at(message), now)
+        stored = Stored(thread, message, message.sent_at, now)
         self.new_messages.append(stored)
         self.known_messages.add(stored.key)
 
@@ -90,11 +90,6 @@ class World:
 def key_of(message: ChatMessage) -> MessageKey:
     """The provider's id of a message, in its channel."""
     return message.channel.value, message.message_id
-
-
-def sent_at(message: ChatMessage) -> datetime:
-    """When a message was written; a time without a zone is taken for UTC."""
-    return message.sent_at if message.sent_at.tzinfo else message.sent_at.replace(tzinfo=UTC)
 
 
 def contacts_of(message: ChatMessage | BookingConfirmed, place: Place) -> Contacts:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts import topics
 from shared.contracts.common import (
+    MOST_ROOMS,
     Amount,
+    Count,
     Currency,
     Headcount,
     Identifier,
     Language,
+    Line,
+    Moment,
     Occupants,
     Part,
     Policy,
     RefusalDetails,
     RoomNumber,
+    Text,
 )
 from shared.messages import Message
 
@@ -42,16 +47,16 @@ class CountRequested(
     property_id: Identifier | None = None
     check_in: date
     check_out: date
-    wanted: tuple[WantedType, ...] = ()
+    wanted: tuple[WantedType, ...] = Field(default=(), max_length=MOST_ROOMS)
     language: Language = Language.SPANISH
 
 
 class Shortage(Part):
     """A type of which fewer are free than wanted."""
 
-    type: str
-    requested: int
-    available: int
+    type: Text
+    requested: Count
+    available: Count
 
 
 class CountAnswered(
@@ -62,16 +67,16 @@ class CountAnswered(
     request_id: Identifier
     success: bool
     can_fulfill: bool = False
-    available_counts: dict[str, int] = Field(default_factory=dict)
-    shortages: tuple[Shortage, ...] = ()
-    message: str
+    available_counts: dict[Text, Count] = Field(default_factory=dict)
+    shortages: tuple[Shortage, ...] = Field(default=(), max_length=MOST_ROOMS)
+    message: Text
     error: RefusalDetails | None = None
 
 
 class RoomWish(Occupants):
     """One wanted room; `line` is its place in the request's list, from 1."""
 
-    line: int = Field(ge=1)
+    line: Line
     type: Identifier
     extra_beds: Headcount = 0
     extra_beds_cost: Amount | None = None
@@ -87,8 +92,8 @@ class HoldRooms(
     check_in: date
     check_out: date
     package: Identifier
-    rooms: tuple[RoomWish, ...] = Field(min_length=1)
-    avoid_rooms: tuple[RoomNumber, ...] = ()
+    rooms: tuple[RoomWish, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
     policy: Policy = Policy.ALL_OR_NOTHING
     language: Language = Language.SPANISH
 
@@ -96,32 +101,32 @@ class HoldRooms(
 class HeldRoom(Occupants):
     """A room that is held, with its price for the whole stay, tax included in `amount`."""
 
-    line: int
-    type: str
-    type_label: str
-    room: str
-    extra_beds: int = 0
+    line: Line
+    type: Text
+    type_label: Text
+    room: RoomNumber
+    extra_beds: Headcount = 0
     amount: Amount
 
 
 class FailedRoom(Part):
     """A room of the request that could not be had."""
 
-    line: int
-    type: str
-    reason: str
-    text: str
+    line: Line
+    type: Text
+    reason: Text
+    text: Text
 
 
 class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
     """Rooms are held until `expires_at`. Under best effort `failed` lists what could not be had."""
 
     booking_id: UUID
-    rooms: tuple[HeldRoom, ...]
-    failed: tuple[FailedRoom, ...] = ()
+    rooms: tuple[HeldRoom, ...] = Field(max_length=MOST_ROOMS)
+    failed: tuple[FailedRoom, ...] = Field(default=(), max_length=MOST_ROOMS)
     total: Amount
     currency: Currency
-    expires_at: datetime
+    expires_at: Moment
 
 
 class RoomsNotHeld(
@@ -140,7 +145,7 @@ class ExtendHold(
 
     booking_id: UUID
     property_id: Identifier
-    until: datetime
+    until: Moment
 
 
 class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
@@ -148,7 +153,7 @@ class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=top
 
     booking_id: UUID
     property_id: Identifier
-    expired_at: datetime
+    expired_at: Moment
 
 
 class BookRooms(
@@ -162,7 +167,7 @@ class BookRooms(
 
     booking_id: UUID
     property_id: Identifier
-    codes: dict[str, str]
+    codes: dict[RoomNumber, Identifier] = Field(max_length=MOST_ROOMS)
 
 
 class RoomsBooked(
@@ -171,7 +176,7 @@ class RoomsBooked(
     """The held rooms are booked."""
 
     booking_id: UUID
-    rooms: tuple[str, ...]
+    rooms: tuple[RoomNumber, ...] = Field(max_length=MOST_ROOMS)
 
 
 class ReleaseRooms(
@@ -192,7 +197,7 @@ class RoomsReleased(
     """The booking holds nothing; `rooms` are those that this release freed."""
 
     booking_id: UUID
-    rooms: tuple[str, ...] = ()
+    rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
 
 
 class HoldDue(Message, type="posada.availability.hold-due.v1", topic=topics.internal("availability"), key="booking_id"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
@@ -11,13 +10,20 @@ from pydantic import BeforeValidator, EmailStr, Field, model_validator
 
 from shared.contracts import topics
 from shared.contracts.common import (
+    MOST_ROOMS,
     Amount,
     Channel,
+    Count,
     Currency,
+    Day,
+    Details,
     Headcount,
     Identifier,
     Language,
+    Line,
+    Moment,
     Name,
+    Number,
     Occupants,
     Part,
     PaymentMethod,
@@ -25,6 +31,8 @@ from shared.contracts.common import (
     Prose,
     RefusalDetails,
     RoomNumber,
+    Text,
+    Zone,
 )
 from shared.contracts.older_names import modernise
 from shared.messages import Message
@@ -50,7 +58,7 @@ class Guest(Part):
     """Who books."""
 
     name: Name
-    email: str = Field(max_length=254)
+    email: Annotated[Text, Field(max_length=254)]
     phone: Identifier | None = None
     city: Name | None = None
     document: Identifier | None = Field(default=None, description="DUI or passport.")
@@ -89,7 +97,7 @@ class RequestedPayment(Part):
     amount: Amount
     payer: Name | None = None
     reference: Identifier | None = None
-    slip_date: date | None = None
+    slip_date: Day | None = None
     slip_amount: Amount | None = None
     authorization_number: Identifier | None = None
 
@@ -100,8 +108,8 @@ class RequestFacts(Part):
     request_id: Identifier
     property_id: Identifier | None = None
     guest: Guest
-    check_in: date
-    check_out: date
+    check_in: Day
+    check_out: Day
     package: Identifier
     rooms: tuple[RequestedRoom, ...] = Field(min_length=1, max_length=50)
     payment: RequestedPayment
@@ -155,58 +163,58 @@ class BookingProgressed(
     """A step on the way, so that a gateway can show progress."""
 
     booking_id: UUID
-    request_id: str
-    step: str = Field(
+    request_id: Text
+    step: Text = Field(
         description="accepted, rooms_held, payment_reserved, rooms_booked, payment_captured, guest_notified,"
         " conversation_linked"
     )
-    at: datetime
-    details: dict[str, Any] = Field(default_factory=dict)
+    at: Moment
+    details: Details = Field(default_factory=dict)
 
 
 class PropertyFacts(Part):
     """What a text says of the property."""
 
-    id: str
-    name: str
-    timezone: str
-    contact: str = ""
+    id: Text
+    name: Text
+    timezone: Zone
+    contact: Text = ""
 
 
 class BookedRoom(Occupants):
     """One room of a confirmed booking."""
 
-    line: int
-    code: str = Field(description="The reservation code, e.g. HR26181.")
-    room: str
-    type: str
-    type_label: str
-    extra_beds: int = 0
+    line: Line
+    code: Identifier = Field(description="The reservation code, e.g. HR26181.")
+    room: RoomNumber
+    type: Text
+    type_label: Text
+    extra_beds: Headcount = 0
     amount: Amount
 
 
 class MissedRoom(Part):
     """A room of a best-effort booking that could not be had."""
 
-    line: int
-    type: str
-    reason: str
-    text: str
+    line: Line
+    type: Text
+    reason: Text
+    text: Text
 
 
 class Outcome(Part):
     """What every outcome says."""
 
     booking_id: UUID
-    request_id: str
+    request_id: Text
     property: PropertyFacts
     language: Language
     guest: Guest | None = None
     contact: Contact = Contact()
-    check_in: date | None = None
-    check_out: date | None = None
-    text: str = Field(description="Ready for the guest, in the request's language.")
-    at: datetime
+    check_in: Day | None = None
+    check_out: Day | None = None
+    text: Text = Field(description="Ready for the guest, in the request's language.")
+    at: Moment
 
 
 class BookingConfirmed(
@@ -214,16 +222,16 @@ class BookingConfirmed(
 ):
     """Every room is booked, or under best effort those that could be had, and the money is the hotel's."""
 
-    check_in: date
-    check_out: date
-    package: str
-    rooms: tuple[BookedRoom, ...] = Field(min_length=1)
-    number_of_rooms: int
-    missed: tuple[MissedRoom, ...] = ()
+    check_in: Day
+    check_out: Day
+    package: Text
+    rooms: tuple[BookedRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    number_of_rooms: Count
+    missed: tuple[MissedRoom, ...] = Field(default=(), max_length=MOST_ROOMS)
     total: Amount
     currency: Currency
     payment_found_later: bool = False
-    instructions: str | None = None
+    instructions: Text | None = None
 
 
 class BookingRefused(Message, Outcome, type="posada.booking.refused.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
@@ -247,8 +255,8 @@ class PaymentSearchStarted(
 ):
     """The payment has not arrived yet and is being looked for, with the rooms held: not an outcome."""
 
-    stage: int
-    next_attempt_at: datetime
+    stage: Number
+    next_attempt_at: Moment
 
 
 class RequestInvalid(
@@ -257,8 +265,8 @@ class RequestInvalid(
     """What could be read of a request that does not fit its model; booking makes it for itself."""
 
     booking_id: UUID
-    request_id: str
-    property_id: str = ""
+    request_id: Text
+    property_id: Text = ""
     language: Language = Language.SPANISH
     refusal: RefusalDetails
 

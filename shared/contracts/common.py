@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 Amount = Annotated[
     Decimal,
@@ -29,7 +33,70 @@ Identifier = Annotated[str, _line(100)]
 Name = Annotated[str, _line(200)]
 RoomNumber = Annotated[str, _line(20)]
 Prose = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
+# What we word ourselves, and what others word for us: may be empty.
+Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Headcount = Annotated[int, Field(ge=0, le=100)]
+Line = Annotated[int, Field(ge=1, le=500, description="Its place in the request's list, from 1.")]
+Number = Annotated[int, Field(ge=1, le=1_000_000, description="A stage or an attempt, from 1.")]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+MOST_ROOMS = 500
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+_FIRST, _END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_DEEPEST = 50
+_INT64 = 2**63
+
+
+def _sane_moment(moment: datetime) -> datetime:
+    """Time of a zone, and far enough from the ends of the calendar to be reckoned with."""
+    if moment.tzinfo is None or not _FIRST <= moment < _END:
+        raise PydanticCustomError(
+            "moment", "must be a time with its zone, from 2000 to 2199, such as 2027-05-01T15:00:00Z"
+        )
+    return moment
+
+
+def _sane_day(day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise PydanticCustomError("day", "must be a date from 2000 to 2199, such as 2027-05-01")
+    return day
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise PydanticCustomError("zone", "must be a time zone such as America/El_Salvador") from None
+    return name
+
+
+def _storable(details: dict[str, Any]) -> dict[str, Any]:
+    """Only what JSON has in every language, and what PostgreSQL keeps."""
+    if not _can_be_kept(details, _DEEPEST):
+        raise PydanticCustomError(
+            "details", "has a NUL, an endless or too large number, or is too deep: leave that part out"
+        )
+    return details
+
+
+def _can_be_kept(value: Any, deeper: int) -> bool:
+    if deeper == 0:
+        return False
+    if isinstance(value, dict):
+        return all("\0" not in name and _can_be_kept(part, deeper - 1) for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return all(_can_be_kept(part, deeper - 1) for part in value)
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, int) or -_INT64 <= value < _INT64
+
+
+Moment = Annotated[datetime, AfterValidator(_sane_moment), Field(description="A time with its zone, 2000 to 2199.")]
+Day = Annotated[date, AfterValidator(_sane_day), Field(description="A date, 2000 to 2199.")]
+Zone = Annotated[str, Field(max_length=64, description="An IANA time zone."), AfterValidator(_known_zone)]
+Details = Annotated[dict[str, Any], AfterValidator(_storable)]
 
 
 class Language(StrEnum):
@@ -101,6 +168,6 @@ class Occupants(Part):
 class RefusalDetails(Part):
     """A reason with its sentence and its figures."""
 
-    reason: str = Field(description="Machine-readable; see Reason.")
-    text: str = Field(description="For people; names the field and the remedy where there is one.")
-    details: dict[str, Any] = Field(default_factory=dict)
+    reason: Text = Field(description="Machine-readable; see Reason.")
+    text: Text = Field(description="For people; names the field and the remedy where there is one.")
+    details: Details = Field(default_factory=dict)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.contracts import topics
-from shared.contracts.common import Channel, Identifier, Name, Prose
+from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Prose
 from shared.messages import Message
 
 
@@ -34,7 +35,7 @@ class ChatMessage(
     author: Author = Author.TENANT
     name: Name | None = None
     text: Prose
-    sent_at: datetime
+    sent_at: Moment
 
 
 class ConversationLinked(
@@ -47,4 +48,4 @@ class ConversationLinked(
     """The guest's threads know the booking; `threads` are those that are about it now."""
 
     booking_id: UUID
-    threads: tuple[UUID, ...] = ()
+    threads: tuple[UUID, ...] = Field(default=(), max_length=MOST_ROOMS)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.common import Identifier
+from shared.contracts.common import Channel, Details, Identifier, Text
 from shared.messages import Message
 
 
@@ -18,7 +17,7 @@ class GuestNotified(
     """The messages of a booking's confirmation are written down and on their way; each will be sent once."""
 
     booking_id: UUID
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...] = Field(max_length=len(Channel))
 
 
 class StaffAlerted(
@@ -28,5 +27,5 @@ class StaffAlerted(
 
     booking_id: UUID
     code: Identifier
-    text: str
-    details: dict[str, Any] = Field(default_factory=dict)
+    text: Text
+    details: Details = Field(default_factory=dict)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.common import Amount, Currency, Identifier, Name, Part, PaymentMethod, RefusalDetails
+from shared.contracts.common import (
+    MOST_ROOMS,
+    Amount,
+    Count,
+    Currency,
+    Day,
+    Identifier,
+    Moment,
+    Name,
+    Number,
+    Part,
+    PaymentMethod,
+    RefusalDetails,
+    Text,
+)
 from shared.messages import Message
 
 
@@ -16,7 +29,7 @@ class Evidence(Part):
     """What the guest showed: a slip's date and amount, or a card's authorisation number."""
 
     method: PaymentMethod
-    slip_date: date | None = None
+    slip_date: Day | None = None
     slip_amount: Amount | None = None
     authorization_number: Identifier | None = None
     payer: Name | None = None
@@ -34,7 +47,7 @@ class TransferArrived(
     method: PaymentMethod = PaymentMethod.BANK_TRANSFER
     amount: Amount = Field(gt=0)
     currency: Currency = "USD"
-    posted_on: date
+    posted_on: Day
     payer: Name | None = None
     reference: Identifier | None = None
     authorization_number: Identifier | None = None
@@ -73,10 +86,10 @@ class PaymentAwaited(
     """
 
     booking_id: UUID
-    stage: int = Field(ge=1)
-    attempt: int = Field(ge=1)
-    next_attempt_at: datetime
-    keep_until: datetime
+    stage: Number
+    attempt: Number
+    next_attempt_at: Moment
+    keep_until: Moment
     opens_stage: bool = False
 
 
@@ -95,7 +108,7 @@ class CapturePayment(
     """Take the reserved money and write all reservation codes on it in one update."""
 
     booking_id: UUID
-    codes: tuple[str, ...] = Field(min_length=1)
+    codes: tuple[Text, ...] = Field(min_length=1, max_length=MOST_ROOMS)
 
 
 class PaymentCaptured(
@@ -129,5 +142,5 @@ class SearchDue(Message, type="posada.payments.search-due.v1", topic=topics.inte
     """Payments' own clock: time to look for the money again."""
 
     booking_id: UUID
-    stage: int
-    attempt: int
+    stage: Number
+    attempt: Count

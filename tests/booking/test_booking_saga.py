@@ -11,12 +11,21 @@ import pytest
 from pydantic import ValidationError
 
 from services.booking import handlers
+from services.booking.app import build
 from services.booking.domain.lifecycle import FOLLOWS, Status, check_follows
 from services.booking.domain.property import MultiRoom, Property
 from services.booking.invalid import read_invalid
 from services.booking.sagas.multi_room import HOLD_MARGIN
 from services.booking.world import Bookings
-from shared.contracts.availability import BookRooms, ExtendHold, HoldExpired, HoldRooms, ReleaseRooms, RoomsNotHeld
+from shared.contracts.availability import (
+    BookRooms,
+    ExtendHold,
+    HoldExpired,
+    HoldRooms,
+    ReleaseRooms,
+    RoomsHeld,
+    RoomsNotHeld,
+)
 from shared.contracts.booking import (
     BookingConfirmed,
     BookingFailed,
@@ -328,3 +337,21 @@ def test_a_booking_goes_only_where_the_table_lets_it(now: Status, then: Status) 
     with pytest.raises(Refusal, match=f"{now} cannot become {then}") as refused:
         check_follows(now, then)
     assert refused.value.code == "illegal_transition"
+
+
+def test_a_step_waits_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSADA_SAGA_PATIENCE_SECONDS", "7")
+    table = build().routes.repository._table  # type: ignore[attr-defined]
+    given = Given()
+    given.bookings.table = table
+    given.request()
+    assert given.bookings.saga(ID).turn.progress.wake_at == START + timedelta(seconds=7)  # type: ignore[union-attr]
+    given.reply(answer_of(RoomsHeld)).reply(answer_of(PaymentReserved))
+    assert given.bookings.saga(ID).turn.progress.wake_at == START + timedelta(seconds=7)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "1e9"])
+def test_a_patience_that_makes_no_sense_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch, seconds: str) -> None:
+    monkeypatch.setenv("POSADA_SAGA_PATIENCE_SECONDS", seconds)
+    with pytest.raises(ValidationError, match="saga_patience_seconds"):
+        build()

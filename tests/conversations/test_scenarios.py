@@ -161,12 +161,6 @@ def test_what_staff_write_goes_to_the_tenants_thread_and_does_not_name_it() -> N
     assert threads(world)[None].name == PHONE
 
 
-def test_a_time_without_a_zone_is_utc() -> None:
-    world = a_world()
-    handle(world, chat(sent_at=NOW.replace(tzinfo=None)), chat())
-    assert threads(world)[None].first_message_at == NOW
-
-
 def shape(world: World) -> set[tuple[Any, ...]]:
     """What must not depend on the order: threads with their booking, name, beginning and messages."""
     return {

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from posada.town import Town
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows
 from tests.support.end_to_end_invariants import until_whole
 
-PATIENCE_S = 30.0  # services/booking/sagas/multi_room.py
+PATIENCE_S = 3.0
 HOLD = "SELECT state, rooms FROM holds WHERE booking_id = $1"
 
 
+@pytest.fixture
+def hasty(town: Town) -> Iterator[None]:
+    """Booking waits for an answer but briefly."""
+    town.tell("booking", {"POSADA_SAGA_PATIENCE_SECONDS": str(PATIENCE_S)})
+    yield
+    town.tell("booking", {})
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_availability_is_silent_and_its_late_hold_is_released(town: Town, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])

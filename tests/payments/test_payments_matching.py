@@ -15,7 +15,7 @@ from services.payments.domain.claim import authorization_key, claim_of, referenc
 from services.payments.domain.matching import MANY, Decision, Verdict, Why, match, objections
 from services.payments.domain.payment import Payment, payment_of
 from services.payments.domain.world import World
-from shared.contracts.common import PaymentMethod
+from shared.contracts.common import FIRST_DAY, LAST_DAY, PaymentMethod
 from shared.contracts.payments import Evidence, ReservePayment
 from tests.support.payments_builders import NOW, SLIP_DATE, TERMS, booking, card, reserve, reserve_by_card, transfer
 
@@ -104,8 +104,8 @@ def test_a_bank_posts_up_to_three_days_away(days: int, expected: str) -> None:
 
 
 def test_dates_at_the_end_of_time_are_compared_too() -> None:
-    far = arrived("A", posted_on=date.max)
-    assert verdict(decide(reserve(slip_date=date.min), far)) == "not_yet"
+    far = arrived("A", posted_on=LAST_DAY)
+    assert verdict(decide(reserve(slip_date=FIRST_DAY), far)) == "not_yet"
 
 
 def test_a_slip_below_the_cost_is_refused_by_its_difference_before_any_search() -> None:

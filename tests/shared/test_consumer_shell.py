@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from shared import outbox
+from shared import outage, outbox
 from shared.consumer import Consumer
 from shared.contracts.topics import internal
 from shared.database import Database
@@ -176,6 +176,63 @@ async def test_while_the_database_is_away_nothing_is_lost(notes_url: str) -> Non
     assert await noted(away) == ["a", "b"]
     assert len(shell.office.rows) == 2
     await away.close()
+
+
+async def test_however_long_the_database_is_away_its_work_is_not_at_fault(
+    notes_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "PAUSE", (0.001, 0.002))
+    looks = 0
+
+    class Gone(Away):
+        async def answers(self) -> bool:
+            nonlocal looks
+            looks += 1
+            if looks < 200:
+                return False
+            self.faults.clear()
+            return await super().answers()
+
+    away = Gone(notes_url)
+    await away.open()
+    shell = Shell(away)
+    away.faults = [ConnectionRefusedError()] * 1000
+    await shell.take("a", "b")
+    assert await noted(away) == ["a", "b"]
+    assert looks == 200
+    assert len(shell.office.rows) == 2  # the two answers, and nothing put off
+    await away.close()
+
+
+class Slow(Notes):
+    """Notes with one message whose query takes longer than any may."""
+
+    async def save(self, connection: Any, world: list[str], now: Any) -> Any:
+        if "slow" in world:
+            await connection.execute("SELECT pg_sleep(600)")
+        return await super().save(connection, world, now)
+
+
+async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(notes_url: str) -> None:
+    hurried = Database(notes_url, command_seconds=0.5)
+    await hurried.open()
+    shell = Shell(hurried, Slow())
+    shell.consumer = Consumer(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
+    await shell.take("a", "slow", "b")
+    assert await noted(hurried) == ["a", "b"]
+    (letter,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]
+    assert dict(letter.headers)["original_ce_id"] == b"slow"
+    assert b"TimeoutError" in dict(letter.headers)["posada_history"]
+    await hurried.close()
+
+
+@pytest.mark.parametrize("fault", [asyncpg.InterfaceError, OSError, TimeoutError])
+async def test_a_bug_that_looks_like_an_outage_blocks_nobody(database: Database, fault: type[Exception]) -> None:
+    shell = Shell(database, failing("b", fault=fault))
+    await shell.take("a", "b", "c")
+    assert await noted(database) == ["a", "c"]
+    (later,) = [row for row in await shell.outbox() if row["topic"] == internal(shell.routes.service).name]
+    assert f"{fault.__name__}: b is poison" in str(later["headers"])
 
 
 async def test_a_connection_that_is_killed_in_mid_transaction_is_outlasted(notes_url: str, database: Database) -> None:

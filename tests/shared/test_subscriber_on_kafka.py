@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 
+from shared import fetch_watch, subscriber
 from shared.consumer import Consumer
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
@@ -25,6 +26,7 @@ from shared.subscriber import Subscriber
 from shared.topic_admin import create_topics
 from shared.topics import Topic
 from tests.support.notes import Notes, body, noted
+from tests.support.odd_records import CODECS, ODD, SHOWN, publish_batch
 from tests.support.post_office import PostOffice
 
 pytestmark = pytest.mark.real
@@ -48,12 +50,13 @@ class Instance:
     routes: Routes[Any]
     commits: bool = True
     carrier: Any = field(default_factory=PostOffice)
+    stalled_seconds: float = 60
 
     async def start(self) -> Instance:
         self.relay = Relay(self.carrier, self.database)
         consumer = Consumer(self.routes, self.database, self.relay, back_off=())
         self.broker = KafkaBroker(self.bootstrap, apply_types=False, logger=None)
-        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=60)
+        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=self.stalled_seconds)
         await self.broker.start()
         if self.commits:
             self.subscriber.start()
@@ -115,7 +118,9 @@ async def test_topics_are_made_once_with_their_partitions(kafka_bootstrap: str) 
     assert await create_topics(kafka_bootstrap, [topic]) == []
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
-    (described,) = await admin.describe_topics([topic.name])
+    async with asyncio.timeout(20):  # a broker knows of a topic before it has its partitions
+        while not (described := (await admin.describe_topics([topic.name]))[0])["partitions"]:
+            await asyncio.sleep(0.05)
     await admin.close()
     assert len(described["partitions"]) == 5
 
@@ -204,3 +209,75 @@ async def test_a_dead_letter_is_listed_replayed_and_then_gone(
         assert await noted(database) == ["good", "poison"]
         assert await list_dead(kafka_bootstrap, [dead(service)]) == []
         await instance.stop()
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_a_header_name_that_is_no_text_is_set_aside_and_all_around_it_is_handled(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any], codec: str
+) -> None:
+    topic = routes.topics[0].name
+
+    def batch(*names: str) -> list[Any]:
+        return [(body(name), [(ODD if "odd" in name else "note", b"x"), ("ce_id", name.encode())]) for name in names]
+
+    async with producing(kafka_bootstrap) as producer:
+        await publish_batch(producer, topic, batch("a1", "a2"), codec=codec)
+        await publish_batch(producer, topic, batch("b1", "b2", "odd1", "b3", "odd2", "b4"), codec=codec)
+        await publish_batch(producer, topic, batch("c1"), codec=codec)
+        await publish_batch(producer, topic, batch("d1", "odd3"), codec=codec, partition=1)
+        carrier = KafkaCarrier(producer)
+        instance = await Instance(kafka_bootstrap, database, routes, carrier=carrier).start()
+        await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
+        await until(lambda: _count(database, 8))
+        await publish_batch(producer, topic, batch("e1"), codec=codec)
+        await until(lambda: _count(database, 9))
+        await until(lambda: _all_are_committed(kafka_bootstrap, routes, 12))
+        letters = await list_dead(kafka_bootstrap, [dead(routes.service)])
+        await instance.stop()
+    assert sorted(await noted(database)) == ["a1", "a2", "b1", "b2", "b3", "b4", "c1", "d1", "e1"]
+    assert sorted(letter.body for letter in letters) == [body("odd1"), body("odd2"), body("odd3")]
+    assert {letter.topic for letter in letters} == {topic}
+    assert all(SHOWN in letter.reason and "UTF-8" in letter.reason for letter in letters)
+    assert sorted(letter.place for letter in letters) == [f"{topic}/0/4", f"{topic}/0/6", f"{topic}/1/1"]
+    assert all(dict(letter.headers)[SHOWN] == b"x" for letter in letters)
+
+
+async def _all_are_committed(bootstrap: str, routes: Routes[Any], number: int) -> bool:
+    return await committed(bootstrap, routes) == number
+
+
+async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
+    kafka_bootstrap: str, database: Database, routes: Routes[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(fetch_watch, "LOOK_SECONDS", 0.02)
+    instance = await Instance(kafka_bootstrap, database, routes, stalled_seconds=0.5).start()
+    await until(lambda: _is_assigned(instance))
+    looked = instance.subscriber._watch
+    troubles: set[str | None] = set()
+
+    async def idle_for_a_while() -> bool:
+        troubles.add(instance.subscriber.trouble())
+        return looked.looks > 50  # twice as long as it takes to be called stalled
+
+    await until(idle_for_a_while)
+    assert troubles == {None}
+    client = instance.subscriber._client
+    assert client
+    client.pause(*client.assignment())  # from now on it fetches nothing, as behind a fetch that keeps failing
+    await ask(kafka_bootstrap, routes.topics[0].name, "a", "b", "c")
+    await until(lambda: _has_trouble(instance, "none was"))
+    assert instance.subscriber.lag() == 3
+    client.resume(*client.assignment())
+    await until(lambda: _count(database, 3))
+    await until(lambda: _has_trouble(instance, None))
+    await instance.stop()
+
+
+async def _is_assigned(instance: Instance) -> bool:
+    return len(instance.assigned) == PARTITIONS
+
+
+async def _has_trouble(instance: Instance, word: str | None) -> bool:
+    trouble = instance.subscriber.trouble()
+    return trouble is None if word is None else word in (trouble or "")

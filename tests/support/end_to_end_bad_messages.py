@@ -44,6 +44,7 @@ _ROOM = {"line": 1, "type": "Junior", "adults": 2}
 _WISH = {"type": "Junior", "adults": 2, "children_0_5": 0, "children_6_10": 0}
 _PAYMENT = {"method": "card_link", "amount": "172.50", "authorization_number": "bad-message"}
 _DATES_REVERSED = {"check_in": "2027-05-02", "check_out": "2027-05-01"}
+_OLD_SLIP = {"amount": "172.50", "slip_date": "0001-01-01"}
 _STAY = {"check_in": "2027-05-01", "check_out": "2027-05-02"}
 
 REQUEST: Final = {
@@ -89,6 +90,10 @@ CONFIRMED: Final = {
     "total": "172.50",
     "currency": "USD",
 }
+_BOOKED: Final = {
+    **_STAY,
+    "rooms": [{"line": 1, "code": "HR1", "room": "18", "type": "j", "type_label": "J", "adults": 2, "amount": "1.00"}],
+}
 ALERT: Final = {"booking_id": BOOKING_ID, "code": "bad_message", "text": "…"}
 CHAT: Final = {"message_id": "bad-message", "contact": "50370001111", "text": "…", "sent_at": "2027-05-01T00:00:00Z"}
 COUNT: Final = {"request_id": "bad-message", **_STAY}
@@ -97,11 +102,17 @@ _CHAT_BAD = {
     "time before time": {"sent_at": "0001-01-01T00:00:00+14:00"},
     "time after time": {"sent_at": "9999-12-31T23:59:59-14:00"},
     "time is a word": {"sent_at": "yesterday"},
+    "time of no zone": {"sent_at": "2027-05-01T00:00:00"},
     "unknown channel": {"channel": "pigeon"},
     "NUL in the text": {"text": "a\0b"},
     "text of 20 000 characters": {"text": "a" * 20_000},
 }
-_ALERT_BAD = {"details are a list": {"details": [1]}, "code of two lines": {"code": "a\nb"}}
+_ALERT_BAD = {
+    "NUL in the details": {"details": {"a": ["\0"]}},
+    "NUL in the text": {"text": "\0"},
+    "details are a list": {"details": [1]},
+    "code of two lines": {"code": "a\nb"},
+}
 
 PLACES: Final = (
     Place(
@@ -113,6 +124,8 @@ PLACES: Final = (
         {
             "unknown room type": {"rooms": [{**_WISH, "type": "Igloo"}]},
             "dates reversed": _DATES_REVERSED,
+            "slip of the first day there is": {"payment": {"method": "bank_transfer", **_OLD_SLIP}},
+            "the last night there is": {"check_in": "9999-12-30", "check_out": "9999-12-31"},
             "dates in the past": {"check_in": "2001-01-01", "check_out": "2001-01-02"},
             "a stay of 8000 years": {"check_in": "2027-01-01", "check_out": "9999-12-31"},
             "negative people": {"rooms": [{**_WISH, "adults": -2}]},
@@ -147,6 +160,9 @@ PLACES: Final = (
             "negative people": {"rooms": [{**HELD["rooms"][0], "adults": -1}]},  # type: ignore[index]
             "currency of four letters": {"currency": "USDX"},
             "time is a word": {"expires_at": "soon"},
+            "time of no zone": {"expires_at": "2027-05-01T00:00:00"},
+            "time before time": {"expires_at": "0001-01-01T00:00:00+14:00"},
+            "line of a million": {"rooms": [{**HELD["rooms"][0], "line": 10**6}]},  # type: ignore[index]
         },
     ),
     Place(
@@ -216,6 +232,8 @@ PLACES: Final = (
             "nothing": {"amount": "0.00"},
             "unknown method": {"method": "shells"},
             "day that is none": {"posted_on": "2027-02-30"},
+            "the first day there is": {"posted_on": "0001-01-01"},
+            "the last day there is": {"posted_on": "9999-12-31"},
             "lower-case currency": {"currency": "usd"},
         },
     ),
@@ -233,7 +251,13 @@ PLACES: Final = (
         "posada.booking.confirmed.v1",
         CONFIRMED,
         "booking_id",
-        {"three decimals": {"total": "172.505"}, "unknown language": {"language": "tlh"}},
+        {
+            "three decimals": {"total": "172.505"},
+            "unknown language": {"language": "tlh"},
+            "the last day there is": {**_BOOKED, "check_out": "9999-12-31"},
+            "time of no zone": {**_BOOKED, "at": "2027-05-01T00:00:00"},
+            "unknown time zone": {**_BOOKED, "property": {"id": "x", "name": "x", "timezone": "Mars/Olympus"}},
+        },
     ),
     Place(
         "posada.notifications.events",

@@ -1,0 +1,85 @@
+"""posada dead, on a real broker: a letter that was cut is refused in one sentence, a whole one goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from posada.commands.dead import report_cut
+from posada.main import run
+from posada.problems import Exit, Problem
+from shared.contracts.topics import dead, internal
+from shared.deadletters import MAX_BODY, DeadLetter, row_for
+from shared.messages import Envelope
+from shared.outbox import Row
+from shared.topic_admin import create_topics
+from tests.support.post_office import raw_record
+
+SERVICE = "payments"
+
+
+def letter_of(body: bytes) -> Row:
+    """What the service would have set aside."""
+    record = raw_record("posada.payments.transfers", body, headers=[("x", b"1")])
+    envelope = Envelope(id=uuid4().hex, type="posada.payments.transfer-arrived.v1", source="tests")
+    return row_for(SERVICE, dead(SERVICE), record, envelope=envelope, fault="it is bad", now=datetime.now(UTC))
+
+
+async def set_aside(bootstrap: str, *rows: Row) -> None:
+    """Put letters where the service puts them."""
+    await create_topics(bootstrap, [dead(SERVICE), internal(SERVICE)])
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=2_000_000) as producer:
+        for row in rows:
+            await producer.send_and_wait(row.topic, row.body, key=row.key.encode(), headers=row.headers)
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """The exit code, standard output and standard error of a command."""
+    with pytest.raises(SystemExit) as ended:
+        run(list(words))
+    said = capsys.readouterr()
+    return int(ended.value.code or 0), said.out, said.err
+
+
+@pytest.mark.real
+def test_a_cut_letter_is_refused_and_stays_and_a_whole_one_goes_back(
+    kafka_bootstrap: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut, whole = letter_of(b"x" * (MAX_BODY + 1)), letter_of(b"{}")
+    asyncio.run(set_aside(kafka_bootstrap, cut, whole))
+    at = ("--bootstrap", kafka_bootstrap)
+
+    code, out, err = told(capsys, "dead", "replay", cut.key, *at)
+    assert code == Exit.NO
+    assert not out
+    assert "Traceback" not in err
+    assert err.count("\n") == 1
+    place = dict(cut.headers)["dead_place"].decode()
+    assert cut.key in err
+    assert place in err
+    assert "publish it again" in err
+
+    code, out, _ = told(capsys, "dead", "replay", whole.key, "--json", *at)
+    assert (code, json.loads(out)) == (Exit.DONE, {"replayed": [whole.key]})
+    _, out, _ = told(capsys, "dead", "list", "--json", *at)
+    left = {one["id"]: one for one in json.loads(out)}
+    assert cut.key in left
+    assert left[cut.key]["cut_from"] == MAX_BODY + 1
+    assert whole.key not in left
+
+
+def letter(id_: str, cut_from: int = 0) -> DeadLetter:
+    """A dead letter."""
+    return DeadLetter(id_, SERVICE, "", "", "", "", [], "", [], b"", cut_from, f"t/0/{id_}")
+
+
+def test_among_many_the_cut_ones_are_named_together() -> None:
+    with pytest.raises(Problem, match=r"^2 dead letters .* t/0/a, t/0/b") as told_:
+        report_cut([letter("a", 10**6), letter("b", 10**6)])
+    assert told_.value.code is Exit.NO
+    report_cut([])
