@@ -119,7 +119,7 @@ async def test_topics_are_made_once_with_their_partitions(kafka_bootstrap: str) 
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     async with asyncio.timeout(20):  # a broker knows of a topic before it has its partitions
-        while not (described := (await admin.describe_topics([topic.name]))[0])["partitions"]:
+        while not (described := (await admin.describe_topics([topic.name]))[0])["partitions"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     await admin.close()
     assert len(described["partitions"]) == 5
