@@ -43,8 +43,3 @@ async def plant(availability_url: str, booking_url: str, number: int) -> None:
                 await connection.execute(statement, names(number), REFERENCE)
         finally:
             await connection.close()
-
-
-def room_for(number: int) -> int:
-    """How many bookings fit in so many copies."""
-    return number * NIGHTS * BOOKINGS_A_NIGHT

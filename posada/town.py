@@ -40,7 +40,8 @@ class Town:
     already and are left running; else they are chosen by the environment. `scale` gives the number of copies of a
     service (1 where it is silent), `env` what every service is told beyond its addresses (None takes a variable
     away), `service_env` the same for single services. `database_prefix` stands before the names of databases and
-    roles. `kafka_heap_mb` (MiB) and `kafka_full_jit` concern an embedded broker of our own.
+    roles. With `keeping_data` parts of our own are ones whose data outlives them. `kafka_heap_mb` (MiB) and
+    `kafka_full_jit` concern an embedded broker of our own.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Town:
         topics: Sequence[Topic] = ALL_TOPICS,
         environ: Mapping[str, str] | None = None,
         on_progress: Progress = silent,
+        keeping_data: bool = False,
         kafka_heap_mb: int = 256,
         kafka_full_jit: bool = False,
     ) -> None:
@@ -65,6 +67,7 @@ class Town:
         self._owns_parts = parts is None
         self._given_parts = parts
         self._parts: Parts | None = parts
+        self._keeping_data = keeping_data
         self._heap_mb, self._full_jit = kafka_heap_mb, kafka_full_jit
         self._names = tuple(services)
         self._scale = dict(scale or {})
@@ -134,6 +137,7 @@ class Town:
                 self.data_dir,
                 self._environ,
                 self._on_progress,
+                keeping_data=self._keeping_data,
                 kafka_heap_mb=self._heap_mb,
                 kafka_full_jit=self._full_jit,
             )

@@ -42,12 +42,17 @@ def _refused(base_url: str, answer: httpx.Response) -> Problem:
         return NotFound(f"{said}; see that the id is right.", Exit.NO)
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         return Problem("The service asks for a token: set POSADA_API_TOKEN.")
+    if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+        return Problem(f"{said}; correct it and try again.", Exit.USAGE)
     return Problem(f"{base_url} answers {answer.status_code}: {said}; see the service's log.")
 
 
 def _said(answer: httpx.Response) -> str:
     try:
         body = answer.json()
-        return str(body.get("detail") or body["error"]["text"])
+        detail = body.get("detail")
+        if isinstance(detail, list):  # of what FastAPI finds wrong with a request
+            return "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in detail)
+        return str(detail or body["error"]["text"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return answer.reason_phrase

@@ -24,7 +24,7 @@ from shared.reading import Delivery, Reader, Record, bounded
 from shared.relay import Relay
 from shared.routes import Invalid, Load, OptimisticRepository, Routes, Sends
 from shared.statements import Statement, execute_together
-from shared.telemetry import consuming, trace_id
+from shared.telemetry import consuming
 from shared.topics import dead, internal
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 CONFLICTS = 10  # attempts at once when rival writers keep being first
+BOOKINGS_NAMED = 20  # in a line about a whole batch
 
 
 class Consumer:
@@ -109,7 +110,13 @@ class Consumer:
             raise
         except Exception as fault:
             if len(deliveries) > 1:
-                log.warning("consumer.batch_split", messages=len(deliveries), fault=described(fault))
+                about = [delivery.booking for delivery in deliveries if delivery.booking]
+                log.warning(
+                    "consumer.batch_split",
+                    messages=len(deliveries),
+                    fault=described(fault),
+                    bookings=about[:BOOKINGS_NAMED],
+                )
             for delivery in deliveries:
                 await self._take_one(delivery)
 
@@ -122,13 +129,14 @@ class Consumer:
             except Exception as fault:
                 if left and isinstance(fault, (Conflict, *CONTENDED)):
                     continue
-                log.error(  # noqa: TRY400 — a traceback would quote the row that a database error speaks of
-                    "consumer.fault",
-                    type=delivery.envelope.type,
-                    id=delivery.envelope.id,
-                    fault=described(fault),
-                    where=traceback.format_tb(fault.__traceback__)[-3:],
-                )
+                with delivery.in_logs():
+                    log.error(  # noqa: TRY400 — a traceback would quote the row that a database error speaks of
+                        "consumer.fault",
+                        type=delivery.envelope.type,
+                        id=delivery.envelope.id,
+                        fault=described(fault),
+                        where=traceback.format_tb(fault.__traceback__)[-3:],
+                    )
                 await self._put_off(delivery, fault)
             return
 
@@ -193,9 +201,13 @@ class Consumer:
         return rows, changes
 
     def _answer(self, world: Any, delivery: Delivery, now: datetime) -> list[Row]:
+        with delivery.in_logs():
+            return self._answer_named(world, delivery, now)
+
+    def _answer_named(self, world: Any, delivery: Delivery, now: datetime) -> list[Row]:
         envelope, message = delivery.envelope, delivery.message
         outcome = "handled"
-        with consuming(envelope.type, envelope.traceparent, **{"posada.correlation": envelope.correlation}) as trace:
+        with consuming(envelope.type, envelope.traceparent, **{"posada.booking": delivery.booking}) as trace:
             route = self.routes.table[type(message)]  # type: ignore[index]
             sends: Sends
             try:
@@ -206,13 +218,7 @@ class Consumer:
                 sends, outcome = [route.refused(message, refusal)], refusal.code
             cause = replace(envelope, traceparent=trace)
         metrics.HANDLED.labels(envelope.type, outcome).inc()
-        log.info(
-            "handled",
-            type=envelope.type,
-            outcome=outcome,
-            booking=envelope.correlation,
-            trace=trace_id(envelope.traceparent),
-        )
+        log.info("handled", type=envelope.type, outcome=outcome)
         return [outbox.row_of(Outgoing.of(send), self.source, cause, now) for send in sends]
 
     def _set_aside_invalid(self, delivery: Delivery, invalid: Invalid, now: datetime) -> Row:
@@ -243,19 +249,21 @@ class Consumer:
             uuid4(),
             internal(self.routes.service).name,
             (delivery.record.key or b"").decode("utf-8", "replace"),
-            [*again.headers(), (deadletters.HISTORY, story)],
+            deadletters.come_again(delivery.record.headers, again, delivery.origin, story),
             delivery.record.value or b"",
             now + self._back_off[envelope.attempt],
         )
 
     def _dead_row(self, delivery: Delivery, fault: str, now: datetime) -> Row:
         metrics.DEAD_LETTERS.labels(bounded(delivery.envelope.type)).inc()
-        log.error("dead_letter", type=bounded(delivery.envelope.type), id=delivery.envelope.id)
+        with delivery.in_logs():
+            log.error("dead_letter", type=bounded(delivery.envelope.type), id=delivery.envelope.id)
         return deadletters.row_for(
             self.routes.service,
             dead(self.routes.service),
             delivery.record,
             envelope=delivery.envelope,
+            origin=delivery.origin,
             fault=fault,
             now=now,
         )

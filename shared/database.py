@@ -57,6 +57,11 @@ class Database:
             reset=_leave_as_it_is,
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has been connected to; it may be away since."""
+        return self._pool is not None
+
     async def close(self) -> None:
         """Close the pool, waiting briefly for work in hand."""
         if self._pool:

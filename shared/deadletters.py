@@ -19,6 +19,7 @@ from shared.topics import Topic
 
 HISTORY = "posada_history"
 ORIGINAL = "original_"
+ORIGIN = "posada_origin"  # where a message stood that comes again by the service's own topic
 CUT = "dead_cut"
 MAX_HISTORY = 10
 MAX_FAULT = 500
@@ -26,15 +27,15 @@ MAX_FAULT = 500
 # came compressed may be of any size.
 MAX_BODY = 900_000
 MAX_HEADERS = 64_000
-_ATTEMPTS = {"posada_attempt", "posada_replay", HISTORY}
+_ATTEMPTS = {"posada_attempt", "posada_replay", HISTORY, ORIGIN}
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that was set aside: where it came from, why, and its bytes as they were.
 
-    `place` is the record's topic, partition and offset, joined by slashes. `cut_from` is how many bytes they were where
-    some are missing, else 0.
+    `place` is topic/partition/offset of the record as it first came. `cut_from` is how many bytes they were where some
+    are missing, else 0.
     """
 
     id: str
@@ -68,6 +69,13 @@ def told(headers: Iterable[tuple[str, bytes]], attempt: int, fault: str, now: da
     return json.dumps(history[-MAX_HISTORY:]).encode()
 
 
+def come_again(headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, origin: str, story: bytes) -> Headers:
+    """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its story."""
+    ours = dict(envelope.headers())
+    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in {HISTORY, ORIGIN}}
+    return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, story)]
+
+
 def read_history(value: bytes | None) -> list[dict[str, str]]:
     """The history in a header's value; an unreadable one is no history."""
     try:
@@ -78,26 +86,33 @@ def read_history(value: bytes | None) -> list[dict[str, str]]:
 
 
 def row_for(
-    service: str, dead: Topic, record: ConsumerRecord[Any, Any], *, envelope: Envelope, fault: str, now: datetime
+    service: str,
+    dead: Topic,
+    record: ConsumerRecord[Any, Any],
+    *,
+    envelope: Envelope,
+    origin: str,
+    fault: str,
+    now: datetime,
 ) -> Row:
     """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers.
 
-    A body too large to be sent on is cut, and says so; where the whole record is stands in `dead_place`.
+    A body too large to be sent on is cut, and says so; where the whole record is (`origin`, topic/partition/offset)
+    stands in `dead_place`.
     """
     body = record.value or b""
     headers: Headers = [
         ("dead_service", service.encode()),
-        ("dead_topic", record.topic.encode()),
-        ("dead_place", f"{record.topic}/{record.partition}/{record.offset}".encode()),
+        ("dead_topic", origin.rsplit("/", 2)[0].encode()),
+        ("dead_place", origin.encode()),
         ("dead_key", (record.key or b"")[:MAX_FAULT]),
         ("dead_at", now.isoformat().encode()),
         (HISTORY, told(record.headers, envelope.attempt, fault, now)),
     ]
     if len(body) > MAX_BODY:
         headers.append((CUT, str(len(body)).encode()))
-    headers += [
-        (f"{ORIGINAL}{name}", value) for name, value in _kept({**dict(record.headers), **dict(envelope.headers())})
-    ]
+    original = {name: value for name, value in record.headers if name != ORIGIN} | dict(envelope.headers())
+    headers += [(f"{ORIGINAL}{name}", value) for name, value in _kept(original)]
     return Row(uuid4(), dead.name, str(uuid4()), headers, body[:MAX_BODY])
 
 
@@ -178,6 +193,6 @@ async def replay(producer: AIOKafkaProducer, letter: DeadLetter, dead: Topic, to
     if letter.cut_from:
         raise ValueError(f"{letter.id} was too large to be kept whole and cannot be replayed: publish it again")
     headers = [(name, value) for name, value in letter.headers if name not in _ATTEMPTS]
-    headers.append(("posada_replay", letter.id.encode()))
+    headers += [("posada_replay", letter.id.encode()), (ORIGIN, letter.place.encode())]
     await producer.send_and_wait(to.name, value=letter.body, key=letter.key.encode() or None, headers=headers)
     await producer.send_and_wait(dead.name, value=None, key=letter.id.encode())

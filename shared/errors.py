@@ -23,7 +23,18 @@ class Conflict(Exception):
     """Another writer was first: run the work again on what is there now."""
 
 
+# SQLSTATE classes whose words are about servers, roles and databases, and never about a row.
+_OF_THE_SERVER = ("08", "28", "3D", "53", "57")
+
+
 def described(fault: BaseException) -> str:
-    """A fault for logs and histories: its kind and first line, without the row that a database error quotes."""
+    """A fault for logs and histories: its kind and first line, without the values that a database error quotes."""
+    if type(fault).__module__.startswith("asyncpg.") and not _speaks_of_the_server(fault):
+        named = (getattr(fault, "sqlstate", None), getattr(fault, "constraint_name", None))
+        return " ".join([f"{type(fault).__name__}:", *filter(None, named)]).rstrip(":")
     first_line = str(fault).partition("\n")[0]
     return f"{type(fault).__name__}: {first_line[:300]}" if first_line else type(fault).__name__
+
+
+def _speaks_of_the_server(fault: BaseException) -> bool:
+    return str(getattr(fault, "sqlstate", None) or "").startswith(_OF_THE_SERVER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Annotated
 
 import structlog
@@ -44,6 +45,26 @@ def health_router(trouble: Callable[[], str | None]) -> APIRouter:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def refuse_open_door(settings: ServiceSettings) -> None:
+    """An API that asks for no token is for this machine alone.
+
+    Raises:
+        ValueError: when other machines could reach it.
+    """
+    if settings.api_token is None and not _is_loopback(settings.http_host):
+        raise ValueError(
+            f"POSADA_HTTP_HOST={settings.http_host} lets other machines in and no token is asked for: set"
+            " POSADA_API_TOKEN, or leave POSADA_HTTP_HOST at 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def authenticated(settings: ServiceSettings) -> Callable[..., None]:

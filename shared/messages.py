@@ -15,6 +15,7 @@ from shared.telemetry import new_traceparent
 from shared.topics import Topic
 
 Headers = list[tuple[str, bytes]]
+LONGEST_REFERENCE = 100
 
 _REGISTRY: dict[str, type[Message]] = {}
 _ALWAYS: Headers = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
@@ -59,13 +60,13 @@ class Message(BaseModel):
         _REGISTRY[type] = cls
 
     @classmethod
-    def from_wire(cls, body: bytes, event_id: str) -> Self:
-        """Read a message from a Kafka record's value; `event_id` is its CloudEvents id.
+    def from_wire(cls, body: bytes, reference: str) -> Self:
+        """Read a message from a Kafka record's value; `reference` is its CloudEvents source and id in one.
 
         Raises:
             pydantic.ValidationError: naming every field that does not fit.
         """
-        del event_id
+        del reference
         return cls.model_validate_json(body)
 
     @property
@@ -77,6 +78,14 @@ class Message(BaseModel):
     def correlation(self) -> str:
         """The conversation that the message belongs to where it begins one: its booking, else its key."""
         return str(getattr(self, "booking_id", self.key))
+
+    @property
+    def booking(self) -> str:
+        """The booking that the message is about, for logs and traces; empty where it names none.
+
+        Never its key, which may be a person's phone number.
+        """
+        return str(getattr(self, "booking_id", ""))
 
 
 def message_types() -> Mapping[str, type[Message]]:
@@ -108,6 +117,12 @@ class Envelope:
         """What the inbox remembers: CloudEvents makes `source` and `id` unique; each attempt at it counts once."""
         return digest_of(self.source, self.id, self.attempt, self.replay)
 
+    @property
+    def reference(self) -> str:
+        """Source and id in one text, for what needs an id and brings none; a digest where it would be long."""
+        text = f"{self.source}/{self.id}"
+        return text if len(text) <= LONGEST_REFERENCE else str(digest_of(self.source, self.id))
+
     def headers(self) -> Headers:
         """Kafka headers in CloudEvents' binary mode; empty ones are left out."""
         return [
@@ -133,17 +148,20 @@ class Envelope:
         cls,
         headers: Iterable[tuple[str, bytes | None]],
         *,
-        event_id: str,
+        topic: str,
+        place: str,
         type_name: str,
-        source: str,
         now: datetime,
     ) -> Envelope:
-        """Read the context from Kafka headers; what a client left out is taken from the other arguments."""
+        """Read the context from Kafka headers; what a client left out is taken from the other arguments.
+
+        `place` is where in its topic the record stands, in words that no other record there ever has.
+        """
         given = {name.lower(): value.decode("utf-8", "replace") for name, value in headers if value}
         return cls(
-            id=given.get("ce_id") or event_id,
+            id=given.get("ce_id") or f"{topic}/{place}",
             type=given.get("ce_type") or type_name,
-            source=given.get("ce_source") or source,
+            source=given.get("ce_source") or (f"kafka/{topic}" if "ce_id" in given else "kafka"),
             correlation=given.get("ce_correlationid", ""),
             causation=given.get("ce_causationid", ""),
             traceparent=given.get("traceparent") or new_traceparent(),

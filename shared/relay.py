@@ -48,6 +48,7 @@ class KafkaCarrier:
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
         self._gathered: list[tuple[Row, asyncio.Future[Any]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()  # the loop itself would let go of them
 
     async def post(self, row: Row) -> asyncio.Future[Any]:
         """Buffer a row for its partition; order by key is the order of these calls, for rows in equal hurry."""
@@ -55,10 +56,15 @@ class KafkaCarrier:
             return await self._send(row)
         loop = asyncio.get_running_loop()
         if not self._gathered:
-            loop.call_later(GATHER_SECONDS, lambda: loop.create_task(self.send_gathered()))
+            loop.call_later(GATHER_SECONDS, self._begin_sending)
         arrived: asyncio.Future[Any] = loop.create_future()
         self._gathered.append((row, arrived))
         return arrived
+
+    def _begin_sending(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.send_gathered(), name="gathered rows")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def send_gathered(self) -> None:
         """Send what has gathered."""

@@ -54,10 +54,13 @@ class OptimisticRepository(Repository[World], Protocol[World]):
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """A message that does not fit its model: what could be read of it, and what is wrong."""
+    """A message that does not fit its model: what could be read of it, and what is wrong.
+
+    `reference` is its CloudEvents source and id in one.
+    """
 
     type_name: str
-    event_id: str
+    reference: str
     body: bytes
     given: Any
     problems: tuple[dict[str, str], ...]

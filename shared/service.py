@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ import structlog
 import uvicorn
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from faststream.kafka import KafkaBroker
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
@@ -21,7 +22,7 @@ from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
 from shared.errors import described
-from shared.http import answer_outages, answer_refusals, authenticated, health_router
+from shared.http import answer_outages, answer_refusals, authenticated, health_router, refuse_open_door
 from shared.logs import set_up_logs
 from shared.relay import KafkaCarrier, Relay
 from shared.routes import Routes
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 GARBAGE = 20_000  # new objects before the collector looks through the youngest; a batch makes thousands
 LINGER_MS = 50  # what one that nobody waits for may let messages gather
+NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
+STARTING = "the service is starting: it waits for its database or for Kafka"
 
 Loop = Callable[[], Awaitable[None]]
 
@@ -56,11 +59,17 @@ class Service:
     linger_ms: int = 0
 
     def run(self) -> None:
-        """Serve until SIGTERM or Ctrl-C."""
+        """Serve until SIGTERM or Ctrl-C.
+
+        Raises:
+            ValueError: when the settings would open the API to other machines without a token.
+        """
+        refuse_open_door(self.settings)
         set_up_logs(self.name, level=self.settings.log_level, as_json=self.settings.log_json)
         set_up_traces(self.name, self.settings.otlp_endpoint)
-        uvicorn.run(
-            self.app(),
+        running = _Running(self)
+        config = uvicorn.Config(
+            self._app(running),
             host=self.settings.http_host,
             port=self.settings.http_port,
             loop="uvloop",
@@ -68,33 +77,79 @@ class Service:
             access_log=False,
             timeout_graceful_shutdown=5,
         )
+        server = uvicorn.Server(config)
+        running.on_fault = lambda: setattr(server, "should_exit", True)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if running.fault:
+            raise running.fault
+        if not server.started:
+            sys.exit(NOT_STARTED)
 
     def app(self) -> FastAPI:
         """The HTTP application; its lifespan is the service's."""
-        running = _Running(self)
+        return self._app(_Running(self))
+
+    def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
         answer_outages(app)
         answer_refusals(app)
         app.include_router(health_router(running.trouble))
         for router in self.routers:
-            app.include_router(router, dependencies=[Depends(authenticated(self.settings))])
+            guards = [Depends(authenticated(self.settings)), Depends(running.check_started)]
+            app.include_router(router, dependencies=guards)
         return app
 
 
 class _Running:
-    """A service between its start and its stop."""
+    """A service between its start and its stop.
+
+    HTTP is served from the first moment on: who only waits for Kafka or a database is alive, and not ready. A fault
+    that no waiting mends ends the service; `on_fault` hears of it.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._subscriber: Subscriber | None = None
+        self._stopping = asyncio.Event()
+        self.fault: Exception | None = None
+        self.on_fault: Callable[[], None] = lambda: None
 
     def trouble(self) -> str | None:
-        return self._subscriber.trouble() if self._subscriber else "the service is starting"
+        return self._subscriber.trouble() if self._subscriber else STARTING
+
+    async def check_started(self) -> None:
+        """A dependency of what reads the database."""
+        if not self._service.database.is_open:
+            raise HTTPException(503, f"{STARTING}; ask again in a moment", {"Retry-After": "5"})
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        work = asyncio.create_task(self._work(), name=self._service.name)
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            if self._subscriber is None:
+                work.cancel()
+            await asyncio.wait([work])
+
+    async def _work(self) -> None:
+        try:
+            async with AsyncExitStack() as parts:
+                await self._start(parts)
+                await self._stopping.wait()
+            log.info("service.stopped")
+        except Exception as fault:
+            self.fault = fault
+            log.error("service.failed", fault=described(fault))  # noqa: TRY400 — whoever runs us tells it
+            self.on_fault()
+
+    async def _start(self, parts: AsyncExitStack) -> None:
+        """Start part by part; `parts` takes down what was started, in the other order."""
         service, settings = self._service, self._service.settings
         await _when_there(service.database.open)
+        parts.push_async_callback(service.database.close)
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.kafka_bootstrap,
             enable_idempotence=True,
@@ -104,6 +159,7 @@ class _Running:
             max_batch_size=128 * 1024,
         )
         await _when_there(producer.start)
+        parts.push_async_callback(producer.stop)
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
@@ -115,27 +171,23 @@ class _Running:
             stalled_seconds=settings.stalled_seconds,
             linger_ms=service.linger_ms,
         )
+        for stop in (relay.stop, producer.flush, carrier.send_gathered, broker.stop):
+            parts.push_async_callback(stop)
         await _when_there(broker.start)
         relay.start()
         subscriber.start()
+        parts.push_async_callback(subscriber.stop)
         loops = [asyncio.create_task(_keep(loop, relay)) for loop in service.loops]
+        parts.push_async_callback(_end, loops)
         self._subscriber = subscriber
         _spare_the_collector()
         log.info("service.started", port=settings.http_port)
-        try:
-            yield
-        finally:
-            for task in loops:
-                task.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await subscriber.stop()
-            await broker.stop()
-            await carrier.send_gathered()
-            await producer.flush()
-            await relay.stop()
-            await producer.stop()
-            await service.database.close()
-            log.info("service.stopped")
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _spare_the_collector() -> None:

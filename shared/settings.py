@@ -19,7 +19,8 @@ class ServiceSettings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP API.")
     api_token: SecretStr | None = Field(
-        None, description="Bearer token that the API asks for; without one it is open, which suits loopback only."
+        None,
+        description="Bearer token that the API asks for; without one it is open, and only loopback may be listened on.",
     )
     batch_messages: int = Field(500, ge=1, le=10_000, description="Most messages in one transaction.")
     stalled_seconds: float = Field(60, gt=0, description="Without progress for so long an instance is not ready.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from secrets import token_hex
@@ -11,6 +12,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _tracer: trace.Tracer | None = None
 
 
@@ -38,9 +40,9 @@ def new_traceparent() -> str:
 
 
 def trace_id(traceparent: str) -> str:
-    """The trace's id, for logs; empty when there is none."""
-    parts = traceparent.split("-")
-    return parts[1] if len(parts) == 4 else ""  # noqa: PLR2004
+    """The trace's id, for logs; empty when there is none, or what a client wrote instead."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return found[1] if found else ""
 
 
 @contextmanager

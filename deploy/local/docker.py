@@ -11,7 +11,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
 from deploy.local.databases import PostgresPart, url_for
-from deploy.local.folders import kept_ports
+from deploy.local.folders import LOOPBACK, kept_ports
 from deploy.local.kafka_probe import kafka_answers
 from deploy.local.kafka_settings import ONE_BROKER
 from deploy.local.part import PARTS_VARIABLE, KafkaPart, Progress, silent
@@ -129,7 +129,7 @@ class DockerKafka(KafkaPart):
         container = OneBroker(self._runner.image, KAFKA_PORT).with_kraft()
         for key, value in ONE_BROKER.items():
             container.with_env(f"KAFKA_{key.upper().replace('.', '_')}", value)
-        return container.with_bind_ports(KAFKA_PORT, kept_host_port(self._folder, "kafka"))
+        return on_loopback(container, KAFKA_PORT, kept_host_port(self._folder, "kafka"))
 
 
 class DockerPostgres(PostgresPart):
@@ -166,7 +166,13 @@ class DockerPostgres(PostgresPart):
         )
         # The image's arguments are the server's.
         container.with_command("-c max_connections=200")
-        return container.with_bind_ports(POSTGRES_PORT, kept_host_port(self._folder, "postgres"))
+        return on_loopback(container, POSTGRES_PORT, kept_host_port(self._folder, "postgres"))
+
+
+def on_loopback(container: DockerContainer, port: int, host_port: int) -> DockerContainer:
+    """Publish the container's port to this machine alone: `with_bind_ports` would to whoever reaches it."""
+    container.ports[str(port)] = (LOOPBACK, host_port)  # type: ignore[assignment]  # a pair is docker's own form
+    return container
 
 
 def kept_host_port(folder: Path, name: str) -> int:

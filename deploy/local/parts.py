@@ -13,6 +13,7 @@ from deploy.local.part import PARTS_VARIABLE, KafkaPart, Progress, silent
 
 KAFKA_VARIABLE: Final = "POSADA_KAFKA_BOOTSTRAP"
 POSTGRES_VARIABLE: Final = "POSADA_POSTGRES_ADMIN_URL"
+DOCKERS: Final = "Docker's"
 
 
 @dataclass
@@ -23,6 +24,11 @@ class Parts:
     kafka: KafkaPart
     postgres: PostgresPart
     _databases: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether what is in them outlives their stop: containers are removed with what they hold."""
+        return self.where != DOCKERS
 
     def describe(self) -> str:
         """One sentence for people, such as "embedded Kafka 4.3.0 and PostgreSQL 18.4"."""
@@ -144,6 +150,7 @@ def choose_parts(
     environ: Mapping[str, str],
     on_progress: Progress = silent,
     *,
+    keeping_data: bool = False,
     docker_answers: Callable[[], bool] = docker_answers,
     kafka_heap_mb: int = 256,
     kafka_full_jit: bool = False,
@@ -152,11 +159,12 @@ def choose_parts(
 
     POSADA_PARTS decides (given, docker or embedded); without it the addresses in POSADA_KAFKA_BOOTSTRAP and
     POSADA_POSTGRES_ADMIN_URL, then a Docker daemon that answers, then the embedded parts. `kafka_heap_mb` (MiB) and
-    `kafka_full_jit` concern the embedded Kafka. `on_progress` is called from more than one thread.
+    `kafka_full_jit` concern the embedded Kafka. `on_progress` is called from more than one thread. With `keeping_data`
+    Docker's, which forget theirs, are taken only where POSADA_PARTS names them.
 
     Raises ValueError when the environment contradicts itself.
     """
-    choice = chosen(environ, docker_answers)
+    choice = chosen(environ, (lambda: False) if keeping_data else docker_answers)
     if choice == "given":
         return given_parts(data_dir, environ)
     if choice == "docker":
@@ -191,7 +199,7 @@ def docker_parts(data_dir: Path, environ: Mapping[str, str], on_progress: Progre
 
     folder = data_dir / "docker"
     kafka = DockerKafka(folder / "kafka", environ, on_progress)
-    return Parts("Docker's", kafka, DockerPostgres(folder / "postgres", environ, on_progress))
+    return Parts(DOCKERS, kafka, DockerPostgres(folder / "postgres", environ, on_progress))
 
 
 def embedded_parts(

@@ -91,14 +91,23 @@ def read_layout(file: Path | None) -> CsvLayout:
         given = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Problem(f"{file} is neither YAML nor JSON: see CsvLayout for its fields.", Exit.USAGE) from error
+    except OSError as error:
+        raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
     return CsvLayout.model_validate(given)
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[BinaryIO]:
     """The file, or standard input, for bytes."""
-    with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as stream:
+    with nullcontext(sys.stdin.buffer) if str(file) == "-" else _readable(file) as stream:
         yield stream
+
+
+def _readable(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
 
 
 async def bring_in(bootstrap: str, stream: BinaryIO, layout: CsvLayout, size: int | None) -> Taken:

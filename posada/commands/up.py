@@ -17,6 +17,7 @@ from posada.progress import progress_on
 from posada.signals import one_interruption, undisturbed
 
 if TYPE_CHECKING:
+    from deploy.local.parts import Parts
     from posada.instance import Health
     from posada.lag import LagMeter
     from posada.town import Town
@@ -37,23 +38,31 @@ def register(app: typer.Typer) -> None:
 
 
 def up(data: Data = HERE, scale: Scale = None) -> None:
-    """Start Kafka, PostgreSQL and the five services, and keep them running until Ctrl-C. Data is kept."""
+    """Start Kafka, PostgreSQL and the five services, and keep them running until Ctrl-C.
+
+    Data is kept from run to run, except by containers (POSADA_PARTS=docker).
+    """
     from posada.town import Town  # noqa: PLC0415  # needs the dependency group `local`, other commands don't
 
     copies = dict(map(copies_of, scale or ()))
     console = out()
     with one_interruption():
         with progress_on(err(), "starting Posada") as tell:
-            town = Town(data, scale=copies, on_progress=tell)
+            town = Town(data, scale=copies, on_progress=tell, keeping_data=True)
             town.start()
         try:
             keep_running(console, town)
         except KeyboardInterrupt:
-            console.print("\nstopping; the data is kept", markup=False)
+            console.print(f"\n{farewell(town.parts)}", markup=False)
         finally:
             with undisturbed():
                 town.stop()
     console.print("stopped", markup=False)
+
+
+def farewell(parts: Parts) -> str:
+    """What becomes of the data, in the last words."""
+    return "stopping; the data is kept" if parts.keeps_data else "stopping; the containers go, and the data with them"
 
 
 def copies_of(text: str) -> tuple[str, int]:

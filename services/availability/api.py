@@ -13,7 +13,7 @@ from services.availability import handlers
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
 from shared.complaints import complaints
-from shared.contracts.availability import CountAnswered, CountRequested
+from shared.contracts.availability import CountAnswered, CountRequested, WantedType
 from shared.contracts.common import Language, Reason
 from shared.database import Database
 from shared.errors import Refusal
@@ -79,11 +79,13 @@ def _request(asked: dict[str, Any]) -> CountRequested:
         raise Refusal(Reason.INVALID_REQUEST, text, field=first["field"]) from error
 
 
-def _wish(text: str) -> dict[str, Any]:
-    name, _, count = text.rpartition(":")
-    if not name:
-        return {"type": text}
-    if not (count.isascii() and count.isdigit() and len(count) <= 3 and 0 < int(count) <= 500):  # noqa: PLR2004
-        problem = "wanted: write type:count with a count from 1 to 500, e.g. Junior:3"
-        raise Refusal(Reason.INVALID_REQUEST, problem, field="wanted")
-    return {"type": name, "count": int(count)}
+def _wish(text: str) -> WantedType:
+    name, colon, count = text.rpartition(":")
+    digits = count if count.isascii() and count.isdigit() and len(count) <= 3 else ""  # noqa: PLR2004
+    try:
+        return WantedType(type=name, count=int(digits)) if colon else WantedType(type=text)
+    except ValueError:  # pydantic's own among them
+        problem = (
+            "wanted: write type:count with a type of at most 100 characters and a count from 1 to 500, e.g. Junior:3"
+        )
+        raise Refusal(Reason.INVALID_REQUEST, problem, field="wanted") from None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from services.availability import handlers
 from services.availability.domain.inventory import Inventory
+from services.availability.invalid import read_invalid
 from services.availability.repository import Repository
 from shared.contracts import topics
 from shared.contracts.availability import (
     BookRooms,
+    CountInvalid,
     CountRequested,
     ExtendHold,
     HoldDue,
@@ -20,8 +22,9 @@ from shared.routes import Routes
 def routes(repository: Repository) -> Routes[Inventory]:
     """Every message that availability handles."""
     listens_to = (topics.AVAILABILITY_COMMANDS, topics.AVAILABILITY_REQUESTS, topics.internal("availability"))
-    table = Routes("availability", listens_to, repository)
+    table = Routes("availability", listens_to, repository, for_invalid=read_invalid)
     table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused, repeats=True)
+    table.on(CountInvalid, handlers.refuse_invalid_count, repeats=True)
     table.on(HoldRooms, handlers.hold_rooms, refused=handlers.rooms_not_held)
     table.on(ExtendHold, handlers.extend_hold)
     table.on(BookRooms, handlers.book_rooms)

@@ -15,6 +15,7 @@ from services.availability.wording import Wording
 from shared.contracts.availability import (
     BookRooms,
     CountAnswered,
+    CountInvalid,
     CountRequested,
     ExtendHold,
     HoldDue,
@@ -53,7 +54,14 @@ def count_rooms(inventory: Inventory, request: CountRequested, now: datetime) ->
 def count_refused(request: CountRequested, refusal: Refusal) -> Message:
     """The answer to a count that cannot be made."""
     error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    return CountAnswered(request_id=request.request_id, success=False, message=refusal.text, error=error)
+    message = wording.no_count(error, request.language)
+    return CountAnswered(request_id=request.request_id, success=False, message=message, error=error)
+
+
+def refuse_invalid_count(_: Inventory, asked: CountInvalid, __: datetime) -> Iterable[Message]:
+    """Say what is wrong with a request for a count."""
+    message = wording.no_count(asked.error, asked.language)
+    yield CountAnswered(request_id=asked.request_id, success=False, message=message, error=asked.error)
 
 
 def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Iterable[Message]:

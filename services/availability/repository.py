@@ -30,7 +30,8 @@ SELECT p.*,
   (SELECT json_agg(k) FROM packages k WHERE k.property_id = p.id) AS packages,
   (SELECT json_agg(s) FROM supplements s WHERE s.property_id = p.id) AS supplements
 FROM properties p"""
-_RATES = "SELECT * FROM rates"
+# Of two that are equally specific the first counts, wherever a change has put its row.
+_RATES = "SELECT * FROM rates ORDER BY id"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 _LOCK_HOLDS = f"{_HOLDS} ORDER BY booking_id FOR UPDATE"

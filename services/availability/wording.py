@@ -10,7 +10,7 @@ from babel.dates import format_date
 from services.availability.domain.house import House
 from services.availability.domain.stay import Stay
 from shared.contracts.availability import Shortage
-from shared.contracts.common import Language
+from shared.contracts.common import Language, RefusalDetails
 from shared.texts import LOCALES, Texts
 
 
@@ -44,6 +44,16 @@ class Wording:
     def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
         """A line for each type that falls short, and an invitation to try others."""
         return self.count(house, stay, {}, short, language, wanted=True)
+
+    def no_count(self, error: RefusalDetails, language: Language) -> str:
+        """Why a count cannot be made, and what to check."""
+        problems = error.details.get("problems") or [{"field": error.details.get("field", "")}]
+        fields = list(dict.fromkeys(problem["field"] for problem in problems))
+        return self._texts.render(language, "no_count", reason=error.reason, fields=fields)
+
+    def missed(self, label: str, reason: str, language: Language) -> str:
+        """Why a room of a best-effort request could not be had, after its type's label."""
+        return self._texts.render(language, "missed", label=label, reason=reason)
 
 
 def _day(day: object, language: Language) -> str:

@@ -78,7 +78,7 @@ def router(database: Database, repository: Repository) -> APIRouter:
             raise HTTPException(404, f"no booking has the id {booking_id}")
         return _course(row)
 
-    @router.get("/requests/{request_id}", responses={404: {}})
+    @router.get("/requests/{request_id:path}", responses={404: {}})
     async def request(request_id: str) -> Course:
         """A booking by the id that the gateway gave its request."""
         return await booking(booking_id_of(request_id))

@@ -21,7 +21,7 @@ from shared.contracts.payments import PaymentReserved
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
 from shared.metrics import SAGA_ALARMS, SAGA_ENDED, SAGA_SECONDS
-from shared.saga import No, Turn, Verdict
+from shared.saga import No, Phase, Progress, Turn, Verdict
 from shared.saga_store import Stored
 
 log = structlog.get_logger(__name__)
@@ -44,11 +44,13 @@ def request_booking(bookings: Bookings, request: BookingRequested, now: datetime
     except Refusal as refusal:
         no = No(Verdict.REFUSED, refusal.code, refusal.text, refusal.details)
         turn = saga.refuse_at_once(bookings.table, data, no, now)
+        told: Sends = turn.sends
     else:
         turn = saga.begin(bookings.table, data.but(policy=request.policy or house.policy), now)
+        told = (progressed(data, "accepted", now), *turn.sends)
     bookings.start(booking_id, turn, now)
     _measure(turn, now, now)
-    return (progressed(data, "accepted", now), *turn.sends)
+    return told
 
 
 def refuse_invalid(bookings: Bookings, message: RequestInvalid, now: datetime) -> Sends:
@@ -63,7 +65,7 @@ def take_reply(bookings: Bookings, reply: Any, now: datetime) -> Sends:
     """Fold a service's answer into its saga."""
     known = bookings.saga(reply.booking_id)
     if known is None:
-        log.warning("reply.unknown_booking", booking=str(reply.booking_id), type=reply.type_name)
+        log.warning("reply.unknown_booking", type=reply.type_name)
         return ()
     return _turn(bookings, known, saga.advance(bookings.table, known.turn, reply, now), now)
 
@@ -79,9 +81,9 @@ def take_payment(bookings: Bookings, reply: PaymentReserved, now: datetime) -> S
 
 
 def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:
-    """A hold ran out: the booking fails, unless it was confirmed. Rooms that nobody here knows of are given back."""
+    """A hold ran out: the booking fails, unless it was confirmed. Rooms that nobody waits for are given back."""
     known = bookings.saga(event.booking_id)
-    if known is None:
+    if known is None or _ended_without_rooms(known.turn.progress):
         return (ReleaseRooms(booking_id=event.booking_id, property_id=event.property_id),)
     return _turn(bookings, known, saga.abort(bookings.table, known.turn, hold_expired(event), now), now)
 
@@ -99,8 +101,12 @@ def _turn(bookings: Bookings, known: Stored[Data], turn: Turn[Data], now: dateti
         _measure(turn, known.started_at, now)
     for step in turn.alarm:
         SAGA_ALARMS.labels(MULTI_ROOM.name, step).inc()
-        log.error("saga.step_keeps_failing", booking=str(known.id), step=step, attempt=turn.progress.attempt)
+        log.error("saga.step_keeps_failing", step=step, attempt=turn.progress.attempt)
     return turn.sends
+
+
+def _ended_without_rooms(progress: Progress) -> bool:
+    return progress.phase is Phase.ENDED and progress.verdict is not Verdict.DONE
 
 
 def _answer_again(known: Stored[Data]) -> Sends:

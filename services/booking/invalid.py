@@ -18,7 +18,7 @@ def read_invalid(invalid: Invalid) -> Message | None:
     if invalid.type_name != BookingRequested.type_name:
         return None
     given = invalid.given if isinstance(invalid.given, dict) else {}
-    request_id = str(given.get("request_id") or invalid.event_id)[:LONGEST_ID].replace("\0", "")
+    request_id = str(given.get("request_id") or invalid.reference)[:LONGEST_ID].replace("\0", "")
     return RequestInvalid(
         booking_id=booking_id_of(request_id),
         request_id=request_id,

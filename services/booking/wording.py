@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -12,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from babel.dates import format_date
 
 from shared.contracts.booking import BookedRoom, RequestInvalid
-from shared.contracts.common import Language, RefusalDetails
+from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.texts import LOCALES, Texts
 
 if TYPE_CHECKING:
     from services.booking.sagas.multi_room import Data
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Wording:
@@ -60,9 +64,18 @@ class Wording:
         )
 
     def _refused(self, language: Language, refusal: RefusalDetails, currency: str) -> str:
-        details = {name: _amount(value) for name, value in refusal.details.items()}
+        details = {name: _worded(value, language) for name, value in refusal.details.items()}
+        if "codes" in details:  # payments words them in the property's language, this guest may read another
+            details |= {"codes_text": self._texts.render(language, "codes", codes=details["codes"])}
         return self._texts.render(
-            language, "refused", reason=refusal.reason, text=refusal.text, details=details, currency=currency
+            language,
+            "refused",
+            reason=refusal.reason,
+            text=refusal.text,
+            details={name: value for name, value in details.items() if value},
+            field=details.get("field") if refusal.reason == Reason.INVALID_REQUEST else None,
+            fields=[problem["field"] for problem in details.get("problems", ())],
+            currency=currency,
         )
 
 
@@ -71,11 +84,14 @@ def _day(day: date, language: Language) -> str:
     return format_date(day, "long", locale=LOCALES[language])
 
 
-def _amount(value: Any) -> Any:
-    """Figures travel as text; those that are amounts become decimals again."""
-    if isinstance(value, str) and value[-3:-2] == ".":
-        try:
+def _worded(value: Any, language: Language) -> Any:
+    """Figures travel as text: amounts become decimals again, and days are written as people write them."""
+    if not isinstance(value, str):
+        return value
+    if _DAY.fullmatch(value):
+        with suppress(ValueError):
+            return _day(date.fromisoformat(value), language)
+    if value[-3:-2] == ".":
+        with suppress(InvalidOperation):
             return Decimal(value)
-        except InvalidOperation:
-            return value
     return value

@@ -132,7 +132,13 @@ class Courier:
             problem = "the provider did not answer in time"
         except Exception as fault:  # an adapter's bug must not take the others' messages with it
             problem = type(fault).__name__
-            log.error("delivery.fault", number=claimed.number, fault=problem, at=_where(fault))  # noqa: TRY400
+            log.error(  # noqa: TRY400 — see _where
+                "delivery.fault",
+                booking=str(claimed.delivery.booking_id),
+                number=claimed.number,
+                fault=problem,
+                at=_where(fault),
+            )
         return after_problem(claimed, sender.name, problem, final=final, now=self._clock())
 
     def _alerts(self, lost: list[Lost], now: datetime) -> list[Row]:

@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
         "SV", description="ISO country of phone numbers without a prefix, and of how money and dates are written."
     )
     chat_events: frozenset[Event] = Field(
-        frozenset({Event.CONFIRMED, Event.REFUSED, Event.PAYMENT_SEARCH}),
+        frozenset({Event.CONFIRMED, Event.REFUSED, Event.FAILED, Event.PAYMENT_SEARCH}),
         description="Events that go out by chat at once; e-mail carries every event.",
     )
     staff_email: EmailStr | None = Field(None, description="Where staff read alerts; unset: the local outbox.")

@@ -73,6 +73,16 @@ class CountAnswered(
     error: RefusalDetails | None = None
 
 
+class CountInvalid(
+    Message, type="posada.availability.count-invalid.v1", topic=topics.internal("availability"), key="request_id"
+):
+    """What could be read of a room-count request that does not fit its model; availability makes it for itself."""
+
+    request_id: Identifier
+    language: Language = Language.SPANISH
+    error: RefusalDetails
+
+
 class RoomWish(Occupants):
     """One wanted room; `line` is its place in the request's list, from 1."""
 

@@ -132,20 +132,25 @@ class BookingRequested(
     guest: RequestingGuest
 
     @classmethod
-    def from_wire(cls, body: bytes, event_id: str) -> Self:
-        """Read a request; one without an id of its own goes by its CloudEvents id."""
+    def from_wire(cls, body: bytes, reference: str) -> Self:
+        """Read a request; one without an id of its own goes by its CloudEvents source and id."""
         try:
             given = orjson.loads(body)
         except orjson.JSONDecodeError:
             return cls.model_validate_json(body)
         if isinstance(given, dict):
-            given.setdefault("request_id", event_id)
+            given.setdefault("request_id", reference)
         return cls.model_validate(given)
 
     @property
     def correlation(self) -> str:
         """The booking that the request becomes."""
         return str(booking_id_of(self.request_id))
+
+    @property
+    def booking(self) -> str:
+        """The booking that the request becomes."""
+        return self.correlation
 
     def facts(self) -> RequestFacts:
         """The request as it is kept: no longer to be checked."""

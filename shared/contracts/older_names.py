@@ -43,15 +43,17 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 def modernise(given: Any) -> Any:
     """Today's form of a request that may use older names; anything but an object is returned as it came.
 
-    A list of rooms, under any of its names, wins over the flat fields of a single room. Whatever is not known is
-    left for validation to ignore, `force_process` among it.
+    A list of rooms, under any of its names, wins over the flat fields of a single room; flat fields beside a nested
+    group of guest, payment or contact fill what it leaves out. Whatever is not known is left for validation to
+    ignore, `force_process` among it.
     """
     if not isinstance(given, Mapping):
         return given
     request = _renamed(given, _REQUEST)
     for group, fields in _GROUPS.items():
-        if group not in request and (part := _gathered(request, fields)):
-            request[group] = part
+        named, flat = request.get(group), _gathered(request, fields)
+        if flat and (named is None or isinstance(named, Mapping)):
+            request[group] = flat | {name: value for name, value in (named or {}).items() if value is not None}
     rooms = next((request[name] for name in _LISTS if name in request), None)
     if rooms is None and (single := _single_room(request)):
         rooms = [single]

@@ -27,7 +27,7 @@ from shared.contracts.availability import (
     RoomsNotHeld,
     RoomsReleased,
 )
-from shared.contracts.common import Policy
+from shared.contracts.common import Language, Policy
 from shared.errors import Refusal
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
@@ -168,6 +168,15 @@ async def test_best_effort_takes_what_there_is(service: Availability) -> None:
         (7, "invalid_request"),
         (8, "party_does_not_fit"),
     ]
+    assert [room.text for room in reply.failed] == [
+        "Matrimonial: ya no queda ninguna libre",
+        "Suite: no pudimos procesar los datos de esta habitación",
+        "Junior: el grupo no cabe",
+    ]
+    lines = [wish(1), wish(2, "Matrimonial"), wish(3, adults=9)]
+    (english,) = await service.tell(hold(uuid4(), *lines, policy=Policy.BEST_EFFORT, language=Language.ENGLISH))
+    assert isinstance(english, RoomsHeld)
+    assert [room.text for room in english.failed] == ["Matrimonial: none is left", "Junior: the party does not fit"]
     (nothing,) = await service.tell(hold(uuid4(), wish(1, "Matrimonial"), policy=Policy.BEST_EFFORT))
     assert isinstance(nothing, RoomsNotHeld)
 
@@ -295,3 +304,17 @@ def test_no_order_of_holds_gives_a_room_twice(planted: Inventory, bookings: Any,
         given_ += [room.room for room in reply.rooms]
     assert len(set(given_)) == len(given_)
     assert not set(given_) & avoid
+
+
+async def test_of_two_rates_alike_the_first_counts_wherever_its_row_lies(service: Availability) -> None:
+    rate = "SELECT property_id, package_key, 'bungalow_junior', first_night, last_night, weekdays, {}, 1, 1 FROM rates"
+    columns = "property_id, package_key, type_key, first_night, last_night, weekdays, adult, child, extra_bed"
+    add = f"INSERT INTO rates ({columns}) {rate} WHERE package_key = 'las_hojas' ORDER BY id LIMIT 1 RETURNING id"
+    async with service.database.connection() as connection:
+        await connection.execute("DELETE FROM rates WHERE type_key IS NOT NULL")
+        first = await connection.fetchval(add.format(11))
+        await connection.fetchval(add.format(22))
+        await connection.execute("UPDATE rates SET child = 2 WHERE id = $1", first)  # its row moves behind the other
+    (reply,) = await service.tell(hold(uuid4(), wish(1, adults=1)))
+    assert isinstance(reply, RoomsHeld)
+    assert str(reply.total) == "11.00"

@@ -23,6 +23,7 @@ from shared.contracts.availability import (
     HoldExpired,
     HoldRooms,
     ReleaseRooms,
+    RoomsBooked,
     RoomsHeld,
     RoomsNotHeld,
 )
@@ -38,9 +39,12 @@ from shared.contracts.booking import (
     booking_id_of,
 )
 from shared.contracts.common import Policy, RefusalDetails
+from shared.contracts.conversations import ConversationLinked
+from shared.contracts.notifications import GuestNotified
 from shared.contracts.payments import (
     CapturePayment,
     PaymentAwaited,
+    PaymentCaptured,
     PaymentRefused,
     PaymentReserved,
     ReleasePayment,
@@ -239,6 +243,7 @@ def test_a_card_s_number_is_evidence_enough(given: Given) -> None:
         (MultiRoom.OFF, set(), 1, True),
         (MultiRoom.LISTED, set(), 3, False),
         (MultiRoom.LISTED, {"ana@example.com"}, 3, True),
+        (MultiRoom.LISTED, {"Ana@Example.com"}, 3, True),
         (MultiRoom.LISTED, {"50371234567"}, 3, True),
         (MultiRoom.ON, set(), 3, True),
     ],
@@ -249,6 +254,7 @@ def test_several_rooms_can_be_switched_off(switch: MultiRoom, listed: set[str], 
     given.expect(HoldRooms if taken else BookingRefused)
     if not taken:
         assert given.the(BookingRefused).refusal.reason == "multi_room_disabled"
+        assert not [send for send in given.sends if isinstance(send.message, BookingProgressed)]
 
 
 def test_a_property_s_policy_holds_unless_the_request_has_its_own() -> None:
@@ -337,6 +343,18 @@ def test_a_booking_goes_only_where_the_table_lets_it(now: Status, then: Status) 
     with pytest.raises(Refusal, match=f"{now} cannot become {then}") as refused:
         check_follows(now, then)
     assert refused.value.code == "illegal_transition"
+
+
+def test_rooms_of_a_booking_that_was_refused_are_given_back_when_their_hold_runs_out(given: Given) -> None:
+    given.request().reply(answer_of(RoomsNotHeld)).expect(BookingRefused).expire().expect(ReleaseRooms)
+    assert given.the(ReleaseRooms).property_id == "las-hojas"
+
+
+def test_rooms_of_a_confirmed_booking_are_not(given: Given) -> None:
+    given.request().reply(held()).reply(reserved()).expire().expect()
+    for kind in (RoomsBooked, PaymentCaptured, GuestNotified, ConversationLinked):
+        given.reply(answer_of(kind))
+    given.expire().expect()
 
 
 def test_a_step_waits_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
@@ -13,10 +16,12 @@ from services.booking import api, outcomes
 from services.booking.consumers import routes
 from services.booking.repository import Repository
 from services.booking.sagas.multi_room import Data
+from services.notifications.deliveries import Event
+from services.notifications.rendering import Templates
 from shared.consumer import Consumer
 from shared.contracts.availability import FailedRoom, RoomsHeld
 from shared.contracts.booking import BookingConfirmed, booking_id_of
-from shared.contracts.common import Policy
+from shared.contracts.common import Language, Policy
 from shared.contracts.payments import PaymentReserved
 from shared.database import Database
 from shared.messages import Message
@@ -24,7 +29,7 @@ from shared.relay import Relay
 from shared.saga import No, Verdict
 from tests.support.builders import CODES, HOUSE, answer_of, held, request
 from tests.support.databases import FreshDatabase
-from tests.support.post_office import START, MovedClock, PostOffice, record_of
+from tests.support.post_office import START, MovedClock, PostOffice, raw_record, record_of
 
 FAILED = FailedRoom(line=3, type="bungalow_junior", reason="not_enough_rooms", text="none")
 
@@ -54,7 +59,7 @@ def text(facts: Data) -> str:
 def test_several_rooms_in_spanish() -> None:
     said = text(data())
     for line in (
-        "Su reserva en Las Hojas Resort está confirmada.",
+        "Su reservación en Las Hojas Resort está confirmada.",
         "3 habitaciones:",
         "1. Junior, código HR26181: 3 adultos",
         "3. Junior, código HR26183: 2 adultos",
@@ -110,7 +115,9 @@ def test_no_text_gives_a_room_number_away() -> None:
     ("reason", "details", "shown"),
     [
         ("payment_insufficient", {"difference": "90.00"}, "$90.00"),
-        ("payment_used", {"codes_text": "HR1, HR2 (2 habitaciones)", "used_on": "3 de marzo"}, "HR1, HR2"),
+        ("payment_used", {"codes": ["HR1", "HR2"], "used_on": "2026-10-03"}, "HR1, HR2"),
+        ("unknown_property", {"field": "property_id"}, "prop"),
+        ("price_differs", {"extra_beds_cost": "35.00"}, "$35.00"),
         ("payment_missing", {}, ""),
         ("payment_not_found", {}, ""),
         ("price_unavailable", {}, ""),
@@ -127,6 +134,55 @@ def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
     assert shown in said.text
     assert "internal words" not in said.text
     assert said.text.endswith("cobrado nada." if language == "es" else "booked or charged.")
+
+
+@pytest.mark.parametrize(
+    ("language", "reason", "details", "said"),
+    [
+        ("es", "payment_used", {"codes": ["HR1"], "used_on": "2026-10-03"}, "para HR1 el 3 de octubre de 2026."),
+        ("en", "payment_used", {"codes": ["HR1"], "used_on": "2026-10-03"}, "for HR1 on October 3, 2026."),
+        ("en", "payment_used", {"codes": ["HR1", "HR2"], "codes_text": "HR1, HR2 (2 habitaciones)"}, "(2 rooms)."),
+        ("es", "payment_used", {"codes": [], "codes_text": "N/A", "used_on": None}, "Ese pago ya se utilizó.\n"),
+        ("es", "price_unavailable", {"night": "2026-10-03"}, "para la noche del 3 de octubre de 2026 con"),
+        ("en", "price_unavailable", {"night": "2026-10-03"}, "for the night of October 3, 2026 with"),
+        (
+            "es",
+            "invalid_request",
+            {"field": "type", "room": 2},
+            "el tipo de habitación que solicita en la habitación 2.",
+        ),
+        ("en", "invalid_request", {"field": "package"}, "The package you ask for does not exist"),
+        ("es", "invalid_request", {"field": "check_out"}, "Las fechas que solicita no son posibles"),
+        ("en", "invalid_request", {"problems": [{"field": "guest.email", "problem": "no"}]}, "details: guest.email."),
+        ("es", "party_does_not_fit", {"room": 3}, "El grupo no cabe en la habitación 3 que solicita."),
+        ("en", "party_does_not_fit", {"room": 3}, "does not fit in room 3 of your request."),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_in_the_guests_words(
+    language: str, reason: str, details: dict[str, Any], said: str
+) -> None:
+    event: Any = outcomes.not_booked(data(language=language), No(Verdict.REFUSED, reason, "", details), START).message
+    assert said in event.text
+    assert "N/A" not in event.text
+    assert "2026-10-03" not in event.text
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("event", [Event.REFUSED, Event.FAILED])
+def test_a_guest_reads_once_that_nothing_was_charged(language: Language, event: Event) -> None:
+    """Whatever a message adds around the text that booking wrote."""
+    verdict = Verdict.REFUSED if event is Event.REFUSED else Verdict.FAILED
+    outcome: Any = outcomes.not_booked(data(language=language), No(verdict, "payment_not_found"), START).message
+    templates = Templates("SV")
+    told = [templates.chat(event, language, dict(outcome)), templates.email(event, language, dict(outcome))]
+    for words in [told[0].text, told[1].text, told[1].html or ""]:
+        assert len(re.findall(r"cobr|charged", words)) == 1, words
+
+
+def test_one_word_for_a_reservation_everywhere() -> None:
+    texts = [*Path("services").glob("*/texts/es/*.j2"), *Path("services").glob("*/templates/es/**/*.j2")]
+    assert len(texts) > 20
+    assert [str(path) for path in texts if re.search(r"\breservas?\b", path.read_text(), re.IGNORECASE)] == []
 
 
 class Booking:
@@ -179,6 +235,16 @@ async def test_a_batch_that_begins_and_decides_is_written_once(booking: Booking)
     assert all(one == confirmed[0] for one in confirmed)
     ids = {dict(row.headers)["ce_id"] for row in booking.office.rows if b"confirmed" in dict(row.headers)["ce_type"]}
     assert len(ids) == 1
+
+
+@pytest.mark.real
+async def test_a_request_that_brought_no_id_is_found_by_the_one_it_got(booking: Booking) -> None:
+    body = request().model_dump_json(exclude={"request_id"}, exclude_none=True).encode()
+    await booking.consumer.take([raw_record("posada.booking.requests", body, offset=7, timestamp=99)])
+    given = "kafka/posada.booking.requests/0/7/99"
+    for path in (given, quote(given, safe="")):
+        course = (await booking.http.get(f"/requests/{path}")).json()
+        assert course["request_id"] == given
 
 
 @pytest.mark.real

@@ -1,13 +1,17 @@
 """Given addresses come before Docker, Docker before the embedded parts, and POSADA_PARTS before all of them."""
 
+import json
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from deploy.local.parts import GivenKafka, GivenPostgres, Parts, choose_parts
 from deploy.local.processes import PartFailed
+from posada.commands.up import farewell, up
 
 GIVEN = {"POSADA_KAFKA_BOOTSTRAP": "kafka:9092", "POSADA_POSTGRES_ADMIN_URL": "postgresql://root:top@db:5432/postgres"}
 
@@ -37,6 +41,63 @@ def choose(folder: Path, environ: dict[str, str], docker: bool) -> Parts:
 )
 def test_order_of_choice(folder: Path, environ: dict[str, str], docker: bool, where: str) -> None:
     assert choose(folder, environ, docker).where == where
+
+
+@pytest.mark.parametrize(
+    ("environ", "where"), [({}, "embedded"), ({"POSADA_PARTS": "docker"}, "Docker's"), (GIVEN, "given")]
+)
+def test_who_keeps_data_takes_containers_only_by_name(folder: Path, environ: dict[str, str], where: str) -> None:
+    parts = choose_parts(folder, environ, keeping_data=True, docker_answers=answer(True))
+    assert (parts.where, parts.keeps_data) == (where, where != "Docker's")
+    assert ("data is kept" in farewell(parts)) is parts.keeps_data
+
+
+def test_up_keeps_its_data_where_docker_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    made: list[dict[str, object]] = []
+
+    class Nothing(Exception):
+        pass
+
+    class Recorded:
+        def __init__(self, data: Path, **given: object) -> None:
+            made.append(given)
+            raise Nothing
+
+    monkeypatch.setattr("posada.town.Town", Recorded)
+    with pytest.raises(Nothing):
+        up(folder, None)
+    assert made[0]["keeping_data"] is True
+
+
+class Daemon(BaseHTTPRequestHandler):
+    """As much of a Docker daemon as it takes to describe a container."""
+
+    def do_GET(self) -> None:
+        """Whatever is asked, the version is the answer."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"ApiVersion": "1.44"}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Daemon)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{server.server_port}")
+    yield
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("daemon")
+def test_containers_listen_on_this_machine_alone(folder: Path) -> None:
+    parts = choose_parts(folder, {"POSADA_PARTS": "docker"})
+    for part in (parts.kafka, parts.postgres):
+        published = part._new_container().ports  # type: ignore[attr-defined]
+        assert [address[0] for address in published.values()] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize("half", list(GIVEN))

@@ -70,7 +70,7 @@ def a_room(line: int = 1, **given: Any) -> BookedRoom:
 
 
 def a_missed_room(line: int = 9) -> MissedRoom:
-    return MissedRoom(line=line, type="Familiar", reason="not_enough_rooms", text="no queda ninguno")
+    return MissedRoom(line=line, type="Familiar", reason="not_enough_rooms", text="Familiar: no queda ninguno")
 
 
 def confirmed(*rooms: BookedRoom, **given: Any) -> BookingConfirmed:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.notifications.deliveries import BACK_OFF, Audience, Claimed, Delivery, Outcome, Status
 from services.notifications.desk import Desk
@@ -260,7 +261,11 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
 
 async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None:
     await house.write(CHAT, EMAIL)
-    await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
+    with capture_logs() as lines:
+        await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
+    (fault,) = [line for line in lines if line["event"] == "delivery.fault"]
+    assert fault["booking"] == str(CHAT.booking_id)
+    assert "50371234567" not in str(lines)
     rows = {row["channel"]: row for row in await house.rows()}
     assert (rows["whatsapp"]["status"], rows["whatsapp"]["problem"]) == ("pending", "KeyError")
     assert rows["email"]["status"] == "sent"

@@ -126,6 +126,7 @@ class TestReservePayment:
         assert isinstance(won, PaymentReserved)
         assert refusal([lost])[0] == "payment_used"
         assert refusal([lost])[1]["codes_text"] == "N/A"
+        assert "N/A" not in lost.refusal.text
 
     def test_refuses_a_slip_below_the_cost_with_the_difference(self) -> None:
         reason, details = refusal(told(transfer(amount="600.00")).tell(reserve(slip_amount="600.00")))

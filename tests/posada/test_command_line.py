@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from posada.commands.up import copies_of
 from posada.main import COMMANDS, make_app, run
 from shared.contracts.topics import ALL_TOPICS
+from shared.http import refuse_open_door
+from shared.settings import ServiceSettings
 
 NOBODY = "127.0.0.1:1"
 
@@ -60,7 +63,8 @@ def test_the_help_names_every_command() -> None:
         (["migrate", "payments"], 2, "POSADA_DATABASE_URL"),
         (["migrate", "parking"], 2, "choose one of"),
         (["serve", "parking"], 2, "choose one of"),
-        (["payments", "import", "nowhere.csv"], 4, "another file"),
+        (["payments", "import", "nowhere.csv"], 2, "another file"),
+        (["payments", "import", "-", "--layout", "nowhere.yaml"], 2, "another file"),
         (["schemas", "--check", "--out", "empty"], 1, "posada schemas"),
         (["up", "--scale", "booking"], 2, "booking=2"),
         (["nothing"], 2, "--help"),
@@ -140,3 +144,23 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_copies_are_read() -> None:
     assert copies_of("booking=3") == ("booking", 3)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "10.0.0.7", "posada.example"])  # noqa: S104 — to be refused
+def test_a_service_opens_to_other_machines_only_with_a_token(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("POSADA_HTTP_HOST", host)
+    monkeypatch.delenv("POSADA_API_TOKEN", raising=False)
+    code, _, said = outcome(capsys, "serve", "booking")
+    assert code == 4
+    assert said.count("\n") == 1
+    assert "POSADA_API_TOKEN" in said
+
+
+@pytest.mark.parametrize(
+    ("host", "token"),
+    [("127.0.0.1", None), ("::1", None), ("localhost", None), ("0.0.0.0", "secret")],  # noqa: S104
+)
+def test_on_loopback_or_with_a_token_it_serves(host: str, token: str | None) -> None:
+    refuse_open_door(ServiceSettings(http_host=host, api_token=SecretStr(token) if token else None))

@@ -24,7 +24,7 @@ ENVELOPES = st.builds(
 
 
 def read(headers: Any) -> Envelope:
-    return Envelope.from_headers(headers, event_id="e", type_name="t", source="s", now=NOW)
+    return Envelope.from_headers(headers, topic="t", place="0/0/0", type_name="t", now=NOW)
 
 
 @given(ENVELOPES)
@@ -90,3 +90,24 @@ def test_a_list_that_is_there_wins_even_where_it_is_wrong(rooms: Any) -> None:
 
 def test_without_list_and_type_there_are_no_rooms() -> None:
     assert "rooms" not in modernise({"adults": 2})
+
+
+def test_flat_fields_fill_what_a_group_leaves_out() -> None:
+    given_ = {
+        "guest": {"name": "Ana", "email": None},
+        "customer_name": "Somebody else",
+        "customer_email": "ana@example.com",
+        "payment": {"method": "bank_transfer"},
+        "payment_amount": "690.00",
+        "contact": None,
+        "wa_id": "503",
+    }
+    found = modernise(given_)
+    assert found["guest"] == {"name": "Ana", "email": "ana@example.com"}
+    assert found["payment"] == {"method": "bank_transfer", "amount": "690.00"}
+    assert found["contact"] == {"wa_id": "503"}
+
+
+@pytest.mark.parametrize("group", ["Ana", ["Ana"], 7])
+def test_a_group_that_is_none_stays_as_it_came(group: Any) -> None:
+    assert modernise({"guest": group, "customer_name": "Ana"})["guest"] == group

@@ -98,6 +98,36 @@ ALERT: Final = {"booking_id": BOOKING_ID, "code": "bad_message", "text": "…"}
 CHAT: Final = {"message_id": "bad-message", "contact": "50370001111", "text": "…", "sent_at": "2027-05-01T00:00:00Z"}
 COUNT: Final = {"request_id": "bad-message", **_STAY}
 
+SEARCH: Final = {
+    **{name: CONFIRMED[name] for name in ("booking_id", "request_id", "property", "language", "text", "at")},
+    "stage": 1,
+    "next_attempt_at": "2027-05-01T00:00:00Z",
+}
+WHOLE: Final = {
+    **CONFIRMED,
+    **_STAY,
+    "rooms": [{**_ROOM, "code": "HR1", "room": "18", "type_label": "Junior", "amount": "172.50"}],
+    "number_of_rooms": 1,
+}
+# What a reader of the topic does take, on another of its topics: without an answer, so that only a refusal shows.
+ROUTED_ELSEWHERE: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "posada.booking.requests": (
+        "posada.payments.payment-reserved.v1",
+        {"booking_id": BOOKING_ID, "payment_id": "bad-message", "amount": "172.50"},
+    ),
+    "posada.booking.replies": ("posada.booking.saga-due.v1", {"booking_id": BOOKING_ID}),
+    "posada.availability.commands": ("posada.availability.hold-due.v1", {"booking_id": BOOKING_ID}),
+    "posada.availability.requests": ("posada.availability.hold-due.v1", {"booking_id": BOOKING_ID}),
+    "posada.payments.commands": ("posada.payments.transfer-arrived.v1", TRANSFER),
+    "posada.payments.transfers": (
+        "posada.payments.search-due.v1",
+        {"booking_id": BOOKING_ID, "stage": 1, "attempt": 1},
+    ),
+    "posada.booking.events": ("posada.notifications.staff-alerted.v1", ALERT),
+    "posada.notifications.events": ("posada.booking.payment-search-started.v1", SEARCH),
+    "posada.conversations.messages": ("posada.booking.confirmed.v1", WHOLE),
+}
+
 _CHAT_BAD = {
     "time before time": {"sent_at": "0001-01-01T00:00:00+14:00"},
     "time after time": {"sent_at": "9999-12-31T23:59:59-14:00"},
@@ -315,6 +345,9 @@ def _with_odd_headers(place: Place) -> Iterator[Bad]:
     yield Bad("type of bytes", good, None, (("ce_type", b"\xff\x00\xfe"),))
     yield Bad("type of 10 000 characters", good, "a" * 10_000)
     yield Bad("a type that belongs on another topic", good, _stranger(place))
+    if elsewhere := ROUTED_ELSEWHERE.get(place.topic):
+        kind, body = elsewhere
+        yield Bad("routed type on another of its service's topics", json.dumps(body).encode(), kind)
     odd = [(name, b"\xff\x00\xfe") for name in ("ce_source", "ce_time", "traceparent", "ce_correlationid", _ATTEMPT)]
     yield Bad("headers of bytes", b"{}", place.type, tuple(odd))
     yield Bad("an id of bytes", b"{}", place.type, (("ce_id", b"\xff\x00\xfe" + place.topic.encode()),), named=False)

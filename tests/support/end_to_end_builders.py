@@ -11,7 +11,6 @@ from tests.support.end_to_end_gateway import unique
 
 _nights = iter(range(30, 700))
 _phones = count(50_370_000_000)
-JUNIOR_PRICES = {1: "86.25", 2: "172.50", 3: "258.75"}
 
 
 def fresh_night(nights: int = 1) -> date:

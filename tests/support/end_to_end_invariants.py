@@ -202,8 +202,7 @@ def _told(books: Books) -> Iterator[str]:
 
 
 def _has_chat(booking: asyncpg.Record) -> bool:
-    """What could not be brought to its end goes out by e-mail alone."""
-    return booking["guest_phone"] is not None and booking["status"] != "FAILED"
+    return booking["guest_phone"] is not None
 
 
 def _chat(told: Iterable[str]) -> bool:

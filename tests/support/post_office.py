@@ -85,8 +85,15 @@ def record_of(message: Message, event_id: str | None = None, source: str = "test
 
 
 def raw_record(
-    topic: str, body: bytes | None, *, key: bytes | None = None, headers: Any = ()
+    topic: str,
+    body: bytes | None,
+    *,
+    key: bytes | None = None,
+    headers: Any = (),
+    offset: int | None = None,
+    timestamp: int = 0,
 ) -> ConsumerRecord[bytes, bytes]:
-    """A Kafka record of any bytes."""
+    """A Kafka record of any bytes; `timestamp` in milliseconds."""
     sizes = len(key or b""), len(body or b"")
-    return ConsumerRecord(topic, 0, next(_offsets), 0, 0, key, body, None, *sizes, tuple(headers))
+    place = next(_offsets) if offset is None else offset
+    return ConsumerRecord(topic, 0, place, timestamp, 0, key, body, None, *sizes, tuple(headers))

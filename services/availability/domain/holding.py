@@ -20,11 +20,15 @@ from shared.contracts.common import Language, Policy, Reason
 from shared.errors import Refusal
 
 
-class SaysShortages(Protocol):
-    """What words a shortage for the guest."""
+class Says(Protocol):
+    """What words shortages and missed rooms for the guest."""
 
     def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
         """A sentence with a line for each type that falls short."""
+        ...
+
+    def missed(self, label: str, reason: str, language: Language) -> str:
+        """Why a room of a best-effort request could not be had, after its type's label."""
         ...
 
 
@@ -48,14 +52,14 @@ class _Priced:
     amount: Decimal
 
 
-def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRooms, wording: SaysShortages) -> Found:
+def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRooms, wording: Says) -> Found:
     """Distinct rooms for every line, chosen at random among the free ones, never one to be avoided.
 
     Raises:
         Refusal: under all or nothing for the first line that cannot be had; under best effort only when no line can.
     """
     best_effort = command.policy is Policy.BEST_EFFORT
-    priced, failed = _priced_lines(house, stay, command, tolerant=best_effort)
+    priced, failed = _priced_lines(house, stay, command, wording, tolerant=best_effort)
     short = _shortages(inventory, house, stay, command, priced)
     if short:
         inventory.check_view_is_whole(house)
@@ -67,7 +71,7 @@ def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRoom
             line=line.wish.line,
             type=line.type.key,
             reason=Reason.NOT_ENOUGH_ROOMS,
-            text=f"{line.type.label}: none free",
+            text=wording.missed(line.type.label, Reason.NOT_ENOUGH_ROOMS, command.language),
         )
         for line in without
     ]
@@ -84,7 +88,7 @@ def never_held(booking_id: UUID, property_id: str, now: datetime) -> Hold:
 
 
 def _priced_lines(
-    house: House, stay: Stay, command: HoldRooms, *, tolerant: bool
+    house: House, stay: Stay, command: HoldRooms, wording: Says, *, tolerant: bool
 ) -> tuple[list[_Priced], list[FailedRoom]]:
     priced: list[_Priced] = []
     failed: list[FailedRoom] = []
@@ -96,7 +100,8 @@ def _priced_lines(
                 raise Refusal(
                     refusal.code, f"room {wish.line}: {refusal.text}", **refusal.details, room=wish.line
                 ) from None
-            failed.append(FailedRoom(line=wish.line, type=wish.type, reason=refusal.code, text=refusal.text))
+            text = wording.missed(house.label_of(wish.type), refusal.code, command.language)
+            failed.append(FailedRoom(line=wish.line, type=wish.type, reason=refusal.code, text=text))
     return priced, failed
 
 
@@ -149,8 +154,6 @@ def _held(line: _Priced, room: str) -> HeldRoom:
     )
 
 
-def _not_enough(
-    house: House, stay: Stay, short: Sequence[Shortage], language: Language, wording: SaysShortages
-) -> Refusal:
+def _not_enough(house: House, stay: Stay, short: Sequence[Shortage], language: Language, wording: Says) -> Refusal:
     details = [shortage.model_dump() for shortage in short]
     return Refusal(Reason.NOT_ENOUGH_ROOMS, wording.shortage(house, stay, short, language), shortages=details)

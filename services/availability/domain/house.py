@@ -131,6 +131,11 @@ class House:
             raise Refusal(Reason.INVALID_REQUEST, f"room type {name!r} is not known; there are: {known}", field="type")
         return found
 
+    def label_of(self, name: str) -> str:
+        """The label of a type by its name; the name itself where it is not known."""
+        found = self._types_by_name.get(plain(name))
+        return found.label if found else name
+
     def keys_of(self, names: Iterable[str]) -> set[str]:
         """The keys of types by their names, those that are not known left out."""
         return {found.key for name in names if (found := self._types_by_name.get(plain(name)))}

@@ -44,7 +44,7 @@ def price_room(
 
 
 def rate_of(house: House, package: Package, room_type: RoomType, night: date) -> Rate:
-    """The most specific rate of a night.
+    """The most specific rate of a night; of several alike the one that was written first.
 
     Raises:
         Refusal: price_unavailable.

@@ -28,10 +28,6 @@ class Stay:
         """Each night, by the date of its evening."""
         return (self.check_in + timedelta(days=n) for n in range(self.nights))
 
-    def overlaps(self, first: date, last: date) -> bool:
-        """Whether any night falls on a day from `first` to `last`, both included."""
-        return self.check_in <= last and first < self.check_out
-
 
 def stay_from(check_in: date, check_out: date, today: date) -> Stay:
     """A stay that can be sold; `today` is the property's own date.

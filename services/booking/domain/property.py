@@ -44,8 +44,8 @@ def check_multi_room(house: Property, request: RequestFacts) -> None:
     """
     if len(request.rooms) == 1 or house.multi_room is MultiRoom.ON:
         return
-    known_as = {request.guest.email.lower(), request.guest.phone or "", request.contact.wa_id or ""}
-    if house.multi_room is MultiRoom.LISTED and known_as & house.multi_room_guests:
+    known_as = {request.guest.email.casefold(), request.guest.phone or "", request.contact.wa_id or ""}
+    if house.multi_room is MultiRoom.LISTED and known_as & {listed.casefold() for listed in house.multi_room_guests}:
         return
     raise Refusal(
         Reason.MULTI_ROOM_DISABLED, "several rooms in one request are not offered here; send one request a room"
