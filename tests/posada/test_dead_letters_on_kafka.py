@@ -27,7 +27,8 @@ def letter_of(body: bytes) -> Row:
     """What the service would have set aside."""
     record = raw_record("posada.payments.transfers", body, headers=[("x", b"1")])
     envelope = Envelope(id=uuid4().hex, type="posada.payments.transfer-arrived.v1", source="tests")
-    return row_for(SERVICE, dead(SERVICE), record, envelope=envelope, fault="it is bad", now=datetime.now(UTC))
+    origin, now = f"{record.topic}/0/0", datetime.now(UTC)
+    return row_for(SERVICE, dead(SERVICE), record, envelope=envelope, origin=origin, fault="it is bad", now=now)
 
 
 async def set_aside(bootstrap: str, *rows: Row) -> None:
