@@ -1,191 +1,24 @@
 """The saga engine, a pure function: (table, saga, reply or the passing of time) gives (saga, messages).
 
-A saga is a table of steps: compensable ones in order, one pivot, then retriable ones. Before the pivot a refusal or a
-time-out undoes what was done; from the pivot on nothing is undone, only repeated until it succeeds. The terms are
-those of Garcia-Molina and Salem ("Sagas", 1987) with the pivot of Richardson's transaction sagas.
+Before the pivot a refusal or a time-out undoes what was done; from the pivot on nothing is undone, only repeated until
+it succeeds. The terms are those of Garcia-Molina and Salem ("Sagas", 1987) with the pivot of Richardson's transaction
+sagas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, Generic, TypeVar
-
-import orjson
-from pydantic import TypeAdapter
+from typing import Any, Generic
 
 from shared.messages import Message, Outgoing
+from shared.saga_progress import Phase, Progress, Verdict
+from shared.saga_table import Data, Kind, No, SagaTable, Step
 
-Data = TypeVar("Data")
-Sends = Iterable[Message | Outgoing]
 MAX_PAUSE = timedelta(minutes=10)
 MOST_DOUBLINGS = 20  # of a pause: for ever is longer than a timedelta can be
 ALARM_AFTER = 5  # attempts at a step that may only be repeated
-
-
-class Kind(StrEnum):
-    """What a step allows: to be undone, to decide, or to be repeated."""
-
-    COMPENSABLE = "compensable"
-    PIVOT = "pivot"
-    RETRIABLE = "retriable"
-
-
-class Phase(StrEnum):
-    """Where a saga is: on its way to the pivot, undoing, finishing behind the pivot, or at its end."""
-
-    RUNNING = "running"
-    UNDOING = "undoing"
-    FINISHING = "finishing"
-    ENDED = "ended"
-
-
-class Verdict(StrEnum):
-    """What was decided, once and for all."""
-
-    OPEN = "open"
-    DONE = "done"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class No:
-    """Why a saga did not get to its pivot."""
-
-    verdict: Verdict
-    reason: str
-    text: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait(Generic[Data]):
-    """What a "not yet" means: the data with it, what to send, and how long to wait for the step's real reply."""
-
-    data: Data
-    sends: Sequence[Message | Outgoing]
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Step(Generic[Data]):
-    """One row of the table.
-
-    `do` builds the step's messages; `done`, `refused`, `undone` are the types that answer it; `absorb` folds an
-    answer into the data; `refusal` reads a refusal's reason; `waits` reads a "not yet". `patience` is how long an
-    answer is waited for.
-    """
-
-    name: str
-    kind: Kind
-    do: Callable[[Data, datetime], Sends]
-    done: type[Message] | None = None
-    absorb: Callable[[Data, Any], Data] = lambda data, _: data
-    refused: type[Message] | None = None
-    refusal: Callable[[Any], No] = lambda _: No(Verdict.REFUSED, "refused")
-    undo: Callable[[Data, datetime], Sends] | None = None
-    undone: type[Message] | None = None
-    waiting: type[Message] | None = None
-    wait: Callable[[Data, Any, datetime], Wait[Data]] | None = None
-    patience: timedelta = timedelta(seconds=30)
-
-
-def compensable(name: str, **parts: Any) -> Step[Any]:
-    """A step before the pivot; it names `do`, `done`, `undo`, `undone`, and `refused` with `refusal` if it can be."""
-    return Step(name, Kind.COMPENSABLE, **parts)
-
-
-def pivot(name: str, *, do: Callable[[Any, datetime], Sends]) -> Step[Any]:
-    """The decision: what `do` sends is the good outcome. It waits for nothing."""
-    return Step(name, Kind.PIVOT, do)
-
-
-def retriable(name: str, **parts: Any) -> Step[Any]:
-    """A step behind the pivot; it names `do` and `done` and is repeated until it is."""
-    return Step(name, Kind.RETRIABLE, **parts)
-
-
-@dataclass(frozen=True, slots=True)
-class SagaTable(Generic[Data]):
-    """A saga: its steps in order, what tells of a refusal or failure, and what tells of each finished step."""
-
-    name: str
-    steps: tuple[Step[Data], ...]
-    refuse: Callable[[Data, No, datetime], Sends]
-    report: Callable[[Data, str, datetime], Sends] = lambda *_: ()
-    complete: Callable[[Data, datetime], Sends] = lambda *_: ()
-
-    def with_patience(self, patience: timedelta) -> SagaTable[Data]:
-        """The same saga, each of whose steps waits so long for its answer."""
-        return replace(self, steps=tuple(replace(step, patience=patience) for step in self.steps))
-
-    def __post_init__(self) -> None:
-        kinds = [step.kind for step in self.steps]
-        order = [Kind.COMPENSABLE, Kind.PIVOT, Kind.RETRIABLE]
-        if kinds != sorted(kinds, key=order.index) or kinds.count(Kind.PIVOT) != 1:
-            raise TypeError(f"{self.name}: compensable steps come first, then one pivot, then retriable ones")
-        for step in self.steps:
-            if step.kind is Kind.COMPENSABLE and not (step.done and step.undo and step.undone):
-                raise TypeError(f"{self.name}, {step.name}: a compensable step names done, undo and undone")
-            if step.kind is Kind.RETRIABLE and not step.done:
-                raise TypeError(f"{self.name}, {step.name}: a retriable step names done")
-
-    def step(self, name: str) -> Step[Data]:
-        """The step of that name."""
-        return next(step for step in self.steps if step.name == name)
-
-    @property
-    def retriables(self) -> tuple[Step[Data], ...]:
-        """The steps behind the pivot."""
-        return tuple(step for step in self.steps if step.kind is Kind.RETRIABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One line of a saga's course."""
-
-    step: str
-    what: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a saga is. `pending` names the steps whose answer it waits for; `wake_at` is when it waits no longer.
-
-    A plain dataclass, for every turn of every saga makes a new one.
-    """
-
-    phase: Phase = Phase.RUNNING
-    verdict: Verdict = Verdict.OPEN
-    reason: str = ""
-    text: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-    decided_at: datetime | None = None
-    at_step: int = 0
-    pending: tuple[str, ...] = ()
-    attempt: int = 1
-    wake_at: datetime | None = None
-    course: tuple[Mark, ...] = ()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Progress:
-        """The progress in a text that `to_json` made."""
-        return _FROM_JSON.validate_json(text)
-
-    def to_json(self) -> str:
-        """The progress as a JSON text; decimals in its details become texts."""
-        return orjson.dumps(self, default=str).decode()
-
-    def marked(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
-        """The progress with one more line in its course."""
-        return replace(self, course=(*self.course, Mark(step, what, at)), **changes)
-
-
-_FROM_JSON = TypeAdapter(Progress)
 
 
 @dataclass(frozen=True, slots=True)

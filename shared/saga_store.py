@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from shared.database import Connection
 from shared.errors import Conflict
-from shared.saga import Phase, Progress, Turn
+from shared.saga import Turn
+from shared.saga_progress import Phase, Progress
 from shared.statements import Statement
 
 Data = TypeVar("Data", bound=BaseModel)

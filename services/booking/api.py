@@ -15,7 +15,7 @@ from services.booking.sagas.multi_room import Data
 from shared.contracts.booking import booking_id_of
 from shared.database import Database
 from shared.masking import masked, masked_name
-from shared.saga import Mark, Progress
+from shared.saga_progress import Mark, Progress
 
 
 class Room(BaseModel):

@@ -21,8 +21,10 @@ from shared.contracts.payments import PaymentReserved
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
 from shared.metrics import SAGA_ALARMS, SAGA_ENDED, SAGA_SECONDS
-from shared.saga import No, Phase, Progress, Turn, Verdict
+from shared.saga import Turn
+from shared.saga_progress import Phase, Progress, Verdict
 from shared.saga_store import Stored
+from shared.saga_table import No
 
 log = structlog.get_logger(__name__)
 

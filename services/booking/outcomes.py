@@ -21,7 +21,8 @@ from shared.contracts.booking import (
 from shared.contracts.common import RefusalDetails
 from shared.contracts.payments import PaymentAwaited
 from shared.messages import Outgoing
-from shared.saga import No, Progress, Verdict
+from shared.saga_progress import Progress, Verdict
+from shared.saga_table import No
 
 if TYPE_CHECKING:
     from services.booking.sagas.multi_room import Data

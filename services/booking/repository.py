@@ -22,8 +22,9 @@ from shared.contracts.common import Policy
 from shared.contracts.payments import PaymentReserved
 from shared.database import Connection
 from shared.messages import Message
-from shared.saga import Phase, SagaTable
+from shared.saga_progress import Phase
 from shared.saga_store import Memory, Sagas, Stored
+from shared.saga_table import SagaTable
 from shared.statements import Statement
 
 PROPERTIES_KEPT_SECONDS = 5.0

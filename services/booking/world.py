@@ -14,8 +14,10 @@ from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
-from shared.saga import Progress, SagaTable, Turn, Verdict
+from shared.saga import Turn
+from shared.saga_progress import Progress, Verdict
 from shared.saga_store import Sagas, Stored
+from shared.saga_table import SagaTable
 
 STATUS = {
     Verdict.OPEN: Status.PENDING,

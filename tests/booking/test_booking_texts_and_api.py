@@ -26,7 +26,8 @@ from shared.contracts.payments import PaymentReserved
 from shared.database import Database
 from shared.messages import Message
 from shared.relay import Relay
-from shared.saga import No, Verdict
+from shared.saga_progress import Verdict
+from shared.saga_table import No
 from tests.support.builders import CODES, HOUSE, answer_of, held, request
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import START, MovedClock, PostOffice, raw_record, record_of

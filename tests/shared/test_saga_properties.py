@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from shared import saga
 from shared.messages import Outgoing
-from shared.saga import No, Phase, Turn, Verdict
+from shared.saga import Turn
+from shared.saga_progress import Phase, Verdict
+from shared.saga_table import No
 from tests.support.parcel_saga import (
     PARCEL,
     Billed,

@@ -13,7 +13,9 @@ from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from shared import saga
 from shared.contracts.common import Policy
 from shared.messages import Message
-from shared.saga import Kind, Phase, SagaTable, Turn
+from shared.saga import Turn
+from shared.saga_progress import Phase
+from shared.saga_table import Kind, SagaTable
 from tests.support.builders import CODES, HOUSE, answer_of, request
 from tests.support.parcel_saga import PARCEL, Parcel, without_undo
 from tests.support.post_office import START

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from shared import metrics
 from shared.database import Connection, Database
 from shared.errors import Conflict
-from shared.saga import Progress, Turn
+from shared.saga import Turn
+from shared.saga_progress import Progress
 from shared.saga_store import Memory, Sagas
 from shared.statements import Statement, execute_together
 from tests.shared.test_consumer_shell import Shell

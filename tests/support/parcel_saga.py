@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import BaseModel
 
 from shared.messages import Message, Outgoing
-from shared.saga import SagaTable, compensable, pivot, retriable
+from shared.saga_table import SagaTable, compensable, pivot, retriable
 
 
 class Word(Message):

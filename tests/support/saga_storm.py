@@ -15,7 +15,9 @@ from typing import Any
 
 from shared import saga
 from shared.messages import Message, Outgoing
-from shared.saga import Kind, Phase, SagaTable, Step, Turn, Verdict
+from shared.saga import Turn
+from shared.saga_progress import Phase, Verdict
+from shared.saga_table import Kind, SagaTable, Step
 
 SOON = timedelta(seconds=5)
 MOST_EVENTS = 500

@@ -39,7 +39,8 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
-from shared.saga import No, SagaTable, Sends, Verdict, Wait, compensable, pivot, retriable
+from shared.saga_progress import Verdict
+from shared.saga_table import No, SagaTable, Sends, Wait, compensable, pivot, retriable
 
 # Rooms outlive the wait for their money by this much, so that a hold never runs out under a saga about to decide.
 HOLD_MARGIN = timedelta(minutes=5)
