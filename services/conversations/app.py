@@ -16,7 +16,7 @@ from shared.service import Service
 def build(settings: Settings | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
-    place = Place(settings.region, settings.timezone)
+    place = Place(settings.region)
     staff = {"manager": settings.manager, "assistant": settings.assistant}
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     repository = Repository(place, {role: contact for role, contact in staff.items() if contact})

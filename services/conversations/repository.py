@@ -16,7 +16,7 @@ from services.conversations.domain.contacts import Contacts, is_phone
 from services.conversations.domain.threads import Tenant, Thread
 from services.conversations.world import MessageKey, Place, Stored, World, all_contacts, contacts_of, key_of
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.conversations import ChatMessage
+from shared.contracts.conversations import Attachment, ChatMessage
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
@@ -49,20 +49,26 @@ ON CONFLICT (id) DO UPDATE SET contact = excluded.contact"""
 _CHANGE_THREADS = """
 UPDATE threads SET contact = new.contact, property_id = new.property_id, room = new.room,
     booking_id = new.booking_id, name = new.name, participants = new.participants,
-    first_message_at = new.first_message_at, closed_at = new.closed_at
+    first_message_at = new.first_message_at, closed_at = new.closed_at, settled = new.settled,
+    last_message_at = new.last_message_at, relinked_at = new.relinked_at,
+    provider_thread_id = new.provider_thread_id, errand_due_at = coalesce(new.errand_due_at, threads.errand_due_at),
+    errand_attempts = CASE WHEN new.errand_due_at IS NULL THEN threads.errand_attempts ELSE 0 END
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::timestamptz[],
-            $9::timestamptz[], $10::timestamptz[])
-     AS new (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at, closed_at)
-WHERE threads.id = new.id"""
+       $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::timestamptz[], $13::timestamptz[], $14::text[],
+       $15::timestamptz[])
+     AS new (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at, closed_at,
+             settled, last_message_at, relinked_at, provider_thread_id, errand_due_at) WHERE threads.id = new.id"""
 _ADD_THREADS = """
 INSERT INTO threads (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at,
-                     closed_at)
+                     closed_at, settled, last_message_at, relinked_at, provider_thread_id, errand_due_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[],
-                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])"""
+                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::timestamptz[],
+                     $13::timestamptz[], $14::text[], $15::timestamptz[])"""
 _ADD_MESSAGES = """
-INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at)
+INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at, provider, sender,
+                      attachments)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                     $7::timestamptz[])"""
+                     $7::timestamptz[], $8::text[], $9::text[], $10::jsonb[])"""
 
 _THREADS_OF = """
 SELECT * FROM threads
@@ -79,12 +85,14 @@ class Repository:
     """Threads, bookings and messages of the tenants that a batch touches.
 
     Messages of a tenant may be handled at the same time, and the unique indexes decide who was first; a booking is
-    alone with its tenant, because neither side would see what the other is about to write.
+    alone with its tenant, because neither side would see what the other is about to write. `errands` says that there is
+    a provider who must hear of new threads and names.
     """
 
-    def __init__(self, place: Place, staff: Mapping[str, str]) -> None:
+    def __init__(self, place: Place, staff: Mapping[str, str], *, errands: bool = False) -> None:
         self._place = place
         self._staff = staff
+        self._errands = errands
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
@@ -128,13 +136,12 @@ class Repository:
         Raises:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
-        del now
         try:
-            await self._save(connection, world)
+            await self._save(connection, world, now if self._errands else None)
         except asyncpg.UniqueViolationError as rival:
             raise Conflict(f"{rival.constraint_name} was taken meanwhile") from rival
 
-    async def _save(self, connection: Connection, world: World) -> None:
+    async def _save(self, connection: Connection, world: World, errand_at: datetime | None) -> None:
         everybody = world.everybody
         if world.new_subscribers:
             pairs = sorted(world.new_subscribers.items())
@@ -144,9 +151,9 @@ class Repository:
             await connection.execute(_SAVE_BOOKINGS, *_booking_columns(fresh))
         threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=lambda one: one.id)
         if changed := [thread for thread in threads if thread.changed and not thread.is_new]:
-            await connection.execute(_CHANGE_THREADS, *_thread_columns(changed))
+            await connection.execute(_CHANGE_THREADS, *_thread_columns(changed, errand_at))
         if new := sorted((thread for thread in threads if thread.is_new), key=_unique):
-            await connection.execute(_ADD_THREADS, *_thread_columns(new))
+            await connection.execute(_ADD_THREADS, *_thread_columns(new, errand_at))
         if world.new_messages:
             stored = sorted(world.new_messages, key=lambda one: one.key)
             await connection.execute(_ADD_MESSAGES, *_message_columns(stored))
@@ -205,6 +212,10 @@ def _thread(row: Mapping[str, Any]) -> Thread:
         closed_at=row["closed_at"],
         id=row["id"],
         is_new=False,
+        settled=row["settled"],
+        last_message_at=row["last_message_at"],
+        relinked_at=row["relinked_at"],
+        provider_thread_id=row["provider_thread_id"],
     )
 
 
@@ -224,7 +235,7 @@ def _booking_columns(bookings: Sequence[Booking]) -> tuple[list[Any], ...]:
     )
 
 
-def _thread_columns(threads: Sequence[Thread]) -> tuple[list[Any], ...]:
+def _thread_columns(threads: Sequence[Thread], errand_at: datetime | None) -> tuple[list[Any], ...]:
     return (
         [thread.id for thread in threads],
         [thread.contact for thread in threads],
@@ -236,6 +247,11 @@ def _thread_columns(threads: Sequence[Thread]) -> tuple[list[Any], ...]:
         [thread.first_message_at for thread in threads],
         [thread.created_at for thread in threads],
         [thread.closed_at for thread in threads],
+        [thread.settled for thread in threads],
+        [thread.last_message_at for thread in threads],
+        [thread.relinked_at for thread in threads],
+        [thread.provider_thread_id for thread in threads],
+        [errand_at if thread.errand or thread.is_new else None for thread in threads],
     )
 
 
@@ -248,4 +264,11 @@ def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
         [one.message.text for one in stored],
         [one.sent_at for one in stored],
         [one.received_at for one in stored],
+        [one.message.provider for one in stored],
+        [one.message.contact for one in stored],
+        [_packed(one.message.attachments) for one in stored],
     )
+
+
+def _packed(attachments: Sequence[Attachment]) -> str:
+    return json.dumps([attachment.model_dump(mode="json", exclude_none=True) for attachment in attachments])

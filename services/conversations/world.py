@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from services.conversations.domain.bookings import Booking, latest
+from services.conversations.domain.bookings import Booking
 from services.conversations.domain.contacts import Contacts, of_guest, of_sender
 from services.conversations.domain.threads import Tenant, Thread
 from shared.contracts.booking import BookingConfirmed
@@ -21,10 +20,9 @@ MessageKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where we are when nothing says otherwise: an ISO country for phones, an IANA zone for days."""
+    """Where we are when nothing says otherwise: an ISO country for phones without a prefix."""
 
     region: str
-    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +67,6 @@ class World:
                 self.tenants[contacts.subscriber] = tenant
                 self.new_subscribers[contacts.subscriber] = contacts.phone
         return tenant
-
-    def today(self, tenant: Tenant, now: datetime) -> date:
-        """The day at the property of the tenant's last booking."""
-        booking = latest(tenant.bookings.values())
-        return booking.day_of(now) if booking else now.astimezone(ZoneInfo(self.place.timezone)).date()
 
     def store(self, thread: Thread, message: ChatMessage, now: datetime) -> None:
         """Have a message written with the batch."""

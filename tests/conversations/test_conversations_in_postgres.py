@@ -28,7 +28,7 @@ from shared.errors import Conflict
 
 from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
 from .conftest import TRUNCATE, MakeConsumer, PostOffice
-from .test_scenarios import ONE_BOOKING
+from .test_orders import ONE_BOOKING
 
 
 async def threads(database: Database) -> list[Any]:
