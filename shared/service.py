@@ -37,7 +37,8 @@ Loop = Callable[[], Awaitable[None]]
 class Service:
     """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
 
-    `loops` are background works that run for as long as the service does; each is given the relay.
+    `loops` are background works that run for as long as the service does; each is given the relay. `webhooks` are
+    routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Service:
     database: Database
     routes: Routes[Any]
     routers: Sequence[APIRouter] = ()
+    webhooks: Sequence[APIRouter] = ()
     loops: Sequence[Callable[[Relay], Awaitable[None]]] = ()
     clock: Clock = field(default=system_clock)
 
@@ -71,6 +73,8 @@ class Service:
         app.include_router(health_router(running.trouble))
         for router in self.routers:
             app.include_router(router, dependencies=[Depends(authenticated(self.settings))])
+        for router in self.webhooks:
+            app.include_router(router)
         return app
 
 
@@ -85,7 +89,7 @@ class _Running:
         return self._subscriber.trouble() if self._subscriber else "the service is starting"
 
     @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         service, settings = self._service, self._service.settings
         await _when_there(service.database.open)
         producer = AIOKafkaProducer(
@@ -100,6 +104,8 @@ class _Running:
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
+        # One of its own: what comes in over HTTP says nothing about the progress with Kafka.
+        app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock)
         broker = KafkaBroker(settings.kafka_bootstrap, apply_types=False, logger=None)
         subscriber = Subscriber(
             broker, consumer, batch_messages=settings.batch_messages, stalled_seconds=settings.stalled_seconds
