@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.metadata import version
 
+from services.conversations import hooks
 from services.conversations.api import router
 from services.conversations.consumers import routes
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
+from services.conversations.webhooks.manychat import ManyChatHook
+from services.conversations.webhooks.port import Hook
+from services.conversations.webhooks.twilio import TwilioHook
+from services.conversations.webhooks.wati import WatiHook
 from services.conversations.world import Place
 from shared.database import Database
 from shared.service import Service
@@ -27,4 +33,24 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[router(database, repository, place)],
+        webhooks=[
+            hooks.router(
+                database,
+                hooks_of(settings),
+                public_url=settings.public_url,
+                oldest=timedelta(hours=settings.webhook_hours),
+            )
+        ],
     )
+
+
+def hooks_of(settings: Settings) -> list[Hook]:
+    """The webhooks whose secrets are set."""
+    made: list[Hook] = []
+    if settings.twilio_token:
+        made.append(TwilioHook(settings.twilio_token.get_secret_value(), settings.assistant))
+    if settings.wati_webhook_token:
+        made.append(WatiHook(settings.wati_webhook_token.get_secret_value(), settings.wati_url))
+    if settings.manychat_webhook_token:
+        made.append(ManyChatHook(settings.manychat_webhook_token.get_secret_value()))
+    return made

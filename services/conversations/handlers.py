@@ -13,7 +13,7 @@ from shared.messages import Message
 
 def chat_message(world: World, message: ChatMessage, now: datetime) -> list[Message]:
     """Keep a message in the thread of the booking that fits its day; a repetition changes nothing."""
-    tenant = world.tenant(contacts_of(message, world.place), now)
+    tenant = world.tenant(contacts_of(message, world.place, world.conversations), now)
     if tenant and key_of(message) not in world.known_messages:
         thread = _thread_of(message, tenant, now)
         world.store(thread, message, now)

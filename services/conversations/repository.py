@@ -14,7 +14,16 @@ import asyncpg
 from services.conversations.domain.bookings import Apartment, Booking
 from services.conversations.domain.contacts import Contacts, is_phone
 from services.conversations.domain.threads import Tenant, Thread
-from services.conversations.world import MessageKey, Place, Stored, World, all_contacts, contacts_of, key_of
+from services.conversations.world import (
+    MessageKey,
+    Place,
+    Stored,
+    World,
+    all_contacts,
+    contacts_of,
+    conversation_of,
+    key_of,
+)
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.conversations import Attachment, ChatMessage
 from shared.database import Connection
@@ -25,6 +34,7 @@ LOCK_SPACE = 5  # the first half of our advisory locks
 LOCK_BUCKETS = 1024  # bounds the locks of a large batch; two tenants in one bucket only wait for each other
 
 _SUBSCRIBERS = "SELECT subscriber_id, phone FROM subscribers WHERE subscriber_id = ANY($1)"
+_CONVERSATIONS = "SELECT provider_thread_id, contact FROM threads WHERE provider_thread_id = ANY($1)"
 _LOCK = """
 SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
 FROM unnest($2::int[], $3::bool[]) AS wanted (bucket, alone)"""
@@ -99,9 +109,10 @@ class Repository:
         del now
         chats = [message for message in messages if isinstance(message, ChatMessage)]
         confirmed = [message for message in messages if isinstance(message, BookingConfirmed)]
-        writers = [contacts_of(message, self._place) for message in chats]
+        conversations = await _conversations(connection, chats)
+        writers = [contacts_of(message, self._place, conversations) for message in chats]
         guests = [contacts_of(message, self._place) for message in confirmed]
-        world = World(self._place)
+        world = World(self._place, conversations=conversations)
         world.tenants = await self._tenants(connection, writers, guests)
         contacts = list(world.tenants)
         await self._load_bookings(connection, world, contacts)
@@ -169,6 +180,14 @@ class Repository:
         if not await connection.fetchval(_THREAD_IS_THERE, thread_id):
             return None
         return list(await connection.fetch(_MESSAGES_OF, thread_id, after, limit))
+
+
+async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:
+    """The contacts behind the providers' conversations that messages name instead of a tenant."""
+    named = sorted({conversation for message in chats if (conversation := conversation_of(message))})
+    if not named:
+        return {}
+    return {row["provider_thread_id"]: row["contact"] for row in await connection.fetch(_CONVERSATIONS, named)}
 
 
 async def _phones(connection: Connection, contacts: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 
 from shared.settings import ServiceSettings
 
@@ -18,3 +18,14 @@ class Settings(ServiceSettings):
     )
     manager: str | None = Field(None, description="The manager's phone or id in every thread.")
     assistant: str | None = Field(None, description="The assistant's id in every thread.")
+
+    public_url: str | None = Field(
+        None, description="What providers call us by, https://…; Twilio signs it. Unset: the address of the request."
+    )
+    webhook_hours: float = Field(
+        48, gt=0, description="Messages written longer ago are set aside for a person. WATI repeats for 24 hours."
+    )
+    twilio_token: SecretStr | None = Field(None, description="The Twilio account's auth token: it signs webhooks.")
+    wati_url: str | None = Field(None, description="WATI's API endpoint as its dashboard shows it, tenant included.")
+    wati_webhook_token: SecretStr | None = Field(None, description="What WATI's webhook address has as ?token=….")
+    manychat_webhook_token: SecretStr | None = Field(None, description="What ManyChat's request shows as Bearer token.")

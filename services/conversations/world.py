@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,8 +14,13 @@ from shared.contracts.booking import BookingConfirmed
 from shared.contracts.common import Channel
 from shared.contracts.conversations import ChatMessage
 
+NOTHING: Mapping[str, str] = {}
 WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
 MessageKey = tuple[str, str]
+
+
+class UnknownConversation(Exception):
+    """A message came before what says whose it is: another attempt will know, or a person has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,14 @@ class Stored:
 
 @dataclass
 class World:
-    """Every contact of a batch has its tenant in `tenants`; several contacts may share one."""
+    """Every contact of a batch has its tenant in `tenants`; several contacts may share one.
+
+    `conversations` has the contacts behind the providers' conversations that staff wrote in.
+    """
 
     place: Place
     tenants: dict[str, Tenant] = field(default_factory=dict)
+    conversations: dict[str, str] = field(default_factory=dict)
     known_messages: set[MessageKey] = field(default_factory=set)
     known_bookings: dict[UUID, Booking] = field(default_factory=dict)
     new_subscribers: dict[str, str] = field(default_factory=dict)
@@ -90,10 +99,18 @@ def sent_at(message: ChatMessage) -> datetime:
     return message.sent_at if message.sent_at.tzinfo else message.sent_at.replace(tzinfo=UTC)
 
 
-def contacts_of(message: ChatMessage | BookingConfirmed, place: Place) -> Contacts:
-    """Who wrote, or who booked."""
+def contacts_of(
+    message: ChatMessage | BookingConfirmed, place: Place, conversations: Mapping[str, str] = NOTHING
+) -> Contacts:
+    """Who wrote or was written to, or who booked.
+
+    Raises:
+        UnknownConversation: when staff wrote in a provider's conversation that no thread is known by yet.
+    """
     if isinstance(message, ChatMessage):
-        return of_sender(message.contact, place.region, subscriber=message.channel in WITHOUT_PHONES)
+        return of_sender(
+            _tenants_contact(message, conversations), place.region, subscriber=message.channel in WITHOUT_PHONES
+        )
     contact = message.contact
     return of_guest(
         contact.wa_id,
@@ -102,6 +119,20 @@ def contacts_of(message: ChatMessage | BookingConfirmed, place: Place) -> Contac
         place.region,
         subscriber=contact.channel in WITHOUT_PHONES,
     )
+
+
+def conversation_of(message: ChatMessage) -> str | None:
+    """The provider's conversation, where that alone says who the tenant is."""
+    return message.provider_thread_id if message.contact == message.provider_thread_id else None
+
+
+def _tenants_contact(message: ChatMessage, conversations: Mapping[str, str]) -> str:
+    conversation = conversation_of(message)
+    if conversation is None:
+        return message.contact
+    if conversation not in conversations:
+        raise UnknownConversation(f"no thread is known as {conversation} yet")
+    return conversations[conversation]
 
 
 def booking_of(message: BookingConfirmed, tenant: Tenant) -> Booking:
