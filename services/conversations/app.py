@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from importlib.metadata import version
 
-from services.conversations import hooks
-from services.conversations.api import router
+from services.conversations import api, hooks
 from services.conversations.consumers import routes
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
@@ -32,7 +31,11 @@ def build(settings: Settings | None = None) -> Service:
         settings=settings,
         database=database,
         routes=routes(repository),
-        routers=[router(database, repository, place)],
+        routers=[
+            api.router(database, place),
+            api.searching_router(database, place),
+            api.reading_router(database, settings),
+        ],
         webhooks=[
             hooks.router(
                 database,

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 from zlib import crc32
 
 import asyncpg
@@ -79,16 +78,6 @@ INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, rec
                       attachments)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
                      $7::timestamptz[], $8::text[], $9::text[], $10::jsonb[])"""
-
-_THREADS_OF = """
-SELECT * FROM threads
-WHERE contact = $1 OR contact IN (SELECT subscriber_id FROM subscribers WHERE phone = $1)
-   OR contact = (SELECT phone FROM subscribers WHERE subscriber_id = $1)
-ORDER BY created_at, id"""
-_THREAD_IS_THERE = "SELECT true FROM threads WHERE id = $1"
-_MESSAGES_OF = """
-SELECT number, channel, message_id, author, text, sent_at, received_at FROM messages
-WHERE thread_id = $1 AND number > $2 ORDER BY number LIMIT $3"""
 
 
 class Repository:
@@ -168,18 +157,6 @@ class Repository:
         if world.new_messages:
             stored = sorted(world.new_messages, key=lambda one: one.key)
             await connection.execute(_ADD_MESSAGES, *_message_columns(stored))
-
-    async def threads_of(self, connection: Connection, contact: str) -> list[Mapping[str, Any]]:
-        """Every thread of the person behind a phone (E.164) or subscriber id, oldest first."""
-        return list(await connection.fetch(_THREADS_OF, contact))
-
-    async def messages_of(
-        self, connection: Connection, thread_id: UUID, after: int, limit: int
-    ) -> list[Mapping[str, Any]] | None:
-        """A thread's messages behind the number `after`, in the order they were stored; None without such a thread."""
-        if not await connection.fetchval(_THREAD_IS_THERE, thread_id):
-            return None
-        return list(await connection.fetch(_MESSAGES_OF, thread_id, after, limit))
 
 
 async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:

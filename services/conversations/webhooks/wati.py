@@ -65,7 +65,7 @@ class WatiHook:
         )
 
     def _attachments(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-        data, kind = given.get("data"), given.get("type")
+        data, kind = given.get("data"), str(given.get("type"))
         if kind not in _FILES or not isinstance(data, str) or not data:
             return []
         named = data.startswith(("http://", "https://"))
