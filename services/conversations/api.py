@@ -36,7 +36,8 @@ PropertyId = Annotated[str | None, Query(max_length=100)]
 class ThreadView(BaseModel):
     """A thread; without property and room where it is about no apartment. Times are UTC.
 
-    `unread` counts the tenant's messages that the reader has not read.
+    `unread` counts the tenant's messages that the reader has not read; `provider_problem` says why the provider's
+    conversation is not as the thread is.
     """
 
     id: UUID
@@ -47,6 +48,7 @@ class ThreadView(BaseModel):
     name: str
     participants: dict[str, str]
     provider_thread_id: str | None
+    provider_problem: str | None
     first_message_at: datetime
     last_message_at: datetime | None
     last_text: str | None
@@ -237,7 +239,8 @@ def _normaliser(place: Place) -> Callable[[str | None], str | None]:
 
 
 def _thread(row: Mapping[str, Any]) -> ThreadView:
-    return ThreadView.model_validate(dict(row) | {"participants": json.loads(row["participants"])})
+    more = {"participants": json.loads(row["participants"]), "provider_problem": row["errand_problem"]}
+    return ThreadView.model_validate(dict(row) | more)
 
 
 def _message(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -247,8 +247,13 @@ def _thread_columns(threads: Sequence[Thread], errand_at: datetime | None) -> tu
         [thread.last_message_at for thread in threads],
         [thread.relinked_at for thread in threads],
         [thread.provider_thread_id for thread in threads],
-        [errand_at if thread.errand or thread.is_new else None for thread in threads],
+        [errand_at if _is_the_providers(thread) else None for thread in threads],
     )
+
+
+def _is_the_providers(thread: Thread) -> bool:
+    """Whether the provider must hear of it: a subscriber's thread has no conversation there."""
+    return (thread.errand or thread.is_new) and is_phone(thread.contact)
 
 
 def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
