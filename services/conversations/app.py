@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from importlib.metadata import version
 
-from services.conversations import answering, api, hooks
+from services.conversations import answering, api, hooks, relinking
 from services.conversations.answering import Switchboard
 from services.conversations.consumers import routes
 from services.conversations.postman import Postman
@@ -48,6 +48,7 @@ def build(settings: Settings | None = None) -> Service:
             api.searching_router(database, place),
             api.reading_router(database, settings),
             answering.router(database, switchboard, postman, settings),
+            relinking.router(database, repository, place, settings),
         ],
         webhooks=[
             hooks.router(

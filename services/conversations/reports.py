@@ -54,6 +54,7 @@ SELECT count(DISTINCT messages.thread_id) AS threads, count(*) AS messages
 FROM messages LEFT JOIN readings ON readings.thread_id = messages.thread_id AND readings.reader = $1
 WHERE author = 'tenant' AND messages.number > coalesce(readings.number, 0)"""
 _IS_THERE = "SELECT true FROM threads WHERE id = $1"
+_CONTACTS = "SELECT DISTINCT contact FROM threads WHERE contact > $1 ORDER BY contact LIMIT $2"
 _READ = """
 INSERT INTO readings (thread_id, reader, number, read_at)
 SELECT $1, $2, least($3, coalesce(max(number), 0)), $4 FROM messages WHERE thread_id = $1
@@ -126,6 +127,11 @@ async def read(connection: Connection, thread_id: UUID, reader: str, number: int
         return False
     await connection.execute(_READ, thread_id, reader, number, now)
     return True
+
+
+async def contacts(connection: Connection, after: str, limit: int) -> list[str]:
+    """Everybody who has a thread, from behind one contact on."""
+    return [row["contact"] for row in await connection.fetch(_CONTACTS, after, limit)]
 
 
 def query_of(text: str) -> str | None:

@@ -101,14 +101,23 @@ class Repository:
         conversations = await _conversations(connection, chats)
         writers = [contacts_of(message, self._place, conversations) for message in chats]
         guests = [contacts_of(message, self._place) for message in confirmed]
-        world = World(self._place, conversations=conversations)
+        world = await self._world(connection, writers, guests)
+        world.conversations = conversations
+        if chats:
+            world.known_messages = await _known(connection, [key_of(message) for message in chats])
+        return world
+
+    async def load_tenants(self, connection: Connection, contacts: Sequence[Contacts]) -> World:
+        """These tenants, each to be alone with."""
+        return await self._world(connection, [], contacts)
+
+    async def _world(self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]) -> World:
+        world = World(self._place)
         world.tenants = await self._tenants(connection, writers, guests)
         contacts = list(world.tenants)
         await self._load_bookings(connection, world, contacts)
         for row in await connection.fetch(_THREADS, contacts):
             world.tenants[row["contact"]].threads.append(_thread(row))
-        if chats:
-            world.known_messages = await _known(connection, [key_of(message) for message in chats])
         return world
 
     async def _tenants(

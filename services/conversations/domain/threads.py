@@ -76,16 +76,17 @@ class Thread:
         """Take no more messages; those that are there stay."""
         self._note("closed_at", self.closed_at or now)
 
-    def relinked(self, now: datetime) -> None:
-        """Note that an operator had it looked at."""
-        self._note("relinked_at", now)
+    def look_again(self, bookings: list[Booking], now: datetime | None = None) -> None:
+        """Be about that of its apartment's bookings which fits best at the newest thing that happened to it.
 
-    def look_again(self, bookings: list[Booking]) -> None:
-        """Be about that of its apartment's bookings which fits best at the newest thing that happened to it."""
-        happened = [self.last_message_at, self.relinked_at, *(booking.confirmed_at for booking in bookings)]
+        An operator's look at `now` is such a thing where it changes something.
+        """
+        happened = [now, self.last_message_at, self.relinked_at, *(booking.confirmed_at for booking in bookings)]
         newest = max((moment for moment in happened if moment), default=self.first_message_at)
-        if best := best_booking(bookings, newest):
+        best = best_booking(bookings, newest)
+        if best and best.id != self.booking_id:
             self.link(best)
+            self._note("relinked_at", now or self.relinked_at)
 
     def known_as(self, provider_thread_id: str) -> None:
         """Be the provider's conversation with this id."""
@@ -140,10 +141,8 @@ class Tenant:
 
     def relink(self, now: datetime) -> None:
         """Look at every thread again as of now."""
-        for thread in self.threads:
-            if thread.apartment:
-                thread.relinked(now)
-        self._look_again(now)
+        self._house(now)
+        self._look_at_bookings(now)
 
     def take_over(self, other: Tenant, now: datetime) -> None:
         """Turn out to be the same person as another: what is the other's is ours, under our contact where it can be."""
@@ -201,15 +200,20 @@ class Tenant:
         return thread
 
     def _look_again(self, now: datetime) -> None:
-        """Give threads that are not settled the apartment where their first message belongs, if it is free; then let
-        every apartment's thread be about the booking that fits it best.
-        """
+        self._house(now)
+        self._look_at_bookings()
+
+    def _house(self, now: datetime) -> None:
+        """Give threads that are not settled the apartment where their first message belongs, if it is free."""
         for thread in sorted(self.threads, key=lambda thread: (thread.first_message_at, thread.id)):
             if not thread.settled and (home := self.home_of(thread.first_message_at)):
                 self._adopt(thread, home, now)
+
+    def _look_at_bookings(self, now: datetime | None = None) -> None:
+        """Let every apartment's thread be about the booking that fits it best."""
         for thread in self.threads:
             if apartment := thread.apartment:
-                thread.look_again([one for one in self.bookings.values() if apartment in one.apartments])
+                thread.look_again([one for one in self.bookings.values() if apartment in one.apartments], now)
 
     def _adopt(self, thread: Thread, booking: Booking, now: datetime) -> None:
         apartment = booking.apartments[0]
