@@ -8,6 +8,7 @@ from importlib.metadata import version
 from services.conversations import answering, api, hooks, relinking
 from services.conversations.answering import Switchboard
 from services.conversations.consumers import routes
+from services.conversations.domain.contacts import e164
 from services.conversations.postman import Postman
 from services.conversations.providers.local import LocalReplies
 from services.conversations.providers.manychat import ManyChatReplies
@@ -31,7 +32,7 @@ def build(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     place = Place(settings.region)
     named = {"manager": settings.manager, "assistant": settings.assistant}
-    staff = {role: contact for role, contact in named.items() if contact}
+    staff = {role: e164(contact, settings.region) or contact for role, contact in named.items() if contact}
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     switchboard = Switchboard(providers_of(settings), LocalReplies())
     lease = timedelta(seconds=settings.lease_seconds)

@@ -15,20 +15,21 @@ def chat_message(world: World, message: ChatMessage, now: datetime) -> list[Mess
     """Keep a message in the thread of the booking that fits its day; a repetition changes nothing."""
     tenant = world.tenant(contacts_of(message, world.place, world.conversations), now)
     if tenant and key_of(message) not in world.known_messages:
-        thread = _thread_of(message, tenant, now)
+        thread = _thread_of(world, message, tenant, now)
         world.store(thread, message, now)
     return []
 
 
-def _thread_of(message: ChatMessage, tenant: Tenant, now: datetime) -> Thread:
+def _thread_of(world: World, message: ChatMessage, tenant: Tenant, now: datetime) -> Thread:
     """A tenant's message belongs to its booking's thread, what staff write at the provider to where they write it."""
     moment, conversation = sent_at(message), message.provider_thread_id
     if message.author is not Author.TENANT:
         there = tenant.answer_in(conversation, moment, now) if conversation else None
         return there or tenant.receive(None, moment, now)
     thread = tenant.receive(message.name, moment, now)
-    if conversation and not thread.provider_thread_id and not tenant.thread_at(conversation):
+    if conversation and not thread.provider_thread_id and conversation not in world.conversations:
         thread.known_as(conversation)
+        world.conversations[conversation] = tenant.contact
     return thread
 
 

@@ -20,8 +20,8 @@ from services.conversations.world import (
     World,
     all_contacts,
     contacts_of,
-    conversation_of,
     key_of,
+    sender_of,
 )
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.conversations import Attachment, ChatMessage
@@ -165,12 +165,12 @@ class Repository:
             await connection.execute(_ADD_THREADS, *_thread_columns(new, errand_at))
         if world.new_messages:
             stored = sorted(world.new_messages, key=lambda one: one.key)
-            await connection.execute(_ADD_MESSAGES, *_message_columns(stored))
+            await connection.execute(_ADD_MESSAGES, *_message_columns(stored, self._place))
 
 
 async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:
-    """The contacts behind the providers' conversations that messages name instead of a tenant."""
-    named = sorted({conversation for message in chats if (conversation := conversation_of(message))})
+    """The contacts behind those of the providers' conversations that are a thread's."""
+    named = sorted({message.provider_thread_id for message in chats if message.provider_thread_id})
     if not named:
         return {}
     return {row["provider_thread_id"]: row["contact"] for row in await connection.fetch(_CONVERSATIONS, named)}
@@ -265,7 +265,7 @@ def _is_the_providers(thread: Thread) -> bool:
     return (thread.errand or thread.is_new) and is_phone(thread.contact)
 
 
-def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
+def _message_columns(stored: Sequence[Stored], place: Place) -> tuple[list[Any], ...]:
     return (
         [one.thread.id for one in stored],
         [one.message.channel.value for one in stored],
@@ -275,7 +275,7 @@ def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
         [one.sent_at for one in stored],
         [one.received_at for one in stored],
         [one.message.provider for one in stored],
-        [one.message.contact for one in stored],
+        [sender_of(one.message, place) for one in stored],
         [_packed(one.message.attachments) for one in stored],
     )
 

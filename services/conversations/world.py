@@ -49,7 +49,7 @@ class Stored:
 class World:
     """Every contact of a batch has its tenant in `tenants`; several contacts may share one.
 
-    `conversations` has the contacts behind the providers' conversations that staff wrote in.
+    `conversations` has the contacts behind the providers' conversations that are a thread's already.
     """
 
     place: Place
@@ -119,6 +119,13 @@ def contacts_of(
         place.region,
         subscriber=contact.channel in WITHOUT_PHONES,
     )
+
+
+def sender_of(message: ChatMessage, place: Place) -> str | None:
+    """What the message's channel knows the tenant by: a phone as E.164, else an id as it came."""
+    if conversation_of(message):
+        return None
+    return of_sender(message.contact, place.region, subscriber=message.channel in WITHOUT_PHONES).main
 
 
 def conversation_of(message: ChatMessage) -> str | None:

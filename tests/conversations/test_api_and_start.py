@@ -126,7 +126,7 @@ async def test_a_cursor_of_somebody_else_is_refused(client: httpx.AsyncClient) -
 
 
 async def test_words_are_found_without_case_and_accents(client: httpx.AsyncClient, consumer: Consumer) -> None:
-    texts = ["¿A qué hora es la SALIDA, mañana?", "La llave no abre", "Salida tardía, por favor"]
+    texts = ["¿Qué hora es la SALIDA, mañana?", "La llave no abre", "«Salida tardía», ana_l@example.com; 90.50"]
     await consumer.take([record(chat(message_id=f"m{place}", text=text)) for place, text in enumerate(texts)])
 
     async def found(q: str, **more: Any) -> list[str]:
@@ -136,6 +136,10 @@ async def test_words_are_found_without_case_and_accents(client: httpx.AsyncClien
     assert await found("salida") == ["m2", "m0"]
     assert await found("MANANA hora") == ["m0"]
     assert await found("tard") == ["m2"]
+    assert await found("que") == ["m0"]
+    assert await found("ÁÉÑ") == []
+    for text in ("ana_l@example.com", "example.com", "90.50", "SALIDA TARDÍA"):
+        assert await found(text) == ["m2"]
     assert await found("salida", contact="+50370000001") == []
     assert await found("salida & | ! ' :*") == ["m2", "m0"]
     page = (await client.get("/messages", params={"q": "salida", "limit": 1})).json()

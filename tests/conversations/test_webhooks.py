@@ -212,6 +212,16 @@ async def test_what_staff_write_at_twilio_goes_to_their_thread_whatever_fits_tod
     }
 
 
+async def test_two_tenants_in_one_conversation_of_twilio_have_a_thread_each(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    await client.post(**twilio(ADDED))
+    await client.post(**twilio(ADDED | {"MessageSid": "IM2", "Author": "whatsapp:+50370000002"}))
+    assert len(await messages(database)) == 2
+    found = {thread["contact"]: thread["provider_thread_id"] for thread in await threads(database)}
+    assert found == {PHONE: ADDED["ConversationSid"], "+50370000002": None}
+
+
 async def test_what_staff_write_before_we_know_the_conversation_is_tried_again(
     client: httpx.AsyncClient, consumer: Consumer, database: Database, post_office: PostOffice
 ) -> None:

@@ -12,10 +12,13 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# Words without case and accents, in any language. Immutable, so that an index can be made of it.
+# Words without case, accents and punctuation, in any language and whatever the server's locale takes for a letter.
+# Immutable, so that an index can be made of it.
 WORDS_OF = """
 CREATE FUNCTION words_of(given text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-SELECT to_tsvector('simple'::regconfig, regexp_replace(normalize(lower(given), NFKD), '[\\u0300-\\u036f]', '', 'g'))
+SELECT to_tsvector('simple'::regconfig, regexp_replace(
+    regexp_replace(lower(normalize(given, NFKD)), '[\\u0300-\\u036f]', '', 'g'),
+    '[\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u00bf\\u2000-\\u206f\\u3000-\\u303f]', ' ', 'g'))
 $$"""
 
 
