@@ -69,9 +69,12 @@ def router(
         except NotGenuine as stranger:
             HANDLED.labels(f"webhook.{provider}", "not_genuine").inc()
             raise HTTPException(status.HTTP_401_UNAUTHORIZED, str(stranger)) from stranger
+        intake = getattr(request.app.state, "intake", None)
+        if intake is None:
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: deliver it again")
         try:
             async with asyncio.timeout(seconds):
-                return {"status": await desk.take(request.app.state.intake, hook, call)}
+                return {"status": await desk.take(intake, hook, call)}
         except Unreadable as fault:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(fault)) from fault
         except (TimeoutError, *UNAVAILABLE) as outage:

@@ -86,6 +86,7 @@ threads = Table(
         unique=True,
         postgresql_where=text("provider_thread_id IS NOT NULL"),
     ),
+    Index("threads_contact_idx", "contact"),  # the unique ones are partial, and serve no search by contact alone
     Index("threads_errand_due_at_idx", "errand_due_at", postgresql_where=text("errand_due_at IS NOT NULL")),
     # For the console's list, newest first.
     Index("threads_last_message_at_idx", text("coalesce(last_message_at, created_at)"), "id"),

@@ -154,6 +154,14 @@ async def test_other_addresses_and_sizes(client: httpx.AsyncClient, database: Da
     assert "POSADA_WATI_WEBHOOK_TOKEN" in answer.json()["detail"]
 
 
+async def test_while_the_service_starts_it_promises_nothing(database: Database) -> None:
+    app = FastAPI()
+    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
+        answer = await client.post(WATI_ADDRESS, json=GUEST)
+    assert (answer.status_code, "starting" in answer.json()["detail"]) == (503, True)
+
+
 class Away(Database):
     """A database whose server does not answer."""
 

@@ -56,6 +56,7 @@ def _widen_threads() -> None:
         unique=True,
         postgresql_where=sa.text("provider_thread_id IS NOT NULL"),
     )
+    op.create_index("threads_contact_idx", "threads", ["contact"])
     op.create_index(
         "threads_errand_due_at_idx",
         "threads",
@@ -113,7 +114,12 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION words_of(text)")
     for column in ("attachments", "sender", "provider"):
         op.drop_column("messages", column)
-    for index in ("threads_last_message_at_idx", "threads_errand_due_at_idx", "threads_provider_thread_id_key"):
+    for index in (
+        "threads_contact_idx",
+        "threads_last_message_at_idx",
+        "threads_errand_due_at_idx",
+        "threads_provider_thread_id_key",
+    ):
         op.drop_index(index, "threads")
     for column in (
         "errand_problem",
