@@ -21,6 +21,7 @@ COMMANDS = (
     "outbox",
     "dead",
     "payments",
+    "conversations",
     "serve",
     "migrate",
     "topics",

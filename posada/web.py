@@ -23,12 +23,27 @@ def ask(base_url: str, path: str, **parameters: Any) -> Any:
         NotFound: when it knows no such thing.
         Problem: when it does not answer, or refuses.
     """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return _asked(base_url, "GET", path, params=given)
+
+
+def tell(base_url: str, path: str, body: Any) -> Any:
+    """The JSON that a service answers when it is sent some.
+
+    Raises:
+        NotFound: when it knows no such thing.
+        Problem: when it does not answer, or refuses.
+    """
+    return _asked(base_url, "POST", path, json=body)
+
+
+def _asked(base_url: str, method: str, path: str, **given: Any) -> Any:
     token = os.environ.get("POSADA_API_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         # A service is asked directly: the environment's proxy is for the world outside.
         with httpx.Client(base_url=base_url, timeout=TIMEOUT_S, trust_env=False, headers=headers) as client:
-            answer = client.get(path, params={name: value for name, value in parameters.items() if value is not None})
+            answer = client.request(method, path, **given)
             if answer.is_success:
                 return answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
@@ -44,6 +59,8 @@ def _refused(base_url: str, answer: httpx.Response) -> Problem:
         return Problem("The service asks for a token: set POSADA_API_TOKEN.")
     if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
         return Problem(f"{said}; correct it and try again.", Exit.USAGE)
+    if answer.status_code == httpx.codes.FORBIDDEN:
+        return Problem(f"The service refuses: {said}.", Exit.NO)
     return Problem(f"{base_url} answers {answer.status_code}: {said}; see the service's log.")
 
 

@@ -44,8 +44,9 @@ Loop = Callable[[], Awaitable[None]]
 class Service:
     """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
 
-    `loops` are background works that run for as long as the service does; each is given the relay. A service that
-    nobody waits for lets what it listens to gather for `linger_ms`.
+    `loops` are background works that run for as long as the service does; each is given the relay. `webhooks` are
+    routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
+    service that nobody waits for lets what it listens to gather for `linger_ms`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Service:
     database: Database
     routes: Routes[Any]
     routers: Sequence[APIRouter] = ()
+    webhooks: Sequence[APIRouter] = ()
     loops: Sequence[Callable[[Relay], Awaitable[None]]] = ()
     clock: Clock = field(default=system_clock)
     linger_ms: int = 0
@@ -98,6 +100,8 @@ class Service:
         for router in self.routers:
             guards = [Depends(authenticated(self.settings)), Depends(running.check_started)]
             app.include_router(router, dependencies=guards)
+        for router in self.webhooks:
+            app.include_router(router)
         return app
 
 
@@ -124,8 +128,8 @@ class _Running:
             raise HTTPException(503, f"{STARTING}; ask again in a moment", {"Retry-After": "5"})
 
     @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        work = asyncio.create_task(self._work(), name=self._service.name)
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        work = asyncio.create_task(self._work(app), name=self._service.name)
         try:
             yield
         finally:
@@ -134,10 +138,10 @@ class _Running:
                 work.cancel()
             await asyncio.wait([work])
 
-    async def _work(self) -> None:
+    async def _work(self, app: FastAPI) -> None:
         try:
             async with AsyncExitStack() as parts:
-                await self._start(parts)
+                await self._start(parts, app)
                 await self._stopping.wait()
             log.info("service.stopped")
         except Exception as fault:
@@ -145,7 +149,7 @@ class _Running:
             log.error("service.failed", fault=described(fault))  # noqa: TRY400 — whoever runs us tells it
             self.on_fault()
 
-    async def _start(self, parts: AsyncExitStack) -> None:
+    async def _start(self, parts: AsyncExitStack, app: FastAPI) -> None:
         """Start part by part; `parts` takes down what was started, in the other order."""
         service, settings = self._service, self._service.settings
         await _when_there(service.database.open)
@@ -163,6 +167,8 @@ class _Running:
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
+        # One of its own: what comes in over HTTP says nothing about the progress with Kafka.
+        app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock)
         broker = KafkaBroker(settings.kafka_bootstrap, apply_types=False, logger=None)
         subscriber = Subscriber(
             broker,

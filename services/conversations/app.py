@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.metadata import version
 
-from services.conversations.api import router
+from services.conversations import answering, api, hooks, relinking
+from services.conversations.answering import Switchboard
 from services.conversations.consumers import routes
+from services.conversations.domain.contacts import e164
+from services.conversations.postman import Postman
+from services.conversations.providers.local import LocalReplies
+from services.conversations.providers.manychat import ManyChatReplies
+from services.conversations.providers.port import Provider
+from services.conversations.providers.twilio import Account, TwilioConversations
+from services.conversations.providers.wati import WatiReplies
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
+from services.conversations.webhooks.manychat import ManyChatHook
+from services.conversations.webhooks.port import Hook
+from services.conversations.webhooks.twilio import TwilioHook
+from services.conversations.webhooks.wati import WatiHook
 from services.conversations.world import Place
+from shared.contracts.common import Channel
 from shared.database import Database
 from shared.service import LINGER_MS, Service
 
@@ -16,16 +30,68 @@ from shared.service import LINGER_MS, Service
 def build(settings: Settings | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
-    place = Place(settings.region, settings.timezone)
-    staff = {"manager": settings.manager, "assistant": settings.assistant}
+    place = Place(settings.region)
+    named = {"manager": settings.manager, "assistant": settings.assistant}
+    staff = {role: e164(contact, settings.region) or contact for role, contact in named.items() if contact}
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
-    repository = Repository(place, {role: contact for role, contact in staff.items() if contact})
+    switchboard = Switchboard(providers_of(settings), LocalReplies())
+    lease = timedelta(seconds=settings.lease_seconds)
+    postman = Postman(database, switchboard.all, seconds=settings.send_seconds, lease=lease)
+    repository = Repository(place, staff, errands=TwilioConversations.name in switchboard.all)
     return Service(
         name="conversations",
         version=version("posada"),
         settings=settings,
         database=database,
         routes=routes(repository),
-        routers=[router(database, repository, place)],
+        routers=[
+            api.router(database, place),
+            api.searching_router(database, place),
+            api.reading_router(database, settings),
+            answering.router(database, switchboard, postman, settings),
+            relinking.router(database, repository, place, settings),
+        ],
+        webhooks=[
+            hooks.router(
+                database,
+                hooks_of(settings),
+                public_url=settings.public_url,
+                oldest=timedelta(hours=settings.webhook_hours),
+            )
+        ],
+        loops=[postman.send_for_ever, postman.keep_for_ever],
         linger_ms=LINGER_MS,
     )
+
+
+def hooks_of(settings: Settings) -> list[Hook]:
+    """The webhooks whose secrets are set."""
+    made: list[Hook] = []
+    if settings.twilio_token:
+        made.append(TwilioHook(settings.twilio_token.get_secret_value(), settings.assistant))
+    if settings.wati_webhook_token:
+        made.append(WatiHook(settings.wati_webhook_token.get_secret_value(), settings.wati_url))
+    if settings.manychat_webhook_token:
+        made.append(ManyChatHook(settings.manychat_webhook_token.get_secret_value()))
+    return made
+
+
+def providers_of(settings: Settings) -> dict[Channel, list[Provider]]:
+    """Who sends on each channel, the first choice first; a channel without any keeps its replies here."""
+    found: dict[Channel, list[Provider]] = {channel: [] for channel in Channel}
+    given = {Channel.WHATSAPP: settings.twilio_whatsapp_from, Channel.SMS: settings.twilio_sms_from}
+    ours = {channel: address for channel, address in given.items() if address}
+    if ours and settings.twilio_account and settings.twilio_token:
+        account = Account(settings.twilio_account, settings.twilio_token.get_secret_value(), ours)
+        twilio = TwilioConversations(account, seconds=settings.send_seconds, url=settings.twilio_conversations_url)
+        for channel in ours:
+            found[channel].append(twilio)
+    if settings.wati_url and settings.wati_token:
+        token = settings.wati_token.get_secret_value()
+        found[Channel.WHATSAPP].append(WatiReplies(settings.wati_url, token, seconds=settings.send_seconds))
+    if settings.manychat_token:
+        token = settings.manychat_token.get_secret_value()
+        manychat = ManyChatReplies(token, seconds=settings.send_seconds, url=settings.manychat_url)
+        found[Channel.MESSENGER].append(manychat)
+        found[Channel.INSTAGRAM].append(manychat)
+    return found

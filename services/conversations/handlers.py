@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from services.conversations.domain.threads import Tenant, Thread
 from services.conversations.world import World, booking_of, contacts_of, key_of
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
@@ -11,13 +12,25 @@ from shared.messages import Message
 
 
 def chat_message(world: World, message: ChatMessage, now: datetime) -> list[Message]:
-    """Keep a message in the thread of the booking that fits today; a repetition changes nothing."""
-    tenant = world.tenant(contacts_of(message, world.place), now)
+    """Keep a message in the thread of the booking that fits its day; a repetition changes nothing."""
+    tenant = world.tenant(contacts_of(message, world.place, world.conversations), now)
     if tenant and key_of(message) not in world.known_messages:
-        name = message.name if message.author is Author.TENANT else None
-        thread = tenant.receive(name, message.sent_at, world.today(tenant, now), now)
+        thread = _thread_of(world, message, tenant, now)
         world.store(thread, message, now)
     return []
+
+
+def _thread_of(world: World, message: ChatMessage, tenant: Tenant, now: datetime) -> Thread:
+    """A tenant's message belongs to its booking's thread, what staff write at the provider to where they write it."""
+    moment, conversation = message.sent_at, message.provider_thread_id
+    if message.author is not Author.TENANT:
+        there = tenant.answer_in(conversation, moment, now) if conversation else None
+        return there or tenant.receive(None, moment, now)
+    thread = tenant.receive(message.name, moment, now)
+    if conversation and not thread.provider_thread_id and conversation not in world.conversations:
+        thread.known_as(conversation)
+        world.conversations[conversation] = tenant.contact
+    return thread
 
 
 def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) -> list[Message]:
@@ -26,5 +39,5 @@ def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) ->
     if tenant is None:
         return [ConversationLinked(booking_id=message.booking_id)]
     booking = booking_of(message, tenant)
-    threads = tenant.confirm(booking, booking.day_of(now), now)
+    threads = tenant.confirm(booking, now)
     return [ConversationLinked(booking_id=message.booking_id, threads=tuple(thread.id for thread in threads))]

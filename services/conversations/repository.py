@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 from zlib import crc32
 
 import asyncpg
@@ -14,9 +13,18 @@ import asyncpg
 from services.conversations.domain.bookings import Apartment, Booking
 from services.conversations.domain.contacts import Contacts, is_phone
 from services.conversations.domain.threads import Tenant, Thread
-from services.conversations.world import MessageKey, Place, Stored, World, all_contacts, contacts_of, key_of
+from services.conversations.world import (
+    MessageKey,
+    Place,
+    Stored,
+    World,
+    all_contacts,
+    contacts_of,
+    key_of,
+    sender_of,
+)
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.conversations import ChatMessage
+from shared.contracts.conversations import Attachment, ChatMessage
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
@@ -25,6 +33,7 @@ LOCK_SPACE = 5  # the first half of our advisory locks
 LOCK_BUCKETS = 1024  # bounds the locks of a large batch; two tenants in one bucket only wait for each other
 
 _SUBSCRIBERS = "SELECT subscriber_id, phone FROM subscribers WHERE subscriber_id = ANY($1)"
+_CONVERSATIONS = "SELECT provider_thread_id, contact FROM threads WHERE provider_thread_id = ANY($1)"
 _LOCK = """
 SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
 FROM unnest($2::int[], $3::bool[]) AS wanted (bucket, alone)"""
@@ -49,58 +58,66 @@ ON CONFLICT (id) DO UPDATE SET contact = excluded.contact"""
 _CHANGE_THREADS = """
 UPDATE threads SET contact = new.contact, property_id = new.property_id, room = new.room,
     booking_id = new.booking_id, name = new.name, participants = new.participants,
-    first_message_at = new.first_message_at, closed_at = new.closed_at
+    first_message_at = new.first_message_at, closed_at = new.closed_at, settled = new.settled,
+    last_message_at = new.last_message_at, relinked_at = new.relinked_at,
+    provider_thread_id = new.provider_thread_id, errand_due_at = coalesce(new.errand_due_at, threads.errand_due_at),
+    errand_attempts = CASE WHEN new.errand_due_at IS NULL THEN threads.errand_attempts ELSE 0 END
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::timestamptz[],
-            $9::timestamptz[], $10::timestamptz[])
-     AS new (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at, closed_at)
-WHERE threads.id = new.id"""
+       $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::timestamptz[], $13::timestamptz[], $14::text[],
+       $15::timestamptz[])
+     AS new (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at, closed_at,
+             settled, last_message_at, relinked_at, provider_thread_id, errand_due_at) WHERE threads.id = new.id"""
 _ADD_THREADS = """
 INSERT INTO threads (id, contact, property_id, room, booking_id, name, participants, first_message_at, created_at,
-                     closed_at)
+                     closed_at, settled, last_message_at, relinked_at, provider_thread_id, errand_due_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[],
-                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])"""
+                     $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::boolean[], $12::timestamptz[],
+                     $13::timestamptz[], $14::text[], $15::timestamptz[])"""
 _ADD_MESSAGES = """
-INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at)
+INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at, provider, sender,
+                      attachments)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                     $7::timestamptz[])"""
-
-_THREADS_OF = """
-SELECT * FROM threads
-WHERE contact = $1 OR contact IN (SELECT subscriber_id FROM subscribers WHERE phone = $1)
-   OR contact = (SELECT phone FROM subscribers WHERE subscriber_id = $1)
-ORDER BY created_at, id"""
-_THREAD_IS_THERE = "SELECT true FROM threads WHERE id = $1"
-_MESSAGES_OF = """
-SELECT number, channel, message_id, author, text, sent_at, received_at FROM messages
-WHERE thread_id = $1 AND number > $2 ORDER BY number LIMIT $3"""
+                     $7::timestamptz[], $8::text[], $9::text[], $10::jsonb[])"""
 
 
 class Repository:
     """Threads, bookings and messages of the tenants that a batch touches.
 
     Messages of a tenant may be handled at the same time, and the unique indexes decide who was first; a booking is
-    alone with its tenant, because neither side would see what the other is about to write.
+    alone with its tenant, because neither side would see what the other is about to write. `errands` says that there is
+    a provider who must hear of new threads and names.
     """
 
-    def __init__(self, place: Place, staff: Mapping[str, str]) -> None:
+    def __init__(self, place: Place, staff: Mapping[str, str], *, errands: bool = False) -> None:
         self._place = place
         self._staff = staff
+        self._errands = errands
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
         del now
         chats = [message for message in messages if isinstance(message, ChatMessage)]
         confirmed = [message for message in messages if isinstance(message, BookingConfirmed)]
-        writers = [contacts_of(message, self._place) for message in chats]
+        conversations = await _conversations(connection, chats)
+        writers = [contacts_of(message, self._place, conversations) for message in chats]
         guests = [contacts_of(message, self._place) for message in confirmed]
+        world = await self._world(connection, writers, guests)
+        world.conversations = conversations
+        if chats:
+            world.known_messages = await _known(connection, [key_of(message) for message in chats])
+        return world
+
+    async def load_tenants(self, connection: Connection, contacts: Sequence[Contacts]) -> World:
+        """These tenants, each to be alone with."""
+        return await self._world(connection, [], contacts)
+
+    async def _world(self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]) -> World:
         world = World(self._place)
         world.tenants = await self._tenants(connection, writers, guests)
         contacts = list(world.tenants)
         await self._load_bookings(connection, world, contacts)
         for row in await connection.fetch(_THREADS, contacts):
             world.tenants[row["contact"]].threads.append(_thread(row))
-        if chats:
-            world.known_messages = await _known(connection, [key_of(message) for message in chats])
         return world
 
     async def _tenants(
@@ -128,13 +145,12 @@ class Repository:
         Raises:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
-        del now
         try:
-            await self._save(connection, world)
+            await self._save(connection, world, now if self._errands else None)
         except asyncpg.UniqueViolationError as rival:
             raise Conflict(f"{rival.constraint_name} was taken meanwhile") from rival
 
-    async def _save(self, connection: Connection, world: World) -> None:
+    async def _save(self, connection: Connection, world: World, errand_at: datetime | None) -> None:
         everybody = world.everybody
         if world.new_subscribers:
             pairs = sorted(world.new_subscribers.items())
@@ -144,24 +160,20 @@ class Repository:
             await connection.execute(_SAVE_BOOKINGS, *_booking_columns(fresh))
         threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=lambda one: one.id)
         if changed := [thread for thread in threads if thread.changed and not thread.is_new]:
-            await connection.execute(_CHANGE_THREADS, *_thread_columns(changed))
+            await connection.execute(_CHANGE_THREADS, *_thread_columns(changed, errand_at))
         if new := sorted((thread for thread in threads if thread.is_new), key=_unique):
-            await connection.execute(_ADD_THREADS, *_thread_columns(new))
+            await connection.execute(_ADD_THREADS, *_thread_columns(new, errand_at))
         if world.new_messages:
             stored = sorted(world.new_messages, key=lambda one: one.key)
-            await connection.execute(_ADD_MESSAGES, *_message_columns(stored))
+            await connection.execute(_ADD_MESSAGES, *_message_columns(stored, self._place))
 
-    async def threads_of(self, connection: Connection, contact: str) -> list[Mapping[str, Any]]:
-        """Every thread of the person behind a phone (E.164) or subscriber id, oldest first."""
-        return list(await connection.fetch(_THREADS_OF, contact))
 
-    async def messages_of(
-        self, connection: Connection, thread_id: UUID, after: int, limit: int
-    ) -> list[Mapping[str, Any]] | None:
-        """A thread's messages behind the number `after`, in the order they were stored; None without such a thread."""
-        if not await connection.fetchval(_THREAD_IS_THERE, thread_id):
-            return None
-        return list(await connection.fetch(_MESSAGES_OF, thread_id, after, limit))
+async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:
+    """The contacts behind those of the providers' conversations that are a thread's."""
+    named = sorted({message.provider_thread_id for message in chats if message.provider_thread_id})
+    if not named:
+        return {}
+    return {row["provider_thread_id"]: row["contact"] for row in await connection.fetch(_CONVERSATIONS, named)}
 
 
 async def _phones(connection: Connection, contacts: Sequence[str]) -> dict[str, str]:
@@ -205,6 +217,10 @@ def _thread(row: Mapping[str, Any]) -> Thread:
         closed_at=row["closed_at"],
         id=row["id"],
         is_new=False,
+        settled=row["settled"],
+        last_message_at=row["last_message_at"],
+        relinked_at=row["relinked_at"],
+        provider_thread_id=row["provider_thread_id"],
     )
 
 
@@ -224,7 +240,7 @@ def _booking_columns(bookings: Sequence[Booking]) -> tuple[list[Any], ...]:
     )
 
 
-def _thread_columns(threads: Sequence[Thread]) -> tuple[list[Any], ...]:
+def _thread_columns(threads: Sequence[Thread], errand_at: datetime | None) -> tuple[list[Any], ...]:
     return (
         [thread.id for thread in threads],
         [thread.contact for thread in threads],
@@ -236,10 +252,20 @@ def _thread_columns(threads: Sequence[Thread]) -> tuple[list[Any], ...]:
         [thread.first_message_at for thread in threads],
         [thread.created_at for thread in threads],
         [thread.closed_at for thread in threads],
+        [thread.settled for thread in threads],
+        [thread.last_message_at for thread in threads],
+        [thread.relinked_at for thread in threads],
+        [thread.provider_thread_id for thread in threads],
+        [errand_at if _is_the_providers(thread) else None for thread in threads],
     )
 
 
-def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
+def _is_the_providers(thread: Thread) -> bool:
+    """Whether the provider must hear of it: a subscriber's thread has no conversation there."""
+    return (thread.errand or thread.is_new) and is_phone(thread.contact)
+
+
+def _message_columns(stored: Sequence[Stored], place: Place) -> tuple[list[Any], ...]:
     return (
         [one.thread.id for one in stored],
         [one.message.channel.value for one in stored],
@@ -248,4 +274,11 @@ def _message_columns(stored: Sequence[Stored]) -> tuple[list[Any], ...]:
         [one.message.text for one in stored],
         [one.sent_at for one in stored],
         [one.received_at for one in stored],
+        [one.message.provider for one in stored],
+        [sender_of(one.message, place) for one in stored],
+        [_packed(one.message.attachments) for one in stored],
     )
+
+
+def _packed(attachments: Sequence[Attachment]) -> str:
+    return json.dumps([attachment.model_dump(mode="json", exclude_none=True) for attachment in attachments])

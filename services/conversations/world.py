@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from services.conversations.domain.bookings import Booking, latest
+from services.conversations.domain.bookings import Booking
 from services.conversations.domain.contacts import Contacts, of_guest, of_sender
 from services.conversations.domain.threads import Tenant, Thread
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.common import Channel
 from shared.contracts.conversations import ChatMessage
 
+NOTHING: Mapping[str, str] = {}
 WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
 MessageKey = tuple[str, str]
 
 
+class UnknownConversation(Exception):
+    """A message came before what says whose it is: another attempt will know, or a person has to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where we are when nothing says otherwise: an ISO country for phones, an IANA zone for days."""
+    """Where we are when nothing says otherwise: an ISO country for phones without a prefix."""
 
     region: str
-    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,14 @@ class Stored:
 
 @dataclass
 class World:
-    """Every contact of a batch has its tenant in `tenants`; several contacts may share one."""
+    """Every contact of a batch has its tenant in `tenants`; several contacts may share one.
+
+    `conversations` has the contacts behind the providers' conversations that are a thread's already.
+    """
 
     place: Place
     tenants: dict[str, Tenant] = field(default_factory=dict)
+    conversations: dict[str, str] = field(default_factory=dict)
     known_messages: set[MessageKey] = field(default_factory=set)
     known_bookings: dict[UUID, Booking] = field(default_factory=dict)
     new_subscribers: dict[str, str] = field(default_factory=dict)
@@ -70,11 +77,6 @@ class World:
                 self.new_subscribers[contacts.subscriber] = contacts.phone
         return tenant
 
-    def today(self, tenant: Tenant, now: datetime) -> date:
-        """The day at the property of the tenant's last booking."""
-        booking = latest(tenant.bookings.values())
-        return booking.day_of(now) if booking else now.astimezone(ZoneInfo(self.place.timezone)).date()
-
     def store(self, thread: Thread, message: ChatMessage, now: datetime) -> None:
         """Have a message written with the batch."""
         stored = Stored(thread, message, message.sent_at, now)
@@ -92,10 +94,18 @@ def key_of(message: ChatMessage) -> MessageKey:
     return message.channel.value, message.message_id
 
 
-def contacts_of(message: ChatMessage | BookingConfirmed, place: Place) -> Contacts:
-    """Who wrote, or who booked."""
+def contacts_of(
+    message: ChatMessage | BookingConfirmed, place: Place, conversations: Mapping[str, str] = NOTHING
+) -> Contacts:
+    """Who wrote or was written to, or who booked.
+
+    Raises:
+        UnknownConversation: when staff wrote in a provider's conversation that no thread is known by yet.
+    """
     if isinstance(message, ChatMessage):
-        return of_sender(message.contact, place.region, subscriber=message.channel in WITHOUT_PHONES)
+        return of_sender(
+            _tenants_contact(message, conversations), place.region, subscriber=message.channel in WITHOUT_PHONES
+        )
     contact = message.contact
     return of_guest(
         contact.wa_id,
@@ -104,6 +114,27 @@ def contacts_of(message: ChatMessage | BookingConfirmed, place: Place) -> Contac
         place.region,
         subscriber=contact.channel in WITHOUT_PHONES,
     )
+
+
+def sender_of(message: ChatMessage, place: Place) -> str | None:
+    """What the message's channel knows the tenant by: a phone as E.164, else an id as it came."""
+    if conversation_of(message):
+        return None
+    return of_sender(message.contact, place.region, subscriber=message.channel in WITHOUT_PHONES).main
+
+
+def conversation_of(message: ChatMessage) -> str | None:
+    """The provider's conversation, where that alone says who the tenant is."""
+    return message.provider_thread_id if message.contact == message.provider_thread_id else None
+
+
+def _tenants_contact(message: ChatMessage, conversations: Mapping[str, str]) -> str:
+    conversation = conversation_of(message)
+    if conversation is None:
+        return message.contact
+    if conversation not in conversations:
+        raise UnknownConversation(f"no thread is known as {conversation} yet")
+    return conversations[conversation]
 
 
 def booking_of(message: BookingConfirmed, tenant: Tenant) -> Booking:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.contracts import topics
-from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Prose
+from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Part, Prose
 from shared.messages import Message
 
 
@@ -20,12 +21,23 @@ class Author(StrEnum):
     ASSISTANT = "assistant"
 
 
+class Attachment(Part):
+    """A file that came with a message, kept as a link: whoever shows it fetches it from there."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2000)]
+    media_type: Identifier = Field("application/octet-stream", description="What kind of file, such as image/jpeg.")
+    size: int | None = Field(None, ge=0, le=10**12, description="In bytes, where the provider tells.")
+    name: Name | None = None
+
+
 class ChatMessage(
     Message, type="posada.conversations.chat-message.v1", topic=topics.CONVERSATIONS_MESSAGES, key="contact"
 ):
-    """One message of a chat. `contact` is the tenant's WhatsApp id, phone or subscriber id.
+    """One message of a chat. `contact` is the tenant's WhatsApp id, phone or subscriber id, whoever wrote.
 
-    `message_id` is the provider's, and makes a second delivery known as one.
+    `message_id` is the provider's, and makes a second delivery known as one. `sent_at` decides which booking and
+    thread the message belongs to; without a zone it is taken for UTC. `provider` is who carried it, and
+    `provider_thread_id` its conversation there, where it has some.
     """
 
     message_id: Identifier
@@ -35,7 +47,10 @@ class ChatMessage(
     author: Author = Author.TENANT
     name: Name | None = None
     text: Prose
+    attachments: tuple[Attachment, ...] = Field((), max_length=20)
     sent_at: Moment
+    provider: Identifier | None = None
+    provider_thread_id: Identifier | None = None
 
 
 class ConversationLinked(

@@ -19,7 +19,7 @@ from shared.messages import Message
 
 NOW = datetime(2026, 3, 10, 18, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
-PLACE = Place("SV", "America/El_Salvador")
+PLACE = Place("SV")
 WA_ID = "50371234567"
 PHONE = "+50371234567"
 SUBSCRIBER = "fb_subscriber_123456"

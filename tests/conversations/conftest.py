@@ -17,7 +17,7 @@ from tests.support.post_office import PostOffice
 from . import builders
 
 MakeConsumer = Callable[[], Consumer]
-TRUNCATE = "TRUNCATE inbox, outbox, bookings, subscribers, threads, messages RESTART IDENTITY"
+TRUNCATE = "TRUNCATE inbox, outbox, bookings, subscribers, threads, messages, replies, readings RESTART IDENTITY"
 
 
 @pytest.fixture(scope="session")

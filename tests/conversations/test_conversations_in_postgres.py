@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -18,6 +19,7 @@ from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.conversations import handlers
+from services.conversations.domain.bookings import Apartment
 from services.conversations.repository import Repository
 from services.conversations.tables import metadata
 from shared.consumer import Consumer
@@ -25,10 +27,11 @@ from shared.contracts.booking import BookingConfirmed, Contact
 from shared.contracts.conversations import ChatMessage, ConversationLinked
 from shared.database import Database
 from shared.errors import Conflict
+from shared.messages import Message
 
 from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
 from .conftest import TRUNCATE, MakeConsumer, PostOffice
-from .test_scenarios import ONE_BOOKING
+from .test_orders import ONE_BOOKING, after, arrivals, shape
 
 
 async def threads(database: Database) -> list[Any]:
@@ -298,3 +301,37 @@ async def test_any_order_in_any_batches(consumer: Consumer, database: Database, 
     (thread,) = await threads(database)
     assert (thread["room"], thread["booking_id"]) == ("101", UUID(int=1))
     assert set((await messages(database)).values()) == {thread["id"]}
+
+
+async def shape_in(database: Database) -> set[tuple[Any, ...]]:
+    """The same as `shape` of a world, read from the tables."""
+    by_thread: dict[UUID, set[str]] = defaultdict(set)
+    for message_id, thread_id in (await messages(database)).items():
+        by_thread[thread_id].add(message_id)
+    return {
+        (
+            row["contact"],
+            Apartment(row["property_id"], row["room"]) if row["room"] else None,
+            row["booking_id"],
+            row["name"],
+            row["first_message_at"],
+            row["last_message_at"],
+            row["closed_at"],
+            frozenset(by_thread[row["id"]]),
+        )
+        for row in await threads(database)
+    }
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrivals(), st.integers(1, 4))
+async def test_late_repeated_and_reordered_events_in_any_batches_lead_to_the_same_threads(
+    consumer: Consumer, database: Database, history: tuple[list[Message], list[Message]], size: int
+) -> None:
+    async with database.connection() as connection:
+        await connection.execute(TRUNCATE)
+    in_order, arrived = history
+    records = [record(message) for message in arrived]
+    for start in range(0, len(records), size):
+        await consumer.take(records[start : start + size])
+    assert await shape_in(database) == shape(after(in_order))

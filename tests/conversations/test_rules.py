@@ -15,39 +15,39 @@ from .builders import NOW, PHONE, SUBSCRIBER, TODAY, WA_ID, a_booking, days
 
 class TestBestBooking:
     def test_none_of_none(self) -> None:
-        assert best_booking([], TODAY) is None
+        assert best_booking([], NOW) is None
 
     @pytest.mark.parametrize("starts", [-5, -1, 0])
     def test_the_stay_that_contains_today_with_its_ends(self, starts: int) -> None:
         current, newer = a_booking(starts, 5), a_booking(8, created=1, number=2)
-        assert best_booking([current, newer], TODAY) is current
+        assert best_booking([current, newer], NOW) is current
 
     def test_of_two_stays_the_one_created_last(self) -> None:
         first, second = a_booking(-1, created=0), a_booking(-3, created=1, number=2)
-        assert best_booking([second, first], TODAY) is second
+        assert best_booking([second, first], NOW) is second
 
     def test_else_the_nearest_whether_over_or_to_come(self) -> None:
         over, coming = a_booking(-8, 5), a_booking(10, created=1, number=2)
-        assert best_booking([over, coming], TODAY) is over
-        assert best_booking([over, a_booking(2, number=3)], TODAY) == a_booking(2, number=3)
+        assert best_booking([over, coming], NOW) is over
+        assert best_booking([over, a_booking(2, number=3)], NOW) == a_booking(2, number=3)
 
     def test_of_two_equally_near_the_one_created_last(self) -> None:
         over, coming = a_booking(-8, 5, created=1), a_booking(3, number=2)
-        assert best_booking([over, coming], TODAY) is over
+        assert best_booking([over, coming], NOW) is over
 
     @pytest.mark.parametrize(("starts", "inside"), [(30, True), (31, False)])
     def test_the_window_opens_thirty_days_before(self, starts: int, inside: bool) -> None:
         coming, newer = a_booking(starts), a_booking(-100, created=1, number=2)
-        assert best_booking([coming, newer], TODAY) is (coming if inside else newer)
+        assert best_booking([coming, newer], NOW) is (coming if inside else newer)
 
     @pytest.mark.parametrize(("ended", "inside"), [(7, True), (8, False)])
     def test_the_window_closes_seven_days_after(self, ended: int, inside: bool) -> None:
         over, newer = a_booking(-ended - 5, 5), a_booking(100, created=1, number=2)
-        assert best_booking([over, newer], TODAY) is (over if inside else newer)
+        assert best_booking([over, newer], NOW) is (over if inside else newer)
 
     def test_else_the_one_created_last(self) -> None:
         old, older = a_booking(-200, created=1), a_booking(-100, created=0, number=2)
-        assert best_booking([older, old], TODAY) is old
+        assert best_booking([older, old], NOW) is old
 
 
 bookings = st.builds(
@@ -57,9 +57,9 @@ bookings = st.builds(
 
 @given(st.lists(bookings, min_size=1, max_size=6, unique_by=lambda booking: booking.id), st.randoms())
 def test_the_best_does_not_depend_on_the_order(several: list[Booking], chance: object) -> None:
-    best = best_booking(several, TODAY)
+    best = best_booking(several, NOW)
     shuffled = sorted(several, key=lambda _: chance.random())  # type: ignore[attr-defined]
-    assert best is best_booking(shuffled, TODAY)
+    assert best is best_booking(shuffled, NOW)
     assert best
     assert best.contains(TODAY) or not any(booking.contains(TODAY) for booking in several)
 
@@ -111,7 +111,7 @@ class TestThreads:
     def test_a_thread_near_the_stay_or_just_begun_is_adopted(self, began: int, starts: int, adopted: bool) -> None:
         tenant = Tenant(PHONE, threads=[thread := self.a_thread(began)])
         booking = a_booking(starts, 5)
-        assert tenant.confirm(booking, TODAY, NOW) == ([thread] if adopted else [])
+        assert tenant.confirm(booking, NOW) == ([thread] if adopted else [])
         assert thread.apartment == (booking.apartments[0] if adopted else None)
 
     def test_the_window_is_counted_in_the_propertys_days(self) -> None:
@@ -124,9 +124,9 @@ class TestThreads:
 
     def test_a_thread_is_called_after_tenant_and_apartment(self) -> None:
         tenant = Tenant(PHONE)
-        thread = tenant.receive("Anita", NOW, TODAY, NOW)
+        thread = tenant.receive("Anita", NOW, NOW)
         assert thread.name == "Anita"
-        tenant.confirm(a_booking(), TODAY, NOW)
+        tenant.confirm(a_booking(), NOW)
         assert thread.name == "Ana López · Posada del Mar 101"
 
     def test_where_the_apartment_has_a_thread_the_one_without_is_closed(self) -> None:
@@ -134,5 +134,5 @@ class TestThreads:
         there = self.a_thread(-1, apartment=booking.apartments[0], booking_id=a_booking(number=9).id)
         without = self.a_thread(-1)
         tenant = Tenant(PHONE, threads=[there, without])
-        assert set(map(id, tenant.confirm(booking, TODAY, NOW))) == {id(there), id(without)}
+        assert set(map(id, tenant.confirm(booking, NOW))) == {id(there), id(without)}
         assert (without.apartment, without.closed_at, there.closed_at) == (None, NOW, None)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.conversations import handlers
 from services.conversations.domain.threads import Thread
@@ -37,7 +33,7 @@ def messages_in(world: World, thread: Thread) -> list[str]:
     return [stored.message.message_id for stored in world.new_messages if stored.thread is thread]
 
 
-def test_a_second_apartment_gets_a_second_thread() -> None:
+def test_scenario_1_a_second_apartment_gets_a_second_thread_when_the_first_is_over() -> None:
     world = a_world()
     handle(world, confirmed("101", starts=-9, nights=8, at=NOW - days(20)), chat())
     handle(world, second := confirmed("201", starts=-1, at=NOW - days(2)), chat())
@@ -46,13 +42,13 @@ def test_a_second_apartment_gets_a_second_thread() -> None:
     assert all(len(messages_in(world, thread)) == 1 for thread in threads(world).values())
 
 
-def test_of_two_apartments_today_the_newer_booking_has_the_message() -> None:
+def test_scenario_1_of_two_apartments_today_the_newer_booking_has_the_message() -> None:
     world = a_world()
     handle(world, confirmed("101", at=NOW - days(20)), chat(), confirmed("201", at=NOW - days(2)), chat())
     assert set(threads(world)) == {"101", "201"}
 
 
-def test_who_returns_gets_the_old_thread_back() -> None:
+def test_scenario_2_who_returns_gets_the_old_thread_back() -> None:
     world = a_world()
     handle(world, confirmed("101", starts=-300, at=NOW - days(310)), chat(message_id="old"))
     (answer,) = handle(world, again := confirmed("101", starts=3), chat(message_id="new"))[-1:]
@@ -62,7 +58,7 @@ def test_who_returns_gets_the_old_thread_back() -> None:
     assert answer == ConversationLinked(booking_id=again.booking_id, threads=(thread.id,))
 
 
-def test_a_message_goes_to_the_apartment_of_its_day() -> None:
+def test_scenario_3_a_message_goes_to_the_apartment_of_its_day() -> None:
     world = a_world()
     handle(world, confirmed("101", starts=-1, nights=3), confirmed("201", starts=30, at=NOW + timedelta(minutes=1)))
     handle(world, chat(message_id="today"))
@@ -71,7 +67,7 @@ def test_a_message_goes_to_the_apartment_of_its_day() -> None:
     assert messages_in(world, threads(world)["201"]) == ["next month"]
 
 
-def test_a_message_before_any_booking_is_adopted_later() -> None:
+def test_scenario_4_a_message_before_any_booking_is_adopted_later() -> None:
     world = a_world()
     handle(world, chat(message_id="first"), chat(message_id="second"))
     assert list(threads(world)) == [None]
@@ -161,60 +157,55 @@ def test_what_staff_write_goes_to_the_tenants_thread_and_does_not_name_it() -> N
     assert threads(world)[None].name == PHONE
 
 
-def shape(world: World) -> set[tuple[Any, ...]]:
-    """What must not depend on the order: threads with their booking, name, beginning and messages."""
-    return {
-        (
-            thread.contact,
-            thread.apartment,
-            thread.booking_id,
-            thread.first_message_at,
-            thread.closed_at,
-            frozenset(messages_in(world, thread)),
-        )
-        for thread in world.tenants[PHONE].threads
-    }
-
-
-@st.composite
-def shuffled(draw: st.DrawFn, given_messages: list[Message]) -> list[Message]:
-    repeated = draw(st.lists(st.sampled_from(given_messages), max_size=len(given_messages)))
-    return draw(st.permutations([*given_messages, *repeated]))
-
-
-ONE_BOOKING: list[Message] = [
-    confirmed("101", "102", starts=10, booking_id=UUID(int=1)),
-    *[chat(message_id=f"m{number}", sent_at=NOW - timedelta(hours=number)) for number in range(4)],
-]
-BOOKINGS: list[Message] = [
-    confirmed("101", starts=-20, nights=15, at=NOW - days(40), booking_id=UUID(int=1)),
-    confirmed("201", "101", starts=-1, at=NOW - days(9), booking_id=UUID(int=2)),
-    confirmed("101", starts=12, at=NOW - days(1), booking_id=UUID(int=3)),
-]
-CHATS: list[Message] = [chat(message_id=f"n{number}", sent_at=NOW - timedelta(hours=number)) for number in range(3)]
-
-
-@given(shuffled(ONE_BOOKING))
-def test_a_booking_and_the_messages_around_it_in_any_order_however_often(messages: list[Message]) -> None:
-    expected, world = a_world(), a_world()
-    handle(expected, *ONE_BOOKING)
-    handle(world, *messages)
-    assert shape(world) == shape(expected)
-    assert len(shape(world)) == 1
-
-
-@given(shuffled(BOOKINGS), shuffled(CHATS))
-def test_bookings_in_any_order_lead_to_the_same_threads(bookings: list[Message], chats: list[Message]) -> None:
-    expected, world = a_world(), a_world()
-    handle(expected, *BOOKINGS, *CHATS)
-    handle(world, *bookings, *chats)
-    assert shape(world) == shape(expected)
-
-
-@given(st.permutations([*BOOKINGS, *CHATS]), st.permutations([*BOOKINGS, *CHATS]))
-def test_in_any_order_no_message_is_lost_and_no_thread_is_there_twice(one: list[Message], other: list[Message]) -> None:
+def test_a_late_message_goes_where_it_would_have_gone() -> None:
     world = a_world()
-    handle(world, *one, *other)
-    keys = [(thread.contact, thread.apartment) for thread in world.tenants[PHONE].threads]
-    assert len(keys) == len(set(keys))
-    assert sorted(stored.message.message_id for stored in world.new_messages) == ["n0", "n1", "n2"]
+    handle(world, confirmed("101", starts=-9, nights=8, at=NOW - days(20)))
+    handle(world, confirmed("201", starts=-1, at=NOW - days(2)))
+    handle(world, chat(message_id="late", sent_at=NOW - days(3)), chat(message_id="now"))
+    assert messages_in(world, threads(world)["101"]) == ["late"]
+    assert messages_in(world, threads(world)["201"]) == ["now"]
+
+
+def test_a_late_booking_gets_the_message_that_was_written_after_it() -> None:
+    world = a_world()
+    handle(world, chat(message_id="about the newer one"))
+    handle(world, confirmed("101", starts=20, at=NOW - days(9)))
+    handle(world, confirmed("201", starts=-1, at=NOW - days(2)))
+    (thread,) = threads(world).values()
+    assert thread.apartment == ("mar", "201")
+
+
+def test_a_message_of_before_the_booking_goes_to_the_thread_that_would_have_been_adopted() -> None:
+    world = a_world()
+    handle(world, confirmed("101", starts=20, at=NOW - days(1)), chat(message_id="early", sent_at=NOW - days(2)))
+    assert messages_in(world, threads(world)["101"]) == ["early"]
+
+
+def test_an_old_thread_without_a_booking_takes_its_own_late_messages() -> None:
+    world = a_world()
+    handle(world, chat(message_id="old", sent_at=NOW - days(90)), confirmed("101", starts=20))
+    handle(world, chat(message_id="late", sent_at=NOW - days(80)), chat(message_id="new"))
+    assert messages_in(world, threads(world)[None]) == ["old", "late"]
+    assert messages_in(world, threads(world)["101"]) == ["new"]
+    assert threads(world)[None].booking_id is None
+
+
+def test_a_clock_ahead_of_ours_counts_as_now() -> None:
+    world = a_world()
+    handle(world, confirmed("101"), chat(sent_at=NOW + days(400)))
+    assert threads(world)["101"].last_message_at == NOW
+
+
+def test_an_old_thread_is_about_the_newer_stay_as_soon_as_that_is_booked() -> None:
+    world = a_world()
+    handle(world, confirmed("101", starts=-300, at=NOW - days(310)), chat(sent_at=NOW - days(299)))
+    handle(world, again := confirmed("101", starts=60))
+    assert threads(world)["101"].booking_id == again.booking_id
+
+
+def test_a_message_lets_its_thread_be_about_the_stay_of_its_day() -> None:
+    world = a_world()
+    handle(world, confirmed("101", starts=-1, nights=3), next_month := confirmed("101", starts=30))
+    handle(world, chat(), later=1)
+    handle(world, chat(sent_at=NOW + days(32)), later=32)
+    assert threads(world)["101"].booking_id == next_month.booking_id

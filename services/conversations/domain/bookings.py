@@ -57,13 +57,16 @@ class Booking:
         return max(self.check_in - day, day - self.check_out)
 
 
-def best_booking(bookings: Collection[Booking], today: date) -> Booking | None:
-    """The booking that a message of today is about; of several that fit equally, the one created last."""
-    if current := [booking for booking in bookings if booking.contains(today)]:
+def best_booking(bookings: Collection[Booking], moment: datetime) -> Booking | None:
+    """The booking that a message of a moment is about; of several that fit equally, the one created last.
+
+    Each booking reads the moment in its own property's days.
+    """
+    if current := [booking for booking in bookings if booking.contains(booking.day_of(moment))]:
         return latest(current)
-    if near := [booking for booking in bookings if booking.may_concern(today)]:
-        nearest = min(booking.distance(today) for booking in near)
-        return latest([booking for booking in near if booking.distance(today) == nearest])
+    if near := [booking for booking in bookings if booking.may_concern(booking.day_of(moment))]:
+        nearest = min(booking.distance(booking.day_of(moment)) for booking in near)
+        return latest([booking for booking in near if booking.distance(booking.day_of(moment)) == nearest])
     return latest(bookings)
 
 

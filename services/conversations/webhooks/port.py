@@ -1,0 +1,116 @@
+"""What a provider's webhook is to us, and the two ways in which a call can be wrong."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from shared.contracts.conversations import ChatMessage
+
+BEARER = "Bearer "
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came. `url` is the whole address that the provider was given, names of headers are lower-case."""
+
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+class NotGenuine(Exception):
+    """The call does not show the secret, or its body was altered; the text names the remedy."""
+
+
+class Unreadable(Exception):
+    """The call is the provider's and does not say what it should; the text names the field and the remedy."""
+
+
+class Hook(Protocol):
+    """One provider's webhook."""
+
+    name: str
+
+    def check(self, call: Call) -> None:
+        """Let genuine calls pass, comparing in constant time; raises NotGenuine."""
+        ...
+
+    def read(self, call: Call) -> ChatMessage | None:
+        """The message in a genuine call, None where it tells of something else; raises Unreadable."""
+        ...
+
+
+def check_token(call: Call, token: str) -> None:
+    """Let pass who shows the token as `Authorization: Bearer …`, or as `?token=…` where headers cannot be set.
+
+    Raises:
+        NotGenuine: for everybody else.
+    """
+    header = call.headers.get("authorization", "")
+    given = header[len(BEARER) :] if header.startswith(BEARER) else call.query.get("token", "")
+    if not hmac.compare_digest(given.encode(), token.encode()):
+        raise NotGenuine("show the webhook's token: Authorization: Bearer … or ?token=…")
+
+
+def read_json(call: Call) -> dict[str, Any]:
+    """The JSON object in the body; raises Unreadable."""
+    try:
+        given = json.loads(call.body)
+    except ValueError as fault:
+        raise Unreadable("body: it is not JSON; send a JSON object") from fault
+    if not isinstance(given, dict):
+        raise Unreadable("body: it is no JSON object; send one")
+    return given
+
+
+def message_of(fields: Mapping[str, Any]) -> ChatMessage:
+    """Our message from fields; raises Unreadable, naming those that do not fit and never their values."""
+    try:
+        return ChatMessage.model_validate(fields)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
+        raise Unreadable(told) from error
+
+
+def read_time(given: object, field: str) -> datetime:
+    """A time as ISO 8601 text or as seconds since 1970; raises Unreadable."""
+    try:
+        if isinstance(given, int | float) or (isinstance(given, str) and given.isascii() and given.isdigit()):
+            return datetime.fromtimestamp(float(given), UTC)
+        moment = datetime.fromisoformat(str(given))
+    except (ValueError, OverflowError, OSError) as fault:
+        raise Unreadable(f"{field}: it is no time; send ISO 8601 or seconds since 1970") from fault
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def text_in(given: Mapping[str, Any], *names: str) -> str | None:
+    """The first of some fields that holds text or a whole number, as text."""
+    for name in names:
+        value = given.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None
+
+
+def name_in(given: Mapping[str, Any], *names: str) -> str | None:
+    """The first of some fields that holds a name, made fit."""
+    return clean_name(text_in(given, *names))
+
+
+def clean_name(given: object) -> str | None:
+    """A name that fits: whatever somebody calls themselves or a file, no message is refused for it."""
+    if not isinstance(given, str):
+        return None
+    return "".join(letter for letter in given if letter.isprintable())[:LONGEST_NAME].strip() or None
