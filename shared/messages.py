@@ -175,7 +175,8 @@ class Envelope:
 class Outgoing:
     """A message on its way out: `id` is fixed where a repetition must be known as one, `due` where it must wait.
 
-    `replay` names a repetition that its readers must act on again although they know the id.
+    `replay` names a repetition that its readers must act on again although they know the id. One that is in no `hurry`
+    may travel together with others, like every message of a type that is not.
     """
 
     message: Message
@@ -183,6 +184,7 @@ class Outgoing:
     due: datetime | None = None
     topic: Topic | None = None
     replay: str = ""
+    hurry: bool = True
 
     @classmethod
     def of(cls, message: Message | Outgoing) -> Outgoing:

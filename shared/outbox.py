@@ -58,7 +58,9 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
     )
     topic = outgoing.topic or message.topic
     body = message.model_dump_json(exclude_none=True).encode()
-    return Row(uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due, message.in_a_hurry)
+    return Row(
+        uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due, outgoing.hurry and message.in_a_hurry
+    )
 
 
 def changes(rows: Sequence[Row], sent: Sequence[UUID], now: datetime) -> list[Statement]:

@@ -162,13 +162,13 @@ class _Running:
             compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
             max_batch_size=128 * 1024,
         )
-        await _when_there(producer.start)
-        parts.push_async_callback(producer.stop)
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)
-        consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
-        # One of its own: what comes in over HTTP says nothing about the progress with Kafka.
+        # One of its own: what comes in over HTTP says nothing about the progress with Kafka, nor waits for it.
         app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock)
+        await _when_there(producer.start)
+        parts.push_async_callback(producer.stop)
+        consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
         broker = KafkaBroker(settings.kafka_bootstrap, apply_types=False, logger=None)
         subscriber = Subscriber(
             broker,

@@ -162,9 +162,7 @@ class BookingRequested(
         return modernise(given)
 
 
-class BookingProgressed(
-    Message, type="posada.booking.progressed.v1", topic=topics.BOOKING_PROGRESS, key="booking_id", hurry=False
-):
+class BookingProgressed(Message, type="posada.booking.progressed.v1", topic=topics.BOOKING_PROGRESS, key="booking_id"):
     """A step on the way, so that a gateway can show progress."""
 
     booking_id: UUID

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from services.availability.domain.stay import Stay
@@ -190,6 +190,7 @@ def check_party_fits(room_type: RoomType, party: Occupants, extra_beds: int) -> 
         raise Refusal(Reason.PARTY_DOES_NOT_FIT, text, **facts)
 
 
+@lru_cache(maxsize=4096)
 def plain(name: str) -> str:
     """A name without case, accents and outer blanks."""
     split = unicodedata.normalize("NFKD", name.strip().casefold())

@@ -39,6 +39,7 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
+from shared.messages import Outgoing
 from shared.saga_progress import Verdict
 from shared.saga_table import No, SagaTable, Sends, Wait, compensable, pivot, retriable
 
@@ -53,6 +54,7 @@ SAID = {
     "tell the guest": "guest_notified",
     "link the conversation": "conversation_linked",
 }
+BEFORE_THE_OUTCOME = {"hold rooms", "reserve payment"}
 # What ends a booking without anybody having said no.
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
@@ -160,8 +162,8 @@ def refuse(data: Data, no: No, now: datetime) -> Sends:
 
 
 def report(data: Data, step: str, now: datetime) -> Sends:
-    """Progress, for a gateway to show."""
-    yield progressed(data, step, now)
+    """Progress, for a gateway to show; what follows the outcome can wait a moment."""
+    yield Outgoing(progressed(data, step, now), hurry=step in BEFORE_THE_OUTCOME)
 
 
 def progressed(data: Data, step: str, now: datetime) -> BookingProgressed:
