@@ -3,10 +3,12 @@
 One turn is one transaction that records the outcomes of the last turn and claims what is due; between turns the
 providers are asked. A claim is a lease: what an instance took and never recorded is another's when the lease ends.
 
-When a message can go out twice: a provider took it, and its outcome was not yet committed when the process died or
-lost the database for longer than the lease; or its answer was lost (a time-out). SMTP and WATI know no idempotency
-keys, so nobody can close that window; it is the one commit that follows the provider's answer, a few milliseconds,
-and every repetition carries the same Message-ID or reference.
+When a message can go out twice: a provider took it, and the process died, or lost the database for longer than the
+lease, before the commit that records it; or its answer was lost on the way. None of our providers has an idempotency
+key for messages. So a claim marks a delivery as unsure until its outcome is recorded, and before an unsure one is sent
+again the provider is asked whether it has it: Postmark by our reference, WATI by our id, Twilio by recipient and
+words. For the others (Gupshup, ManyChat, Exotel, SMTP) the window stays open between their answer and that commit,
+a few milliseconds for each message under way; SMTP repeats the Message-ID, by which mailboxes drop the second.
 """
 
 from __future__ import annotations
@@ -15,18 +17,28 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.notifications.deliveries import Audience, Claimed, Outcome, after_problem
+from services.notifications.bell import Bell
+from services.notifications.breaker import Breaker
+from services.notifications.deliveries import (
+    PATIENCE,
+    Audience,
+    Channel,
+    Claimed,
+    Form,
+    Outcome,
+    after_problem,
+)
 from services.notifications.desk import Desk
-from services.notifications.metrics import DELIVERIES, DELIVERY_SECONDS
+from services.notifications.metrics import AWAY, DELIVERIES, DELIVERY_SECONDS
 from services.notifications.repository import Lost, Repository
-from services.notifications.senders.port import NotSent, Sender
+from services.notifications.senders.port import NotSent, Receipt, Sender, Tracer
 from shared import outbox
 from shared.clock import Clock, system_clock
-from shared.contracts.common import Channel
 from shared.database import Database
 from shared.messages import Outgoing
 from shared.outbox import Row
@@ -34,7 +46,7 @@ from shared.relay import Relay
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 0.2
+SWEEP_SECONDS = 0.5  # for what no bell tells of: retries, leases that ended, other instances' events
 FAREWELL_SECONDS = 5.0  # how long a stopping instance waits for providers; the lease covers what it then leaves
 SOURCE = "posada/notifications"
 
@@ -57,6 +69,7 @@ class Courier:
         send_seconds: float,
         lease: timedelta,
         clock: Clock = system_clock,
+        bell: Bell | None = None,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -66,17 +79,18 @@ class Courier:
         self._send_seconds = send_seconds
         self._lease = lease
         self._clock = clock
+        self._bell = bell or Bell()
+        self._breakers = {channel: Breaker() for channel in senders}
         self._under_way: Counter[Channel] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
-        self._news = asyncio.Event()
 
     async def run(self, relay: Relay) -> None:
         """Send for ever; on cancellation, wait for what is under way and record it."""
         try:
             while True:
                 await self.turn(relay)
-                await self._wait()
+                await self._bell.wait(SWEEP_SECONDS)
         except asyncio.CancelledError:
             await self._finish(relay)
             raise
@@ -84,9 +98,13 @@ class Courier:
     async def turn(self, relay: Relay, *, claiming: bool = True) -> int:
         """Record outcomes, claim what is due and begin to send it; returns how many were claimed."""
         now, outcomes = self._clock(), list(self._outcomes)
-        slots = self._slots() if claiming else {}
+        slots = self._slots(now) if claiming else {}
+        away = [channel for channel, breaker in self._breakers.items() if breaker.open]
         async with self._database.transaction() as connection:
             lost = await self._repository.record(connection, outcomes, now)
+            lost += await self._repository.apply_reports(connection, now)
+            if away:
+                lost += await self._repository.lapse(connection, away, now - PATIENCE, now)
             alerts = self._alerts(lost, now)
             await outbox.add(connection, alerts, now)
             claimed = await self._repository.claim(connection, slots, now, self._lease) if slots else []
@@ -108,32 +126,100 @@ class Courier:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _slots(self) -> dict[Channel, int]:
-        free = {channel: self._at_once - self._under_way[channel] for channel in self._senders}
+    def _slots(self, now: datetime) -> dict[Channel, int]:
+        free = {
+            channel: breaker.allows(self._under_way[channel], self._at_once, now)
+            for channel, breaker in self._breakers.items()
+        }
         return {channel: number for channel, number in free.items() if number > 0}
 
     async def _send(self, claimed: Claimed) -> None:
         channel = claimed.delivery.channel
         with DELIVERY_SECONDS.labels(channel).time():
             outcome = await self._attempt(claimed, self._senders[channel])
+        AWAY.labels(channel).set(self._breakers[channel].open)
         self._under_way[channel] -= 1
         self._outcomes.append(outcome)
-        self._news.set()
+        self._bell.ring()
 
     async def _attempt(self, claimed: Claimed, sender: Sender) -> Outcome:
-        problem, final = "", False
+        """One attempt, in the form that the recipient's window allows, and in the other where the provider says so."""
+        now = self._clock()
+        claimed = replace(claimed, delivery=claimed.delivery.in_form(claimed.heard_at, now))
+        try:
+            return await self._hand_over(claimed, sender)
+        except NotSent as refused:
+            delivery = claimed.delivery
+            if refused.window_closed and delivery.content.template and delivery.form is Form.FREE:
+                claimed = replace(claimed, delivery=replace(delivery, form=Form.TEMPLATE), unsure=False)
+                try:
+                    return await self._hand_over(claimed, sender)
+                except NotSent as again:
+                    return self._after(claimed, sender, again)
+            return self._after(claimed, sender, refused)
+
+    async def _hand_over(self, claimed: Claimed, sender: Sender) -> Outcome:
+        """Ask first where the provider may have it already.
+
+        Raises:
+            NotSent: when it was not taken.
+        """
+        breaker = self._breakers[claimed.delivery.channel]
         try:
             async with asyncio.timeout(self._send_seconds):
-                receipt = await sender.send(claimed.delivery)
-            return Outcome(claimed, receipt.status, sender.name, receipt.provider_id, receipt.provider_status)
-        except NotSent as refused:
-            problem, final = refused.problem, refused.final
-        except TimeoutError:
-            problem = "the provider did not answer in time"
+                receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
+        except NotSent:
+            raise
+        except TimeoutError as late:
+            raise NotSent("the provider did not answer in time", final=False, unsure=True) from late
         except Exception as fault:  # an adapter's bug must not take the others' messages with it
             problem = type(fault).__name__
             log.error("delivery.fault", number=claimed.number, fault=problem, at=_where(fault))  # noqa: TRY400
-        return after_problem(claimed, sender.name, problem, final=final, now=self._clock())
+            raise NotSent(problem, final=False, unsure=True) from fault
+        breaker.passed()
+        return Outcome(
+            claimed,
+            receipt.status,
+            sender.name,
+            receipt.provider_id,
+            receipt.provider_status,
+            form=claimed.delivery.form,
+        )
+
+    @staticmethod
+    async def _traced(claimed: Claimed, sender: Sender) -> Receipt | None:
+        if claimed.unsure and isinstance(sender, Tracer):
+            return await sender.trace(claimed.delivery)
+        return None
+
+    def _after(self, claimed: Claimed, sender: Sender, refused: NotSent) -> Outcome:
+        now = self._clock()
+        delivery = claimed.delivery
+        self._note(self._breakers[delivery.channel], refused, now)
+        outcome = after_problem(
+            claimed,
+            sender.name,
+            refused.problem,
+            final=refused.final,
+            now=now,
+            retry_after=refused.retry_after,
+            unsure=refused.unsure or (claimed.unsure and not refused.final),
+        )
+        if outcome.due_at is None:
+            return outcome
+        due = self._desk.not_before(
+            delivery.channel, delivery.property_id, delivery.timezone, delivery.urgent, outcome.due_at
+        )
+        return replace(outcome, due_at=due)
+
+    @staticmethod
+    def _note(breaker: Breaker, refused: NotSent, now: datetime) -> None:
+        if refused.retry_after is not None:
+            breaker.told_to_wait(now + refused.retry_after)
+        elif refused.final:
+            breaker.passed()
+        else:
+            breaker.stumbled(now)
 
     def _alerts(self, lost: list[Lost], now: datetime) -> list[Row]:
         alerts = [
@@ -143,22 +229,13 @@ class Courier:
         ]
         return [outbox.row_of(Outgoing.of(alert), SOURCE, None, now) for alert in alerts]
 
-    async def _wait(self) -> None:
-        """Until something became of a message, or for as long as a new one may wait."""
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        self._news.clear()
-
     async def _finish(self, relay: Relay) -> None:
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
             await self.turn(relay, claiming=False)
         finally:
-            for sender in self._senders.values():
+            for sender in set(self._senders.values()):
                 await sender.close()
 
 

@@ -204,6 +204,8 @@ class Outcome(Part):
     check_in: date | None = None
     check_out: date | None = None
     text: str = Field(description="Ready for the guest, in the request's language.")
+    manage_url: str | None = Field(default=None, description="Signed link by which the guest manages the booking.")
+    cancellation_policy: str | None = Field(default=None, description="The policy's sentence, in that language.")
     at: datetime
 
 

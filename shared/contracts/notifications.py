@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -30,3 +31,44 @@ class StaffAlerted(
     code: Identifier
     text: str
     details: dict[str, Any] = Field(default_factory=dict)
+
+
+class DeliveryRateFell(
+    Message, type="posada.notifications.delivery-rate-fell.v1", topic=topics.NOTIFICATIONS_EVENTS, key="channel"
+):
+    """Too few messages of a channel arrive. Told once, until the rate has recovered.
+
+    `rate` is the share of what was finished within the window that was not lost, from 0 to 1.
+    """
+
+    alarm_id: UUID
+    channel: Identifier
+    rate: float = Field(ge=0, le=1)
+    wanted: float = Field(ge=0, le=1)
+    finished: int = Field(ge=0)
+    problem: str = Field(default="", description="What providers said most often; nobody's address in it.")
+    at: datetime
+
+
+class DeliveryRateRecovered(
+    Message, type="posada.notifications.delivery-rate-recovered.v1", topic=topics.NOTIFICATIONS_EVENTS, key="channel"
+):
+    """Messages of a channel arrive again; ends what DeliveryRateFell began."""
+
+    alarm_id: UUID
+    channel: Identifier
+    rate: float = Field(ge=0, le=1)
+    at: datetime
+
+
+class ReminderDue(
+    Message,
+    type="posada.notifications.reminder-due.v1",
+    topic=topics.internal("notifications"),
+    key="booking_id",
+):
+    """Notifications' own clock: time to remind a guest, unless `day` is no longer the day that it was planned for."""
+
+    booking_id: UUID
+    reminder: Literal["arrival_reminder", "departure_reminder", "feedback"]
+    day: date

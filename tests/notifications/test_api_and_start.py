@@ -11,10 +11,10 @@ from pydantic import SecretStr, ValidationError
 
 from services.notifications.api import router
 from services.notifications.app import build, senders_of
+from services.notifications.deliveries import Channel
 from services.notifications.repository import Repository
 from services.notifications.senders.local import LocalOutbox
 from services.notifications.settings import Settings
-from shared.contracts.common import Channel
 from shared.database import Database
 
 from .builders import TEMPLATES, a_delivery, a_desk, confirmed, record
@@ -81,7 +81,7 @@ async def test_the_log_is_filtered(client: httpx.AsyncClient, make_consumer: Mak
 
 async def test_templates_can_be_previewed(client: httpx.AsyncClient) -> None:
     previews = (await client.get("/previews/es/confirmed")).json()
-    assert {preview["channel"] for preview in previews} == {"email", "chat"}
+    assert {preview["channel"] for preview in previews} == {"email", "chat", "sms"}
     assert (await client.get("/previews/fr/confirmed")).status_code == 422
 
 
@@ -97,7 +97,13 @@ async def test_with_credentials_the_providers_take_over() -> None:
         smtp_from="reservas@example.com",
     )
     names = {channel.value: sender.name for channel, sender in senders_of(settings).items()}
-    assert names == {"whatsapp": "wati", "email": "smtp", "messenger": "local", "instagram": "local", "sms": "local"}
+    assert names == {
+        "whatsapp": "wati",
+        "email": "smtp",
+        "messenger": "local",
+        "instagram": "local",
+        "sms": "local",
+    } | {"voice": "local"}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +121,6 @@ async def test_what_waits_for_a_provider_that_was_taken_away_is_stored() -> None
 
 def test_the_service_is_whole() -> None:
     service = build(Settings(http_port=0))
-    assert (service.name, len(service.loops)) == ("notifications", 1)
+    assert (service.name, len(service.loops)) == ("notifications", 2)
     paths = service.app().openapi()["paths"]
     assert {"/deliveries", "/outbox", "/previews/{language}/{event}", "/health/ready"} <= set(paths)

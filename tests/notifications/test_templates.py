@@ -19,18 +19,18 @@ from shared.contracts.booking import Guest, PropertyFacts
 from shared.contracts.common import Language
 
 from . import builders
-from .builders import a_missed_room, a_room, confirmed
+from .builders import a_missed_room, a_room, confirmed, facts_of
 
 BOTH = pytest.mark.parametrize("language", list(Language))
 TU = ("tienes", "tu ", "tus ", "puedes", "contáctanos", "te ", "has ")
 
 
 def chat(message: Any, event: Event = Event.CONFIRMED) -> str:
-    return builders.TEMPLATES.chat(event, message.language, dict(message)).text
+    return builders.TEMPLATES.chat(event, message.language, facts_of(message)).text
 
 
 def email(message: Any, event: Event = Event.CONFIRMED) -> Any:
-    return builders.TEMPLATES.email(event, message.language, dict(message))
+    return builders.TEMPLATES.email(event, message.language, facts_of(message))
 
 
 def every_text(message: Any, event: Event = Event.CONFIRMED) -> list[str]:
@@ -197,7 +197,7 @@ def test_a_guest_without_an_email_is_not_told_of_one(language: Language) -> None
 
 def test_money_and_dates_follow_the_region() -> None:
     spain = Templates("ES")
-    text = spain.chat(Event.CONFIRMED, Language.SPANISH, dict(confirmed())).text
+    text = spain.chat(Event.CONFIRMED, Language.SPANISH, facts_of(confirmed())).text
     assert "258,75\xa0US$" in text
 
 
@@ -216,8 +216,8 @@ class TestStartUp:
             Templates("SV", folder)
 
     def test_a_missing_variable_is_an_error(self, folder: Path) -> None:
-        (folder / "en" / "email" / "failed.html.j2").write_text("{{ guest.nickname }}")
-        with pytest.raises(TemplateBroken, match=r"en/email/failed\.html.*nickname"):
+        (folder / "en" / "email" / "failed.j2").write_text("{{ guest.nickname }}")
+        with pytest.raises(TemplateBroken, match=r"en/email/failed\.j2.*nickname"):
             check(Templates("SV", folder))
 
     def test_a_mistake_in_the_syntax_is_an_error(self, folder: Path) -> None:
