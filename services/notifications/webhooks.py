@@ -75,7 +75,7 @@ class Door:
     async def twilio(self, request: Request) -> None:
         """Message status callbacks: a form, X-Twilio-Signature, an address of ours."""
         body = await self._body("twilio", request)
-        form = parse_qsl(body.decode(), keep_blank_values=True)
+        form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
         if not self._proofs.twilio_token or not self._proofs.callbacks:
             raise Refused("twilio", "not set up")
         url = self._called(request)
@@ -89,8 +89,7 @@ class Door:
         """Call status callbacks: a form or JSON, an address of ours."""
         body = await self._body("exotel", request)
         self._ours("exotel", request)
-        given = _read_form(request, body)
-        await self._take("exotel", lambda: reading.exotel(given, self._clock()))
+        await self._take("exotel", lambda: reading.exotel(_read_form(request, body), self._clock()))
 
     async def postmark(self, request: Request) -> None:
         """Delivery, bounce, spam complaint and open webhooks: JSON, Basic authentication."""
@@ -111,8 +110,8 @@ class Door:
         """Message events of WhatsApp and delivery reports of SMS: JSON or a query, our token."""
         body = await self._body("gupshup", request)
         self._token("gupshup", request)
-        given: Body = dict(request.query_params) if request.method == "GET" else _read_batch(body)
-        await self._take("gupshup", lambda: reading.gupshup(given, self._clock()))
+        query = dict(request.query_params) if request.method == "GET" else None
+        await self._take("gupshup", lambda: reading.gupshup(query or _read_batch(body), self._clock()))
 
     async def _take(self, provider: str, read: Callable[[], list[Report]]) -> None:
         try:

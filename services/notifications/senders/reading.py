@@ -59,7 +59,7 @@ def postmark(body: Mapping[str, Any]) -> list[Report]:
     fate = POSTMARK.get(kind)
     if fate is None or (kind == "Bounce" and body.get("Type") in POSTMARK_SOFT):
         return []
-    when = datetime.fromisoformat(next(body[name] for name in POSTMARK_TIMES if body.get(name)))
+    when = datetime.fromisoformat(next((body[name] for name in POSTMARK_TIMES if body.get(name)), ""))
     at = when if when.tzinfo else when.replace(tzinfo=UTC)
     problem = f"Postmark: {body.get('Type') or kind}" if fate is Fate.LOST else None
     return [Report("postmark", str(body["MessageID"]), fate, at, str(body.get("Type") or kind), problem)]
