@@ -13,12 +13,18 @@ class Breaker:
 
     def __init__(self) -> None:
         self._failures = 0
+        self._refusals = 0
         self._not_before: datetime | None = None
 
     @property
     def open(self) -> bool:
         """The provider is away."""
         return self._failures >= FAILURES
+
+    @property
+    def struggling(self) -> bool:
+        """Nothing passes, be it for an outage or for a limit: what has waited too long should take another channel."""
+        return self._failures + self._refusals >= FAILURES
 
     def allows(self, under_way: int, most: int, now: datetime) -> int:
         """How many more messages may be begun now."""
@@ -28,7 +34,7 @@ class Breaker:
 
     def passed(self) -> None:
         """The provider answered sensibly, be it with a no."""
-        self._failures = 0
+        self._failures = self._refusals = 0
         self._not_before = None
 
     def stumbled(self, now: datetime) -> None:
@@ -39,4 +45,5 @@ class Breaker:
 
     def told_to_wait(self, until: datetime) -> None:
         """The provider asked for a pause: a limit of ours at its house, not an outage."""
+        self._refusals += 1
         self._not_before = max(until, self._not_before or until)

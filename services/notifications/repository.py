@@ -146,12 +146,14 @@ class Repository:
         """Write outcomes, wake the next channel of each that failed, and return what now has no channel left.
 
         A failure that was overtaken by another instance's attempt changes nothing; a message that went out did.
+        Failures need a transaction, without any it is one statement.
         """
         if not outcomes:
             return []
         failing = {_occasion(one) for one in outcomes if one.status is Status.FAILED}
-        numbers = sorted(one.claimed.number for one in outcomes)
-        await connection.execute(sql.LOCK, numbers, *_split(failing))
+        if failing:
+            numbers = sorted(one.claimed.number for one in outcomes)
+            await connection.execute(sql.LOCK, numbers, *_split(failing))
         rows = await connection.fetch(sql.RECORD, *sql.outcome_columns(outcomes), now)
         failed = {(row["booking_id"], row["occasion"]) for row in rows if row["status"] == Status.FAILED}
         return await self._pass_on(connection, failed, now)

@@ -49,7 +49,9 @@ FROM due WHERE deliveries.number = due.number
 RETURNING deliveries.*, due.unsure AS was_unsure,
     (SELECT heard_at FROM last_heard
      WHERE last_heard.channel = deliveries.channel AND last_heard.address = deliveries.recipient) AS heard_at"""
+# Rows are locked in the order of their numbers, as everywhere, so that rivals wait for each other and never deadlock.
 RECORD = """
+WITH ours AS (SELECT number FROM deliveries WHERE number = ANY($1::bigint[]) ORDER BY number FOR UPDATE)
 UPDATE deliveries SET status = new.status, due_at = coalesce(new.due_at, deliveries.due_at), provider = new.provider,
     provider_id = new.provider_id, provider_status = new.provider_status, problem = new.problem,
     form = new.form, unsure = new.unsure, leased_until = NULL,
@@ -57,6 +59,7 @@ UPDATE deliveries SET status = new.status, due_at = coalesce(new.due_at, deliver
 FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
             $8::text[], $9::text[], $10::boolean[])
      AS new (number, attempts, status, due_at, provider, provider_id, provider_status, problem, form, unsure)
+JOIN ours ON ours.number = new.number
 WHERE deliveries.number = new.number AND deliveries.status = 'pending'
   AND (deliveries.attempts = new.attempts OR new.status = 'sent')
 RETURNING deliveries.booking_id, deliveries.occasion, deliveries.status"""

@@ -1,14 +1,16 @@
 """Sends what is due, outside of any transaction, and writes down what became of it.
 
-One turn is one transaction that records the outcomes of the last turn and claims what is due; between turns the
-providers are asked. A claim is a lease: what an instance took and never recorded is another's when the lease ends.
+What is due is claimed in one transaction, the providers are asked, and what became of the messages is recorded, one
+statement for all that have ended by then. A claim is a lease: what an instance took and never recorded is another's
+when the lease ends.
 
 When a message can go out twice: a provider took it, and the process died, or lost the database for longer than the
 lease, before the commit that records it; or its answer was lost on the way. None of our providers has an idempotency
 key for messages. So a claim marks a delivery as unsure until its outcome is recorded, and before an unsure one is sent
 again the provider is asked whether it has it: Postmark by our reference, WATI by our id, Twilio by recipient and
-words. For the others (Gupshup, ManyChat, Exotel, SMTP) the window stays open between their answer and that commit,
-a few milliseconds for each message under way; SMTP repeats the Message-ID, by which mailboxes drop the second.
+words. For the others (Gupshup, ManyChat, Exotel, SMTP) the window stays open between their answer and that commit:
+one round trip to the database, with at most `at_once` messages of a channel in it. SMTP repeats the Message-ID, by
+which mailboxes drop the second.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from services.notifications.deliveries import (
     Claimed,
     Form,
     Outcome,
+    Status,
     after_problem,
 )
 from services.notifications.desk import Desk
@@ -84,33 +87,76 @@ class Courier:
         self._under_way: Counter[Channel] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
+        self._news = asyncio.Event()
 
     async def run(self, relay: Relay) -> None:
-        """Send for ever; on cancellation, wait for what is under way and record it."""
+        """Send for ever; on cancellation, wait for what is under way and record it.
+
+        Recording runs beside claiming and waits for nothing: the time from a provider's answer to its commit is the
+        one in which a crash may repeat a message.
+        """
+        recording = asyncio.create_task(self._record_for_ever(relay), name="delivery outcomes")
         try:
             while True:
-                await self.turn(relay)
+                await self._claim(relay)
                 await self._bell.wait(SWEEP_SECONDS)
+                if recording.done():  # only by a fault: it is told, and all begins again
+                    await recording
         except asyncio.CancelledError:
+            await _ended(recording)
             await self._finish(relay)
             raise
+        finally:
+            await _ended(recording)
 
-    async def turn(self, relay: Relay, *, claiming: bool = True) -> int:
+    async def turn(self, relay: Relay) -> int:
         """Record outcomes, claim what is due and begin to send it; returns how many were claimed."""
-        now, outcomes = self._clock(), list(self._outcomes)
-        slots = self._slots(now) if claiming else {}
-        away = [channel for channel, breaker in self._breakers.items() if breaker.open]
+        await self._record(relay)
+        return await self._claim(relay)
+
+    async def _record_for_ever(self, relay: Relay) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._record(relay)
+            finally:
+                self._bell.ring()
+
+    async def _record(self, relay: Relay) -> None:
+        """Commit what became of messages: in one round trip where all went well, else with what follows from it."""
+        outcomes = list(self._outcomes)
+        if not outcomes:
+            return
+        now = self._clock()
+        lost: list[Lost] = []
+        alerts: list[Row] = []
+        if all(one.status is not Status.FAILED for one in outcomes):
+            async with self._database.connection() as connection:
+                await self._repository.record(connection, outcomes, now)
+        else:
+            async with self._database.transaction() as connection:
+                lost = await self._repository.record(connection, outcomes, now)
+                alerts = self._alerts(lost, now)
+                await outbox.add(connection, alerts, now)
+        del self._outcomes[: len(outcomes)]
+        _count(outcomes, lost)
+        await relay.send(alerts)
+
+    async def _claim(self, relay: Relay) -> int:
+        """Take in reports, give up on absent providers, claim what is due and begin to send it."""
+        now = self._clock()
+        slots = self._slots(now)
+        away = [channel for channel, breaker in self._breakers.items() if breaker.struggling]
         async with self._database.transaction() as connection:
-            lost = await self._repository.record(connection, outcomes, now)
-            lost += await self._repository.apply_reports(connection, now)
+            lost = await self._repository.apply_reports(connection, now)
             if away:
                 lost += await self._repository.lapse(connection, away, now - PATIENCE, now)
             alerts = self._alerts(lost, now)
             await outbox.add(connection, alerts, now)
             claimed = await self._repository.claim(connection, slots, now, self._lease) if slots else []
-        del self._outcomes[: len(outcomes)]
         self._begin(claimed)
-        _count(outcomes, lost)
+        _count([], lost)
         await relay.send(alerts)
         return len(claimed)
 
@@ -127,8 +173,9 @@ class Courier:
             task.add_done_callback(self._tasks.discard)
 
     def _slots(self, now: datetime) -> dict[Channel, int]:
+        unrecorded = Counter(one.claimed.delivery.channel for one in self._outcomes)
         free = {
-            channel: breaker.allows(self._under_way[channel], self._at_once, now)
+            channel: breaker.allows(self._under_way[channel] + unrecorded[channel], self._at_once, now)
             for channel, breaker in self._breakers.items()
         }
         return {channel: number for channel, number in free.items() if number > 0}
@@ -140,7 +187,7 @@ class Courier:
         AWAY.labels(channel).set(self._breakers[channel].open)
         self._under_way[channel] -= 1
         self._outcomes.append(outcome)
-        self._bell.ring()
+        self._news.set()
 
     async def _attempt(self, claimed: Claimed, sender: Sender) -> Outcome:
         """One attempt, in the form that the recipient's window allows, and in the other where the provider says so."""
@@ -233,10 +280,15 @@ class Courier:
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
-            await self.turn(relay, claiming=False)
+            await self._record(relay)
         finally:
             for sender in set(self._senders.values()):
                 await sender.close()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _where(fault: Exception) -> str:
