@@ -30,7 +30,7 @@ class Breaker:
         """How many more messages may be begun now."""
         if self._not_before is not None and now < self._not_before:
             return 0
-        return (1 if self.open else most) - under_way
+        return (1 if self.open or self._refusals else most) - under_way
 
     def passed(self) -> None:
         """The provider answered sensibly, be it with a no."""
