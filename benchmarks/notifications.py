@@ -1,4 +1,4 @@
-"""How many notifications a second one sender takes through a fast provider: `python -m benchmarks.notifications`.
+"""How many notifications a second a few senders take through a fast provider: `python -m benchmarks.notifications`.
 
 The whole way of a message but Kafka: the event's handler with its templates, the outbox in PostgreSQL, the claim, HTTP
 to a double that answers at once, and the outcome's commit. The double runs in a process of its own. Prints one JSON
@@ -22,6 +22,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import structlog
+import uvloop
 
 from deploy.local.parts import choose_parts
 from services.notifications.bell import Bell, RingingDatabase
@@ -30,7 +31,7 @@ from services.notifications.desk import Desk
 from services.notifications.handlers import booking_confirmed
 from services.notifications.providers import senders_of
 from services.notifications.rendering import Templates
-from services.notifications.repository import Repository
+from services.notifications.repository import Repository, World
 from services.notifications.samples import samples
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
@@ -42,7 +43,7 @@ from shared.relay import Relay
 
 ANSWER = b'{"ErrorCode":0,"MessageID":"m","result":true,"status":"submitted","messageId":"m"}'
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(ANSWER) + ANSWER
-AT_ONCE = 100
+AT_ONCE = 16
 BATCH = 100
 
 
@@ -94,8 +95,8 @@ def bookings(number: int) -> list[BookingConfirmed]:
     ]
 
 
-async def measure(database_url: str, port: int, number: int) -> dict[str, float]:
-    """Write so many bookings' messages and send them; returns seconds and messages a second of each part."""
+def parts(database_url: str, port: int) -> tuple[RingingDatabase, Repository, Desk, Courier]:
+    """What a sender is made of, with WATI and Postmark at the double."""
     url = f"http://127.0.0.1:{port}"
     settings = Settings.model_validate(
         {
@@ -111,47 +112,66 @@ async def measure(database_url: str, port: int, number: int) -> dict[str, float]
     desk = Desk(Templates("SV"), "SV", settings.chat_events, local, None, Language.SPANISH)
     bell = Bell()
     database = RingingDatabase(database_url, bell)
-    await database.open()
     repository = Repository(desk, bell)
-    relay = Relay(_Nowhere(), database)
-    courier = Courier(
+    lease = timedelta(minutes=1)
+    senders = senders_of(settings)
+    return (
         database,
         repository,
         desk,
-        senders_of(settings),
-        at_once=AT_ONCE,
-        send_seconds=20,
-        lease=timedelta(minutes=1),
-        bell=bell,
+        Courier(database, repository, desk, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, bell=bell),
     )
+
+
+def run_sender(database_url: str, port: int) -> None:
+    """One sender, until its parent ends it."""
+
+    async def send() -> None:
+        database, _, _, courier = parts(database_url, port)
+        await database.open()
+        await courier.run(Relay(_Nowhere(), database))
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    uvloop.run(send())
+
+
+async def measure(database_url: str, port: int, number: int, senders: int) -> dict[str, float]:
+    """Write so many bookings' messages and send them; returns messages a second of each part."""
+    database, repository, desk, _ = parts(database_url, port)
+    await database.open()
     events = bookings(number)
     began = time.perf_counter()
     for start in range(0, number, BATCH):
         async with database.transaction() as connection:
-            world = await repository.load(connection, [], system_clock())
+            world = World(desk)
             for event in events[start : start + BATCH]:
                 booking_confirmed(world, event, system_clock())
             await repository.save(connection, world, system_clock())
     written = time.perf_counter()
-    sending = asyncio.create_task(courier.run(relay))
+    processes = [multiprocessing.Process(target=run_sender, args=(database_url, port)) for _ in range(senders)]
+    for process in processes:
+        process.start()
+    while await _left(database) == 2 * number:  # noqa: ASYNC110 — from their first message on
+        await asyncio.sleep(0.005)
+    sending = time.perf_counter()
     while await _left(database):  # noqa: ASYNC110 — the database is what tells
         await asyncio.sleep(0.02)
     ended = time.perf_counter()
-    sending.cancel()
-    await asyncio.gather(sending, return_exceptions=True)
+    for process in processes:
+        process.kill()
     await database.close()
     messages = 2 * number
     return {
         "messages": messages,
+        "senders": senders,
         "written_per_second": messages / (written - began),
-        "sent_per_second": messages / (ended - written),
-        "whole_way_per_second": messages / (ended - began),
+        "sent_per_second": messages / (ended - sending),
     }
 
 
-async def _left(database: RingingDatabase) -> bool:
+async def _left(database: RingingDatabase) -> int:
     async with database.connection() as connection:
-        return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM deliveries WHERE status = 'pending')"))
+        return int(await connection.fetchval("SELECT count(*) FROM deliveries WHERE status = 'pending'"))
 
 
 class _Nowhere:
@@ -166,7 +186,8 @@ def main() -> None:
     """Start PostgreSQL and the double, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bookings", type=int, default=2000, help="two messages each")
-    number = parser.parse_args().bookings
+    parser.add_argument("--senders", type=int, default=2, help="processes that share the sending")
+    given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     ours, theirs = multiprocessing.Pipe()
     double = multiprocessing.Process(target=serve_provider, args=(theirs,), daemon=True)
@@ -177,7 +198,7 @@ def main() -> None:
             server.create_databases([name])
             url = server.dsn(name, name)
             upgrade("notifications", url)
-            figures = asyncio.run(measure(url, ours.recv(), number))
+            figures = uvloop.run(measure(url, ours.recv(), given.bookings, given.senders))
             server.drop_databases([name])
     double.kill()
     for label, value in figures.items():
