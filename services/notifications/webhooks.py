@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request, Response, status
+from fastapi.responses import PlainTextResponse
 
 from services.notifications import signatures
 from services.notifications.bell import Bell
@@ -90,6 +92,19 @@ class Door:
         body = await self._body("exotel", request)
         self._ours("exotel", request)
         await self._take("exotel", lambda: reading.exotel(_read_form(request, body), self._clock()))
+
+    async def greeting(self, request: Request) -> str:
+        """What a call of ours reads out: asked for by Exotel's greeting, with our token and our reference."""
+        self._token("exotel", request)
+        try:
+            reference = UUID(request.query_params.get("CustomField", ""))
+        except ValueError as bad:
+            raise Refused("exotel", "unreadable", status.HTTP_422_UNPROCESSABLE_CONTENT) from bad
+        async with self._database.connection() as connection:
+            text = await self._repository.alert_by_reference(connection, reference)
+        if text is None:
+            raise Refused("exotel", "no such call", status.HTTP_404_NOT_FOUND)
+        return text
 
     async def postmark(self, request: Request) -> None:
         """Delivery, bounce, spam complaint and open webhooks: JSON, Basic authentication."""
@@ -177,6 +192,12 @@ def router(door: Door) -> APIRouter:
         api.add_api_route(f"/{provider}", _endpoint(take), methods=["POST"], status_code=204, name=provider)
     # Gupshup's SMS reports may come as a query instead.
     api.add_api_route("/gupshup", _endpoint(door.gupshup), methods=["GET"], status_code=204, name="gupshup_query")
+
+    @api.get("/exotel/greeting", response_class=PlainTextResponse)
+    async def greeting(request: Request) -> str:
+        """What a call that is under way has to say, as plain text."""
+        return await door.greeting(request)
+
     return api
 
 

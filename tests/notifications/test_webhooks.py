@@ -264,6 +264,17 @@ class TestExotel:
         await gate.settle()
         assert await gate.statuses() == {"voice": "failed"}
 
+    async def test_the_greeting_reads_out_the_alert_to_who_shows_the_token(self, gate: Gate) -> None:
+        call = a_delivery(Channel.VOICE, "50322220000", content=Content("El pago no aparece."))
+        await gate.sent(call, "exotel", "call-1")
+        path, wanted = "/webhooks/exotel/greeting", {"CustomField": str(call.reference)}
+        assert (await gate.http.get(path, params=wanted)).status_code == 401
+        answer = await gate.http.get(path, params=wanted | {"token": "gate-token"})
+        assert (answer.text, answer.headers["content-type"].partition(";")[0]) == ("El pago no aparece.", "text/plain")
+        for other, code in ((str(uuid4()), 404), ("x", 422)):
+            query = {"CustomField": other, "token": "gate-token"}
+            assert (await gate.http.get(path, params=query)).status_code == code
+
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b"\xff", b'{"RecordType": "Delivery"}', b"null"])
 async def test_what_nobody_can_read_changes_nothing_and_breaks_nothing(gate: Gate, body: bytes) -> None:

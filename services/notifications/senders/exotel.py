@@ -15,7 +15,8 @@ CALL_SECONDS = "180"
 class Exotel:
     """`POST /v1/Accounts/{sid}/Calls/connect.json`, a form, with Basic authentication: rings, then starts a flow.
 
-    The flow's greeting fetches what is to be read out from `GET /voice/exotel`, with our reference as CustomField.
+    The flow's greeting fetches what is to be read out from `GET /webhooks/exotel/greeting`, with our
+    reference as CustomField.
     """
 
     name = "exotel"
