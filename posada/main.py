@@ -19,6 +19,7 @@ COMMANDS = (
     "request",
     "status",
     "outbox",
+    "templates",
     "dead",
     "payments",
     "conversations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,20 +21,35 @@ def register(app: typer.Typer) -> None:
     app.command()(outbox)
 
 
-def outbox(
+def outbox(  # noqa: PLR0917 — options, each given by its name
     limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="So many of the newest.")] = 20,
     booking: Annotated[str | None, typer.Option("--booking", help="Only those of this booking's id.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="Only those of this channel, e.g. email.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Also write e-mails' HTML and calendars there.", metavar="DIR")
+    ] = None,
     data: Data = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Show the local outbox, oldest first: WhatsApp messages and e-mails as they would have been read."""
-    messages = ask(url_of(data, "notifications"), "/outbox", limit=limit, booking_id=booking)
+    messages = ask(url_of(data, "notifications"), "/outbox", limit=limit, booking_id=booking, channel=channel)
+    if folder:
+        write(folder, messages)
     if as_json:
         print_json(messages)
     elif messages:
         show(out(), messages)
     else:
         out().print("The outbox is empty: nothing was sent, or a provider took it.", markup=False)
+
+
+def write(folder: Path, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Write what a terminal cannot show: each e-mail as a web page, and its calendar beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for message in messages:
+        for field, ending in (("html", "html"), ("calendar", "ics")):
+            if message.get(field):
+                (folder / f"{message['number']}.{ending}").write_text(str(message[field]), encoding="utf-8")
 
 
 def show(console: Console, messages: Iterable[Mapping[str, Any]]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import phonenumbers
 
+from services.notifications.deliveries import Channel
 from shared.contracts.booking import Contact
-from shared.contracts.common import Channel
 
 SHORTEST_WHATSAPP_ID = 10
 MANYCHAT = (Channel.MESSENGER, Channel.INSTAGRAM)
@@ -21,14 +22,18 @@ class Address:
     recipient: str
 
 
-def chat_addresses(contact: Contact, phone: str | None, region: str) -> list[Address]:
+def chat_addresses(
+    contact: Contact, phone: str | None, region: str, last_resort: Sequence[Channel] = ()
+) -> list[Address]:
     """Every chat address of a guest, best first; none where the request asked for e-mail.
 
-    `phone` may lack its country's prefix, which is then that of `region` (ISO, two letters).
+    `phone` may lack its country's prefix, which is then that of `region` (ISO, two letters). `last_resort` are
+    channels to try after all that the guest uses.
     """
-    if contact.channel is Channel.EMAIL:
+    named = Channel(contact.channel) if contact.channel else None
+    if named is Channel.EMAIL:
         return []
-    number, subscriber = _identify(contact)
+    number, subscriber = _identify(contact, named)
     dialled = number or phone_digits(phone, region)
     by_channel = {
         Channel.WHATSAPP: dialled,
@@ -36,16 +41,16 @@ def chat_addresses(contact: Contact, phone: str | None, region: str) -> list[Add
         Channel.MESSENGER: subscriber,
         Channel.INSTAGRAM: subscriber,
     }
-    order = _order(contact.channel, from_chat=bool(number))
-    return [Address(channel, recipient) for channel in order if (recipient := by_channel[channel])]
+    order = dict.fromkeys([*_order(named, from_chat=bool(number)), *last_resort])
+    return [Address(channel, recipient) for channel in order if (recipient := by_channel.get(channel))]
 
 
-def _identify(contact: Contact) -> tuple[str | None, str | None]:
+def _identify(contact: Contact, named: Channel | None) -> tuple[str | None, str | None]:
     """The WhatsApp number and the subscriber id: what is no number, or is named so, is a subscriber's."""
-    given = contact.wa_id or (contact.subscriber_id if contact.channel is Channel.WHATSAPP else None)
+    given = contact.wa_id or (contact.subscriber_id if named is Channel.WHATSAPP else None)
     wa_id = (given or "").removeprefix("+")
     is_number = wa_id.isascii() and wa_id.isdigit() and len(wa_id) >= SHORTEST_WHATSAPP_ID
-    if contact.channel in MANYCHAT and not contact.subscriber_id:
+    if named in MANYCHAT and not contact.subscriber_id:
         is_number = False
     if is_number:
         return wa_id, contact.subscriber_id
@@ -67,3 +72,11 @@ def phone_digits(phone: str | None, region: str) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+def chat_address(channel: Channel, contact: str) -> str:
+    """The form in which a channel's sender is known to us: digits alone where it is a phone number."""
+    if channel not in (Channel.WHATSAPP, Channel.SMS):
+        return contact
+    digits = "".join(letter for letter in contact if letter.isascii() and letter.isdigit())
+    return digits or contact

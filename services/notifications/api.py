@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.notifications.deliveries import Audience, Event, Status
+from services.notifications.deliveries import Audience, Channel, Event, Form, Status
 from services.notifications.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.repository import Repository
 from services.notifications.samples import samples
-from shared.contracts.common import Channel, Language
+from shared.clock import system_clock
+from shared.contracts.common import Language
 from shared.database import Database
 from shared.masking import masked
 
@@ -31,6 +32,7 @@ class LoggedDelivery(BaseModel):
     channel: Channel
     recipient: str
     status: Status
+    form: Form
     attempts: int
     due_at: datetime
     provider: str | None
@@ -39,6 +41,8 @@ class LoggedDelivery(BaseModel):
     problem: str | None
     created_at: datetime
     finished_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
 
 
 class OutboxMessage(BaseModel):
@@ -52,7 +56,17 @@ class OutboxMessage(BaseModel):
     subject: str | None
     text: str
     html: str | None
+    calendar: str | None
     created_at: datetime
+
+
+class ChannelRate(BaseModel):
+    """How many of a channel's messages arrived, of those that were finished within the window."""
+
+    channel: Channel
+    arrived: int
+    finished: int
+    rate: float
 
 
 class Preview(BaseModel):
@@ -84,11 +98,23 @@ def router(database: Database, repository: Repository, templates: Templates) -> 
         return [_logged(row) for row in rows]
 
     @api.get("/outbox")
-    async def outbox(limit: Limit = 100, booking_id: UUID | None = None) -> list[OutboxMessage]:
+    async def outbox(
+        limit: Limit = 100, booking_id: UUID | None = None, channel: Channel | None = None
+    ) -> list[OutboxMessage]:
         """The newest messages that went to the local outbox, oldest of them first, with everything in them."""
         async with database.connection() as connection:
-            rows = await repository.outbox(connection, limit, booking_id)
+            rows = await repository.outbox(connection, limit, booking_id, channel)
         return [OutboxMessage.model_validate(dict(row)) for row in rows]
+
+    @api.get("/rates")
+    async def rates(hours: Annotated[float, Query(gt=0, le=24 * 31)] = 1) -> list[ChannelRate]:
+        """The delivery rate of each channel that sent something within so many hours."""
+        async with database.connection() as connection:
+            found = await repository.rates(connection, system_clock() - timedelta(hours=hours))
+        return [
+            ChannelRate(channel=one.channel, arrived=one.arrived, finished=one.finished, rate=one.share)
+            for one in found
+        ]
 
     @api.get("/previews/{language}/{event}")
     async def previews(language: Language, event: Event) -> list[Preview]:
@@ -106,7 +132,9 @@ def _logged(row: Mapping[str, Any]) -> LoggedDelivery:
 
 
 def _previews(templates: Templates, language: Language, event: Event) -> list[Preview]:
-    forms = {"email": templates.email} if event in BY_EMAIL_ONLY else {"email": templates.email, "chat": templates.chat}
+    forms = {"email": templates.email}
+    if event not in BY_EMAIL_ONLY:
+        forms |= {"chat": templates.chat, "sms": templates.sms}
     return [
         Preview(channel=name, subject=content.subject, text=content.text, html=content.html)
         for facts in samples(language)[event]

@@ -6,20 +6,23 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from services.notifications.api import router
+from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
 from services.notifications.desk import Desk
+from services.notifications.properties import Houses
+from services.notifications.providers import callbacks_of, senders_of, told
 from services.notifications.rendering import Templates
 from services.notifications.repository import Repository
 from services.notifications.samples import check
 from services.notifications.senders.local import LocalOutbox
-from services.notifications.senders.port import Sender
-from services.notifications.senders.smtp import Server, Smtp
-from services.notifications.senders.wati import Wati
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
-from shared.contracts.common import Channel
-from shared.database import Database
+from services.notifications.watch import Watch
+from services.notifications.webhooks import Door, Proofs
+from services.notifications.webhooks import router as webhooks
 from shared.service import LINGER_MS, Service
+
+__all__ = ["build", "senders_of"]
 
 
 def build(settings: Settings | None = None) -> Service:
@@ -39,9 +42,15 @@ def build(settings: Settings | None = None) -> Service:
         local=frozenset(channel for channel, sender in senders.items() if isinstance(sender, LocalOutbox)),
         staff_email=settings.staff_email,
         staff_language=settings.staff_language,
+        houses=Houses(settings.properties),
+        approved=settings.whatsapp_templates,
+        staff_phone=settings.staff_phone,
+        calls=settings.staff_calls,
     )
-    database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
-    repository = Repository(desk)
+    bell = Bell()
+    url, connections = settings.database_url.get_secret_value(), settings.database_connections
+    database = RingingDatabase(url, bell, connections=connections)
+    repository = Repository(desk, bell)
     courier = Courier(
         database,
         repository,
@@ -50,7 +59,22 @@ def build(settings: Settings | None = None) -> Service:
         at_once=settings.sending_at_once,
         send_seconds=settings.send_seconds,
         lease=timedelta(seconds=settings.lease_seconds),
+        bell=bell,
     )
+    watch = Watch(
+        database,
+        repository,
+        wanted=settings.rate_wanted,
+        window=timedelta(hours=settings.rate_hours),
+        least=settings.rate_least,
+    )
+    proofs = Proofs(
+        callbacks_of(settings),
+        told(settings.twilio_token) or None,
+        told(settings.postmark_webhook) or None,
+        told(settings.webhook_token) or None,
+    )
+    door = Door(database, repository, proofs, window=timedelta(hours=settings.replay_hours), bell=bell)
     return Service(
         name="notifications",
         version=version("posada"),
@@ -58,23 +82,7 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[router(database, repository, templates)],
-        loops=[courier.run],
+        webhooks=[webhooks(door)],
+        loops=[courier.run, watch.run],
         linger_ms=LINGER_MS,
     )
-
-
-def senders_of(settings: Settings) -> dict[Channel, Sender]:
-    """The provider of each channel; the local outbox where none is configured."""
-    senders: dict[Channel, Sender] = {channel: LocalOutbox() for channel in Channel}
-    if settings.wati_url and settings.wati_token:
-        senders[Channel.WHATSAPP] = Wati(
-            settings.wati_url,
-            settings.wati_token.get_secret_value(),
-            seconds=settings.send_seconds,
-            connections=settings.sending_at_once,
-        )
-    if settings.smtp_host and settings.smtp_from:
-        password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
-        server = Server(settings.smtp_host, settings.smtp_port, settings.smtp_security, settings.smtp_user, password)
-        senders[Channel.EMAIL] = Smtp(server, settings.smtp_from, seconds=settings.send_seconds)
-    return senders

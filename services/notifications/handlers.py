@@ -1,49 +1,189 @@
-"""What notifications does: writes down whom to tell of an event, and answers the saga."""
+"""What notifications does: writes down whom to tell of an event, plans what comes later, and answers the saga."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
 
-from services.notifications.deliveries import Event, Status
+from services.notifications.addressing import chat_address
+from services.notifications.agenda import Booked, Entry, State
+from services.notifications.deliveries import Channel, Event, Status
 from services.notifications.repository import World
-from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
-from shared.contracts.notifications import GuestNotified, StaffAlerted
-from shared.messages import Message
+from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, Outcome, PaymentSearchStarted
+from shared.contracts.booking_life import (
+    BookingCancelled,
+    BookingModified,
+    GuestCheckedIn,
+    GuestCheckedOut,
+    GuestNotShown,
+    NextSessionDue,
+    PaymentEscalated,
+)
+from shared.contracts.conversations import Author, ChatMessage
+from shared.contracts.notifications import DeliveryRateFell, GuestNotified, ReminderDue, StaffAlerted
+from shared.messages import Message, Outgoing
+
+Sends = Sequence[Message | Outgoing]
 
 
-def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) -> list[Message]:
-    """Tell the guest every code and the saga by which channels; where there is none, staff must."""
-    del now
+def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) -> Sends:
+    """Tell the guest every code and the saga by which channels; where there is none, staff must. Plan reminders."""
     deliveries = world.desk.to_guest(Event.CONFIRMED, message)
     world.add(deliveries)
     channels = tuple(one.channel.value for one in deliveries if one.status is not Status.STANDBY)
-    answer = GuestNotified(booking_id=message.booking_id, channels=channels)
-    return [answer] if channels else [answer, world.desk.unreached(message.booking_id, Event.CONFIRMED, ())]
+    answers: list[Message | Outgoing] = [GuestNotified(booking_id=message.booking_id, channels=channels)]
+    if not channels:
+        answers.append(world.desk.unreached(message.booking_id, Event.CONFIRMED, ()))
+    if message.booking_id in world.entries:
+        return answers
+    world.keep(Entry.of(message))
+    return [*answers, *_next_reminder(world, message.booking_id, now)]
 
 
-def booking_refused(world: World, message: BookingRefused, now: datetime) -> list[Message]:
+def booking_refused(world: World, message: BookingRefused, now: datetime) -> Sends:
     """Tell the guest why nothing was booked."""
     del now
     world.add(world.desk.to_guest(Event.REFUSED, message))
     return []
 
 
-def booking_failed(world: World, message: BookingFailed, now: datetime) -> list[Message]:
+def booking_failed(world: World, message: BookingFailed, now: datetime) -> Sends:
     """Tell the guest that it could not be brought to its end."""
     del now
     world.add(world.desk.to_guest(Event.FAILED, message))
     return []
 
 
-def payment_search_started(world: World, message: PaymentSearchStarted, now: datetime) -> list[Message]:
+def payment_search_started(world: World, message: PaymentSearchStarted, now: datetime) -> Sends:
     """Tell the guest, once in each stage, that the payment is being looked for."""
     del now
     world.add(world.desk.to_guest(Event.PAYMENT_SEARCH, message, str(message.stage)))
     return []
 
 
-def staff_alerted(world: World, message: StaffAlerted, now: datetime) -> list[Message]:
+def payment_escalated(world: World, message: PaymentEscalated, now: datetime) -> Sends:
+    """Tell the guest that a person has the case."""
+    del now
+    world.add(world.desk.to_guest(Event.PAYMENT_ESCALATED, message))
+    return []
+
+
+def booking_modified(world: World, message: BookingModified, now: datetime) -> Sends:
+    """Tell the guest how the booking is now, and let reminders follow its dates."""
+    world.add(world.desk.to_guest(Event.MODIFIED, message, str(message.revision)))
+    entry = world.entries.get(message.booking_id)
+    if entry and (message.at < entry.as_of or entry.state is State.OFF):
+        return []
+    changed = entry.changed(message) if entry else Entry.of(message)
+    world.keep(changed)
+    if entry and (entry.booked.check_in, entry.booked.check_out) != (message.check_in, message.check_out):
+        world.withdraw_reminders(message.booking_id)
+    return _next_reminder(world, message.booking_id, now)
+
+
+def booking_cancelled(world: World, message: BookingCancelled, now: datetime) -> Sends:
+    """Tell the guest the fee and what comes back; nothing more is reminded of."""
+    del now
+    world.add(world.desk.to_guest(Event.CANCELLED, message))
+    _end(world, message)
+    return []
+
+
+def guest_not_shown(world: World, message: GuestNotShown, now: datetime) -> Sends:
+    """Remind nobody of a stay that did not take place."""
+    del now
+    _end(world, message)
+    return []
+
+
+def guest_checked_in(world: World, message: GuestCheckedIn, now: datetime) -> Sends:
+    """Welcome the guest; who is here needs no reminder to come."""
+    del now
+    world.add(world.desk.to_guest(Event.CHECK_IN, message, _digest(message.reservation_codes)))
+    entry = world.entries.get(message.booking_id)
+    if entry and entry.state is State.EXPECTED:
+        world.keep(entry.moved(State.HERE, max(message.at, entry.as_of)))
+    return []
+
+
+def guest_checked_out(world: World, message: GuestCheckedOut, now: datetime) -> Sends:
+    """Thank the guest; with the last one the stay is over, and its end is when they left."""
+    world.add(world.desk.to_guest(Event.CHECK_OUT, message, _digest(message.reservation_codes)))
+    entry = world.entries.get(message.booking_id)
+    if entry is None or not message.last or entry.state is State.OFF:
+        return []
+    world.keep(entry.moved(State.GONE, max(message.at, entry.as_of), message.left_on))
+    world.withdraw_reminders(message.booking_id)
+    return _next_reminder(world, message.booking_id, now)
+
+
+def next_session_due(world: World, message: NextSessionDue, now: datetime) -> Sends:
+    """Congratulate the customer and ask for the next date."""
+    del now
+    world.add(world.desk.to_guest(Event.NEXT_SESSION, message, f"{message.group_id}:{message.number}"))
+    return []
+
+
+def reminder_due(world: World, message: ReminderDue, now: datetime) -> Sends:
+    """Remind the guest if it is still true, and plan what comes next."""
+    entry = world.entries.get(message.booking_id)
+    reminder = Event(message.reminder)
+    if entry is None or entry.state is State.OFF or message.day != entry.day_of(reminder):
+        return []
+    house = world.desk.houses.of(entry.booked.property.id)
+    if entry.is_due(reminder, message.day, house, now):
+        world.add(world.desk.to_guest(reminder, entry.booked, message.day.isoformat()))
+    return _next_reminder(world, message.booking_id, now)
+
+
+def chat_message(world: World, message: ChatMessage, now: datetime) -> Sends:
+    """Note when a guest wrote: for a day we may answer freely."""
+    if message.author is Author.TENANT:
+        channel = Channel(message.channel)
+        world.hear(channel, chat_address(channel, message.contact), min(message.sent_at, now))
+    return []
+
+
+def staff_alerted(world: World, message: StaffAlerted, now: datetime) -> Sends:
     """Tell staff."""
     del now
-    world.add(world.desk.to_staff(message))
+    world.add(world.desk.to_staff(message, str(message.details.get("property_id") or "")))
     return []
+
+
+def delivery_rate_fell(world: World, message: DeliveryRateFell, now: datetime) -> Sends:
+    """Tell staff that a channel loses too much; each alarm once."""
+    del now
+    desk = world.desk
+    alert = StaffAlerted(
+        booking_id=message.alarm_id,
+        code="delivery_rate_low",
+        text=desk.templates.delivery_rate(desk.staff_language, dict(message)),
+        details={"channel": message.channel, "finished": message.finished},
+    )
+    world.add(desk.to_staff(alert))
+    return []
+
+
+def _end(world: World, message: Outcome) -> None:
+    """Close a booking's entry, or open a closed one: its confirmation may still be on its second attempt."""
+    entry = world.entries.get(message.booking_id)
+    if entry is None:
+        day = message.check_in or message.at.date()
+        given = message.model_dump() | {"check_in": day, "check_out": message.check_out or day, "rooms": ()}
+        entry = Entry(message.booking_id, message.at, State.OFF, Booked.model_validate(given))
+    world.keep(entry.moved(State.OFF, max(message.at, entry.as_of)))
+    world.withdraw_reminders(message.booking_id)
+
+
+def _next_reminder(world: World, booking_id: UUID, now: datetime) -> list[Message | Outgoing]:
+    entry = world.entries[booking_id]
+    planned = entry.reminders(world.desk.houses.of(entry.booked.property.id), now)
+    return [min(planned, key=lambda one: one.due or now)] if planned else []
+
+
+def _digest(codes: Sequence[str]) -> str:
+    """Which of a booking's stays it was about, short enough for an occasion."""
+    return sha256("\n".join(sorted(codes)).encode()).hexdigest()[:12]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from services.notifications import repository_sql as sql
+from services.notifications.agenda import REMINDERS, Entry
+from services.notifications.bell import Bell
 from services.notifications.deliveries import (
     Audience,
+    Channel,
     Claimed,
-    Content,
     Delivery,
+    Form,
     Outcome,
     Sibling,
     Status,
@@ -21,75 +25,55 @@ from services.notifications.deliveries import (
 )
 from services.notifications.desk import Desk
 from services.notifications.metrics import DELIVERIES
-from shared.contracts.common import Channel
+from services.notifications.reports import Fate, Report, after_report
+from shared.contracts.booking_life import (
+    BookingCancelled,
+    BookingModified,
+    GuestCheckedIn,
+    GuestCheckedOut,
+    GuestNotShown,
+)
+from shared.contracts.notifications import ReminderDue
 from shared.database import Connection
 from shared.messages import Message
 
-LONGEST_WORDS = 300  # of what a provider says
+ABOUT_ENTRIES = (BookingModified, BookingCancelled, GuestCheckedIn, GuestCheckedOut, GuestNotShown, ReminderDue)
+LAPSES = 200  # at most in one transaction
+REPORTS = 500
+CLOSED = (Status.FAILED, Status.WITHDRAWN, Status.STORED)  # what no report changes any more
 
-_ADD = """
-INSERT INTO deliveries (booking_id, occasion, audience, channel, recipient, sender_name, subject, text, html, place,
-                        status, provider, due_at, created_at, finished_at)
-SELECT *, CASE WHEN status = 'stored' THEN 'local' END, $12::timestamptz, $12,
-       CASE WHEN status = 'stored' THEN $12 END
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::smallint[], $11::text[]) AS new (booking_id, occasion, audience, channel, recipient, sender_name,
-                                                  subject, text, html, place, status)
-ON CONFLICT DO NOTHING
-RETURNING channel, status"""
-_CLAIM = """
-WITH due AS (
-    SELECT one.number FROM unnest($1::text[], $2::int[]) AS slots (channel, free)
-    CROSS JOIN LATERAL (
-        SELECT number FROM deliveries
-        WHERE status = 'pending' AND deliveries.channel = slots.channel AND due_at <= $3
-        ORDER BY due_at LIMIT slots.free FOR UPDATE SKIP LOCKED) AS one)
-UPDATE deliveries SET due_at = $3 + $4, attempts = attempts + 1 FROM due WHERE deliveries.number = due.number
-RETURNING deliveries.*"""
-_RECORD = """
-UPDATE deliveries SET status = new.status, due_at = coalesce(new.due_at, deliveries.due_at), provider = new.provider,
-    provider_id = new.provider_id, provider_status = new.provider_status, problem = new.problem,
-    finished_at = CASE WHEN new.status <> 'pending' THEN $9::timestamptz END
-FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-            $8::text[]) AS new (number, attempts, status, due_at, provider, provider_id, provider_status, problem)
-WHERE deliveries.number = new.number AND deliveries.status = 'pending'
-  AND (deliveries.attempts = new.attempts OR new.status = 'sent')
-RETURNING deliveries.booking_id, deliveries.occasion, deliveries.status"""
-_LOCK = """
-SELECT number FROM deliveries
-WHERE number = ANY($1::bigint[])
-   OR (booking_id, occasion) IN (SELECT * FROM unnest($2::uuid[], $3::text[]))
-ORDER BY number FOR UPDATE"""
-_SIBLINGS = """
-SELECT number, booking_id, occasion, audience, channel, status, place FROM deliveries
-WHERE (booking_id, occasion) IN (SELECT * FROM unnest($1::uuid[], $2::text[])) ORDER BY place"""
-_WAKE = """
-UPDATE deliveries SET status = new.status, due_at = $3::timestamptz,
-    provider = CASE WHEN new.status = 'stored' THEN 'local' END,
-    finished_at = CASE WHEN new.status = 'stored' THEN $3 END
-FROM unnest($1::bigint[], $2::text[]) AS new (number, status) WHERE deliveries.number = new.number"""
-_OUTBOX = """
-SELECT * FROM (
-    SELECT * FROM deliveries WHERE status = 'stored' AND ($2::uuid IS NULL OR booking_id = $2)
-    ORDER BY number DESC LIMIT $1) AS newest
-ORDER BY number"""
-_LOG = """
-SELECT * FROM deliveries
-WHERE ($1::uuid IS NULL OR booking_id = $1) AND ($2::text IS NULL OR status = $2)
-  AND ($3::text IS NULL OR channel = $3) AND ($4::bigint IS NULL OR number < $4)
-ORDER BY number DESC LIMIT $5"""
+Occasion = tuple[UUID, str]
 
 
 @dataclass
 class World:
-    """What a batch of events leads to."""
+    """What a batch of events finds, and what it leads to."""
 
     desk: Desk
     new: list[Delivery] = field(default_factory=list)
+    entries: dict[UUID, Entry] = field(default_factory=dict)
+    changed: set[UUID] = field(default_factory=set)
+    heard: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
+    withdrawn: dict[UUID, None] = field(default_factory=dict)
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Have deliveries written with the batch; those that are there already stay as they are."""
         self.new += deliveries
+
+    def keep(self, entry: Entry) -> None:
+        """Have an entry of the agenda written."""
+        self.entries[entry.booking_id] = entry
+        self.changed.add(entry.booking_id)
+
+    def hear(self, channel: Channel, address: str, at: datetime) -> None:
+        """Note when somebody last wrote."""
+        known = self.heard.get((channel, address))
+        self.heard[channel, address] = max(at, known) if known else at
+
+    def withdraw_reminders(self, booking_id: UUID) -> None:
+        """Take back reminders that are written and wait for the morning."""
+        self.withdrawn[booking_id] = None
+        self.new = [one for one in self.new if one.booking_id != booking_id or one.urgent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,69 +86,194 @@ class Lost:
     channels: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many of a channel's messages arrived, of those that were finished within a window."""
+
+    channel: Channel
+    arrived: int
+    finished: int
+    problem: str | None
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.arrived / self.finished
+
+
 class Repository:
     """The deliveries: written by the batch shell, claimed and recorded by the sender, read by the API."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, bell: Bell | None = None) -> None:
         self._desk = desk
+        self._bell = bell or Bell()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
-        """Nothing is read: what was written before is found when writing."""
-        del connection, messages, now
-        return World(self._desk)
+        """The agenda of bookings whose life goes on; what was written before is found when writing."""
+        del now
+        ids = sorted({one.booking_id for one in messages if isinstance(one, ABOUT_ENTRIES)})
+        rows = await connection.fetch(sql.ENTRIES, ids) if ids else []
+        return World(self._desk, entries={row["booking_id"]: sql.entry(row) for row in rows})
 
     async def save(self, connection: Connection, world: World, now: datetime) -> None:
         """Write what is new, in one sorted order so that rivals wait for each other and never deadlock."""
-        if not world.new:
-            return
-        new = sorted(world.new, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
-        written = await connection.fetch(_ADD, *_columns(new), now)
-        _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])
+        if world.withdrawn:
+            await connection.execute(sql.WITHDRAW, list(world.withdrawn), [one.value for one in REMINDERS], now)
+        if world.changed:
+            entries = [world.entries[booking_id] for booking_id in sorted(world.changed)]
+            await connection.execute(sql.PLAN, *sql.entry_columns(entries))
+        if world.heard:
+            pairs = sorted(world.heard)
+            addresses = [address for _, address in pairs]
+            await connection.execute(
+                sql.HEAR, [channel.value for channel, _ in pairs], addresses, [world.heard[pair] for pair in pairs]
+            )
+        if world.new:
+            new = sorted(world.new, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
+            dues = [self._desk.not_before(one.channel, one.property_id, one.timezone, one.urgent, now) for one in new]
+            written = await connection.fetch(sql.ADD, *sql.columns(new, dues), now)
+            _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])
+            self._bell.hold()
 
     async def claim(
         self, connection: Connection, slots: Mapping[Channel, int], now: datetime, lease: timedelta
     ) -> list[Claimed]:
         """Take due deliveries, at most so many of each channel; they come back to everybody when the lease ends."""
-        rows = await connection.fetch(_CLAIM, list(slots), list(slots.values()), now, lease)
-        return [_claimed(row) for row in rows]
+        rows = await connection.fetch(sql.CLAIM, list(slots), list(slots.values()), now, lease)
+        return [sql.claimed(row) for row in rows]
 
     async def record(self, connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> list[Lost]:
         """Write outcomes, wake the next channel of each that failed, and return what now has no channel left.
 
         A failure that was overtaken by another instance's attempt changes nothing; a message that went out did.
+        Failures need a transaction, without any it is one statement.
         """
         if not outcomes:
             return []
         failing = {_occasion(one) for one in outcomes if one.status is Status.FAILED}
-        numbers = sorted(one.claimed.number for one in outcomes)
-        await connection.execute(_LOCK, numbers, *_split(failing))
-        rows = await connection.fetch(_RECORD, *_outcome_columns(outcomes), now)
+        if failing:
+            numbers = sorted(one.claimed.number for one in outcomes)
+            await connection.execute(sql.LOCK, numbers, *_split(failing))
+        rows = await connection.fetch(sql.RECORD, *sql.outcome_columns(outcomes), now)
         failed = {(row["booking_id"], row["occasion"]) for row in rows if row["status"] == Status.FAILED}
-        return await self._pass_on(connection, failed, now) if failed else []
+        return await self._pass_on(connection, failed, now)
 
-    async def _pass_on(self, connection: Connection, failed: set[tuple[UUID, str]], now: datetime) -> list[Lost]:
-        rows = await connection.fetch(_SIBLINGS, *_split(failed))
+    async def lapse(
+        self, connection: Connection, channels: Iterable[Channel], before: datetime, now: datetime
+    ) -> list[Lost]:
+        """Give up what has waited for an absent provider since before a moment, and wake the next channels."""
+        names = [channel.value for channel in channels]
+        waiting = await connection.fetch(sql.WAITING_TOO_LONG, names, before, now, LAPSES)
+        if not waiting:
+            return []
+        numbers = [row["number"] for row in waiting]
+        await connection.execute(sql.LOCK, numbers, *_split({(row["booking_id"], row["occasion"]) for row in waiting}))
+        rows = await connection.fetch(sql.LAPSE, numbers, now)
+        for row in rows:
+            DELIVERIES.labels(row["channel"], Status.FAILED).inc()
+        return await self._pass_on(connection, {(row["booking_id"], row["occasion"]) for row in rows}, now)
+
+    async def take_reports(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
+        """Write down what providers say; the same again changes nothing."""
+        await connection.execute(
+            sql.TAKE_REPORT,
+            [one.provider for one in reports],
+            [sql.storable(one.provider_id) for one in reports],
+            [one.fate.value for one in reports],
+            [one.at for one in reports],
+            [sql.storable(one.said) for one in reports],
+            [sql.storable(one.problem) for one in reports],
+            [now for _ in reports],
+        )
+
+    async def apply_reports(self, connection: Connection, now: datetime) -> list[Lost]:
+        """Let what providers said take effect, also what came before we had written down that the message was sent."""
+        rows = await connection.fetch(sql.UNAPPLIED, REPORTS)
+        if not rows:
+            return []
+        occasions = {(row["booking_id"], row["occasion"]) for row in rows}
+        await connection.execute(sql.LOCK, [row["number"] for row in rows], *_split(occasions))
+        known = await connection.fetch(sql.STATUSES, [row["number"] for row in rows])
+        states = {row["number"]: (Status(row["status"]), Form(row["form"]), row["has_template"]) for row in known}
+        failed: set[Occasion] = set()
+        for row in rows:
+            status, form, has_template = states[row["number"]]
+            after = after_report(status, form, Fate(row["fate"]), has_template=has_template)
+            states[row["number"]] = (after.status, after.form, has_template)
+            await connection.execute(sql.REPORTED, *_report_columns(row, after.status, after.form), list(CLOSED), now)
+            if after.status is Status.FAILED and status is not Status.FAILED:
+                failed.add((row["booking_id"], row["occasion"]))
+                DELIVERIES.labels(row["channel"], Status.FAILED).inc()
+        await connection.execute(sql.APPLIED, [row["id"] for row in rows])
+        self._bell.hold()
+        return await self._pass_on(connection, failed, now)
+
+    async def forget_reports(self, connection: Connection, before: datetime) -> None:
+        """Drop what is long settled."""
+        await connection.execute(sql.FORGET_REPORTS, before)
+
+    async def rates(self, connection: Connection, since: datetime) -> list[Rate]:
+        """How each channel did since a moment."""
+        rows = await connection.fetch(sql.RATES, since)
+        return [Rate(Channel(row["channel"]), row["arrived"], row["finished"], row["problem"]) for row in rows]
+
+    async def open_alarms(self, connection: Connection) -> dict[Channel, tuple[UUID, datetime]]:
+        """Alarms that were raised and not cleared, with their times."""
+        rows = await connection.fetch(sql.ALARMS)
+        return {
+            Channel(row["channel"]): (row["alarm_id"], row["raised_at"]) for row in rows if row["cleared_at"] is None
+        }
+
+    async def raise_alarm(self, connection: Connection, channel: Channel, now: datetime) -> UUID | None:
+        """Begin an alarm; None where one is open, this instance's or another's."""
+        alarm_id = uuid4()
+        return alarm_id if await connection.fetchval(sql.RAISE, channel.value, alarm_id, now) else None
+
+    async def clear_alarm(self, connection: Connection, channel: Channel, now: datetime) -> bool:
+        """End an alarm; False where there is none."""
+        return bool(await connection.fetchval(sql.CLEAR, channel.value, now))
+
+    async def _pass_on(self, connection: Connection, failed: set[Occasion], now: datetime) -> list[Lost]:
+        if not failed:
+            return []
+        rows = await connection.fetch(sql.SIBLINGS, *_split(failed))
         lost: list[Lost] = []
-        woken: list[Sibling] = []
+        woken: list[Mapping[str, Any]] = []
         for booking_id, occasion in failed:
             family = [row for row in rows if (row["booking_id"], row["occasion"]) == (booking_id, occasion)]
-            siblings = [_sibling(row) for row in family]
+            siblings: list[Sibling] = [sql.sibling(row) for row in family]
             if following := next_in_line(siblings):
-                woken.append(following)
+                woken.append(next(row for row in family if row["number"] == following.number))
             elif nobody_told(siblings):
                 audience = Audience(family[0]["audience"])
                 lost.append(Lost(booking_id, occasion, audience, tuple(one.channel.value for one in siblings)))
-        await self._wake(connection, woken, now)
+        if woken:
+            await self._wake(connection, woken, now)
         return lost
 
-    async def _wake(self, connection: Connection, woken: Sequence[Sibling], now: datetime) -> None:
-        statuses = [self._desk.first_status(one.channel) for one in woken]
-        await connection.execute(_WAKE, [one.number for one in woken], [status.value for status in statuses], now)
-        _count_stored([one.channel for one, status in zip(woken, statuses, strict=True) if status is Status.STORED])
+    async def _wake(self, connection: Connection, woken: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        channels = [Channel(row["channel"]) for row in woken]
+        statuses = [self._desk.first_status(channel) for channel in channels]
+        dues = [
+            self._desk.not_before(channel, row["property_id"], row["timezone"], row["urgent"], now)
+            for channel, row in zip(channels, woken, strict=True)
+        ]
+        await connection.execute(
+            sql.WAKE, [row["number"] for row in woken], [status.value for status in statuses], dues, now
+        )
+        _count_stored([one for one, status in zip(channels, statuses, strict=True) if status is Status.STORED])
+        self._bell.hold()
 
-    async def outbox(self, connection: Connection, limit: int, booking_id: UUID | None) -> list[Mapping[str, Any]]:
+    async def outbox(
+        self, connection: Connection, limit: int, booking_id: UUID | None, channel: Channel | None = None
+    ) -> list[Mapping[str, Any]]:
         """The newest messages of the local outbox, oldest of them first."""
-        return list(await connection.fetch(_OUTBOX, limit, booking_id))
+        return list(await connection.fetch(sql.OUTBOX, limit, booking_id, channel))
+
+    async def alert_by_reference(self, connection: Connection, reference: UUID) -> str | None:
+        """What a call that is under way has to say; None for one that nobody is being called about."""
+        rows = await connection.fetch(sql.CALLS)
+        return next((row["text"] for row in rows if sql.claimed(row).delivery.reference == reference), None)
 
     async def log(
         self,
@@ -177,7 +286,7 @@ class Repository:
         limit: int,
     ) -> list[Mapping[str, Any]]:
         """Deliveries, newest first, older than the number `before`."""
-        return list(await connection.fetch(_LOG, booking_id, status, channel, before, limit))
+        return list(await connection.fetch(sql.LOG, booking_id, status, channel, before, limit))
 
 
 def _count_stored(channels: Sequence[str]) -> None:
@@ -185,62 +294,22 @@ def _count_stored(channels: Sequence[str]) -> None:
         DELIVERIES.labels(channel, Status.STORED).inc()
 
 
-def _columns(deliveries: Sequence[Delivery]) -> tuple[list[Any], ...]:
+def _report_columns(row: Mapping[str, Any], status: Status, form: Form) -> tuple[list[Any], ...]:
+    fate = Fate(row["fate"])
     return (
-        [one.booking_id for one in deliveries],
-        [one.occasion for one in deliveries],
-        [one.audience.value for one in deliveries],
-        [one.channel.value for one in deliveries],
-        [one.recipient for one in deliveries],
-        [one.sender_name for one in deliveries],
-        [one.content.subject for one in deliveries],
-        [one.content.text for one in deliveries],
-        [one.content.html for one in deliveries],
-        [one.place for one in deliveries],
-        [one.status.value for one in deliveries],
+        [row["number"]],
+        [status.value],
+        [form.value],
+        [row["said"]],
+        [row["reported_problem"]],
+        [row["at"] if fate in (Fate.DELIVERED, Fate.READ) else None],
+        [row["at"] if fate is Fate.READ else None],
     )
 
 
-def _outcome_columns(outcomes: Sequence[Outcome]) -> tuple[list[Any], ...]:
-    return (
-        [one.claimed.number for one in outcomes],
-        [one.claimed.attempt for one in outcomes],
-        [one.status.value for one in outcomes],
-        [one.due_at for one in outcomes],
-        [one.provider for one in outcomes],
-        [_storable(one.provider_id) for one in outcomes],
-        [_storable(one.provider_status) for one in outcomes],
-        [_storable(one.problem) for one in outcomes],
-    )
-
-
-def _storable(text: str | None) -> str | None:
-    """A provider's words without what PostgreSQL cannot keep: one odd answer must not hold up all outcomes."""
-    return text and text[:LONGEST_WORDS].encode("utf-8", "replace").decode().replace("\0", "")
-
-
-def _occasion(outcome: Outcome) -> tuple[UUID, str]:
+def _occasion(outcome: Outcome) -> Occasion:
     return outcome.claimed.delivery.booking_id, outcome.claimed.delivery.occasion
 
 
-def _split(pairs: set[tuple[UUID, str]]) -> tuple[list[UUID], list[str]]:
+def _split(pairs: set[Occasion]) -> tuple[list[UUID], list[str]]:
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-
-
-def _sibling(row: Mapping[str, Any]) -> Sibling:
-    return Sibling(row["number"], Channel(row["channel"]), Status(row["status"]), row["place"])
-
-
-def _claimed(row: Mapping[str, Any]) -> Claimed:
-    delivery = Delivery(
-        row["booking_id"],
-        row["occasion"],
-        Audience(row["audience"]),
-        Channel(row["channel"]),
-        row["recipient"],
-        row["sender_name"],
-        Content(row["text"], row["subject"], row["html"]),
-        row["place"],
-        Status(row["status"]),
-    )
-    return Claimed(row["number"], row["attempts"], delivery)

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications.deliveries import Event
-from services.notifications.rendering import BY_EMAIL_ONLY, Templates
+from services.notifications.properties import House
+from services.notifications.rendering import BY_EMAIL_ONLY, TemplateBroken, Templates, problems_of
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -20,27 +21,74 @@ from shared.contracts.booking import (
     PaymentSearchStarted,
     PropertyFacts,
 )
+from shared.contracts.booking_life import (
+    BookingCancelled,
+    BookingModified,
+    GuestCheckedIn,
+    GuestCheckedOut,
+    NextSessionDue,
+    PaymentEscalated,
+)
 from shared.contracts.common import Language, RefusalDetails
-from shared.contracts.notifications import StaffAlerted
+from shared.contracts.notifications import DeliveryRateFell, StaffAlerted
+from shared.messages import Message
 
 _BOOKING = UUID("00000000-0000-4000-8000-000000000001")
 _AT = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 _REFUSAL = RefusalDetails(reason="not_enough_rooms", text="Junior: 3 / 2")
 _PEOPLE = ((3, 0, 0), (2, 1, 0), (2, 1, 1))
+_HOUSES = (House(), House(feedback_url="https://posada.example/opinion", show_rooms=True))
+_CODES = ("HR26181", "HR26182", "HR26183")
+_POLICY = {
+    Language.SPANISH: "Sin cargo hasta 72 horas antes de la llegada; después, la primera noche.",
+    Language.ENGLISH: "Free of charge until 72 hours before arrival; later, the first night.",
+}
 
 
 def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
     """Every event's facts in each of its forms."""
-    alert = StaffAlerted(booking_id=_BOOKING, code="saga_stuck", text="Capture fails.", details={"attempts": 5})
-    return {
-        Event.CONFIRMED: [dict(_confirmed(language, rooms, later)) for rooms in (1, 3, 30) for later in (False, True)],
-        Event.REFUSED: [dict(BookingRefused(**_outcome(language), refusal=_REFUSAL))],
-        Event.FAILED: [dict(BookingFailed(**_outcome(language), refusal=_REFUSAL))],
-        Event.PAYMENT_SEARCH: [
-            dict(PaymentSearchStarted(**_outcome(language), stage=stage, next_attempt_at=_AT)) for stage in (1, 2)
+    confirmed = [_confirmed(language, rooms, later) for rooms in (1, 3, 30) for later in (False, True)]
+    base = _outcome(language)
+    forms: dict[Event, list[Message]] = {
+        Event.CONFIRMED: [*confirmed],
+        Event.REFUSED: [BookingRefused(**base, refusal=_REFUSAL)],
+        Event.FAILED: [BookingFailed(**base, refusal=_REFUSAL)],
+        Event.PAYMENT_SEARCH: [PaymentSearchStarted(**base, stage=stage, next_attempt_at=_AT) for stage in (1, 2)],
+        Event.PAYMENT_ESCALATED: [PaymentEscalated(**base)],
+        Event.MODIFIED: [_modified(one) for one in confirmed[:4]],
+        Event.CANCELLED: [
+            BookingCancelled(
+                **base,
+                reservation_codes=_CODES[:number],
+                fee=Decimal(fee),
+                refund=Decimal(refund),
+                currency="USD",
+                rule=_POLICY[language] if number > 1 else "",
+            )
+            for number, fee, refund in ((1, "0.00", "258.75"), (3, "230.00", "460.00"))
         ],
-        Event.STAFF_ALERT: [dict(alert)],
+        Event.CHECK_IN: [GuestCheckedIn(**base, reservation_codes=_CODES[:number]) for number in (1, 3)],
+        Event.CHECK_OUT: [
+            GuestCheckedOut(**base, reservation_codes=_CODES[:1], left_on=date(2026, 3, 17)),
+            GuestCheckedOut(
+                **base,
+                reservation_codes=_CODES,
+                left_on=date(2026, 3, 17),
+                total=Decimal("732.50"),
+                balance=Decimal("42.50"),
+            ),
+        ],
+        Event.ARRIVAL_REMINDER: [*confirmed[:4]],
+        Event.DEPARTURE_REMINDER: [*confirmed[:1]],
+        Event.FEEDBACK: [*confirmed[:1]],
+        Event.NEXT_SESSION: [_next_session(language, dated) for dated in (False, True)],
     }
+    facts = {
+        event: [dict(message) | {"house": house} for message in messages for house in _HOUSES]
+        for event, messages in forms.items()
+    }
+    alert = StaffAlerted(booking_id=_BOOKING, code="saga_stuck", text="Capture fails.", details={"attempts": 5})
+    return facts | {Event.STAFF_ALERT: [dict(alert)]}
 
 
 def check(templates: Templates) -> None:
@@ -55,8 +103,49 @@ def check(templates: Templates) -> None:
                 templates.email(event, language, facts)
                 if event not in BY_EMAIL_ONLY:
                     templates.chat(event, language, facts)
+                    templates.sms(event, language, facts)
+                    templates.parameters(event, language, facts)
+            if event not in BY_EMAIL_ONLY:
+                _check_body(event, language, {templates.body(event, language, facts) for facts in forms})
+        templates.voice(Event.STAFF_ALERT, language, samples(language)[Event.STAFF_ALERT][0])
         for channels in ((), ("whatsapp", "email")):
             templates.undelivered(language, Event.CONFIRMED, channels)
+        for problem in ("", "HTTP 503"):
+            templates.delivery_rate(language, dict(_fell(problem)))
+
+
+def _check_body(event: Event, language: Language, bodies: set[str]) -> None:
+    """What WhatsApp approves is one fixed text: no sample may change anything but its slots."""
+    name = f"template {language}/whatsapp/{event}.j2"
+    if len(bodies) > 1:
+        raise TemplateBroken(f"{name}: its words depend on the booking; only slots may")
+    if problems := problems_of(bodies.pop()):
+        raise TemplateBroken(f"{name}: {', '.join(problems)}")
+
+
+def _fell(problem: str) -> DeliveryRateFell:
+    return DeliveryRateFell(
+        alarm_id=_BOOKING, channel="whatsapp", rate=0.5, wanted=0.95, finished=20, problem=problem, at=_AT
+    )
+
+
+def _modified(message: BookingConfirmed) -> BookingModified:
+    return BookingModified.model_validate(message.model_dump() | {"revision": 1})
+
+
+def _next_session(language: Language, dated: bool) -> NextSessionDue:
+    return NextSessionDue(
+        **_outcome(language),
+        group_id="sample",
+        service="Fisioterapia",
+        completed=1,
+        number=2,
+        sessions=8,
+        booked=1,
+        remaining=7,
+        earliest_on=date(2026, 3, 18) if dated else None,
+        recommended_on=date(2026, 3, 22) if dated else None,
+    )
 
 
 def _confirmed(language: Language, number: int, later: bool) -> BookingConfirmed:
@@ -76,8 +165,9 @@ def _confirmed(language: Language, number: int, later: bool) -> BookingConfirmed
         for adults, older, younger in [_PEOPLE[line % len(_PEOPLE)]]
     )
     missed = (MissedRoom(line=number + 1, type="Familiar", reason="not_enough_rooms", text="Familiar: 1 / 0"),)
+    more = {"manage_url": "https://posada.example/b/sample", "cancellation_policy": _POLICY[language]}
     return BookingConfirmed(
-        **_outcome(language),
+        **(_outcome(language) | ({} if later else more)),
         package="Las Hojas",
         rooms=rooms,
         number_of_rooms=number,

@@ -1,12 +1,16 @@
 """Sends what is due, outside of any transaction, and writes down what became of it.
 
-One turn is one transaction that records the outcomes of the last turn and claims what is due; between turns the
-providers are asked. A claim is a lease: what an instance took and never recorded is another's when the lease ends.
+What is due is claimed in one transaction, the providers are asked, and what became of the messages is recorded, one
+statement for all that have ended by then. A claim is a lease: what an instance took and never recorded is another's
+when the lease ends.
 
-When a message can go out twice: a provider took it, and its outcome was not yet committed when the process died or
-lost the database for longer than the lease; or its answer was lost (a time-out). SMTP and WATI know no idempotency
-keys, so nobody can close that window; it is the one commit that follows the provider's answer, a few milliseconds,
-and every repetition carries the same Message-ID or reference.
+When a message can go out twice: a provider took it, and the process died, or lost the database for longer than the
+lease, before the commit that records it; or its answer was lost on the way. None of our providers has an idempotency
+key for messages. So a claim marks a delivery as unsure until its outcome is recorded, and before an unsure one is sent
+again the provider is asked whether it has it: Postmark by our reference, WATI by our id, Twilio by recipient and
+words. For the others (Gupshup, ManyChat, Exotel, SMTP) the window stays open between their answer and that commit:
+one round trip to the database, with at most `at_once` messages of a channel in it. SMTP repeats the Message-ID, by
+which mailboxes drop the second.
 """
 
 from __future__ import annotations
@@ -15,18 +19,29 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.notifications.deliveries import Audience, Claimed, Outcome, after_problem
+from services.notifications.bell import Bell
+from services.notifications.breaker import Breaker
+from services.notifications.deliveries import (
+    PATIENCE,
+    Audience,
+    Channel,
+    Claimed,
+    Form,
+    Outcome,
+    Status,
+    after_problem,
+)
 from services.notifications.desk import Desk
-from services.notifications.metrics import DELIVERIES, DELIVERY_SECONDS
+from services.notifications.metrics import AWAY, DELIVERIES, DELIVERY_SECONDS
 from services.notifications.repository import Lost, Repository
-from services.notifications.senders.port import NotSent, Sender
+from services.notifications.senders.port import NotSent, Receipt, Sender, Tracer
 from shared import outbox
 from shared.clock import Clock, system_clock
-from shared.contracts.common import Channel
 from shared.database import Database
 from shared.messages import Outgoing
 from shared.outbox import Row
@@ -34,7 +49,7 @@ from shared.relay import Relay
 
 log = structlog.get_logger(__name__)
 
-POLL_SECONDS = 0.2
+SWEEP_SECONDS = 0.5  # for what no bell tells of: retries, leases that ended, other instances' events
 FAREWELL_SECONDS = 5.0  # how long a stopping instance waits for providers; the lease covers what it then leaves
 SOURCE = "posada/notifications"
 
@@ -57,6 +72,7 @@ class Courier:
         send_seconds: float,
         lease: timedelta,
         clock: Clock = system_clock,
+        bell: Bell | None = None,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -66,33 +82,81 @@ class Courier:
         self._send_seconds = send_seconds
         self._lease = lease
         self._clock = clock
+        self._bell = bell or Bell()
+        self._breakers = {channel: Breaker() for channel in senders}
         self._under_way: Counter[Channel] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._news = asyncio.Event()
 
     async def run(self, relay: Relay) -> None:
-        """Send for ever; on cancellation, wait for what is under way and record it."""
+        """Send for ever; on cancellation, wait for what is under way and record it.
+
+        Recording runs beside claiming and waits for nothing: the time from a provider's answer to its commit is the
+        one in which a crash may repeat a message.
+        """
+        recording = asyncio.create_task(self._record_for_ever(relay), name="delivery outcomes")
         try:
             while True:
-                await self.turn(relay)
-                await self._wait()
+                await self._claim(relay)
+                await self._bell.wait(SWEEP_SECONDS)
+                if recording.done():  # only by a fault: it is told, and all begins again
+                    await recording
         except asyncio.CancelledError:
+            await _ended(recording)
             await self._finish(relay)
             raise
+        finally:
+            await _ended(recording)
 
-    async def turn(self, relay: Relay, *, claiming: bool = True) -> int:
+    async def turn(self, relay: Relay) -> int:
         """Record outcomes, claim what is due and begin to send it; returns how many were claimed."""
-        now, outcomes = self._clock(), list(self._outcomes)
-        slots = self._slots() if claiming else {}
+        await self._record(relay)
+        return await self._claim(relay)
+
+    async def _record_for_ever(self, relay: Relay) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._record(relay)
+            finally:
+                self._bell.ring()
+
+    async def _record(self, relay: Relay) -> None:
+        """Commit what became of messages: in one round trip where all went well, else with what follows from it."""
+        outcomes = list(self._outcomes)
+        if not outcomes:
+            return
+        now = self._clock()
+        lost: list[Lost] = []
+        alerts: list[Row] = []
+        if all(one.status is not Status.FAILED for one in outcomes):
+            async with self._database.connection() as connection:
+                await self._repository.record(connection, outcomes, now)
+        else:
+            async with self._database.transaction() as connection:
+                lost = await self._repository.record(connection, outcomes, now)
+                alerts = self._alerts(lost, now)
+                await outbox.add(connection, alerts, now)
+        del self._outcomes[: len(outcomes)]
+        _count(outcomes, lost)
+        await relay.send(alerts)
+
+    async def _claim(self, relay: Relay) -> int:
+        """Take in reports, give up on absent providers, claim what is due and begin to send it."""
+        now = self._clock()
+        slots = self._slots(now)
+        away = [channel for channel, breaker in self._breakers.items() if breaker.struggling]
         async with self._database.transaction() as connection:
-            lost = await self._repository.record(connection, outcomes, now)
+            lost = await self._repository.apply_reports(connection, now)
+            if away:
+                lost += await self._repository.lapse(connection, away, now - PATIENCE, now)
             alerts = self._alerts(lost, now)
             await outbox.add(connection, alerts, now)
             claimed = await self._repository.claim(connection, slots, now, self._lease) if slots else []
-        del self._outcomes[: len(outcomes)]
         self._begin(claimed)
-        _count(outcomes, lost)
+        _count([], lost)
         await relay.send(alerts)
         return len(claimed)
 
@@ -108,28 +172,53 @@ class Courier:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _slots(self) -> dict[Channel, int]:
-        free = {channel: self._at_once - self._under_way[channel] for channel in self._senders}
+    def _slots(self, now: datetime) -> dict[Channel, int]:
+        unrecorded = Counter(one.claimed.delivery.channel for one in self._outcomes)
+        free = {
+            channel: breaker.allows(self._under_way[channel] + unrecorded[channel], self._at_once, now)
+            for channel, breaker in self._breakers.items()
+        }
         return {channel: number for channel, number in free.items() if number > 0}
 
     async def _send(self, claimed: Claimed) -> None:
         channel = claimed.delivery.channel
         with DELIVERY_SECONDS.labels(channel).time():
             outcome = await self._attempt(claimed, self._senders[channel])
+        AWAY.labels(channel).set(self._breakers[channel].open)
         self._under_way[channel] -= 1
         self._outcomes.append(outcome)
         self._news.set()
 
     async def _attempt(self, claimed: Claimed, sender: Sender) -> Outcome:
-        problem, final = "", False
+        """One attempt, in the form that the recipient's window allows, and in the other where the provider says so."""
+        now = self._clock()
+        claimed = replace(claimed, delivery=claimed.delivery.in_form(claimed.heard_at, now))
+        try:
+            return await self._hand_over(claimed, sender)
+        except NotSent as refused:
+            delivery = claimed.delivery
+            if refused.window_closed and delivery.content.template and delivery.form is Form.FREE:
+                claimed = replace(claimed, delivery=replace(delivery, form=Form.TEMPLATE), unsure=False)
+                try:
+                    return await self._hand_over(claimed, sender)
+                except NotSent as again:
+                    return self._after(claimed, sender, again)
+            return self._after(claimed, sender, refused)
+
+    async def _hand_over(self, claimed: Claimed, sender: Sender) -> Outcome:
+        """Ask first where the provider may have it already.
+
+        Raises:
+            NotSent: when it was not taken.
+        """
+        breaker = self._breakers[claimed.delivery.channel]
         try:
             async with asyncio.timeout(self._send_seconds):
-                receipt = await sender.send(claimed.delivery)
-            return Outcome(claimed, receipt.status, sender.name, receipt.provider_id, receipt.provider_status)
-        except NotSent as refused:
-            problem, final = refused.problem, refused.final
-        except TimeoutError:
-            problem = "the provider did not answer in time"
+                receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
+        except NotSent:
+            raise
+        except TimeoutError as late:
+            raise NotSent("the provider did not answer in time", final=False, unsure=True) from late
         except Exception as fault:  # an adapter's bug must not take the others' messages with it
             problem = type(fault).__name__
             log.error(  # noqa: TRY400 — see _where
@@ -139,7 +228,51 @@ class Courier:
                 fault=problem,
                 at=_where(fault),
             )
-        return after_problem(claimed, sender.name, problem, final=final, now=self._clock())
+            raise NotSent(problem, final=False, unsure=True) from fault
+        breaker.passed()
+        return Outcome(
+            claimed,
+            receipt.status,
+            sender.name,
+            receipt.provider_id,
+            receipt.provider_status,
+            form=claimed.delivery.form,
+        )
+
+    @staticmethod
+    async def _traced(claimed: Claimed, sender: Sender) -> Receipt | None:
+        if claimed.unsure and isinstance(sender, Tracer):
+            return await sender.trace(claimed.delivery)
+        return None
+
+    def _after(self, claimed: Claimed, sender: Sender, refused: NotSent) -> Outcome:
+        now = self._clock()
+        delivery = claimed.delivery
+        self._note(self._breakers[delivery.channel], refused, now)
+        outcome = after_problem(
+            claimed,
+            sender.name,
+            refused.problem,
+            final=refused.final,
+            now=now,
+            retry_after=refused.retry_after,
+            unsure=refused.unsure or (claimed.unsure and not refused.final),
+        )
+        if outcome.due_at is None:
+            return outcome
+        due = self._desk.not_before(
+            delivery.channel, delivery.property_id, delivery.timezone, delivery.urgent, outcome.due_at
+        )
+        return replace(outcome, due_at=due)
+
+    @staticmethod
+    def _note(breaker: Breaker, refused: NotSent, now: datetime) -> None:
+        if refused.retry_after is not None:
+            breaker.told_to_wait(now + refused.retry_after)
+        elif refused.final:
+            breaker.passed()
+        else:
+            breaker.stumbled(now)
 
     def _alerts(self, lost: list[Lost], now: datetime) -> list[Row]:
         alerts = [
@@ -149,23 +282,19 @@ class Courier:
         ]
         return [outbox.row_of(Outgoing.of(alert), SOURCE, None, now) for alert in alerts]
 
-    async def _wait(self) -> None:
-        """Until something became of a message, or for as long as a new one may wait."""
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        self._news.clear()
-
     async def _finish(self, relay: Relay) -> None:
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
-            await self.turn(relay, claiming=False)
+            await self._record(relay)
         finally:
-            for sender in self._senders.values():
+            for sender in set(self._senders.values()):
                 await sender.close()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _where(fault: Exception) -> str:

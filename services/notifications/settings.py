@@ -1,4 +1,4 @@
-"""Settings of notifications: providers' credentials, who staff are, and how patiently it sends."""
+"""Settings of notifications: providers' credentials, who staff are, how patiently it sends, and each house's habits."""
 
 from __future__ import annotations
 
@@ -7,26 +7,98 @@ from typing import Annotated, Literal, Self
 from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_validator
 
 from services.notifications.deliveries import Event
+from services.notifications.properties import House
 from shared.contracts.common import Language
 from shared.settings import ServiceSettings
 
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{8,15}$")]
+# What belongs together: either all of a group is set or nothing.
+GROUPS = (
+    ("wati_url", "wati_token"),
+    ("twilio_account", "twilio_token"),
+    ("gupshup_key", "gupshup_app", "gupshup_source"),
+    ("gupshup_sms_user", "gupshup_sms_password"),
+    ("exotel_account", "exotel_key", "exotel_token", "exotel_caller", "exotel_flow"),
+    ("smtp_host", "smtp_from"),
+    ("postmark_token", "postmark_from"),
+    ("public_url", "callback_secret"),
+)
+
 
 class Settings(ServiceSettings):
-    """A channel whose provider is not configured goes to the local outbox."""
+    """A channel whose provider is not configured goes to the local outbox.
+
+    Where several providers of a channel are configured, the first of those named beside it is used.
+    """
 
     http_port: int = Field(8104, ge=0, le=65535, description="Port of the HTTP API.")
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(
         "SV", description="ISO country of phone numbers without a prefix, and of how money and dates are written."
     )
     chat_events: frozenset[Event] = Field(
-        frozenset({Event.CONFIRMED, Event.REFUSED, Event.FAILED, Event.PAYMENT_SEARCH}),
+        frozenset(
+            {
+                Event.CONFIRMED,
+                Event.REFUSED,
+                Event.FAILED,
+                Event.PAYMENT_SEARCH,
+                Event.PAYMENT_ESCALATED,
+                Event.ARRIVAL_REMINDER,
+                Event.CHECK_IN,
+                Event.CHECK_OUT,
+            }
+        ),
         description="Events that go out by chat at once; e-mail carries every event.",
     )
+    properties: dict[str, House] = Field(
+        default_factory=dict, description="What differs by property, as JSON by its id: quiet hours, times, staff."
+    )
     staff_email: EmailStr | None = Field(None, description="Where staff read alerts; unset: the local outbox.")
+    staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
     staff_language: Language = Language.SPANISH
+    staff_calls: frozenset[str] = Field(
+        frozenset({"guest_not_notified", "payment_escalated", "delivery_rate_low"}),
+        description="Codes of the alerts that ring staff up.",
+    )
+    whatsapp_templates: dict[str, str] = Field(
+        default_factory=dict,
+        description="Approved templates as JSON, by event and language: confirmed.es to the provider's name or id.",
+    )
 
     wati_url: str | None = Field(None, description="WATI's API endpoint as its dashboard shows it, tenant included.")
     wati_token: SecretStr | None = Field(None, description="WATI's access token, without the word Bearer.")
+
+    twilio_account: str | None = Field(None, description="Account SID, AC….")
+    twilio_token: SecretStr | None = Field(None, description="Auth token; it also signs Twilio's webhooks.")
+    twilio_whatsapp_from: str | None = Field(None, description="Sender's number or messaging service, MG….")
+    twilio_sms_from: str | None = Field(None, description="Sender's number, name or messaging service, MG….")
+    twilio_url: str = "https://api.twilio.com"
+
+    gupshup_key: SecretStr | None = None
+    gupshup_app: str | None = None
+    gupshup_source: Phone | None = Field(None, description="The registered WhatsApp number.")
+    gupshup_url: str = "https://api.gupshup.io"
+    gupshup_sms_user: str | None = None
+    gupshup_sms_password: SecretStr | None = None
+    gupshup_sms_mask: str | None = None
+    gupshup_sms_url: str = "https://enterprise.smsgupshup.com"
+
+    manychat_token: SecretStr | None = None
+    manychat_tag: str | None = Field(None, description="Messenger's tag for writing outside its 24 hours.")
+    manychat_url: str = "https://api.manychat.com"
+
+    exotel_account: str | None = None
+    exotel_key: SecretStr | None = None
+    exotel_token: SecretStr | None = None
+    exotel_caller: str | None = Field(None, description="The ExoPhone that calls.")
+    exotel_flow: str | None = Field(None, description="The id of the flow whose greeting reads the alert out.")
+    exotel_url: str = Field("https://api.exotel.com", description="api.in.exotel.com for the cluster in Mumbai.")
+
+    postmark_token: SecretStr | None = None
+    postmark_from: EmailStr | None = None
+    postmark_stream: str = "outbound"
+    postmark_webhook: SecretStr | None = Field(None, description="user:password that Postmark's webhook shows.")
+    postmark_url: str = "https://api.postmarkapp.com"
 
     smtp_host: str | None = None
     smtp_port: int = Field(587, ge=1, le=65535)
@@ -35,16 +107,31 @@ class Settings(ServiceSettings):
     smtp_password: SecretStr | None = None
     smtp_from: EmailStr | None = Field(None, description="The address that guests' e-mail comes from.")
 
+    public_url: str | None = Field(None, description="Where providers reach this service's /webhooks, https://….")
+    callback_secret: SecretStr | None = Field(None, description="Signs the addresses that providers report to.")
+    webhook_token: SecretStr | None = Field(
+        None, description="What WATI's and Gupshup's webhooks show, as header X-Posada-Token or parameter token."
+    )
+    replay_hours: float = Field(72, gt=0, description="Reports that are older are refused.")
+
+    rate_wanted: float = Field(0.95, gt=0, le=1, description="The alarm is raised below this delivery rate.")
+    rate_hours: float = Field(1, gt=0, description="The window in which the rate is measured.")
+    rate_least: int = Field(10, ge=1, description="So many messages at least, before a rate says something.")
+
     sending_at_once: int = Field(16, ge=1, le=500, description="Most messages under way at once on each channel.")
     send_seconds: float = Field(20, gt=0, description="Longest wait for a provider's answer.")
     lease_seconds: float = Field(60, gt=0, description="How long a claimed message is an instance's own.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if bool(self.wati_url) != bool(self.wati_token):
-            raise ValueError("POSADA_WATI_URL and POSADA_WATI_TOKEN belong together: set both or neither")
-        if bool(self.smtp_host) != bool(self.smtp_from):
-            raise ValueError("POSADA_SMTP_HOST and POSADA_SMTP_FROM belong together: set both or neither")
+        for group in GROUPS:
+            given = [bool(getattr(self, name)) for name in group]
+            if any(given) and not all(given):
+                together = " and ".join(f"POSADA_{name.upper()}" for name in group)
+                raise ValueError(f"{together} belong together: set all or none")
         if self.lease_seconds < 2 * self.send_seconds:
             raise ValueError("POSADA_LEASE_SECONDS must be at least twice POSADA_SEND_SECONDS")
+        known = {f"{event}.{language}" for event in Event for language in Language}
+        if unknown := set(self.whatsapp_templates) - known:
+            raise ValueError(f"POSADA_WHATSAPP_TEMPLATES: {', '.join(sorted(unknown))} is no event.language of ours")
         return self

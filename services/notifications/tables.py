@@ -1,11 +1,15 @@
-"""The table of deliveries; its unique constraint promises one message for each event, recipient and channel."""
+"""The tables of notifications; a unique constraint promises one message for each event, recipient and channel."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -14,17 +18,20 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     text,
+    true,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from services.notifications.deliveries import Audience, Status
-from shared.contracts.common import Channel
+from services.notifications.agenda import State
+from services.notifications.deliveries import Audience, Channel, Form, Status
 from shared.tables import service_metadata
 
 metadata = service_metadata()
 
 
-def _one_of(column: str, values: type[Status] | type[Audience] | type[Channel]) -> CheckConstraint:
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -52,10 +59,68 @@ deliveries = Table(
     Column("problem", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("finished_at", DateTime(timezone=True)),
+    Column("calendar", Text),
+    Column("template", JSONB),
+    Column("property_id", Text, nullable=False, server_default=""),
+    Column("timezone", Text, nullable=False, server_default="UTC"),
+    Column("urgent", Boolean, nullable=False, server_default=true()),
+    Column("form", Text, nullable=False, server_default="free"),
+    Column("unsure", Boolean, nullable=False, server_default=false()),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("waits_since", DateTime(timezone=True), nullable=False),
+    Column("delivered_at", DateTime(timezone=True)),
+    Column("read_at", DateTime(timezone=True)),
     UniqueConstraint("booking_id", "occasion", "recipient", "channel"),
     _one_of("audience", Audience),
     _one_of("channel", Channel),
     _one_of("status", Status),
+    _one_of("form", Form),
     # Claiming reads it: small, because it forgets what is done.
     Index("deliveries_pending_idx", "channel", "due_at", postgresql_where=text("status = 'pending'")),
+    Index("deliveries_provider_idx", "provider_id", "provider", postgresql_where=text("provider_id IS NOT NULL")),
+    Index("deliveries_finished_at_idx", "finished_at", postgresql_using="brin"),
+)
+
+agenda = Table(
+    "agenda",
+    metadata,
+    Column("booking_id", Uuid, primary_key=True),
+    Column("as_of", DateTime(timezone=True), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("booked", JSONB, nullable=False),
+    Column("left_on", Date),
+    _one_of("state", State),
+)
+
+last_heard = Table(
+    "last_heard",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("heard_at", DateTime(timezone=True), nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("fate", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("said", Text),
+    Column("problem", Text),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("applied", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("provider", "provider_id", "fate"),
+    Index("reports_unapplied_idx", "id", postgresql_where=text("NOT applied")),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("alarm_id", Uuid, nullable=False),
+    Column("raised_at", DateTime(timezone=True), nullable=False),
+    Column("cleared_at", DateTime(timezone=True)),
 )

@@ -3,6 +3,6 @@
 Importing this package registers them all.
 """
 
-from shared.contracts import availability, booking, conversations, notifications, payments
+from shared.contracts import availability, booking, booking_life, conversations, notifications, payments
 
-__all__ = ["availability", "booking", "conversations", "notifications", "payments"]
+__all__ = ["availability", "booking", "booking_life", "conversations", "notifications", "payments"]

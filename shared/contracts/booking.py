@@ -217,6 +217,8 @@ class Outcome(Part):
     check_in: Day | None = None
     check_out: Day | None = None
     text: Text = Field(description="Ready for the guest, in the request's language.")
+    manage_url: Text | None = Field(default=None, description="Signed link by which the guest manages the booking.")
+    cancellation_policy: Text | None = Field(default=None, description="The policy's sentence, in that language.")
     at: Moment
 
 

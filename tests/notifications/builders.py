@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from services.notifications.deliveries import Audience, Content, Delivery, Event, Status
+from services.notifications.deliveries import Audience, Channel, Content, Delivery, Event, Status
 from services.notifications.desk import Desk
+from services.notifications.properties import House
 from services.notifications.rendering import Templates
 from shared.contracts.booking import (
     BookedRoom,
@@ -24,7 +25,7 @@ from shared.contracts.booking import (
     PaymentSearchStarted,
     PropertyFacts,
 )
-from shared.contracts.common import Channel, Language, RefusalDetails
+from shared.contracts.common import Language, RefusalDetails
 from shared.messages import Message
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -36,6 +37,11 @@ REFUSAL = RefusalDetails(reason="not_enough_rooms", text="three Junior wanted, t
 
 def a_desk(local: Collection[Channel] = tuple(Channel), staff_email: str | None = None) -> Desk:
     return Desk(TEMPLATES, "SV", CHAT, frozenset(local), staff_email, Language.SPANISH)
+
+
+def facts_of(message: Message) -> dict[str, Any]:
+    """What a template is given."""
+    return dict(message) | {"house": House()}
 
 
 def outcome(**given: Any) -> dict[str, Any]:

@@ -30,7 +30,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url)
     await database.open()
     async with database.connection() as connection:
-        await connection.execute("TRUNCATE inbox, outbox, deliveries RESTART IDENTITY")
+        await connection.execute(
+            "TRUNCATE inbox, outbox, deliveries, agenda, last_heard, reports, alarms RESTART IDENTITY"
+        )
     yield database
     await database.close()
 

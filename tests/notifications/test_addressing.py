@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.addressing import chat_addresses, phone_digits
+from services.notifications.deliveries import Channel
 from shared.contracts.booking import Contact
-from shared.contracts.common import Channel
 from shared.masking import masked
 
 

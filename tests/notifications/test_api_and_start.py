@@ -11,12 +11,11 @@ from pydantic import SecretStr, ValidationError
 
 from services.notifications.api import router
 from services.notifications.app import build, senders_of
-from services.notifications.deliveries import Event
+from services.notifications.deliveries import Channel, Event
 from services.notifications.rendering import BY_EMAIL_ONLY
 from services.notifications.repository import Repository
 from services.notifications.senders.local import LocalOutbox
 from services.notifications.settings import Settings
-from shared.contracts.common import Channel
 from shared.database import Database
 
 from .builders import TEMPLATES, a_delivery, a_desk, confirmed, record
@@ -83,7 +82,7 @@ async def test_the_log_is_filtered(client: httpx.AsyncClient, make_consumer: Mak
 
 async def test_templates_can_be_previewed(client: httpx.AsyncClient) -> None:
     previews = (await client.get("/previews/es/confirmed")).json()
-    assert {preview["channel"] for preview in previews} == {"email", "chat"}
+    assert {preview["channel"] for preview in previews} == {"email", "chat", "sms"}
     assert (await client.get("/previews/fr/confirmed")).status_code == 422
 
 
@@ -99,7 +98,13 @@ async def test_with_credentials_the_providers_take_over() -> None:
         smtp_from="reservas@example.com",
     )
     names = {channel.value: sender.name for channel, sender in senders_of(settings).items()}
-    assert names == {"whatsapp": "wati", "email": "smtp", "messenger": "local", "instagram": "local", "sms": "local"}
+    assert names == {
+        "whatsapp": "wati",
+        "email": "smtp",
+        "messenger": "local",
+        "instagram": "local",
+        "sms": "local",
+    } | {"voice": "local"}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +126,6 @@ def test_whoever_is_promised_news_by_chat_gets_the_end_of_it_there() -> None:
 
 def test_the_service_is_whole() -> None:
     service = build(Settings(http_port=0))
-    assert (service.name, len(service.loops)) == ("notifications", 1)
+    assert (service.name, len(service.loops)) == ("notifications", 2)
     paths = service.app().openapi()["paths"]
     assert {"/deliveries", "/outbox", "/previews/{language}/{event}", "/health/ready"} <= set(paths)

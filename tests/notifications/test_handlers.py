@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.notifications import handlers
-from services.notifications.deliveries import Audience, Event, Status
+from services.notifications.deliveries import Audience, Channel, Event, Status
 from services.notifications.repository import World
 from shared.contracts.booking import Contact
-from shared.contracts.common import Channel
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 
 from .builders import NOW, a_desk, confirmed, failed, payment_search, refused
@@ -27,8 +26,12 @@ def planned(world: World) -> list[tuple[str, str, str]]:
 def test_a_confirmation_goes_by_email_and_chat_and_the_saga_hears_of_it() -> None:
     world, message = a_world(local=()), confirmed()
     answers = handlers.booking_confirmed(world, message, NOW)
-    assert planned(world) == [("confirmed", "email", "pending"), ("confirmed", "whatsapp", "pending")]
-    assert answers == [GuestNotified(booking_id=message.booking_id, channels=("email", "whatsapp"))]
+    assert planned(world) == [
+        ("confirmed", "email", "pending"),
+        ("confirmed", "whatsapp", "pending"),
+        ("confirmed", "sms", "standby"),
+    ]
+    assert answers[0] == GuestNotified(booking_id=message.booking_id, channels=("email", "whatsapp"))
 
 
 def test_without_providers_it_is_stored_at_once() -> None:
@@ -56,19 +59,27 @@ def test_a_guest_without_any_channel_is_for_staff() -> None:
 def test_a_refusal_goes_by_email_and_chat() -> None:
     world = a_world(local=())
     assert handlers.booking_refused(world, refused(), NOW) == []
-    assert planned(world) == [("refused", "email", "pending"), ("refused", "whatsapp", "pending")]
+    assert planned(world) == [
+        ("refused", "email", "pending"),
+        ("refused", "whatsapp", "pending"),
+        ("refused", "sms", "standby"),
+    ]
 
 
 def test_a_failure_goes_by_email_with_chat_standing_by() -> None:
     world = a_world(local=())
     assert handlers.booking_failed(world, failed(), NOW) == []
-    assert planned(world) == [("failed", "email", "pending"), ("failed", "whatsapp", "standby")]
+    assert planned(world) == [
+        ("failed", "email", "pending"),
+        ("failed", "whatsapp", "standby"),
+        ("failed", "sms", "standby"),
+    ]
 
 
 def test_a_failure_of_somebody_without_email_goes_by_chat() -> None:
     world = a_world(local=())
     handlers.booking_failed(world, failed(guest=None), NOW)
-    assert planned(world) == [("failed", "whatsapp", "pending")]
+    assert planned(world) == [("failed", "whatsapp", "pending"), ("failed", "sms", "standby")]
 
 
 def test_each_stage_of_the_payment_search_is_an_occasion_of_its_own() -> None:

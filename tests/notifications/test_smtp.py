@@ -9,10 +9,9 @@ from email import message_from_bytes, policy
 import pytest
 from aiosmtplib import SMTPNotSupported
 
-from services.notifications.deliveries import Content, Delivery
+from services.notifications.deliveries import Channel, Content, Delivery
 from services.notifications.senders.port import NotSent
 from services.notifications.senders.smtp import Server, Smtp, compose, not_sent
-from shared.contracts.common import Channel
 
 from .builders import NOW, a_delivery
 from .doubles import Mailbox, smtp_double

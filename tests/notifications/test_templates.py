@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from icalendar import Calendar
 
 from services.notifications.deliveries import Event
 from services.notifications.rendering import BY_EMAIL_ONLY, TEMPLATES, TemplateBroken, Templates
@@ -19,18 +20,18 @@ from shared.contracts.booking import Guest, PropertyFacts
 from shared.contracts.common import Language
 
 from . import builders
-from .builders import a_missed_room, a_room, confirmed
+from .builders import a_missed_room, a_room, confirmed, facts_of
 
 BOTH = pytest.mark.parametrize("language", list(Language))
 TU = ("tienes", "tu ", "tus ", "puedes", "contáctanos", "te ", "has ")
 
 
 def chat(message: Any, event: Event = Event.CONFIRMED) -> str:
-    return builders.TEMPLATES.chat(event, message.language, dict(message)).text
+    return builders.TEMPLATES.chat(event, message.language, facts_of(message)).text
 
 
 def email(message: Any, event: Event = Event.CONFIRMED) -> Any:
-    return builders.TEMPLATES.email(event, message.language, dict(message))
+    return builders.TEMPLATES.email(event, message.language, facts_of(message))
 
 
 def every_text(message: Any, event: Event = Event.CONFIRMED) -> list[str]:
@@ -197,7 +198,7 @@ def test_a_guest_without_an_email_is_not_told_of_one(language: Language) -> None
 
 def test_money_and_dates_follow_the_region() -> None:
     spain = Templates("ES")
-    text = spain.chat(Event.CONFIRMED, Language.SPANISH, dict(confirmed())).text
+    text = spain.chat(Event.CONFIRMED, Language.SPANISH, facts_of(confirmed())).text
     assert "258,75\xa0US$" in text
 
 
@@ -216,8 +217,8 @@ class TestStartUp:
             Templates("SV", folder)
 
     def test_a_missing_variable_is_an_error(self, folder: Path) -> None:
-        (folder / "en" / "email" / "failed.html.j2").write_text("{{ guest.nickname }}")
-        with pytest.raises(TemplateBroken, match=r"en/email/failed\.html.*nickname"):
+        (folder / "en" / "email" / "failed.j2").write_text("{{ guest.nickname }}")
+        with pytest.raises(TemplateBroken, match=r"en/email/failed\.j2.*nickname"):
             check(Templates("SV", folder))
 
     def test_a_mistake_in_the_syntax_is_an_error(self, folder: Path) -> None:
@@ -231,3 +232,71 @@ class TestStartUp:
         for event in set(Event) - BY_EMAIL_ONLY:
             for facts in samples(Language.ENGLISH)[event]:
                 assert all(render(event, Language.ENGLISH, facts).text for render in renders)
+
+
+EVERY = [(event, language) for event in Event for language in Language]
+
+
+@pytest.mark.parametrize(("event", "language"), EVERY)
+def test_every_template_of_every_channel_renders_with_real_data(event: Event, language: Language) -> None:
+    for facts in samples(language)[event]:
+        texts = [builders.TEMPLATES.email(event, language, facts)]
+        if event in BY_EMAIL_ONLY:
+            texts.append(builders.TEMPLATES.voice(event, language, facts))
+        else:
+            texts += [builders.TEMPLATES.chat(event, language, facts), builders.TEMPLATES.sms(event, language, facts)]
+        for one in texts:
+            words = f" {one.subject or ''} {one.text} ".lower()
+            assert "none" not in words
+            assert "{{" not in words
+            assert language is Language.ENGLISH or not any(f" {word}" in words for word in TU)
+        if event not in BY_EMAIL_ONLY:
+            names = dict(builders.TEMPLATES.parameters(event, language, facts))
+            assert names
+            assert not any("\n" in value for value in names.values())
+
+
+class TestWhatsAppTemplates:
+    @BOTH
+    def test_a_body_stays_the_same_whatever_the_booking(self, language: Language) -> None:
+        bodies = {
+            builders.TEMPLATES.body(Event.CONFIRMED, language, facts) for facts in samples(language)[Event.CONFIRMED]
+        }
+        assert len(bodies) == 1
+
+    def test_a_body_that_depends_on_the_booking_is_an_error_at_the_start(self, tmp_path: Path) -> None:
+        folder = Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+        changing = 'Hola, {{ slot("guest", guest.name) }}. {{ rooms | length }} habitaciones.'
+        (folder / "es" / "whatsapp" / "confirmed.j2").write_text(changing)
+        with pytest.raises(TemplateBroken, match=r"es/whatsapp/confirmed\.j2.*only slots may"):
+            check(Templates("SV", folder))
+
+    @pytest.mark.parametrize("body", ['{{ slot("a", 1) }} hola', 'hola {{ slot("a", 1) }}{{ slot("b", 2) }}.', "hola"])
+    def test_a_body_that_whatsapp_would_refuse_is_an_error(self, tmp_path: Path, body: str) -> None:
+        folder = Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+        (folder / "en" / "whatsapp" / "feedback.j2").write_text(body)
+        with pytest.raises(TemplateBroken, match=r"en/whatsapp/feedback\.j2"):
+            check(Templates("SV", folder))
+
+
+class TestConfirmationEmail:
+    def test_it_has_the_policy_the_link_and_whom_to_contact_in_both_forms(self) -> None:
+        message = confirmed(
+            manage_url="https://posada.example/b/1?a=1&b=2", cancellation_policy="Sin cargo hasta el 12."
+        )
+        content = email(message)
+        for text, link in ((content.text, "b/1?a=1&b=2"), (content.html, "b/1?a=1&amp;b=2")):
+            assert link in text
+            assert "Sin cargo hasta el 12." in text
+            assert "+503 2222 3333" in text
+        assert "max-width: 480px" in content.html  # and narrow screens get a form of their own
+
+    @pytest.mark.parametrize(("kind", "method", "status"), [("confirmed", "PUBLISH", "CONFIRMED")])
+    def test_its_calendar_is_read_by_a_calendar(self, kind: str, method: str, status: str) -> None:
+        message = confirmed(a_room(1), a_room(2))
+        (delivery, *_) = builders.a_desk().to_guest(Event(kind), message)
+        calendar = Calendar.from_ical(delivery.content.calendar or "")
+        (entry,) = calendar.walk("VEVENT")
+        assert (calendar["METHOD"], entry["STATUS"], entry["UID"]) == (method, status, f"{message.booking_id}@posada")
+        assert entry.decoded("DTSTART").isoformat() == "2026-03-15T21:00:00+00:00"  # 15:00 in El Salvador
+        assert entry["DESCRIPTION"] == "HR26181, HR26182"

@@ -87,7 +87,7 @@ async def test_errors_are_final_or_passing_by_their_status(
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]"])
 async def test_what_is_no_answer_may_pass(wati: Wati, wati_server: WatiDouble, body: bytes) -> None:
     wati_server.body = body
-    assert await problem(wati) == ("the answer is not JSON", False)
+    assert await problem(wati) == ("the answer is not a JSON object", False)
 
 
 async def test_nobody_there_may_pass() -> None:

@@ -8,10 +8,10 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from services.notifications.app import senders_of
+from services.notifications.deliveries import Channel
 from services.notifications.repository import Repository
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
-from shared.contracts.common import Channel
 from shared.contracts.notifications import GuestNotified
 from shared.database import Database
 from shared.relay import Relay

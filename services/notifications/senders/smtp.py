@@ -116,6 +116,14 @@ def compose(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
     message.set_content(content.text)
     if content.html:
         message.add_alternative(content.html, subtype="html")
+    if content.calendar:
+        message.add_attachment(
+            content.calendar.encode(),
+            maintype="text",
+            subtype="calendar",
+            filename="estadia.ics",
+            params={"charset": "utf-8"},
+        )
     return message
 
 

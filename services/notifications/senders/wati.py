@@ -1,84 +1,105 @@
-"""WhatsApp through WATI: session messages, which WhatsApp allows for 24 hours after the guest's last message."""
+"""WhatsApp through WATI: session messages within the window, template messages outside it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import httpx
-
-from services.notifications.deliveries import Delivery
+from services.notifications.deliveries import Delivery, Form
+from services.notifications.senders.http import ask, client, first_text, read_object, refuse_failure
 from services.notifications.senders.port import NotSent, Receipt
 
-PASSING = frozenset({408, 425, 429})  # client errors that another attempt may not meet
 LONGEST_TEXT = 4096
+EXPIRED = ("expired", "24 hour", "24-hour", "24 hours")  # how WATI words a window that has closed
+NOT_FOUND = 404
 
 
 class Wati:
-    """WATI's v1 API: `POST {url}/api/v1/sendSessionMessage/{number}?messageText=…`.
+    """WATI's API, with a bearer token, at the address that its dashboard shows.
 
-    Its answer has a flag `result`; false comes with status 200 and the reason in `info` or `message`, for instance
-    when the 24 hours are over. `localMessageId` carries the delivery's reference: WATI shows it, and does not promise
-    to recognise a repetition by it.
+    `POST api/v1/sendSessionMessage/{number}?messageText=…` and `POST api/v2/sendTemplateMessage?whatsappNumber=…`.
+    Both answer with a flag `result`; false comes with status 200 and a reason in `info`, `message` or `error`. A
+    session message carries our reference as `localMessageId`, by which `trace` asks for it; a template message gets
+    an id of WATI's own, so that one cannot be traced.
     """
 
     name = "wati"
 
     def __init__(self, url: str, token: str, *, seconds: float, connections: int) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=url.rstrip("/") + "/",
-            headers={"Authorization": f"Bearer {token.removeprefix('Bearer ')}"},
-            timeout=seconds,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        )
+        headers = {"Authorization": f"Bearer {token.removeprefix('Bearer ')}"}
+        self._client = client(url, seconds=seconds, connections=connections, headers=headers)
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Send to `delivery.recipient`, digits with the country's prefix."""
+        if delivery.form is Form.TEMPLATE and delivery.content.template:
+            return await self._send_template(delivery)
         if len(delivery.content.text) > LONGEST_TEXT:
             raise NotSent(f"the text is longer than {LONGEST_TEXT} characters", final=True)
-        try:
-            answer = await self._client.post(
-                f"api/v1/sendSessionMessage/{delivery.recipient}",
-                params={"messageText": delivery.content.text, "localMessageId": str(delivery.reference)},
-            )
-        except httpx.HTTPError as fault:
-            raise NotSent(type(fault).__name__, final=False) from fault
-        return _receipt(answer)
+        answer = await ask(
+            self._client,
+            "POST",
+            f"api/v1/sendSessionMessage/{delivery.recipient}",
+            params={"messageText": delivery.content.text, "localMessageId": str(delivery.reference)},
+        )
+        refuse_failure(answer)
+        body = read_object(answer)
+        _refuse_false(body)
+        return Receipt(_message_id(body), "accepted")
+
+    async def trace(self, delivery: Delivery) -> Receipt | None:
+        """Ask for a session message by our own id."""
+        if delivery.form is Form.TEMPLATE:
+            return None
+        reference = str(delivery.reference)
+        answer = await ask(self._client, "GET", f"api/v1/whatsapp/messages/{delivery.recipient}/{reference}")
+        if answer.status_code == NOT_FOUND:
+            return None
+        refuse_failure(answer)
+        body = read_object(answer)
+        if body.get("result") in (False, "false", "error"):
+            return None
+        found = _message_id(body)
+        return Receipt(found, "accepted") if found else None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
+    async def _send_template(self, delivery: Delivery) -> Receipt:
+        template = delivery.content.template
+        assert template  # noqa: S101 — the caller has looked
+        answer = await ask(
+            self._client,
+            "POST",
+            "api/v2/sendTemplateMessage",
+            params={"whatsappNumber": delivery.recipient},
+            json={
+                "template_name": template.name,
+                "broadcast_name": f"posada-{delivery.occasion.partition(':')[0]}",
+                "parameters": [{"name": name, "value": value} for name, value in template.parameters],
+            },
+        )
+        refuse_failure(answer)
+        body = read_object(answer)
+        _refuse_false(body)
+        receivers = body.get("receivers")
+        receiver = receivers[0] if isinstance(receivers, list) and receivers else {}
+        if receiver.get("isValidWhatsAppNumber") is False:
+            raise NotSent("refused: not a WhatsApp number", final=True)
+        return Receipt(_message_id(receiver or body), "accepted")
 
-def _receipt(answer: httpx.Response) -> Receipt:
-    if not answer.is_success:
-        passing = answer.is_server_error or answer.status_code in PASSING
-        raise NotSent(f"HTTP {answer.status_code}", final=not passing)
-    body = _json(answer)
-    if body is None:
-        raise NotSent("the answer is not JSON", final=False)
+
+def _refuse_false(body: dict[str, Any]) -> None:
     if body.get("result") not in (True, "true", "success"):
-        raise NotSent(f"refused: {_reason(body)}", final=True)
-    return Receipt(_message_id(body), "accepted")
-
-
-def _json(answer: httpx.Response) -> dict[str, Any] | None:
-    try:
-        body = answer.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _reason(body: dict[str, Any]) -> str:
-    given = (body.get("info"), body.get("message"), body.get("error"))
-    return next((text for text in given if isinstance(text, str) and text), "no reason given")[:200]
+        reason = first_text(body, "info", "message", "error")
+        closed = any(word in reason.lower() for word in EXPIRED)
+        raise NotSent(f"refused: {reason}", final=True, window_closed=closed)
 
 
 def _message_id(body: dict[str, Any]) -> str | None:
-    """WhatsApp's id of the message where WATI has it yet, else WATI's own."""
+    """WATI's local id, which its webhooks repeat, else WhatsApp's or WATI's own."""
     message = body.get("message")
     described = message if isinstance(message, dict) else body
     found = next(
-        (described[name] for name in ("whatsappMessageId", "id", "localMessageId") if described.get(name)), None
+        (described[name] for name in ("localMessageId", "whatsappMessageId", "id") if described.get(name)), None
     )
     return str(found) if found else None

@@ -1,0 +1,44 @@
+"""What differs by property in what guests are told, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import time
+
+from pydantic import BaseModel, ConfigDict, EmailStr, Field
+
+from services.notifications.deliveries import Event
+from services.notifications.moments import QuietHours
+
+
+class House(BaseModel):
+    """One property's habits. Times are its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chat_events: frozenset[Event] = Field(frozenset(), description="Events that go out by chat beyond the usual ones.")
+    quiet_from: time = Field(time(21), description="From then on nothing rings that is not urgent.")
+    quiet_until: time = Field(time(8), description="Until then; the same as quiet_from: no quiet hours.")
+    check_in_time: time = time(15)
+    check_out_time: time = time(12)
+    show_rooms: bool = Field(False, description="Guests may read their rooms' numbers before they arrive.")
+    feedback_url: str | None = Field(None, description="Where guests leave an opinion; else they answer the message.")
+    staff_email: EmailStr | None = None
+    staff_phone: str | None = Field(None, pattern=r"^\+?[0-9]{8,15}$", description="Whom escalations ring up.")
+
+    @property
+    def quiet(self) -> QuietHours:
+        """When the guests of this property sleep."""
+        return QuietHours(self.quiet_from, self.quiet_until)
+
+
+class Houses:
+    """The properties that have habits of their own; any other has the usual ones."""
+
+    def __init__(self, known: Mapping[str, House], usual: House | None = None) -> None:
+        self._known = known
+        self._usual = usual or House()
+
+    def of(self, property_id: str) -> House:
+        """A property's habits."""
+        return self._known.get(property_id, self._usual)
