@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from services.notifications.calendars import entry_in
 from services.notifications.deliveries import Audience, Channel, Event, Form, Status
 from services.notifications.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.repository import Repository
@@ -104,7 +105,7 @@ def router(database: Database, repository: Repository, templates: Templates) -> 
         """The newest messages that went to the local outbox, oldest of them first, with everything in them."""
         async with database.connection() as connection:
             rows = await repository.outbox(connection, limit, booking_id, channel)
-        return [OutboxMessage.model_validate(dict(row)) for row in rows]
+        return [_stored(row) for row in rows]
 
     @api.get("/rates")
     async def rates(hours: Annotated[float, Query(gt=0, le=24 * 31)] = 1) -> list[ChannelRate]:
@@ -122,6 +123,11 @@ def router(database: Database, repository: Repository, templates: Templates) -> 
         return _previews(templates, language, event)
 
     return api
+
+
+def _stored(row: Mapping[str, Any]) -> OutboxMessage:
+    entry = entry_in(row["calendar"])
+    return OutboxMessage.model_validate(dict(row) | {"calendar": entry and entry.to_ics()})
 
 
 def _logged(row: Mapping[str, Any]) -> LoggedDelivery:

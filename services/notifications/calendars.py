@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+import orjson
 from icalendar import Calendar, Event, vText
+from pydantic import TypeAdapter
 
-from services.notifications.moments import at
+
+@dataclass(frozen=True, slots=True)
+class StayEntry:
+    """What a calendar shows of a stay. It is kept as these facts: an ICS file is written only when one is sent.
+
+    `begins` and `ends` are in UTC: every calendar shows them in its reader's zone. `made_at` is the time of the event
+    that led to the entry: of several for one booking the latest wins.
+    """
+
+    booking_id: UUID
+    summary: str
+    description: str
+    begins: datetime
+    ends: datetime
+    made_at: datetime
+    cancelled: bool = False
+
+    def to_ics(self) -> str:
+        """An ICS file (RFC 5545). The booking is its UID and the time of the event its SEQUENCE."""
+        calendar = Calendar()
+        calendar.add("prodid", "-//Posada//notifications//")
+        calendar.add("version", "2.0")
+        calendar.add("method", "CANCEL" if self.cancelled else "PUBLISH")
+        entry = Event()
+        entry.add("uid", f"{self.booking_id}@posada")
+        entry.add("sequence", int(self.made_at.timestamp()) % 2**31)
+        entry.add("dtstamp", self.made_at)
+        entry.add("dtstart", self.begins)
+        entry.add("dtend", self.ends)
+        entry.add("summary", self.summary)
+        entry.add("description", self.description)
+        entry["location"] = vText(self.summary)
+        entry.add("status", "CANCELLED" if self.cancelled else "CONFIRMED")
+        calendar.add_component(entry)
+        written: bytes = calendar.to_ical()
+        return written.decode()
+
+    def to_json(self) -> str:
+        """The entry as it is kept."""
+        return orjson.dumps(self).decode()
 
 
-def stay_entry(
-    *,
-    booking_id: UUID,
-    summary: str,
-    description: str,
-    place: str,
-    check_in: date,
-    check_out: date,
-    check_in_time: time,
-    check_out_time: time,
-    zone: str,
-    made_at: datetime,
-    cancelled: bool = False,
-) -> str:
-    """An ICS file (RFC 5545). The booking is its UID and the time of the event its SEQUENCE: a later one wins."""
-    calendar = Calendar()
-    calendar.add("prodid", "-//Posada//notifications//")
-    calendar.add("version", "2.0")
-    calendar.add("method", "CANCEL" if cancelled else "PUBLISH")
-    entry = Event()
-    entry.add("uid", f"{booking_id}@posada")
-    entry.add("sequence", int(made_at.timestamp()) % 2**31)
-    entry.add("dtstamp", made_at)
-    # In UTC: every calendar shows it in its reader's zone, and a description of the property's costs 30 ms to make.
-    entry.add("dtstart", at(check_in, check_in_time, zone))
-    entry.add("dtend", at(check_out, check_out_time, zone))
-    entry.add("summary", summary)
-    entry.add("description", description)
-    entry["location"] = vText(place)
-    entry.add("status", "CANCELLED" if cancelled else "CONFIRMED")
-    calendar.add_component(entry)
-    written: bytes = calendar.to_ical()
-    return written.decode()
+_KEPT = TypeAdapter(StayEntry)
+
+
+def entry_in(kept: str | None) -> StayEntry | None:
+    """The entry in what `to_json` made."""
+    return _KEPT.validate_json(kept) if kept else None

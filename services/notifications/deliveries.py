@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from services.notifications.calendars import StayEntry
+
 # Pauses before the second, third … attempt at a provider; after the last the channel has failed.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 # A message that a channel could not pass on for so long goes to the next one, however few attempts it had.
@@ -100,13 +102,18 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The words, as they are sent; chat has neither a subject nor HTML, only e-mail carries a calendar (ICS)."""
+    """The words, as they are sent; chat has neither a subject nor HTML, only e-mail carries an entry for a calendar."""
 
     text: str
     subject: str | None = None
     html: str | None = None
-    calendar: str | None = None
+    entry: StayEntry | None = None
     template: Template | None = None
+
+    @property
+    def calendar(self) -> str | None:
+        """The entry as an ICS file, written anew each time."""
+        return self.entry.to_ics() if self.entry else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications.addressing import Address, chat_addresses
-from services.notifications.calendars import stay_entry
+from services.notifications.calendars import StayEntry
 from services.notifications.deliveries import (
     NOT_URGENT,
     SILENT,
@@ -21,6 +21,7 @@ from services.notifications.deliveries import (
     Event,
     Status,
 )
+from services.notifications.moments import at
 from services.notifications.properties import Houses
 from services.notifications.rendering import Templates
 from shared.contracts.booking import Outcome
@@ -152,30 +153,26 @@ class _Words:
     def _render(self, channel: Channel) -> Content:
         templates, event, language, facts = self._desk.templates, self._event, self._language, self._facts
         if channel is Channel.EMAIL:
-            return replace(templates.email(event, language, facts), calendar=self._calendar())
+            return replace(templates.email(event, language, facts), entry=self._entry())
         if channel is Channel.SMS:
             return templates.sms(event, language, facts)
         content = templates.chat(event, language, facts)
         name = self._desk.approved.get(f"{event}.{language}") if channel is Channel.WHATSAPP else None
         return replace(content, template=templates.approved(name, event, language, facts)) if name else content
 
-    def _calendar(self) -> str | None:
+    def _entry(self) -> StayEntry | None:
         facts = self._facts
         check_in, check_out = facts.get("check_in"), facts.get("check_out")
         if self._event not in WITH_CALENDAR or not isinstance(check_in, date) or not isinstance(check_out, date):
             return None
-        house = facts["house"]
+        house, place = facts["house"], facts["property"]
         codes = [room.code for room in facts.get("rooms", ())] or list(facts.get("reservation_codes", ()))
-        return stay_entry(
+        return StayEntry(
             booking_id=facts["booking_id"],
-            summary=facts["property"].name,
+            summary=place.name,
             description=", ".join([*codes, *([facts["manage_url"]] if facts.get("manage_url") else [])]),
-            place=facts["property"].name,
-            check_in=check_in,
-            check_out=check_out,
-            check_in_time=house.check_in_time,
-            check_out_time=house.check_out_time,
-            zone=facts["property"].timezone,
+            begins=at(check_in, house.check_in_time, place.timezone),
+            ends=at(check_out, house.check_out_time, place.timezone),
             made_at=facts["at"],
             cancelled=self._event is Event.CANCELLED,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from services.notifications.agenda import Booked, Entry, State
+from services.notifications.calendars import entry_in
 from services.notifications.deliveries import (
     Audience,
     Channel,
@@ -174,7 +175,7 @@ def columns(deliveries: Sequence[Delivery], dues: Sequence[datetime]) -> tuple[l
         [one.content.subject for one in deliveries],
         [one.content.text for one in deliveries],
         [one.content.html for one in deliveries],
-        [one.content.calendar for one in deliveries],
+        [one.content.entry.to_json() if one.content.entry else None for one in deliveries],
         [_packed(one.content.template) for one in deliveries],
         [one.place for one in deliveries],
         [one.status.value for one in deliveries],
@@ -235,7 +236,7 @@ def sibling(row: Mapping[str, Any]) -> Sibling:
 
 def claimed(row: Mapping[str, Any]) -> Claimed:
     """A delivery that is this instance's for a while."""
-    content = Content(row["text"], row["subject"], row["html"], row["calendar"], _unpacked(row["template"]))
+    content = Content(row["text"], row["subject"], row["html"], entry_in(row["calendar"]), _unpacked(row["template"]))
     delivery = Delivery(
         booking_id=row["booking_id"],
         occasion=row["occasion"],

@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from services.notifications.calendars import StayEntry
 from services.notifications.deliveries import Channel, Content, Delivery, Form, Template
 from services.notifications.senders.callbacks import Callbacks
 from services.notifications.senders.exotel import Exotel
@@ -33,12 +34,11 @@ LIMITS: dict[str, Any] = {"seconds": 0.5, "connections": 2}
 CALLBACKS = Callbacks("https://posada.example/", "callback-secret", clock=lambda: NOW)
 APPROVED = Template("HXabc", "es", (("guest", "Ana"), ("codes", "HR26181, HR26182")))
 TEMPLATE = a_delivery(form=Form.TEMPLATE, content=Content("¡Hola!", template=APPROVED))
+STAY = StayEntry(UUID(int=1), "Las Hojas", "HR26181", NOW, NOW + timedelta(days=1), NOW)
 EMAIL = a_delivery(
     Channel.EMAIL,
     "ana@example.com",
-    content=Content(
-        "Código HR26181", "Su  reservación\n", "<p>HR26181</p>", calendar="BEGIN:VCALENDAR\r\nEND:VCALENDAR"
-    ),
+    content=Content("Código HR26181", "Su  reservación\n", "<p>HR26181</p>", entry=STAY),
 )
 
 
