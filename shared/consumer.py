@@ -147,33 +147,27 @@ class Consumer:
         stands in its way is left to the transaction that locks.
         """
         now = self._clock()
-        sent = self._relay.sent()
         fresh = _distinct(deliveries)
         try:
             async with self._database.connection() as connection:
                 rows, changes = await self._handle(connection, fresh.values(), repository.peek, now)
                 arrived = inbox.arrived(list(fresh), now)
-                await execute_together(connection, [arrived, *changes, *outbox.changes(rows, sent, now)])
+                await execute_together(connection, [arrived, *changes, *outbox.changes(rows, now)])
         except UNAVAILABLE:
             raise
         except Exception as fault:
             metrics.LOCKED_TURNS.inc()
             log.debug("consumer.second_look", messages=len(deliveries), fault=described(fault))
             return False
-        await self._committed(rows, sent)
+        await self._relay.send(rows)
         return True
 
     async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
         now = self._clock()
-        sent = self._relay.sent()
         async with self._database.transaction() as connection:
             fresh = await self._not_seen(connection, deliveries, now)
             rows, changes = await self._handle(connection, fresh, self.routes.repository.load, now)
-            await execute_together(connection, [*changes, *outbox.changes(rows, sent, now)])
-        await self._committed(rows, sent)
-
-    async def _committed(self, rows: Sequence[Row], sent: Sequence[UUID]) -> None:
-        self._relay.removed(sent)
+            await execute_together(connection, [*changes, *outbox.changes(rows, now)])
         await self._relay.send(rows)
 
     async def _not_seen(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:

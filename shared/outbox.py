@@ -24,6 +24,7 @@ INSERT INTO outbox (id, topic, key, headers, body, due_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::timestamptz[])"""
 _REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
 _PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
+_IS_DUE = "SELECT EXISTS (SELECT FROM outbox WHERE due_at <= $1)"
 _DUE = """
 SELECT id, topic, key, headers, body FROM outbox
 WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
@@ -63,15 +64,14 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
     )
 
 
-def changes(rows: Sequence[Row], sent: Sequence[UUID], now: datetime) -> list[Statement]:
-    """Writes rows down, and removes those that were sent since."""
-    gone = [Statement(_REMOVE, (sent,))] if sent else []
-    return [*gone, Statement(_ADD, _columns(rows, now))] if rows else gone
+def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
+    """Writes rows down."""
+    return [Statement(_ADD, _columns(rows, now))] if rows else []
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
     """Write rows down."""
-    await execute_together(connection, changes(rows, [], now))
+    await execute_together(connection, changes(rows, now))
 
 
 def _columns(rows: Sequence[Row], now: datetime) -> tuple[list[Any], ...]:
@@ -93,6 +93,11 @@ async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
 async def put_off(connection: Connection, ids: Sequence[UUID], until: datetime) -> None:
     """Keep rows that cannot be sent out of the way of those that can."""
     await connection.execute(_PUT_OFF, ids, until)
+
+
+async def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is a row whose time has come; cheaper than taking it."""
+    return bool(await connection.fetchval(_IS_DUE, now))
 
 
 async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:

@@ -22,7 +22,7 @@ from shared.outbox import Row
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.5
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.2
 SWEEP_SECONDS = 0.25
 SWEEP_ROWS = 500
 SEND_SECONDS = 3.0
@@ -97,7 +97,7 @@ def _passing_on(arrived: asyncio.Future[Any]) -> Callable[[asyncio.Future[Any]],
 
 
 class Relay:
-    """Sends outbox rows and remembers which arrived, until a transaction has removed them."""
+    """Sends outbox rows and remembers which arrived, until they are removed, many at once."""
 
     def __init__(
         self, carrier: Carrier, database: Database, *, clock: Clock = system_clock, inbox_days: int = 14
@@ -127,15 +127,6 @@ class Relay:
         except UNAVAILABLE:
             log.warning("outbox.flush_failed", rows=len(self._arrived))
 
-    def sent(self) -> list[UUID]:
-        """Rows that arrived and still stand in the outbox: the next transaction may remove them."""
-        return list(self._arrived)
-
-    def removed(self, ids: Sequence[UUID]) -> None:
-        """Forget rows whose removal is committed."""
-        for row_id in ids:
-            self._arrived.pop(row_id, None)
-
     async def send(self, rows: Sequence[Row]) -> None:
         """Send rows just committed. Never raises: what cannot be sent now is the sweeper's, after its grace."""
         try:
@@ -161,6 +152,9 @@ class Relay:
 
     async def _sweep_once(self) -> int:
         now = self._clock()
+        async with self._database.connection() as connection:
+            if not await outbox.is_due(connection, now):
+                return 0
         async with self._database.transaction() as connection:
             rows = await outbox.take_due(connection, now, SWEEP_ROWS)
             left = [row for row in rows if row.id not in self._arrived]
@@ -171,7 +165,7 @@ class Relay:
             if stuck:
                 await outbox.put_off(connection, list(stuck), now + STUCK_PAUSE)
         OUTBOX_SWEPT.inc(len(left) - len(stuck))
-        self.removed(gone)
+        self._forget(gone)
         return len(rows)
 
     async def _post_all(self, rows: Sequence[Row]) -> set[UUID]:
@@ -198,10 +192,14 @@ class Relay:
             return refused
 
     async def _flush(self) -> None:
-        if ids := self.sent():
+        if ids := list(self._arrived):
             async with self._database.connection() as connection:
                 await outbox.remove(connection, ids)
-            self.removed(ids)
+            self._forget(ids)
+
+    def _forget(self, ids: Sequence[UUID]) -> None:
+        for row_id in ids:
+            self._arrived.pop(row_id, None)
 
     async def _tidy(self) -> None:
         async with self._database.connection() as connection:

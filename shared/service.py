@@ -33,7 +33,7 @@ from shared.telemetry import set_up_traces
 log = structlog.get_logger(__name__)
 
 GARBAGE = 20_000  # new objects before the collector looks through the youngest; a batch makes thousands
-LINGER_MS = 50  # what one that nobody waits for may let messages gather
+LINGER_MS = 200  # what one that nobody waits for may let messages gather
 NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
 STARTING = "the service is starting: it waits for its database or for Kafka"
 

@@ -22,7 +22,7 @@ from shared.tolerant_records import read_tolerantly
 
 log = structlog.get_logger(__name__)
 
-COMMIT_SECONDS = 0.2
+COMMIT_SECONDS = 1.0
 WATCH_SECONDS = 1.0
 BATCH_WAIT_MS = 500
 BROKEN_PAUSE_S = 1.0
