@@ -1,4 +1,4 @@
-"""HTTP to handler: counts and holds, for reading."""
+"""HTTP to handler: counts, quotes and holds, for reading."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, ValidationError
+from fastapi import APIRouter, HTTPException, Path, Query
+from pydantic import BaseModel, Field, ValidationError
 
 from services.availability import handlers
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
 from shared.complaints import complaints
-from shared.contracts.availability import CountAnswered, CountRequested
-from shared.contracts.common import Language, Reason
+from shared.contracts.availability import CountAnswered, CountRequested, QuoteAnswered, QuoteRequested, RoomWish
+from shared.contracts.common import MOST_ROOMS, Amount, Headcount, Identifier, Language, Occupants, Reason
 from shared.database import Database
 from shared.errors import Refusal
 
@@ -28,6 +28,30 @@ class HoldState(BaseModel):
     check_in: date
     check_out: date
     rooms: list[str]
+
+
+class WantedRoom(Occupants):
+    """One room to be quoted."""
+
+    type: Identifier
+    extra_beds: Headcount = 0
+    extra_beds_cost: Amount | None = None
+
+
+class QuoteAsked(BaseModel):
+    """What a quote is asked for; the property is in the address, and lines number themselves."""
+
+    check_in: date
+    check_out: date
+    package: Identifier | None = None
+    rooms: tuple[WantedRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    language: Language = Language.SPANISH
+
+    def of(self, property_id: str) -> QuoteRequested:
+        """The same as a message asks it."""
+        asked = self.model_dump(exclude={"rooms"})
+        rooms = tuple(RoomWish(line=line, **room.model_dump()) for line, room in enumerate(self.rooms, 1))
+        return QuoteRequested(request_id=str(uuid4()), property_id=property_id, rooms=rooms, **asked)
 
 
 def router(database: Database, repository: Repository, clock: Clock) -> APIRouter:
@@ -49,6 +73,16 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
             inventory = await repository.view(connection, [Ask(request.property_id, check_in, check_out)])
         (answer,) = handlers.count_rooms(inventory, request, clock())
         assert isinstance(answer, CountAnswered)  # noqa: S101
+        return answer
+
+    @router.post("/properties/{property_id}/quote", responses={422: {}, 503: {}})
+    async def quote_rooms(property_id: Annotated[str, Path(max_length=100)], asked: QuoteAsked) -> QuoteAnswered:
+        """What rooms cost, night by night, under one package or under each that applies."""
+        request = asked.of(property_id)
+        async with database.connection() as connection:
+            inventory = await repository.view(connection, [])
+        (answer,) = handlers.quote_rooms(inventory, request, clock())
+        assert isinstance(answer, QuoteAnswered)  # noqa: S101
         return answer
 
     @router.get("/holds/{booking_id}", responses={404: {}, 503: {}})

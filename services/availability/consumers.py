@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.availability import handlers
 from services.availability.domain.inventory import Inventory
+from services.availability.invalid_quotes import read_invalid_quote
 from services.availability.repository import Repository
 from shared.contracts import topics
 from shared.contracts.availability import (
@@ -12,6 +13,8 @@ from shared.contracts.availability import (
     ExtendHold,
     HoldDue,
     HoldRooms,
+    QuoteInvalid,
+    QuoteRequested,
     ReleaseRooms,
 )
 from shared.routes import Routes
@@ -20,8 +23,10 @@ from shared.routes import Routes
 def routes(repository: Repository) -> Routes[Inventory]:
     """Every message that availability handles."""
     listens_to = (topics.AVAILABILITY_COMMANDS, topics.AVAILABILITY_REQUESTS, topics.internal("availability"))
-    table = Routes("availability", listens_to, repository)
+    table = Routes("availability", listens_to, repository, for_invalid=read_invalid_quote)
     table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused, repeats=True)
+    table.on(QuoteRequested, handlers.quote_rooms, refused=handlers.quote_refused, repeats=True)
+    table.on(QuoteInvalid, handlers.refuse_invalid_quote, repeats=True)
     table.on(HoldRooms, handlers.hold_rooms, refused=handlers.rooms_not_held)
     table.on(ExtendHold, handlers.extend_hold)
     table.on(BookRooms, handlers.book_rooms)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from services.availability.domain import holding
+from services.availability.domain import holding, quoting
 from services.availability.domain.counting import free_counts, shortages
 from services.availability.domain.hold import Hold, State
 from services.availability.domain.inventory import Inventory
@@ -20,13 +20,16 @@ from shared.contracts.availability import (
     HoldDue,
     HoldExpired,
     HoldRooms,
+    QuoteAnswered,
+    QuoteInvalid,
+    QuoteRequested,
     ReleaseRooms,
     RoomsBooked,
     RoomsHeld,
     RoomsNotHeld,
     RoomsReleased,
 )
-from shared.contracts.common import RefusalDetails
+from shared.contracts.common import Language, RefusalDetails
 from shared.errors import Refusal
 from shared.messages import Message
 
@@ -54,6 +57,31 @@ def count_refused(request: CountRequested, refusal: Refusal) -> Message:
     """The answer to a count that cannot be made."""
     error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
     return CountAnswered(request_id=request.request_id, success=False, message=refusal.text, error=error)
+
+
+def quote_rooms(inventory: Inventory, request: QuoteRequested, now: datetime) -> Iterable[Message]:
+    """What the rooms cost, under the package that is named or under each that applies."""
+    house = inventory.house(request.property_id)
+    stay = stay_from(request.check_in, request.check_out, house.today(now))
+    plans = quoting.quote(house, stay, request.rooms, request.package)
+    yield QuoteAnswered(
+        request_id=request.request_id,
+        success=True,
+        currency=house.currency,
+        plans=plans,
+        message=wording.quote(house, stay, plans, request.language),
+    )
+
+
+def quote_refused(request: QuoteRequested, refusal: Refusal) -> Message:
+    """The answer to a quote that cannot be made."""
+    error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return _no_quote(request.request_id, error, request.language)
+
+
+def refuse_invalid_quote(_: Inventory, asked: QuoteInvalid, __: datetime) -> Iterable[Message]:
+    """Say what is wrong with a request for a quote."""
+    yield _no_quote(asked.request_id, asked.error, asked.language)
 
 
 def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Iterable[Message]:
@@ -116,6 +144,11 @@ def hold_due(inventory: Inventory, wake_up: HoldDue, now: datetime) -> Iterable[
     hold = inventory.holds.get(wake_up.booking_id)
     if hold and hold.is_due(now):
         yield HoldExpired(booking_id=hold.booking_id, property_id=hold.property_id, expired_at=hold.expires_at)
+
+
+def _no_quote(request_id: str, error: RefusalDetails, language: Language) -> Message:
+    message = wording.no_quote(error, language)
+    return QuoteAnswered(request_id=request_id, success=False, message=message, error=error)
 
 
 def _answer_again(hold: Hold) -> Message:

@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from services.availability.domain.hold import Hold, State
-from services.availability.domain.house import House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.domain.house import Fee, House, Package, Rate, RoomType, Supplement, Unit
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
 from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
@@ -27,8 +27,9 @@ HOUSES_KEPT_SECONDS = 5.0
 _HOUSES = """
 SELECT p.*,
   (SELECT json_agg(t ORDER BY t.position) FROM room_types t WHERE t.property_id = p.id) AS types,
-  (SELECT json_agg(k) FROM packages k WHERE k.property_id = p.id) AS packages,
-  (SELECT json_agg(s) FROM supplements s WHERE s.property_id = p.id) AS supplements
+  (SELECT json_agg(k ORDER BY k.key) FROM packages k WHERE k.property_id = p.id) AS packages,
+  (SELECT json_agg(s ORDER BY s.package_key, s.name) FROM supplements s WHERE s.property_id = p.id) AS supplements,
+  (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees
 FROM properties p"""
 _RATES = "SELECT * FROM rates"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
@@ -258,6 +259,7 @@ def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> House:
         packages={package.key: package for package in packages},
         rates=rates,
         supplements=tuple(_supplement(given) for given in _exact(row["supplements"])),
+        fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact(row["fees"])),
     )
 
 
@@ -274,6 +276,8 @@ def _package(given: dict[str, Any]) -> Package:
         types=frozenset(types) if types is not None else None,
         first=_date(given["first_night"]),
         last=_date(given["last_night"]),
+        inclusions=tuple(given["inclusions"]),
+        cancellation_policy=given["cancellation_policy"],
     )
 
 

@@ -80,6 +80,7 @@ packages = Table(
     Column("types", ARRAY(Text), comment="none: every type that is not a place"),
     Column("first_night", Date),
     Column("last_night", Date),
+    Column("cancellation_policy", Text, comment="none: the property's own"),
 )
 
 rates = Table(
@@ -109,6 +110,16 @@ supplements = Table(
     Column("amount", Numeric(12, 4), nullable=False),
     Column("unit", Text, nullable=False),
     ForeignKeyConstraint(["property_id", "package_key"], ["packages.property_id", "packages.key"]),
+    CheckConstraint("unit IN ('room_stay', 'room_night', 'guest_night')", name="unit"),
+)
+
+fees = Table(
+    "fees",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("amount", Numeric(12, 4), nullable=False),
+    Column("unit", Text, nullable=False),
     CheckConstraint("unit IN ('room_stay', 'room_night', 'guest_night')", name="unit"),
 )
 

@@ -82,6 +82,90 @@ class RoomWish(Occupants):
     extra_beds_cost: Amount | None = None
 
 
+class QuoteRequested(
+    Message,
+    type="posada.availability.quote-requested.v1",
+    topic=topics.AVAILABILITY_REQUESTS,
+    key="request_id",
+):
+    """Asks what rooms cost for all nights of [check_in, check_out): under one package, or under each that applies."""
+
+    request_id: Identifier
+    property_id: Identifier | None = None
+    check_in: date
+    check_out: date
+    package: Identifier | None = None
+    rooms: tuple[RoomWish, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    language: Language = Language.SPANISH
+
+
+class NightQuote(Part):
+    """One night of one room, extra beds included: without tax, the tax, and together."""
+
+    night: date
+    base: Amount
+    tax: Amount
+    total: Amount
+
+
+class FeeQuote(Part):
+    """A supplement of the package or a fee of the property, for one room and the whole stay."""
+
+    name: Text
+    base: Amount
+    tax: Amount
+    total: Amount
+
+
+class RoomQuote(Occupants):
+    """One room: nights and fees sum to its total, which is rounded once."""
+
+    line: Line
+    type: Text
+    type_label: Text
+    extra_beds: Headcount = 0
+    nights: tuple[NightQuote, ...] = Field(max_length=366)
+    fees: tuple[FeeQuote, ...] = Field(default=(), max_length=1000)
+    tax: Amount
+    total: Amount
+
+
+class PlanQuote(Part):
+    """What the rooms cost under one rate plan. The rooms' totals sum to `total`; `fees` and `tax` are parts of it."""
+
+    package: Text
+    name: Text
+    inclusions: tuple[Text, ...] = Field(default=(), max_length=1000)
+    cancellation_policy: Text | None = None
+    rooms: tuple[RoomQuote, ...] = Field(max_length=MOST_ROOMS)
+    fees: Amount
+    tax: Amount
+    total: Amount
+
+
+class QuoteAnswered(
+    Message, type="posada.availability.quote-answered.v1", topic=topics.AVAILABILITY_ANSWERS, key="request_id"
+):
+    """Every rate plan that applies, the cheapest first; `message` is ready for the guest. On an error none."""
+
+    request_id: Identifier
+    success: bool
+    currency: Currency | None = None
+    plans: tuple[PlanQuote, ...] = Field(default=(), max_length=1000)
+    message: Text
+    error: RefusalDetails | None = None
+
+
+class QuoteInvalid(
+    Message, type="posada.availability.quote-invalid.v1", topic=topics.internal("availability"), key="request_id"
+):
+    """What could be read of a quote request that does not fit its model; availability makes it for itself."""
+
+    request_id: Identifier
+    language: Language = Language.SPANISH
+    error: RefusalDetails
+
+
 class HoldRooms(
     Message, type="posada.availability.hold-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
