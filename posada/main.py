@@ -21,6 +21,7 @@ COMMANDS = (
     "outbox",
     "dead",
     "payments",
+    "rooms",
     "serve",
     "migrate",
     "topics",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.availability import api, consumers
+from services.availability import api, catalogue_api, consumers
+from services.availability.records import Records
 from services.availability.repository import Repository
 from services.availability.settings import Settings
 from shared.alarm_clock import ringing
@@ -23,7 +24,10 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         settings=settings,
         database=database,
         routes=consumers.routes(repository),
-        routers=[api.router(database, repository, clock)],
+        routers=[
+            api.router(database, repository, clock),
+            catalogue_api.router(Records(database, edited=repository.forget), clock),
+        ],
         loops=[ringing(database, "posada/availability", repository.due, clock)],
         clock=clock,
     )

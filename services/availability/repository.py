@@ -48,9 +48,13 @@ WHERE (r.out_of_order_from IS NULL
       AND n.night >= ask.check_in AND n.night < ask.check_out)
 GROUP BY ask.number"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
+# A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
 _TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[])"""
+SELECT n.* FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[]) AS n (property_id, room, night, booking_id)
+JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
+WHERE r.out_of_order_from IS NULL OR n.night < r.out_of_order_from OR n.night > r.out_of_order_until
+ORDER BY n.property_id, n.room, n.night"""
 _NO_HOLDS = "SELECT 1 FROM holds WHERE booking_id = ANY($1)"
 _ADD_HOLDS = """
 INSERT INTO holds (booking_id, property_id, check_in, check_out, rooms, answer, state, expires_at, wake_at, codes,
@@ -131,7 +135,8 @@ class Repository:
         moved = [hold for hold in changed if hold.booking_id in inventory.known]
         statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
         if nights := _nights(inventory, changed):
-            statements.append(Statement(_TAKE_NIGHTS, tuple(list(column) for column in zip(*nights, strict=True))))
+            columns = tuple(list(column) for column in zip(*nights, strict=True))
+            statements.append(Statement(_TAKE_NIGHTS, columns, rows=len(nights)))
         if refused := inventory.taken_for_new - inventory.holds.keys():
             statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
         if new:
@@ -150,6 +155,10 @@ class Repository:
         """One hold, for reading."""
         row = await connection.fetchrow(_HOLD, booking_id)
         return _hold(row) if row else None
+
+    def forget(self) -> None:
+        """Read the houses anew the next time: somebody edited one."""
+        self._read_at = float("-inf")
 
     def _rows(self, ask: Ask) -> Iterator[FreeRow]:
         """What to look up for one ask: a row for each type; nothing for a range or a property that will be refused."""

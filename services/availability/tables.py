@@ -98,7 +98,17 @@ rates = Table(
     Column("extra_bed", Numeric(12, 4), nullable=False),
     ForeignKeyConstraint(["property_id", "package_key"], ["packages.property_id", "packages.key"]),
     CheckConstraint("adult >= 0 AND child >= 0 AND extra_bed >= 0", name="amounts"),
-    Index("rates_package_idx", "property_id", "package_key"),
+    Index(
+        "rates_conditions_idx",
+        "property_id",
+        "package_key",
+        "type_key",
+        "first_night",
+        "last_night",
+        "weekdays",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
 )
 
 supplements = Table(

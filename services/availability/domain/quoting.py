@@ -54,9 +54,9 @@ def _every_plan(
         except Refusal as refusal:
             without.append(refusal)
     if not plans:
-        for refusal in without:
-            if refusal.code == Reason.PRICE_DIFFERS:  # this plan applies but for the figure that was named
-                raise refusal
+        for why_not in without:
+            if why_not.code == Reason.PRICE_DIFFERS:  # this plan applies but for the figure that was named
+                raise why_not
         why = "; ".join(refusal.text for refusal in without) or "the property has no packages: add one"
         raise Refusal(Reason.PRICE_UNAVAILABLE, f"no package has a price for this: {why}", field="package")
     return tuple(sorted(plans, key=lambda plan: (plan.total, plan.name)))
