@@ -156,6 +156,11 @@ class Repository:
         row = await connection.fetchrow(_HOLD, booking_id)
         return _hold(row) if row else None
 
+    async def locked_hold(self, connection: Connection, booking_id: UUID) -> tuple[Hold, str] | None:
+        """One hold and its version, locked for the rest of the transaction."""
+        row = await connection.fetchrow(_LOCK_HOLDS, [booking_id])
+        return (_hold(row), row["version"]) if row else None
+
     def forget(self) -> None:
         """Read the houses anew the next time: somebody edited one."""
         self._read_at = float("-inf")

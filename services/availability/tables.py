@@ -161,3 +161,18 @@ room_nights = Table(
     Column("booking_id", Uuid, nullable=False),
     Index("room_nights_booking_idx", "booking_id"),
 )
+
+# One row for each room that was tried at an outside inventory: written before the call and again after it.
+outside_attempts = Table(
+    "outside_attempts",
+    metadata,
+    Column("number", Integer, Identity(), nullable=False),
+    Column("booking_id", Uuid, primary_key=True),
+    Column("line", SmallInteger, primary_key=True),
+    Column("room", Text, primary_key=True),
+    Column("fate", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("fate IN ('calling', 'booked', 'taken', 'not_asked', 'doubtful', 'cancelled')", name="fate"),
+)
