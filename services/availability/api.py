@@ -80,7 +80,7 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         """What rooms cost, night by night, under one package or under each that applies."""
         request = asked.of(property_id)
         async with database.connection() as connection:
-            inventory = await repository.view(connection, [])
+            inventory = await repository.view(connection, [], [property_id])
         (answer,) = handlers.quote_rooms(inventory, request, clock())
         assert isinstance(answer, QuoteAnswered)  # noqa: S101
         return answer

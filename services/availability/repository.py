@@ -17,7 +17,7 @@ from services.availability.domain.hold import Hold, State
 from services.availability.domain.house import Fee, House, Package, Rate, RoomType, Supplement, Unit
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
-from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
+from shared.contracts.availability import CountRequested, HoldDue, HoldRooms, QuoteRequested
 from shared.database import Connection
 from shared.messages import Message
 from shared.statements import Statement
@@ -30,12 +30,14 @@ SELECT p.*,
   (SELECT json_agg(k ORDER BY k.key) FROM packages k WHERE k.property_id = p.id) AS packages,
   (SELECT json_agg(s ORDER BY s.package_key, s.name) FROM supplements s WHERE s.property_id = p.id) AS supplements,
   (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees
-FROM properties p"""
-_RATES = "SELECT * FROM rates"
+FROM properties p WHERE p.id = ANY($1)"""
+_RATES = "SELECT * FROM rates WHERE property_id = ANY($1)"
+_DEFAULT = "SELECT id FROM properties WHERE is_default"
+_SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 _LOCK_HOLDS = f"{_HOLDS} ORDER BY booking_id FOR UPDATE"
-_FREE = """
+FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
 FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
        AS ask (property_id, check_in, check_out, type_key, number)
@@ -49,7 +51,7 @@ WHERE (r.out_of_order_from IS NULL
 GROUP BY ask.number"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
 # A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
-_TAKE_NIGHTS = """
+TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
 SELECT n.* FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[]) AS n (property_id, room, night, booking_id)
 JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
@@ -94,8 +96,9 @@ class Repository:
 
     def __init__(self) -> None:
         self._houses: dict[str, House] = {}
+        self._read_at: dict[str, float] = {}
         self._default: str | None = None
-        self._read_at = float("-inf")
+        self._default_read_at = float("-inf")
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
         """Everything that the messages touch, holds locked in one sorted order."""
@@ -111,17 +114,21 @@ class Repository:
     async def _inventory(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
     ) -> Inventory:
-        inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask])
+        quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested)]
+        inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
         if ids:
             rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
             inventory.known = {row["booking_id"]: row["version"] for row in rows}
         return inventory
 
-    async def view(self, connection: Connection, asks: Iterable[Ask]) -> Inventory:
-        """The free rooms for some stays, holds left out: what a count needs."""
-        await self._read_houses(connection)
-        inventory = Inventory(self._houses, self._default)
+    async def view(
+        self, connection: Connection, asks: Sequence[Ask], properties: Iterable[str | None] = ()
+    ) -> Inventory:
+        """The free rooms for some stays, holds left out: what a count needs. `properties` are those without a stay."""
+        named = {*properties, *(ask.property_id for ask in asks)}
+        others = await self._read_houses(connection, named) if named else ()
+        inventory = Inventory(self._houses, self._default, other_houses=others)
         rows = sorted({row for ask in asks for row in self._rows(ask)})
         if rows:
             inventory.free = await _free_rooms(connection, rows)
@@ -136,7 +143,7 @@ class Repository:
         statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
         if nights := _nights(inventory, changed):
             columns = tuple(list(column) for column in zip(*nights, strict=True))
-            statements.append(Statement(_TAKE_NIGHTS, columns, rows=len(nights)))
+            statements.append(Statement(TAKE_NIGHTS, columns, rows=len(nights)))
         if refused := inventory.taken_for_new - inventory.holds.keys():
             statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
         if new:
@@ -163,7 +170,8 @@ class Repository:
 
     def forget(self) -> None:
         """Read the houses anew the next time: somebody edited one."""
-        self._read_at = float("-inf")
+        self._read_at.clear()
+        self._default_read_at = float("-inf")
 
     def _rows(self, ask: Ask) -> Iterator[FreeRow]:
         """What to look up for one ask: a row for each type; nothing for a range or a property that will be refused."""
@@ -173,16 +181,25 @@ class Repository:
             for key in house.types if ask.types is None else house.keys_of(ask.types):
                 yield house.id, stay, key
 
-    async def _read_houses(self, connection: Connection) -> None:
-        if time.monotonic() - self._read_at < HOUSES_KEPT_SECONDS:
-            return
-        rates: dict[str, list[Rate]] = {}
-        for row in await connection.fetch(_RATES):
-            rates.setdefault(row["property_id"], []).append(_rate(row))
-        rows = await connection.fetch(_HOUSES)
-        self._houses = {row["id"]: _house(row, tuple(rates.get(row["id"], ()))) for row in rows}
-        self._default = next((row["id"] for row in rows if row["is_default"]), None)
-        self._read_at = time.monotonic()
+    async def _read_houses(self, connection: Connection, named: Collection[str | None]) -> Sequence[str]:
+        """Read the houses that are named and not fresh; of what is not there, some that are, to be told."""
+        now = time.monotonic()
+        if now - self._default_read_at >= HOUSES_KEPT_SECONDS:
+            self._default = await connection.fetchval(_DEFAULT)
+            self._default_read_at = now
+        wanted = {found for name in named if (found := name or self._default)}
+        stale = [one for one in wanted if now - self._read_at.get(one, float("-inf")) >= HOUSES_KEPT_SECONDS]
+        if stale:
+            rates: dict[str, list[Rate]] = {}
+            for row in await connection.fetch(_RATES, stale):
+                rates.setdefault(row["property_id"], []).append(_rate(row))
+            rows = {row["id"]: row for row in await connection.fetch(_HOUSES, stale)}
+            kept = {key: house for key, house in self._houses.items() if key not in stale}
+            self._houses = kept | {key: _house(row, tuple(rates.get(key, ()))) for key, row in rows.items()}
+            self._read_at |= dict.fromkeys(rows, now)
+        if wanted and wanted <= self._houses.keys():
+            return ()
+        return [row["id"] for row in await connection.fetch(_SOME)]
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
@@ -200,7 +217,7 @@ def _ask(message: Message) -> Ask | None:
 
 async def _free_rooms(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
     records = await connection.fetch(
-        _FREE,
+        FREE,
         [house for house, _, _ in rows],
         [stay.check_in for _, stay, _ in rows],
         [stay.check_out for _, stay, _ in rows],

@@ -1,4 +1,4 @@
-"""A property-management system as page 1 describes it: a real HTTP server, and a desk that takes rooms from under us."""
+"""A property-management system as page 1 describes it: a real HTTP server whose desk takes rooms from under us."""
 
 from __future__ import annotations
 

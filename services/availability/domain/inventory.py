@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,7 @@ from services.availability.domain.stay import Stay
 from shared.contracts.common import Reason
 from shared.errors import Conflict, Refusal
 
+MOST_TOLD = 20  # properties that a refusal names
 FreeKey = tuple[str, Stay]
 RoomNight = tuple[str, str, date]
 
@@ -22,6 +23,7 @@ RoomNight = tuple[str, str, date]
 class Inventory:
     """The batch's view; what a handler changes here, the repository writes.
 
+    `houses` are those that the batch names, and any that were read before; `other_houses` ids of some that there are.
     `free` maps a property and a stay to the free rooms of each type, as they were when the batch began; `known` gives
     the version of each hold that was there, and `taken_for_new` the bookings that were not looked up: both are the
     repository's own.
@@ -29,6 +31,7 @@ class Inventory:
 
     houses: Mapping[str, House]
     default_house: str | None = None
+    other_houses: Sequence[str] = ()
     holds: dict[UUID, Hold] = field(default_factory=dict)
     known: dict[UUID, str] = field(default_factory=dict)
     taken_for_new: set[UUID] = field(default_factory=set)
@@ -46,7 +49,8 @@ class Inventory:
         """
         house = self.houses.get(property_id or self.default_house or "")
         if house is None:
-            text = f"property {property_id!r} is not known; there are: {', '.join(sorted(self.houses))}"
+            known = ", ".join(sorted({*self.houses, *self.other_houses})[:MOST_TOLD])
+            text = f"property {property_id!r} is not known; there are: {known}"
             raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
         return house
 
