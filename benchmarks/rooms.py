@@ -48,7 +48,9 @@ AT_ONCE = 8
 RIVALS, LAST_ROOMS, REQUESTS = 8, 20, 500
 FILLS = (0.0, 0.5, 0.9, 0.98)
 
-_CLEAR = "TRUNCATE room_nights, holds, inbox, outbox, fees, supplements, rates, packages, rooms, room_types, properties"
+_CLEAR = """
+TRUNCATE room_nights, holds, inbox, outbox, outside_inventories, fees, supplements, rates, packages, rooms, room_types,
+         properties"""
 # Copies of the reference property with so many rooms each, half of them Junior; a room is taken week by week.
 _FILL = (
     """INSERT INTO properties SELECT 'p-' || n, 'P ' || n, timezone, currency, tax_rate, prices_include_tax, 15, false

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -10,6 +11,8 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel, Field, ValidationError
 
 from services.availability import handlers
+from services.availability.domain.stay import Stay, stay_from
+from services.availability.inventories.port import InventoryAway
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
 from shared.complaints import complaints
@@ -17,6 +20,8 @@ from shared.contracts.availability import CountAnswered, CountRequested, QuoteAn
 from shared.contracts.common import MOST_ROOMS, Amount, Headcount, Identifier, Language, Occupants, Reason
 from shared.database import Database
 from shared.errors import Refusal
+
+FreeOutside = Callable[[str, Stay], Awaitable[dict[str, tuple[str, ...]]]]
 
 
 class HoldState(BaseModel):
@@ -54,7 +59,9 @@ class QuoteAsked(BaseModel):
         return QuoteRequested(request_id=str(uuid4()), property_id=property_id, rooms=rooms, **asked)
 
 
-def router(database: Database, repository: Repository, clock: Clock) -> APIRouter:
+def router(
+    database: Database, repository: Repository, clock: Clock, free_outside: FreeOutside | None = None
+) -> APIRouter:
     """Availability's endpoints."""
     router = APIRouter(tags=["availability"])
 
@@ -71,6 +78,10 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         request = _request(asked | {"wanted": [_wish(text) for text in wanted]})
         async with database.connection() as connection:
             inventory = await repository.view(connection, [Ask(request.property_id, check_in, check_out)])
+        house = inventory.house(request.property_id)
+        if house.outside and free_outside:
+            stay = stay_from(check_in, check_out, house.today(clock()))
+            inventory.narrow(house, stay, await _seen(free_outside, house.id, stay))
         (answer,) = handlers.count_rooms(inventory, request, clock())
         assert isinstance(answer, CountAnswered)  # noqa: S101
         return answer
@@ -102,6 +113,13 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         )
 
     return router
+
+
+async def _seen(free_outside: FreeOutside, property_id: str, stay: Stay) -> dict[str, tuple[str, ...]]:
+    try:
+        return await free_outside(property_id, stay)
+    except InventoryAway as fault:
+        raise HTTPException(503, "the property's system cannot be reached; ask again in a moment") from fault
 
 
 def _request(asked: dict[str, Any]) -> CountRequested:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import asyncpg
+
 from services.availability.domain.reselection import Attempt, Fate
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -19,6 +21,16 @@ SELECT DISTINCT theirs.room FROM holds mine
 JOIN room_nights theirs ON theirs.property_id = mine.property_id
   AND theirs.night >= mine.check_in AND theirs.night < mine.check_out AND theirs.booking_id <> mine.booking_id
 WHERE mine.booking_id = $1"""
+
+# All of the stay's nights for this hold, or none; one that is its own already stays so.
+_SECURE = """
+WITH mine AS (SELECT * FROM holds WHERE booking_id = $1 AND state <> 'released' FOR SHARE), wanted AS (
+  SELECT property_id, $2::text AS room, night::date FROM mine, generate_series(check_in, check_out - 1, '1 day') night)
+INSERT INTO room_nights (property_id, room, night, booking_id)
+SELECT property_id, room, night, $1 FROM wanted WHERE NOT EXISTS (
+  SELECT 1 FROM room_nights own WHERE own.booking_id = $1 AND own.room = $2)
+ORDER BY night"""
+_IS_HELD = "SELECT 1 FROM room_nights WHERE booking_id = $1 AND room = $2 LIMIT 1"
 
 
 class Attempts:
@@ -44,3 +56,12 @@ class Attempts:
         """The rooms that other bookings hold or have for the nights of this one's hold."""
         async with self._database.connection() as connection:
             return frozenset(row["room"] for row in await connection.fetch(_HELD_BY_OTHERS, booking_id))
+
+    async def secure(self, booking_id: UUID, room: str) -> bool:
+        """Keep a room for a booking that has a hold; false where another booking has it, or the hold is over."""
+        async with self._database.connection() as connection:
+            try:
+                await connection.execute(_SECURE, booking_id, room)
+            except asyncpg.UniqueViolationError:
+                return False
+            return bool(await connection.fetchval(_IS_HELD, booking_id, room))

@@ -9,10 +9,14 @@ from services.availability.repository import Repository
 from shared.contracts import topics
 from shared.contracts.availability import (
     BookRooms,
+    CancelOrders,
     CountRequested,
     ExtendHold,
     HoldDue,
     HoldRooms,
+    OrderRooms,
+    OutsideOrdered,
+    OutsideSeen,
     QuoteInvalid,
     QuoteRequested,
     ReleaseRooms,
@@ -31,5 +35,9 @@ def routes(repository: Repository) -> Routes[Inventory]:
     table.on(ExtendHold, handlers.extend_hold)
     table.on(BookRooms, handlers.book_rooms)
     table.on(ReleaseRooms, handlers.release_rooms)
+    table.on(OrderRooms, handlers.order_rooms, refused=handlers.rooms_not_ordered)
+    table.on(CancelOrders, handlers.cancel_orders)
+    table.on(OutsideSeen, handlers.look_outside, refused=handlers.outside_not_seen)
+    table.on(OutsideOrdered, handlers.rooms_ordered)
     table.on(HoldDue, handlers.hold_due)
     return table

@@ -37,6 +37,7 @@ _TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "rate": ("rates", {"package": "package_key", "type": "type_key"}),
     "supplement": ("supplements", {"package": "package_key"}),
     "fee": ("fees", {}),
+    "outside": ("outside_inventories", {}),
 }
 _TODAY = "SELECT timezone FROM properties WHERE id = $1"
 _NAMES = "SELECT key, label FROM room_types WHERE property_id = $1 ORDER BY position, key"
@@ -51,7 +52,7 @@ WHERE n.property_id = $1 AND ($2::text IS NULL OR n.room = $2) AND ($3::text IS 
 _REMOVED_WITH: dict[str, tuple[str, ...]] = {
     "property": tuple(
         f"DELETE FROM {table} WHERE property_id = $1"  # noqa: S608 — our own names
-        for table in ("fees", "supplements", "rates", "packages", "rooms", "room_types")
+        for table in ("outside_inventories", "fees", "supplements", "rates", "packages", "rooms", "room_types")
     ),
     "package": tuple(
         f"DELETE FROM {table} WHERE property_id = $1 AND package_key = $2"  # noqa: S608

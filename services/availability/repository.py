@@ -14,10 +14,10 @@ from uuid import UUID
 import asyncpg
 
 from services.availability.domain.hold import Hold, State
-from services.availability.domain.house import Fee, House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.domain.house import Fee, House, Outside, Package, Rate, RoomType, Supplement, Unit
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
-from shared.contracts.availability import CountRequested, HoldDue, HoldRooms, QuoteRequested
+from shared.contracts.availability import CountRequested, HoldDue, HoldRooms, OutsideSeen, QuoteRequested
 from shared.database import Connection
 from shared.messages import Message
 from shared.statements import Statement
@@ -29,7 +29,8 @@ SELECT p.*,
   (SELECT json_agg(t ORDER BY t.position) FROM room_types t WHERE t.property_id = p.id) AS types,
   (SELECT json_agg(k ORDER BY k.key) FROM packages k WHERE k.property_id = p.id) AS packages,
   (SELECT json_agg(s ORDER BY s.package_key, s.name) FROM supplements s WHERE s.property_id = p.id) AS supplements,
-  (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees
+  (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
+  (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
 FROM properties p WHERE p.id = ANY($1)"""
 _RATES = "SELECT * FROM rates WHERE property_id = ANY($1)"
 _DEFAULT = "SELECT id FROM properties WHERE is_default"
@@ -67,10 +68,21 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::js
             $8::date[], $9::jsonb[], $10::text[])
   AS h (booking_id, state, expires_at, wake_at, codes, property_id, check_in, check_out, rooms, answer)"""
 _MOVE_HOLDS = """
-UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes, updated_at = $7
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[])
-  AS h (booking_id, state, expires_at, wake_at, codes, version)
+UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes,
+  rooms = ARRAY(SELECT jsonb_array_elements_text(h.rooms)), updated_at = $8
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[], $7::jsonb[])
+  AS h (booking_id, state, expires_at, wake_at, codes, version, rooms)
 WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
+_FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2)"
+_RUN_ERRANDS = """
+INSERT INTO outside_errands (id, booking_id, kind, property_id, body)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) ON CONFLICT (id) DO NOTHING"""
+_HELD_PLACES = """
+SELECT r.type_key, count(DISTINCT n.room) AS held FROM room_nights n
+JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
+JOIN room_types t ON t.property_id = r.property_id AND t.key = r.type_key AND t.is_place
+JOIN holds h ON h.booking_id = n.booking_id AND h.state = 'held'
+WHERE n.property_id = $1 AND n.night >= $2 AND n.night < $3 GROUP BY r.type_key"""
 _DUE = """
 UPDATE holds SET wake_at = $1 + $2 WHERE booking_id IN (
     SELECT booking_id FROM holds WHERE wake_at <= $1 ORDER BY wake_at LIMIT 500 FOR UPDATE SKIP LOCKED)
@@ -116,6 +128,10 @@ class Repository:
     ) -> Inventory:
         quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested)]
         inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
+        for seen in (message for message in messages if isinstance(message, OutsideSeen)):
+            stay = Stay(seen.check_in, seen.check_out)
+            rows = await connection.fetch(_HELD_PLACES, seen.property_id, stay.check_in, stay.check_out)
+            inventory.held_places |= {(seen.property_id, stay, row["type_key"]): row["held"] for row in rows}
         if ids:
             rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
@@ -150,7 +166,14 @@ class Repository:
             statements.append(Statement(_ADD_HOLDS, (*_state_columns(new), *_fact_columns(new), now)))
         if moved:
             versions = [inventory.known[hold.booking_id] for hold in moved]
-            statements.append(Statement(_MOVE_HOLDS, (*_state_columns(moved), versions, now), rows=len(moved)))
+            rooms = [json.dumps(hold.rooms) for hold in moved]
+            facts = (*_state_columns(moved), versions, rooms, now)
+            statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
+        swapped = [inventory.holds[key] for key in inventory.swapped]
+        statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
+        if inventory.errands:
+            asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in inventory.errands]
+            statements.append(Statement(_RUN_ERRANDS, tuple(list(column) for column in zip(*asked, strict=True))))
         return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
@@ -207,7 +230,7 @@ def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
 
 
 def _ask(message: Message) -> Ask | None:
-    if isinstance(message, CountRequested):
+    if isinstance(message, CountRequested | OutsideSeen):
         return Ask(message.property_id, message.check_in, message.check_out)
     if isinstance(message, HoldRooms):
         types = tuple(wish.type for wish in message.rooms)
@@ -291,7 +314,16 @@ def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> House:
         rates=rates,
         supplements=tuple(_supplement(given) for given in _exact(row["supplements"])),
         fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact(row["fees"])),
+        outside=_outside(row["outside"]),
     )
+
+
+def _outside(text: str | None) -> Outside | None:
+    if text is None:
+        return None
+    given = json.loads(text)
+    facts = {name: float(given[name]) for name in ("seconds", "pause_seconds")}
+    return Outside(given["base_url"], given["prefix"], given["cancels"], attempts=given["attempts"], **facts)
 
 
 def _room_type(given: dict[str, Any]) -> RoomType:

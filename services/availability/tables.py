@@ -176,3 +176,31 @@ outside_attempts = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("fate IN ('calling', 'booked', 'taken', 'not_asked', 'doubtful', 'cancelled')", name="fate"),
 )
+
+# Properties whose rooms another system keeps.
+outside_inventories = Table(
+    "outside_inventories",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("base_url", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("cancels", Boolean, nullable=False),
+    Column("seconds", Numeric(6, 2), nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("pause_seconds", Numeric(6, 2), nullable=False),
+    CheckConstraint("seconds > 0 AND attempts > 0 AND pause_seconds >= 0", name="patience"),
+)
+
+# Calls to be made to them, each of a booking after the one before it.
+outside_errands = Table(
+    "outside_errands",
+    metadata,
+    Column("number", Integer, Identity(), primary_key=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("booking_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("property_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("leased_until", DateTime(timezone=True)),
+    Index("outside_errands_booking_idx", "booking_id", "number"),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from shared.contracts.common import (
     Language,
     Line,
     Moment,
+    Name,
     Occupants,
     Part,
     Policy,
@@ -190,6 +192,7 @@ class HeldRoom(Occupants):
     type_label: Text
     room: RoomNumber
     extra_beds: Headcount = 0
+    extra_beds_cost: Amount = Decimal("0.00")
     amount: Amount
 
 
@@ -211,6 +214,7 @@ class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.
     total: Amount
     currency: Currency
     expires_at: Moment
+    outside: bool = Field(default=False, description="An outside system keeps them: order them there first.")
 
 
 class RoomsNotHeld(
@@ -288,3 +292,87 @@ class HoldDue(Message, type="posada.availability.hold-due.v1", topic=topics.inte
     """Availability's own clock: the time of a hold is up."""
 
     booking_id: UUID
+
+
+class OrderRooms(
+    Message, type="posada.availability.order-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Book the held rooms in the outside system that keeps them: all of them or none."""
+
+    booking_id: UUID
+    property_id: Identifier
+    package: Identifier
+    payment_method: Identifier
+    guest: Name
+    payer: Name
+    instructions: Text = ""
+    avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
+    rooms: tuple[HeldRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+
+
+class OrderedRoom(Part):
+    """The room that a line really got, and its code in the outside system."""
+
+    line: Line
+    room: RoomNumber
+    code: Identifier
+
+
+class RoomsOrdered(
+    Message, type="posada.availability.rooms-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """Every room is booked in the outside system; some may be others than those that were held."""
+
+    booking_id: UUID
+    rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)
+
+
+class RoomsNotOrdered(
+    Message, type="posada.availability.rooms-not-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """A room could not be had in the outside system; whatever it can cancel is cancelled."""
+
+    booking_id: UUID
+    refusal: RefusalDetails
+
+
+class CancelOrders(
+    Message, type="posada.availability.cancel-orders.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Undo whatever a booking has in the outside system, also where it has nothing."""
+
+    booking_id: UUID
+    property_id: Identifier
+
+
+class OrdersCancelled(
+    Message, type="posada.availability.orders-cancelled.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """What can be cancelled is; of the rest staff was told."""
+
+    booking_id: UUID
+
+
+class OutsideSeen(
+    Message, type="posada.availability.outside-seen.v1", topic=topics.internal("availability"), key="request_id"
+):
+    """What an outside system calls free, for the count or the hold that asked; without `free` it did not answer."""
+
+    request_id: Identifier
+    booking_id: UUID | None = None
+    property_id: Identifier
+    check_in: date
+    check_out: date
+    free: dict[Text, tuple[RoomNumber, ...]] | None = None
+    problem: Text = ""
+    count: CountRequested | None = None
+    hold: HoldRooms | None = None
+
+
+class OutsideOrdered(
+    Message, type="posada.availability.outside-ordered.v1", topic=topics.internal("availability"), key="booking_id"
+):
+    """The outside system has booked every room."""
+
+    booking_id: UUID
+    rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)

@@ -202,7 +202,7 @@ async def test_everything_goes_out_and_comes_in_again(api: AsyncClient, fresh_da
     other = build(Settings(database_url=fresh_database("availability")), MovedClock())
     await other.database.open()
     async with other.database.connection() as connection:
-        tables = "fees, supplements, rates, packages, rooms, room_types, properties"
+        tables = "outside_inventories, fees, supplements, rates, packages, rooms, room_types, properties"
         await connection.execute(f"TRUNCATE {tables}")
     async with AsyncClient(transport=ASGITransport(other.app()), base_url="http://other") as empty:
         shuffled = text.splitlines(keepends=True)

@@ -174,6 +174,20 @@ class FeeRecord(Record):
     unit: Unit
 
 
+class OutsideRecord(Record):
+    """The outside system that keeps a property's rooms; without one they are ours."""
+
+    kind = "outside"
+    keys = ("property_id",)
+
+    base_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s|]+$", max_length=500)]
+    prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$", max_length=20)] = ""
+    cancels: bool = False
+    seconds: Annotated[Decimal, Field(gt=0, le=300, decimal_places=2)] = Decimal(30)
+    attempts: int = Field(default=3, ge=1, le=20)
+    pause_seconds: Annotated[Decimal, Field(ge=0, le=300, decimal_places=2)] = Decimal(2)
+
+
 # In the order in which they build on each other.
 RECORDS: tuple[type[Record], ...] = (
     PropertyRecord,
@@ -183,6 +197,7 @@ RECORDS: tuple[type[Record], ...] = (
     RateRecord,
     SupplementRecord,
     FeeRecord,
+    OutsideRecord,
 )
 BY_KIND: Mapping[str, type[Record]] = {record.kind: record for record in RECORDS}
 Taken: TypeAlias = tuple[str, date, str]  # room, night, booking

@@ -103,6 +103,21 @@ class Package:
     cancellation_policy: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside system that keeps a property's rooms: where it is, the prefix of its codes, whether it cancels.
+
+    `attempts` rooms are tried for each line, with `pause_seconds` between them, and a call takes `seconds` at most.
+    """
+
+    base_url: str
+    prefix: str
+    cancels: bool
+    seconds: float
+    attempts: int
+    pause_seconds: float
+
+
 @dataclass(frozen=True)
 class House:
     """A property with everything that a count, a price or a hold needs to know of it."""
@@ -119,6 +134,7 @@ class House:
     rates: tuple[Rate, ...]
     supplements: tuple[Supplement, ...]
     fees: tuple[Fee, ...] = ()
+    outside: Outside | None = None
 
     def today(self, now: datetime) -> date:
         """The date at the property."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from uuid import UUID
 
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
@@ -45,9 +46,9 @@ class Guarded:
         """Book, unless the circuit is open."""
         return await self._through(lambda: self._inventory.book(order))
 
-    async def cancel(self, order: RoomOrder, code: str) -> None:
+    async def cancel(self, key: UUID, code: str) -> None:
         """Cancel, unless the circuit is open."""
-        await self._through(lambda: self._inventory.cancel(order, code))
+        await self._through(lambda: self._inventory.cancel(key, code))
 
     async def close(self) -> None:
         """Close the inventory."""

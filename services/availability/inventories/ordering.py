@@ -57,12 +57,17 @@ class Ordered:
 
 @dataclass
 class Ordering:
-    """Books through one inventory. `held_by_others` gives the rooms that our own holds keep from it for the stay."""
+    """Books through one inventory.
+
+    `held_by_others` gives the rooms that our own holds keep from it for the stay, and `secure` keeps one from others
+    before it is booked: false where somebody else has it.
+    """
 
     inventory: Inventory
     journal: Journal
     patience: Patience = field(default_factory=Patience)
     held_by_others: Callable[[UUID], Awaitable[Collection[str]]] = field(default=lambda _: _nobody())
+    secure: Callable[[UUID, str], Awaitable[bool]] = field(default=lambda *_: _always())
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: random.Random = field(default_factory=random.SystemRandom)
 
@@ -74,27 +79,20 @@ class Ordering:
         attempts = await self.journal.attempts(booking_id)
         for line in lines:
             if not await self._line(booking_id, line, [one.wanted for one in lines], attempts, avoid):
-                await self.undo(booking_id, lines, attempts)
+                await self.undo(booking_id, attempts)
                 staff = to_staff(attempts, can_cancel=self.inventory.can_cancel)
                 return Ordered((), line.wanted.line, tuple(attempts), staff)
         booked = tuple(one for one in attempts if one.fate is Fate.BOOKED)
         staff = to_staff([one for one in attempts if one.fate is not Fate.BOOKED], can_cancel=True)
         return Ordered(booked, None, tuple(attempts), staff)
 
-    async def undo(self, booking_id: UUID, lines: Sequence[Line], attempts: list[Attempt]) -> None:
-        """Cancel what is booked, as far as the inventory can."""
-        orders = {line.wanted.line: line.order for line in lines}
+    async def undo(self, booking_id: UUID, attempts: list[Attempt]) -> None:
+        """Cancel what is booked, as far as the inventory can; an attempt whose end is not known is staff's."""
         for number, attempt in enumerate(attempts):
-            if attempt.fate is not Fate.BOOKED or not self.inventory.can_cancel:
-                continue
-            order = _order(orders[attempt.line], booking_id, attempt.room)
-            try:
-                await self.inventory.cancel(order, attempt.code)
-            except (InventoryAway, CannotCancel) as fault:
-                attempts[number] = replace(attempt, fate=Fate.DOUBTFUL, problem=f"not cancelled: {fault}")
-            else:
-                attempts[number] = replace(attempt, fate=Fate.CANCELLED)
-            await self.journal.note(booking_id, attempts[number])
+            undone = await self._undone(booking_id, attempt)
+            if undone is not attempt:
+                attempts[number] = undone
+                await self.journal.note(booking_id, undone)
 
     async def _line(
         self,
@@ -143,11 +141,28 @@ class Ordering:
                 log.warning("inventory.away", booking=str(booking_id), problem=str(fault))
         return next_room(line.wanted, lines, attempts, free=free, shut=(*others, *avoid), dice=self.dice)
 
+    async def _undone(self, booking_id: UUID, attempt: Attempt) -> Attempt:
+        if attempt.fate is Fate.CALLING:
+            return replace(attempt, fate=Fate.DOUBTFUL, problem="it was cut short")
+        if attempt.fate is not Fate.BOOKED or not self.inventory.can_cancel:
+            return attempt
+        try:
+            await self.inventory.cancel(_key(booking_id, attempt.line, attempt.room), attempt.code)
+        except (InventoryAway, CannotCancel) as fault:
+            return replace(attempt, fate=Fate.DOUBTFUL, problem=f"not cancelled: {fault}")
+        return replace(attempt, fate=Fate.CANCELLED)
+
+    async def _booked(self, booking_id: UUID, order: RoomOrder) -> str:
+        if not await self.secure(booking_id, order.room):
+            raise RoomTaken(order.room)
+        return await self.inventory.book(order)
+
     async def _try(self, booking_id: UUID, line: Line, room: str, attempts: list[Attempt]) -> None:
         attempt = Attempt(line.wanted.line, room, Fate.CALLING)
         await self.journal.note(booking_id, attempt)
+        order = replace(line.order, room=room, key=_key(booking_id, line.wanted.line, room))
         try:
-            code = await self.inventory.book(_order(line.order, booking_id, room))
+            code = await self._booked(booking_id, order)
         except RoomTaken:
             attempt = replace(attempt, fate=Fate.TAKEN, problem="somebody was first")
         except CircuitOpen as shut:
@@ -161,10 +176,14 @@ class Ordering:
         log.info("inventory.attempt", booking=str(booking_id), line=attempt.line, room=room, fate=attempt.fate)
 
 
-def _order(order: RoomOrder, booking_id: UUID, room: str) -> RoomOrder:
-    """The order for this very room: trying another one is another order."""
-    return replace(order, room=room, key=uuid5(booking_id, f"{order.key} {room}"))
+def _key(booking_id: UUID, line: int, room: str) -> UUID:
+    """Of the order for this very room: trying another one is another order."""
+    return uuid5(booking_id, f"{line} {room}")
 
 
 async def _nobody() -> Collection[str]:
     return ()
+
+
+async def _always() -> bool:
+    return True

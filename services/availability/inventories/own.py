@@ -56,11 +56,11 @@ class OwnInventory:
             raise InventoryAway(type(outage).__name__) from outage
         return code
 
-    async def cancel(self, order: RoomOrder, code: str) -> None:
+    async def cancel(self, key: UUID, code: str) -> None:
         """Give the nights back."""
         try:
             async with self._database.transaction() as connection:
-                known = await self._repository.locked_hold(connection, order.key)
+                known = await self._repository.locked_hold(connection, key)
                 if known and known[0].state is not State.RELEASED:
                     await self._write(connection, known[0].released(), known[1])
         except UNAVAILABLE as outage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import httpx
 import structlog
@@ -39,7 +40,7 @@ class Pms:
     ) -> None:
         self._client = httpx.AsyncClient(base_url=base_url.rstrip("/") + "/", timeout=seconds, trust_env=False)
         self._prefix = prefix
-        self._types = types
+        self.types = types
         self._suffixed = suffixed
         self._place = place
         self._cancels = cancels
@@ -72,12 +73,12 @@ class Pms:
             raise InventoryAway("the answer has no reservation")
         return f"{self._prefix}{str(number).strip()}"
 
-    async def cancel(self, order: RoomOrder, code: str) -> None:
+    async def cancel(self, key: UUID, code: str) -> None:
         """`POST api/cancelBooking`; what is not there is cancelled."""
         if not self._cancels:
             raise CannotCancel(code)
         body = {"reservation": code.removeprefix(self._prefix)}
-        await self._asked("POST", "api/cancelBooking", json=body, headers={"Idempotency-Key": f"cancel {order.key}"})
+        await self._asked("POST", "api/cancelBooking", json=body, headers={"Idempotency-Key": f"cancel {key}"})
 
     async def close(self) -> None:
         """Close the connections."""
@@ -88,7 +89,7 @@ class Pms:
             places = free.setdefault(self._place, [])
             places.append(f"P{len(places) + 1}")
             return
-        key = self._types.get(number) or (self._suffixed if number.endswith(ROOM_SUFFIX) else None)
+        key = self.types.get(number) or (self._suffixed if number.endswith(ROOM_SUFFIX) else None)
         if key is None:
             log.warning("pms.unknown_room", number=number[:20])
             return

@@ -74,8 +74,8 @@ class Inventory(Protocol):
         """
         ...
 
-    async def cancel(self, order: RoomOrder, code: str) -> None:
-        """Undo a booking; one that is undone already stays so.
+    async def cancel(self, key: UUID, code: str) -> None:
+        """Undo the booking of an order; one that is undone already stays so.
 
         Raises:
             CannotCancel: when only a person can.
