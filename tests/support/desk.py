@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -24,7 +24,8 @@ class Desk:
 
     `rooms` are all of its numbers, `places` its day passes. `snatches` rooms are taken by the desk just before they
     would be booked. `fails` and `hangs` count calls that break or never end; `misses_info` makes getRooms useless.
-    A call that hangs may have been carried out: `hangs_after`.
+    A call that hangs may have been carried out: `hangs_after`. `before_booking` is called once, before a booking;
+    `snatch_third` takes whichever room would be the third.
     """
 
     rooms: tuple[str, ...] = tuple(str(n) for n in range(18, 22))
@@ -37,6 +38,8 @@ class Desk:
     hangs_after: int = 0
     misses_info: bool = False
     cancels: bool = True
+    snatch_third: bool = False
+    before_booking: Callable[[], None] | None = None
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     taken: dict[tuple[str, date], str] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
@@ -68,7 +71,8 @@ class Desk:
             return self._known[key]
         stay = date.fromisoformat(body["checkIn"]), date.fromisoformat(body["checkOut"])
         room = body["room"]
-        if room in self.snatches or self.snatches_all:
+        third = self.snatch_third and len(self._known) == 2
+        if room in self.snatches or self.snatches_all or third:
             self.snatches.discard(room)
             self.take(room, *stay)
         if room not in self.free(*stay):
@@ -119,6 +123,9 @@ def _add_booking(app: FastAPI, desk: Desk) -> None:
     async def book_room(request: Request) -> Response:
         body = await request.json()
         desk.calls.append(("bookRoom", body))
+        act, desk.before_booking = desk.before_booking, None
+        if act:
+            act()
         if trouble := await desk.trouble():
             return trouble
         reservation = desk.book(body, request.headers["Idempotency-Key"])
