@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -28,6 +29,9 @@ from shared.contracts.common import (
     Text,
 )
 from shared.messages import Message
+
+# An outside system may have more rooms than a booking may want.
+FreeNumbers = Annotated[tuple[RoomNumber, ...], Field(max_length=100_000)]
 
 
 class WantedType(Part):
@@ -363,7 +367,7 @@ class OutsideSeen(
     property_id: Identifier
     check_in: date
     check_out: date
-    free: dict[Text, tuple[RoomNumber, ...]] | None = None
+    free: dict[Text, FreeNumbers] | None = None
     problem: Text = ""
     count: CountRequested | None = None
     hold: HoldRooms | None = None
