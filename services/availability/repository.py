@@ -32,7 +32,8 @@ SELECT p.*,
   (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
   (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
 FROM properties p WHERE p.id = ANY($1)"""
-_RATES = "SELECT * FROM rates WHERE property_id = ANY($1)"
+# Of two that are equally specific the first counts, wherever a change has put its row.
+_RATES = "SELECT * FROM rates WHERE property_id = ANY($1) ORDER BY id"
 _DEFAULT = "SELECT id FROM properties WHERE is_default"
 _SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.

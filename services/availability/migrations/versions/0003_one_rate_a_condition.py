@@ -11,9 +11,9 @@ _CONDITIONS = "property_id, package_key, type_key, first_night, last_night, week
 
 
 def upgrade() -> None:
-    """Keep the newest of those that say the same, and let there be no more."""
+    """Keep the first of those with the same conditions, which is the one that counted, and let there be no more."""
     op.execute(
-        "DELETE FROM rates a USING rates b WHERE a.id < b.id AND "
+        "DELETE FROM rates a USING rates b WHERE a.id > b.id AND "
         "(a.property_id, a.package_key) = (b.property_id, b.package_key) AND "
         "(a.type_key, a.first_night, a.last_night, a.weekdays) IS NOT DISTINCT FROM "
         "(b.type_key, b.first_night, b.last_night, b.weekdays)"
