@@ -23,6 +23,7 @@ COMMANDS = (
     "dead",
     "payments",
     "conversations",
+    "rooms",
     "serve",
     "migrate",
     "topics",

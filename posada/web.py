@@ -10,6 +10,7 @@ import httpx
 from posada.problems import Exit, Problem
 
 TIMEOUT_S: Final = 10.0
+LONG_S: Final = 600.0
 
 
 class NotFound(Problem):
@@ -49,6 +50,27 @@ def _asked(base_url: str, method: str, path: str, **given: Any) -> Any:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise Problem(f"{base_url} does not answer: see with `posada up` that the service runs.") from error
     raise _refused(base_url, answer)
+
+
+def exchange(base_url: str, method: str, path: str, content: bytes | None = None, **parameters: Any) -> bytes:
+    """What a service answers to a file, or as one; it may take its time.
+
+    Raises:
+        Problem: when it does not answer, or refuses.
+    """
+    token = os.environ.get("POSADA_API_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    given = {name: value for name, value in parameters.items() if value is not None}
+    try:
+        with httpx.Client(base_url=base_url, timeout=LONG_S, trust_env=False, headers=headers) as client:
+            answer = client.request(method, path, params=given, content=content)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Problem(f"{base_url} does not answer: see with `posada up` that the service runs.") from error
+    if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+        raise Problem(f"{_said(answer)}.", Exit.USAGE)
+    if not answer.is_success:
+        raise _refused(base_url, answer)
+    return answer.content
 
 
 def _refused(base_url: str, answer: httpx.Response) -> Problem:

@@ -1,22 +1,34 @@
-"""HTTP to handler: counts and holds, for reading."""
+"""HTTP to handler: counts, quotes and holds, for reading."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, HTTPException, Query
-from pydantic import BaseModel, ValidationError
+from fastapi import APIRouter, HTTPException, Path, Query
+from pydantic import BaseModel, Field, ValidationError
 
 from services.availability import handlers
+from services.availability.domain.stay import Stay, stay_from
+from services.availability.inventories.port import InventoryAway
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
 from shared.complaints import complaints
-from shared.contracts.availability import CountAnswered, CountRequested, WantedType
-from shared.contracts.common import Language, Reason
+from shared.contracts.availability import (
+    CountAnswered,
+    CountRequested,
+    QuoteAnswered,
+    QuoteRequested,
+    RoomWish,
+    WantedType,
+)
+from shared.contracts.common import MOST_ROOMS, Amount, Headcount, Identifier, Language, Occupants, Reason
 from shared.database import Database
 from shared.errors import Refusal
+
+FreeOutside = Callable[[str, Stay], Awaitable[dict[str, tuple[str, ...]]]]
 
 
 class HoldState(BaseModel):
@@ -30,7 +42,33 @@ class HoldState(BaseModel):
     rooms: list[str]
 
 
-def router(database: Database, repository: Repository, clock: Clock) -> APIRouter:
+class WantedRoom(Occupants):
+    """One room to be quoted."""
+
+    type: Identifier
+    extra_beds: Headcount = 0
+    extra_beds_cost: Amount | None = None
+
+
+class QuoteAsked(BaseModel):
+    """What a quote is asked for; the property is in the address, and lines number themselves."""
+
+    check_in: date
+    check_out: date
+    package: Identifier | None = None
+    rooms: tuple[WantedRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    language: Language = Language.SPANISH
+
+    def of(self, property_id: str) -> QuoteRequested:
+        """The same as a message asks it."""
+        asked = self.model_dump(exclude={"rooms"})
+        rooms = tuple(RoomWish(line=line, **room.model_dump()) for line, room in enumerate(self.rooms, 1))
+        return QuoteRequested(request_id=str(uuid4()), property_id=property_id, rooms=rooms, **asked)
+
+
+def router(
+    database: Database, repository: Repository, clock: Clock, free_outside: FreeOutside | None = None
+) -> APIRouter:
     """Availability's endpoints."""
     router = APIRouter(tags=["availability"])
 
@@ -47,8 +85,22 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         request = _request(asked | {"wanted": [_wish(text) for text in wanted]})
         async with database.connection() as connection:
             inventory = await repository.view(connection, [Ask(request.property_id, check_in, check_out)])
+        house = inventory.house(request.property_id)
+        if house.outside and free_outside:
+            stay = stay_from(check_in, check_out, house.today(clock()))
+            inventory.narrow(house, stay, await _seen(free_outside, house.id, stay))
         (answer,) = handlers.count_rooms(inventory, request, clock())
         assert isinstance(answer, CountAnswered)  # noqa: S101
+        return answer
+
+    @router.post("/properties/{property_id}/quote", responses={422: {}, 503: {}})
+    async def quote_rooms(property_id: Annotated[str, Path(max_length=100)], asked: QuoteAsked) -> QuoteAnswered:
+        """What rooms cost, night by night, under one package or under each that applies."""
+        request = asked.of(property_id)
+        async with database.connection() as connection:
+            inventory = await repository.view(connection, [], [property_id])
+        (answer,) = handlers.quote_rooms(inventory, request, clock())
+        assert isinstance(answer, QuoteAnswered)  # noqa: S101
         return answer
 
     @router.get("/holds/{booking_id}", responses={404: {}, 503: {}})
@@ -68,6 +120,13 @@ def router(database: Database, repository: Repository, clock: Clock) -> APIRoute
         )
 
     return router
+
+
+async def _seen(free_outside: FreeOutside, property_id: str, stay: Stay) -> dict[str, tuple[str, ...]]:
+    try:
+        return await free_outside(property_id, stay)
+    except InventoryAway as fault:
+        raise HTTPException(503, "the property's system cannot be reached; ask again in a moment") from fault
 
 
 def _request(asked: dict[str, Any]) -> CountRequested:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.availability import api, consumers
+from services.availability import api, catalogue_api, consumers
+from services.availability.errands import Errands
+from services.availability.records import Records
 from services.availability.repository import Repository
 from services.availability.settings import Settings
 from shared.alarm_clock import ringing
@@ -17,13 +19,18 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     settings = settings or Settings()
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     repository = Repository()
+    records = Records(database, edited=repository.forget)
+    errands = Errands(database, repository, records, clock)
     return Service(
         name="availability",
         version=VERSION,
         settings=settings,
         database=database,
         routes=consumers.routes(repository),
-        routers=[api.router(database, repository, clock)],
-        loops=[ringing(database, "posada/availability", repository.due, clock)],
+        routers=[
+            api.router(database, repository, clock, errands.free_rooms),
+            catalogue_api.router(records, clock),
+        ],
+        loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
         clock=clock,
     )

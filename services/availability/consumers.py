@@ -9,11 +9,17 @@ from services.availability.repository import Repository
 from shared.contracts import topics
 from shared.contracts.availability import (
     BookRooms,
+    CancelOrders,
     CountInvalid,
     CountRequested,
     ExtendHold,
     HoldDue,
     HoldRooms,
+    OrderRooms,
+    OutsideOrdered,
+    OutsideSeen,
+    QuoteInvalid,
+    QuoteRequested,
     ReleaseRooms,
 )
 from shared.routes import Routes
@@ -25,9 +31,15 @@ def routes(repository: Repository) -> Routes[Inventory]:
     table = Routes("availability", listens_to, repository, for_invalid=read_invalid)
     table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused, repeats=True)
     table.on(CountInvalid, handlers.refuse_invalid_count, repeats=True)
+    table.on(QuoteRequested, handlers.quote_rooms, refused=handlers.quote_refused, repeats=True)
+    table.on(QuoteInvalid, handlers.refuse_invalid_quote, repeats=True)
     table.on(HoldRooms, handlers.hold_rooms, refused=handlers.rooms_not_held)
     table.on(ExtendHold, handlers.extend_hold)
     table.on(BookRooms, handlers.book_rooms)
     table.on(ReleaseRooms, handlers.release_rooms)
+    table.on(OrderRooms, handlers.order_rooms, refused=handlers.rooms_not_ordered)
+    table.on(CancelOrders, handlers.cancel_orders)
+    table.on(OutsideSeen, handlers.look_outside, refused=handlers.outside_not_seen)
+    table.on(OutsideOrdered, handlers.rooms_ordered)
     table.on(HoldDue, handlers.hold_due)
     return table

@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from services.availability.domain import holding
+from services.availability.domain import holding, outside, quoting
 from services.availability.domain.counting import free_counts, shortages
 from services.availability.domain.hold import Hold, State
 from services.availability.domain.inventory import Inventory
-from services.availability.domain.stay import stay_from
+from services.availability.domain.stay import Stay, stay_from
 from services.availability.wording import Wording
 from shared.contracts.availability import (
     BookRooms,
+    CancelOrders,
     CountAnswered,
     CountInvalid,
     CountRequested,
@@ -21,13 +22,22 @@ from shared.contracts.availability import (
     HoldDue,
     HoldExpired,
     HoldRooms,
+    OrderedRoom,
+    OrderRooms,
+    OutsideOrdered,
+    OutsideSeen,
+    QuoteAnswered,
+    QuoteInvalid,
+    QuoteRequested,
     ReleaseRooms,
     RoomsBooked,
     RoomsHeld,
     RoomsNotHeld,
+    RoomsNotOrdered,
+    RoomsOrdered,
     RoomsReleased,
 )
-from shared.contracts.common import RefusalDetails
+from shared.contracts.common import Language, RefusalDetails
 from shared.errors import Refusal
 from shared.messages import Message
 
@@ -38,8 +48,11 @@ def count_rooms(inventory: Inventory, request: CountRequested, now: datetime) ->
     """Free rooms of every type, and whether what is wanted can be had."""
     house = inventory.house(request.property_id)
     stay = stay_from(request.check_in, request.check_out, house.today(now))
-    counts = free_counts(inventory, house, stay)
     wanted = [house.room_type(wish.type).key for wish in request.wanted for _ in range(wish.count)]
+    if house.outside and (house.id, stay) not in inventory.seen_outside:
+        inventory.errands.append(outside.look(house, stay, count=request))
+        return
+    counts = free_counts(inventory, house, stay)
     short = shortages(wanted, counts)
     yield CountAnswered(
         request_id=request.request_id,
@@ -64,6 +77,31 @@ def refuse_invalid_count(_: Inventory, asked: CountInvalid, __: datetime) -> Ite
     yield CountAnswered(request_id=asked.request_id, success=False, message=message, error=asked.error)
 
 
+def quote_rooms(inventory: Inventory, request: QuoteRequested, now: datetime) -> Iterable[Message]:
+    """What the rooms cost, under the package that is named or under each that applies."""
+    house = inventory.house(request.property_id)
+    stay = stay_from(request.check_in, request.check_out, house.today(now))
+    plans = quoting.quote(house, stay, request.rooms, request.package)
+    yield QuoteAnswered(
+        request_id=request.request_id,
+        success=True,
+        currency=house.currency,
+        plans=plans,
+        message=wording.quote(house, stay, plans, request.language),
+    )
+
+
+def quote_refused(request: QuoteRequested, refusal: Refusal) -> Message:
+    """The answer to a quote that cannot be made."""
+    error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return _no_quote(request.request_id, error, request.language)
+
+
+def refuse_invalid_quote(_: Inventory, asked: QuoteInvalid, __: datetime) -> Iterable[Message]:
+    """Say what is wrong with a request for a quote."""
+    yield _no_quote(asked.request_id, asked.error, asked.language)
+
+
 def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Iterable[Message]:
     """Price every room and hold them all in one step, or under best effort those that can be had."""
     known = inventory.holds.get(command.booking_id)
@@ -72,6 +110,9 @@ def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Itera
         return
     house = inventory.house(command.property_id)
     stay = stay_from(command.check_in, command.check_out, house.today(now))
+    if house.outside and (house.id, stay) not in inventory.seen_outside:
+        inventory.errands.append(outside.look(house, stay, hold=command))
+        return
     found = holding.find_rooms(inventory, house, stay, command, wording)
     answer = RoomsHeld(
         booking_id=command.booking_id,
@@ -80,12 +121,66 @@ def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Itera
         total=found.total,
         currency=house.currency,
         expires_at=inventory.expiry(house, now),
+        outside=house.outside is not None,
     )
     rooms = tuple(room.room for room in found.held)
     inventory.add(
         Hold(command.booking_id, house.id, State.HELD, stay, rooms, answer.expires_at, answer=answer.model_dump_json())
     )
     yield answer
+
+
+def look_outside(inventory: Inventory, seen: OutsideSeen, now: datetime) -> Iterable[Message]:
+    """Go on with a count or a hold, now that it is known what the outside system calls free."""
+    if seen.free is None:
+        raise Refusal(outside.AWAY, f"the property's system does not answer ({seen.problem}); ask again in a moment")
+    house = inventory.house(seen.property_id)
+    stay = Stay(seen.check_in, seen.check_out)
+    inventory.narrow(house, stay, seen.free)
+    if seen.count:
+        yield from count_rooms(inventory, seen.count, now)
+    if seen.hold:
+        yield from hold_rooms(inventory, seen.hold, now)
+
+
+def outside_not_seen(seen: OutsideSeen, refusal: Refusal) -> Message:
+    """The answer to whoever asked."""
+    if seen.hold:
+        return rooms_not_held(seen.hold, refusal)
+    if seen.count is None:
+        raise refusal
+    return count_refused(seen.count, refusal)
+
+
+def order_rooms(inventory: Inventory, command: OrderRooms, _: datetime) -> Iterable[Message]:
+    """Have the held rooms booked in the outside system. That there is a hold is the saga's promise."""
+    hold = inventory.holds[command.booking_id]
+    if hold.state is State.RELEASED:
+        raise Refusal("hold_released", "this booking's rooms were released before")
+    if hold.codes:
+        yield _ordered(hold, command)
+        return
+    inventory.errands.append(outside.order(command))
+
+
+def rooms_not_ordered(command: OrderRooms, refusal: Refusal) -> Message:
+    """The answer to an order that cannot be begun."""
+    details = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return RoomsNotOrdered(booking_id=command.booking_id, refusal=details)
+
+
+def rooms_ordered(inventory: Inventory, ordered: OutsideOrdered, _: datetime) -> Iterable[Message]:
+    """The hold has the rooms that it really got; where it was released meanwhile, what follows cancels them."""
+    hold = inventory.holds[ordered.booking_id]
+    if hold.state is not State.RELEASED:
+        inventory.swap(hold.ordered({room.room: room.code for room in ordered.rooms}))
+    yield RoomsOrdered(booking_id=ordered.booking_id, rooms=ordered.rooms)
+
+
+def cancel_orders(inventory: Inventory, command: CancelOrders, _: datetime) -> Iterable[Message]:
+    """Undo what the outside system has booked, after any call that is still under way."""
+    inventory.errands.append(outside.cancel(command))
+    return ()
 
 
 def rooms_not_held(command: HoldRooms, refusal: Refusal) -> Message:
@@ -124,6 +219,19 @@ def hold_due(inventory: Inventory, wake_up: HoldDue, now: datetime) -> Iterable[
     hold = inventory.holds.get(wake_up.booking_id)
     if hold and hold.is_due(now):
         yield HoldExpired(booking_id=hold.booking_id, property_id=hold.property_id, expired_at=hold.expires_at)
+
+
+def _ordered(hold: Hold, command: OrderRooms) -> Message:
+    """The same answer again; the rooms of a hold stand in the order of its lines."""
+    lines = sorted(room.line for room in command.rooms)
+    codes = dict(hold.codes)
+    rooms = [OrderedRoom(line=line, room=room, code=codes[room]) for line, room in zip(lines, hold.rooms, strict=True)]
+    return RoomsOrdered(booking_id=hold.booking_id, rooms=tuple(rooms))
+
+
+def _no_quote(request_id: str, error: RefusalDetails, language: Language) -> Message:
+    message = wording.no_quote(error, language)
+    return QuoteAnswered(request_id=request_id, success=False, message=message, error=error)
 
 
 def _answer_again(hold: Hold) -> Message:

@@ -14,10 +14,10 @@ from uuid import UUID
 import asyncpg
 
 from services.availability.domain.hold import Hold, State
-from services.availability.domain.house import House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.domain.house import Fee, House, Outside, Package, Rate, RoomType, Supplement, Unit
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
-from shared.contracts.availability import CountRequested, HoldDue, HoldRooms
+from shared.contracts.availability import CountRequested, HoldDue, HoldRooms, OutsideSeen, QuoteRequested
 from shared.database import Connection
 from shared.messages import Message
 from shared.statements import Statement
@@ -27,15 +27,19 @@ HOUSES_KEPT_SECONDS = 5.0
 _HOUSES = """
 SELECT p.*,
   (SELECT json_agg(t ORDER BY t.position) FROM room_types t WHERE t.property_id = p.id) AS types,
-  (SELECT json_agg(k) FROM packages k WHERE k.property_id = p.id) AS packages,
-  (SELECT json_agg(s) FROM supplements s WHERE s.property_id = p.id) AS supplements
-FROM properties p"""
+  (SELECT json_agg(k ORDER BY k.key) FROM packages k WHERE k.property_id = p.id) AS packages,
+  (SELECT json_agg(s ORDER BY s.package_key, s.name) FROM supplements s WHERE s.property_id = p.id) AS supplements,
+  (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
+  (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
+FROM properties p WHERE p.id = ANY($1)"""
 # Of two that are equally specific the first counts, wherever a change has put its row.
-_RATES = "SELECT * FROM rates ORDER BY id"
+_RATES = "SELECT * FROM rates WHERE property_id = ANY($1) ORDER BY id"
+_DEFAULT = "SELECT id FROM properties WHERE is_default"
+_SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 _LOCK_HOLDS = f"{_HOLDS} ORDER BY booking_id FOR UPDATE"
-_FREE = """
+FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
 FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
        AS ask (property_id, check_in, check_out, type_key, number)
@@ -48,9 +52,13 @@ WHERE (r.out_of_order_from IS NULL
       AND n.night >= ask.check_in AND n.night < ask.check_out)
 GROUP BY ask.number"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
-_TAKE_NIGHTS = """
+# A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
+TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[])"""
+SELECT n.* FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[]) AS n (property_id, room, night, booking_id)
+JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
+WHERE r.out_of_order_from IS NULL OR n.night < r.out_of_order_from OR n.night > r.out_of_order_until
+ORDER BY n.property_id, n.room, n.night"""
 _NO_HOLDS = "SELECT 1 FROM holds WHERE booking_id = ANY($1)"
 _ADD_HOLDS = """
 INSERT INTO holds (booking_id, property_id, check_in, check_out, rooms, answer, state, expires_at, wake_at, codes,
@@ -61,10 +69,21 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::js
             $8::date[], $9::jsonb[], $10::text[])
   AS h (booking_id, state, expires_at, wake_at, codes, property_id, check_in, check_out, rooms, answer)"""
 _MOVE_HOLDS = """
-UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes, updated_at = $7
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[])
-  AS h (booking_id, state, expires_at, wake_at, codes, version)
+UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes,
+  rooms = ARRAY(SELECT jsonb_array_elements_text(h.rooms)), updated_at = $8
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[], $7::jsonb[])
+  AS h (booking_id, state, expires_at, wake_at, codes, version, rooms)
 WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
+_FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2)"
+_RUN_ERRANDS = """
+INSERT INTO outside_errands (id, booking_id, kind, property_id, body)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) ON CONFLICT (id) DO NOTHING"""
+_HELD_PLACES = """
+SELECT r.type_key, count(DISTINCT n.room) AS held FROM room_nights n
+JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
+JOIN room_types t ON t.property_id = r.property_id AND t.key = r.type_key AND t.is_place
+JOIN holds h ON h.booking_id = n.booking_id AND h.state = 'held'
+WHERE n.property_id = $1 AND n.night >= $2 AND n.night < $3 GROUP BY r.type_key"""
 _DUE = """
 UPDATE holds SET wake_at = $1 + $2 WHERE booking_id IN (
     SELECT booking_id FROM holds WHERE wake_at <= $1 ORDER BY wake_at LIMIT 500 FOR UPDATE SKIP LOCKED)
@@ -90,8 +109,9 @@ class Repository:
 
     def __init__(self) -> None:
         self._houses: dict[str, House] = {}
+        self._read_at: dict[str, float] = {}
         self._default: str | None = None
-        self._read_at = float("-inf")
+        self._default_read_at = float("-inf")
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
         """Everything that the messages touch, holds locked in one sorted order."""
@@ -107,17 +127,25 @@ class Repository:
     async def _inventory(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
     ) -> Inventory:
-        inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask])
+        quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested)]
+        inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
+        for seen in (message for message in messages if isinstance(message, OutsideSeen)):
+            stay = Stay(seen.check_in, seen.check_out)
+            rows = await connection.fetch(_HELD_PLACES, seen.property_id, stay.check_in, stay.check_out)
+            inventory.held_places |= {(seen.property_id, stay, row["type_key"]): row["held"] for row in rows}
         if ids:
             rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
             inventory.known = {row["booking_id"]: row["version"] for row in rows}
         return inventory
 
-    async def view(self, connection: Connection, asks: Iterable[Ask]) -> Inventory:
-        """The free rooms for some stays, holds left out: what a count needs."""
-        await self._read_houses(connection)
-        inventory = Inventory(self._houses, self._default)
+    async def view(
+        self, connection: Connection, asks: Sequence[Ask], properties: Iterable[str | None] = ()
+    ) -> Inventory:
+        """The free rooms for some stays, holds left out: what a count needs. `properties` are those without a stay."""
+        named = {*properties, *(ask.property_id for ask in asks)}
+        others = await self._read_houses(connection, named) if named else ()
+        inventory = Inventory(self._houses, self._default, other_houses=others)
         rows = sorted({row for ask in asks for row in self._rows(ask)})
         if rows:
             inventory.free = await _free_rooms(connection, rows)
@@ -131,14 +159,22 @@ class Repository:
         moved = [hold for hold in changed if hold.booking_id in inventory.known]
         statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
         if nights := _nights(inventory, changed):
-            statements.append(Statement(_TAKE_NIGHTS, tuple(list(column) for column in zip(*nights, strict=True))))
+            columns = tuple(list(column) for column in zip(*nights, strict=True))
+            statements.append(Statement(TAKE_NIGHTS, columns, rows=len(nights)))
         if refused := inventory.taken_for_new - inventory.holds.keys():
             statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
         if new:
             statements.append(Statement(_ADD_HOLDS, (*_state_columns(new), *_fact_columns(new), now)))
         if moved:
             versions = [inventory.known[hold.booking_id] for hold in moved]
-            statements.append(Statement(_MOVE_HOLDS, (*_state_columns(moved), versions, now), rows=len(moved)))
+            rooms = [json.dumps(hold.rooms) for hold in moved]
+            facts = (*_state_columns(moved), versions, rooms, now)
+            statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
+        swapped = [inventory.holds[key] for key in inventory.swapped]
+        statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
+        if inventory.errands:
+            asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in inventory.errands]
+            statements.append(Statement(_RUN_ERRANDS, tuple(list(column) for column in zip(*asked, strict=True))))
         return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
@@ -151,6 +187,16 @@ class Repository:
         row = await connection.fetchrow(_HOLD, booking_id)
         return _hold(row) if row else None
 
+    async def locked_hold(self, connection: Connection, booking_id: UUID) -> tuple[Hold, str] | None:
+        """One hold and its version, locked for the rest of the transaction."""
+        row = await connection.fetchrow(_LOCK_HOLDS, [booking_id])
+        return (_hold(row), row["version"]) if row else None
+
+    def forget(self) -> None:
+        """Read the houses anew the next time: somebody edited one."""
+        self._read_at.clear()
+        self._default_read_at = float("-inf")
+
     def _rows(self, ask: Ask) -> Iterator[FreeRow]:
         """What to look up for one ask: a row for each type; nothing for a range or a property that will be refused."""
         house = self._houses.get(ask.property_id or self._default or "")
@@ -159,16 +205,25 @@ class Repository:
             for key in house.types if ask.types is None else house.keys_of(ask.types):
                 yield house.id, stay, key
 
-    async def _read_houses(self, connection: Connection) -> None:
-        if time.monotonic() - self._read_at < HOUSES_KEPT_SECONDS:
-            return
-        rates: dict[str, list[Rate]] = {}
-        for row in await connection.fetch(_RATES):
-            rates.setdefault(row["property_id"], []).append(_rate(row))
-        rows = await connection.fetch(_HOUSES)
-        self._houses = {row["id"]: _house(row, tuple(rates.get(row["id"], ()))) for row in rows}
-        self._default = next((row["id"] for row in rows if row["is_default"]), None)
-        self._read_at = time.monotonic()
+    async def _read_houses(self, connection: Connection, named: Collection[str | None]) -> Sequence[str]:
+        """Read the houses that are named and not fresh; of what is not there, some that are, to be told."""
+        now = time.monotonic()
+        if now - self._default_read_at >= HOUSES_KEPT_SECONDS:
+            self._default = await connection.fetchval(_DEFAULT)
+            self._default_read_at = now
+        wanted = {found for name in named if (found := name or self._default)}
+        stale = [one for one in wanted if now - self._read_at.get(one, float("-inf")) >= HOUSES_KEPT_SECONDS]
+        if stale:
+            rates: dict[str, list[Rate]] = {}
+            for row in await connection.fetch(_RATES, stale):
+                rates.setdefault(row["property_id"], []).append(_rate(row))
+            rows = {row["id"]: row for row in await connection.fetch(_HOUSES, stale)}
+            kept = {key: house for key, house in self._houses.items() if key not in stale}
+            self._houses = kept | {key: _house(row, tuple(rates.get(key, ()))) for key, row in rows.items()}
+            self._read_at |= dict.fromkeys(rows, now)
+        if wanted and wanted <= self._houses.keys():
+            return ()
+        return [row["id"] for row in await connection.fetch(_SOME)]
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
@@ -176,7 +231,7 @@ def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
 
 
 def _ask(message: Message) -> Ask | None:
-    if isinstance(message, CountRequested):
+    if isinstance(message, CountRequested | OutsideSeen):
         return Ask(message.property_id, message.check_in, message.check_out)
     if isinstance(message, HoldRooms):
         types = tuple(wish.type for wish in message.rooms)
@@ -186,7 +241,7 @@ def _ask(message: Message) -> Ask | None:
 
 async def _free_rooms(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
     records = await connection.fetch(
-        _FREE,
+        FREE,
         [house for house, _, _ in rows],
         [stay.check_in for _, stay, _ in rows],
         [stay.check_out for _, stay, _ in rows],
@@ -259,7 +314,17 @@ def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> House:
         packages={package.key: package for package in packages},
         rates=rates,
         supplements=tuple(_supplement(given) for given in _exact(row["supplements"])),
+        fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact(row["fees"])),
+        outside=_outside(row["outside"]),
     )
+
+
+def _outside(text: str | None) -> Outside | None:
+    if text is None:
+        return None
+    given = json.loads(text)
+    facts = {name: float(given[name]) for name in ("seconds", "pause_seconds")}
+    return Outside(given["base_url"], given["prefix"], given["cancels"], attempts=given["attempts"], **facts)
 
 
 def _room_type(given: dict[str, Any]) -> RoomType:
@@ -275,6 +340,8 @@ def _package(given: dict[str, Any]) -> Package:
         types=frozenset(types) if types is not None else None,
         first=_date(given["first_night"]),
         last=_date(given["last_night"]),
+        inclusions=tuple(given["inclusions"]),
+        cancellation_policy=given["cancellation_policy"],
     )
 
 

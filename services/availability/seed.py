@@ -19,12 +19,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id"""
 _TYPE = "INSERT INTO room_types VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 _ROOM = "INSERT INTO rooms (property_id, number, type_key) VALUES ($1, $2, $3)"
 _PACKAGE = """
-INSERT INTO packages (property_id, key, name, inclusions, types, first_night, last_night)
-VALUES ($1, $2, $3, $4, $5, $6, $7)"""
+INSERT INTO packages (property_id, key, name, inclusions, types, first_night, last_night, cancellation_policy)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 _RATE = """
 INSERT INTO rates (property_id, package_key, type_key, first_night, last_night, weekdays, adult, child, extra_bed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
 _SUPPLEMENT = "INSERT INTO supplements VALUES ($1, $2, $3, $4, $5)"
+_FEE = "INSERT INTO fees VALUES ($1, $2, $3, $4)"
 
 Row = tuple[Any, ...]
 
@@ -58,6 +59,7 @@ async def _plant(connection: Connection, given: Mapping[str, Any]) -> list[str]:
     await connection.executemany(_PACKAGE, [_package(house["id"], package) for package in given["packages"]])
     await connection.executemany(_RATE, [_rate(house["id"], rate) for rate in given["rates"]])
     await connection.executemany(_SUPPLEMENT, [_supplement(house["id"], one) for one in given["supplements"]])
+    await connection.executemany(_FEE, [_fee(house["id"], one) for one in given.get("fees", ())])
     return [house["id"]]
 
 
@@ -95,6 +97,7 @@ def _package(house: str, given: Mapping[str, Any]) -> Row:
         given.get("types"),
         _date(given.get("first_night")),
         _date(given.get("last_night")),
+        given.get("cancellation_policy"),
     )
 
 
@@ -106,6 +109,10 @@ def _rate(house: str, given: Mapping[str, Any]) -> Row:
 
 def _supplement(house: str, given: Mapping[str, Any]) -> Row:
     return house, given["package"], given["name"], Decimal(given["amount"]), given["unit"]
+
+
+def _fee(house: str, given: Mapping[str, Any]) -> Row:
+    return house, given["name"], Decimal(given["amount"]), given["unit"]
 
 
 def _date(given: date | str | None) -> date | None:

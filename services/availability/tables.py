@@ -80,6 +80,7 @@ packages = Table(
     Column("types", ARRAY(Text), comment="none: every type that is not a place"),
     Column("first_night", Date),
     Column("last_night", Date),
+    Column("cancellation_policy", Text, comment="none: the property's own"),
 )
 
 rates = Table(
@@ -97,7 +98,17 @@ rates = Table(
     Column("extra_bed", Numeric(12, 4), nullable=False),
     ForeignKeyConstraint(["property_id", "package_key"], ["packages.property_id", "packages.key"]),
     CheckConstraint("adult >= 0 AND child >= 0 AND extra_bed >= 0", name="amounts"),
-    Index("rates_package_idx", "property_id", "package_key"),
+    Index(
+        "rates_conditions_idx",
+        "property_id",
+        "package_key",
+        "type_key",
+        "first_night",
+        "last_night",
+        "weekdays",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
 )
 
 supplements = Table(
@@ -109,6 +120,16 @@ supplements = Table(
     Column("amount", Numeric(12, 4), nullable=False),
     Column("unit", Text, nullable=False),
     ForeignKeyConstraint(["property_id", "package_key"], ["packages.property_id", "packages.key"]),
+    CheckConstraint("unit IN ('room_stay', 'room_night', 'guest_night')", name="unit"),
+)
+
+fees = Table(
+    "fees",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("amount", Numeric(12, 4), nullable=False),
+    Column("unit", Text, nullable=False),
     CheckConstraint("unit IN ('room_stay', 'room_night', 'guest_night')", name="unit"),
 )
 
@@ -139,4 +160,47 @@ room_nights = Table(
     Column("night", Date, primary_key=True),
     Column("booking_id", Uuid, nullable=False),
     Index("room_nights_booking_idx", "booking_id"),
+)
+
+# One row for each room that was tried at an outside inventory: written before the call and again after it.
+outside_attempts = Table(
+    "outside_attempts",
+    metadata,
+    Column("number", Integer, Identity(), nullable=False),
+    Column("booking_id", Uuid, primary_key=True),
+    Column("line", SmallInteger, primary_key=True),
+    Column("room", Text, primary_key=True),
+    Column("fate", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("fate IN ('calling', 'booked', 'taken', 'not_asked', 'doubtful', 'cancelled')", name="fate"),
+)
+
+# Properties whose rooms another system keeps.
+outside_inventories = Table(
+    "outside_inventories",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("base_url", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("cancels", Boolean, nullable=False),
+    Column("seconds", Numeric(6, 2), nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("pause_seconds", Numeric(6, 2), nullable=False),
+    CheckConstraint("seconds > 0 AND attempts > 0 AND pause_seconds >= 0", name="patience"),
+)
+
+# Calls to be made to them, each of a booking after the one before it.
+outside_errands = Table(
+    "outside_errands",
+    metadata,
+    Column("number", Integer, Identity(), primary_key=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("booking_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("property_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("leased_until", DateTime(timezone=True)),
+    Index("outside_errands_booking_idx", "booking_id", "number"),
 )

@@ -9,7 +9,7 @@ from babel.dates import format_date
 
 from services.availability.domain.house import House
 from services.availability.domain.stay import Stay
-from shared.contracts.availability import Shortage
+from shared.contracts.availability import PlanQuote, Shortage
 from shared.contracts.common import Language, RefusalDetails
 from shared.texts import LOCALES, Texts
 
@@ -40,6 +40,25 @@ class Wording:
             counts=[(house.types[key].label, count) for key, count in counts.items()],
             shortages=[shortage.model_dump() | {"label": house.types[shortage.type].label} for shortage in short],
         )
+
+    def quote(self, house: House, stay: Stay, plans: Sequence[PlanQuote], language: Language) -> str:
+        """What each plan costs, the rooms of each with their own price."""
+        return self._texts.render(
+            language,
+            "quote",
+            check_in=_day(stay.check_in, language),
+            check_out=_day(stay.check_out, language),
+            nights=stay.nights,
+            plans=plans,
+            currency=house.currency,
+        )
+
+    def no_quote(self, error: RefusalDetails, language: Language) -> str:
+        """Why there is no price, and what to check."""
+        named = [problem["field"] for problem in error.details.get("problems", ())]
+        fields = list(dict.fromkeys(named)) or [name for name in (error.details.get("field"),) if name]
+        facts = {"room": error.details.get("room"), "night": error.details.get("night")}
+        return self._texts.render(language, "no_quote", reason=error.reason, fields=fields, **facts)
 
     def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
         """A line for each type that falls short, and an invitation to try others."""

@@ -9,7 +9,16 @@ from services.booking.invalid import read_invalid
 from services.booking.repository import Repository
 from services.booking.world import Bookings
 from shared.contracts import topics
-from shared.contracts.availability import HoldExpired, RoomsBooked, RoomsHeld, RoomsNotHeld, RoomsReleased
+from shared.contracts.availability import (
+    HoldExpired,
+    OrdersCancelled,
+    RoomsBooked,
+    RoomsHeld,
+    RoomsNotHeld,
+    RoomsNotOrdered,
+    RoomsOrdered,
+    RoomsReleased,
+)
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue
 from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified
@@ -26,6 +35,9 @@ from shared.routes import Routes
 REPLIES: tuple[type[Message], ...] = (
     RoomsHeld,
     RoomsNotHeld,
+    RoomsOrdered,
+    RoomsNotOrdered,
+    OrdersCancelled,
     RoomsBooked,
     RoomsReleased,
     PaymentAwaited,

@@ -69,7 +69,7 @@ def take_reply(bookings: Bookings, reply: Any, now: datetime) -> Sends:
     if known is None:
         log.warning("reply.unknown_booking", type=reply.type_name)
         return ()
-    return _turn(bookings, known, saga.advance(bookings.table, known.turn, reply, now), now)
+    return _turn(bookings, known, saga.advance(bookings.course(known), known.turn, reply, now), now)
 
 
 def take_payment(bookings: Bookings, reply: PaymentReserved, now: datetime) -> Sends:
@@ -78,7 +78,7 @@ def take_payment(bookings: Bookings, reply: PaymentReserved, now: datetime) -> S
     if known is None:
         return take_reply(bookings, reply, now)
     before = Turn(bookings.with_codes(known.turn.data), known.turn.progress)
-    turn = saga.advance(bookings.table, before, reply, now)
+    turn = saga.advance(bookings.course(known), before, reply, now)
     return () if turn.progress is before.progress else _turn(bookings, known, turn, now)  # a late answer gets no codes
 
 
@@ -87,13 +87,13 @@ def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:
     known = bookings.saga(event.booking_id)
     if known is None or _ended_without_rooms(known.turn.progress):
         return (ReleaseRooms(booking_id=event.booking_id, property_id=event.property_id),)
-    return _turn(bookings, known, saga.abort(bookings.table, known.turn, hold_expired(event), now), now)
+    return _turn(bookings, known, saga.abort(bookings.course(known), known.turn, hold_expired(event), now), now)
 
 
 def wake_saga(bookings: Bookings, wake_up: SagaDue, now: datetime) -> Sends:
     """A saga has waited long enough."""
     known = bookings.saga(wake_up.booking_id)
-    return _turn(bookings, known, saga.wake(bookings.table, known.turn, now), now) if known else ()
+    return _turn(bookings, known, saga.wake(bookings.course(known), known.turn, now), now) if known else ()
 
 
 def _turn(bookings: Bookings, known: Stored[Data], turn: Turn[Data], now: datetime) -> Sends:

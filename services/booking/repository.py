@@ -22,6 +22,7 @@ from shared.contracts.common import Policy
 from shared.contracts.payments import PaymentReserved
 from shared.database import Connection
 from shared.messages import Message
+from shared.saga import Turn
 from shared.saga_progress import Phase
 from shared.saga_store import Memory, Sagas, Stored
 from shared.saga_table import SagaTable
@@ -137,7 +138,12 @@ def _about_to_decide(bookings: Bookings, messages: Sequence[Message]) -> list[St
     """Sagas whose payment has just been reserved. A late answer may make one of them burn its codes: gaps are fine."""
     asked = {message.booking_id for message in messages if isinstance(message, PaymentReserved)}
     known = [saga for saga_id in asked if (saga := bookings.saga(saga_id))]
-    return [saga for saga in known if saga.turn.progress.phase is Phase.RUNNING and not saga.turn.data.codes]
+    return [saga for saga in known if _needs_codes(saga.turn)]
+
+
+def _needs_codes(turn: Turn[Data]) -> bool:
+    """An outside system gives its own codes."""
+    return turn.progress.phase is Phase.RUNNING and not turn.data.codes and not turn.data.outside
 
 
 def _rooms_by_property(sagas: Sequence[Stored[Data]]) -> Counter[str]:

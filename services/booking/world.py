@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.booking.domain.lifecycle import Status, check_follows
 from services.booking.domain.property import Property
-from services.booking.sagas.multi_room import MULTI_ROOM, Data
+from services.booking.sagas.multi_room import MULTI_ROOM, Data, course_of
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
@@ -68,6 +68,10 @@ class Bookings:
     def saga(self, booking_id: UUID) -> Stored[Data] | None:
         """The saga of a booking, if it is known."""
         return self.sagas.by_id.get(booking_id)
+
+    def course(self, saga: Stored[Data]) -> SagaTable[Data]:
+        """The steps that this booking takes."""
+        return course_of(self.table, saga.turn.data)
 
     def start(self, booking_id: UUID, turn: Turn[Data], now: datetime) -> None:
         """A booking begins, or is refused at once."""

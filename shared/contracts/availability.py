@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -18,6 +20,7 @@ from shared.contracts.common import (
     Language,
     Line,
     Moment,
+    Name,
     Occupants,
     Part,
     Policy,
@@ -26,6 +29,9 @@ from shared.contracts.common import (
     Text,
 )
 from shared.messages import Message
+
+# An outside system may have more rooms than a booking may want.
+FreeNumbers = Annotated[tuple[RoomNumber, ...], Field(max_length=100_000)]
 
 
 class WantedType(Part):
@@ -92,6 +98,90 @@ class RoomWish(Occupants):
     extra_beds_cost: Amount | None = None
 
 
+class QuoteRequested(
+    Message,
+    type="posada.availability.quote-requested.v1",
+    topic=topics.AVAILABILITY_REQUESTS,
+    key="request_id",
+):
+    """Asks what rooms cost for all nights of [check_in, check_out): under one package, or under each that applies."""
+
+    request_id: Identifier
+    property_id: Identifier | None = None
+    check_in: date
+    check_out: date
+    package: Identifier | None = None
+    rooms: tuple[RoomWish, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    language: Language = Language.SPANISH
+
+
+class NightQuote(Part):
+    """One night of one room, extra beds included: without tax, the tax, and together."""
+
+    night: date
+    base: Amount
+    tax: Amount
+    total: Amount
+
+
+class FeeQuote(Part):
+    """A supplement of the package or a fee of the property, for one room and the whole stay."""
+
+    name: Text
+    base: Amount
+    tax: Amount
+    total: Amount
+
+
+class RoomQuote(Occupants):
+    """One room: nights and fees sum to its total, which is rounded once."""
+
+    line: Line
+    type: Text
+    type_label: Text
+    extra_beds: Headcount = 0
+    nights: tuple[NightQuote, ...] = Field(max_length=366)
+    fees: tuple[FeeQuote, ...] = Field(default=(), max_length=1000)
+    tax: Amount
+    total: Amount
+
+
+class PlanQuote(Part):
+    """What the rooms cost under one rate plan. The rooms' totals sum to `total`; `fees` and `tax` are parts of it."""
+
+    package: Text
+    name: Text
+    inclusions: tuple[Text, ...] = Field(default=(), max_length=1000)
+    cancellation_policy: Text | None = None
+    rooms: tuple[RoomQuote, ...] = Field(max_length=MOST_ROOMS)
+    fees: Amount
+    tax: Amount
+    total: Amount
+
+
+class QuoteAnswered(
+    Message, type="posada.availability.quote-answered.v1", topic=topics.AVAILABILITY_ANSWERS, key="request_id"
+):
+    """Every rate plan that applies, the cheapest first; `message` is ready for the guest. On an error none."""
+
+    request_id: Identifier
+    success: bool
+    currency: Currency | None = None
+    plans: tuple[PlanQuote, ...] = Field(default=(), max_length=1000)
+    message: Text
+    error: RefusalDetails | None = None
+
+
+class QuoteInvalid(
+    Message, type="posada.availability.quote-invalid.v1", topic=topics.internal("availability"), key="request_id"
+):
+    """What could be read of a quote request that does not fit its model; availability makes it for itself."""
+
+    request_id: Identifier
+    language: Language = Language.SPANISH
+    error: RefusalDetails
+
+
 class HoldRooms(
     Message, type="posada.availability.hold-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
@@ -116,6 +206,7 @@ class HeldRoom(Occupants):
     type_label: Text
     room: RoomNumber
     extra_beds: Headcount = 0
+    extra_beds_cost: Amount = Decimal("0.00")
     amount: Amount
 
 
@@ -137,6 +228,7 @@ class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.
     total: Amount
     currency: Currency
     expires_at: Moment
+    outside: bool = Field(default=False, description="An outside system keeps them: order them there first.")
 
 
 class RoomsNotHeld(
@@ -214,3 +306,87 @@ class HoldDue(Message, type="posada.availability.hold-due.v1", topic=topics.inte
     """Availability's own clock: the time of a hold is up."""
 
     booking_id: UUID
+
+
+class OrderRooms(
+    Message, type="posada.availability.order-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Book the held rooms in the outside system that keeps them: all of them or none."""
+
+    booking_id: UUID
+    property_id: Identifier
+    package: Identifier
+    payment_method: Identifier
+    guest: Name
+    payer: Name
+    instructions: Text = ""
+    avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
+    rooms: tuple[HeldRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+
+
+class OrderedRoom(Part):
+    """The room that a line really got, and its code in the outside system."""
+
+    line: Line
+    room: RoomNumber
+    code: Identifier
+
+
+class RoomsOrdered(
+    Message, type="posada.availability.rooms-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """Every room is booked in the outside system; some may be others than those that were held."""
+
+    booking_id: UUID
+    rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)
+
+
+class RoomsNotOrdered(
+    Message, type="posada.availability.rooms-not-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """A room could not be had in the outside system; whatever it can cancel is cancelled."""
+
+    booking_id: UUID
+    refusal: RefusalDetails
+
+
+class CancelOrders(
+    Message, type="posada.availability.cancel-orders.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Undo whatever a booking has in the outside system, also where it has nothing."""
+
+    booking_id: UUID
+    property_id: Identifier
+
+
+class OrdersCancelled(
+    Message, type="posada.availability.orders-cancelled.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """What can be cancelled is; of the rest staff was told."""
+
+    booking_id: UUID
+
+
+class OutsideSeen(
+    Message, type="posada.availability.outside-seen.v1", topic=topics.internal("availability"), key="request_id"
+):
+    """What an outside system calls free, for the count or the hold that asked; without `free` it did not answer."""
+
+    request_id: Identifier
+    booking_id: UUID | None = None
+    property_id: Identifier
+    check_in: date
+    check_out: date
+    free: dict[Text, FreeNumbers] | None = None
+    problem: Text = ""
+    count: CountRequested | None = None
+    hold: HoldRooms | None = None
+
+
+class OutsideOrdered(
+    Message, type="posada.availability.outside-ordered.v1", topic=topics.internal("availability"), key="booking_id"
+):
+    """The outside system has booked every room."""
+
+    booking_id: UUID
+    rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)

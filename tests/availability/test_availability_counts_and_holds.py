@@ -307,13 +307,16 @@ def test_no_order_of_holds_gives_a_room_twice(planted: Inventory, bookings: Any,
 
 
 async def test_of_two_rates_alike_the_first_counts_wherever_its_row_lies(service: Availability) -> None:
-    rate = "SELECT property_id, package_key, 'bungalow_junior', first_night, last_night, weekdays, {}, 1, 1 FROM rates"
-    columns = "property_id, package_key, type_key, first_night, last_night, weekdays, adult, child, extra_bed"
-    add = f"INSERT INTO rates ({columns}) {rate} WHERE package_key = 'las_hojas' ORDER BY id LIMIT 1 RETURNING id"
+    """Two seasons that overlap are equally specific; the same conditions twice the database refuses."""
+    add = """
+INSERT INTO rates (property_id, package_key, type_key, first_night, last_night, weekdays, adult, child, extra_bed)
+SELECT property_id, package_key, 'bungalow_junior', $1, $2, weekdays, $3, 1, 1 FROM rates
+WHERE package_key = 'las_hojas' ORDER BY id LIMIT 1 RETURNING id"""
+    year, half = (CHECK_IN.replace(month=1, day=1), CHECK_IN.replace(month=12)), CHECK_IN.replace(month=6)
     async with service.database.connection() as connection:
         await connection.execute("DELETE FROM rates WHERE type_key IS NOT NULL")
-        first = await connection.fetchval(add.format(11))
-        await connection.fetchval(add.format(22))
+        first = await connection.fetchval(add, *year, 11)
+        await connection.fetchval(add, year[0], half, 22)
         await connection.execute("UPDATE rates SET child = 2 WHERE id = $1", first)  # its row moves behind the other
     (reply,) = await service.tell(hold(uuid4(), wish(1, adults=1)))
     assert isinstance(reply, RoomsHeld)

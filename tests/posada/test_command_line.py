@@ -30,7 +30,16 @@ def outcome(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, 
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No Posada runs, and the environment names none."""
     monkeypatch.chdir(tmp_path)
-    for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL", "DATA", "BOOKING_URL", "NOTIFICATIONS_URL", "PARTS", "DEBUG"):
+    for name in (
+        "KAFKA_BOOTSTRAP",
+        "DATABASE_URL",
+        "DATA",
+        "AVAILABILITY_URL",
+        "BOOKING_URL",
+        "NOTIFICATIONS_URL",
+        "PARTS",
+        "DEBUG",
+    ):
         monkeypatch.delenv(f"POSADA_{name}", raising=False)
 
 
@@ -65,6 +74,8 @@ def test_the_help_names_every_command() -> None:
         (["serve", "parking"], 2, "choose one of"),
         (["payments", "import", "nowhere.csv"], 2, "another file"),
         (["payments", "import", "-", "--layout", "nowhere.yaml"], 2, "another file"),
+        (["rooms", "export"], 4, "POSADA_AVAILABILITY_URL"),
+        (["rooms", "import", "nowhere.csv"], 2, "another file"),
         (["schemas", "--check", "--out", "empty"], 1, "posada schemas"),
         (["up", "--scale", "booking"], 2, "booking=2"),
         (["nothing"], 2, "--help"),

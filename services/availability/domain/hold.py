@@ -45,6 +45,10 @@ class Hold:
             raise ValueError(f"hold {self.booking_id} was released and cannot be booked")
         return replace(self, state=State.BOOKED, codes=tuple(sorted(codes.items())))
 
+    def ordered(self, codes: dict[str, str]) -> Hold:
+        """Booked in an outside system, in these rooms under its codes."""
+        return replace(self.booked(codes), rooms=tuple(codes))
+
     def released(self) -> Hold:
         """Given back."""
         return replace(self, state=State.RELEASED)

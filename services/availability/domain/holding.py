@@ -13,7 +13,7 @@ from services.availability.domain.counting import shortages
 from services.availability.domain.hold import Hold, State
 from services.availability.domain.house import House, RoomType, check_package_serves, check_party_fits
 from services.availability.domain.inventory import Inventory
-from services.availability.domain.pricing import check_extra_beds_cost, price_room
+from services.availability.domain.pricing import cents, check_extra_beds_cost, price_room
 from services.availability.domain.stay import Stay
 from shared.contracts.availability import FailedRoom, HeldRoom, HoldRooms, RoomWish, Shortage
 from shared.contracts.common import Language, Policy, Reason
@@ -50,6 +50,7 @@ class _Priced:
     wish: RoomWish
     type: RoomType
     amount: Decimal
+    beds: Decimal
 
 
 def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRooms, wording: Says) -> Found:
@@ -112,7 +113,7 @@ def _price_line(house: House, stay: Stay, package_name: str, wish: RoomWish) -> 
     check_party_fits(room_type, wish, wish.extra_beds)
     price = price_room(house, package, room_type, stay, wish, extra_beds=wish.extra_beds)
     check_extra_beds_cost(wish.extra_beds_cost, price)
-    return _Priced(wish, room_type, price.amount)
+    return _Priced(wish, room_type, price.amount, cents(price.extra_beds))
 
 
 def _shortages(
@@ -150,6 +151,7 @@ def _held(line: _Priced, room: str) -> HeldRoom:
         children_0_to_5=wish.children_0_to_5,
         children_6_to_10=wish.children_6_to_10,
         extra_beds=wish.extra_beds,
+        extra_beds_cost=line.beds,
         amount=line.amount,
     )
 

@@ -79,14 +79,43 @@ class Supplement:
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """What a property charges beside every package: for each room and stay, room and night, or guest and night."""
+
+    name: str
+    amount: Decimal
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
-    """A package: what it is called, which types it can use (None: any that is not a place), and when it is sold."""
+    """A package: what it is called, which types it can use (None: any that is not a place), and when it is sold.
+
+    `cancellation_policy` is the name of the policy under which it is sold; None: the property's own.
+    """
 
     key: str
     name: str
     types: frozenset[str] | None = None
     first: date | None = None
     last: date | None = None
+    inclusions: tuple[str, ...] = ()
+    cancellation_policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside system that keeps a property's rooms: where it is, the prefix of its codes, whether it cancels.
+
+    `attempts` rooms are tried for each line, with `pause_seconds` between them, and a call takes `seconds` at most.
+    """
+
+    base_url: str
+    prefix: str
+    cancels: bool
+    seconds: float
+    attempts: int
+    pause_seconds: float
 
 
 @dataclass(frozen=True)
@@ -104,6 +133,8 @@ class House:
     packages: Mapping[str, Package]
     rates: tuple[Rate, ...]
     supplements: tuple[Supplement, ...]
+    fees: tuple[Fee, ...] = ()
+    outside: Outside | None = None
 
     def today(self, now: datetime) -> date:
         """The date at the property."""

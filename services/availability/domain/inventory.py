@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -14,14 +14,27 @@ from services.availability.domain.stay import Stay
 from shared.contracts.common import Reason
 from shared.errors import Conflict, Refusal
 
+MOST_TOLD = 20  # properties that a refusal names
 FreeKey = tuple[str, Stay]
 RoomNight = tuple[str, str, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A call to an outside system, to be made between two transactions; the same id is the same errand."""
+
+    id: UUID
+    kind: str
+    property_id: str
+    body: str
+    booking_id: UUID | None = None
 
 
 @dataclass
 class Inventory:
     """The batch's view; what a handler changes here, the repository writes.
 
+    `houses` are those that the batch names, and any that were read before; `other_houses` ids of some that there are.
     `free` maps a property and a stay to the free rooms of each type, as they were when the batch began; `known` gives
     the version of each hold that was there, and `taken_for_new` the bookings that were not looked up: both are the
     repository's own.
@@ -29,6 +42,7 @@ class Inventory:
 
     houses: Mapping[str, House]
     default_house: str | None = None
+    other_houses: Sequence[str] = ()
     holds: dict[UUID, Hold] = field(default_factory=dict)
     known: dict[UUID, str] = field(default_factory=dict)
     taken_for_new: set[UUID] = field(default_factory=set)
@@ -37,6 +51,10 @@ class Inventory:
     changed: set[UUID] = field(default_factory=set)
     taken: set[RoomNight] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
+    swapped: set[UUID] = field(default_factory=set)
+    held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
+    seen_outside: set[FreeKey] = field(default_factory=set)
+    errands: list[Errand] = field(default_factory=list)
 
     def house(self, property_id: str | None) -> House:
         """A property; none named means the default one.
@@ -46,7 +64,8 @@ class Inventory:
         """
         house = self.houses.get(property_id or self.default_house or "")
         if house is None:
-            text = f"property {property_id!r} is not known; there are: {', '.join(sorted(self.houses))}"
+            known = ", ".join(sorted({*self.houses, *self.other_houses})[:MOST_TOLD])
+            text = f"property {property_id!r} is not known; there are: {known}"
             raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
         return house
 
@@ -58,6 +77,18 @@ class Inventory:
             for room in self.free.get((house.id, stay), {}).get(type_key, [])
             if room.casefold() not in avoided and not self._taken_here(house.id, room, stay)
         ]
+
+    def narrow(self, house: House, stay: Stay, seen: Mapping[str, Sequence[str]]) -> None:
+        """Leave as free only what an outside system calls free, too; places are alike, so that their number counts."""
+        self.seen_outside.add((house.id, stay))
+        ours = self.free.setdefault((house.id, stay), {})
+        for key, room_type in house.types.items():
+            free = ours.get(key, [])
+            theirs = seen.get(key, ())
+            if room_type.is_place:
+                ours[key] = free[: max(0, len(theirs) - self.held_places.get((house.id, stay, key), 0))]
+            else:
+                ours[key] = [room for room in free if room in theirs]
 
     def choose(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str]) -> str | None:
         """One free room at random, so that wear spreads evenly; None when there is none."""
@@ -74,6 +105,11 @@ class Inventory:
         """A hold changed its state."""
         self.holds[hold.booking_id] = hold
         self.changed.add(hold.booking_id)
+
+    def swap(self, hold: Hold) -> None:
+        """A hold has other rooms now, which were taken for it before; those that it had are free."""
+        self.put(hold)
+        self.swapped.add(hold.booking_id)
 
     def release(self, hold: Hold) -> None:
         """A hold ends and its rooms become free."""

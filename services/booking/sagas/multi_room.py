@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,15 +15,20 @@ from services.booking import outcomes
 from services.booking.domain.evidence import evidence_of
 from shared.contracts.availability import (
     BookRooms,
+    CancelOrders,
     ExtendHold,
     FailedRoom,
     HeldRoom,
     HoldExpired,
     HoldRooms,
+    OrderRooms,
+    OrdersCancelled,
     ReleaseRooms,
     RoomsBooked,
     RoomsHeld,
     RoomsNotHeld,
+    RoomsNotOrdered,
+    RoomsOrdered,
     RoomsReleased,
     RoomWish,
 )
@@ -41,14 +48,17 @@ from shared.contracts.payments import (
 )
 from shared.messages import Outgoing
 from shared.saga_progress import Verdict
-from shared.saga_table import No, SagaTable, Sends, Wait, compensable, pivot, retriable
+from shared.saga_table import Kind, No, SagaTable, Sends, Step, Wait, compensable, pivot, retriable
 
 # Rooms outlive the wait for their money by this much, so that a hold never runs out under a saga about to decide.
 HOLD_MARGIN = timedelta(minutes=5)
+# An outside system may let each call run into its time-out, and rooms are chosen again.
+ORDER_PATIENCE = timedelta(minutes=30)
 # What a gateway is told when a step is done.
 SAID = {
     "hold rooms": "rooms_held",
     "reserve payment": "payment_reserved",
+    "order rooms": "rooms_ordered",
     "book rooms": "rooms_booked",
     "capture payment": "payment_captured",
     "tell the guest": "guest_notified",
@@ -75,6 +85,7 @@ class Data(BaseModel):
     payment_id: str | None = None
     found_later: bool = False
     codes: tuple[str, ...] = ()
+    outside: bool = False
 
     def but(self, **changes: Any) -> Data:
         """The same with some fields changed."""
@@ -100,7 +111,9 @@ def hold_rooms(data: Data, _: datetime) -> Sends:
 
 def rooms_held(data: Data, reply: RoomsHeld) -> Data:
     """The rooms with their prices, and under best effort those that could not be had."""
-    return data.but(rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency)
+    return data.but(rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency).but(
+        outside=reply.outside
+    )
 
 
 def release_rooms(data: Data, _: datetime) -> Sends:
@@ -133,6 +146,36 @@ def wait_for_payment(data: Data, reply: PaymentAwaited, now: datetime) -> Wait[D
     if reply.opens_stage:
         sends.append(outcomes.search_started(data, reply, now))
     return Wait(data, sends, reply.keep_until)
+
+
+def order_rooms(data: Data, now: datetime) -> Sends:
+    """Book the held rooms in the outside system that keeps them, and hold them for as long as that may take."""
+    request = data.request
+    until = now + ORDER_PATIENCE + HOLD_MARGIN
+    yield ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until)
+    yield OrderRooms(
+        booking_id=data.booking_id,
+        property_id=data.property.id,
+        package=request.package,
+        payment_method=request.payment.method,
+        guest=request.guest.name,
+        payer=request.payment.payer or request.guest.name,
+        instructions=request.instructions or "",
+        avoid_rooms=request.avoid_rooms,
+        rooms=data.rooms,
+    )
+
+
+def rooms_ordered(data: Data, reply: RoomsOrdered) -> Data:
+    """The rooms that were really got, each under the outside system's code."""
+    got = {room.line: room for room in reply.rooms}
+    rooms = tuple(room.model_copy(update={"room": got[room.line].room}) for room in data.rooms)
+    return data.but(rooms=rooms, codes=tuple(got[room.line].code for room in data.rooms))
+
+
+def cancel_orders(data: Data, _: datetime) -> Sends:
+    """Undo whatever the outside system has booked."""
+    yield CancelOrders(booking_id=data.booking_id, property_id=data.property.id)
 
 
 def release_payment(data: Data, _: datetime) -> Sends:
@@ -173,7 +216,7 @@ def progressed(data: Data, step: str, now: datetime) -> BookingProgressed:
     )
 
 
-def refused_by(reply: RoomsNotHeld | PaymentRefused) -> No:
+def refused_by(reply: RoomsNotHeld | RoomsNotOrdered | PaymentRefused) -> No:
     """Why a service said no; what nobody decided against is a failure."""
     reason = reply.refusal
     verdict = Verdict.FAILED if reason.reason in FAILURES else Verdict.REFUSED
@@ -224,3 +267,31 @@ MULTI_ROOM: SagaTable[Data] = SagaTable(
     refuse=refuse,
     report=report,
 )
+
+# Where an outside system keeps the rooms they are booked there before the decision, for it may say no.
+ORDER: Step[Data] = compensable(
+    "order rooms",
+    do=order_rooms,
+    done=RoomsOrdered,
+    absorb=rooms_ordered,
+    refused=RoomsNotOrdered,
+    refusal=refused_by,
+    undo=cancel_orders,
+    undone=OrdersCancelled,
+    patience=ORDER_PATIENCE,
+)
+
+
+def course_of(table: SagaTable[Data], data: Data) -> SagaTable[Data]:
+    """The steps of this booking: the table's, and one more where an outside system keeps the rooms.
+
+    That is known when the rooms are held, the first step; the one more comes later, so that no place changes.
+    """
+    return _with_order(table) if data.outside else table
+
+
+@lru_cache(maxsize=8)
+def _with_order(table: SagaTable[Data]) -> SagaTable[Data]:
+    steps = table.steps
+    at = next(number for number, step in enumerate(steps) if step.kind is Kind.PIVOT)
+    return replace(table, steps=(*steps[:at], ORDER, *steps[at:]))

@@ -1,0 +1,72 @@
+"""posada rooms: takes properties, rooms and rates in from CSV, and writes them out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from posada.options import HERE, AsJson, Data, url_of
+from posada.output import err, out, print_json
+from posada.problems import Exit, Problem
+from posada.web import exchange
+
+group = typer.Typer(help="Properties, room types, rooms, packages and rates.", no_args_is_help=True)
+Property = Annotated[str | None, typer.Option("--property", help="Only this property.", metavar="ID")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="rooms")
+
+
+@group.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="A CSV file as `posada rooms export` writes it, or - for standard input.")
+    ],
+    *,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Take a catalogue in: lines add or change, what is not in the file stays. Exit code 1: some lines are broken."""
+    try:
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
+    done = json.loads(exchange(url_of(data, "availability"), "POST", "/catalogue/import", content))
+    if as_json:
+        print_json(done)
+    else:
+        tell(done)
+    raise typer.Exit(Exit.NO if done["broken"] else Exit.DONE)
+
+
+@group.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write; else standard output.")] = None,
+    *,
+    property_id: Property = None,
+    data: Data = HERE,
+) -> None:
+    """Write the catalogue as CSV: importing it again changes nothing and loses nothing."""
+    content = exchange(url_of(data, "availability"), "GET", "/catalogue/export", property_id=property_id)
+    if file is None:
+        sys.stdout.buffer.write(content)
+    else:
+        file.write_bytes(content)
+
+
+def tell(done: dict[str, Any]) -> None:
+    """Say what was taken and what is broken."""
+    for line in done["broken_lines"]:
+        told = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
+        err().print(Text(told), soft_wrap=True)
+    more = done["broken"] - len(done["broken_lines"])
+    if more:
+        err().print(f"… and {more} more broken lines", markup=False)
+    out().print(f"{done['taken']} lines taken, {done['changed']} changed, {done['broken']} broken", markup=False)

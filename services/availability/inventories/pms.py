@@ -1,0 +1,137 @@
+"""The reference property-management system over HTTP: free rooms and bookings, no holds, numbers as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+import structlog
+
+from services.availability.domain.stay import Stay
+from services.availability.inventories.port import CannotCancel, FreeRooms, InventoryAway, RoomOrder, RoomTaken
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_SECONDS = 30.0
+PLACE = "Pasadía"
+ROOM_SUFFIX = "A"
+TAKEN = frozenset({httpx.codes.CONFLICT, httpx.codes.GONE})
+
+
+class Pms:
+    """One property's rooms in such a system.
+
+    `types` says of which type each number is; a number ending in A that it does not name is of type `suffixed`, and
+    the literal Pasadía is one place of type `place`. `cancels`: whether the system has a call to cancel.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        prefix: str,
+        types: Mapping[str, str],
+        *,
+        suffixed: str | None = "habitacion",
+        place: str | None = "pasadia",
+        cancels: bool = False,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._client = httpx.AsyncClient(base_url=base_url.rstrip("/") + "/", timeout=seconds, trust_env=False)
+        self._prefix = prefix
+        self.types = types
+        self._suffixed = suffixed
+        self._place = place
+        self._cancels = cancels
+
+    @property
+    def can_cancel(self) -> bool:
+        """As it was declared."""
+        return self._cancels
+
+    async def free_rooms(self, stay: Stay) -> FreeRooms:
+        """What `GET api/getRooms` lists; places are numbered P1, P2 … in the order in which they come."""
+        dates = {"checkIn": stay.check_in.isoformat(), "checkOut": stay.check_out.isoformat()}
+        body = _json(await self._asked("GET", "api/getRooms", params=dates))
+        info = body.get("info")
+        if not isinstance(info, dict | list):
+            raise InventoryAway("the answer has no info")
+        numbers = [str(number).strip() for number in (info.values() if isinstance(info, dict) else info)]
+        free: dict[str, list[str]] = {}
+        for number in numbers:
+            self._sort(number, free)
+        return {key: tuple(dict.fromkeys(rooms)) for key, rooms in free.items()}
+
+    async def book(self, order: RoomOrder) -> str:
+        """`POST api/bookRoom`, recognised by its Idempotency-Key where the system does that."""
+        answer = await self._asked(
+            "POST", "api/bookRoom", json=_order(order, self._place), headers={"Idempotency-Key": str(order.key)}
+        )
+        number = _json(answer).get("reservation")
+        if not isinstance(number, str | int) or isinstance(number, bool) or not str(number).strip():
+            raise InventoryAway("the answer has no reservation")
+        return f"{self._prefix}{str(number).strip()}"
+
+    async def cancel(self, key: UUID, code: str) -> None:
+        """`POST api/cancelBooking`; what is not there is cancelled."""
+        if not self._cancels:
+            raise CannotCancel(code)
+        body = {"reservation": code.removeprefix(self._prefix)}
+        await self._asked("POST", "api/cancelBooking", json=body, headers={"Idempotency-Key": f"cancel {key}"})
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def _sort(self, number: str, free: dict[str, list[str]]) -> None:
+        if number == PLACE and self._place:
+            places = free.setdefault(self._place, [])
+            places.append(f"P{len(places) + 1}")
+            return
+        key = self.types.get(number) or (self._suffixed if number.endswith(ROOM_SUFFIX) else None)
+        if key is None:
+            log.warning("pms.unknown_room", number=number[:20])
+            return
+        free.setdefault(key, []).append(number)
+
+    async def _asked(self, method: str, path: str, **how: Any) -> httpx.Response:
+        try:
+            answer = await self._client.request(method, path, **how)
+        except (httpx.HTTPError, httpx.InvalidURL) as fault:
+            raise InventoryAway(type(fault).__name__) from fault
+        if answer.status_code in TAKEN:
+            raise RoomTaken(path)
+        if not answer.is_success:
+            raise InventoryAway(f"HTTP {answer.status_code}")
+        return answer
+
+
+def _order(order: RoomOrder, place: str | None) -> dict[str, Any]:
+    return {
+        "room": PLACE if order.type == place else order.room,
+        "guest": order.guest,
+        "checkIn": order.stay.check_in.isoformat(),
+        "checkOut": order.stay.check_out.isoformat(),
+        "adults": order.adults,
+        "children0to5": order.children_0_to_5,
+        "children6to10": order.children_6_to_10,
+        "type": order.type,
+        "package": order.package,
+        "paymentMethod": order.payment_method,
+        "amount": str(order.amount),
+        "payer": order.payer,
+        "extraBeds": order.extra_beds,
+        "extraBedsCost": str(order.extra_beds_cost),
+        "instructions": order.instructions,
+    }
+
+
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        raise InventoryAway("the answer is not JSON") from None
+    if not isinstance(body, dict):
+        raise InventoryAway("the answer is no object")
+    return body

@@ -1,0 +1,219 @@
+"""A property whose rooms another system keeps: counted, held, ordered and cancelled there, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from services.availability.app import build
+from services.availability.domain.catalogue import OutsideRecord
+from services.availability.errands import Errands
+from services.availability.records import Records
+from services.availability.settings import Settings
+from shared.contracts.availability import (
+    CancelOrders,
+    CountAnswered,
+    CountRequested,
+    OrderRooms,
+    OrdersCancelled,
+    ReleaseRooms,
+    RoomsHeld,
+    RoomsNotHeld,
+    RoomsNotOrdered,
+    RoomsOrdered,
+)
+from shared.contracts.notifications import StaffAlerted
+from shared.database import Database
+from shared.messages import Message
+from tests.availability.conftest import Availability
+from tests.support.builders import CHECK_IN, hold, wish
+from tests.support.desk import Desk, serving
+from tests.support.post_office import START, message_of, record_of_row
+
+pytestmark = pytest.mark.real
+DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with serving(Desk(rooms=("18", "19", "20", "1A", "elevator"), places=2)) as running:
+        yield running
+
+
+class Outside:
+    """The service, and the errands that it runs."""
+
+    def __init__(self, service: Availability, records: Records) -> None:
+        self.service = service
+        self.errands = Errands(service.database, service.repository, records, service.clock)
+
+    async def tell(self, *messages: Message) -> list[Message]:
+        """What is answered in the end."""
+        answers = await self.service.tell(*messages)
+        while await self.errands.turn(self.service.relay):
+            rows = self.service.office.taken()
+            answers += [message_of(row) for row in rows if not row.topic.endswith(".internal")]
+            await self.service.consumer.take([record_of_row(row) for row in rows if row.topic.endswith(".internal")])
+            answers += [message_of(row) for row in self.service.office.taken()]
+        return answers
+
+
+@pytest.fixture
+async def outside(service: Availability, desk: Desk) -> Outside:
+    records = Records(service.database, edited=service.repository.forget)
+    await connect(records, desk)
+    return Outside(service, records)
+
+
+async def connect(records: Records, desk: Desk, **more: Any) -> None:
+    facts = {"property_id": "las-hojas", "base_url": desk.url, "prefix": "HR", "cancels": True, "pause_seconds": 0}
+    await records.put(OutsideRecord.model_validate(facts | more), START)
+
+
+def count(**more: Any) -> CountRequested:
+    return CountRequested.model_validate({"request_id": "c1", **DATES} | more)
+
+
+async def counted(outside: Outside) -> dict[str, int]:
+    (answer,) = await outside.tell(count())
+    assert isinstance(answer, CountAnswered)
+    assert answer.success, answer
+    return {key: number for key, number in answer.available_counts.items() if number}
+
+
+async def held(outside: Outside, *wishes: Any, **more: Any) -> RoomsHeld:
+    (answer,) = await outside.tell(hold(uuid4(), *wishes, **more))
+    assert isinstance(answer, RoomsHeld), answer
+    return answer
+
+
+def order(found: RoomsHeld, **more: Any) -> OrderRooms:
+    facts = {
+        "booking_id": found.booking_id,
+        "property_id": "las-hojas",
+        "package": "las_hojas",
+        "payment_method": "bank_transfer",
+        "guest": "Ana López",
+        "payer": "Ana López",
+        "rooms": found.rooms,
+    }
+    return OrderRooms.model_validate(facts | more)
+
+
+async def rooms_of(outside: Outside, booking_id: UUID) -> set[str]:
+    async with outside.service.database.connection() as connection:
+        rows = await connection.fetch("SELECT room FROM room_nights WHERE booking_id = $1", booking_id)
+    return {row["room"] for row in rows}
+
+
+async def test_what_it_calls_free_less_what_we_hold(outside: Outside) -> None:
+    assert await counted(outside) == {"bungalow_junior": 3, "habitacion": 1, "pasadia": 2}
+    found = await held(outside, wish(1), wish(2))
+    assert found.outside
+    assert {room.room for room in found.rooms} < {"18", "19", "20"}
+    await held(outside, wish(1, "Pasadía", adults=1), package="Pasadía")
+    assert await counted(outside) == {"bungalow_junior": 1, "habitacion": 1, "pasadia": 1}
+    (short,) = await outside.tell(hold(uuid4(), wish(1), wish(2)))
+    assert isinstance(short, RoomsNotHeld)
+    assert short.refusal.reason == "not_enough_rooms"
+
+
+async def test_away_is_an_error_answer(outside: Outside, desk: Desk) -> None:
+    desk.misses_info = True
+    (answer,) = await outside.tell(count())
+    assert isinstance(answer, CountAnswered)
+    assert (answer.success, answer.available_counts) == (False, {})
+    assert answer.error
+    assert answer.error.reason == "inventory_away"
+    (not_held,) = await outside.tell(hold(uuid4()))
+    assert isinstance(not_held, RoomsNotHeld)
+    assert not_held.refusal.reason == "inventory_away"
+
+
+async def test_over_http_too(outside: Outside, desk: Desk) -> None:
+    url = outside.service.database._url
+    built = build(Settings(database_url=url), outside.service.clock)
+    await built.database.open()
+    async with AsyncClient(transport=ASGITransport(built.app()), base_url="http://availability") as client:
+        dates = {name: day.isoformat() for name, day in DATES.items()}
+        answer = await client.get("/properties/las-hojas/availability", params=dates)
+        assert answer.json()["available_counts"]["bungalow_junior"] == 3
+        desk.fails = 1
+        assert (await client.get("/properties/las-hojas/availability", params=dates)).status_code == 503
+    await built.database.close()
+
+
+async def test_the_rooms_are_ordered_and_the_ones_got_are_told(outside: Outside, desk: Desk) -> None:
+    found = await held(outside, wish(1), wish(2))
+    lost = found.rooms[0].room
+    desk.snatches = {lost}
+    (ordered,) = await outside.tell(order(found))
+    assert isinstance(ordered, RoomsOrdered)
+    got = {room.room for room in ordered.rooms}
+    assert lost not in got
+    assert await rooms_of(outside, found.booking_id) == got
+    assert set(desk.reservations()) == {room.code.removeprefix("HR") for room in ordered.rooms}
+    (again,) = await outside.tell(order(found))
+    assert again == ordered
+    assert len(desk.reservations()) == 2
+
+
+async def test_one_that_fails_for_good_undoes_the_others(outside: Outside, desk: Desk) -> None:
+    found = await held(outside, wish(1), wish(2), wish(3))
+    desk.snatches = {found.rooms[2].room}
+    (refused,) = await outside.tell(order(found))
+    assert isinstance(refused, RoomsNotOrdered)
+    assert (refused.refusal.reason, refused.refusal.details["room"]) == ("room_failed", 3)
+    assert desk.reservations() == {}
+
+
+async def test_what_is_undone_later_is_cancelled_and_stays_so(outside: Outside, desk: Desk) -> None:
+    found = await held(outside, wish(1), wish(2))
+    await outside.tell(order(found))
+    undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
+    release = ReleaseRooms(booking_id=found.booking_id, property_id="las-hojas")
+    answers = await outside.tell(undo, release)
+    assert OrdersCancelled in map(type, answers)
+    assert desk.reservations() == {}
+    assert await rooms_of(outside, found.booking_id) == set()
+    (again,) = await outside.tell(undo)
+    assert isinstance(again, OrdersCancelled)
+    (late,) = await outside.tell(order(found))
+    assert isinstance(late, RoomsNotOrdered)
+
+
+async def test_an_order_and_its_undo_in_one_batch_leave_nothing(outside: Outside, desk: Desk) -> None:
+    found = await held(outside, wish(1))
+    undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
+    release = ReleaseRooms(booking_id=found.booking_id, property_id="las-hojas")
+    await outside.tell(order(found), undo, release)
+    assert desk.reservations() == {}
+    assert await rooms_of(outside, found.booking_id) == set()
+
+
+async def test_what_it_cannot_cancel_is_told_to_staff(outside: Outside, desk: Desk, database: Database) -> None:
+    await connect(Records(database, edited=outside.service.repository.forget), desk, cancels=False)
+    found = await held(outside, wish(1), wish(2))
+    (ordered,) = await outside.tell(order(found))
+    assert isinstance(ordered, RoomsOrdered)
+    answers = await outside.tell(CancelOrders(booking_id=found.booking_id, property_id="las-hojas"))
+    (alert,) = [one for one in answers if isinstance(one, StaffAlerted)]
+    assert set(alert.details["codes"]) == {room.code for room in ordered.rooms}
+    assert all(room.code in alert.text for room in ordered.rooms)
+
+
+async def test_an_errand_that_a_crash_cut_short_is_run_again(outside: Outside, desk: Desk) -> None:
+    found = await held(outside, wish(1), wish(2))
+    await outside.service.tell(order(found))
+    async with outside.service.database.connection() as connection:
+        leased = "UPDATE outside_errands SET leased_until = $1"
+        await connection.execute(leased, outside.service.clock() + timedelta(seconds=60))
+    assert await outside.errands.turn(outside.service.relay) == 0
+    outside.service.clock.forward(timedelta(seconds=61))
+    assert await outside.errands.turn(outside.service.relay) == 1
+    assert len(desk.reservations()) == 2
