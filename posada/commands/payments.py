@@ -1,4 +1,4 @@
-"""posada payments: brings a bank's file in."""
+"""posada payments: brings a bank's file in, and audits the ledger."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from aiokafka import AIOKafkaProducer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
+from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
 from posada.output import err, out, print_json
 from posada.problems import Exit, Problem
+from posada.web import ask
 from posada.wire import producer, publish
 from services.payments.feeds import BrokenLine, CsvLayout, read_csv
 from shared.contracts.payments import TransferArrived
@@ -65,6 +66,19 @@ def import_(
     else:
         tell(taken)
     raise typer.Exit(Exit.NO if taken.broken else Exit.DONE)
+
+
+@group.command()
+def audit(*, data: Data = HERE, as_json: AsJson = False) -> None:
+    """Prove that every payment's balance is what its ledger entries add up to; exit code 1 says that one is not."""
+    found = ask(url_of(data, "payments"), "/payments/audit")
+    if as_json:
+        print_json(found)
+    else:
+        for wrong in found["examples"]:
+            err().print(Text(wrong), soft_wrap=True)
+        out().print(f"{found['payments']} payments, {found['disagreements']} disagreements", markup=False)
+    raise typer.Exit(Exit.DONE if found["agrees"] else Exit.NO)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.payments import api, consumers
+from services.payments import api, api_ledger, consumers
 from services.payments.reports import Reports
 from services.payments.repository import Repository
 from services.payments.settings import Settings
@@ -17,12 +17,13 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     settings = settings or Settings()
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     terms = settings.terms()
+    reports = Reports(database)
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
         routes=consumers.routes(Repository(terms)),
-        routers=[api.router(Reports(database), terms)],
+        routers=[api_ledger.router(reports), api.router(reports, terms)],
         clock=clock,
     )

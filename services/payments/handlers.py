@@ -41,7 +41,7 @@ def capture_payment(world: World, command: CapturePayment, now: datetime) -> Sen
     if request.status is not Status.CAPTURED:
         codes = [code.strip() for code in command.codes if code.strip()]
         request = request.captured(codes, now)
-        world.keep_payment(world.serving(request).capture(request.amount, codes, now))
+        world.keep_payment(world.serving(request).capture(request.amount, request.booking_id, codes, now))
         world.keep(request)
     return [replies.captured(request)]
 
@@ -53,7 +53,7 @@ def release_payment(world: World, command: ReleasePayment, now: datetime) -> Sen
         return [replies.released(before)]
     request = before.released(now) if before else tombstone(command.booking_id, now)
     if before and before.status is Status.RESERVED:
-        world.keep_payment(world.serving(before).release(before.amount))
+        world.keep_payment(world.serving(before).release(before.amount, before.booking_id, now))
     world.keep(request)
     return [replies.released(request)]
 
@@ -95,7 +95,7 @@ def _conclude(world: World, request: PaymentRequest, decision: Decision, now: da
     payment = decision.payment
     if payment is None or decision.verdict is not Verdict.FOUND:
         return _refuse(world, request, decision, now, alert=decision.verdict is Verdict.AMBIGUOUS)
-    world.keep_payment(payment.reserve(request.amount, now))
+    world.keep_payment(payment.reserve(request.amount, request.booking_id, now))
     request = request.reserved(payment.id, now)
     world.keep(request)
     return [replies.reserved(request)]

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from services.payments.domain.claim import Claim, authorization_key, reference_key
+from services.payments.domain.ledger import Entry
 from services.payments.domain.payment import ANY_PROPERTY, Payment
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import Attempt
@@ -70,6 +71,7 @@ def arrived_columns(payments: Iterable[Payment]) -> Columns:
             authorization_key(one.authorization_number),
             one.reserved,
             one.captured,
+            one.refunded,
             json.dumps(one.codes),
             one.reserved_at,
             one.captured_at,
@@ -85,11 +87,30 @@ def changed_columns(pairs: Iterable[tuple[Payment, Payment]]) -> Columns:
             new.id,
             new.reserved - old.reserved,
             new.captured - old.captured,
+            new.refunded - old.refunded,
             json.dumps(new.codes[len(old.codes) :]),
             new.reserved_at,
             new.captured_at,
         )
         for old, new in pairs
+    )
+
+
+def entry_columns(entries: Iterable[Entry]) -> Columns:
+    """Columns of what happened to payments, in its order."""
+    return columns(
+        (
+            one.payment_id,
+            one.kind.value,
+            one.cause,
+            one.amount,
+            one.at,
+            one.booking_id,
+            json.dumps(one.codes),
+            one.staff,
+            one.reason,
+        )
+        for one in entries
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.payments.domain.claim import Claim
+from services.payments.domain.ledger import NOTHING
 from services.payments.domain.matching import Considered, Decision
-from services.payments.domain.payment import NOTHING
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import SECOND_LOOK, stage_ends_at
 from services.payments.domain.terms import Terms

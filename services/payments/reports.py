@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from services.payments.domain.ledger import Balance, Sums, audit
 from shared.database import Database
 
 _PAYMENTS = "SELECT *, amount - reserved - captured - refunded AS left_over FROM payments WHERE id = $1"
@@ -22,7 +24,56 @@ WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AN
 ORDER BY id LIMIT $4"""
 _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at, booking_id LIMIT $1"
 
+_ENTRIES = "SELECT * FROM ledger WHERE payment_id = $1 ORDER BY number LIMIT 10000"
+# Each payment beside what its entries add up to, from one snapshot.
+_AUDIT = """
+SELECT payments.id, payments.source, payments.transfer_id, amount, payments.reserved, payments.captured,
+       payments.refunded, payments.codes, sums.*
+FROM payments CROSS JOIN LATERAL (
+    SELECT coalesce(sum(entry.amount) FILTER (WHERE kind = 'arrived'), 0) AS sum_arrived,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0) AS sum_reserved,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0) AS sum_captured,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'released'), 0) AS sum_released,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded'), 0) AS sum_refunded,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded' AND booking_id IS NOT NULL), 0) AS sum_returned,
+           ARRAY(SELECT code FROM ledger AS one, unnest(one.codes) WITH ORDINALITY AS written (code, place)
+                 WHERE one.payment_id = payments.id AND one.kind = 'captured' ORDER BY number, place) AS sum_codes
+    FROM ledger AS entry WHERE entry.payment_id = payments.id) AS sums
+ORDER BY payments.id"""
+# What a request says of itself, beside what the ledger says of its booking and its payment.
+_AUDIT_REQUESTS = """
+SELECT asked.booking_id, asked.status, asked.amount,
+       coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0)
+       - coalesce(sum(entry.amount) FILTER (WHERE kind IN ('captured', 'released')), 0) AS reserved,
+       coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0) AS captured
+FROM payment_requests AS asked
+JOIN ledger AS entry ON entry.payment_id = asked.payment_id AND entry.booking_id = asked.booking_id
+WHERE asked.payment_id IS NOT NULL
+GROUP BY asked.booking_id
+HAVING (coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0)
+        - coalesce(sum(entry.amount) FILTER (WHERE kind IN ('captured', 'released')), 0)
+        <> CASE asked.status WHEN 'reserved' THEN asked.amount ELSE 0 END)
+    OR (coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0)
+        <> CASE asked.status WHEN 'captured' THEN asked.amount ELSE 0 END)
+ORDER BY asked.booking_id"""
+_AT_ONCE = 1000
+_SHOWN = 100
+
 Row = Mapping[str, Any]
+
+
+@dataclass
+class Audit:
+    """What came of holding balances against entries: payments seen, disagreements, and the first of those in words."""
+
+    payments: int = 0
+    disagreements: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def note(self, *wrong: str) -> None:
+        """Count disagreements, and keep them if they are among the first."""
+        self.disagreements += len(wrong)
+        self.examples += wrong[: max(0, _SHOWN - len(self.examples))]
 
 
 class Reports:
@@ -36,6 +87,30 @@ class Reports:
         async with self._database.connection() as connection:
             row: Row | None = await connection.fetchrow(_PAYMENTS, payment_id)
             return row
+
+    async def entries(self, payment_id: UUID) -> Sequence[Row]:
+        """What happened to a payment, oldest first; at most 10,000."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_ENTRIES, payment_id)
+
+    async def audit(self) -> Audit:
+        """Hold every payment and every request against the ledger, all as of one moment, a thousand in memory."""
+        found = Audit()
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            async for row in connection.cursor(_AUDIT, prefetch=_AT_ONCE):
+                found.payments += 1
+                if wrong := audit(_balance_in(row), _sums_in(row)):
+                    name = f"payment {row['id']} ({row['source']} {row['transfer_id']})"
+                    found.note(*(f"{name}: {one}" for one in wrong))
+            async for row in connection.cursor(_AUDIT_REQUESTS, prefetch=_AT_ONCE):
+                found.note(
+                    f"booking {row['booking_id']} is {row['status']} over {row['amount']}, the entries leave"
+                    f" {row['reserved']} reserved and {row['captured']} captured"
+                )
+        return found
 
     async def served_by(self, payment_id: UUID) -> Sequence[Row]:
         """The requests that a payment serves or has served, oldest first; at most 1,000."""
@@ -59,3 +134,12 @@ class Reports:
         """Requests that wait for money, the one that is looked for next first."""
         async with self._database.connection() as connection:
             return await connection.fetch(_WAITING, limit)
+
+
+def _balance_in(row: Row) -> Balance:
+    return Balance(row["amount"], row["reserved"], row["captured"], row["refunded"], tuple(row["codes"]))
+
+
+def _sums_in(row: Row) -> Sums:
+    names = ("arrived", "reserved", "captured", "released", "refunded", "returned")
+    return Sums(**{name: row[f"sum_{name}"] for name in names}, codes=tuple(row["sum_codes"]))

@@ -86,17 +86,17 @@ _LOCKED = " FOR UPDATE"
 
 _ADD_PAYMENTS = """
 INSERT INTO payments (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
-                      authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, codes,
-                      reserved_at, captured_at)
+                      authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, refunded,
+                      codes, reserved_at, captured_at)
 SELECT id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
-       authorization_number, arrived_at, reference_key, authorization_key, reserved, captured,
+       authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, refunded,
        ARRAY(SELECT jsonb_array_elements_text(codes)), reserved_at, captured_at
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::date[],
             $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::numeric[],
-            $16::numeric[], $17::jsonb[], $18::timestamptz[], $19::timestamptz[])
+            $16::numeric[], $17::numeric[], $18::jsonb[], $19::timestamptz[], $20::timestamptz[])
     AS new (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
-            authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, codes, reserved_at,
-            captured_at)
+            authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, refunded, codes,
+            reserved_at, captured_at)
 ORDER BY id"""
 
 # Differences, not sums: should a lock ever be missing, the constraint still sees both writers.
@@ -104,12 +104,23 @@ _CHANGE_PAYMENTS = """
 UPDATE payments SET
     reserved = payments.reserved + change.reserved,
     captured = payments.captured + change.captured,
+    refunded = payments.refunded + change.refunded,
     codes = payments.codes || ARRAY(SELECT jsonb_array_elements_text(change.codes)),
     reserved_at = change.reserved_at,
     captured_at = change.captured_at
-FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-    AS change (id, reserved, captured, codes, reserved_at, captured_at, version)
+FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::numeric[], $5::jsonb[], $6::timestamptz[],
+            $7::timestamptz[], $8::text[])
+    AS change (id, reserved, captured, refunded, codes, reserved_at, captured_at, version)
 WHERE payments.id = change.id AND payments.xmin::text = change.version"""
+
+# In the same statement as the balances. Its key holds as well: nothing happens to a payment twice.
+_ADD_ENTRIES = """
+INSERT INTO ledger (payment_id, kind, cause, amount, at, booking_id, codes, staff, reason)
+SELECT payment_id, kind, cause, amount, at, booking_id, ARRAY(SELECT jsonb_array_elements_text(codes)), staff, reason
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::numeric[], $5::timestamptz[], $6::uuid[], $7::jsonb[], $8::text[],
+            $9::text[]) WITH ORDINALITY
+    AS new (payment_id, kind, cause, amount, at, booking_id, codes, staff, reason, place)
+ORDER BY place"""
 
 _ADD_REQUESTS = """
 INSERT INTO payment_requests (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later,
@@ -172,6 +183,9 @@ class Repository:
             versions = [world.versions[before.id] for before, _ in changed]
             columns = (*records.changed_columns(changed), versions)
             statements.append(Statement(_CHANGE_PAYMENTS, columns, rows=len(changed)))
+        entries = [entry for payment in (*new, *(after for _, after in changed)) for entry in payment.entries]
+        if entries:
+            statements.append(Statement(_ADD_ENTRIES, tuple(records.entry_columns(entries))))
         if asked:
             statements.append(Statement(_ADD_REQUESTS, tuple(records.asked_columns(asked))))
         if moved:

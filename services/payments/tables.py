@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     Numeric,
@@ -77,6 +79,26 @@ payments = Table(
     ),
     Index("payments_posted_on_idx", "posted_on", postgresql_using="brin"),
     postgresql_with={"fillfactor": "85"},
+)
+
+# What happened to payments. A trigger refuses any change of what is written (migration 0002).
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("cause", Uuid, primary_key=True, comment="The booking, the refund, or for an arrival the payment."),
+    Column("number", BigInteger, Identity(always=True), nullable=False, comment="The order of writing."),
+    Column("amount", _money, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("booking_id", Uuid),
+    Column("codes", ARRAY(Text), nullable=False, server_default=_EMPTY),
+    Column("staff", Text, comment="Who decided, where a person did."),
+    Column("reason", Text),
+    CheckConstraint("kind IN ('arrived', 'reserved', 'captured', 'released', 'refunded')", name="kind"),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("kind IN ('arrived', 'refunded') OR booking_id IS NOT NULL", name="for_a_booking"),
+    Index("ledger_booking_id_idx", "booking_id", postgresql_where=text("booking_id IS NOT NULL")),
 )
 
 payment_requests = Table(

@@ -13,7 +13,8 @@ from hypothesis import strategies as some
 
 from services.payments import handlers
 from services.payments.consumers import routes
-from services.payments.domain.payment import Contradiction, MoneyError
+from services.payments.domain.ledger import audit, summed
+from services.payments.domain.payment import Contradiction, MoneyError, balance_of
 from services.payments.domain.request import OutOfTurn, Status
 from services.payments.domain.terms import Terms
 from services.payments.domain.world import World
@@ -411,6 +412,7 @@ def test_whatever_happens_money_is_conserved(messages: list[Message]) -> None:
             assert payment.reserved + payment.captured == owed[payment.id]
             assert min(payment.reserved, payment.captured, payment.left) >= 0
             assert payment.reserved + payment.captured + payment.left == payment.amount
+            assert audit(balance_of(payment), summed(payment.entries)) == []
 
 
 @given(steps)
@@ -431,8 +433,8 @@ def test_a_second_delivery_of_anything_changes_nothing(messages: list[Message]) 
 def test_a_payment_gives_no_more_than_it_holds() -> None:
     (payment,) = told(transfer()).world.payments.values()
     with pytest.raises(MoneyError):
-        payment.reserve(Decimal("690.01"), NOW)
+        payment.reserve(Decimal("690.01"), booking(), NOW)
     with pytest.raises(MoneyError):
-        payment.capture(Decimal("0.01"), (), NOW)
+        payment.capture(Decimal("0.01"), booking(), (), NOW)
     with pytest.raises(MoneyError):
-        payment.release(Decimal("0.01"))
+        payment.release(Decimal("0.01"), booking(), NOW)

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid5
 
+from services.payments.domain.ledger import NOTHING, Balance, Entry, Kind
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
 
 _PAYMENTS = UUID("0d9c6f0e-0e2b-4b53-9a6e-5f1f1f3f7a10")
-NOTHING = Decimal("0.00")
 ANY_PROPERTY = ""
 
 
@@ -39,7 +40,8 @@ class Payment:
     """One transfer or card authorisation. `reserved`, `captured` and `refunded` never exceed `amount` together.
 
     Amounts are in `currency`, times in UTC, `posted_on` is the bank's own date. A `property_id` of "" serves every
-    property. `codes` are the reservation codes in the order in which they were written.
+    property. `codes` are the reservation codes in the order in which they were written. `entries` are what happened to
+    it since it was read: whatever changes a balance makes its entry.
     """
 
     id: UUID
@@ -60,6 +62,7 @@ class Payment:
     codes: tuple[str, ...] = ()
     reserved_at: datetime | None = None
     captured_at: datetime | None = None
+    entries: tuple[Entry, ...] = ()
 
     @property
     def left(self) -> Decimal:
@@ -73,39 +76,45 @@ class Payment:
             return self.captured_at
         return self.reserved_at if self.reserved else None
 
-    def reserve(self, amount: Decimal, now: datetime) -> Payment:
-        """Set an amount aside.
+    def reserve(self, amount: Decimal, booking_id: UUID, now: datetime) -> Payment:
+        """Set an amount aside for a booking.
 
         Raises:
             MoneyError: when less is left.
         """
         if amount > self.left:
             raise MoneyError(f"payment {self.id} has {self.left} left, {amount} cannot be reserved")
-        return replace(self, reserved=self.reserved + amount, reserved_at=now)
+        entry = Entry(self.id, Kind.RESERVED, booking_id, amount, now, booking_id)
+        return self._after(entry, reserved=self.reserved + amount, reserved_at=now)
 
-    def capture(self, amount: Decimal, codes: Iterable[str], now: datetime) -> Payment:
-        """Take an amount that is reserved, and write all its reservation codes down.
+    def capture(self, amount: Decimal, booking_id: UUID, codes: Iterable[str], now: datetime) -> Payment:
+        """Take an amount that is reserved for a booking, and write all its reservation codes down.
 
         Raises:
             MoneyError: when less is reserved.
         """
         self._require_reserved(amount)
-        return replace(
-            self,
+        entry = Entry(self.id, Kind.CAPTURED, booking_id, amount, now, booking_id, tuple(codes))
+        return self._after(
+            entry,
             reserved=self.reserved - amount,
             captured=self.captured + amount,
-            codes=(*self.codes, *codes),
+            codes=(*self.codes, *entry.codes),
             captured_at=now,
         )
 
-    def release(self, amount: Decimal) -> Payment:
-        """Give an amount that is reserved back.
+    def release(self, amount: Decimal, booking_id: UUID, now: datetime) -> Payment:
+        """Give an amount that is reserved for a booking back.
 
         Raises:
             MoneyError: when less is reserved.
         """
         self._require_reserved(amount)
-        return replace(self, reserved=self.reserved - amount)
+        entry = Entry(self.id, Kind.RELEASED, booking_id, amount, now, booking_id)
+        return self._after(entry, reserved=self.reserved - amount)
+
+    def _after(self, entry: Entry, **balances: Any) -> Payment:
+        return replace(self, entries=(*self.entries, entry), **balances)
 
     def _require_reserved(self, amount: Decimal) -> None:
         if amount > self.reserved:
@@ -114,17 +123,24 @@ class Payment:
 
 def payment_of(message: TransferArrived, now: datetime) -> Payment:
     """The payment in a line of a feed, as it arrives."""
+    payment_id, amount = payment_id_of(message.source, message.transfer_id), money(message.amount)
     return Payment(
-        id=payment_id_of(message.source, message.transfer_id),
+        id=payment_id,
         source=message.source,
         transfer_id=message.transfer_id,
         property_id=message.property_id or ANY_PROPERTY,
         method=message.method,
-        amount=money(message.amount),
+        amount=amount,
         currency=message.currency,
         posted_on=message.posted_on,
         payer=message.payer,
         reference=message.reference,
         authorization_number=message.authorization_number,
         arrived_at=now,
+        entries=(Entry(payment_id, Kind.ARRIVED, payment_id, amount, now),),
     )
+
+
+def balance_of(payment: Payment) -> Balance:
+    """What a payment says of itself, to be held against its entries."""
+    return Balance(payment.amount, payment.reserved, payment.captured, payment.refunded, payment.codes)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.payments.domain.claim import Claim
-from services.payments.domain.payment import NOTHING
+from services.payments.domain.ledger import NOTHING
 from services.payments.domain.retries import SECOND_LOOK, Attempt
 from shared.errors import Refusal
 
