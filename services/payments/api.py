@@ -117,12 +117,12 @@ def router(reports: Reports, terms: Terms) -> APIRouter:
         if row is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
         record = await _payment(reports, row["payment_id"]) if row["payment_id"] else None
-        return BookingPayments(request=_request(row), payments=[record] if record else [])
+        return BookingPayments(request=request_record(row), payments=[record] if record else [])
 
     @routes.get("/payment-requests/waiting")
     async def waiting(limit: Limit = 100) -> list[RequestRecord]:
         """Requests whose money has not arrived, with stage, attempt and next time."""
-        return [_request(row) for row in await reports.waiting(limit)]
+        return [request_record(row) for row in await reports.waiting(limit)]
 
     return routes
 
@@ -139,7 +139,8 @@ async def _payment(reports: Reports, payment_id: UUID) -> PaymentRecord | None:
     )
 
 
-def _request(row: Row) -> RequestRecord:
+def request_record(row: Row) -> RequestRecord:
+    """A request as it is shown."""
     return RequestRecord.model_validate(dict(row) | {"refusal": json.loads(row["refusal"] or "null")})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.payments import api, api_ledger, consumers
+from services.payments import api, api_cases, api_ledger, consumers
+from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
 from services.payments.settings import Settings
@@ -17,13 +18,19 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     settings = settings or Settings()
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     terms = settings.terms()
-    reports = Reports(database)
+    reports, repository = Reports(database), Repository(terms)
+    office = Office(repository, database, clock)
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
-        routes=consumers.routes(Repository(terms)),
-        routers=[api_ledger.router(reports), api.router(reports, terms)],
+        routes=consumers.routes(repository),
+        routers=[
+            api_ledger.router(reports),
+            api_cases.reading(office, reports),
+            api_cases.deciding(office, reports, settings),
+            api.router(reports, terms),
+        ],
         clock=clock,
     )

@@ -5,18 +5,31 @@ from __future__ import annotations
 from services.payments import handlers
 from services.payments.domain.world import World
 from services.payments.repository import Repository
-from shared.contracts.payments import CapturePayment, ReleasePayment, ReservePayment, SearchDue, TransferArrived
-from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_TRANSFERS, internal
+from shared.contracts.payments import (
+    CapturePayment,
+    MarkFrustrated,
+    ReleasePayment,
+    ReservePayment,
+    SearchDue,
+    StaffDue,
+    TransferArrived,
+    WithdrawPayment,
+)
+from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
 from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[World]:
     """Everything that payments is told."""
-    table = Routes[World]("payments", (PAYMENTS_COMMANDS, PAYMENTS_TRANSFERS, internal("payments")), repository)
+    listens_to = (PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal("payments"))
+    table = Routes[World]("payments", listens_to, repository)
 
     table.on(ReservePayment, handlers.reserve_payment)
     table.on(CapturePayment, handlers.capture_payment)
     table.on(ReleasePayment, handlers.release_payment)
     table.on(TransferArrived, handlers.transfer_arrived)
+    table.on(MarkFrustrated, handlers.mark_frustrated)
+    table.on(WithdrawPayment, handlers.withdraw_payment)
     table.on(SearchDue, handlers.search_due)
+    table.on(StaffDue, handlers.staff_due)
     return table

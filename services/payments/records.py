@@ -12,6 +12,7 @@ from services.payments.domain.ledger import Entry
 from services.payments.domain.payment import ANY_PROPERTY, Payment
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import Attempt
+from services.payments.domain.ruling import Ruling
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
@@ -112,6 +113,11 @@ def entry_columns(entries: Iterable[Entry]) -> Columns:
         )
         for one in entries
     )
+
+
+def ruling_columns(rulings: Iterable[Ruling]) -> Columns:
+    """Columns of what people decided."""
+    return columns((one.booking_id, one.action.value, one.at, one.staff, one.reason, one.payment_id) for one in rulings)
 
 
 def asked_columns(requests: Iterable[PaymentRequest]) -> Columns:

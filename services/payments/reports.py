@@ -22,6 +22,9 @@ SELECT id, coalesce(authorization_number, transfer_id) AS number, amount, curren
 FROM payments
 WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AND ($3::date IS NULL OR posted_on <= $3)
 ORDER BY id LIMIT $4"""
+_ESCALATED = """
+SELECT * FROM payment_requests WHERE status = 'escalated' ORDER BY next_attempt_at, booking_id LIMIT $1"""
+_RULINGS = "SELECT * FROM rulings WHERE booking_id = $1 ORDER BY number LIMIT 1000"
 _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at, booking_id LIMIT $1"
 
 _ENTRIES = "SELECT * FROM ledger WHERE payment_id = $1 ORDER BY number LIMIT 10000"
@@ -129,6 +132,16 @@ class Reports:
         """Payments in the older flat form, in the order of their ids, from the one behind `after`."""
         async with self._database.connection() as connection:
             return await connection.fetch(_FLAT, after, posted_from, posted_to, limit)
+
+    async def escalated(self, limit: int) -> Sequence[Row]:
+        """Requests that wait for the staff, the one whose time ends next first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_ESCALATED, limit)
+
+    async def rulings(self, booking_id: UUID) -> Sequence[Row]:
+        """What people decided about a booking's money, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_RULINGS, booking_id)
 
     async def waiting(self, limit: int) -> Sequence[Row]:
         """Requests that wait for money, the one that is looked for next first."""

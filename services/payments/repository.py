@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.payments import records
+from services.payments.commands import ChooseTransfer
 from services.payments.domain.claim import Claim, authorization_key, claim_of
 from services.payments.domain.matching import MANY
 from services.payments.domain.payment import payment_id_of
@@ -122,6 +123,10 @@ FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::numeric[], $5::timestamptz[]
     AS new (payment_id, kind, cause, amount, at, booking_id, codes, staff, reason, place)
 ORDER BY place"""
 
+_ADD_RULINGS = """
+INSERT INTO rulings (booking_id, action, at, staff, reason, payment_id)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[])"""
+
 _ADD_REQUESTS = """
 INSERT INTO payment_requests (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later,
                               codes, refusal, started_at, property_id, amount, currency, method, slip_date, slip_amount,
@@ -166,6 +171,10 @@ class Repository:
         world.taken_for_new = asking
         return world
 
+    async def case(self, connection: Connection, booking_id: UUID) -> World:
+        """A booking's request with every payment that it may mean, to be shown."""
+        return await self._world(connection, [], {booking_id}, "")
+
     async def save(self, connection: Connection, world: World, now: datetime) -> list[Statement]:
         """What is new and what has changed.
 
@@ -186,6 +195,8 @@ class Repository:
         entries = [entry for payment in (*new, *(after for _, after in changed)) for entry in payment.entries]
         if entries:
             statements.append(Statement(_ADD_ENTRIES, tuple(records.entry_columns(entries))))
+        if world.rulings:
+            statements.append(Statement(_ADD_RULINGS, tuple(records.ruling_columns(world.rulings))))
         if asked:
             statements.append(Statement(_ADD_REQUESTS, tuple(records.asked_columns(asked))))
         if moved:
@@ -203,9 +214,10 @@ class Repository:
         known = {request.booking_id for request in requests}
         asked = [claim_of(message) for message in messages if isinstance(message, ReservePayment)]
         claims = [claim for claim in asked if claim.booking_id not in known]
-        claims += [request.wanted for request in requests if request.status is Status.WAITING]
+        claims += [request.wanted for request in requests if request.is_open]
         wanted = {request.payment_id for request in requests if request.payment_id}
         wanted |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
+        wanted |= {message.payment_id for message in messages if isinstance(message, ChooseTransfer)}
         rows = await self._payments(connection, wanted, claims, lock)
         world = World(self._terms, requests, (records.payment(row) for row in rows))
         world.versions = {row["booking_id"]: row["version"] for row in asking}

@@ -127,14 +127,28 @@ payment_requests = Table(
     Column("codes", ARRAY(Text), nullable=False, server_default=_EMPTY),
     Column("refusal", JSONB),
     Column("waits", Boolean, Computed("status = 'waiting'", persisted=True), nullable=False),
-    CheckConstraint("status IN ('waiting', 'reserved', 'captured', 'released', 'refused')", name="status"),
+    CheckConstraint("status IN ('waiting', 'escalated', 'reserved', 'captured', 'released', 'refused')", name="status"),
     CheckConstraint("status = 'released' OR amount IS NOT NULL", name="only_tombstones_are_empty"),
     CheckConstraint("status NOT IN ('reserved', 'captured') OR payment_id IS NOT NULL", name="reserved_from"),
-    CheckConstraint("status <> 'waiting' OR next_attempt_at IS NOT NULL", name="waits_until"),
-    CheckConstraint("status <> 'refused' OR refusal IS NOT NULL", name="refused_why"),
+    CheckConstraint("status NOT IN ('waiting', 'escalated') OR next_attempt_at IS NOT NULL", name="waits_until"),
+    CheckConstraint("status NOT IN ('refused', 'escalated') OR refusal IS NOT NULL", name="refused_why"),
     Index("payment_requests_payment_id_idx", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+    Index("payment_requests_escalated_idx", "next_attempt_at", postgresql_where=text("status = 'escalated'")),
     Index("payment_requests_waiting_slip_idx", "slip_amount", "slip_date", postgresql_where=text("waits")),
     Index("payment_requests_waiting_reference_idx", "reference_key", "slip_amount", postgresql_where=text("waits")),
     Index("payment_requests_waiting_card_idx", "authorization_key", postgresql_where=text("waits")),
     postgresql_with={"fillfactor": "85"},
+)
+
+# What people decided. A trigger refuses any change of what is written (migration 0003).
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("booking_id", Uuid, nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("staff", Text, comment="Empty where a gateway spoke for the guest."),
+    Column("reason", Text),
+    Column("payment_id", Uuid, ForeignKey("payments.id")),
 )

@@ -46,6 +46,10 @@ class Wording:
             reason.value, self._texts.render(terms.language, "refusal", reason=reason.value, **values), **details
         )
 
+    def ended(self, reason: Reason, terms: Terms) -> Refusal:
+        """Why a search was ended by a person."""
+        return Refusal(reason.value, self._texts.render(terms.language, "refusal", reason=reason.value))
+
     def refusal_after_release(self, terms: Terms) -> Refusal:
         """Why a request is refused whose release came first."""
         return Refusal(RELEASED, self._texts.render(terms.language, "refusal", reason=RELEASED))

@@ -138,9 +138,35 @@ class PaymentReleased(
     amount: Amount
 
 
+class MarkFrustrated(
+    Message, type="posada.payments.mark-frustrated.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id"
+):
+    """The guest has lost patience: whoever waits for money of this booking is escalated at once."""
+
+    booking_id: UUID
+    staff: Name | None = Field(None, description="Who says so, where a member of the staff does.")
+    reason: Text | None = Field(None, description="For the staff; the guest never reads it.")
+
+
+class WithdrawPayment(
+    Message, type="posada.payments.withdraw-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id"
+):
+    """The guest or the staff gives the search up: the retries end and the booking's holds are released."""
+
+    booking_id: UUID
+    staff: Name | None = Field(None, description="Who says so, where a member of the staff does.")
+    reason: Text | None = Field(None, description="For the staff; the guest never reads it.")
+
+
 class SearchDue(Message, type="posada.payments.search-due.v1", topic=topics.internal("payments"), key="booking_id"):
     """Payments' own clock: time to look for the money again."""
 
     booking_id: UUID
     stage: Number
     attempt: Count
+
+
+class StaffDue(Message, type="posada.payments.staff-due.v1", topic=topics.internal("payments"), key="booking_id"):
+    """Payments' own clock: the staff has had its time with a case."""
+
+    booking_id: UUID

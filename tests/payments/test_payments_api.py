@@ -146,6 +146,7 @@ def test_the_service_is_put_together(payments_url: str) -> None:
     assert {"/payments/{payment_id}", "/payments/flat", "/health/ready"} <= set(paths)
     assert [topic.name for topic in service.routes.topics] == [
         "posada.payments.commands",
+        "posada.payments.requests",
         "posada.payments.transfers",
         "posada.payments.internal",
     ]

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -17,7 +18,7 @@ from services.payments.reports import Reports
 from services.payments.repository import Repository
 from shared.consumer import Consumer
 from shared.database import Database
-from shared.migrations import upgrade
+from shared.migrations import alembic_config, upgrade
 from shared.relay import Relay
 from tests.support.databases import apart
 from tests.support.payments_builders import (
@@ -119,9 +120,7 @@ async def test_a_ledger_is_opened_with_the_payments_that_are_there(database: Dat
     await live(database)
     async with database.connection() as connection:
         before = await connection.fetch("SELECT kind, cause, amount, codes FROM ledger ORDER BY kind, cause")
-        await connection.execute(
-            "DROP TABLE ledger; DROP FUNCTION only_grows; UPDATE alembic_version SET version_num = '0001'"
-        )
+    apart(lambda service, url: command.downgrade(alembic_config(service, url), "0001"), "payments", payments_url)
     apart(upgrade, "payments", payments_url)
     async with database.connection() as connection:
         assert await connection.fetch("SELECT kind, cause, amount, codes FROM ledger ORDER BY kind, cause") == before

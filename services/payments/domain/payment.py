@@ -76,15 +76,15 @@ class Payment:
             return self.captured_at
         return self.reserved_at if self.reserved else None
 
-    def reserve(self, amount: Decimal, booking_id: UUID, now: datetime) -> Payment:
-        """Set an amount aside for a booking.
+    def reserve(self, amount: Decimal, booking_id: UUID, now: datetime, staff: str | None = None) -> Payment:
+        """Set an amount aside for a booking; `staff` is who chose this payment, where a person did.
 
         Raises:
             MoneyError: when less is left.
         """
         if amount > self.left:
             raise MoneyError(f"payment {self.id} has {self.left} left, {amount} cannot be reserved")
-        entry = Entry(self.id, Kind.RESERVED, booking_id, amount, now, booking_id)
+        entry = Entry(self.id, Kind.RESERVED, booking_id, amount, now, booking_id, staff=staff)
         return self._after(entry, reserved=self.reserved + amount, reserved_at=now)
 
     def capture(self, amount: Decimal, booking_id: UUID, codes: Iterable[str], now: datetime) -> Payment:

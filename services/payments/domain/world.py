@@ -12,6 +12,7 @@ from services.payments.domain.claim import Claim, authorization_key, reference_k
 from services.payments.domain.matching import Decision, likeness, match, objections
 from services.payments.domain.payment import Payment
 from services.payments.domain.request import PaymentRequest, Status
+from services.payments.domain.ruling import Ruling
 from services.payments.domain.terms import Terms
 
 _Key: TypeAlias = tuple[str, Decimal | None, str | None]
@@ -27,6 +28,7 @@ class World:
         self.taken_for_new: set[UUID] = set()
         self.requests = {request.booking_id: request for request in requests}
         self.payments = {payment.id: payment for payment in payments}
+        self.rulings: list[Ruling] = []
         self._requests_before = dict(self.requests)
         self._payments_before = dict(self.payments)
         self._payments_by: defaultdict[_Key, list[UUID]] = defaultdict(list)

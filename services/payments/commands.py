@@ -1,0 +1,25 @@
+"""What the staff asks of payments over HTTP: never on Kafka, for only the API knows who asks."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from shared.contracts.common import Name, Text
+from shared.messages import Message
+
+
+class ChooseTransfer(Message):
+    """This is the payment that the booking's guest means."""
+
+    booking_id: UUID
+    payment_id: UUID
+    staff: Name
+    reason: Text | None = None
+
+
+class DeclinePayment(Message):
+    """No payment serves this booking: it fails."""
+
+    booking_id: UUID
+    staff: Name
+    reason: Text | None = None
