@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.payments import api, api_cases, api_ledger, consumers
+from services.payments import api, api_cases, api_folios, api_ledger, consumers
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
@@ -19,7 +19,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     terms = settings.terms()
     reports, repository = Reports(database), Repository(terms)
-    office = Office(repository, database, clock)
+    office = Office(repository, database, clock, terms.zone)
     return Service(
         name="payments",
         version=VERSION,
@@ -30,6 +30,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_ledger.router(reports),
             api_cases.reading(office, reports),
             api_cases.deciding(office, reports, settings),
+            api_folios.reading(office, reports),
+            api_folios.writing(office, reports, settings),
             api.router(reports, terms),
         ],
         clock=clock,

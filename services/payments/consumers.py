@@ -13,6 +13,7 @@ from shared.contracts.payments import (
     SearchDue,
     StaffDue,
     TransferArrived,
+    VerifyPayment,
     WithdrawPayment,
 )
 from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
@@ -30,6 +31,7 @@ def routes(repository: Repository) -> Routes[World]:
     table.on(TransferArrived, handlers.transfer_arrived)
     table.on(MarkFrustrated, handlers.mark_frustrated)
     table.on(WithdrawPayment, handlers.withdraw_payment)
+    table.on(VerifyPayment, handlers.verify_payment, repeats=True)
     table.on(SearchDue, handlers.search_due)
     table.on(StaffDue, handlers.staff_due)
     return table

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from services.payments import replies
-from services.payments.commands import ChooseTransfer, DeclinePayment
+from services.payments.commands import AddCharge, ChooseTransfer, DeclinePayment, RecordPayment, RefundPayment
 from services.payments.domain import desk
-from services.payments.domain.claim import claim_of
+from services.payments.domain.claim import claim_of, question_of
+from services.payments.domain.folio import Charge
+from services.payments.domain.ledger import NOTHING
 from services.payments.domain.matching import Decision, Verdict
-from services.payments.domain.payment import Contradiction, Payment, payment_of
+from services.payments.domain.payment import Contradiction, Payment, money, payment_at_desk, payment_of
 from services.payments.domain.request import OutOfTurn, PaymentRequest, Status, asked, tombstone
 from services.payments.domain.retries import SECOND_LOOK, Attempt, first_attempt, next_attempt
 from services.payments.domain.ruling import Action, Ruling
@@ -26,6 +29,7 @@ from shared.contracts.payments import (
     SearchDue,
     StaffDue,
     TransferArrived,
+    VerifyPayment,
     WithdrawPayment,
 )
 from shared.errors import Refusal
@@ -149,6 +153,62 @@ def decline_payment(world: World, command: DeclinePayment, now: datetime) -> Sen
     _require_open(request)
     _rule(world, command, Action.DECLINED, now)
     return _end(world, request, replies.wording.ended(Reason.PAYMENT_DECLINED, world.terms), now)
+
+
+def verify_payment(world: World, ask: VerifyPayment, _: datetime) -> Sends:
+    """Whether a payment is there; nothing is reserved."""
+    decision = world.decide(question_of(ask, world.terms.default_property))
+    return [replies.verified(ask, decision, world.terms)]
+
+
+def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends:
+    """Money taken at the desk: a booking that waits goes on with it, any other has paid it."""
+    request, payment = _known(world, command.booking_id), payment_at_desk(command, now)
+    if known := world.payments.get(payment.id):
+        if not known.same_money(payment):
+            raise desk.done_otherwise("payment_id", command.payment_id)
+        return []
+    if request.status in {Status.REFUSED, Status.RELEASED}:
+        raise desk.settled(request)
+    desk.require_currency(request, command.currency)
+    if request.is_open:
+        desk.require_all(request, payment.amount)
+        return _reserve(world, request, payment, now, command.staff)
+    paid = payment.reserve(payment.amount, request.booking_id, now, command.staff)
+    world.keep_payment(paid.capture(payment.amount, request.booking_id, request.codes, now))
+    return []
+
+
+def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
+    """Something that a booking costs beside its rooms."""
+    request = _known(world, command.booking_id)
+    facts = command.model_dump(exclude={"charge_id"})
+    charge = Charge(command.charge_id, at=now, **facts | {"amount": money(command.amount)})
+    if known := world.charges.get(charge.id):
+        if replace(known, at=now, staff=charge.staff) != charge:
+            raise desk.done_otherwise("charge_id", charge.id)
+        return []
+    desk.require_currency(request, command.currency)
+    world.new_charges.append(charge)
+    return []
+
+
+def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends:
+    """Give back a booking's money, or what nobody has used; done twice, it is done once."""
+    payment, done = world.payments.get(command.payment_id), world.refunds.get(command.refund_id)
+    if payment is None:
+        raise desk.unknown_payment(command.payment_id)
+    if done:
+        same = (done.payment_id, done.booking_id) == (payment.id, command.booking_id)
+        if not same or command.amount not in {None, done.amount}:
+            raise desk.done_otherwise("refund_id", command.refund_id)
+        return []
+    kept = world.kept.get((payment.id, command.booking_id), NOTHING)
+    amount = desk.refundable(payment, kept, command.booking_id, command.amount)
+    world.keep_payment(
+        payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
+    )
+    return []
 
 
 def _look(world: World, request: PaymentRequest, now: datetime) -> Sends:

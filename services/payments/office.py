@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from services.payments.domain.world import World
 from services.payments.repository import Repository
@@ -27,10 +28,11 @@ Handle = Callable[[World, M, datetime], Sequence[Message | Outgoing]]
 class Office:
     """Runs the handlers of people's commands over the same locks and constraints as those of Kafka's messages."""
 
-    def __init__(self, repository: Repository, database: Database, clock: Clock) -> None:
+    def __init__(self, repository: Repository, database: Database, clock: Clock, zone: ZoneInfo) -> None:
         self._repository = repository
         self._database = database
-        self._clock = clock
+        self.now = clock
+        self.zone = zone
 
     async def tell(self, handle: Handle[M], command: M) -> list[Message]:
         """Do what is asked; what it sends goes with the next sweep of the outbox. Gives what is sent at once.
@@ -50,7 +52,7 @@ class Office:
     async def look(self, command: Message) -> World:
         """What a command would find, without locks."""
         async with self._database.connection() as connection:
-            return await self._repository.peek(connection, [command], self._clock())
+            return await self._repository.peek(connection, [command], self.now())
 
     async def case(self, booking_id: UUID) -> World:
         """A booking's request with every payment that it may mean, without locks."""
@@ -58,7 +60,7 @@ class Office:
             return await self._repository.case(connection, booking_id)
 
     async def _once(self, handle: Handle[M], command: M) -> list[Message]:
-        now = self._clock()
+        now = self.now()
         async with self._database.transaction() as connection:
             world = await self._repository.load(connection, [command], now)
             sends = [Outgoing.of(send) for send in handle(world, command, now)]

@@ -21,8 +21,11 @@ from shared.contracts.payments import (
     PaymentRefused,
     PaymentReleased,
     PaymentReserved,
+    PaymentVerified,
     SearchDue,
     StaffDue,
+    Verification,
+    VerifyPayment,
 )
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
@@ -100,6 +103,24 @@ def released(request: PaymentRequest) -> PaymentReleased:
     """Nothing is reserved; the amount is what had been set aside, if anything."""
     gave_back = request.amount if request.payment_id else NOTHING
     return PaymentReleased(booking_id=request.booking_id, amount=gave_back)
+
+
+def verified(ask: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVerified:
+    """What came of looking for a payment; codes and dates only of one that is found or used."""
+    payment, result = decision.payment, Verification(decision.verdict.value)
+    used_at = payment.used_at if payment and result is Verification.USED else None
+    return PaymentVerified(
+        request_id=ask.request_id,
+        result=result,
+        payment_id=str(payment.id) if payment else None,
+        left=payment.left if payment else None,
+        difference=decision.lacking if result is Verification.TOO_LITTLE else None,
+        codes=payment.codes if used_at and payment else (),
+        codes_text=wording.codes(payment.codes, ask.language) if used_at and payment else None,
+        used_on=used_at.astimezone(terms.of(decision.claim.property_id).zone).date() if used_at else None,
+        missing=decision.claim.missing if result is Verification.MISSING else (),
+        message=wording.verified(decision, ask.language, terms),
+    )
 
 
 def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision, now: datetime) -> StaffAlerted:

@@ -24,6 +24,18 @@ WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AN
 ORDER BY id LIMIT $4"""
 _ESCALATED = """
 SELECT * FROM payment_requests WHERE status = 'escalated' ORDER BY next_attempt_at, booking_id LIMIT $1"""
+_FOLIO = """
+SELECT asked.currency,
+       CASE WHEN asked.status IN ('refused', 'released') THEN 0 ELSE coalesce(asked.amount, 0) END AS total,
+       (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'charge') AS charges,
+       (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'fee') AS fees,
+       (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'captured') AS captured,
+       (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'refunded') AS refunded
+FROM payment_requests AS asked WHERE booking_id = $1"""
+_CHARGES = "SELECT * FROM charges WHERE booking_id = $1 ORDER BY at, id LIMIT 1000"
+_PAID = """
+SELECT *, amount - reserved - captured - refunded AS left_over FROM payments
+WHERE id IN (SELECT payment_id FROM ledger WHERE booking_id = $1) ORDER BY arrived_at, id LIMIT 1000"""
 _RULINGS = "SELECT * FROM rulings WHERE booking_id = $1 ORDER BY number LIMIT 1000"
 _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at, booking_id LIMIT $1"
 
@@ -132,6 +144,22 @@ class Reports:
         """Payments in the older flat form, in the order of their ids, from the one behind `after`."""
         async with self._database.connection() as connection:
             return await connection.fetch(_FLAT, after, posted_from, posted_to, limit)
+
+    async def folio(self, booking_id: UUID) -> Row | None:
+        """A booking's sums; None when payments does not know it."""
+        async with self._database.connection() as connection:
+            row: Row | None = await connection.fetchrow(_FOLIO, booking_id)
+            return row
+
+    async def charges(self, booking_id: UUID) -> Sequence[Row]:
+        """What a booking costs beside its rooms, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_CHARGES, booking_id)
+
+    async def paid_with(self, booking_id: UUID) -> Sequence[Row]:
+        """Every payment that serves a booking or has served it, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_PAID, booking_id)
 
     async def escalated(self, limit: int) -> Sequence[Row]:
         """Requests that wait for the staff, the one whose time ends next first."""

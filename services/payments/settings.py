@@ -62,6 +62,7 @@ class Settings(ServiceSettings):
         description="What a booking does whose money is not found or ambiguous: fail, or wait_for_staff.",
     )
     staff_hours: float = Field(24, gt=0, le=30 * 24, description="How long a booking waits for the staff.")
+    default_property: str = Field("las-hojas", description="The property of a question about payments that names none.")
     property_terms: dict[str, PropertyTerms] = Field(
         default_factory=dict,
         description='What properties choose otherwise, as JSON: {"las-hojas": {"unfound": "wait_for_staff"}}.',
@@ -86,6 +87,7 @@ class Settings(ServiceSettings):
             language=self.language,
             unfound=self.unfound,
             staff_patience=timedelta(hours=self.staff_hours),
+            default_property=self.default_property,
         )
         return replace(house, properties={name: self._of(own, house) for name, own in self.property_terms.items()})
 

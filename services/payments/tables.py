@@ -98,6 +98,8 @@ ledger = Table(
     CheckConstraint("kind IN ('arrived', 'reserved', 'captured', 'released', 'refunded')", name="kind"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("kind IN ('arrived', 'refunded') OR booking_id IS NOT NULL", name="for_a_booking"),
+    # A refund's id counts once in the whole house.
+    Index("ledger_refund_idx", "cause", unique=True, postgresql_where=text("kind = 'refunded'")),
     Index("ledger_booking_id_idx", "booking_id", postgresql_where=text("booking_id IS NOT NULL")),
 )
 
@@ -151,4 +153,20 @@ rulings = Table(
     Column("staff", Text, comment="Empty where a gateway spoke for the guest."),
     Column("reason", Text),
     Column("payment_id", Uuid, ForeignKey("payments.id")),
+)
+
+# What bookings cost beside their rooms. A trigger refuses any change of what is written (migration 0004).
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("booking_id", Uuid, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("amount", _money, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("staff", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    CheckConstraint("kind IN ('charge', 'fee')", name="kind"),
+    CheckConstraint("amount > 0", name="amount"),
 )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID, uuid5
 
 from services.payments.domain.ledger import NOTHING, Balance, Entry, Kind
@@ -15,11 +16,32 @@ from shared.contracts.payments import TransferArrived
 
 _PAYMENTS = UUID("0d9c6f0e-0e2b-4b53-9a6e-5f1f1f3f7a10")
 ANY_PROPERTY = ""
+DESK = "desk"
 
 
 def money(amount: Decimal) -> Decimal:
     """An amount with its cents written out; the messages admit no more than two decimals, so nothing is rounded."""
     return amount.quantize(NOTHING)
+
+
+class DeskMethod(StrEnum):
+    """How a guest pays at the desk."""
+
+    CASH = "cash"
+    CARD = "card"
+    UPI = "upi"
+
+
+Method: TypeAlias = PaymentMethod | DeskMethod
+
+
+def method_of(word: str) -> Method:
+    """The way of paying that a word means.
+
+    Raises:
+        ValueError: when there is none of that name.
+    """
+    return DeskMethod(word) if word in set(DeskMethod) else PaymentMethod(word)
 
 
 class MoneyError(ValueError):
@@ -48,7 +70,7 @@ class Payment:
     source: str
     transfer_id: str
     property_id: str
-    method: PaymentMethod
+    method: Method
     amount: Decimal
     currency: str
     posted_on: date
@@ -72,7 +94,7 @@ class Payment:
     @property
     def used_at(self) -> datetime | None:
         """When money of it was last taken or, while none is, set aside; None while it serves nobody."""
-        if self.captured:
+        if self.captured or self.refunded:
             return self.captured_at
         return self.reserved_at if self.reserved else None
 
@@ -113,6 +135,24 @@ class Payment:
         entry = Entry(self.id, Kind.RELEASED, booking_id, amount, now, booking_id)
         return self._after(entry, reserved=self.reserved - amount)
 
+    def refund(
+        self, amount: Decimal, refund_id: UUID, booking_id: UUID | None, now: datetime, *, staff: str, reason: str
+    ) -> Payment:
+        """Give back what was captured for a booking or, without one, what is left.
+
+        Raises:
+            MoneyError: when that is less.
+        """
+        if amount > (self.captured if booking_id else self.left):
+            raise MoneyError(f"payment {self.id} cannot give {amount} back")
+        entry = Entry(self.id, Kind.REFUNDED, refund_id, amount, now, booking_id, staff=staff, reason=reason)
+        captured = self.captured - amount if booking_id else self.captured
+        return self._after(entry, captured=captured, refunded=self.refunded + amount)
+
+    def same_money(self, other: Payment) -> bool:
+        """Whether another is this very payment, told once more: what it is now may differ."""
+        return all(getattr(self, name) == getattr(other, name) for name in ("id", "method", "amount", "currency"))
+
     def _after(self, entry: Entry, **balances: Any) -> Payment:
         return replace(self, entries=(*self.entries, entry), **balances)
 
@@ -136,6 +176,45 @@ def payment_of(message: TransferArrived, now: datetime) -> Payment:
         payer=message.payer,
         reference=message.reference,
         authorization_number=message.authorization_number,
+        arrived_at=now,
+        entries=(Entry(payment_id, Kind.ARRIVED, payment_id, amount, now),),
+    )
+
+
+class AtDesk(Protocol):
+    """What the staff says of money that it took."""
+
+    @property
+    def payment_id(self) -> UUID: ...
+    @property
+    def method(self) -> DeskMethod: ...
+    @property
+    def amount(self) -> Decimal: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def received_on(self) -> date: ...
+    @property
+    def reference(self) -> str | None: ...
+    @property
+    def payer(self) -> str | None: ...
+
+
+def payment_at_desk(taken: AtDesk, now: datetime) -> Payment:
+    """Money taken at the desk, as it arrives; the staff's own id makes it count once."""
+    payment_id, amount = payment_id_of(DESK, str(taken.payment_id)), money(taken.amount)
+    return Payment(
+        id=payment_id,
+        source=DESK,
+        transfer_id=str(taken.payment_id),
+        property_id=ANY_PROPERTY,
+        method=taken.method,
+        amount=amount,
+        currency=taken.currency,
+        posted_on=taken.received_on,
+        payer=taken.payer,
+        reference=taken.reference,
+        authorization_number=None,
         arrived_at=now,
         entries=(Entry(payment_id, Kind.ARRIVED, payment_id, amount, now),),
     )

@@ -38,7 +38,8 @@ class Terms:
     `hold_margin` is how long after a stage's last attempt the rooms stay held. `second_look` is the pause before the
     one look that counts as no attempt: it finds a transfer that was recorded by another instance at the same moment.
     `unfound` is what becomes of a booking whose money a person has to look into, and `staff_patience` how long it waits
-    for one. `properties` are the terms of those that choose otherwise.
+    for one. `default_property` is meant by a question that names none.
+    `properties` are the terms of those that choose otherwise.
     """
 
     tolerance_days: int = 3
@@ -51,6 +52,7 @@ class Terms:
     language: Language = Language.SPANISH
     unfound: Unfound = Unfound.FAIL
     staff_patience: timedelta = timedelta(hours=24)
+    default_property: str = "las-hojas"
     properties: Mapping[str, Terms] = field(default_factory=dict)
 
     def of(self, property_id: str) -> Terms:
