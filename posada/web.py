@@ -23,12 +23,27 @@ def ask(base_url: str, path: str, **parameters: Any) -> Any:
         NotFound: when it knows no such thing.
         Problem: when it does not answer, or refuses.
     """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return _asked(base_url, "GET", path, params=given)
+
+
+def tell_service(base_url: str, path: str, body: Any) -> Any:
+    """The JSON that a service answers to a body.
+
+    Raises:
+        NotFound: when it knows no such thing.
+        Problem: when it does not answer, or refuses.
+    """
+    return _asked(base_url, "POST", path, json=body)
+
+
+def _asked(base_url: str, method: str, path: str, **request: Any) -> Any:
     token = os.environ.get("POSADA_API_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         # A service is asked directly: the environment's proxy is for the world outside.
         with httpx.Client(base_url=base_url, timeout=TIMEOUT_S, trust_env=False, headers=headers) as client:
-            answer = client.get(path, params={name: value for name, value in parameters.items() if value is not None})
+            answer = client.request(method, path, **request)
             if answer.is_success:
                 return answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from services.payments import api, api_cases, api_folios, api_ledger, consumers
+import httpx
+
+from services.payments import api, api_cases, api_feeds, api_folios, api_ledger, consumers
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
 from services.payments.settings import Settings
+from services.payments.sources.folder import WatchedFolder
+from services.payments.sources.http import HttpFeed
+from services.payments.sources.keeper import Keeper
+from services.payments.sources.port import Source
 from shared.clock import Clock, system_clock
 from shared.database import Database
 from shared.service import Service
@@ -20,19 +26,38 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     terms = settings.terms()
     reports, repository = Reports(database), Repository(terms)
     office = Office(repository, database, clock, terms.zone)
+    sources = sources_of(settings, clock)
+    keeper = Keeper(sources, repository, database, clock, seconds=settings.feed_seconds)
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
-        routes=consumers.routes(repository),
+        routes=consumers.routes(repository, keeper.before),
         routers=[
             api_ledger.router(reports),
             api_cases.reading(office, reports),
             api_cases.deciding(office, reports, settings),
+            api_feeds.reading(reports),
+            api_feeds.writing(keeper, office, reports, settings),
             api_folios.reading(office, reports),
             api_folios.writing(office, reports, settings),
             api.router(reports, terms),
         ],
+        loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
         clock=clock,
     )
+
+
+def sources_of(settings: Settings, clock: Clock) -> list[Source]:
+    """The feeds that are configured; transfers on Kafka need none."""
+    sources: list[Source] = []
+    if settings.feed_folder:
+        sources.append(
+            WatchedFolder("folder", settings.feed_folder, settings.feed_csv, settings.feed_camt, clock=clock)
+        )
+    if settings.feed_url:
+        token = settings.feed_token.get_secret_value() if settings.feed_token else None
+        client = httpx.AsyncClient(timeout=settings.feed_seconds)
+        sources.append(HttpFeed("http", client, settings.feed_url, token))
+    return sources

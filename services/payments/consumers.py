@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
 from services.payments import handlers
 from services.payments.domain.world import World
 from services.payments.repository import Repository
@@ -17,13 +20,16 @@ from shared.contracts.payments import (
     WithdrawPayment,
 )
 from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
+from shared.messages import Message
 from shared.routes import Routes
 
+Before: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
 
-def routes(repository: Repository) -> Routes[World]:
-    """Everything that payments is told."""
+
+def routes(repository: Repository, before: Before | None = None) -> Routes[World]:
+    """Everything that payments is told; `before` reads the feeds where a batch looks for money."""
     listens_to = (PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal("payments"))
-    table = Routes[World]("payments", listens_to, repository)
+    table = Routes[World]("payments", listens_to, repository, before=before)
 
     table.on(ReservePayment, handlers.reserve_payment)
     table.on(CapturePayment, handlers.capture_payment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -65,7 +64,6 @@ class Office:
             world = await self._repository.load(connection, [command], now)
             sends = [Outgoing.of(send) for send in handle(world, command, now)]
             rows = [outbox.row_of(send, SOURCE, None, now) for send in sends]
-            due = [replace(row, due=row.due or now) for row in rows]
             changes = await self._repository.save(connection, world, now)
-            await execute_together(connection, [*changes, *outbox.changes(due, [], now)])
+            await execute_together(connection, [*changes, *outbox.changes(outbox.at_once(rows, now), [], now)])
         return [send.message for send in sends if send.due is None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,13 @@ _CHARGES = "SELECT * FROM charges WHERE booking_id = $1 ORDER BY at, id LIMIT 10
 _PAID = """
 SELECT *, amount - reserved - captured - refunded AS left_over FROM payments
 WHERE id IN (SELECT payment_id FROM ledger WHERE booking_id = $1) ORDER BY arrived_at, id LIMIT 1000"""
+_FEEDS = "SELECT * FROM feeds ORDER BY source"
+_BROKEN = """
+SELECT * FROM broken_lines WHERE corrected_at IS NULL AND ($1::text IS NULL OR source = $1)
+ORDER BY found_at, file, number LIMIT $2"""
+_BROKEN_LINE = "SELECT * FROM broken_lines WHERE id = $1"
+_CORRECTED = "UPDATE broken_lines SET corrected_at = $2, staff = $3 WHERE id = $1 AND corrected_at IS NULL"
+_KNOWN = "SELECT transfer_id FROM payments WHERE source = $1 AND transfer_id = ANY($2)"
 _RULINGS = "SELECT * FROM rulings WHERE booking_id = $1 ORDER BY number LIMIT 1000"
 _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at, booking_id LIMIT $1"
 
@@ -160,6 +167,32 @@ class Reports:
         """Every payment that serves a booking or has served it, oldest first."""
         async with self._database.connection() as connection:
             return await connection.fetch(_PAID, booking_id)
+
+    async def feeds(self) -> Sequence[Row]:
+        """How far each feed has been read, and how it failed last."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_FEEDS)
+
+    async def broken_lines(self, source: str | None, limit: int) -> Sequence[Row]:
+        """Lines that nobody has corrected yet, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_BROKEN, source, limit)
+
+    async def broken_line(self, line_id: UUID) -> Row | None:
+        """One of them; None when there is none."""
+        async with self._database.connection() as connection:
+            row: Row | None = await connection.fetchrow(_BROKEN_LINE, line_id)
+            return row
+
+    async def corrected(self, line_id: UUID, at: datetime, staff: str) -> None:
+        """Note that a line needs no correction any more."""
+        async with self._database.connection() as connection:
+            await connection.execute(_CORRECTED, line_id, at, staff)
+
+    async def known(self, source: str, transfer_ids: Sequence[str]) -> Sequence[str]:
+        """Those of a source's transfers that are recorded."""
+        async with self._database.connection() as connection:
+            return [row["transfer_id"] for row in await connection.fetch(_KNOWN, source, transfer_ids)]
 
     async def escalated(self, limit: int) -> Sequence[Row]:
         """Requests that wait for the staff, the one whose time ends next first."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.payments.domain.retries import Schedule
 from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Terms, Unfound, schedule_of
+from services.payments.feeds import CsvLayout
+from services.payments.sources.camt import CamtLayout
 from shared.contracts.common import Language, PaymentMethod
 from shared.settings import ServiceSettings
 
@@ -67,6 +70,16 @@ class Settings(ServiceSettings):
         default_factory=dict,
         description='What properties choose otherwise, as JSON: {"las-hojas": {"unfound": "wait_for_staff"}}.',
     )
+
+    feed_folder: Path | None = Field(
+        None, description="A folder whose settled .csv and .xml (camt.053) files are money that arrived."
+    )
+    feed_csv: CsvLayout = Field(CsvLayout(), description="How the bank writes the folder's CSV files, as JSON.")
+    feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's statements do not say, as JSON.")
+    feed_url: str | None = Field(None, description="An HTTP feed of transfers, in pages behind a cursor.")
+    feed_token: SecretStr | None = Field(None, description="The HTTP feed's bearer token.")
+    feed_seconds: float = Field(10, gt=0, description="How long an attempt at finding money waits for the feeds.")
+    feed_every_seconds: float = Field(15, gt=0, description="How often the feeds are read without being asked.")
 
     @model_validator(mode="after")
     def _an_interval_for_each_stage(self) -> Settings:

@@ -170,3 +170,31 @@ charges = Table(
     CheckConstraint("kind IN ('charge', 'fee')", name="kind"),
     CheckConstraint("amount > 0", name="amount"),
 )
+
+# How far each feed has been read, and how it failed last; times in UTC.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("synced_at", _moment),
+    Column("failed_at", _moment),
+    Column("problem", Text),
+)
+
+# Lines that could not be taken, kept for correction.
+broken_lines = Table(
+    "broken_lines",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="A digest of the line and its place: found again, it is the same."),
+    Column("source", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("number", Integer, nullable=False, comment="The line of the file, or the entry of the statement, from 1."),
+    Column("field", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("found_at", _moment, nullable=False),
+    Column("corrected_at", _moment),
+    Column("staff", Text, comment="Who corrected it or put it aside."),
+)
