@@ -41,8 +41,9 @@ Loop = Callable[[], Awaitable[None]]
 class Service:
     """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
 
-    `loops` are background works that run for as long as the service does; each is given the relay. A service that
-    nobody waits for lets what it listens to gather for `linger_ms`.
+    `loops` are background works that run for as long as the service does; each is given the relay. `webhooks` are
+    routers that check who calls by themselves. A service that nobody waits for lets what it listens to gather for
+    `linger_ms`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Service:
     database: Database
     routes: Routes[Any]
     routers: Sequence[APIRouter] = ()
+    webhooks: Sequence[APIRouter] = ()
     loops: Sequence[Callable[[Relay], Awaitable[None]]] = ()
     clock: Clock = field(default=system_clock)
     linger_ms: int = 0
@@ -78,6 +80,8 @@ class Service:
         app.include_router(health_router(running.trouble))
         for router in self.routers:
             app.include_router(router, dependencies=[Depends(authenticated(self.settings))])
+        for router in self.webhooks:
+            app.include_router(router)
         return app
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import httpx
 
-from services.payments import api, api_cases, api_feeds, api_folios, api_ledger, consumers
+from services.payments import api, api_cases, api_feeds, api_folios, api_gateway, api_ledger, consumers
+from services.payments.gateways.counter import Counter
+from services.payments.gateways.port import Gateway
+from services.payments.gateways.stripe_checkout import StripeCheckout
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
@@ -28,6 +31,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     office = Office(repository, database, clock, terms.zone)
     sources = sources_of(settings, clock)
     keeper = Keeper(sources, repository, database, clock, seconds=settings.feed_seconds)
+    gateway = gateway_of(settings)
+    counter = Counter(gateway, database, clock) if gateway else None
     return Service(
         name="payments",
         version=VERSION,
@@ -40,12 +45,27 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_cases.deciding(office, reports, settings),
             api_feeds.reading(reports),
             api_feeds.writing(keeper, office, reports, settings),
+            *([api_gateway.ordering(counter, settings)] if counter else []),
             api_folios.reading(office, reports),
             api_folios.writing(office, reports, settings),
             api.router(reports, terms),
         ],
+        webhooks=[api_gateway.webhook(counter, office)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
         clock=clock,
+    )
+
+
+def gateway_of(settings: Settings) -> Gateway | None:
+    """The online gateway whose secrets are set."""
+    if not settings.stripe_key or not settings.stripe_webhook_secret:
+        return None
+    return StripeCheckout(
+        settings.stripe_key.get_secret_value(),
+        settings.stripe_webhook_secret.get_secret_value(),
+        success_url=settings.stripe_success_url,
+        zone=settings.timezone,
+        base_url=settings.stripe_url,
     )
 
 

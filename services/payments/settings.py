@@ -81,6 +81,17 @@ class Settings(ServiceSettings):
     feed_seconds: float = Field(10, gt=0, description="How long an attempt at finding money waits for the feeds.")
     feed_every_seconds: float = Field(15, gt=0, description="How often the feeds are read without being asked.")
 
+    stripe_key: SecretStr | None = Field(None, description="Stripe's secret key; with it guests can pay online.")
+    stripe_webhook_secret: SecretStr | None = Field(None, description="What Stripe signs its webhooks with.")
+    stripe_success_url: str = Field("https://posada.example/paid", description="Where Stripe sends who has paid.")
+    stripe_url: str | None = Field(None, description="Another address of Stripe's API, for tests.")
+
+    @model_validator(mode="after")
+    def _stripe_is_complete(self) -> Settings:
+        if (self.stripe_key is None) != (self.stripe_webhook_secret is None):
+            raise ValueError("stripe needs both: set POSADA_STRIPE_KEY and POSADA_STRIPE_WEBHOOK_SECRET")
+        return self
+
     @model_validator(mode="after")
     def _an_interval_for_each_stage(self) -> Settings:
         self.terms()

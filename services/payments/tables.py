@@ -198,3 +198,19 @@ broken_lines = Table(
     Column("corrected_at", _moment),
     Column("staff", Text, comment="Who corrected it or put it aside."),
 )
+
+# What guests are to pay online.
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("property_id", Text, nullable=False),
+    Column("amount", _money, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", _moment, nullable=False),
+    Column("gateway_id", Text, comment="Empty until the gateway has answered."),
+    Column("url", Text, comment="The page to pay on."),
+    CheckConstraint("amount > 0", name="amount"),
+)

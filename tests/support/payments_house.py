@@ -26,12 +26,13 @@ _NEXT = "SELECT min(due_at) FROM outbox WHERE due_at > $1 AND topic = 'posada.pa
 class House:
     """Payments put together as in earnest, told by hand over Kafka and asked over HTTP."""
 
-    def __init__(self, database: Database, url: str, token: str | None = TOKEN) -> None:
+    def __init__(self, database: Database, url: str, token: str | None = TOKEN, **more: Any) -> None:
         self.database, self.clock, self.post = database, Ticking(), Post()
         settings = Settings(
             database_url=SecretStr(url),
             api_token=SecretStr(token) if token else None,
             property_terms={"las-hojas": WAITING},
+            **more,
         )
         service = build(settings, self.clock)
         service.database._pool = database._pool  # the test's own, open already
