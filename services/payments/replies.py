@@ -16,6 +16,7 @@ from services.payments.wording import Wording
 from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
+    MOST_CODES,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
@@ -115,7 +116,7 @@ def verified(ask: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVer
         payment_id=str(payment.id) if payment else None,
         left=payment.left if payment else None,
         difference=decision.lacking if result is Verification.TOO_LITTLE else None,
-        codes=payment.codes if used_at and payment else (),
+        codes=payment.codes[:MOST_CODES] if used_at and payment else (),
         codes_text=wording.codes(payment.codes, ask.language) if used_at and payment else None,
         used_on=used_at.astimezone(terms.of(decision.claim.property_id).zone).date() if used_at else None,
         missing=decision.claim.missing if result is Verification.MISSING else (),

@@ -26,6 +26,8 @@ from shared.contracts.common import (
 )
 from shared.messages import Message
 
+MOST_CODES = 1000  # of one payment in one answer
+
 
 class Verification(StrEnum):
     """What came of looking for a payment."""
@@ -204,10 +206,10 @@ class PaymentVerified(
     payment_id: Identifier | None = None
     left: Amount | None = None
     difference: Amount | None = None
-    codes: tuple[Text, ...] = ()
+    codes: tuple[Text, ...] = Field((), max_length=MOST_CODES)
     codes_text: Text | None = None
     used_on: Day | None = None
-    missing: tuple[Text, ...] = ()
+    missing: tuple[Text, ...] = Field((), max_length=3)
     message: Text
 
 
