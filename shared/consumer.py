@@ -68,10 +68,20 @@ class Consumer:
         now = self._clock()
         deliveries = [self._reader.read(record, now) for record in records if self._reader.is_ours(record)]
         if deliveries:
+            await self._prepare(deliveries)
             await self._outlast(self._take_all, deliveries)
         metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
         metrics.BATCH_MESSAGES.observe(len(records))
         self.alive()
+
+    async def _prepare(self, deliveries: Sequence[Delivery]) -> None:
+        """What a service wants to know from outside before it handles a batch; whatever fails there stops nobody."""
+        if self.routes.before is None:
+            return
+        try:
+            await self.routes.before([one.message for one in deliveries if isinstance(one.message, Message)])
+        except Exception as fault:
+            log.warning("consumer.unprepared", messages=len(deliveries), fault=described(fault))
 
     def alive(self) -> None:
         """Note that the consumer came round, with or without work."""

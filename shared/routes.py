@@ -85,6 +85,7 @@ class Routes(Generic[World]):
     """All routes of a service. Handlers are pure: (world, message, now) gives messages or raises a Refusal.
 
     `for_invalid` turns a message that does not fit its model into one that can be answered; None sets it aside.
+    `before` learns from outside what a batch's handlers will look for, before any is called and any lock is taken.
     """
 
     service: str
@@ -92,6 +93,7 @@ class Routes(Generic[World]):
     repository: Repository[World]
     table: dict[type[Message], Route] = field(default_factory=dict)
     for_invalid: Callable[[Invalid], Message | None] | None = None
+    before: Callable[[Sequence[Message]], Awaitable[None]] | None = None
 
     def on(
         self,

@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
+from services.payments.domain.payment import DeskMethod
 from services.payments.domain.request import Status
 from services.payments.domain.terms import Terms
 from services.payments.reports import Reports, Row
@@ -36,7 +37,7 @@ class PaymentRecord(BaseModel):
     source: str
     transfer_id: str
     property_id: str | None
-    method: PaymentMethod
+    method: PaymentMethod | DeskMethod
     amount: Amount
     currency: str
     posted_on: date
@@ -116,22 +117,24 @@ def router(reports: Reports, terms: Terms) -> APIRouter:
         row = await reports.request(booking_id)
         if row is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
-        record = await _payment(reports, row["payment_id"]) if row["payment_id"] else None
-        return BookingPayments(request=_request(row), payments=[record] if record else [])
+        payments = [await _record(reports, paid) for paid in await reports.paid_with(booking_id)]
+        return BookingPayments(request=request_record(row), payments=payments)
 
     @routes.get("/payment-requests/waiting")
     async def waiting(limit: Limit = 100) -> list[RequestRecord]:
         """Requests whose money has not arrived, with stage, attempt and next time."""
-        return [_request(row) for row in await reports.waiting(limit)]
+        return [request_record(row) for row in await reports.waiting(limit)]
 
     return routes
 
 
 async def _payment(reports: Reports, payment_id: UUID) -> PaymentRecord | None:
     row = await reports.payment(payment_id)
-    if row is None:
-        return None
-    served = [Served.model_validate(dict(one)) for one in await reports.served_by(payment_id)]
+    return await _record(reports, row) if row else None
+
+
+async def _record(reports: Reports, row: Row) -> PaymentRecord:
+    served = [Served.model_validate(dict(one)) for one in await reports.served_by(row["id"])]
     return PaymentRecord(
         **{name: row[name] for name in PaymentRecord.model_fields if name in row.keys()}  # noqa: SIM118
         | {"payment_id": row["id"], "property_id": row["property_id"] or None, "left": row["left_over"]},
@@ -139,7 +142,8 @@ async def _payment(reports: Reports, payment_id: UUID) -> PaymentRecord | None:
     )
 
 
-def _request(row: Row) -> RequestRecord:
+def request_record(row: Row) -> RequestRecord:
+    """A request as it is shown."""
     return RequestRecord.model_validate(dict(row) | {"refusal": json.loads(row["refusal"] or "null")})
 
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
 from services.payments import handlers
 from services.payments.domain.world import World
 from services.payments.repository import Repository
-from shared.contracts.payments import CapturePayment, ReleasePayment, ReservePayment, SearchDue, TransferArrived
-from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_TRANSFERS, internal
+from shared.contracts.payments import (
+    CapturePayment,
+    MarkFrustrated,
+    ReleasePayment,
+    ReservePayment,
+    SearchDue,
+    StaffDue,
+    TransferArrived,
+    VerifyPayment,
+    WithdrawPayment,
+)
+from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
+from shared.messages import Message
 from shared.routes import Routes
 
+Before: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
 
-def routes(repository: Repository) -> Routes[World]:
-    """Everything that payments is told."""
-    table = Routes[World]("payments", (PAYMENTS_COMMANDS, PAYMENTS_TRANSFERS, internal("payments")), repository)
+
+def routes(repository: Repository, before: Before | None = None) -> Routes[World]:
+    """Everything that payments is told; `before` reads the feeds where a batch looks for money."""
+    listens_to = (PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal("payments"))
+    table = Routes[World]("payments", listens_to, repository, before=before)
 
     table.on(ReservePayment, handlers.reserve_payment)
     table.on(CapturePayment, handlers.capture_payment)
     table.on(ReleasePayment, handlers.release_payment)
     table.on(TransferArrived, handlers.transfer_arrived)
+    table.on(MarkFrustrated, handlers.mark_frustrated)
+    table.on(WithdrawPayment, handlers.withdraw_payment)
+    table.on(VerifyPayment, handlers.verify_payment, repeats=True)
     table.on(SearchDue, handlers.search_due)
+    table.on(StaffDue, handlers.staff_due)
     return table

@@ -8,9 +8,12 @@ from operator import attrgetter
 from typing import Any, TypeAlias
 
 from services.payments.domain.claim import Claim, authorization_key, reference_key
-from services.payments.domain.payment import ANY_PROPERTY, Payment
+from services.payments.domain.folio import Charge, ChargeKind
+from services.payments.domain.ledger import Entry, Kind
+from services.payments.domain.payment import ANY_PROPERTY, Payment, method_of
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import Attempt
+from services.payments.domain.ruling import Ruling
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
@@ -42,7 +45,7 @@ _NO_CLAIM = (None,) * len(_CLAIM)
 def payment(row: Mapping[str, Any]) -> Payment:
     """The payment in a row."""
     facts = {name: row[name] for name in (*ARRIVED, *MONEY)}
-    return Payment(**facts | {"method": PaymentMethod(row["method"]), "codes": tuple(row["codes"])})
+    return Payment(**facts | {"method": method_of(row["method"]), "codes": tuple(row["codes"])})
 
 
 def request(row: Mapping[str, Any]) -> PaymentRequest:
@@ -70,6 +73,7 @@ def arrived_columns(payments: Iterable[Payment]) -> Columns:
             authorization_key(one.authorization_number),
             one.reserved,
             one.captured,
+            one.refunded,
             json.dumps(one.codes),
             one.reserved_at,
             one.captured_at,
@@ -85,12 +89,54 @@ def changed_columns(pairs: Iterable[tuple[Payment, Payment]]) -> Columns:
             new.id,
             new.reserved - old.reserved,
             new.captured - old.captured,
+            new.refunded - old.refunded,
             json.dumps(new.codes[len(old.codes) :]),
             new.reserved_at,
             new.captured_at,
         )
         for old, new in pairs
     )
+
+
+def entry_columns(entries: Iterable[Entry]) -> Columns:
+    """Columns of what happened to payments, in its order."""
+    return columns(
+        (
+            one.payment_id,
+            one.kind.value,
+            one.cause,
+            one.amount,
+            one.at,
+            one.booking_id,
+            json.dumps(one.codes),
+            one.staff,
+            one.reason,
+        )
+        for one in entries
+    )
+
+
+def ruling_columns(rulings: Iterable[Ruling]) -> Columns:
+    """Columns of what people decided."""
+    return columns((one.booking_id, one.action.value, one.at, one.staff, one.reason, one.payment_id) for one in rulings)
+
+
+CHARGE = ("id", "booking_id", "kind", "amount", "currency", "reason", "staff", "at")
+
+
+def charge(row: Mapping[str, Any]) -> Charge:
+    """The charge in a row."""
+    return Charge(**{name: row[name] for name in CHARGE} | {"kind": ChargeKind(row["kind"])})
+
+
+def charge_columns(charges: Iterable[Charge]) -> Columns:
+    """Columns of charges."""
+    return columns(tuple(getattr(one, name) for name in CHARGE) for one in charges)
+
+
+def refund(row: Mapping[str, Any]) -> Entry:
+    """The refund in a row of the ledger."""
+    return Entry(row["payment_id"], Kind.REFUNDED, row["cause"], row["amount"], row["at"], row["booking_id"])
 
 
 def asked_columns(requests: Iterable[PaymentRequest]) -> Columns:

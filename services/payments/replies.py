@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.payments.domain.claim import Claim
+from services.payments.domain.ledger import NOTHING
 from services.payments.domain.matching import Considered, Decision
-from services.payments.domain.payment import NOTHING
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import SECOND_LOOK, stage_ends_at
 from services.payments.domain.terms import Terms
@@ -16,12 +16,17 @@ from services.payments.wording import Wording
 from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
+    MOST_CODES,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
     PaymentReleased,
     PaymentReserved,
+    PaymentVerified,
     SearchDue,
+    StaffDue,
+    Verification,
+    VerifyPayment,
 )
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
@@ -31,7 +36,7 @@ wording = Wording(Path(__file__).parent / "texts")
 
 def answer(request: PaymentRequest, terms: Terms) -> Message:
     """What a request is answered, by what has become of it: the same however often it is asked."""
-    if request.status is Status.WAITING:
+    if request.is_open:
         return awaited(request, terms)
     if request.status in {Status.RESERVED, Status.CAPTURED}:
         return reserved(request)
@@ -48,19 +53,26 @@ def reserved(request: PaymentRequest) -> PaymentReserved:
     )
 
 
-def awaited(request: PaymentRequest, terms: Terms) -> PaymentAwaited:
-    """The money is looked for again; the rooms should be kept as long as this stage lasts, and a little more."""
+def awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None = None) -> PaymentAwaited:
+    """The money is looked for again; the rooms should be kept as long as this stage or the staff's time lasts."""
     claim, attempt = request.claim, request.attempt
     if claim is None or attempt is None:
         raise ValueError(f"booking {request.booking_id} waits for nothing")
+    terms, searched = terms.of(claim.property_id), request.status is Status.WAITING
+    until = stage_ends_at(terms.schedule(claim.method), attempt) if searched else attempt.at
     return PaymentAwaited(
         booking_id=request.booking_id,
         stage=attempt.stage,
         attempt=attempt.number,
         next_attempt_at=attempt.at,
-        keep_until=stage_ends_at(terms.schedule(claim.method), attempt) + terms.hold_margin,
-        opens_stage=attempt.opens_stage,
+        keep_until=until + terms.hold_margin,
+        opens_stage=(searched and attempt.opens_stage) if opens_stage is None else opens_stage,
     )
+
+
+def staff_timer(request: PaymentRequest) -> Outgoing:
+    """The timer of the time that the staff has."""
+    return Outgoing(StaffDue(booking_id=request.booking_id), due=request.attempt.at if request.attempt else None)
 
 
 def search(request: PaymentRequest) -> Outgoing:
@@ -94,14 +106,32 @@ def released(request: PaymentRequest) -> PaymentReleased:
     return PaymentReleased(booking_id=request.booking_id, amount=gave_back)
 
 
+def verified(ask: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVerified:
+    """What came of looking for a payment; codes and dates only of one that is found or used."""
+    payment, result = decision.payment, Verification(decision.verdict.value)
+    used_at = payment.used_at if payment and result is Verification.USED else None
+    return PaymentVerified(
+        request_id=ask.request_id,
+        result=result,
+        payment_id=str(payment.id) if payment else None,
+        left=payment.left if payment else None,
+        difference=decision.lacking if result is Verification.TOO_LITTLE else None,
+        codes=payment.codes[:MOST_CODES] if used_at and payment else (),
+        codes_text=wording.codes(payment.codes, ask.language) if used_at and payment else None,
+        used_on=used_at.astimezone(terms.of(decision.claim.property_id).zone).date() if used_at else None,
+        missing=decision.claim.missing if result is Verification.MISSING else (),
+        message=wording.verified(decision, ask.language, terms),
+    )
+
+
 def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision, now: datetime) -> StaffAlerted:
     """A case for a person, with everything known: the claim, the search, and each payment with its reasons."""
     details = {
         **refusal.details,
-        "claim": _claim(decision.claim),
+        "claim": evidence(decision.claim),
         "started_at": request.started_at.isoformat(),
         "ended_at": now.isoformat(),
-        "payments": [_considered(one) for one in decision.considered],
+        "payments": [considered(one) for one in decision.considered],
     }
     if last := request.attempt:
         details |= {"stage": last.stage, "attempt": last.number}
@@ -112,16 +142,18 @@ def _for_staff(decision: Decision) -> str:
     claim, verdict = decision.claim, decision.verdict.value.replace("_", " ")
     return (
         f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(decision.looked_at)} payments looked at"
-        f" {len(decision.close)} fit. Nothing is reserved; please look into it and tell the guest."
+        f" {len(decision.close)} fit. Nothing is reserved; please look into it."
     )
 
 
-def _claim(claim: Claim) -> dict[str, Any]:
+def evidence(claim: Claim) -> dict[str, str]:
+    """What the guest claims, for the staff."""
     facts = {name: getattr(claim, name) for name in Claim.__slots__ if name != "booking_id"}
     return {name: str(value) for name, value in facts.items() if value is not None}
 
 
-def _considered(one: Considered) -> dict[str, Any]:
+def considered(one: Considered) -> dict[str, Any]:
+    """A payment that was looked at, for the staff: what it is, and what speaks for and against it."""
     payment = one.payment
     facts = {name: getattr(payment, name) for name in ("id", "amount", "left", "currency", "posted_on", "payer")}
     facts |= {"transfer_id": payment.transfer_id, "reference": payment.reference}

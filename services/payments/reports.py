@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from services.payments.domain.ledger import Balance, Sums, audit
 from shared.database import Database
 
 _PAYMENTS = "SELECT *, amount - reserved - captured - refunded AS left_over FROM payments WHERE id = $1"
@@ -20,9 +22,80 @@ SELECT id, coalesce(authorization_number, transfer_id) AS number, amount, curren
 FROM payments
 WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AND ($3::date IS NULL OR posted_on <= $3)
 ORDER BY id LIMIT $4"""
+_ESCALATED = """
+SELECT * FROM payment_requests WHERE status = 'escalated' ORDER BY next_attempt_at, booking_id LIMIT $1"""
+_FOLIO = """
+SELECT asked.currency,
+       CASE WHEN asked.status IN ('refused', 'released') THEN 0 ELSE coalesce(asked.amount, 0) END AS total,
+       (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'charge') AS charges,
+       (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'fee') AS fees,
+       (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'captured') AS captured,
+       (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'refunded') AS refunded
+FROM payment_requests AS asked WHERE booking_id = $1"""
+_CHARGES = "SELECT * FROM charges WHERE booking_id = $1 ORDER BY at, id LIMIT 1000"
+_PAID = """
+SELECT *, amount - reserved - captured - refunded AS left_over FROM payments
+WHERE id IN (SELECT payment_id FROM ledger WHERE booking_id = $1) ORDER BY arrived_at, id LIMIT 1000"""
+_FEEDS = "SELECT * FROM feeds ORDER BY source"
+_BROKEN = """
+SELECT * FROM broken_lines WHERE corrected_at IS NULL AND ($1::text IS NULL OR source = $1)
+ORDER BY found_at, file, number LIMIT $2"""
+_BROKEN_LINE = "SELECT * FROM broken_lines WHERE id = $1"
+_CORRECTED = "UPDATE broken_lines SET corrected_at = $2, staff = $3 WHERE id = $1 AND corrected_at IS NULL"
+_KNOWN = "SELECT transfer_id FROM payments WHERE source = $1 AND transfer_id = ANY($2)"
+_RULINGS = "SELECT * FROM rulings WHERE booking_id = $1 ORDER BY number LIMIT 1000"
 _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at, booking_id LIMIT $1"
 
+_ENTRIES = "SELECT * FROM ledger WHERE payment_id = $1 ORDER BY number LIMIT 10000"
+# Each payment beside what its entries add up to, from one snapshot.
+_AUDIT = """
+SELECT payments.id, payments.source, payments.transfer_id, amount, payments.reserved, payments.captured,
+       payments.refunded, payments.codes, sums.*
+FROM payments CROSS JOIN LATERAL (
+    SELECT coalesce(sum(entry.amount) FILTER (WHERE kind = 'arrived'), 0) AS sum_arrived,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0) AS sum_reserved,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0) AS sum_captured,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'released'), 0) AS sum_released,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded'), 0) AS sum_refunded,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded' AND booking_id IS NOT NULL), 0) AS sum_returned,
+           ARRAY(SELECT code FROM ledger AS one, unnest(one.codes) WITH ORDINALITY AS written (code, place)
+                 WHERE one.payment_id = payments.id AND one.kind = 'captured' ORDER BY number, place) AS sum_codes
+    FROM ledger AS entry WHERE entry.payment_id = payments.id) AS sums
+ORDER BY payments.id"""
+# What a request says of itself, beside what the ledger says of its booking and its payment.
+_AUDIT_REQUESTS = """
+SELECT asked.booking_id, asked.status, asked.amount,
+       coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0)
+       - coalesce(sum(entry.amount) FILTER (WHERE kind IN ('captured', 'released')), 0) AS reserved,
+       coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0) AS captured
+FROM payment_requests AS asked
+JOIN ledger AS entry ON entry.payment_id = asked.payment_id AND entry.booking_id = asked.booking_id
+WHERE asked.payment_id IS NOT NULL
+GROUP BY asked.booking_id
+HAVING (coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0)
+        - coalesce(sum(entry.amount) FILTER (WHERE kind IN ('captured', 'released')), 0)
+        <> CASE asked.status WHEN 'reserved' THEN asked.amount ELSE 0 END)
+    OR (coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0)
+        <> CASE asked.status WHEN 'captured' THEN asked.amount ELSE 0 END)
+ORDER BY asked.booking_id"""
+_AT_ONCE = 1000
+_SHOWN = 100
+
 Row = Mapping[str, Any]
+
+
+@dataclass
+class Audit:
+    """What came of holding balances against entries: payments seen, disagreements, and the first of those in words."""
+
+    payments: int = 0
+    disagreements: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def note(self, *wrong: str) -> None:
+        """Count disagreements, and keep them if they are among the first."""
+        self.disagreements += len(wrong)
+        self.examples += wrong[: max(0, _SHOWN - len(self.examples))]
 
 
 class Reports:
@@ -36,6 +109,30 @@ class Reports:
         async with self._database.connection() as connection:
             row: Row | None = await connection.fetchrow(_PAYMENTS, payment_id)
             return row
+
+    async def entries(self, payment_id: UUID) -> Sequence[Row]:
+        """What happened to a payment, oldest first; at most 10,000."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_ENTRIES, payment_id)
+
+    async def audit(self) -> Audit:
+        """Hold every payment and every request against the ledger, all as of one moment, a thousand in memory."""
+        found = Audit()
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            async for row in connection.cursor(_AUDIT, prefetch=_AT_ONCE):
+                found.payments += 1
+                if wrong := audit(_balance_in(row), _sums_in(row)):
+                    name = f"payment {row['id']} ({row['source']} {row['transfer_id']})"
+                    found.note(*(f"{name}: {one}" for one in wrong))
+            async for row in connection.cursor(_AUDIT_REQUESTS, prefetch=_AT_ONCE):
+                found.note(
+                    f"booking {row['booking_id']} is {row['status']} over {row['amount']}, the entries leave"
+                    f" {row['reserved']} reserved and {row['captured']} captured"
+                )
+        return found
 
     async def served_by(self, payment_id: UUID) -> Sequence[Row]:
         """The requests that a payment serves or has served, oldest first; at most 1,000."""
@@ -55,7 +152,68 @@ class Reports:
         async with self._database.connection() as connection:
             return await connection.fetch(_FLAT, after, posted_from, posted_to, limit)
 
+    async def folio(self, booking_id: UUID) -> Row | None:
+        """A booking's sums; None when payments does not know it."""
+        async with self._database.connection() as connection:
+            row: Row | None = await connection.fetchrow(_FOLIO, booking_id)
+            return row
+
+    async def charges(self, booking_id: UUID) -> Sequence[Row]:
+        """What a booking costs beside its rooms, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_CHARGES, booking_id)
+
+    async def paid_with(self, booking_id: UUID) -> Sequence[Row]:
+        """Every payment that serves a booking or has served it, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_PAID, booking_id)
+
+    async def feeds(self) -> Sequence[Row]:
+        """How far each feed has been read, and how it failed last."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_FEEDS)
+
+    async def broken_lines(self, source: str | None, limit: int) -> Sequence[Row]:
+        """Lines that nobody has corrected yet, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_BROKEN, source, limit)
+
+    async def broken_line(self, line_id: UUID) -> Row | None:
+        """One of them; None when there is none."""
+        async with self._database.connection() as connection:
+            row: Row | None = await connection.fetchrow(_BROKEN_LINE, line_id)
+            return row
+
+    async def corrected(self, line_id: UUID, at: datetime, staff: str) -> None:
+        """Note that a line needs no correction any more."""
+        async with self._database.connection() as connection:
+            await connection.execute(_CORRECTED, line_id, at, staff)
+
+    async def known(self, source: str, transfer_ids: Sequence[str]) -> Sequence[str]:
+        """Those of a source's transfers that are recorded."""
+        async with self._database.connection() as connection:
+            return [row["transfer_id"] for row in await connection.fetch(_KNOWN, source, transfer_ids)]
+
+    async def escalated(self, limit: int) -> Sequence[Row]:
+        """Requests that wait for the staff, the one whose time ends next first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_ESCALATED, limit)
+
+    async def rulings(self, booking_id: UUID) -> Sequence[Row]:
+        """What people decided about a booking's money, oldest first."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_RULINGS, booking_id)
+
     async def waiting(self, limit: int) -> Sequence[Row]:
         """Requests that wait for money, the one that is looked for next first."""
         async with self._database.connection() as connection:
             return await connection.fetch(_WAITING, limit)
+
+
+def _balance_in(row: Row) -> Balance:
+    return Balance(row["amount"], row["reserved"], row["captured"], row["refunded"], tuple(row["codes"]))
+
+
+def _sums_in(row: Row) -> Sums:
+    names = ("arrived", "reserved", "captured", "released", "refunded", "returned")
+    return Sums(**{name: row[f"sum_{name}"] for name in names}, codes=tuple(row["sum_codes"]))

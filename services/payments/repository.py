@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from services.payments import records
-from services.payments.domain.claim import Claim, authorization_key, claim_of
+from services.payments.commands import AddCharge, ChooseTransfer, RecordPayment, RefundPayment
+from services.payments.domain.claim import Claim, authorization_key, claim_of, question_of
 from services.payments.domain.matching import MANY
-from services.payments.domain.payment import payment_id_of
+from services.payments.domain.payment import DESK, payment_id_of
 from services.payments.domain.request import Status
 from services.payments.domain.terms import Terms
 from services.payments.domain.world import World
-from shared.contracts.payments import ReservePayment, TransferArrived
+from shared.contracts.payments import ReservePayment, TransferArrived, VerifyPayment
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
@@ -86,17 +87,17 @@ _LOCKED = " FOR UPDATE"
 
 _ADD_PAYMENTS = """
 INSERT INTO payments (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
-                      authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, codes,
-                      reserved_at, captured_at)
+                      authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, refunded,
+                      codes, reserved_at, captured_at)
 SELECT id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
-       authorization_number, arrived_at, reference_key, authorization_key, reserved, captured,
+       authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, refunded,
        ARRAY(SELECT jsonb_array_elements_text(codes)), reserved_at, captured_at
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::date[],
             $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::numeric[],
-            $16::numeric[], $17::jsonb[], $18::timestamptz[], $19::timestamptz[])
+            $16::numeric[], $17::numeric[], $18::jsonb[], $19::timestamptz[], $20::timestamptz[])
     AS new (id, source, transfer_id, property_id, method, amount, currency, posted_on, payer, reference,
-            authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, codes, reserved_at,
-            captured_at)
+            authorization_number, arrived_at, reference_key, authorization_key, reserved, captured, refunded, codes,
+            reserved_at, captured_at)
 ORDER BY id"""
 
 # Differences, not sums: should a lock ever be missing, the constraint still sees both writers.
@@ -104,12 +105,38 @@ _CHANGE_PAYMENTS = """
 UPDATE payments SET
     reserved = payments.reserved + change.reserved,
     captured = payments.captured + change.captured,
+    refunded = payments.refunded + change.refunded,
     codes = payments.codes || ARRAY(SELECT jsonb_array_elements_text(change.codes)),
     reserved_at = change.reserved_at,
     captured_at = change.captured_at
-FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::jsonb[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-    AS change (id, reserved, captured, codes, reserved_at, captured_at, version)
+FROM unnest($1::uuid[], $2::numeric[], $3::numeric[], $4::numeric[], $5::jsonb[], $6::timestamptz[],
+            $7::timestamptz[], $8::text[])
+    AS change (id, reserved, captured, refunded, codes, reserved_at, captured_at, version)
 WHERE payments.id = change.id AND payments.xmin::text = change.version"""
+
+# In the same statement as the balances. Its key holds as well: nothing happens to a payment twice.
+_ADD_ENTRIES = """
+INSERT INTO ledger (payment_id, kind, cause, amount, at, booking_id, codes, staff, reason)
+SELECT payment_id, kind, cause, amount, at, booking_id, ARRAY(SELECT jsonb_array_elements_text(codes)), staff, reason
+FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::numeric[], $5::timestamptz[], $6::uuid[], $7::jsonb[], $8::text[],
+            $9::text[]) WITH ORDINALITY
+    AS new (payment_id, kind, cause, amount, at, booking_id, codes, staff, reason, place)
+ORDER BY place"""
+
+_ADD_RULINGS = """
+INSERT INTO rulings (booking_id, action, at, staff, reason, payment_id)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[])"""
+
+_ADD_CHARGES = """
+INSERT INTO charges (id, booking_id, kind, amount, currency, reason, staff, at)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::numeric[], $5::text[], $6::text[], $7::text[],
+                     $8::timestamptz[])"""
+_CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
+_REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
+_KEPT = """
+SELECT payment_id, booking_id,
+       sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
+FROM ledger WHERE payment_id = ANY($1) AND booking_id IS NOT NULL GROUP BY payment_id, booking_id"""
 
 _ADD_REQUESTS = """
 INSERT INTO payment_requests (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later,
@@ -155,6 +182,10 @@ class Repository:
         world.taken_for_new = asking
         return world
 
+    async def case(self, connection: Connection, booking_id: UUID) -> World:
+        """A booking's request with every payment that it may mean, to be shown."""
+        return await self._world(connection, [], {booking_id}, "")
+
     async def save(self, connection: Connection, world: World, now: datetime) -> list[Statement]:
         """What is new and what has changed.
 
@@ -163,21 +194,18 @@ class Repository:
         """
         if any(world.requests[booking_id].status is not Status.RESERVED for booking_id in world.taken_for_new):
             raise Conflict("a booking taken for new has to wait or is refused")
-        new, changed = world.new_payments(), world.changed_payments()
         asked, moved = world.new_requests(), world.changed_requests()
-        statements = []
-        if new:
-            statements.append(Statement(_ADD_PAYMENTS, tuple(records.arrived_columns(new))))
-        if changed:
-            versions = [world.versions[before.id] for before, _ in changed]
-            columns = (*records.changed_columns(changed), versions)
-            statements.append(Statement(_CHANGE_PAYMENTS, columns, rows=len(changed)))
+        statements = _money_moved(world)
         if asked:
             statements.append(Statement(_ADD_REQUESTS, tuple(records.asked_columns(asked))))
         if moved:
             versions = [world.versions[request.booking_id] for request in moved]
             columns = (*records.state_columns(moved), versions)
             statements.append(Statement(_CHANGE_REQUESTS, columns, rows=len(moved)))
+        if world.rulings:
+            statements.append(Statement(_ADD_RULINGS, tuple(records.ruling_columns(world.rulings))))
+        if world.new_charges:
+            statements.append(Statement(_ADD_CHARGES, tuple(records.charge_columns(world.new_charges))))
         return statements
 
     async def _world(
@@ -189,14 +217,29 @@ class Repository:
         known = {request.booking_id for request in requests}
         asked = [claim_of(message) for message in messages if isinstance(message, ReservePayment)]
         claims = [claim for claim in asked if claim.booking_id not in known]
-        claims += [request.wanted for request in requests if request.status is Status.WAITING]
+        property_id = self._terms.default_property
+        claims += [question_of(message, property_id) for message in messages if isinstance(message, VerifyPayment)]
+        claims += [request.wanted for request in requests if request.is_open]
         wanted = {request.payment_id for request in requests if request.payment_id}
         wanted |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
+        wanted |= {message.payment_id for message in messages if isinstance(message, ChooseTransfer | RefundPayment)}
+        wanted |= {payment_id_of(DESK, str(one.payment_id)) for one in messages if isinstance(one, RecordPayment)}
         rows = await self._payments(connection, wanted, claims, lock)
         world = World(self._terms, requests, (records.payment(row) for row in rows))
         world.versions = {row["booking_id"]: row["version"] for row in asking}
         world.versions |= {row["id"]: row["version"] for row in rows}
+        await self._folios(connection, messages, world)
         return world
+
+    async def _folios(self, connection: Connection, messages: Sequence[Message], world: World) -> None:
+        """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""
+        if charges := [message.charge_id for message in messages if isinstance(message, AddCharge)]:
+            world.charges = {row["id"]: records.charge(row) for row in await connection.fetch(_CHARGES, charges)}
+        if refunds := [message for message in messages if isinstance(message, RefundPayment)]:
+            done = await connection.fetch(_REFUNDS, [one.refund_id for one in refunds])
+            world.refunds = {row["cause"]: records.refund(row) for row in done}
+            kept = await connection.fetch(_KEPT, [one.payment_id for one in refunds])
+            world.kept = {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
 
     async def _requests(
         self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived], lock: str
@@ -216,6 +259,22 @@ class Repository:
         slips = records.slip_columns(claim for claim in shown if not claim.is_card)
         cards = [authorization_key(claim.authorization_number) for claim in shown if claim.is_card]
         return await connection.fetch(_PAYMENTS + lock, ids, *slips, cards, self._terms.tolerance_days, MANY)
+
+
+def _money_moved(world: World) -> list[Statement]:
+    """Balances with the entries that make them."""
+    new, changed = world.new_payments(), world.changed_payments()
+    entries = [entry for payment in (*new, *(after for _, after in changed)) for entry in payment.entries]
+    statements = []
+    if new:
+        statements.append(Statement(_ADD_PAYMENTS, tuple(records.arrived_columns(new))))
+    if changed:
+        versions = [world.versions[before.id] for before, _ in changed]
+        columns = (*records.changed_columns(changed), versions)
+        statements.append(Statement(_CHANGE_PAYMENTS, columns, rows=len(changed)))
+    if entries:
+        statements.append(Statement(_ADD_ENTRIES, tuple(records.entry_columns(entries))))
+    return statements
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Terms, schedule_of
+from services.payments.domain.retries import Schedule
+from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Terms, Unfound, schedule_of
+from services.payments.feeds import CsvLayout
+from services.payments.sources.camt import CamtLayout
 from shared.contracts.common import Language, PaymentMethod
 from shared.settings import ServiceSettings
 
 Attempts = tuple[Annotated[int, Field(ge=0, le=1000)], ...]
 Seconds = tuple[Annotated[float, Field(gt=0, le=30 * 86400)], ...]
+
+
+Intervals = Seconds | dict[PaymentMethod, Seconds]
+
+
+class PropertyTerms(BaseModel):
+    """What one property chooses otherwise than the house; what it leaves out is the house's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    retry_attempts: dict[PaymentMethod, Attempts] = {}
+    retry_intervals: Intervals | None = None
+    hold_margin_seconds: float | None = Field(None, ge=0)
+    unfound: Unfound | None = None
+    staff_hours: float | None = Field(None, gt=0, le=30 * 24)
+    timezone: ZoneInfo | None = None
 
 
 class Settings(ServiceSettings):
@@ -29,7 +51,7 @@ class Settings(ServiceSettings):
     retry_attempts: dict[PaymentMethod, Attempts] = Field(
         default_factory=lambda: dict(ATTEMPTS), description="Attempts of each stage, by payment method, as JSON."
     )
-    retry_intervals: Seconds | dict[PaymentMethod, Seconds] = Field(
+    retry_intervals: Intervals = Field(
         tuple(interval.total_seconds() for interval in INTERVALS),
         description="Seconds between the attempts of each stage: a list for all methods, or one by method, as JSON.",
     )
@@ -38,30 +60,83 @@ class Settings(ServiceSettings):
     )
     timezone: ZoneInfo = Field(ZONE, description="Where the property's dates are told.")
     language: Language = Field(Language.SPANISH, description="Language of the refusals' sentences.")
+    unfound: Unfound = Field(
+        Unfound.FAIL,
+        description="What a booking does whose money is not found or ambiguous: fail, or wait_for_staff.",
+    )
+    staff_hours: float = Field(24, gt=0, le=30 * 24, description="How long a booking waits for the staff.")
+    default_property: str = Field("las-hojas", description="The property of a question about payments that names none.")
+    property_terms: dict[str, PropertyTerms] = Field(
+        default_factory=dict,
+        description='What properties choose otherwise, as JSON: {"las-hojas": {"unfound": "wait_for_staff"}}.',
+    )
+
+    feed_folder: Path | None = Field(
+        None, description="A folder whose settled .csv and .xml (camt.053) files are money that arrived."
+    )
+    feed_csv: CsvLayout = Field(CsvLayout(), description="How the bank writes the folder's CSV files, as JSON.")
+    feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's statements do not say, as JSON.")
+    feed_url: str | None = Field(None, description="An HTTP feed of transfers, in pages behind a cursor.")
+    feed_token: SecretStr | None = Field(None, description="The HTTP feed's bearer token.")
+    feed_seconds: float = Field(10, gt=0, description="How long an attempt at finding money waits for the feeds.")
+    feed_every_seconds: float = Field(15, gt=0, description="How often the feeds are read without being asked.")
+
+    stripe_key: SecretStr | None = Field(None, description="Stripe's secret key; with it guests can pay online.")
+    stripe_webhook_secret: SecretStr | None = Field(None, description="What Stripe signs its webhooks with.")
+    stripe_success_url: str = Field("https://posada.example/paid", description="Where Stripe sends who has paid.")
+    stripe_url: str | None = Field(None, description="Another address of Stripe's API, for tests.")
 
     @model_validator(mode="after")
-    def _every_stage_has_an_interval(self) -> Settings:
-        for method, attempts in self.retry_attempts.items():
-            if len(self._intervals(method)) < len(attempts):
-                raise ValueError(
-                    f"retry_attempts has {len(attempts)} stages of {method}, retry_intervals only"
-                    f" {len(self._intervals(method))}: give POSADA_RETRY_INTERVALS one for each stage"
-                )
+    def _stripe_is_complete(self) -> Settings:
+        if (self.stripe_key is None) != (self.stripe_webhook_secret is None):
+            raise ValueError("stripe needs both: set POSADA_STRIPE_KEY and POSADA_STRIPE_WEBHOOK_SECRET")
+        return self
+
+    @model_validator(mode="after")
+    def _an_interval_for_each_stage(self) -> Settings:
+        self.terms()
         return self
 
     def terms(self) -> Terms:
-        """The terms as the rules want them."""
-        return Terms(
+        """The terms as the rules want them.
+
+        Raises:
+            ValueError: when a stage has no interval.
+        """
+        house = Terms(
             tolerance_days=self.date_tolerance_days,
-            schedules={
-                method: schedule_of(attempts, tuple(timedelta(seconds=pause) for pause in self._intervals(method)))
-                for method, attempts in self.retry_attempts.items()
-            },
+            schedules=_schedules(self.retry_attempts, self.retry_intervals),
             hold_margin=timedelta(seconds=self.hold_margin_seconds),
             zone=self.timezone,
             language=self.language,
+            unfound=self.unfound,
+            staff_patience=timedelta(hours=self.staff_hours),
+            default_property=self.default_property,
+        )
+        return replace(house, properties={name: self._of(own, house) for name, own in self.property_terms.items()})
+
+    def _of(self, own: PropertyTerms, house: Terms) -> Terms:
+        margin, hours = own.hold_margin_seconds, own.staff_hours
+        return replace(
+            house,
+            schedules=_schedules(
+                {**self.retry_attempts, **own.retry_attempts}, own.retry_intervals or self.retry_intervals
+            ),
+            hold_margin=house.hold_margin if margin is None else timedelta(seconds=margin),
+            zone=own.timezone or house.zone,
+            unfound=own.unfound or house.unfound,
+            staff_patience=house.staff_patience if hours is None else timedelta(hours=hours),
         )
 
-    def _intervals(self, method: PaymentMethod) -> Seconds:
-        given = self.retry_intervals
-        return given.get(method, ()) if isinstance(given, dict) else given
+
+def _schedules(attempts: Mapping[PaymentMethod, Attempts], intervals: Intervals) -> dict[PaymentMethod, Schedule]:
+    found = {}
+    for method, numbers in attempts.items():
+        pauses = intervals.get(method, ()) if isinstance(intervals, dict) else intervals
+        if len(pauses) < len(numbers):
+            raise ValueError(
+                f"retry_attempts has {len(numbers)} stages of {method}, retry_intervals only"
+                f" {len(pauses)}: give POSADA_RETRY_INTERVALS one for each stage"
+            )
+        found[method] = schedule_of(numbers, tuple(timedelta(seconds=pause) for pause in pauses))
+    return found

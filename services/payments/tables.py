@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     Numeric,
@@ -79,6 +81,28 @@ payments = Table(
     postgresql_with={"fillfactor": "85"},
 )
 
+# What happened to payments. A trigger refuses any change of what is written (migration 0002).
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("cause", Uuid, primary_key=True, comment="The booking, the refund, or for an arrival the payment."),
+    Column("number", BigInteger, Identity(always=True), nullable=False, comment="The order of writing."),
+    Column("amount", _money, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("booking_id", Uuid),
+    Column("codes", ARRAY(Text), nullable=False, server_default=_EMPTY),
+    Column("staff", Text, comment="Who decided, where a person did."),
+    Column("reason", Text),
+    CheckConstraint("kind IN ('arrived', 'reserved', 'captured', 'released', 'refunded')", name="kind"),
+    CheckConstraint("amount >= 0", name="amount"),
+    CheckConstraint("kind IN ('arrived', 'refunded') OR booking_id IS NOT NULL", name="for_a_booking"),
+    # A refund's id counts once in the whole house.
+    Index("ledger_refund_idx", "cause", unique=True, postgresql_where=text("kind = 'refunded'")),
+    Index("ledger_booking_id_idx", "booking_id", postgresql_where=text("booking_id IS NOT NULL")),
+)
+
 payment_requests = Table(
     "payment_requests",
     metadata,
@@ -105,14 +129,88 @@ payment_requests = Table(
     Column("codes", ARRAY(Text), nullable=False, server_default=_EMPTY),
     Column("refusal", JSONB),
     Column("waits", Boolean, Computed("status = 'waiting'", persisted=True), nullable=False),
-    CheckConstraint("status IN ('waiting', 'reserved', 'captured', 'released', 'refused')", name="status"),
+    CheckConstraint("status IN ('waiting', 'escalated', 'reserved', 'captured', 'released', 'refused')", name="status"),
     CheckConstraint("status = 'released' OR amount IS NOT NULL", name="only_tombstones_are_empty"),
     CheckConstraint("status NOT IN ('reserved', 'captured') OR payment_id IS NOT NULL", name="reserved_from"),
-    CheckConstraint("status <> 'waiting' OR next_attempt_at IS NOT NULL", name="waits_until"),
-    CheckConstraint("status <> 'refused' OR refusal IS NOT NULL", name="refused_why"),
+    CheckConstraint("status NOT IN ('waiting', 'escalated') OR next_attempt_at IS NOT NULL", name="waits_until"),
+    CheckConstraint("status NOT IN ('refused', 'escalated') OR refusal IS NOT NULL", name="refused_why"),
     Index("payment_requests_payment_id_idx", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+    Index("payment_requests_escalated_idx", "next_attempt_at", postgresql_where=text("status = 'escalated'")),
     Index("payment_requests_waiting_slip_idx", "slip_amount", "slip_date", postgresql_where=text("waits")),
     Index("payment_requests_waiting_reference_idx", "reference_key", "slip_amount", postgresql_where=text("waits")),
     Index("payment_requests_waiting_card_idx", "authorization_key", postgresql_where=text("waits")),
     postgresql_with={"fillfactor": "85"},
+)
+
+# What people decided. A trigger refuses any change of what is written (migration 0003).
+rulings = Table(
+    "rulings",
+    metadata,
+    Column("number", BigInteger, Identity(always=True), primary_key=True),
+    Column("booking_id", Uuid, nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("staff", Text, comment="Empty where a gateway spoke for the guest."),
+    Column("reason", Text),
+    Column("payment_id", Uuid, ForeignKey("payments.id")),
+)
+
+# What bookings cost beside their rooms. A trigger refuses any change of what is written (migration 0004).
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("booking_id", Uuid, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("amount", _money, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("staff", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    CheckConstraint("kind IN ('charge', 'fee')", name="kind"),
+    CheckConstraint("amount > 0", name="amount"),
+)
+
+# How far each feed has been read, and how it failed last; times in UTC.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("cursor", Text),
+    Column("synced_at", _moment),
+    Column("failed_at", _moment),
+    Column("problem", Text),
+)
+
+# Lines that could not be taken, kept for correction.
+broken_lines = Table(
+    "broken_lines",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="A digest of the line and its place: found again, it is the same."),
+    Column("source", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("number", Integer, nullable=False, comment="The line of the file, or the entry of the statement, from 1."),
+    Column("field", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("found_at", _moment, nullable=False),
+    Column("corrected_at", _moment),
+    Column("staff", Text, comment="Who corrected it or put it aside."),
+)
+
+# What guests are to pay online.
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("gateway", Text, nullable=False),
+    Column("property_id", Text, nullable=False),
+    Column("amount", _money, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", _moment, nullable=False),
+    Column("gateway_id", Text, comment="Empty until the gateway has answered."),
+    Column("url", Text, comment="The page to pay on."),
+    CheckConstraint("amount > 0", name="amount"),
 )

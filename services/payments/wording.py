@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,29 @@ class Wording:
             reason.value, self._texts.render(terms.language, "refusal", reason=reason.value, **values), **details
         )
 
+    def ended(self, reason: Reason, terms: Terms) -> Refusal:
+        """Why a search was ended by a person."""
+        return Refusal(reason.value, self._texts.render(terms.language, "refusal", reason=reason.value))
+
     def refusal_after_release(self, terms: Terms) -> Refusal:
         """Why a request is refused whose release came first."""
         return Refusal(RELEASED, self._texts.render(terms.language, "refusal", reason=RELEASED))
+
+    def verified(self, decision: Decision, language: Language, terms: Terms) -> str:
+        """Whether a payment is there, for the guest who asks."""
+        payment, local = decision.payment, replace(terms.of(decision.claim.property_id), language=language)
+        return self._texts.render(
+            language,
+            "verified",
+            result=decision.verdict.value,
+            left=payment.left if payment else decision.lacking,
+            difference=decision.lacking,
+            currency=decision.claim.currency,
+            codes=payment.codes if payment else (),
+            codes_text=self.codes(payment.codes if payment else (), language),
+            used_on=_day(payment, local),
+            missing=decision.claim.missing,
+        )
 
     def codes(self, codes: Sequence[str], language: Language) -> str:
         """Reservation codes: "HR26181, HR26182 (2 habitaciones)"; one alone is just the code, none is N/A."""

@@ -147,6 +147,8 @@ class Reason(StrEnum):
     PAYMENT_NOT_FOUND = "payment_not_found"
     PAYMENT_AMBIGUOUS = "payment_ambiguous"
     PAYMENT_RELEASED = "payment_released"
+    PAYMENT_DECLINED = "payment_declined"
+    PAYMENT_WITHDRAWN = "payment_withdrawn"
     HOLD_EXPIRED = "hold_expired"
     TIMED_OUT = "timed_out"
 

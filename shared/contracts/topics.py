@@ -48,6 +48,20 @@ AVAILABILITY_COMMANDS = Topic(
 PAYMENTS_COMMANDS = Topic(
     "posada.payments.commands", "Reservations, captures and releases of money, keyed by booking id."
 )
+PAYMENTS_REQUESTS = Topic(
+    "posada.payments.requests",
+    "Gateways' questions about payments, and what they tell of guests who wait for theirs. Any key.",
+    partitions=2,
+    public=True,
+    default_type="posada.payments.verify-payment.v1",
+)
+PAYMENTS_ANSWERS = Topic(
+    "posada.payments.answers",
+    "Answers to questions about payments, keyed by the question's id.",
+    partitions=2,
+    public=True,
+    retention=timedelta(days=1),
+)
 PAYMENTS_TRANSFERS = Topic(
     "posada.payments.transfers",
     "Money that arrived: bank transfers and card authorisations, from the feeds. Any key.",
@@ -75,6 +89,8 @@ SHARED_TOPICS = (
     AVAILABILITY_ANSWERS,
     AVAILABILITY_COMMANDS,
     PAYMENTS_COMMANDS,
+    PAYMENTS_REQUESTS,
+    PAYMENTS_ANSWERS,
     PAYMENTS_TRANSFERS,
     CONVERSATIONS_MESSAGES,
     NOTIFICATIONS_EVENTS,

@@ -8,6 +8,7 @@ import pytest
 
 from shared.database import Database
 from tests.support.databases import FreshDatabase
+from tests.support.payments_house import House
 
 
 @pytest.fixture
@@ -23,3 +24,11 @@ async def database(payments_url: str) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def house(database: Database, payments_url: str) -> AsyncIterator[House]:
+    """Payments put together, on the fresh database."""
+    one = House(database, payments_url)
+    async with one.client:
+        yield one

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from services.payments import api_ledger
 from services.payments.api import router
 from services.payments.app import build
 from services.payments.consumers import routes
@@ -58,6 +59,7 @@ class Api:
 @pytest.fixture
 async def api(database: Database) -> AsyncIterator[Api]:
     app = FastAPI()
+    app.include_router(api_ledger.router(Reports(database)))
     app.include_router(router(Reports(database), TERMS))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payments") as client:
         yield Api(database, client)
@@ -82,6 +84,14 @@ async def test_a_payment_says_what_arrived_and_whom_it_serves(api: Api) -> None:
         (str(booking("first")), "captured", "690.00"),
         (str(booking("second")), "reserved", "100.00"),
     }
+
+
+async def test_a_payments_entries_and_the_audit(api: Api) -> None:
+    await api.tell(transfer(), reserve())
+    entries = await api.get(f"/payments/{T1}/entries")
+    assert [(one["kind"], one["amount"]) for one in entries] == [("arrived", "690.00"), ("reserved", "690.00")]
+    assert str(booking()) in (await api.get(f"/payments/{booking()}/entries", 404))["detail"]
+    assert await api.get("/payments/audit") == {"agrees": True, "payments": 1, "disagreements": 0, "examples": []}
 
 
 async def test_a_bookings_payments_with_its_request(api: Api) -> None:
@@ -136,6 +146,7 @@ def test_the_service_is_put_together(payments_url: str) -> None:
     assert {"/payments/{payment_id}", "/payments/flat", "/health/ready"} <= set(paths)
     assert [topic.name for topic in service.routes.topics] == [
         "posada.payments.commands",
+        "posada.payments.requests",
         "posada.payments.transfers",
         "posada.payments.internal",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,21 +14,26 @@ from hypothesis import strategies as some
 
 from services.payments import handlers
 from services.payments.consumers import routes
-from services.payments.domain.payment import Contradiction, MoneyError
+from services.payments.domain.ledger import audit, summed
+from services.payments.domain.payment import Contradiction, MoneyError, balance_of
 from services.payments.domain.request import OutOfTurn, Status
-from services.payments.domain.terms import Terms
+from services.payments.domain.terms import Terms, Unfound
 from services.payments.domain.world import World
 from shared.contracts.common import Language, PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
     Evidence,
+    MarkFrustrated,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
     PaymentReleased,
     PaymentReserved,
     SearchDue,
+    StaffDue,
+    WithdrawPayment,
 )
+from shared.errors import Refusal
 from shared.messages import Message, Outgoing
 from tests.support.payments_builders import (
     NOW,
@@ -394,24 +400,28 @@ steps = some.lists(
         some.builds(capture, bookings),
         some.builds(release, bookings),
         some.builds(search, bookings, some.integers(1, 3), some.integers(0, 6)),
+        some.builds(MarkFrustrated, booking_id=bookings.map(booking)),
+        some.builds(WithdrawPayment, booking_id=bookings.map(booking)),
+        some.builds(StaffDue, booking_id=bookings.map(booking)),
     ),
     max_size=40,
 )
 
 
-@given(steps)
-def test_whatever_happens_money_is_conserved(messages: list[Message]) -> None:
-    desk = Desk()
+@given(steps, some.sampled_from(Unfound))
+def test_whatever_happens_money_is_conserved(messages: list[Message], unfound: Unfound) -> None:
+    desk = Desk(Terms(unfound=unfound))
     for message in messages:
         try:
             desk.tell(message)
-        except (OutOfTurn, Contradiction):
+        except (OutOfTurn, Contradiction, Refusal):
             continue  # a fault leaves everything as it was; MoneyError would be ours
         owed = promised(desk.world)
         for payment in desk.world.payments.values():
             assert payment.reserved + payment.captured == owed[payment.id]
             assert min(payment.reserved, payment.captured, payment.left) >= 0
             assert payment.reserved + payment.captured + payment.left == payment.amount
+            assert audit(balance_of(payment), summed(payment.entries)) == []
 
 
 @given(steps)
@@ -422,18 +432,19 @@ def test_a_second_delivery_of_anything_changes_nothing(messages: list[Message]) 
             continue  # a timer is known by its id alone
         try:
             desk.tell(message)
-        except OutOfTurn:
+        except (OutOfTurn, Refusal):
             continue
         requests, payments = dict(desk.world.requests), dict(desk.world.payments)
-        desk.tell(message)
+        with suppress(Refusal):  # withdrawn, then told again what it is
+            desk.tell(message)
         assert (desk.world.requests, desk.world.payments) == (requests, payments)
 
 
 def test_a_payment_gives_no_more_than_it_holds() -> None:
     (payment,) = told(transfer()).world.payments.values()
     with pytest.raises(MoneyError):
-        payment.reserve(Decimal("690.01"), NOW)
+        payment.reserve(Decimal("690.01"), booking(), NOW)
     with pytest.raises(MoneyError):
-        payment.capture(Decimal("0.01"), (), NOW)
+        payment.capture(Decimal("0.01"), booking(), (), NOW)
     with pytest.raises(MoneyError):
-        payment.release(Decimal("0.01"))
+        payment.release(Decimal("0.01"), booking(), NOW)

@@ -110,7 +110,6 @@ async def race(
 ) -> tuple[list[Any], Decimal]:
     """Two bookings want the one payment at the same moment; gives how each ended and what is reserved."""
     async with database.connection() as connection:
-        await connection.execute("TRUNCATE payments, payment_requests")
         await execute_together(connection, await REPOSITORY.save(connection, told(transfer()), NOW))
         if not constraint:
             await connection.execute("ALTER TABLE payments DROP CONSTRAINT payments_not_overdrawn_check")

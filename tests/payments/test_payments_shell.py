@@ -10,11 +10,15 @@ import asyncpg
 import pytest
 
 from services.payments.consumers import routes
+from services.payments.domain.payment import payment_of
 from services.payments.domain.terms import Terms
+from services.payments.domain.world import World
 from services.payments.repository import Repository
+from services.payments.settings import PropertyTerms, Settings
 from shared.consumer import Consumer
+from shared.contracts.common import PaymentMethod
 from shared.contracts.notifications import StaffAlerted
-from shared.contracts.payments import PaymentAwaited, PaymentRefused, PaymentReserved
+from shared.contracts.payments import PaymentAwaited, PaymentRefused, PaymentReserved, ReservePayment
 from shared.database import Database
 from shared.messages import Message
 from shared.relay import Relay
@@ -62,9 +66,9 @@ class Instance:
             await self.consumer.take([record_of_row(row) for row in timers])
         return self.post.taken()
 
-    def restarted(self) -> Instance:
+    def restarted(self, terms: Terms = TERMS) -> Instance:
         """Another process on the same database, at the same time of day."""
-        again = Instance(self.database)
+        again = Instance(self.database, terms)
         again.clock.now = self.clock.now
         return again
 
@@ -187,6 +191,85 @@ async def test_half_a_day_of_retries_with_a_restart_after_each(
     assert names(heard[-2:]) == ["PaymentRefused", "StaffAlerted"]
     assert isinstance(heard[-1], StaffAlerted)
     assert await rows(database, "SELECT FROM outbox WHERE topic = 'posada.payments.internal'") == []
+
+
+def planned(terms: Terms, method: PaymentMethod) -> list[tuple[int, int, timedelta]]:
+    """Every attempt of a method by the table: its stage, its number there, and how long after the request it is."""
+    attempts, passed = [], timedelta()
+    for stage, row in enumerate(terms.schedule(method), 1):
+        for number in range(1, row.attempts + 1):
+            passed += row.every
+            attempts.append((stage, number, passed))
+    return attempts
+
+
+TABLE = {
+    "the house's": TERMS,
+    "two days": Settings(
+        retry_attempts={PaymentMethod.BANK_TRANSFER: (6, 4, 46), PaymentMethod.CARD_LINK: (6, 4)}
+    ).terms(),
+    "a stage left out": Settings(retry_attempts={PaymentMethod.BANK_TRANSFER: (1, 0, 2)}).terms(),
+    "the property's own": Settings(
+        property_terms={"las-hojas": PropertyTerms(retry_attempts={PaymentMethod.BANK_TRANSFER: (2,)})}
+    ).terms(),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("asked", [reserve(), reserve_by_card()], ids=["bank transfer", "card link"])
+async def test_every_attempt_of_the_table_comes_once_at_its_time_whatever_restarts(
+    database: Database, name: str, asked: ReservePayment
+) -> None:
+    """The time machine: the clock is moved from timer to timer, each told to a new process, and told twice."""
+    terms = TABLE[name]
+    service = Instance(database, terms)
+    plan = planned(terms.of("las-hojas"), asked.evidence.method)
+    began, answer = service.clock(), await service.tell(asked)
+    if not plan:
+        assert names(answer) == ["PaymentRefused", "StaffAlerted"]
+        return
+    heard = [one for one in answer if isinstance(one, PaymentAwaited)]
+    while waiting := await rows(database, "SELECT * FROM payment_requests WHERE waits"):
+        (status,) = waiting
+        look = (status["stage"], status["attempt"], status["next_attempt_at"] - began)
+        assert look == plan[len(heard) - 1], "status shows another attempt than the table"
+        assert status["started_at"] == began
+        service = service.restarted(terms)
+        told = await service.ring()
+        heard += [one for one in told if isinstance(one, PaymentAwaited)]
+    assert [(one.stage, one.attempt, one.next_attempt_at - began) for one in heard] == plan
+    assert [one.stage for one in heard if one.opens_stage] == sorted({stage for stage, _, _ in plan})
+    assert service.clock() - began == plan[-1][2]
+    assert names(told) == ["PaymentRefused", "StaffAlerted"]
+
+
+@pytest.mark.parametrize("found_at", range(1, 17))
+async def test_money_that_comes_unseen_is_found_at_each_attempt_of_the_table(
+    service: Instance, database: Database, found_at: int
+) -> None:
+    """A transfer that was recorded without anybody being told, as by an older instance, just before an attempt."""
+    began = service.clock()
+    await service.tell(reserve())
+    plan = planned(TERMS, PaymentMethod.BANK_TRANSFER)
+    while True:
+        (status,) = await rows(database, "SELECT stage, attempt FROM payment_requests")
+        place = next(n for n, (stage, number, _) in enumerate(plan, 1) if (stage, number) == tuple(status))
+        if place == found_at and service.clock() > began:
+            break
+        service = service.restarted()
+        await service.ring()
+    async with database.connection() as connection:
+        world = World(TERMS)
+        world.keep_payment(payment_of(transfer(), service.clock()))
+        await execute_together(connection, await Repository(TERMS).save(connection, world, service.clock()))
+    found: list[Message] = []
+    while not found:  # what the last process left in the outbox goes first
+        service = service.restarted()
+        found = await service.ring()
+    assert service.clock() - began == plan[found_at - 1][2]
+    assert names(found) == ["PaymentReserved"]
+    assert isinstance(found[0], PaymentReserved)
+    assert found[0].found_later
 
 
 async def test_a_transfer_recorded_at_the_same_moment_is_seen_at_the_second_look(service: Instance) -> None:

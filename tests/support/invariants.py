@@ -9,6 +9,14 @@ from tests.support.village import Village
 
 ENDED = {"CONFIRMED": "confirmed", "REJECTED": "refused", "FAILED": "failed"}
 
+_LEDGER_DISAGREES = """
+SELECT payment_id FROM ledger JOIN payments ON payments.id = payment_id
+GROUP BY payment_id, payments.amount, payments.reserved, payments.captured
+HAVING payments.amount <> sum(ledger.amount) FILTER (WHERE kind = 'arrived')
+    OR payments.captured <> coalesce(sum(ledger.amount) FILTER (WHERE kind = 'captured'), 0)
+    OR payments.reserved <> coalesce(sum(ledger.amount) FILTER (WHERE kind = 'reserved'), 0)
+       - coalesce(sum(ledger.amount) FILTER (WHERE kind IN ('captured', 'released')), 0)"""
+
 
 async def check_invariants(village: Village) -> None:
     """Nothing oversold or left held, money where bookings say, each guest told once, codes unique, nothing set aside.
@@ -61,6 +69,7 @@ async def _check_money(village: Village, bookings: dict[Any, Any]) -> None:
         captured[asked["payment_id"]] += asked["amount"]
     for payment in payments:
         assert (payment["reserved"], payment["captured"]) == (0, captured[payment["id"]]), "money went astray"
+    assert not await village.ask("payments", _LEDGER_DISAGREES), "balances and ledger tell different stories"
     served = {asked["booking_id"] for asked in requests if asked["status"] == "captured"}
     assert served == {key for key, row in bookings.items() if row["status"] == "CONFIRMED"}
 

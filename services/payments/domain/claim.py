@@ -11,8 +11,10 @@ from uuid import UUID
 
 from services.payments.domain.payment import money
 from shared.contracts.common import PaymentMethod
-from shared.contracts.payments import ReservePayment
+from shared.contracts.payments import ReservePayment, VerifyPayment
 
+NOBODY = UUID(int=0)
+CENT = Decimal("0.01")
 MIN_WORDS = 2  # a single name in common, "María", says nothing
 
 
@@ -57,6 +59,24 @@ def claim_of(command: ReservePayment) -> Claim:
         authorization_number=shown.authorization_number,
         payer=shown.payer,
         reference=shown.reference,
+    )
+
+
+def question_of(ask: VerifyPayment, default_property: str) -> Claim:
+    """The claim that somebody asks about, for no booking yet."""
+    card = ask.authorization_number is not None
+    amount = ask.booking_amount or (CENT if card else ask.slip_amount) or CENT
+    return Claim(
+        booking_id=NOBODY,
+        property_id=ask.property_id or default_property,
+        amount=money(amount),
+        currency=ask.currency,
+        method=PaymentMethod.CARD_LINK if card else PaymentMethod.BANK_TRANSFER,
+        slip_date=ask.slip_date,
+        slip_amount=ask.slip_amount,
+        authorization_number=ask.authorization_number,
+        payer=ask.payer,
+        reference=ask.reference,
     )
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from services.payments.domain.claim import Claim, authorization_key, reference_key, same_payer, same_reference
-from services.payments.domain.payment import ANY_PROPERTY, NOTHING, Payment
+from services.payments.domain.ledger import NOTHING
+from services.payments.domain.payment import ANY_PROPERTY, Payment
 from shared.contracts.common import PaymentMethod
 
 # So many payments that fit alike are told apart by a reference or not at all; nobody need look at more.

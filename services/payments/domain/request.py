@@ -1,4 +1,4 @@
-"""A booking's request for money: waiting, reserved, captured, released or refused, and what may follow what."""
+"""A booking's request for money: waiting, escalated, reserved, captured, released or refused, and what may follow."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from enum import StrEnum
 from uuid import UUID
 
 from services.payments.domain.claim import Claim
-from services.payments.domain.payment import NOTHING
+from services.payments.domain.ledger import NOTHING
 from services.payments.domain.retries import SECOND_LOOK, Attempt
 from shared.errors import Refusal
 
 
 class Status(StrEnum):
-    """Where a request is. RELEASED without a claim is a tombstone: the release came before its request."""
+    """Where a request is. ESCALATED waits for the staff.
+
+    RELEASED without a claim is a tombstone: the release came before its request.
+    """
 
     WAITING = "waiting"
+    ESCALATED = "escalated"
     RESERVED = "reserved"
     CAPTURED = "captured"
     RELEASED = "released"
@@ -31,7 +35,10 @@ class OutOfTurn(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What one booking asked of payments and what came of it. `attempt` is the next one while it waits."""
+    """What one booking asked of payments and what came of it.
+
+    `attempt` is the next one while it waits, and while the staff has it the last one, at the time that they have.
+    """
 
     booking_id: UUID
     status: Status
@@ -48,6 +55,11 @@ class PaymentRequest:
     def amount(self) -> Decimal:
         """What the booking costs."""
         return self.claim.amount if self.claim else NOTHING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether money may still be found for it."""
+        return self.status in {Status.WAITING, Status.ESCALATED}
 
     @property
     def wanted(self) -> Claim:
@@ -70,11 +82,22 @@ class PaymentRequest:
         """The money is not there: the request waits for its next attempt."""
         return replace(self, status=Status.WAITING, attempt=attempt, changed_at=now)
 
+    def escalated(self, refusal: Refusal, until: datetime, now: datetime) -> PaymentRequest:
+        """The staff has it until a moment; the refusal is what it comes to if they decide nothing."""
+        last = self.attempt or Attempt(1, 1, now)
+        return replace(self, status=Status.ESCALATED, refusal=refusal, attempt=replace(last, at=until), changed_at=now)
+
     def reserved(self, payment_id: UUID, now: datetime) -> PaymentRequest:
         """The money is set aside; found later, if it had to be waited for."""
         later = self.attempt is not None
         return replace(
-            self, status=Status.RESERVED, payment_id=payment_id, found_later=later, attempt=None, changed_at=now
+            self,
+            status=Status.RESERVED,
+            payment_id=payment_id,
+            found_later=later,
+            attempt=None,
+            refusal=None,
+            changed_at=now,
         )
 
     def refused(self, refusal: Refusal, now: datetime) -> PaymentRequest:

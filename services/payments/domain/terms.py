@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from services.payments.domain.retries import Schedule, Stage
@@ -18,6 +19,13 @@ ATTEMPTS: Mapping[PaymentMethod, tuple[int, ...]] = {
 }
 
 
+class Unfound(StrEnum):
+    """What becomes of a booking whose money is not found or ambiguous: the staff is told either way."""
+
+    FAIL = "fail"
+    WAIT_FOR_STAFF = "wait_for_staff"
+
+
 def schedule_of(attempts: tuple[int, ...], intervals: tuple[timedelta, ...]) -> Schedule:
     """A method's stages from its numbers of attempts and their intervals, which may be more."""
     return tuple(Stage(number, every) for number, every in zip(attempts, intervals, strict=False))
@@ -29,6 +37,9 @@ class Terms:
 
     `hold_margin` is how long after a stage's last attempt the rooms stay held. `second_look` is the pause before the
     one look that counts as no attempt: it finds a transfer that was recorded by another instance at the same moment.
+    `unfound` is what becomes of a booking whose money a person has to look into, and `staff_patience` how long it waits
+    for one. `default_property` is meant by a question that names none.
+    `properties` are the terms of those that choose otherwise.
     """
 
     tolerance_days: int = 3
@@ -39,6 +50,14 @@ class Terms:
     second_look: timedelta = timedelta(seconds=2)
     zone: ZoneInfo = ZONE
     language: Language = Language.SPANISH
+    unfound: Unfound = Unfound.FAIL
+    staff_patience: timedelta = timedelta(hours=24)
+    default_property: str = "las-hojas"
+    properties: Mapping[str, Terms] = field(default_factory=dict)
+
+    def of(self, property_id: str) -> Terms:
+        """The terms of a property: its own, or these."""
+        return self.properties.get(property_id, self)
 
     def schedule(self, method: PaymentMethod) -> Schedule:
         """The stages of a method; one that is not listed is not looked for again."""

@@ -9,9 +9,12 @@ from typing import TypeAlias
 from uuid import UUID
 
 from services.payments.domain.claim import Claim, authorization_key, reference_key
+from services.payments.domain.folio import Charge
+from services.payments.domain.ledger import Entry
 from services.payments.domain.matching import Decision, likeness, match, objections
 from services.payments.domain.payment import Payment
 from services.payments.domain.request import PaymentRequest, Status
+from services.payments.domain.ruling import Ruling
 from services.payments.domain.terms import Terms
 
 _Key: TypeAlias = tuple[str, Decimal | None, str | None]
@@ -27,6 +30,12 @@ class World:
         self.taken_for_new: set[UUID] = set()
         self.requests = {request.booking_id: request for request in requests}
         self.payments = {payment.id: payment for payment in payments}
+        self.rulings: list[Ruling] = []
+        self.charges: dict[UUID, Charge] = {}
+        self.new_charges: list[Charge] = []
+        self.refunds: dict[UUID, Entry] = {}
+        # What bookings have paid with a payment and kept, where a refund asks.
+        self.kept: dict[tuple[UUID, UUID | None], Decimal] = {}
         self._requests_before = dict(self.requests)
         self._payments_before = dict(self.payments)
         self._payments_by: defaultdict[_Key, list[UUID]] = defaultdict(list)

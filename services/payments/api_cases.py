@@ -1,0 +1,119 @@
+"""Cases over HTTP: what waits for the staff with everything known, and what they may decide."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Query, status
+from pydantic import BaseModel
+
+from services.payments import handlers, replies
+from services.payments.api import RequestRecord, request_record
+from services.payments.commands import ChooseTransfer, DeclinePayment
+from services.payments.domain.ruling import Action
+from services.payments.office import Office
+from services.payments.reports import Reports
+from services.payments.writers import writers
+from shared.contracts.common import Name, Text
+from shared.contracts.payments import MarkFrustrated, WithdrawPayment
+from shared.settings import ServiceSettings
+
+
+class Decided(BaseModel):
+    """What a member of the staff decides, and why; the guest never reads the reason."""
+
+    staff: Name
+    reason: Text | None = None
+
+
+class Choice(Decided):
+    """The payment that the guest means."""
+
+    payment_id: UUID
+
+
+class RulingRecord(BaseModel):
+    """A decision about a booking's money; `staff` is null where a gateway spoke for the guest."""
+
+    action: Action
+    at: datetime
+    staff: str | None
+    reason: str | None
+    payment_id: UUID | None
+
+
+class Case(BaseModel):
+    """Everything known: the request, what the guest claims, each payment that came into question, what was decided."""
+
+    request: RequestRecord
+    claim: dict[str, str]
+    verdict: str | None
+    payments: list[dict[str, Any]]
+    rulings: list[RulingRecord]
+
+
+def reading(office: Office, reports: Reports) -> APIRouter:
+    """The cases, to be read."""
+    routes = APIRouter(tags=["cases"])
+
+    @routes.get("/payment-cases")
+    async def cases(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[RequestRecord]:
+        """What waits for the staff, the case whose time ends next first; `next_attempt_at` is when it ends."""
+        return [request_record(row) for row in await reports.escalated(limit)]
+
+    @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
+    async def case(booking_id: UUID) -> Case:
+        """A booking's case as it is now."""
+        request, world = await _request_of(reports, booking_id), await office.case(booking_id)
+        known = world.requests.get(booking_id)
+        claim = known.claim if known else None
+        decision = world.decide(claim) if known and claim and known.is_open else None
+        return Case(
+            request=request,
+            claim=replies.evidence(claim) if claim else {},
+            verdict=decision.verdict.value if decision else None,
+            payments=[replies.considered(one) for one in decision.considered] if decision else [],
+            rulings=[RulingRecord.model_validate(dict(row)) for row in await reports.rulings(booking_id)],
+        )
+
+    return routes
+
+
+def deciding(office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+    """What may be decided; it asks for the token, on loopback as well."""
+    routes = APIRouter(tags=["cases"], dependencies=[Depends(writers(settings))])
+
+    @routes.post("/bookings/{booking_id}/payment-case/choice")
+    async def choose(booking_id: UUID, choice: Choice) -> RequestRecord:
+        """This payment is meant: reserve from it, and the booking goes on."""
+        await office.tell(handlers.choose_transfer, ChooseTransfer(booking_id=booking_id, **choice.model_dump()))
+        return await _request_of(reports, booking_id)
+
+    @routes.post("/bookings/{booking_id}/payment-case/refusal")
+    async def decline(booking_id: UUID, decided: Decided) -> RequestRecord:
+        """No payment is meant: the booking fails."""
+        await office.tell(handlers.decline_payment, DeclinePayment(booking_id=booking_id, **decided.model_dump()))
+        return await _request_of(reports, booking_id)
+
+    @routes.post("/bookings/{booking_id}/payment-case/frustration")
+    async def frustrate(booking_id: UUID, decided: Decided) -> RequestRecord:
+        """The guest has lost patience: look once more and escalate."""
+        await office.tell(handlers.mark_frustrated, MarkFrustrated(booking_id=booking_id, **decided.model_dump()))
+        return await _request_of(reports, booking_id)
+
+    @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
+    async def withdraw(booking_id: UUID, decided: Decided) -> RequestRecord:
+        """Give the search up: retries end, holds are released."""
+        await office.tell(handlers.withdraw_payment, WithdrawPayment(booking_id=booking_id, **decided.model_dump()))
+        return await _request_of(reports, booking_id)
+
+    return routes
+
+
+async def _request_of(reports: Reports, booking_id: UUID) -> RequestRecord:
+    row = await reports.request(booking_id)
+    if row is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
+    return request_record(row)

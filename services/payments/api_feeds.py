@@ -1,0 +1,133 @@
+"""Feeds over HTTP: how far each is read, what is known already, and the lines that wait for correction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Query, status
+from pydantic import BaseModel, Field
+
+from services.payments import handlers
+from services.payments.domain.payment import Contradiction
+from services.payments.office import Office
+from services.payments.reports import Reports
+from services.payments.sources.keeper import Keeper
+from services.payments.writers import writers
+from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod
+from shared.contracts.payments import TransferArrived
+from shared.errors import Refusal
+from shared.settings import ServiceSettings
+
+
+class FeedRecord(BaseModel):
+    """A feed: its cursor, when it was read last and how it failed last, if that was after. Times are UTC."""
+
+    source: str
+    cursor: str | None
+    synced_at: datetime | None
+    failed_at: datetime | None
+    problem: str | None
+
+
+class BrokenLineRecord(BaseModel):
+    """A line that could not be taken: where it stands, the field that is wrong, the remedy, and the line itself."""
+
+    id: UUID
+    source: str
+    file: str
+    number: int
+    field: str
+    problem: str
+    remedy: str
+    line: str
+    found_at: datetime
+
+
+class Corrected(BaseModel):
+    """The line as it should have been; without `transfer` it is put aside."""
+
+    staff: Name
+    transfer: CorrectedTransfer | None = None
+
+
+class CorrectedTransfer(BaseModel):
+    """Money that arrived, as a person reads the line."""
+
+    transfer_id: Identifier
+    property_id: Identifier | None = None
+    method: PaymentMethod = PaymentMethod.BANK_TRANSFER
+    amount: Annotated[Amount, Field(gt=0)]
+    currency: Currency
+    posted_on: Day
+    payer: Name | None = None
+    reference: Identifier | None = None
+    authorization_number: Identifier | None = None
+
+
+class Asked(BaseModel):
+    """Transfers of a source that may be recorded already."""
+
+    source: Identifier
+    transfer_ids: list[Identifier] = Field(max_length=1000)
+
+
+class SynchronisedRecord(BaseModel):
+    """What came of reading a feed."""
+
+    source: str
+    lines: int
+    broken: int
+    problem: str | None
+
+
+def reading(reports: Reports) -> APIRouter:
+    """How the feeds are."""
+    routes = APIRouter(tags=["feeds"])
+
+    @routes.get("/payment-feeds")
+    async def feeds() -> list[FeedRecord]:
+        """Every feed that was ever read."""
+        return [FeedRecord.model_validate(dict(row)) for row in await reports.feeds()]
+
+    @routes.get("/payment-feeds/broken-lines")
+    async def broken(
+        source: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    ) -> list[BrokenLineRecord]:
+        """Lines that nobody has corrected yet, oldest first."""
+        return [BrokenLineRecord.model_validate(dict(row)) for row in await reports.broken_lines(source, limit)]
+
+    @routes.post("/payments/known")
+    async def known(asked: Asked) -> list[str]:
+        """Those of a source's transfers that are recorded already."""
+        return list(await reports.known(asked.source, asked.transfer_ids))
+
+    return routes
+
+
+def writing(keeper: Keeper, office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+    """What may be done about them; it asks for the token, on loopback as well."""
+    routes = APIRouter(tags=["feeds"], dependencies=[Depends(writers(settings))])
+
+    @routes.post("/payment-feeds/synchronise")
+    async def synchronise() -> list[SynchronisedRecord]:
+        """Read every feed now; empty when that was done a moment ago."""
+        return [SynchronisedRecord(**vars(one)) for one in await keeper.synchronise()]
+
+    @routes.post("/payment-feeds/broken-lines/{line_id}/correction")
+    async def correct(line_id: UUID, corrected: Corrected) -> dict[str, str]:
+        """Take the line as a person reads it, or put it aside; whoever waits for the money is served at once."""
+        row = await reports.broken_line(line_id)
+        if row is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no broken line {line_id}")
+        if corrected.transfer:
+            arrival = TransferArrived(source=row["source"], **corrected.transfer.model_dump())
+            try:
+                await office.tell(handlers.transfer_arrived, arrival)
+            except Contradiction as wrong:
+                raise Refusal("recorded_otherwise", f"transfer_id: {wrong}; take another id") from None
+        await reports.corrected(line_id, office.now(), corrected.staff)
+        return {"status": "taken" if corrected.transfer else "put aside"}
+
+    return routes

@@ -1,0 +1,1 @@
+"""Online payment gateways: an order is made, the guest pays, a signed webhook says so."""

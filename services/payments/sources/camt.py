@@ -1,0 +1,151 @@
+"""Reads ISO 20022 camt.053: each booked credit becomes money that arrived, or a broken entry with its remedy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.payments.feeds import BrokenLine, transfer_id_of
+from shared.contracts.payments import TransferArrived
+
+LONGEST = 100
+_NO_REFERENCE = {"", "NOTPROVIDED"}
+_REMEDY = "correct the entry and import the statement again"
+
+
+class CamtLayout(BaseModel):
+    """What a statement does not say: the name of its feed, and the property that the account belongs to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = "camt"
+    property_id: str | None = None
+
+
+def read_camt(stream: BinaryIO, layout: CamtLayout | None = None) -> Iterator[TransferArrived | BrokenLine]:
+    """Read a statement entry by entry; a broken one costs itself alone, broken XML the rest of the file.
+
+    Debits, reversals and what is only pending are passed over. An entry that sums several payments up becomes one
+    transfer for each. `number` of a broken line counts the statement's entries from 1. Entities and DTDs are refused.
+    """
+    reader, number, open_elements = _Reader(layout or CamtLayout()), 0, []
+    try:
+        for event, element in iterparse(stream, events=("start", "end"), forbid_dtd=True):
+            if event == "start":
+                open_elements.append(element)
+                continue
+            open_elements.pop()
+            if _name(element) == "Ntry":
+                number += 1
+                yield from reader.take(number, element)
+                open_elements[-1].remove(element)  # read entries are forgotten: a statement may be endless
+        if not number and not reader.statement(element):
+            yield BrokenLine(0, "file", "this is no camt.053 statement", "export a camt.053 file at the bank's site")
+    except (ParseError, DefusedXmlException, UnicodeError) as wrong:
+        problem = f"the XML cannot be read behind entry {number}: {type(wrong).__name__}"
+        yield BrokenLine(number + 1, "file", problem, "export the statement once more; it must have no DTD")
+
+
+class _Reader:
+    """Reads entries, and tells those apart that the bank gives no id."""
+
+    def __init__(self, layout: CamtLayout) -> None:
+        self._layout = layout
+        self._seen: Counter[str] = Counter()
+
+    def statement(self, root: Element) -> bool:
+        return _name(root) == "Document" and any(_name(child) == "BkToCstmrStmt" for child in root)
+
+    def take(self, number: int, entry: Element) -> Iterator[TransferArrived | BrokenLine]:
+        if _text(entry, "CdtDbtInd") != "CRDT" or _text(entry, "RvslInd") in {"true", "1"}:
+            return
+        if (_text(entry, "Sts", "Cd") or _text(entry, "Sts")) != "BOOK":
+            return
+        details = [one for group in _all(entry, "NtryDtls") for one in _all(group, "TxDtls")]
+        for place, detail in enumerate(details or [entry], 1):
+            facts = _facts(entry, detail, alone=len(details) <= 1)
+            bank_id = _bank_id(entry, detail, place if len(details) > 1 else 0)
+            yield self._validated(number, facts, bank_id or self._own_id(facts))
+
+    def _validated(self, number: int, facts: dict[str, str], transfer_id: str) -> TransferArrived | BrokenLine:
+        line = {**facts, "transfer_id": transfer_id, "source": self._layout.source}
+        try:
+            return TransferArrived.model_validate({**line, "property_id": self._layout.property_id})
+        except ValidationError as wrong:
+            first = wrong.errors(include_url=False)[0]
+            return BrokenLine(number, str(first["loc"][0]), first["msg"], _REMEDY, repr(line))
+
+    def _own_id(self, facts: dict[str, str]) -> str:
+        equal = transfer_id_of(facts, 0)
+        self._seen[equal] += 1
+        return transfer_id_of(facts, self._seen[equal])
+
+
+def _facts(entry: Element, detail: Element, *, alone: bool) -> dict[str, str]:
+    amount = _find(detail, "Amt")
+    if amount is None:
+        amount = _find(detail, "AmtDtls", "TxAmt", "Amt")
+    if amount is None and alone:
+        amount = _find(entry, "Amt")
+    date = _date(entry, "BookgDt") or _date(entry, "ValDt")
+    payer = _text(detail, "RltdPties", "Dbtr", "Nm") or _text(detail, "RltdPties", "Dbtr", "Pty", "Nm")
+    facts = {
+        "amount": "" if amount is None else (amount.text or "").strip(),
+        "currency": "" if amount is None else amount.get("Ccy", ""),
+        "posted_on": date,
+        "payer": payer[:LONGEST],
+        "reference": _reference(detail),
+    }
+    needed = {"amount", "currency", "posted_on"}
+    return {name: value for name, value in facts.items() if value or name in needed}
+
+
+def _reference(detail: Element) -> str:
+    """All that may name the payment, once each: a slip's reference is found among the words."""
+    told = [_text(one, "CdtrRefInf", "Ref") for info in _all(detail, "RmtInf") for one in _all(info, "Strd")]
+    told += [(one.text or "").strip() for info in _all(detail, "RmtInf") for one in _all(info, "Ustrd")]
+    told.append(_text(detail, "Refs", "EndToEndId"))
+    words = " ".join(dict.fromkeys(one for one in told if one not in _NO_REFERENCE)).split()
+    while len(" ".join(words)) > LONGEST and len(words) > 1:
+        words.pop()
+    return " ".join(words)[:LONGEST]
+
+
+def _bank_id(entry: Element, detail: Element, place: int) -> str:
+    """The bank's own id of a payment; of an entry that sums several up, its id and the payment's place in it."""
+    own = _text(detail, "Refs", "AcctSvcrRef") or _text(detail, "Refs", "TxId") if detail is not entry else ""
+    whole = _text(entry, "AcctSvcrRef")
+    if own and own != whole:
+        return own
+    return f"{whole}/{place}" if whole and place else whole
+
+
+def _date(entry: Element, name: str) -> str:
+    return (_text(entry, name, "Dt") or _text(entry, name, "DtTm"))[:10]
+
+
+def _name(element: Any) -> str:
+    """A tag without its namespace: banks write several versions of camt.053."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def _all(element: Element, name: str) -> list[Element]:
+    return [child for child in element if _name(child) == name]
+
+
+def _find(element: Element, *path: str) -> Element | None:
+    found: Element | None = element
+    for name in path:
+        found = next((child for child in found if _name(child) == name), None) if found is not None else None
+    return found
+
+
+def _text(element: Element, *path: str) -> str:
+    found = _find(element, *path)
+    return (found.text or "").strip() if found is not None else ""
