@@ -84,6 +84,21 @@ def authenticated(settings: ServiceSettings) -> Callable[..., None]:
     return check
 
 
+def writers(settings: ServiceSettings) -> Callable[[], None]:
+    """A dependency of endpoints that change something: nobody may while there is no token, not even on loopback.
+
+    That the token is the right one is what `authenticated` has seen to.
+    """
+
+    def check() -> None:
+        if settings.api_token is None:
+            raise HTTPException(
+                status.HTTP_403_FORBIDDEN, "nobody may write without a token: set POSADA_API_TOKEN for the service"
+            )
+
+    return check
+
+
 def answer_outages(app: FastAPI) -> None:
     """Turn a database that cannot be reached into a 503: whoever asks must never take it for an empty answer."""
 

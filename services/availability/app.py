@@ -29,7 +29,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         routes=consumers.routes(repository),
         routers=[
             api.router(database, repository, clock, errands.free_rooms),
-            catalogue_api.router(records, clock),
+            catalogue_api.router(records, clock, settings),
         ],
         loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
         clock=clock,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, params
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, create_model
 
@@ -18,6 +18,8 @@ from services.availability.records import Records
 from shared.clock import Clock
 from shared.contracts.common import Identifier, Reason
 from shared.errors import Refusal
+from shared.http import writers
+from shared.settings import ServiceSettings
 
 MOST_BYTES = 20_000_000
 SHOWN = 1000  # broken lines told one by one
@@ -52,8 +54,9 @@ class CapacitySet(BaseModel):
     capacity: int
 
 
-def router(records: Records, clock: Clock) -> APIRouter:
-    """The catalogue's endpoints."""
+def router(records: Records, clock: Clock, settings: ServiceSettings) -> APIRouter:
+    """The catalogue's endpoints: read by whoever may read, written with a token alone."""
+    guards = [Depends(writers(settings))]
     router = APIRouter(prefix="/catalogue", tags=["catalogue"])
 
     @router.get("/export")
@@ -61,24 +64,26 @@ def router(records: Records, clock: Clock) -> APIRouter:
         """The catalogue as CSV, of one property or of all."""
         return StreamingResponse(_exported(records, property_id), media_type="text/csv; charset=utf-8")
 
-    @router.post("/import", responses={413: {}, 422: {}})
+    @router.post("/import", responses={403: {}, 413: {}, 422: {}}, dependencies=guards)
     async def import_(request: Request) -> Imported:
         """Take a CSV file: every line that is right goes in, a line at a time; what is not in it stays."""
         text = await _body(request)
         return await _import(records, text, clock)
 
-    @router.put("/capacity/{property_id}", responses={422: {}})
+    @router.put("/capacity/{property_id}", responses={403: {}, 422: {}}, dependencies=guards)
     async def capacity(property_id: str, wanted: Capacity) -> CapacitySet:
         """How many day passes there are for each day."""
         before = await records.set_capacity(property_id, wanted.type, wanted.capacity, clock())
         return CapacitySet(before=before, capacity=wanted.capacity)
 
     for model in RECORDS:
-        _add(router, records, model, clock)
+        _add(router, records, model, clock, guards)
     return router
 
 
-def _add(router: APIRouter, records: Records, model: type[Record], clock: Clock) -> None:
+def _add(
+    router: APIRouter, records: Records, model: type[Record], clock: Clock, guards: Sequence[params.Depends]
+) -> None:
     """The three endpoints of one kind of record."""
 
     async def put(record: Record) -> Put:
@@ -93,16 +98,26 @@ def _add(router: APIRouter, records: Records, model: type[Record], clock: Clock)
         return [record async for record in records.listing(model.kind, property_id)]
 
     path = f"/{model.kind}"
-    said: dict[int | str, dict[str, Any]] = {422: {"description": "Refused, with the reason."}}
+    said: dict[int | str, dict[str, Any]] = {
+        403: {"description": "No token is set, so nobody may write."},
+        422: {"description": "Refused, with the reason."},
+    }
     _sign(put, "record", model, Put)
     _sign(remove, "which", Annotated[_key_of(model), Query()], None)
     router.add_api_route(
-        path, put, methods=["PUT"], responses=said, summary=f"Add or change a {model.kind}", name=f"put_{model.kind}"
+        path,
+        put,
+        methods=["PUT"],
+        dependencies=guards,
+        responses=said,
+        summary=f"Add or change a {model.kind}",
+        name=f"put_{model.kind}",
     )
     router.add_api_route(
         path,
         remove,
         methods=["DELETE"],
+        dependencies=guards,
         status_code=204,
         responses={404: {}, **said},
         summary=f"Remove a {model.kind}",

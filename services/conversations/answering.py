@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, status
 from pydantic import BaseModel, StringConstraints
 
 from services.conversations import errands
-from services.conversations.api import MAY_NOT, MISSING, NO_THREAD, may_write
+from services.conversations.api import MAY_NOT, MISSING, NO_THREAD
 from services.conversations.domain.contacts import is_phone
 from services.conversations.domain.replies import refuse_late, refuse_long
 from services.conversations.errands import Waiting
@@ -22,6 +22,7 @@ from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database import Connection, Database
 from shared.errors import Refusal
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 Key = Annotated[
@@ -96,7 +97,7 @@ def router(
     @api.post(
         "/threads/{thread_id}/replies",
         status_code=status.HTTP_202_ACCEPTED,
-        dependencies=[Depends(may_write(settings))],
+        dependencies=[Depends(writers(settings))],
         responses={
             **MISSING,
             **MAY_NOT,

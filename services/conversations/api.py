@@ -20,6 +20,7 @@ from shared.clock import Clock, system_clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Attachment, Author
 from shared.database import Database
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 NO_THREAD = "there is no such thread; GET /threads lists them"
@@ -207,7 +208,7 @@ def searching_router(database: Database, place: Place) -> APIRouter:
 
 def reading_router(database: Database, settings: ServiceSettings, clock: Clock = system_clock) -> APIRouter:
     """Where a reader says what was read."""
-    api = APIRouter(tags=["conversations"], dependencies=[Depends(may_write(settings))], responses=MAY_NOT)
+    api = APIRouter(tags=["conversations"], dependencies=[Depends(writers(settings))], responses=MAY_NOT)
 
     @api.put("/threads/{thread_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     async def read(thread_id: UUID, reading: Reading) -> None:
@@ -217,16 +218,6 @@ def reading_router(database: Database, settings: ServiceSettings, clock: Clock =
                 raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
 
     return api
-
-
-def may_write(settings: ServiceSettings) -> Callable[[], None]:
-    """A dependency for what changes something: never open to everybody, as reading is on a machine of one's own."""
-
-    def check() -> None:
-        if settings.api_token is None:
-            raise HTTPException(status.HTTP_403_FORBIDDEN, "set POSADA_API_TOKEN for the service: nobody may write")
-
-    return check
 
 
 def _normaliser(place: Place) -> Callable[[str | None], str | None]:

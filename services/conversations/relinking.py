@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from services.conversations import reports
-from services.conversations.api import MAY_NOT, may_write
+from services.conversations.api import MAY_NOT
 from services.conversations.domain.contacts import Contacts, is_phone, of_sender
 from services.conversations.domain.threads import Thread
 from services.conversations.repository import Repository
@@ -20,6 +20,7 @@ from services.conversations.world import Place
 from shared.clock import Clock, system_clock
 from shared.database import CONTENDED, Database
 from shared.errors import Conflict
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 ATTEMPTS = 5  # at a tenant whom somebody else writes to
@@ -80,7 +81,7 @@ def router(
     ) -> RelinkPage:
         """Choose every thread's booking anew, as of now; a dry run needs no token where reading needs none."""
         if not wish.dry_run:
-            may_write(settings)()
+            writers(settings)()
         if wish.contact is not None:
             given = of_sender(wish.contact.strip(), place.region, subscriber=False).main
             contacts, following = [given or wish.contact], None

@@ -15,9 +15,9 @@ from services.payments.commands import ChooseTransfer, DeclinePayment
 from services.payments.domain.ruling import Action
 from services.payments.office import Office
 from services.payments.reports import Reports
-from services.payments.writers import writers
 from shared.contracts.common import Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 

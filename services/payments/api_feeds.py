@@ -14,10 +14,10 @@ from services.payments.domain.payment import Contradiction
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.sources.keeper import Keeper
-from services.payments.writers import writers
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 

@@ -17,9 +17,9 @@ from services.payments.domain.folio import ChargeKind, Folio
 from services.payments.domain.payment import DeskMethod
 from services.payments.office import Office
 from services.payments.reports import Reports
-from services.payments.writers import writers
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]

@@ -15,9 +15,9 @@ from services.payments.domain.payment import Contradiction
 from services.payments.gateways.counter import Counter
 from services.payments.gateways.port import Forged, GatewayDown, GatewayRefused, NewOrder
 from services.payments.office import Office
-from services.payments.writers import writers
 from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
+from shared.http import writers
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)

@@ -28,6 +28,7 @@ from tests.support.post_office import START, MovedClock
 
 pytestmark = pytest.mark.real
 TOKEN = "an edit's own token"  # noqa: S105 — of this test alone
+SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 HOUSE = {"property_id": "las-hojas"}
 NEW = {
     "property_id": "playa",
@@ -54,8 +55,9 @@ async def service(fresh_database: FreshDatabase) -> AsyncIterator[Availability]:
 async def api(service: Availability) -> AsyncIterator[AsyncClient]:
     built = build(Settings(database_url=service.database._url, api_token=TOKEN), MovedClock())
     await built.database.open()
-    transport, headers = ASGITransport(built.app()), {"Authorization": f"Bearer {TOKEN}"}
-    async with AsyncClient(transport=transport, base_url="http://availability", headers=headers) as client:
+    async with AsyncClient(
+        transport=ASGITransport(built.app()), base_url="http://availability", headers=SHOWN
+    ) as client:
         yield client
     await built.database.close()
 
@@ -199,12 +201,12 @@ async def test_everything_goes_out_and_comes_in_again(api: AsyncClient, fresh_da
     text = (await api.get("/catalogue/export")).text
     again = await api.post("/catalogue/import", content=text.encode())
     assert again.json() == {"taken": text.count("\n") - 1, "changed": 0, "broken": 0, "broken_lines": []}
-    other = build(Settings(database_url=fresh_database("availability")), MovedClock())
+    other = build(Settings(database_url=fresh_database("availability"), api_token=TOKEN), MovedClock())
     await other.database.open()
     async with other.database.connection() as connection:
         tables = "outside_inventories, fees, supplements, rates, packages, rooms, room_types, properties"
         await connection.execute(f"TRUNCATE {tables}")
-    async with AsyncClient(transport=ASGITransport(other.app()), base_url="http://other") as empty:
+    async with AsyncClient(transport=ASGITransport(other.app()), base_url="http://other", headers=SHOWN) as empty:
         shuffled = text.splitlines(keepends=True)
         came = await empty.post("/catalogue/import", content="".join([shuffled[0], *reversed(shuffled[1:])]).encode())
         assert came.json()["broken"] == 0
@@ -330,3 +332,20 @@ async def test_edits_and_holds_at_once_leave_nobody_in_a_closed_room(service: Av
             "SELECT count(*) FROM rooms r JOIN room_nights n ON n.room = r.number WHERE out_of_order_from IS NOT NULL"
         )
         assert await connection.fetchval(wrong) == 0
+
+
+async def test_without_a_token_the_catalogue_is_read_and_never_written(service: Availability) -> None:
+    built = build(Settings(database_url=service.database._url), MovedClock())
+    await built.database.open()
+    async with AsyncClient(transport=ASGITransport(built.app()), base_url="http://availability") as stranger:
+        assert (await stranger.get("/catalogue/export")).status_code == 200
+        room = HOUSE | {"room": "18", "type": "Junior"}
+        for answer in (
+            await stranger.put("/catalogue/room", json=room),
+            await stranger.delete("/catalogue/room", params=HOUSE | {"room": "18"}),
+            await stranger.post("/catalogue/import", content=b"record\n"),
+            await stranger.put("/catalogue/capacity/las-hojas", json={"type": "Pasadia", "capacity": 1}),
+        ):
+            assert answer.status_code == 403
+            assert "POSADA_API_TOKEN" in answer.text
+    await built.database.close()
