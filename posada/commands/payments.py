@@ -79,7 +79,7 @@ def audit(*, data: Data = HERE, as_json: AsJson = False) -> None:
     else:
         for wrong in found["examples"]:
             err().print(Text(wrong), soft_wrap=True)
-        out().print(f"{found['payments']} payments, {found['disagreements']} disagreements", markup=False)
+        out().print(f"payments: {found['payments']}, disagreements: {found['disagreements']}", markup=False)
     raise typer.Exit(Exit.DONE if found["agrees"] else Exit.NO)
 
 
