@@ -67,9 +67,9 @@ class Consumer:
         began = time.perf_counter()
         now = self._clock()
         deliveries = [self._reader.read(record, now) for record in records if self._reader.is_ours(record)]
-        if deliveries:
-            await self._prepare(deliveries)
-            await self._outlast(self._take_all, deliveries)
+        for share in _by_hurry(deliveries):
+            await self._prepare(share)
+            await self._outlast(self._take_all, share)
         metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
         metrics.BATCH_MESSAGES.observe(len(records))
         self.alive()
@@ -271,6 +271,13 @@ class Consumer:
             fault=fault,
             now=now,
         )
+
+
+def _by_hurry(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Those that somebody waits for come first, in a transaction of their own: the rest would only hold them up."""
+    waited_for = [one for one in deliveries if isinstance(one.message, Message) and one.message.in_a_hurry]
+    rest = [one for one in deliveries if not (isinstance(one.message, Message) and one.message.in_a_hurry)]
+    return [share for share in (waited_for, rest) if share]
 
 
 def _distinct(deliveries: Sequence[Delivery]) -> dict[UUID, Delivery]:

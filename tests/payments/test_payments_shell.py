@@ -100,7 +100,7 @@ async def test_a_booking_is_paid(service: Instance, database: Database) -> None:
     assert await money(database) == (0, Decimal("690.00"), ["HR26181", "HR26182", "HR26183"])
 
 
-async def test_all_of_it_in_one_batch(service: Instance, database: Database) -> None:
+async def test_all_of_it_in_one_batch_what_is_waited_for_first(service: Instance, database: Database) -> None:
     answers = await service.tell(
         transfer(amount="1380.00"),
         reserve("first", slip_amount="1380.00"),
@@ -112,11 +112,11 @@ async def test_all_of_it_in_one_batch(service: Instance, database: Database) -> 
     )
     assert names(answers) == [
         "PaymentReserved",
-        "PaymentCaptured",
         "PaymentReserved",
         "PaymentRefused",
         "PaymentReleased",
         "PaymentReserved",
+        "PaymentCaptured",
     ]
     assert await money(database) == (Decimal("690.00"), Decimal("690.00"), ["HR1"])
 
