@@ -38,39 +38,44 @@ def tell(base_url: str, path: str, body: Any) -> Any:
     return _asked(base_url, "POST", path, json=body)
 
 
-def _asked(base_url: str, method: str, path: str, **given: Any) -> Any:
-    token = os.environ.get("POSADA_API_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        # A service is asked directly: the environment's proxy is for the world outside.
-        with httpx.Client(base_url=base_url, timeout=TIMEOUT_S, trust_env=False, headers=headers) as client:
-            answer = client.request(method, path, **given)
-            if answer.is_success:
-                return answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise Problem(f"{base_url} does not answer: see with `posada up` that the service runs.") from error
-    raise _refused(base_url, answer)
-
-
 def exchange(base_url: str, method: str, path: str, content: bytes | None = None, **parameters: Any) -> bytes:
     """What a service answers to a file, or as one; it may take its time.
 
     Raises:
         Problem: when it does not answer, or refuses.
     """
-    token = os.environ.get("POSADA_API_TOKEN")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     given = {name: value for name, value in parameters.items() if value is not None}
     try:
-        with httpx.Client(base_url=base_url, timeout=LONG_S, trust_env=False, headers=headers) as client:
-            answer = client.request(method, path, params=given, content=content)
+        answer = _sent(base_url, method, path, LONG_S, params=given, content=content)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Problem(f"{base_url} does not answer: see with `posada up` that the service runs.") from error
+        raise _silent(base_url) from error
     if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
         raise Problem(f"{_said(answer)}.", Exit.USAGE)
     if not answer.is_success:
         raise _refused(base_url, answer)
     return answer.content
+
+
+def _asked(base_url: str, method: str, path: str, **given: Any) -> Any:
+    try:
+        answer = _sent(base_url, method, path, TIMEOUT_S, **given)
+        if answer.is_success:
+            return answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise _silent(base_url) from error
+    raise _refused(base_url, answer)
+
+
+def _sent(base_url: str, method: str, path: str, seconds: float, **given: Any) -> httpx.Response:
+    token = os.environ.get("POSADA_API_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    # A service is asked directly: the environment's proxy is for the world outside.
+    with httpx.Client(base_url=base_url, timeout=seconds, trust_env=False, headers=headers) as client:
+        return client.request(method, path, **given)
+
+
+def _silent(base_url: str) -> Problem:
+    return Problem(f"{base_url} does not answer: see with `posada up` that the service runs.")
 
 
 def _refused(base_url: str, answer: httpx.Response) -> Problem:

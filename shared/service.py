@@ -37,8 +37,6 @@ LINGER_MS = 200  # what one that nobody waits for may let messages gather
 NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
 STARTING = "the service is starting: it waits for its database or for Kafka"
 
-Loop = Callable[[], Awaitable[None]]
-
 
 @dataclass
 class Service:

@@ -67,14 +67,12 @@ def count_rooms(inventory: Inventory, request: CountRequested, now: datetime) ->
 def count_refused(request: CountRequested, refusal: Refusal) -> Message:
     """The answer to a count that cannot be made."""
     error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    message = wording.no_count(error, request.language)
-    return CountAnswered(request_id=request.request_id, success=False, message=message, error=error)
+    return _no_count(request.request_id, error, request.language)
 
 
 def refuse_invalid_count(_: Inventory, asked: CountInvalid, __: datetime) -> Iterable[Message]:
     """Say what is wrong with a request for a count."""
-    message = wording.no_count(asked.error, asked.language)
-    yield CountAnswered(request_id=asked.request_id, success=False, message=message, error=asked.error)
+    yield _no_count(asked.request_id, asked.error, asked.language)
 
 
 def quote_rooms(inventory: Inventory, request: QuoteRequested, now: datetime) -> Iterable[Message]:
@@ -227,6 +225,10 @@ def _ordered(hold: Hold, command: OrderRooms) -> Message:
     codes = dict(hold.codes)
     rooms = [OrderedRoom(line=line, room=room, code=codes[room]) for line, room in zip(lines, hold.rooms, strict=True)]
     return RoomsOrdered(booking_id=hold.booking_id, rooms=tuple(rooms))
+
+
+def _no_count(request_id: str, error: RefusalDetails, language: Language) -> Message:
+    return CountAnswered(request_id=request_id, success=False, message=wording.no_count(error, language), error=error)
 
 
 def _no_quote(request_id: str, error: RefusalDetails, language: Language) -> Message:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from shared.database import Connection
 
@@ -67,6 +66,5 @@ class Codes:
 
     def _hand_out(self, property_id: str, number: int) -> list[str]:
         codes = self._ahead[property_id].codes
-        found = list(islice(codes, number))
-        del codes[:number]
+        found, codes[:] = codes[:number], codes[number:]
         return found

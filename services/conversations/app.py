@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.metadata import version
 
 from services.conversations import answering, api, hooks, relinking
 from services.conversations.answering import Switchboard
@@ -25,6 +24,7 @@ from services.conversations.world import Place
 from shared.contracts.common import Channel
 from shared.database import Database
 from shared.service import LINGER_MS, Service
+from shared.version import VERSION
 
 
 def build(settings: Settings | None = None) -> Service:
@@ -40,7 +40,7 @@ def build(settings: Settings | None = None) -> Service:
     repository = Repository(place, staff, errands=TwilioConversations.name in switchboard.all)
     return Service(
         name="conversations",
-        version=version("posada"),
+        version=VERSION,
         settings=settings,
         database=database,
         routes=routes(repository),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.metadata import version
 
 from services.notifications.api import router
 from services.notifications.bell import Bell, RingingDatabase
@@ -21,6 +20,7 @@ from services.notifications.watch import Watch
 from services.notifications.webhooks import Door, Proofs
 from services.notifications.webhooks import router as webhooks
 from shared.service import LINGER_MS, Service
+from shared.version import VERSION
 
 __all__ = ["build", "senders_of"]
 
@@ -77,7 +77,7 @@ def build(settings: Settings | None = None) -> Service:
     door = Door(database, repository, proofs, window=timedelta(hours=settings.replay_hours), bell=bell)
     return Service(
         name="notifications",
-        version=version("posada"),
+        version=VERSION,
         settings=settings,
         database=database,
         routes=routes(repository),
