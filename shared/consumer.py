@@ -275,8 +275,11 @@ class Consumer:
 
 def _by_hurry(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
     """Those that somebody waits for come first, in a transaction of their own: the rest would only hold them up."""
-    waited_for = [one for one in deliveries if isinstance(one.message, Message) and one.message.in_a_hurry]
-    rest = [one for one in deliveries if not (isinstance(one.message, Message) and one.message.in_a_hurry)]
+    waited_for: list[Delivery] = []
+    rest: list[Delivery] = []
+    for one in deliveries:
+        hurry = isinstance(one.message, Message) and one.message.in_a_hurry
+        (waited_for if hurry else rest).append(one)
     return [share for share in (waited_for, rest) if share]
 
 
