@@ -22,6 +22,16 @@ UNAVAILABLE = (
     asyncpg.TooManyConnectionsError,
 )
 PROBE_SECONDS = 5
+# Plans are made once for a connection, often while a table is still empty, when reading it whole looks cheapest. Ours
+# name keys and are to stay lookups however the tables grow; what no index serves is still read whole.
+SESSION = {
+    "timezone": "UTC",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 # What a rival transaction looks like: worth running again at once.
 CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -53,7 +63,7 @@ class Database:
             min_size=1,
             max_size=self._connections,
             command_timeout=self._command_seconds,
-            server_settings={"timezone": "UTC", "jit": "off", "plan_cache_mode": "force_generic_plan"},
+            server_settings=SESSION,
             reset=_leave_as_it_is,
         )
 

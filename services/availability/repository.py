@@ -39,6 +39,7 @@ _SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 _LOCK_HOLDS = f"{_HOLDS} ORDER BY booking_id FOR UPDATE"
+# Not NOT EXISTS: that is planned as a join, which reads a room's whole calendar and looks at the nights afterwards.
 FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
 FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
@@ -46,10 +47,9 @@ FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
 JOIN rooms r ON r.property_id = ask.property_id AND r.type_key = ask.type_key
 WHERE (r.out_of_order_from IS NULL
        OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
-  AND NOT EXISTS (
-    SELECT 1 FROM room_nights n
-    WHERE n.property_id = r.property_id AND n.room = r.number
-      AND n.night >= ask.check_in AND n.night < ask.check_out)
+  AND (SELECT true FROM room_nights n
+       WHERE n.property_id = r.property_id AND n.room = r.number
+         AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
 GROUP BY ask.number"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
 # A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
