@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, ClassVar, Self
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,7 +26,8 @@ class Message(BaseModel):
 
     A subclass that names a `type` is registered under it and says which topic it travels on and which of its
     fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`. One that nobody
-    waits for says `hurry=False`: it may travel a few milliseconds later, together with others.
+    waits for says `hurry=False`: it may travel a few milliseconds later, together with others. One that only tells what
+    is going on says `promised=False`: it goes out behind the commit, and a crash between the two loses it.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -35,6 +36,7 @@ class Message(BaseModel):
     topic: ClassVar[Topic]
     key_field: ClassVar[str]
     in_a_hurry: ClassVar[bool] = True
+    is_promised: ClassVar[bool] = True
 
     def __init_subclass__(cls, **_declared: Any) -> None:
         super().__init_subclass__()
@@ -47,6 +49,7 @@ class Message(BaseModel):
         topic: Topic | None = None,
         key: str = "",
         hurry: bool = True,
+        promised: bool = True,
         **extra: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**extra)
@@ -56,7 +59,8 @@ class Message(BaseModel):
             raise TypeError(f"two messages are named {type}")
         if topic is None or key not in cls.model_fields:
             raise TypeError(f"{type} needs a topic and the name of one of its fields as key")
-        cls.type_name, cls.topic, cls.key_field, cls.in_a_hurry = type, topic, key, hurry
+        cls.type_name, cls.topic, cls.key_field = type, topic, key
+        cls.in_a_hurry, cls.is_promised = hurry, promised
         _REGISTRY[type] = cls
 
     @classmethod
@@ -180,7 +184,7 @@ class Outgoing:
     """
 
     message: Message
-    id: str = field(default_factory=lambda: str(uuid4()))
+    id: str = ""
     due: datetime | None = None
     topic: Topic | None = None
     replay: str = ""

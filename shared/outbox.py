@@ -32,7 +32,10 @@ WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger."""
+    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger.
+
+    One that is not `promised` is never written down: it is sent behind the commit, or lost with the process.
+    """
 
     id: UUID
     topic: str
@@ -41,14 +44,16 @@ class Row:
     body: bytes | None
     due: datetime | None = None
     hurry: bool = True
+    promised: bool = True
 
 
 def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
     """The row of a message; it belongs to its cause's conversation and trace."""
     message = outgoing.message
     correlation = (cause.correlation if cause else "") or message.correlation
+    row_id = uuid4()
     envelope = Envelope(
-        id=outgoing.id,
+        id=outgoing.id or str(row_id),
         type=message.type_name,
         source=source,
         correlation=correlation,
@@ -60,13 +65,21 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
     topic = outgoing.topic or message.topic
     body = message.model_dump_json(exclude_none=True).encode()
     return Row(
-        uuid4(), topic.name, message.key, envelope.headers(), body, outgoing.due, outgoing.hurry and message.in_a_hurry
+        row_id,
+        topic.name,
+        message.key,
+        envelope.headers(),
+        body,
+        outgoing.due,
+        outgoing.hurry and message.in_a_hurry,
+        message.is_promised or outgoing.due is not None,
     )
 
 
 def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
-    """Writes rows down."""
-    return [Statement(_ADD, _columns(rows, now))] if rows else []
+    """Writes down what is promised."""
+    promised = [row for row in rows if row.promised]
+    return [Statement(_ADD, _columns(promised, now))] if promised else []
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:

@@ -203,5 +203,5 @@ def _each_once(sends: Iterable[Message | Outgoing]) -> tuple[Message | Outgoing,
     """Steps may share a message of a fixed id, such as the outcome that two followers wait for: it goes out once."""
     seen: dict[str, Message | Outgoing] = {}
     for number, send in enumerate(sends):
-        seen.setdefault(send.id if isinstance(send, Outgoing) else str(number), send)
+        seen.setdefault((isinstance(send, Outgoing) and send.id) or str(number), send)
     return tuple(seen.values())

@@ -24,6 +24,7 @@ from shared.database import UNAVAILABLE, Database
 from shared.errors import described
 from shared.http import answer_outages, answer_refusals, authenticated, health_router, refuse_open_door
 from shared.logs import set_up_logs
+from shared.partitioning import partition
 from shared.relay import KafkaCarrier, Relay
 from shared.routes import Routes
 from shared.settings import ServiceSettings
@@ -159,6 +160,7 @@ class _Running:
             linger_ms=0,
             compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
             max_batch_size=128 * 1024,
+            partitioner=partition,
         )
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)

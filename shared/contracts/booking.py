@@ -162,7 +162,13 @@ class BookingRequested(
         return modernise(given)
 
 
-class BookingProgressed(Message, type="posada.booking.progressed.v1", topic=topics.BOOKING_PROGRESS, key="booking_id"):
+class BookingProgressed(
+    Message,
+    type="posada.booking.progressed.v1",
+    topic=topics.BOOKING_PROGRESS,
+    key="booking_id",
+    promised=False,
+):
     """A step on the way, so that a gateway can show progress."""
 
     booking_id: UUID

@@ -16,10 +16,11 @@ from aiokafka.errors import KafkaConnectionError
 
 from shared import deadletters, outage, outbox
 from shared.consumer import Consumer
+from shared.contracts.booking import BookingProgressed
 from shared.contracts.topics import internal
 from shared.database import Database
 from shared.errors import Conflict
-from shared.messages import Envelope
+from shared.messages import Envelope, Outgoing
 from shared.outbox import Row
 from shared.relay import Relay
 from tests.support.notes import Notes, OptimisticNotes, asked, noted
@@ -317,3 +318,13 @@ async def test_what_arrived_is_removed_together_and_is_not_sent_again(shell: She
     await asyncio.sleep(0)  # the news of its arrival comes by the loop
     await shell.relay.stop()
     assert await shell.outbox() == []
+
+
+async def test_what_is_told_but_not_promised_leaves_no_row(shell: Shell) -> None:
+    told = BookingProgressed(booking_id=uuid4(), request_id="r", step="accepted", at=shell.clock())
+    due = Outgoing(told, due=shell.clock() + timedelta(minutes=1))
+    rows = [outbox.row_of(Outgoing.of(send), "tests", None, shell.clock()) for send in (told, due)]
+    await planted(shell, rows)
+    await shell.relay.send(rows)
+    assert [one.id for one in shell.office.rows] == [rows[0].id]
+    assert [record["id"] for record in await shell.outbox()] == [rows[1].id]  # what must wait has to be kept
