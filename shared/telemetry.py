@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from secrets import token_hex
 
 from opentelemetry import trace
@@ -14,6 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 _PROPAGATOR = TraceContextTextMapPropagator()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _tracer: trace.Tracer | None = None
+_in_hand: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 def set_up_traces(service: str, endpoint: str | None) -> None:
@@ -45,11 +47,17 @@ def trace_id(traceparent: str) -> str:
     return found[1] if found else ""
 
 
+def traceparent_in_hand() -> str:
+    """The trace of the message that is being handled, for what a service does about it later; else empty."""
+    return _in_hand.get()
+
+
 @contextmanager
 def consuming(type_name: str, traceparent: str, **attributes: str) -> Iterator[str]:
     """A consumer span around the handling of a message; gives the traceparent for what it sends."""
     if _tracer is None:
-        yield traceparent
+        with _holding(traceparent):
+            yield traceparent
         return
     parent = _PROPAGATOR.extract({"traceparent": traceparent})
     with _tracer.start_as_current_span(
@@ -60,4 +68,25 @@ def consuming(type_name: str, traceparent: str, **attributes: str) -> Iterator[s
     ):
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier)
-        yield carrier.get("traceparent", traceparent)
+        with _holding(carrier.get("traceparent", traceparent)) as inner:
+            yield inner
+
+
+@contextmanager
+def calling(name: str, traceparent: str, **attributes: str) -> Iterator[None]:
+    """A client span around a request to somebody outside, in the trace of the message that it is made for."""
+    if _tracer is None:
+        yield
+        return
+    parent = _PROPAGATOR.extract({"traceparent": traceparent})
+    with _tracer.start_as_current_span(name, context=parent, kind=SpanKind.CLIENT, attributes=attributes):
+        yield
+
+
+@contextmanager
+def _holding(traceparent: str) -> Iterator[str]:
+    token = _in_hand.set(traceparent)
+    try:
+        yield traceparent
+    finally:
+        _in_hand.reset(token)

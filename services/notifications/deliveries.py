@@ -121,7 +121,8 @@ class Delivery:
     """One message to one recipient by one channel.
 
     Booking, occasion, recipient and channel make it what it is: the same four again are the same delivery. The
-    occasion is the event, with its stage or code behind a colon where it has one. `place` orders the channels.
+    occasion is the event, with its stage or code behind a colon where it has one. `place` orders the channels;
+    `traceparent` is the trace of the event.
     """
 
     booking_id: UUID
@@ -137,6 +138,7 @@ class Delivery:
     timezone: str = "UTC"
     urgent: bool = True
     form: Form = Form.FREE
+    traceparent: str = ""
 
     @property
     def reference(self) -> UUID:

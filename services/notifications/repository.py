@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -36,6 +36,7 @@ from shared.contracts.booking_life import (
 from shared.contracts.notifications import ReminderDue
 from shared.database import Connection
 from shared.messages import Message
+from shared.telemetry import traceparent_in_hand
 
 ABOUT_ENTRIES = (BookingModified, BookingCancelled, GuestCheckedIn, GuestCheckedOut, GuestNotShown, ReminderDue)
 LAPSES = 200  # at most in one transaction
@@ -58,7 +59,8 @@ class World:
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Have deliveries written with the batch; those that are there already stay as they are."""
-        self.new += deliveries
+        trace = traceparent_in_hand()
+        self.new += [replace(one, traceparent=trace) for one in deliveries]
 
     def keep(self, entry: Entry) -> None:
         """Have an entry of the agenda written."""

@@ -27,15 +27,15 @@ LONGEST_WORDS = 300  # of what a provider says
 
 ADD = """
 INSERT INTO deliveries (booking_id, occasion, audience, channel, recipient, sender_name, subject, text, html, calendar,
-                        template, place, status, property_id, timezone, urgent, due_at, waits_since, provider,
-                        created_at, finished_at)
-SELECT new.*, new.due_at, CASE WHEN status = 'stored' THEN 'local' END, $18::timestamptz,
-       CASE WHEN status = 'stored' THEN $18 END
+                        template, place, status, property_id, timezone, urgent, traceparent, due_at, waits_since,
+                        provider, created_at, finished_at)
+SELECT new.*, new.due_at, CASE WHEN status = 'stored' THEN 'local' END, $19::timestamptz,
+       CASE WHEN status = 'stored' THEN $19 END
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
             $10::text[], $11::jsonb[], $12::smallint[], $13::text[], $14::text[], $15::text[], $16::boolean[],
-            $17::timestamptz[])
+            $17::text[], $18::timestamptz[])
      AS new (booking_id, occasion, audience, channel, recipient, sender_name, subject, text, html, calendar, template,
-             place, status, property_id, timezone, urgent, due_at)
+             place, status, property_id, timezone, urgent, traceparent, due_at)
 ON CONFLICT DO NOTHING
 RETURNING channel, status"""
 CLAIM = """
@@ -182,6 +182,7 @@ def columns(deliveries: Sequence[Delivery], dues: Sequence[datetime]) -> tuple[l
         [one.property_id for one in deliveries],
         [one.timezone for one in deliveries],
         [one.urgent for one in deliveries],
+        [one.traceparent for one in deliveries],
         list(dues),
     )
 
@@ -251,6 +252,7 @@ def claimed(row: Mapping[str, Any]) -> Claimed:
         timezone=row["timezone"],
         urgent=row["urgent"],
         form=Form(row["form"]),
+        traceparent=row["traceparent"],
     )
     return Claimed(row["number"], row["attempts"], delivery, row["was_unsure"], row["heard_at"], row["waits_since"])
 

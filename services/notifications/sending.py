@@ -18,7 +18,8 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -43,9 +44,11 @@ from services.notifications.senders.port import NotSent, Receipt, Sender, Tracer
 from shared import outbox
 from shared.clock import Clock, system_clock
 from shared.database import Database
+from shared.logs import speaking_of
 from shared.messages import Outgoing
 from shared.outbox import Row
 from shared.relay import Relay
+from shared.telemetry import calling
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +185,7 @@ class Courier:
 
     async def _send(self, claimed: Claimed) -> None:
         channel = claimed.delivery.channel
-        with DELIVERY_SECONDS.labels(channel).time():
+        with DELIVERY_SECONDS.labels(channel).time(), _in_its_trace(claimed):
             outcome = await self._attempt(claimed, self._senders[channel])
         AWAY.labels(channel).set(self._breakers[channel].open)
         self._under_way[channel] -= 1
@@ -223,7 +226,6 @@ class Courier:
             problem = type(fault).__name__
             log.error(  # noqa: TRY400 — see _where
                 "delivery.fault",
-                booking=str(claimed.delivery.booking_id),
                 number=claimed.number,
                 fault=problem,
                 at=_where(fault),
@@ -297,6 +299,17 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+@contextmanager
+def _in_its_trace(claimed: Claimed) -> Iterator[None]:
+    """Lines and spans of a sending belong to the booking and to the trace of the event."""
+    delivery = claimed.delivery
+    with (
+        speaking_of(str(delivery.booking_id), delivery.traceparent),
+        calling(f"send {delivery.channel}", delivery.traceparent, **{"posada.booking": str(delivery.booking_id)}),
+    ):
+        yield
+
+
 def _where(fault: Exception) -> str:
     """The place of a fault, without its words: they may quote an address."""
     frame = traceback.extract_tb(fault.__traceback__)[-1]
@@ -307,13 +320,13 @@ def _count(outcomes: list[Outcome], lost: list[Lost]) -> None:
     for one in outcomes:
         claimed = one.claimed
         DELIVERIES.labels(claimed.delivery.channel, one.status).inc()
-        log.info(
-            "delivery",
-            number=claimed.number,
-            booking=str(claimed.delivery.booking_id),
-            channel=claimed.delivery.channel,
-            status=one.status,
-            attempt=claimed.attempt,
-        )
+        with speaking_of(str(claimed.delivery.booking_id), claimed.delivery.traceparent):
+            log.info(
+                "delivery",
+                number=claimed.number,
+                channel=claimed.delivery.channel,
+                status=one.status,
+                attempt=claimed.attempt,
+            )
     for occasion in lost:
         log.warning("delivery.nobody_told", booking=str(occasion.booking_id), audience=occasion.audience)

@@ -70,6 +70,7 @@ deliveries = Table(
     Column("waits_since", DateTime(timezone=True), nullable=False),
     Column("delivered_at", DateTime(timezone=True)),
     Column("read_at", DateTime(timezone=True)),
+    Column("traceparent", Text, nullable=False, server_default=""),
     UniqueConstraint("booking_id", "occasion", "recipient", "channel"),
     _one_of("audience", Audience),
     _one_of("channel", Channel),

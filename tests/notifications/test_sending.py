@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from services.notifications.bell import Bell, RingingDatabase
@@ -22,6 +24,7 @@ from services.notifications.sending import Courier
 from shared.consumer import Consumer
 from shared.contracts.notifications import StaffAlerted
 from shared.database import Connection, Database
+from shared.logs import name_subject
 from shared.relay import Relay
 
 from .builders import NOW, a_delivery, a_desk, confirmed, record
@@ -29,6 +32,7 @@ from .conftest import PostOffice
 from .doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
 
 LEASE = timedelta(seconds=60)
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 EMAIL = a_delivery(Channel.EMAIL, "ana@example.com")
 CHAT = a_delivery(place=1)
 MESSENGER = a_delivery(Channel.MESSENGER, "s1", place=1)
@@ -94,6 +98,28 @@ async def test_what_is_sent_is_marked_with_the_providers_id(house: House) -> Non
         1,
     )
     assert row["finished_at"] == NOW
+
+
+@pytest.fixture
+def every_line() -> Iterator[None]:
+    quiet = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    yield
+    structlog.configure(wrapper_class=quiet)
+
+
+@pytest.mark.usefixtures("every_line")
+async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> None:
+    message = confirmed()
+    told = record(message)
+    told.headers.append(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()))
+    desk = a_desk(local=())
+    await Consumer(routes(Repository(desk)), house.database, house.relay, clock=house.clock).take([told])
+    with capture_logs(processors=[name_subject]) as lines:
+        await house.settle(house.courier())
+    assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
+        (TRACE, str(message.booking_id))
+    ] * 2
 
 
 async def test_a_passing_problem_is_tried_again_after_its_pause(house: House) -> None:
@@ -263,7 +289,7 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
 
 async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None:
     await house.write(CHAT, EMAIL)
-    with capture_logs() as lines:
+    with capture_logs(processors=[name_subject]) as lines:
         await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
     (fault,) = [line for line in lines if line["event"] == "delivery.fault"]
     assert fault["booking"] == str(CHAT.booking_id)
