@@ -1,4 +1,4 @@
-"""The chart: three sets of values give manifests that Kubernetes accepts, safe by default, with every value documented."""
+"""The chart: three sets of values give manifests that Kubernetes accepts, safe by default; each value is documented."""
 
 import json
 import shutil
