@@ -76,19 +76,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{/*
-A service's database, by service, settings, user and secret. The password is an environment variable of its own, which
+A service's database, by service and settings. The password is an environment variable of its own, which
 the client library reads: so it may hold any character, and stands in no address.
 */}}
 {{- define "posada.databaseEnv" -}}
 {{- $common := .root.Values.database -}}
 {{- $own := .settings.database -}}
-{{- $user := .user | default $own.user | default .service -}}
+{{- $user := $own.user | default .service -}}
 {{- $name := $own.name | default $common.one | default .service -}}
 - name: POSADA_DATABASE_URL
   value: {{ printf "postgresql://%s@%s:%v/%s" $user ($own.host | default $common.host) ($own.port | default $common.port) $name | quote }}
 - name: PGPASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ .secret | default $own.secret | default $common.passwords.secret }}, key: {{ $own.key | default .service }}}
+    secretKeyRef: {name: {{ $own.secret | default $common.passwords.secret }}, key: {{ $own.key | default .service }}}
 - name: PGSSLMODE
   value: {{ $common.sslMode }}
 {{- if $common.ca.secret }}
