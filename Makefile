@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.posada-ready
 SHELL := /bin/sh
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day.
+CONTAINER_TESTS := tests/deploy/test_running_parts.py tests/shared/test_subscriber_on_kafka.py \
+  tests/shared/test_service_stop.py tests/end_to_end/test_end_to_end_bookings.py tests/end_to_end/test_end_to_end_crashes.py
 ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never
@@ -13,10 +17,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test bench lint types schemas fix
+.PHONY: help env demo up test test-containers image compose bench lint types schemas fix
 
 help: ## Show these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 17
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 27
 
 demo: $(READY) ## A scripted day on real Kafka and PostgreSQL: bookings, a race, a late payment
 	@$(BIN)/posada demo $(ARGS)
@@ -26,6 +30,18 @@ up: $(READY) ## Kafka, PostgreSQL and the five services, until Ctrl-C
 
 test: $(READY) ## Every test
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-containers: $(READY) ## The integration tests on containers, and the whole of deploy/compose.yaml
+	@POSADA_PARTS=docker $(BIN)/python -m pytest -m "real and not containers" $(CONTAINER_TESTS) $(ARGS)
+	@POSADA_CONTAINERS=required $(BIN)/python -m pytest -m containers tests/deploy $(ARGS)
+
+image: ## The container image, posada:local
+	@docker build --file deploy/Dockerfile --tag posada:local \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
+
+compose: ## The whole system in containers, until `docker compose down` in deploy/
+	@deploy/secrets.sh
+	@cd deploy && docker compose up --detach --wait --build $(ARGS)
 
 bench: $(READY) ## The hot path: one JSON object on standard output, a table on standard error
 	@$(BIN)/python -m benchmarks.hot_path $(ARGS)

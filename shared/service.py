@@ -36,6 +36,11 @@ log = structlog.get_logger(__name__)
 GARBAGE = 20_000  # new objects before the collector looks through the youngest; a batch makes thousands
 LINGER_MS = 200  # what one that nobody waits for may let messages gather
 NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
+# A stop is over within 30 s, whatever is away: so long for the batch in hand and its offsets, then so long for each
+# part that hangs.
+END_SECONDS = 12.0
+HANG_SECONDS = 1.0
+MOST_HANGS = 8
 STARTING = "the service is starting: it waits for its database or for Kafka"
 
 
@@ -135,7 +140,7 @@ class _Running:
             self._stopping.set()
             if self._subscriber is None:
                 work.cancel()
-            await asyncio.wait([work])
+            await _ended(work)
 
     async def _work(self, app: FastAPI) -> None:
         try:
@@ -188,6 +193,20 @@ class _Running:
         self._subscriber = subscriber
         _spare_the_collector()
         log.info("service.started", port=settings.http_port)
+
+
+async def _ended(work: asyncio.Task[None]) -> None:
+    """Wait for the end, but not for ever: while Kafka or the database is away, what hangs is left.
+
+    Its offsets are not committed, so that a batch that is left comes again.
+    """
+    await asyncio.wait([work], timeout=END_SECONDS)
+    for _ in range(MOST_HANGS):
+        if work.done():
+            return
+        log.warning("service.stop_hangs")
+        work.cancel()
+        await asyncio.wait([work], timeout=HANG_SECONDS)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -1,0 +1,137 @@
+{{/* Names, labels, and what every pod of Posada has. */}}
+
+{{- define "posada.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else -}}
+{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end -}}
+{{- end -}}
+
+{{- define "posada.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "posada.labels" -}}
+{{ include "posada.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: posada
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "posada.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- define "posada.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "posada.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end -}}
+
+{{/* A service's settings, as JSON: the defaults with what it has otherwise. */}}
+{{- define "posada.settings" -}}
+{{- $own := index .root.Values.services .service | default dict -}}
+{{- mustMergeOverwrite (deepCopy .root.Values.defaults) $own | toJson -}}
+{{- end -}}
+
+{{- define "posada.isSasl" -}}
+{{- if hasPrefix "SASL_" .Values.kafka.securityProtocol }}yes{{ end -}}
+{{- end -}}
+
+{{/* Kafka's address and credentials; `kafkaSecret` in place of the common one. */}}
+{{- define "posada.kafkaEnv" -}}
+{{- $kafka := .root.Values.kafka -}}
+- name: POSADA_KAFKA_BOOTSTRAP
+  value: {{ $kafka.bootstrap | quote }}
+- name: POSADA_KAFKA_SECURITY_PROTOCOL
+  value: {{ $kafka.securityProtocol }}
+{{- if include "posada.isSasl" .root }}
+- name: POSADA_KAFKA_SASL_MECHANISM
+  value: {{ $kafka.saslMechanism }}
+- name: POSADA_KAFKA_USERNAME
+  valueFrom:
+    secretKeyRef: {name: {{ .kafkaSecret | default $kafka.credentials.secret }}, key: {{ $kafka.credentials.usernameKey }}}
+- name: POSADA_KAFKA_PASSWORD
+  valueFrom:
+    secretKeyRef: {name: {{ .kafkaSecret | default $kafka.credentials.secret }}, key: {{ $kafka.credentials.passwordKey }}}
+{{- end }}
+{{- if $kafka.ca.secret }}
+- name: POSADA_KAFKA_CA_FILE
+  value: /etc/posada/kafka/{{ $kafka.ca.key }}
+{{- end }}
+{{- end -}}
+
+{{/*
+A service's database, by service and settings. The password is an environment variable of its own, which
+the client library reads: so it may hold any character, and stands in no address.
+*/}}
+{{- define "posada.databaseEnv" -}}
+{{- $common := .root.Values.database -}}
+{{- $own := .settings.database -}}
+{{- $user := $own.user | default .service -}}
+{{- $name := $own.name | default $common.one | default .service -}}
+- name: POSADA_DATABASE_URL
+  value: {{ printf "postgresql://%s@%s:%v/%s" $user ($own.host | default $common.host) ($own.port | default $common.port) $name | quote }}
+- name: PGPASSWORD
+  valueFrom:
+    secretKeyRef: {name: {{ $own.secret | default $common.passwords.secret }}, key: {{ $own.key | default .service }}}
+- name: PGSSLMODE
+  value: {{ $common.sslMode }}
+{{- if $common.ca.secret }}
+- name: PGSSLROOTCERT
+  value: /etc/posada/database/{{ $common.ca.key }}
+{{- end }}
+{{- end -}}
+
+{{- define "posada.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- if .Values.kafka.ca.secret }}
+- {name: kafka-ca, mountPath: /etc/posada/kafka, readOnly: true}
+{{- end }}
+{{- if .Values.database.ca.secret }}
+- {name: database-ca, mountPath: /etc/posada/database, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "posada.volumes" -}}
+- name: tmp
+  emptyDir: {medium: Memory, sizeLimit: {{ .Values.tmpSize }}}
+{{- if .Values.kafka.ca.secret }}
+- name: kafka-ca
+  secret: {secretName: {{ .Values.kafka.ca.secret }}}
+{{- end }}
+{{- if .Values.database.ca.secret }}
+- name: database-ca
+  secret: {secretName: {{ .Values.database.ca.secret }}}
+{{- end }}
+{{- end -}}
+
+{{/* The pod of a job: no account is there before the first install, and none is needed. */}}
+{{- define "posada.jobPod" -}}
+restartPolicy: Never
+automountServiceAccountToken: false
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+{{- range . }}
+  - name: {{ . }}
+{{- end }}
+{{- end }}
+securityContext:
+{{- toYaml .Values.podSecurityContext | nindent 2 }}
+volumes:
+{{- include "posada.volumes" . | nindent 2 }}
+{{- end -}}

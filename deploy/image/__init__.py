@@ -1,0 +1,1 @@
+"""What the container image has beside the services."""

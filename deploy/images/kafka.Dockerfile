@@ -1,0 +1,12 @@
+# Kafka as one Java process, told what to do as the official images are: KAFKA_SOME_SETTING is some.setting.
+FROM posada-debian:bookworm
+COPY java /opt/java
+COPY jars /opt/kafka
+COPY kafka-* /usr/local/bin/
+# Where testcontainers' start script, made for Confluent's image, looks for its three steps.
+RUN mkdir -p /etc/confluent/docker /etc/kafka /var/lib/kafka/data && : > /etc/confluent/docker/bash-config \
+ && printf '#!/bin/sh\nset -e\nkafka-configure\n' > /etc/confluent/docker/configure \
+ && printf '#!/bin/sh\nexec kafka-java kafka.Kafka /etc/kafka/kafka.properties\n' > /etc/confluent/docker/launch \
+ && chmod 755 /etc/confluent/docker/configure /etc/confluent/docker/launch
+EXPOSE 9092
+ENTRYPOINT ["kafka-start"]

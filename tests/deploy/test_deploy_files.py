@@ -1,0 +1,95 @@
+"""What runs without containers: the image's health check, the secrets, and that compose.yaml names what is there."""
+
+import json
+import re
+import stat
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.image import healthy
+from deploy.local.folders import kept_ports
+from shared.contracts.topics import SERVICES
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+
+
+class Service(BaseHTTPRequestHandler):
+    """Answers as the server says."""
+
+    def do_GET(self) -> None:
+        """The readiness that was chosen."""
+        status, body = self.server.answer if self.path == "/health/ready" else (404, {})  # type: ignore[attr-defined]
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def service() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_who_is_ready_is_healthy(service: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.answer = (200, {"status": "ready"})  # type: ignore[attr-defined]
+    monkeypatch.setenv("POSADA_HTTP_PORT", str(service.server_port))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    healthy.main()
+
+
+def test_who_is_not_ready_says_why(service: ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.answer = (503, {"status": "not ready", "reason": "no partitions"})  # type: ignore[attr-defined]
+    monkeypatch.setenv("POSADA_HTTP_PORT", str(service.server_port))
+    with pytest.raises(SystemExit, match="no partitions"):
+        healthy.main()
+    service.answer = (500, {})  # type: ignore[attr-defined]
+    assert healthy.trouble(service.server_port) == "it answers 500"
+
+
+def test_who_does_not_answer_is_not_healthy(tmp_path: Path) -> None:
+    port = kept_ports(tmp_path / "ports.json", {"http": None})["http"]
+    assert "does not answer" in str(healthy.trouble(port))
+
+
+def test_secrets_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    subprocess.run(["sh", DEPLOY / "secrets.sh", file], check=True, capture_output=True)  # noqa: S607
+    made = file.read_text(encoding="utf-8")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    secrets = dict(line.split("=", 1) for line in made.splitlines())
+    assert set(re.findall(r"\$\{(\w+):\?", COMPOSE)) == set(secrets)
+    assert len(set(secrets.values())) == len(secrets)
+    assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets.values())
+
+    again = subprocess.run(["sh", DEPLOY / "secrets.sh", file], check=True, capture_output=True, text=True)  # noqa: S607
+    assert "stays as it is" in again.stdout
+    assert file.read_text(encoding="utf-8") == made
+
+
+def test_compose_runs_every_service_and_mounts_only_what_is_there() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    for name in SERVICES:
+        assert services[name]["command"] == ["serve", name]
+        assert services[name]["read_only"] is True
+        assert "container_name" not in services[name]
+        assert services[name]["ports"] == ["127.0.0.1::8080"]  # a free port for each copy
+    for one in services.values():
+        assert str(one["image"]).startswith("${"), "every image can be another"
+        for volume in one.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert not source.startswith("./") or (DEPLOY / source).exists(), source
+        for port in one.get("ports", []):
+            assert port.startswith("127.0.0.1:")

@@ -1,0 +1,213 @@
+"""The chart: three sets of values give manifests that Kubernetes accepts, safe by default; each value is documented."""
+
+import json
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from shared.contracts.topics import SERVICES
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "deploy" / "helm" / "posada"
+SETS = ("small", "production", "one-database")
+# The oldest that Chart.yaml lets in, and newer ones.
+VERSIONS = ("1.27.0", "1.33.0", "1.37.0")
+# Their schemas come with their operators, not with Kubernetes.
+OTHERS = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor"}
+# What is no setting of ours but the database client's.
+CLIENT = {"PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"}
+KAFKA = {f"POSADA_KAFKA_{name}" for name in ("SECURITY_PROTOCOL", "SASL_MECHANISM", "USERNAME", "PASSWORD", "CA_FILE")}
+Manifest = dict[str, Any]
+
+needs_helm = pytest.mark.skipif(
+    shutil.which("helm") is None, reason="helm is not installed: go install helm.sh/helm/v3/cmd/helm@latest"
+)
+
+
+def helm(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run helm."""
+    return subprocess.run(["helm", *words], capture_output=True, text=True, check=False)  # noqa: S607
+
+
+def rendered(values: str, *more: str, version: str = VERSIONS[1]) -> list[Manifest]:
+    """The manifests of one set of values."""
+    told = helm("template", "r", str(CHART), "--kube-version", version, "--values", values_file(values), *more)
+    assert told.returncode == 0, told.stderr
+    return [one for one in yaml.safe_load_all(told.stdout) if one]
+
+
+def values_file(values: str) -> str:
+    """Where a set of values is."""
+    return str(CHART / "ci" / f"{values}-values.yaml")
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
+    """The manifests of a kind, by name."""
+    return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
+
+
+def containers(manifests: list[Manifest]) -> Iterator[tuple[Manifest, Manifest]]:
+    """Every pod with its container."""
+    for one in manifests:
+        if one["kind"] in {"Deployment", "Job"}:
+            pod = one["spec"]["template"]["spec"]
+            [container] = pod["containers"]
+            yield pod, container
+
+
+def environment(container: Manifest) -> dict[str, Manifest]:
+    """A container's variables by name."""
+    return {one["name"]: one for one in container["env"]}
+
+
+@needs_helm
+@pytest.mark.parametrize("values", SETS)
+def test_helm_finds_nothing_to_complain_of(values: str) -> None:
+    told = helm("lint", "--strict", "--kube-version", VERSIONS[1], str(CHART), "--values", values_file(values))
+    assert told.returncode == 0, told.stdout
+
+
+@needs_helm
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("values", SETS)
+def test_manifests_are_what_kubernetes_accepts(values: str, version: str) -> None:
+    manifests = rendered(values, version=version)
+    assert {"Deployment", "Job", "Service", "NetworkPolicy"} <= {one["kind"] for one in manifests}
+    for one in manifests:
+        if one["kind"] not in OTHERS:
+            kubernetes_validate.validate(one, version, strict=True)
+
+
+@needs_helm
+def test_the_check_of_manifests_can_fail() -> None:
+    wrong = rendered("small", "--set-json", 'defaults.probes.liveness={"periodSecond": 3}')
+    with pytest.raises(kubernetes_validate.ValidationError, match="periodSecond"):
+        for one in wrong:
+            kubernetes_validate.validate(one, VERSIONS[1], strict=True)
+
+
+@needs_helm
+@pytest.mark.parametrize("values", SETS)
+def test_pods_have_no_rights_and_no_secret_stands_in_a_manifest(values: str) -> None:
+    found = list(containers(rendered(values)))
+    assert len(found) == 2 * len(SERVICES) + 1
+    for pod, container in found:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+        for name, one in environment(container).items():
+            if any(word in name for word in ("PASSWORD", "TOKEN", "USERNAME")):
+                assert set(one) == {"name", "valueFrom"}, name
+
+
+@needs_helm
+@pytest.mark.parametrize("values", SETS)
+def test_every_variable_is_a_setting_that_the_service_reads(values: str) -> None:
+    for service, deployment in zip(sorted(SERVICES), sorted_deployments(values), strict=True):
+        settings = import_module(f"services.{service}.settings").Settings
+        known = {f"POSADA_{name.upper()}" for name in settings.model_fields} | KAFKA | CLIENT
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        assert container["args"] == ["serve", service]
+        assert set(environment(container)) <= known
+
+
+def sorted_deployments(values: str) -> list[Manifest]:
+    """The deployments by name."""
+    found = of_kind(rendered(values), "Deployment")
+    return [found[name] for name in sorted(found)]
+
+
+@needs_helm
+def test_production_scales_on_lag_and_speaks_to_kafka_by_sasl_and_tls() -> None:
+    manifests = rendered("production")
+    scaled = of_kind(manifests, "ScaledObject")
+    assert set(scaled) == {f"r-posada-{service}" for service in SERVICES} == set(of_kind(manifests, "Deployment"))
+    for name, one in scaled.items():
+        [trigger] = one["spec"]["triggers"]
+        assert trigger["type"] == "kafka"
+        assert trigger["metadata"]["consumerGroup"] == f"posada-{name.removeprefix('r-posada-')}"
+        assert (trigger["metadata"]["sasl"], trigger["metadata"]["tls"]) == ("scram_sha512", "enable")
+        assert trigger["authenticationRef"]["name"] in of_kind(manifests, "TriggerAuthentication")
+        assert one["spec"]["minReplicaCount"] >= 1
+    for deployment in of_kind(manifests, "Deployment").values():
+        assert "replicas" not in deployment["spec"]
+    for _, container in containers(manifests):
+        variables = environment(container)
+        if "POSADA_KAFKA_BOOTSTRAP" in variables:
+            assert variables["POSADA_KAFKA_SECURITY_PROTOCOL"]["value"] == "SASL_SSL"
+            assert {"POSADA_KAFKA_USERNAME", "POSADA_KAFKA_PASSWORD", "POSADA_KAFKA_CA_FILE"} <= set(variables)
+    assert len(of_kind(manifests, "PodDisruptionBudget")) == len(SERVICES)
+
+
+@needs_helm
+def test_migrations_run_before_the_services_each_by_its_own_secret() -> None:
+    jobs = of_kind(rendered("small"), "Job")
+    assert set(jobs) == {f"r-posada-migrate-{service}" for service in SERVICES} | {"r-posada-topics"}
+    for service in SERVICES:
+        job = jobs[f"r-posada-migrate-{service}"]
+        assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+        [container] = job["spec"]["template"]["spec"]["containers"]
+        assert container["args"] == ["migrate", service]
+        variables = environment(container)
+        assert variables["POSADA_DATABASE_URL"]["value"] == f"postgresql://{service}@postgres:5432/{service}"
+        assert variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "posada-database", "key": service}
+
+
+@needs_helm
+def test_one_database_takes_all_services_by_roles_of_their_own() -> None:
+    found = {}
+    for _, container in containers(rendered("one-database")):
+        if container["args"][0] == "serve":
+            found[container["args"][1]] = environment(container)["POSADA_DATABASE_URL"]["value"]
+    assert found == {service: f"postgresql://{service}@postgres:5432/posada" for service in SERVICES}
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [("kafka.bootstrap=kafka", "/kafka/bootstrap"), ("replicas=3", "replicas"), ("services.bookings.x=1", "bookings")],
+)
+def test_a_value_that_is_wrong_or_unknown_is_refused_by_name(value: str, complaint: str) -> None:
+    told = helm("template", "r", str(CHART), "--kube-version", VERSIONS[1], "--set", value)
+    assert told.returncode != 0
+    assert complaint in told.stderr
+
+
+def test_every_value_is_documented_with_its_default() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    assert set(values["services"]) == set(SERVICES)
+    assert list(undocumented(values, schema, schema["definitions"])) == []
+
+
+def undocumented(values: Manifest, schema: Manifest, definitions: Manifest, path: str = "") -> Iterator[str]:
+    """The values that the schema says nothing of, or another default than values.yaml has."""
+    for name, value in values.items():
+        here = f"{path}{name}"
+        told = schema["properties"].get(name, {})
+        if not told.get("description"):
+            yield f"{here} has no description"
+        if "default" in told:
+            if told["default"] != (value or told["default"].__class__()):
+                yield f"{here} is {value!r}, documented as {told['default']!r}"
+        elif "$ref" in told:
+            yield from undocumented(value, definitions[told["$ref"].rpartition("/")[2]], definitions, f"{here}.")
+        else:
+            yield from undocumented(value, told, definitions, f"{here}.")
+
+
+def test_the_chart_is_of_posada_s_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert chart["appVersion"] == chart["version"] == project["project"]["version"]
