@@ -18,11 +18,14 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from faststream.kafka import KafkaBroker
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
+from shared import metrics
 from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
 from shared.errors import described
+from shared.gauges import OUTBOX, Reading, reading
 from shared.http import answer_outages, answer_refusals, authenticated, health_router, refuse_open_door
+from shared.http_metrics import HttpMetrics
 from shared.logs import set_up_logs
 from shared.relay import KafkaCarrier, Relay
 from shared.routes import Routes
@@ -42,7 +45,8 @@ STARTING = "the service is starting: it waits for its database or for Kafka"
 class Service:
     """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
 
-    `loops` are background works that run for as long as the service does; each is given the relay. `webhooks` are
+    `loops` are background works that run for as long as the service does; each is given the relay. `gauges` are what
+    it shows of its database beside the outbox. `webhooks` are
     routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
     service that nobody waits for lets what it listens to gather for `linger_ms`.
     """
@@ -55,6 +59,7 @@ class Service:
     routers: Sequence[APIRouter] = ()
     webhooks: Sequence[APIRouter] = ()
     loops: Sequence[Callable[[Relay], Awaitable[None]]] = ()
+    gauges: Sequence[Reading] = ()
     clock: Clock = field(default=system_clock)
     linger_ms: int = 0
 
@@ -92,6 +97,8 @@ class Service:
 
     def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        app.add_middleware(HttpMetrics)
+        metrics.BUILD.labels(self.name, self.version).set(1)
         answer_outages(app)
         answer_refusals(app)
         app.include_router(health_router(running.trouble))
@@ -181,7 +188,8 @@ class _Running:
         relay.start()
         subscriber.start()
         parts.push_async_callback(subscriber.stop)
-        loops = [asyncio.create_task(_keep(loop, relay)) for loop in service.loops]
+        gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
+        loops = [asyncio.create_task(_keep(loop, relay)) for loop in (*service.loops, gauges)]
         parts.push_async_callback(_end, loops)
         self._subscriber = subscriber
         _spare_the_collector()

@@ -24,6 +24,9 @@ class ServiceSettings(BaseSettings):
     )
     batch_messages: int = Field(500, ge=1, le=10_000, description="Most messages in one transaction.")
     stalled_seconds: float = Field(60, gt=0, description="Without progress for so long an instance is not ready.")
+    gauges_seconds: float = Field(
+        15, gt=0, le=3600, description="How often the gauges that come from the database are read."
+    )
     log_level: str = "INFO"
     log_json: bool | None = Field(None, description="JSON logs; unset: JSON unless a terminal is attached.")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector, http://host:4318; unset: none.")

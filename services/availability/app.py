@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.availability import api, catalogue_api, consumers
 from services.availability.errands import Errands
+from services.availability.gauges import GAUGES
 from services.availability.records import Records
 from services.availability.repository import Repository
 from services.availability.settings import Settings
@@ -32,5 +33,6 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             catalogue_api.router(records, clock, settings),
         ],
         loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
+        gauges=GAUGES,
         clock=clock,
     )

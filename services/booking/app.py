@@ -11,6 +11,7 @@ from services.booking.settings import Settings
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
 from shared.database import Database
+from shared.gauges import SAGAS
 from shared.service import Service
 from shared.version import VERSION
 
@@ -29,5 +30,6 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         routes=consumers.routes(repository),
         routers=[api.router(database, repository)],
         loops=[ringing(database, "posada/booking", repository.due, clock)],
+        gauges=(SAGAS,),
         clock=clock,
     )

@@ -8,6 +8,7 @@ from services.conversations import answering, api, hooks, relinking
 from services.conversations.answering import Switchboard
 from services.conversations.consumers import routes
 from services.conversations.domain.contacts import e164
+from services.conversations.gauges import GAUGES
 from services.conversations.postman import Postman
 from services.conversations.providers.local import LocalReplies
 from services.conversations.providers.manychat import ManyChatReplies
@@ -60,6 +61,7 @@ def build(settings: Settings | None = None) -> Service:
             )
         ],
         loops=[postman.send_for_ever, postman.keep_for_ever],
+        gauges=GAUGES,
         linger_ms=LINGER_MS,
     )
 

@@ -8,6 +8,7 @@ from services.notifications.api import router
 from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
 from services.notifications.desk import Desk
+from services.notifications.gauges import GAUGES
 from services.notifications.properties import Houses
 from services.notifications.providers import callbacks_of, senders_of, told
 from services.notifications.rendering import Templates
@@ -84,5 +85,6 @@ def build(settings: Settings | None = None) -> Service:
         routers=[router(database, repository, templates)],
         webhooks=[webhooks(door)],
         loops=[courier.run, watch.run],
+        gauges=GAUGES,
         linger_ms=LINGER_MS,
     )

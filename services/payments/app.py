@@ -8,6 +8,7 @@ from services.payments import api, api_cases, api_feeds, api_folios, api_gateway
 from services.payments.gateways.counter import Counter
 from services.payments.gateways.port import Gateway
 from services.payments.gateways.stripe_checkout import StripeCheckout
+from services.payments.gauges import GAUGES
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
@@ -52,6 +53,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         ],
         webhooks=[api_gateway.webhook(counter, office)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
+        gauges=GAUGES,
         clock=clock,
     )
 
