@@ -24,6 +24,7 @@ COMMANDS = (
     "payments",
     "conversations",
     "rooms",
+    "token",
     "serve",
     "migrate",
     "topics",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import MetaData, pool
@@ -18,7 +19,7 @@ def alembic_config(service: str, url: str) -> Config:
     """Alembic's configuration for a service; `url` is a postgresql:// address."""
     config = Config()
     config.set_main_option("script_location", str(SERVICES / service / "migrations"))
-    config.attributes["url"] = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    config.attributes["url"] = url
     return config
 
 
@@ -37,7 +38,10 @@ def run(metadata: MetaData) -> None:
 
 
 async def _run(metadata: MetaData, url: str) -> None:
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    # asyncpg reads the address itself, as it does for the service: SQLAlchemy knows no sslmode.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=pool.NullPool
+    )
     async with engine.connect() as connection:
         await connection.run_sync(_migrate, metadata)
         await connection.commit()

@@ -8,6 +8,7 @@ from services.booking import api, consumers
 from services.booking.repository import Repository
 from services.booking.sagas.multi_room import MULTI_ROOM
 from services.booking.settings import Settings
+from shared.access import Scopes
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -31,5 +32,11 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         routers=[api.router(database, repository)],
         loops=[ringing(database, "posada/booking", repository.due, clock)],
         gauges=(SAGAS,),
+        scopes=Scopes(
+            {
+                "booking_id": "SELECT property_id FROM bookings WHERE id = $1::uuid",
+                "request_id": "SELECT property_id FROM bookings WHERE request_id = $1",
+            }
+        ),
         clock=clock,
     )

@@ -22,6 +22,7 @@ from services.conversations.webhooks.port import Hook
 from services.conversations.webhooks.twilio import TwilioHook
 from services.conversations.webhooks.wati import WatiHook
 from services.conversations.world import Place
+from shared.access import Scopes
 from shared.contracts.common import Channel
 from shared.database import Database
 from shared.service import LINGER_MS, Service
@@ -62,6 +63,13 @@ def build(settings: Settings | None = None) -> Service:
         ],
         loops=[postman.send_for_ever, postman.keep_for_ever],
         gauges=GAUGES,
+        scopes=Scopes(
+            {
+                "thread_id": "SELECT property_id FROM threads WHERE id = $1::uuid",
+                "reply_id": "SELECT t.property_id FROM replies r JOIN threads t ON t.id = r.thread_id"
+                " WHERE r.id = $1::uuid",
+            }
+        ),
         linger_ms=LINGER_MS,
     )
 

@@ -20,6 +20,7 @@ from services.notifications.settings import Settings
 from services.notifications.watch import Watch
 from services.notifications.webhooks import Door, Proofs
 from services.notifications.webhooks import router as webhooks
+from shared.access import Scopes
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
@@ -86,5 +87,9 @@ def build(settings: Settings | None = None) -> Service:
         webhooks=[webhooks(door)],
         loops=[courier.run, watch.run],
         gauges=GAUGES,
+        scopes=Scopes(
+            {"booking_id": "SELECT property_id FROM deliveries WHERE booking_id = $1::uuid"},
+            common=frozenset({"/rates", "/previews/{language}/{event}"}),
+        ),
         linger_ms=LINGER_MS,
     )
