@@ -24,6 +24,7 @@ COMMANDS = (
     "payments",
     "conversations",
     "rooms",
+    "doctor",
     "token",
     "serve",
     "migrate",

@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, pool
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -30,6 +31,14 @@ def upgrade(service: str, url: str, revision: str = "head") -> None:
         OSError, sqlalchemy.exc.DBAPIError: when the database cannot be reached or refuses.
     """
     command.upgrade(alembic_config(service, url), revision)
+
+
+def newest(service: str) -> str:
+    """The id of a service's newest schema."""
+    head = ScriptDirectory.from_config(alembic_config(service, "")).get_current_head()
+    if head is None:
+        raise ValueError(f"{service} has no migrations")
+    return head
 
 
 def run(metadata: MetaData) -> None:
