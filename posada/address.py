@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel, ValidationError
 
 FILE: Final = "posada.json"
+TARGETS: Final = "prometheus.json"
 
 
 class Address(BaseModel):
@@ -29,9 +32,19 @@ class Address(BaseModel):
         Path(fresh).replace(folder / FILE)
 
 
+def write_targets(folder: Path, http: Mapping[str, Sequence[str]]) -> None:
+    """Tell Prometheus where to look: a list of targets for its file_sd_configs, a job for each service."""
+    groups = [
+        {"targets": [url.removeprefix("http://") for url in urls], "labels": {"job": service}}
+        for service, urls in http.items()
+    ]
+    (folder / TARGETS).write_text(json.dumps(groups, indent=2) + "\n", encoding="ascii")
+
+
 def forget(folder: Path) -> None:
-    """Remove the file."""
-    (folder / FILE).unlink(missing_ok=True)
+    """Remove what was written."""
+    for name in (FILE, TARGETS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def find(folder: Path) -> Address | None:

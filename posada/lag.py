@@ -11,6 +11,8 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from shared.kafka_access import from_environment
+
 EVERY_S: Final = 2.0
 
 
@@ -36,8 +38,8 @@ class LagMeter:
             await asyncio.sleep(EVERY_S)
 
     async def _measure_while_connected(self) -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, **from_environment())
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, **from_environment())
         try:
             await consumer.start()
             await admin.start()

@@ -24,6 +24,8 @@ COMMANDS = (
     "payments",
     "conversations",
     "rooms",
+    "doctor",
+    "token",
     "serve",
     "migrate",
     "topics",

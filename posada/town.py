@@ -18,7 +18,7 @@ from deploy.local.part import Progress, silent
 from deploy.local.parts import POSTGRES_VARIABLE, Parts, choose_parts
 from deploy.local.processes import PartFailed, Process, refuse_if_running
 from deploy.local.waiting import run_apart
-from posada.address import Address, forget
+from posada.address import Address, forget, write_targets
 from posada.instance import Instance, copy_name
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.topic_admin import create_topics
@@ -311,6 +311,7 @@ class Town:
         Address(pid=os.getpid(), kafka_bootstrap=self.kafka_bootstrap, http=http, database_urls=self._urls).write(
             self.data_dir
         )
+        write_targets(self.data_dir, http)
 
     def _place(self, name: str) -> tuple[int, int]:
         one = self._instances[name]

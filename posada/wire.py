@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from posada.problems import Problem
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
+from shared.kafka_access import from_environment
 from shared.messages import Envelope, Headers, Message
 from shared.telemetry import new_traceparent
 
@@ -54,7 +55,12 @@ class Event:
 async def producer(bootstrap: str, *, linger_ms: int = 0) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that loses and doubles nothing; `linger_ms` above zero makes batches of many messages."""
     client = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=linger_ms, compression_type="lz4"
+        bootstrap_servers=bootstrap,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=linger_ms,
+        compression_type="lz4",
+        **from_environment(),
     )
     try:
         await client.start()
@@ -88,7 +94,7 @@ class Watch:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **from_environment())
 
     async def __aenter__(self) -> Watch:
         try:
@@ -125,7 +131,7 @@ class Watch:
 
 async def partitions_of(bootstrap: str, topic: str) -> list[TopicPartition]:
     """The partitions of a topic; raises Problem when there is no such topic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
     await admin.start()
     try:
         (told,) = await admin.describe_topics([topic])

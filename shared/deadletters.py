@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from shared.kafka_access import from_environment
 from shared.messages import Envelope, Headers
 from shared.outbox import Row
 from shared.topics import Topic
@@ -130,7 +131,9 @@ def _kept(headers: dict[str, bytes | None]) -> Headers:
 
 async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
     """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **from_environment()
+    )
     await consumer.start()
     try:
         there = await consumer.topics()

@@ -80,10 +80,15 @@ class FetchWatch:
 
     def waiting(self, client: AIOKafkaConsumer) -> int:
         """Messages that the broker has for this consumer and that it has not fetched, by all that is known."""
-        return sum(
-            max(0, max(state.highwater or 0, self.ends.get(partition, 0)) - (state._position or 0))
-            for partition, state in _states(client).items()
-        )
+        return sum(self.waiting_by_topic(client).values())
+
+    def waiting_by_topic(self, client: AIOKafkaConsumer) -> dict[str, int]:
+        """The same for each topic that this consumer has partitions of."""
+        waiting: dict[str, int] = {}
+        for partition, state in _states(client).items():
+            behind = max(0, max(state.highwater or 0, self.ends.get(partition, 0)) - (state._position or 0))
+            waiting[partition.topic] = waiting.get(partition.topic, 0) + behind
+        return waiting
 
 
 def _states(client: AIOKafkaConsumer) -> dict[TopicPartition, Any]:

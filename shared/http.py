@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Annotated
 
@@ -13,9 +13,11 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.database import UNAVAILABLE
+from shared.access import ANYBODY, NO_TOKEN, RateLimit, Scopes, known
+from shared.database import UNAVAILABLE, Database
 from shared.errors import Refusal, described
 from shared.settings import ServiceSettings
+from shared.tokens import Caller, Role
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +55,10 @@ def refuse_open_door(settings: ServiceSettings) -> None:
     Raises:
         ValueError: when other machines could reach it.
     """
-    if settings.api_token is None and not _is_loopback(settings.http_host):
+    if not settings.asks_for_token and not _is_loopback(settings.http_host):
         raise ValueError(
             f"POSADA_HTTP_HOST={settings.http_host} lets other machines in and no token is asked for: set"
-            " POSADA_API_TOKEN, or leave POSADA_HTTP_HOST at 127.0.0.1"
+            " POSADA_API_TOKEN or POSADA_API_KEYS, or leave POSADA_HTTP_HOST at 127.0.0.1"
         )
 
 
@@ -67,34 +69,56 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def authenticated(settings: ServiceSettings) -> Callable[..., None]:
-    """A dependency that lets in who shows the service's token, compared in constant time."""
+def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]:
+    """A dependency that lets in who shows the shared token, or one signed with a key of ours, and not too often.
 
-    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> None:
-        if settings.api_token is None:
-            return
-        wanted = settings.api_token.get_secret_value().encode()
-        if given is None or not hmac.compare_digest(given.credentials.encode(), wanted):
-            raise HTTPException(
-                status.HTTP_401_UNAUTHORIZED,
-                "send the service's API token: Authorization: Bearer …",
-                {"WWW-Authenticate": "Bearer"},
-            )
+    Whom it let in is `request.state.caller`.
+    """
+    limit = RateLimit(settings.http_rate)
+
+    async def check(
+        request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    ) -> Caller:
+        address = request.client.host if request.client else "nowhere"
+        try:
+            caller = known(settings.api_token, settings.api_keys, given.credentials if given else None)
+        except HTTPException:
+            limit.take(f"address {address}", time.monotonic())
+            raise
+        limit.take(f"address {address}" if caller is ANYBODY else f"caller {caller.subject}", time.monotonic())
+        request.state.caller = caller
+        return caller
 
     return check
 
 
-def writers(settings: ServiceSettings) -> Callable[[], None]:
-    """A dependency of endpoints that change something: nobody may while there is no token, not even on loopback.
+def writers(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Request], None]:
+    """A dependency of endpoints that change something, behind `authenticated`: for callers of this role and above.
 
-    That the token is the right one is what `authenticated` has seen to.
+    While no token is asked for nobody may, not even on loopback.
     """
 
-    def check() -> None:
-        if settings.api_token is None:
+    def check(request: Request) -> None:
+        if not settings.asks_for_token:
             raise HTTPException(
-                status.HTTP_403_FORBIDDEN, "nobody may write without a token: set POSADA_API_TOKEN for the service"
+                status.HTTP_403_FORBIDDEN,
+                "nobody may write without a token: set POSADA_API_TOKEN or POSADA_API_KEYS for the service",
             )
+        caller: Caller | None = getattr(request.state, "caller", None)
+        if caller is None:
+            raise HTTPException(status.HTTP_401_UNAUTHORIZED, NO_TOKEN, {"WWW-Authenticate": "Bearer"})
+        if not caller.role.includes(role):
+            detail = f"the role {caller.role} may not do this: ask for a token with the role {role}"
+            raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
+
+    return check
+
+
+def within_scope(database: Database, scopes: Scopes) -> Callable[[Request], Awaitable[None]]:
+    """A dependency behind `authenticated`: a caller who is for some properties touches these alone."""
+
+    async def check(request: Request) -> None:
+        await scopes.check(request, request.state.caller, database)
 
     return check
 

@@ -26,3 +26,14 @@ SAGA_SECONDS = Histogram(
 SAGA_ALARMS = Counter("posada_saga_alarms", "Steps after the pivot that keep failing", ["saga", "step"])
 ASSIGNED = Gauge("posada_consumer_assigned_partitions", "Partitions that this instance consumes")
 PROGRESS = Gauge("posada_consumer_last_progress_timestamp_seconds", "When the consumer last came round")
+LAG = Gauge("posada_consumer_lag_messages", "Messages at Kafka that this instance has not fetched", ["topic"])
+READY = Gauge("posada_ready", "1 while this instance is ready: it has partitions and makes progress")
+GAUGES_READ = Gauge("posada_gauges_read_timestamp_seconds", "When the gauges were last read from the database")
+BUILD = Gauge("posada_build_info", "1, with the service's name and version", ["service", "version"])
+HTTP_REQUESTS = Counter("posada_http_requests", "HTTP requests answered", ["method", "route", "status"])
+HTTP_SECONDS = Histogram(
+    "posada_http_request_seconds",
+    "From an HTTP request to the end of its answer",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)

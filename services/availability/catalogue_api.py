@@ -20,6 +20,7 @@ from shared.contracts.common import Identifier, Reason
 from shared.errors import Refusal
 from shared.http import writers
 from shared.settings import ServiceSettings
+from shared.tokens import Role
 
 MOST_BYTES = 20_000_000
 SHOWN = 1000  # broken lines told one by one
@@ -56,7 +57,7 @@ class CapacitySet(BaseModel):
 
 def router(records: Records, clock: Clock, settings: ServiceSettings) -> APIRouter:
     """The catalogue's endpoints: read by whoever may read, written with a token alone."""
-    guards = [Depends(writers(settings))]
+    guards = [Depends(writers(settings, Role.ADMIN))]
     router = APIRouter(prefix="/catalogue", tags=["catalogue"])
 
     @router.get("/export")

@@ -8,9 +8,11 @@ from services.booking import api, consumers
 from services.booking.repository import Repository
 from services.booking.sagas.multi_room import MULTI_ROOM
 from services.booking.settings import Settings
+from shared.access import Scopes
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
 from shared.database import Database
+from shared.gauges import SAGAS
 from shared.service import Service
 from shared.version import VERSION
 
@@ -29,5 +31,12 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         routes=consumers.routes(repository),
         routers=[api.router(database, repository)],
         loops=[ringing(database, "posada/booking", repository.due, clock)],
+        gauges=(SAGAS,),
+        scopes=Scopes(
+            {
+                "booking_id": "SELECT property_id FROM bookings WHERE id = $1::uuid",
+                "request_id": "SELECT property_id FROM bookings WHERE request_id = $1",
+            }
+        ),
         clock=clock,
     )

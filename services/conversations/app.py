@@ -8,6 +8,7 @@ from services.conversations import answering, api, hooks, relinking
 from services.conversations.answering import Switchboard
 from services.conversations.consumers import routes
 from services.conversations.domain.contacts import e164
+from services.conversations.gauges import GAUGES
 from services.conversations.postman import Postman
 from services.conversations.providers.local import LocalReplies
 from services.conversations.providers.manychat import ManyChatReplies
@@ -21,6 +22,7 @@ from services.conversations.webhooks.port import Hook
 from services.conversations.webhooks.twilio import TwilioHook
 from services.conversations.webhooks.wati import WatiHook
 from services.conversations.world import Place
+from shared.access import Scopes
 from shared.contracts.common import Channel
 from shared.database import Database
 from shared.service import LINGER_MS, Service
@@ -60,6 +62,14 @@ def build(settings: Settings | None = None) -> Service:
             )
         ],
         loops=[postman.send_for_ever, postman.keep_for_ever],
+        gauges=GAUGES,
+        scopes=Scopes(
+            {
+                "thread_id": "SELECT property_id FROM threads WHERE id = $1::uuid",
+                "reply_id": "SELECT t.property_id FROM replies r JOIN threads t ON t.id = r.thread_id"
+                " WHERE r.id = $1::uuid",
+            }
+        ),
         linger_ms=LINGER_MS,
     )
 

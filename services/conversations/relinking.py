@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
 from services.conversations import reports
@@ -22,6 +22,7 @@ from shared.database import CONTENDED, Database
 from shared.errors import Conflict
 from shared.http import writers
 from shared.settings import ServiceSettings
+from shared.tokens import Role
 
 ATTEMPTS = 5  # at a tenant whom somebody else writes to
 PAGE = 100
@@ -77,11 +78,13 @@ def router(
 
     @api.post("/relink", responses=MAY_NOT)
     async def relink(
-        wish: Relink, limit: Annotated[int, Query(ge=1, le=PAGE, description="Most tenants in one answer.")] = PAGE
+        request: Request,
+        wish: Relink,
+        limit: Annotated[int, Query(ge=1, le=PAGE, description="Most tenants in one answer.")] = PAGE,
     ) -> RelinkPage:
         """Choose every thread's booking anew, as of now; a dry run needs no token where reading needs none."""
         if not wish.dry_run:
-            writers(settings)()
+            writers(settings, Role.ADMIN)(request)
         if wish.contact is not None:
             given = of_sender(wish.contact.strip(), place.region, subscriber=False).main
             contacts, following = [given or wish.contact], None

@@ -8,6 +8,7 @@ from services.notifications.api import router
 from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
 from services.notifications.desk import Desk
+from services.notifications.gauges import GAUGES
 from services.notifications.properties import Houses
 from services.notifications.providers import callbacks_of, senders_of, told
 from services.notifications.rendering import Templates
@@ -19,6 +20,7 @@ from services.notifications.settings import Settings
 from services.notifications.watch import Watch
 from services.notifications.webhooks import Door, Proofs
 from services.notifications.webhooks import router as webhooks
+from shared.access import Scopes
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
@@ -84,5 +86,10 @@ def build(settings: Settings | None = None) -> Service:
         routers=[router(database, repository, templates)],
         webhooks=[webhooks(door)],
         loops=[courier.run, watch.run],
+        gauges=GAUGES,
+        scopes=Scopes(
+            {"booking_id": "SELECT property_id FROM deliveries WHERE booking_id = $1::uuid"},
+            common=frozenset({"/rates", "/previews/{language}/{event}"}),
+        ),
         linger_ms=LINGER_MS,
     )

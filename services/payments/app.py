@@ -8,6 +8,7 @@ from services.payments import api, api_cases, api_feeds, api_folios, api_gateway
 from services.payments.gateways.counter import Counter
 from services.payments.gateways.port import Gateway
 from services.payments.gateways.stripe_checkout import StripeCheckout
+from services.payments.gauges import GAUGES
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
@@ -16,10 +17,19 @@ from services.payments.sources.folder import WatchedFolder
 from services.payments.sources.http import HttpFeed
 from services.payments.sources.keeper import Keeper
 from services.payments.sources.port import Source
+from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.database import Database
 from shared.service import Service
 from shared.version import VERSION
+
+_BOOKING = "SELECT property_id FROM payment_requests WHERE booking_id = $1::uuid"
+# A payment is a property's own by its feed, or by the bookings that it ever served; one that is neither is the house's.
+_PAYMENT = """
+SELECT nullif(property_id, '') FROM payments WHERE id = $1::uuid AND (property_id <> '' OR NOT EXISTS (
+    SELECT FROM ledger WHERE payment_id = $1::uuid AND booking_id IS NOT NULL))
+UNION
+SELECT r.property_id FROM ledger AS l JOIN payment_requests AS r USING (booking_id) WHERE l.payment_id = $1::uuid"""
 
 
 def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
@@ -52,6 +62,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         ],
         webhooks=[api_gateway.webhook(counter, office)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
+        gauges=GAUGES,
+        scopes=Scopes({"booking_id": _BOOKING, "payment_id": _PAYMENT}),
         clock=clock,
     )
 

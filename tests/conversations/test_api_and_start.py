@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from pydantic import ValidationError
 
 from services.conversations.api import reading_router, router, searching_router
@@ -19,6 +19,7 @@ from shared.consumer import Consumer
 from shared.contracts.booking import Contact
 from shared.contracts.conversations import Author
 from shared.database import Database
+from shared.http import authenticated
 
 from .builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
 
@@ -29,11 +30,13 @@ def hours(number: int) -> timedelta:
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
+    settings = Settings(api_token="t")
+    app = FastAPI(dependencies=[Depends(authenticated(settings))])
     app.include_router(router(database, PLACE))
     app.include_router(searching_router(database, PLACE))
-    app.include_router(reading_router(database, Settings(api_token="t")))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+    app.include_router(reading_router(database, settings))
+    shown = {"Authorization": "Bearer t"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=shown) as client:
         yield client
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from services.conversations import answering, api
 from services.conversations.answering import Switchboard
@@ -24,7 +24,7 @@ from services.conversations.webhooks.twilio import TwilioHook
 from shared.consumer import Consumer
 from shared.contracts.booking import Contact
 from shared.database import Database
-from shared.http import answer_refusals
+from shared.http import answer_refusals, authenticated
 from shared.relay import Relay
 from tests.support.chat_providers import (
     ACCOUNT,
@@ -75,11 +75,12 @@ class House:
         self.postman = self.another_postman()
         repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
         self._consumer = Consumer(routes(repository), database, relay, clock=self.clock, back_off=())
-        app = FastAPI()
+        app = FastAPI(dependencies=[Depends(authenticated(settings))])
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))
         app.include_router(answering.router(database, self.switchboard, self.postman, settings, self.clock))
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside")
+        shown = {"Authorization": "Bearer t"}
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=shown)
 
     def another_postman(self) -> Postman:
         """Another instance's."""

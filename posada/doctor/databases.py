@@ -1,0 +1,76 @@
+"""Looks at a service's database: address and credentials, schema, clock, TLS and rights."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from posada.doctor.clocks import skew
+from posada.doctor.findings import Finding, broken, fine, worth_a_look
+from shared.clock import system_clock
+from shared.database import UNAVAILABLE
+from shared.errors import described
+from shared.migrations import newest
+
+SECONDS = 5
+_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+_POWERS = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
+
+
+async def look_at(service: str, url: str) -> AsyncIterator[Finding]:
+    """Everything about one database; where it cannot be reached, only that."""
+    about = f"database of {service}"
+    try:
+        connection = await asyncpg.connect(url, timeout=SECONDS, command_timeout=SECONDS)
+    except (*UNAVAILABLE, asyncpg.PostgresError, ValueError) as fault:
+        yield broken(about, f"cannot be used: {described(fault)}", f"correct POSADA_{service.upper()}_DATABASE_URL")
+        return
+    try:
+        yield fine(about, "answers, and lets the role in")
+        yield await _schema(about, service, connection)
+        before = system_clock()
+        theirs = await connection.fetchval("SELECT clock_timestamp()")
+        yield skew(about, theirs, before, system_clock())
+        yield await _privacy(about, url, connection)
+        if await connection.fetchval(_POWERS):
+            yield worth_a_look(
+                about, "its role may do more than the service needs", "give it a role that owns its tables"
+            )
+    finally:
+        await connection.close()
+
+
+async def _schema(about: str, service: str, connection: asyncpg.Connection[Any]) -> Finding:
+    wanted = newest(service)
+    try:
+        found = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return broken(about, "has no schema", f"run `posada migrate {service}`")
+    if found != wanted:
+        return broken(about, f"its schema is {found}, this version needs {wanted}", f"run `posada migrate {service}`")
+    return fine(about, f"its schema is {found}, the newest")
+
+
+async def _privacy(about: str, url: str, connection: asyncpg.Connection[Any]) -> Finding:
+    if await connection.fetchval(_TLS):
+        if "sslmode=verify-full" in url:
+            return fine(about, "speaks TLS and its name is checked")
+        return worth_a_look(about, "speaks TLS, but nobody checks to whom", "add sslmode=verify-full to its address")
+    if is_near(urlsplit(url).hostname):
+        return fine(about, "is on this machine: no TLS is needed")
+    remedy = "add ?sslmode=verify-full&sslrootcert=FILE to its address"
+    return worth_a_look(about, "is spoken to in plain text over a network", remedy)
+
+
+def is_near(host: str | None) -> bool:
+    """Whether a host is this machine; a socket has none."""
+    if host in {None, "", "localhost"}:
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,93 @@
+"""Gauges that are read from a service's database now and then, so that being scraped costs the database nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from prometheus_client import Gauge
+
+from shared.clock import Clock, system_clock
+from shared.database import UNAVAILABLE, Database
+from shared.errors import described
+from shared.metrics import GAUGES_READ
+from shared.relay import Relay
+
+log = structlog.get_logger(__name__)
+
+COUNTED = 100_000  # what is more than that is told as this: counting it would cost more than it says
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One cheap query, whose $1 is the present moment, and the gauges that its columns set.
+
+    `labels` are columns too; a combination that the query no longer gives is no longer shown. Without labels the
+    query gives one row. A column that is NULL counts as 0.
+    """
+
+    query: str
+    gauges: Mapping[str, Gauge]
+    labels: tuple[str, ...] = field(default=())
+
+    def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Set the gauges to what was read."""
+        for column, gauge in self.gauges.items():
+            if self.labels:
+                gauge.clear()
+            for row in rows:
+                shown = gauge.labels(*(str(row[label]) for label in self.labels)) if self.labels else gauge
+                shown.set(float(row[column] or 0))
+
+
+OUTBOX = Reading(
+    f"""
+SELECT count(*) AS rows, count(*) FILTER (WHERE due_at <= $1) AS due,
+       (SELECT extract(epoch FROM $1 - min(due_at)) FROM outbox WHERE due_at <= $1) AS oldest
+FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT {COUNTED}) AS o""",  # noqa: S608 — a number of ours
+    {
+        "rows": Gauge("posada_outbox_rows", "Rows of the outbox, timers that are not yet due included"),
+        "due": Gauge("posada_outbox_due_rows", "Rows of the outbox whose time has come and that were not sent"),
+        "oldest": Gauge("posada_outbox_oldest_due_seconds", "How long the outbox's oldest due row has been due"),
+    },
+)
+SAGAS = Reading(
+    """
+SELECT name, phase, count(*) AS running, extract(epoch FROM $1 - min(started_at)) AS oldest,
+       count(*) FILTER (WHERE wake_at < $1) AS overdue
+FROM sagas WHERE phase <> 'ended' GROUP BY name, phase""",
+    {
+        "running": Gauge("posada_sagas", "Sagas that have not ended, by phase", ["saga", "phase"]),
+        "oldest": Gauge("posada_saga_oldest_seconds", "Age of the oldest saga that has not ended", ["saga", "phase"]),
+        "overdue": Gauge("posada_sagas_overdue", "Sagas whose time to be woken has passed", ["saga", "phase"]),
+    },
+    labels=("name", "phase"),
+)
+
+
+async def read(database: Database, readings: Sequence[Reading], clock: Clock = system_clock) -> None:
+    """Read everything once."""
+    async with database.connection() as connection:
+        for reading in readings:
+            reading.show(await connection.fetch(reading.query, clock()))
+    GAUGES_READ.set(time.time())
+
+
+def reading(
+    database: Database, readings: Sequence[Reading], clock: Clock, *, seconds: float
+) -> Callable[[Relay], Awaitable[None]]:
+    """A background work that reads every `seconds`; a database that is away leaves the gauges as they were."""
+
+    async def loop(_: Relay) -> None:
+        while True:
+            try:
+                await read(database, readings, clock)
+            except UNAVAILABLE as outage:
+                log.warning("gauges.not_read", outage=described(outage))
+            await asyncio.sleep(seconds)
+
+    return loop

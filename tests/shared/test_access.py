@@ -1,0 +1,264 @@
+"""Who gets into the services' APIs: every endpoint of every service, with a real database behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import HTTPException
+from httpx import ASGITransport, AsyncClient, Response
+from pydantic import SecretStr
+
+from shared.access import RateLimit
+from shared.clock import system_clock
+from shared.contracts.topics import SERVICES
+from shared.service import Service
+from shared.tokens import Caller, Role, issue, new_secret
+from tests.support.databases import FreshDatabase
+
+SECRET = new_secret()
+SHARED = "the-small-house"
+OURS, THEIRS = "las-hojas", "elsewhere"
+OPEN = {"/health/live", "/health/ready", "/metrics"}
+NOW = system_clock()
+BOOKING = uuid4()
+ROWS = {
+    "availability": "INSERT INTO holds VALUES ($1, $2, 'held', '2030-01-01', '2030-01-02', '{1}', now(), NULL, '',"
+    " '{}', now())",
+    "payments": "INSERT INTO payment_requests (booking_id, property_id, status, amount, currency, started_at,"
+    " changed_at, next_attempt_at, method, slip_date, slip_amount, stage, attempt) VALUES ($1, $2, 'waiting', 10,"
+    " 'USD', now(), now(), now(), 'bank_transfer', '2030-01-01', 10, 1, 1)",
+}
+
+
+def token(role: Role = Role.VIEWER, *properties: str, hours: float = 1, key: str = "a") -> str:
+    caller = Caller("ana", role, frozenset(properties) if properties else None)
+    since = NOW - timedelta(hours=-hours + 1) if hours < 0 else NOW
+    return issue({key: SecretStr(SECRET)}, caller, since, timedelta(hours=abs(hours)))
+
+
+def built(name: str, url: str, **given: Any) -> Service:
+    settings = import_module(f"services.{name}.settings").Settings(database_url=url, **given)
+    return import_module(f"services.{name}.app").build(settings)
+
+
+@asynccontextmanager
+async def serving(service: Service) -> AsyncIterator[AsyncClient]:
+    await service.database.open()
+    try:
+        async with AsyncClient(transport=ASGITransport(service.app()), base_url="http://service") as client:
+            yield client
+    finally:
+        await service.database.close()
+
+
+def shown(value: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {value}"} if value else {}
+
+
+def endpoints(service: Service) -> Iterator[tuple[str, str]]:
+    """Every endpoint that is no webhook, with something in place of its parameters."""
+    document = service.app().openapi()
+    for path, methods in document["paths"].items():
+        if path in OPEN or path.startswith(("/webhooks", "/exotel")):
+            continue
+        for method in methods:
+            filled = path
+            for part in path.split("/"):
+                if part.startswith("{"):
+                    filled = filled.replace(part, str(uuid4()))
+            yield method.upper(), filled
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", SERVICES)
+class TestEveryEndpoint:
+    async def test_is_shut_to_whoever_shows_nothing_of_ours(self, name: str, fresh_database: FreshDatabase) -> None:
+        wrong = [None, "", "x", SHARED + "x", token(hours=-2), token(key="unknown"), token()[:-2]]
+        service = built(name, fresh_database(name), api_keys={"a": SECRET}, api_token=SHARED, http_rate=100_000)
+        async with serving(service) as client:
+            tried = list(endpoints(service))
+            assert tried
+            for method, path in tried:
+                for one in wrong:
+                    answer = await client.request(method, path, headers=shown(one))
+                    assert answer.status_code == 401, (method, path, one)
+                    assert answer.headers["www-authenticate"] == "Bearer"
+            for path in OPEN - {"/health/ready"}:
+                assert (await client.get(path)).status_code == 200
+
+    async def test_opens_to_the_shared_token_and_to_a_token_of_ours(
+        self, name: str, fresh_database: FreshDatabase
+    ) -> None:
+        service = built(name, fresh_database(name), api_keys={"a": SECRET}, api_token=SHARED, http_rate=100_000)
+        async with serving(service) as client:
+            for method, path in endpoints(service):
+                for one in (SHARED, token(Role.ADMIN)):
+                    answer = await client.request(method, path, headers=shown(one))
+                    assert answer.status_code not in {401, 403, 500}, (method, path, answer.text)
+
+    async def test_is_shut_to_who_is_for_another_property_or_lets_in_who_asks_for_nothing_that_is_there(
+        self, name: str, fresh_database: FreshDatabase
+    ) -> None:
+        """What tells of no property, or of one of somebody else's, says 403; nothing that is there says 200."""
+        service = built(name, fresh_database(name), api_keys={"a": SECRET}, http_rate=100_000)
+        async with serving(service) as client:
+            for method, path in endpoints(service):
+                answer = await client.request(method, path, headers=shown(token(Role.ADMIN, "nowhere")))
+                common = path.startswith(("/rates", "/previews/"))
+                nothing = answer.text == "[]" and path.endswith("/replies")  # of a thread that there is not
+                expected = {200, 422} if common or nothing else {403, 404, 422}
+                assert answer.status_code in expected, (method, path, answer.text)
+
+
+@asynccontextmanager
+async def with_booking(name: str, url: str) -> AsyncIterator[AsyncClient]:
+    service = built(name, url, api_keys={"a": SECRET})
+    async with serving(service) as client:
+        async with service.database.connection() as connection:
+            await connection.execute(ROWS[name], BOOKING, OURS)
+        yield client
+
+
+async def asked(client: AsyncClient, path: str, role: Role, *properties: str, **more: Any) -> Response:
+    return await client.request(more.pop("method", "GET"), path, headers=shown(token(role, *properties)), **more)
+
+
+@pytest.mark.real
+class TestProperties:
+    @pytest.mark.parametrize(
+        ("name", "path"), [("availability", f"/holds/{BOOKING}"), ("payments", f"/bookings/{BOOKING}/balance")]
+    )
+    async def test_a_booking_is_its_propertys(self, name: str, path: str, fresh_database: FreshDatabase) -> None:
+        async with with_booking(name, fresh_database(name)) as client:
+            assert (await asked(client, path, Role.VIEWER, OURS)).status_code == 200
+            assert (await asked(client, path, Role.VIEWER)).status_code == 200
+            assert (await asked(client, path, Role.VIEWER, THEIRS, OURS)).status_code == 200
+            refused = await asked(client, path, Role.ADMIN, THEIRS)
+            assert (refused.status_code, OURS in refused.text) == (403, False)
+            assert (
+                await asked(client, path.replace(str(BOOKING), str(uuid4())), Role.VIEWER, THEIRS)
+            ).status_code == 404
+            assert (await asked(client, path.replace(str(BOOKING), "x"), Role.VIEWER, THEIRS)).status_code == 422
+
+    async def test_a_list_is_not_told_to_who_is_for_one_property(self, fresh_database: FreshDatabase) -> None:
+        async with with_booking("payments", fresh_database("payments")) as client:
+            for path in ("/payment-requests/waiting", "/payments/flat", "/payments/audit"):
+                assert (await asked(client, path, Role.ADMIN)).status_code == 200
+                assert (await asked(client, path, Role.ADMIN, OURS)).status_code == 403
+                # A parameter that the endpoint does not know narrows nothing down.
+                assert (await asked(client, f"{path}?property_id={OURS}", Role.ADMIN, OURS)).status_code == 403
+                body = {"property_id": OURS}
+                assert (await asked(client, path, Role.ADMIN, OURS, json=body)).status_code == 403
+
+    async def test_a_property_that_is_named_must_be_ones_own(self, fresh_database: FreshDatabase) -> None:
+        async with serving(built("availability", fresh_database("availability"), api_keys={"a": SECRET})) as client:
+            export = "/catalogue/export?property_id="
+            assert (await asked(client, export + OURS, Role.VIEWER, OURS)).status_code == 200
+            assert (await asked(client, export + THEIRS, Role.VIEWER, OURS)).status_code == 403
+            assert (await asked(client, f"{export}{OURS}&property_id={THEIRS}", Role.VIEWER, OURS)).status_code == 403
+            assert (await asked(client, "/catalogue/export", Role.VIEWER, OURS)).status_code == 403
+            room = {"property_id": THEIRS, "number": "1", "type_key": "junior"}
+            put: Mapping[str, Any] = {"method": "PUT", "json": room}
+            assert (await asked(client, "/catalogue/room", Role.ADMIN, OURS, **put)).status_code == 403
+            assert (
+                await asked(client, f"/catalogue/room?property_id={OURS}", Role.ADMIN, OURS, **put)
+            ).status_code == 403
+
+    async def test_a_payment_is_whose_bookings_it_served(self, fresh_database: FreshDatabase) -> None:
+        payment = uuid4()
+        service = built("payments", fresh_database("payments"), api_keys={"a": SECRET})
+        async with serving(service) as client, service.database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO payments (id, source, transfer_id, method, amount, currency, posted_on, arrived_at)"
+                " VALUES ($1, 'bank', 't', 'bank_transfer', 10, 'USD', '2030-01-01', now())",
+                payment,
+            )
+            path = f"/payments/{payment}"
+            assert (await asked(client, path, Role.VIEWER)).status_code == 200
+            assert (await asked(client, path, Role.VIEWER, OURS)).status_code == 403  # it is nobody's yet
+            for booking, whose in ((BOOKING, OURS), (uuid4(), THEIRS)):
+                await connection.execute(ROWS["payments"], booking, whose)
+                await connection.execute(
+                    "INSERT INTO ledger (payment_id, kind, cause, amount, at, booking_id)"
+                    " VALUES ($1, 'reserved', $2, 1, now(), $2)",
+                    payment,
+                    booking,
+                )
+                expected = 200 if whose == OURS else 403  # it serves two houses by then
+                assert (await asked(client, path, Role.VIEWER, OURS)).status_code == expected
+
+
+@pytest.mark.real
+async def test_roles_write_what_is_theirs(fresh_database: FreshDatabase) -> None:
+    refusal = {"staff": "ana", "reason": "no such transfer"}
+    async with with_booking("payments", fresh_database("payments")) as client:
+        path = f"/bookings/{BOOKING}/payment-case/refusal"
+        viewer = await asked(client, path, Role.VIEWER, OURS, method="POST", json=refusal)
+        assert (viewer.status_code, "role desk" in viewer.text) == (403, True)
+        desk = await asked(client, path, Role.DESK, OURS, method="POST", json=refusal)
+        assert desk.status_code not in {401, 403, 500}
+    async with serving(built("availability", fresh_database("availability"), api_keys={"a": SECRET})) as client:
+        capacity = {"type": "junior", "capacity": 1}
+        desk = await asked(client, f"/catalogue/capacity/{OURS}", Role.DESK, method="PUT", json=capacity)
+        assert (desk.status_code, "role admin" in desk.text) == (403, True)
+        admin = await asked(client, f"/catalogue/capacity/{OURS}", Role.ADMIN, method="PUT", json=capacity)
+        assert admin.status_code not in {401, 403, 500}
+
+
+class TestRate:
+    def test_a_bucket_empties_and_fills(self) -> None:
+        limit = RateLimit(2)
+        for _ in range(4):
+            limit.take("ana", 0)
+        with pytest.raises(HTTPException) as told:
+            limit.take("ana", 0)
+        assert (told.value.status_code, told.value.headers) == (429, {"Retry-After": "1"})
+        limit.take("ben", 0)
+        limit.take("ana", 0.5)
+        with pytest.raises(HTTPException):
+            limit.take("ana", 0.5)
+
+    def test_it_never_holds_more_than_its_size(self) -> None:
+        limit = RateLimit(1)
+        limit.take("ana", 0)
+        for _ in range(2):
+            limit.take("ana", 1000)
+        with pytest.raises(HTTPException):
+            limit.take("ana", 1000)
+
+    @pytest.mark.real
+    async def test_guessing_is_slowed_by_address_and_a_caller_by_name(self, fresh_database: FreshDatabase) -> None:
+        service = built("booking", fresh_database("booking"), api_keys={"a": SECRET}, http_rate=0.01)
+        async with serving(service) as client:
+            path = f"/bookings/{uuid4()}"
+            guesses = [(await client.get(path, headers=shown(f"guess-{n}"))).status_code for n in range(4)]
+            assert guesses == [401, 429, 429, 429]
+            callers = [(await asked(client, path, Role.VIEWER)).status_code for _ in range(3)]
+            assert callers == [404, 429, 429]
+            assert (await client.get("/metrics")).status_code == 200
+
+
+class TestBrowsers:
+    async def test_answers_carry_headers_that_shut_browsers_out(self) -> None:
+        client = AsyncClient(transport=ASGITransport(built("booking", "postgresql://x/x").app()), base_url="http://b")
+        answer = await client.get("/health/live", headers={"Origin": "https://desk.example"})
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "access-control-allow-origin" not in answer.headers
+        assert "content-security-policy" not in (await client.get("/docs")).headers
+
+    async def test_only_named_origins_may_call(self) -> None:
+        service = built("booking", "postgresql://x/x", cors_origins=["https://desk.example"])
+        client = AsyncClient(transport=ASGITransport(service.app()), base_url="http://b")
+        for origin, allowed in (("https://desk.example", "https://desk.example"), ("https://evil.example", None)):
+            answer = await client.get("/health/live", headers={"Origin": origin})
+            assert answer.headers.get("access-control-allow-origin") == allowed
+        with pytest.raises(ValueError, match="name the origins"):
+            built("booking", "postgresql://x/x", cors_origins=["*"])
