@@ -154,7 +154,7 @@ class Repository:
     async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> list[Statement]:
         """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""
         changed = sorted((inventory.holds[key] for key in inventory.changed), key=lambda hold: hold.booking_id)
-        released = [hold.booking_id for hold in changed if hold.state is State.RELEASED and hold.rooms]
+        released = [hold.booking_id for hold in changed if hold.state is State.FREED or _gave_back(hold)]
         new = [hold for hold in changed if hold.booking_id not in inventory.known]
         moved = [hold for hold in changed if hold.booking_id in inventory.known]
         statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
@@ -228,6 +228,10 @@ class Repository:
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
     return {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
+
+
+def _gave_back(hold: Hold) -> bool:
+    return hold.state is State.RELEASED and bool(hold.rooms)
 
 
 def _ask(message: Message) -> Ask | None:

@@ -66,6 +66,7 @@ def awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None =
         attempt=attempt.number,
         next_attempt_at=attempt.at,
         keep_until=until + terms.hold_margin,
+        keep_rooms=terms.keeps_rooms(attempt.stage),
         opens_stage=(searched and attempt.opens_stage) if opens_stage is None else opens_stage,
     )
 

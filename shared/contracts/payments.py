@@ -96,8 +96,9 @@ class PaymentAwaited(
 ):
     """The money has not arrived; it is looked for again.
 
-    `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long
-    the rooms should stay held.
+    `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long the
+    booking should wait, and its rooms stay held unless `keep_rooms` is false: then the property wants them freed, to be
+    held again when the money is found.
     """
 
     booking_id: UUID
@@ -105,6 +106,7 @@ class PaymentAwaited(
     attempt: Number
     next_attempt_at: Moment
     keep_until: Moment
+    keep_rooms: bool = True
     opens_stage: bool = False
 
 
