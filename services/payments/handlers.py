@@ -29,6 +29,7 @@ from shared.contracts.payments import (
     SearchDue,
     StaffDue,
     TransferArrived,
+    VerificationInvalid,
     VerifyPayment,
     WithdrawPayment,
 )
@@ -159,6 +160,11 @@ def verify_payment(world: World, ask: VerifyPayment, _: datetime) -> Sends:
     """Whether a payment is there; nothing is reserved."""
     decision = world.decide(question_of(ask, world.terms.default_property))
     return [replies.verified(ask, decision, world.terms)]
+
+
+def refuse_invalid_question(_: World, asked: VerificationInvalid, __: datetime) -> Sends:
+    """Say what is wrong with a question about a payment."""
+    return [replies.not_verified(asked)]
 
 
 def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends:
