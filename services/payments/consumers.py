@@ -40,7 +40,7 @@ def routes(repository: Repository, before: Before | None = None) -> Routes[World
     table.on(MarkFrustrated, handlers.mark_frustrated)
     table.on(WithdrawPayment, handlers.withdraw_payment)
     table.on(VerifyPayment, handlers.verify_payment, repeats=True)
-    table.on(VerificationInvalid, handlers.refuse_invalid_question, repeats=True)
+    table.on(VerificationInvalid, handlers.verification_invalid, repeats=True)
     table.on(SearchDue, handlers.search_due)
     table.on(StaffDue, handlers.staff_due)
     return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.payments.handlers.cases import choose_transfer, decline_payment
 from services.payments.handlers.desk import add_charge, record_payment, refund_payment
-from services.payments.handlers.questions import refuse_invalid_question, verify_payment
+from services.payments.handlers.questions import verification_invalid, verify_payment
 from services.payments.handlers.saga import capture_payment, release_payment, reserve_payment
 from services.payments.handlers.search import mark_frustrated, search_due, staff_due, transfer_arrived, withdraw_payment
 
@@ -16,12 +16,12 @@ __all__ = [
     "mark_frustrated",
     "record_payment",
     "refund_payment",
-    "refuse_invalid_question",
     "release_payment",
     "reserve_payment",
     "search_due",
     "staff_due",
     "transfer_arrived",
+    "verification_invalid",
     "verify_payment",
     "withdraw_payment",
 ]

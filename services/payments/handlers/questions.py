@@ -20,6 +20,6 @@ def verify_payment(world: World, ask: VerifyPayment, _: datetime) -> Sends:
     return [replies.verified(ask, decision, world.terms)]
 
 
-def refuse_invalid_question(_: World, asked: VerificationInvalid, __: datetime) -> Sends:
+def verification_invalid(_: World, asked: VerificationInvalid, __: datetime) -> Sends:
     """Say what is wrong with a question about a payment."""
     return [replies.not_verified(asked)]
