@@ -22,7 +22,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     repository = Repository()
     records = Records(database, edited=repository.forget)
-    errands = Errands(database, repository, records, clock)
+    errands = Errands(database, repository, records, clock, manners=settings.manners())
     return Service(
         name="availability",
         version=VERSION,

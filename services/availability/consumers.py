@@ -13,6 +13,7 @@ from shared.contracts.availability import (
     CountInvalid,
     CountRequested,
     ExtendHold,
+    FreeRooms,
     HoldDue,
     HoldRooms,
     OrderRooms,
@@ -37,6 +38,7 @@ def routes(repository: Repository) -> Routes[Inventory]:
     table.on(ExtendHold, handlers.extend_hold)
     table.on(BookRooms, handlers.book_rooms)
     table.on(ReleaseRooms, handlers.release_rooms)
+    table.on(FreeRooms, handlers.free_rooms)
     table.on(OrderRooms, handlers.order_rooms, refused=handlers.rooms_not_ordered)
     table.on(CancelOrders, handlers.cancel_orders)
     table.on(OutsideSeen, handlers.look_outside, refused=handlers.outside_not_seen)

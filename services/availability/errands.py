@@ -22,6 +22,7 @@ from services.availability.domain.outside import LOOK, ORDER
 from services.availability.domain.reselection import Patience, Wanted, to_staff
 from services.availability.domain.stay import Stay
 from services.availability.inventories.guarded import Guarded
+from services.availability.inventories.manners import Manners
 from services.availability.inventories.ordering import Line, Ordered, Ordering
 from services.availability.inventories.pms import Pms
 from services.availability.inventories.port import InventoryAway, RoomOrder
@@ -83,12 +84,14 @@ class Errands:
         records: Records,
         clock: Clock = system_clock,
         *,
+        manners: Manners | None = None,
         dice: Callable[[], random.Random] = random.SystemRandom,
     ) -> None:
         self._database = database
         self._repository = repository
         self._records = records
         self._clock = clock
+        self._manners = manners or Manners()
         self._dice = dice
         self._journal = Attempts(database, clock)
         self._systems: dict[str, _System] = {}
@@ -181,7 +184,8 @@ class Errands:
     async def _ordering(self, property_id: str) -> Ordering:
         system = await self._system(property_id)
         record = system.record
-        patience = Patience(record.attempts, timedelta(seconds=float(record.pause_seconds)))
+        pause = timedelta(seconds=float(record.pause_seconds))
+        patience = Patience(record.attempts, pause, self._manners.pause_growth)
         return Ordering(
             system.guarded,
             self._journal,
@@ -197,8 +201,16 @@ class Errands:
             raise InventoryAway(f"property {property_id} has no outside system")
         record, known = records[0], self._systems.get(property_id)
         if known is None or known.record != record:
-            pms = Pms(record.base_url, record.prefix, {}, cancels=record.cancels, seconds=float(record.seconds))
-            known = self._systems[property_id] = _System(record, pms, Guarded(pms))
+            pms = Pms(
+                record.base_url,
+                record.prefix,
+                {},
+                cancels=record.cancels,
+                seconds=float(record.seconds),
+                token=self._manners.tokens.get(property_id),
+            )
+            guarded = Guarded(pms, threshold=self._manners.failures, open_seconds=self._manners.rest_seconds)
+            known = self._systems[property_id] = _System(record, pms, guarded)
         rooms = [one async for one in self._records.listing("room", property_id)]
         known.pms.types = {one.room: one.type for one in rooms if isinstance(one, RoomRecord)}
         return known

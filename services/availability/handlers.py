@@ -19,6 +19,7 @@ from shared.contracts.availability import (
     CountInvalid,
     CountRequested,
     ExtendHold,
+    FreeRooms,
     HoldDue,
     HoldExpired,
     HoldRooms,
@@ -31,6 +32,7 @@ from shared.contracts.availability import (
     QuoteRequested,
     ReleaseRooms,
     RoomsBooked,
+    RoomsFreed,
     RoomsHeld,
     RoomsNotHeld,
     RoomsNotOrdered,
@@ -103,13 +105,16 @@ def refuse_invalid_quote(_: Inventory, asked: QuoteInvalid, __: datetime) -> Ite
 def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Iterable[Message]:
     """Price every room and hold them all in one step, or under best effort those that can be had."""
     known = inventory.holds.get(command.booking_id)
-    if known:
+    if known and known.state is not State.FREED:
         yield _answer_again(known)
         return
     house = inventory.house(command.property_id)
-    stay = stay_from(command.check_in, command.check_out, house.today(now))
+    stay = known.stay if known else stay_from(command.check_in, command.check_out, house.today(now))
     if house.outside and (house.id, stay) not in inventory.seen_outside:
         inventory.errands.append(outside.look(house, stay, hold=command))
+        return
+    if known:
+        yield _hold_again(inventory, known, command, now)
         return
     found = holding.find_rooms(inventory, house, stay, command, wording)
     answer = RoomsHeld(
@@ -212,11 +217,29 @@ def release_rooms(inventory: Inventory, command: ReleaseRooms, now: datetime) ->
     yield RoomsReleased(booking_id=command.booking_id, rooms=hold.rooms if hold else ())
 
 
+def free_rooms(inventory: Inventory, command: FreeRooms, _: datetime) -> Iterable[Message]:
+    """Let others have the rooms until they are held again; of what is not held there is nothing to free."""
+    hold = inventory.holds.get(command.booking_id)
+    freed = hold.freed() if hold else None
+    if hold and freed and freed is not hold:
+        inventory.release(freed)
+    rooms = hold.rooms if hold and hold.state is State.HELD else ()
+    yield RoomsFreed(booking_id=command.booking_id, rooms=rooms)
+
+
 def hold_due(inventory: Inventory, wake_up: HoldDue, now: datetime) -> Iterable[Message]:
     """Tell the owner of a hold whose time is up; only the owner knows whether it was confirmed meanwhile."""
     hold = inventory.holds.get(wake_up.booking_id)
     if hold and hold.is_due(now):
         yield HoldExpired(booking_id=hold.booking_id, property_id=hold.property_id, expired_at=hold.expires_at)
+
+
+def _hold_again(inventory: Inventory, known: Hold, command: HoldRooms, now: datetime) -> Message:
+    house = inventory.house(known.property_id)
+    rooms = holding.find_again(inventory, house, known, command, wording)
+    hold = known.held_again(tuple(room.room for room in rooms), inventory.expiry(house, now))
+    inventory.add(hold)
+    return _as_it_is(hold)
 
 
 def _ordered(hold: Hold, command: OrderRooms) -> Message:
@@ -240,4 +263,13 @@ def _answer_again(hold: Hold) -> Message:
     if hold.state is State.RELEASED:
         details = RefusalDetails(reason="hold_released", text="this booking's rooms were released before")
         return RoomsNotHeld(booking_id=hold.booking_id, refusal=details)
-    return RoomsHeld.model_validate_json(hold.answer)
+    return _as_it_is(hold)
+
+
+def _as_it_is(hold: Hold) -> RoomsHeld:
+    """The first answer, with the rooms that the hold has now: they stand in the order of its lines."""
+    answer = RoomsHeld.model_validate_json(hold.answer)
+    if tuple(room.room for room in answer.rooms) == hold.rooms:
+        return answer
+    rooms = [line.model_copy(update={"room": room}) for line, room in zip(answer.rooms, hold.rooms, strict=True)]
+    return answer.model_copy(update={"rooms": tuple(rooms), "expires_at": hold.expires_at})

@@ -1,41 +1,25 @@
-"""Availability's only queries: houses, free rooms and holds for a whole batch, and what the batch made of them."""
+"""Availability's queries: free rooms and holds for a whole batch, and what the batch made of them."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from services.availability.domain.hold import Hold, State
-from services.availability.domain.house import Fee, House, Outside, Package, Rate, RoomType, Supplement, Unit
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
+from services.availability.repository_houses import Houses
 from shared.contracts.availability import CountRequested, HoldDue, HoldRooms, OutsideSeen, QuoteRequested
 from shared.database import Connection
 from shared.messages import Message
 from shared.statements import Statement
 
-HOUSES_KEPT_SECONDS = 5.0
-
-_HOUSES = """
-SELECT p.*,
-  (SELECT json_agg(t ORDER BY t.position) FROM room_types t WHERE t.property_id = p.id) AS types,
-  (SELECT json_agg(k ORDER BY k.key) FROM packages k WHERE k.property_id = p.id) AS packages,
-  (SELECT json_agg(s ORDER BY s.package_key, s.name) FROM supplements s WHERE s.property_id = p.id) AS supplements,
-  (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
-  (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
-FROM properties p WHERE p.id = ANY($1)"""
-# Of two that are equally specific the first counts, wherever a change has put its row.
-_RATES = "SELECT * FROM rates WHERE property_id = ANY($1) ORDER BY id"
-_DEFAULT = "SELECT id FROM properties WHERE is_default"
-_SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 _LOCK_HOLDS = f"{_HOLDS} ORDER BY booking_id FOR UPDATE"
@@ -105,13 +89,10 @@ class Ask:
 
 
 class Repository:
-    """Reads and writes the inventory. Houses change rarely and are kept for a few seconds."""
+    """Reads and writes the inventory."""
 
     def __init__(self) -> None:
-        self._houses: dict[str, House] = {}
-        self._read_at: dict[str, float] = {}
-        self._default: str | None = None
-        self._default_read_at = float("-inf")
+        self._houses = Houses()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
         """Everything that the messages touch, holds locked in one sorted order."""
@@ -144,8 +125,8 @@ class Repository:
     ) -> Inventory:
         """The free rooms for some stays, holds left out: what a count needs. `properties` are those without a stay."""
         named = {*properties, *(ask.property_id for ask in asks)}
-        others = await self._read_houses(connection, named) if named else ()
-        inventory = Inventory(self._houses, self._default, other_houses=others)
+        others = await self._houses.read(connection, named) if named else ()
+        inventory = Inventory(self._houses.known, self._houses.default, other_houses=others)
         rows = sorted({row for ask in asks for row in self._rows(ask)})
         if rows:
             inventory.free = await _free_rooms(connection, rows)
@@ -154,7 +135,7 @@ class Repository:
     async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> list[Statement]:
         """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""
         changed = sorted((inventory.holds[key] for key in inventory.changed), key=lambda hold: hold.booking_id)
-        released = [hold.booking_id for hold in changed if hold.state is State.RELEASED and hold.rooms]
+        released = [hold.booking_id for hold in changed if hold.state is State.FREED or _gave_back(hold)]
         new = [hold for hold in changed if hold.booking_id not in inventory.known]
         moved = [hold for hold in changed if hold.booking_id in inventory.known]
         statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
@@ -194,40 +175,23 @@ class Repository:
 
     def forget(self) -> None:
         """Read the houses anew the next time: somebody edited one."""
-        self._read_at.clear()
-        self._default_read_at = float("-inf")
+        self._houses.forget()
 
     def _rows(self, ask: Ask) -> Iterator[FreeRow]:
         """What to look up for one ask: a row for each type; nothing for a range or a property that will be refused."""
-        house = self._houses.get(ask.property_id or self._default or "")
+        house = self._houses.known.get(ask.property_id or self._houses.default or "")
         stay = Stay(ask.check_in, ask.check_out)
         if house and 0 < stay.nights <= LONGEST_NIGHTS:
             for key in house.types if ask.types is None else house.keys_of(ask.types):
                 yield house.id, stay, key
 
-    async def _read_houses(self, connection: Connection, named: Collection[str | None]) -> Sequence[str]:
-        """Read the houses that are named and not fresh; of what is not there, some that are, to be told."""
-        now = time.monotonic()
-        if now - self._default_read_at >= HOUSES_KEPT_SECONDS:
-            self._default = await connection.fetchval(_DEFAULT)
-            self._default_read_at = now
-        wanted = {found for name in named if (found := name or self._default)}
-        stale = [one for one in wanted if now - self._read_at.get(one, float("-inf")) >= HOUSES_KEPT_SECONDS]
-        if stale:
-            rates: dict[str, list[Rate]] = {}
-            for row in await connection.fetch(_RATES, stale):
-                rates.setdefault(row["property_id"], []).append(_rate(row))
-            rows = {row["id"]: row for row in await connection.fetch(_HOUSES, stale)}
-            kept = {key: house for key, house in self._houses.items() if key not in stale}
-            self._houses = kept | {key: _house(row, tuple(rates.get(key, ()))) for key, row in rows.items()}
-            self._read_at |= dict.fromkeys(rows, now)
-        if wanted and wanted <= self._houses.keys():
-            return ()
-        return [row["id"] for row in await connection.fetch(_SOME)]
-
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
     return {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
+
+
+def _gave_back(hold: Hold) -> bool:
+    return hold.state is State.RELEASED and bool(hold.rooms)
 
 
 def _ask(message: Message) -> Ask | None:
@@ -297,75 +261,3 @@ def _hold(row: asyncpg.Record) -> Hold:
         answer=row["answer"],
         codes=tuple(json.loads(row["codes"]).items()),
     )
-
-
-def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> House:
-    types = [_room_type(given) for given in json.loads(row["types"] or "[]")]
-    packages = [_package(given) for given in json.loads(row["packages"] or "[]")]
-    return House(
-        id=row["id"],
-        name=row["name"],
-        timezone=row["timezone"],
-        currency=row["currency"],
-        tax_rate=row["tax_rate"],
-        prices_include_tax=row["prices_include_tax"],
-        hold_minutes=row["hold_minutes"],
-        types={room_type.key: room_type for room_type in types},
-        packages={package.key: package for package in packages},
-        rates=rates,
-        supplements=tuple(_supplement(given) for given in _exact(row["supplements"])),
-        fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact(row["fees"])),
-        outside=_outside(row["outside"]),
-    )
-
-
-def _outside(text: str | None) -> Outside | None:
-    if text is None:
-        return None
-    given = json.loads(text)
-    facts = {name: float(given[name]) for name in ("seconds", "pause_seconds")}
-    return Outside(given["base_url"], given["prefix"], given["cancels"], attempts=given["attempts"], **facts)
-
-
-def _room_type(given: dict[str, Any]) -> RoomType:
-    names = ("key", "label", "adults", "guests", "extra_beds", "is_place")
-    return RoomType(**{name: given[name] for name in names})
-
-
-def _package(given: dict[str, Any]) -> Package:
-    types = given["types"]
-    return Package(
-        key=given["key"],
-        name=given["name"],
-        types=frozenset(types) if types is not None else None,
-        first=_date(given["first_night"]),
-        last=_date(given["last_night"]),
-        inclusions=tuple(given["inclusions"]),
-        cancellation_policy=given["cancellation_policy"],
-    )
-
-
-def _supplement(given: dict[str, Any]) -> Supplement:
-    return Supplement(given["package_key"], given["name"], given["amount"], Unit(given["unit"]))
-
-
-def _rate(row: asyncpg.Record) -> Rate:
-    return Rate(
-        package=row["package_key"],
-        adult=row["adult"],
-        child=row["child"],
-        extra_bed=row["extra_bed"],
-        type=row["type_key"],
-        first=row["first_night"],
-        last=row["last_night"],
-        weekdays=frozenset(row["weekdays"]) if row["weekdays"] is not None else None,
-    )
-
-
-def _exact(given: str | None) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(given or "[]", parse_float=Decimal, parse_int=Decimal)
-    return found
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None

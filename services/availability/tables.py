@@ -147,7 +147,7 @@ holds = Table(
     Column("answer", Text, nullable=False),
     Column("codes", JSONB, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint("state IN ('held', 'booked', 'released')", name="state"),
+    CheckConstraint("state IN ('held', 'freed', 'booked', 'released')", name="state"),
     Index("holds_wake_at_idx", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
 )
 

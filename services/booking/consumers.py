@@ -13,6 +13,7 @@ from shared.contracts.availability import (
     HoldExpired,
     OrdersCancelled,
     RoomsBooked,
+    RoomsFreed,
     RoomsHeld,
     RoomsNotHeld,
     RoomsNotOrdered,
@@ -33,13 +34,13 @@ from shared.messages import Message
 from shared.routes import Routes
 
 REPLIES: tuple[type[Message], ...] = (
-    RoomsHeld,
     RoomsNotHeld,
     RoomsOrdered,
     RoomsNotOrdered,
     OrdersCancelled,
     RoomsBooked,
     RoomsReleased,
+    RoomsFreed,
     PaymentAwaited,
     PaymentRefused,
     PaymentCaptured,
@@ -57,6 +58,7 @@ def routes(repository: Repository) -> Routes[Bookings]:
     table.on(RequestInvalid, handlers.refuse_invalid, repeats=True)
     for reply in REPLIES:
         table.on(reply, handlers.take_reply)
+    table.on(RoomsHeld, handlers.take_rooms)
     table.on(PaymentReserved, handlers.take_payment)
     table.on(HoldExpired, handlers.take_expiry)
     table.on(SagaDue, handlers.wake_saga)

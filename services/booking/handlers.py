@@ -11,10 +11,10 @@ import structlog
 from services.booking import outcomes
 from services.booking.domain.evidence import evidence_of
 from services.booking.domain.property import check_multi_room
-from services.booking.sagas.multi_room import MULTI_ROOM, Data, hold_expired, progressed
+from services.booking.sagas.multi_room import MULTI_ROOM, Data, has_no_rooms_to_lose, hold_expired, progressed
 from services.booking.world import Bookings
 from shared import saga
-from shared.contracts.availability import HoldExpired, ReleaseRooms
+from shared.contracts.availability import FreeRooms, HoldExpired, ReleaseRooms, RoomsHeld
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue, booking_id_of
 from shared.contracts.common import Policy, Reason
 from shared.contracts.payments import PaymentReserved
@@ -73,13 +73,19 @@ def take_reply(bookings: Bookings, reply: Any, now: datetime) -> Sends:
 
 
 def take_payment(bookings: Bookings, reply: PaymentReserved, now: datetime) -> Sends:
-    """The payment is reserved: the saga decides, and needs its reservation codes."""
+    """The payment is reserved: the saga decides, unless its rooms were freed and have to be held again."""
     known = bookings.saga(reply.booking_id)
-    if known is None:
+    if known is None or known.turn.data.freed:
         return take_reply(bookings, reply, now)
-    before = Turn(bookings.with_codes(known.turn.data), known.turn.progress)
-    turn = saga.advance(bookings.course(known), before, reply, now)
-    return () if turn.progress is before.progress else _turn(bookings, known, turn, now)  # a late answer gets no codes
+    return _decide(bookings, known, reply, now)
+
+
+def take_rooms(bookings: Bookings, reply: RoomsHeld, now: datetime) -> Sends:
+    """The rooms are held: for the first time, or again, and then the saga decides."""
+    known = bookings.saga(reply.booking_id)
+    if known is None or not known.turn.data.freed:
+        return take_reply(bookings, reply, now)
+    return _decide(bookings, known, reply, now)
 
 
 def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:
@@ -87,6 +93,8 @@ def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:
     known = bookings.saga(event.booking_id)
     if known is None or _ended_without_rooms(known.turn.progress):
         return (ReleaseRooms(booking_id=event.booking_id, property_id=event.property_id),)
+    if has_no_rooms_to_lose(known.turn):
+        return (FreeRooms(booking_id=event.booking_id, property_id=event.property_id),)
     return _turn(bookings, known, saga.abort(bookings.course(known), known.turn, hold_expired(event), now), now)
 
 
@@ -94,6 +102,13 @@ def wake_saga(bookings: Bookings, wake_up: SagaDue, now: datetime) -> Sends:
     """A saga has waited long enough."""
     known = bookings.saga(wake_up.booking_id)
     return _turn(bookings, known, saga.wake(bookings.course(known), known.turn, now), now) if known else ()
+
+
+def _decide(bookings: Bookings, known: Stored[Data], reply: PaymentReserved | RoomsHeld, now: datetime) -> Sends:
+    """Take the last answer before the pivot: the saga needs its reservation codes."""
+    before = Turn(bookings.with_codes(known.turn.data), known.turn.progress)
+    turn = saga.advance(bookings.course(known), before, reply, now)
+    return () if turn.progress is before.progress else _turn(bookings, known, turn, now)  # a late answer gets no codes
 
 
 def _turn(bookings: Bookings, known: Stored[Data], turn: Turn[Data], now: datetime) -> Sends:

@@ -18,7 +18,8 @@ from shared.contracts.booking import (
     PropertyFacts,
     RequestInvalid,
 )
-from shared.contracts.common import RefusalDetails
+from shared.contracts.common import Reason, RefusalDetails
+from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import PaymentAwaited
 from shared.messages import Outgoing
 from shared.saga_progress import Progress, Verdict
@@ -76,7 +77,31 @@ def search_started(data: Data, reply: PaymentAwaited, at: datetime) -> PaymentSe
         text=wording.search_started(data),
         stage=reply.stage,
         next_attempt_at=reply.next_attempt_at,
+        rooms_kept=not data.freed,
     )
+
+
+def rooms_gone(data: Data, no: No) -> Outgoing:
+    """A case for a person: the guest has paid, and the rooms that were freed meanwhile are not to be had."""
+    request = data.request
+    details = {
+        "reason": no.reason,
+        "request_id": request.request_id,
+        "property_id": data.property.id,
+        "check_in": request.check_in.isoformat(),
+        "check_out": request.check_out.isoformat(),
+        "rooms": [room.type_label for room in data.rooms],
+        "payment_id": data.payment_id,
+        "total": str(data.total),
+        "currency": data.currency,
+    }
+    text = (
+        f"The payment of {data.total} {data.currency} was found, but the {len(data.rooms)} rooms that were freed"
+        " meanwhile could not be held again. Nothing is booked or charged, the money is untouched: offer other rooms or"
+        " dates, or refund it."
+    )
+    alert = StaffAlerted(booking_id=data.booking_id, code=Reason.ROOMS_GONE, text=text, details=details)
+    return Outgoing(alert, id=str(uuid5(data.booking_id, Reason.ROOMS_GONE)))
 
 
 def invalid(message: RequestInvalid, property_facts: PropertyFacts, at: datetime) -> Outgoing:

@@ -17,6 +17,7 @@ from services.booking.domain.property import MultiRoom, Property
 from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from services.booking.world import Bookings, Change
 from shared import saga_store
+from shared.contracts.availability import RoomsHeld
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
 from shared.contracts.common import Policy
 from shared.contracts.payments import PaymentReserved
@@ -135,10 +136,11 @@ def _booking_id(message: Message) -> UUID:
 
 
 def _about_to_decide(bookings: Bookings, messages: Sequence[Message]) -> list[Stored[Data]]:
-    """Sagas whose payment has just been reserved. A late answer may make one of them burn its codes: gaps are fine."""
-    asked = {message.booking_id for message in messages if isinstance(message, PaymentReserved)}
-    known = [saga for saga_id in asked if (saga := bookings.saga(saga_id))]
-    return [saga for saga in known if _needs_codes(saga.turn)]
+    """Sagas with the last answer before their pivot. One that comes late may burn its codes: gaps are fine."""
+    paid = {message.booking_id for message in messages if isinstance(message, PaymentReserved)}
+    held = {message.booking_id for message in messages if isinstance(message, RoomsHeld)}
+    known = [saga for saga_id in paid | held if (saga := bookings.saga(saga_id))]
+    return [saga for saga in known if _needs_codes(saga.turn) and saga.id in (held if saga.turn.data.freed else paid)]
 
 
 def _needs_codes(turn: Turn[Data]) -> bool:

@@ -61,6 +61,7 @@ class Wording:
             total=data.total,
             currency=data.currency,
             rooms=len(data.rooms),
+            kept=not data.freed,
         )
 
     def _refused(self, language: Language, refusal: RefusalDetails, currency: str) -> str:

@@ -53,7 +53,10 @@ def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
         Event.CONFIRMED: [*confirmed],
         Event.REFUSED: [BookingRefused(**base, refusal=_REFUSAL)],
         Event.FAILED: [BookingFailed(**base, refusal=_REFUSAL)],
-        Event.PAYMENT_SEARCH: [PaymentSearchStarted(**base, stage=stage, next_attempt_at=_AT) for stage in (1, 2)],
+        Event.PAYMENT_SEARCH: [
+            PaymentSearchStarted(**base, stage=stage, next_attempt_at=_AT, rooms_kept=kept)
+            for stage, kept in ((1, True), (2, True), (3, True), (3, False))
+        ],
         Event.PAYMENT_ESCALATED: [PaymentEscalated(**base)],
         Event.MODIFIED: [_modified(one) for one in confirmed[:4]],
         Event.CANCELLED: [

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Query, status
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from services.payments import handlers, replies
 from services.payments.api import RequestRecord, request_record
+from services.payments.api_acts import Acts, found, no_booking
 from services.payments.commands import ChooseTransfer, DeclinePayment
 from services.payments.domain.ruling import Action
 from services.payments.office import Office
@@ -85,35 +87,30 @@ def deciding(office: Office, reports: Reports, settings: ServiceSettings) -> API
     """What may be decided; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["cases"], dependencies=[Depends(writers(settings))])
 
+    acts = Acts(office, partial(_request_of, reports))
+
     @routes.post("/bookings/{booking_id}/payment-case/choice")
     async def choose(booking_id: UUID, choice: Choice) -> RequestRecord:
         """This payment is meant: reserve from it, and the booking goes on."""
-        await office.tell(handlers.choose_transfer, ChooseTransfer(booking_id=booking_id, **choice.model_dump()))
-        return await _request_of(reports, booking_id)
+        return await acts.do(handlers.choose_transfer, ChooseTransfer, booking_id, choice)
 
     @routes.post("/bookings/{booking_id}/payment-case/refusal")
     async def decline(booking_id: UUID, decided: Decided) -> RequestRecord:
         """No payment is meant: the booking fails."""
-        await office.tell(handlers.decline_payment, DeclinePayment(booking_id=booking_id, **decided.model_dump()))
-        return await _request_of(reports, booking_id)
+        return await acts.do(handlers.decline_payment, DeclinePayment, booking_id, decided)
 
     @routes.post("/bookings/{booking_id}/payment-case/frustration")
     async def frustrate(booking_id: UUID, decided: Decided) -> RequestRecord:
         """The guest has lost patience: look once more and escalate."""
-        await office.tell(handlers.mark_frustrated, MarkFrustrated(booking_id=booking_id, **decided.model_dump()))
-        return await _request_of(reports, booking_id)
+        return await acts.do(handlers.mark_frustrated, MarkFrustrated, booking_id, decided)
 
     @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
     async def withdraw(booking_id: UUID, decided: Decided) -> RequestRecord:
         """Give the search up: retries end, holds are released."""
-        await office.tell(handlers.withdraw_payment, WithdrawPayment(booking_id=booking_id, **decided.model_dump()))
-        return await _request_of(reports, booking_id)
+        return await acts.do(handlers.withdraw_payment, WithdrawPayment, booking_id, decided)
 
     return routes
 
 
 async def _request_of(reports: Reports, booking_id: UUID) -> RequestRecord:
-    row = await reports.request(booking_id)
-    if row is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
-    return request_record(row)
+    return request_record(found(await reports.request(booking_id), no_booking(booking_id)))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, status
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.payments import handlers
+from services.payments.api_acts import Acts, found, no_booking
 from services.payments.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.domain.folio import ChargeKind, Folio
 from services.payments.domain.payment import DeskMethod
@@ -118,26 +120,24 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
     """What the staff takes, charges and gives back; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["folios"], dependencies=[Depends(writers(settings))])
 
+    acts = Acts(office, partial(_folio, reports))
+
     @routes.post("/bookings/{booking_id}/payments")
     async def take(booking_id: UUID, taken: Taken) -> FolioRecord:
         """Money taken at the desk; a booking that waits for all of its money goes on with it."""
-        facts = taken.model_dump() | {"received_on": taken.received_on or _today(office)}
-        await office.tell(handlers.record_payment, RecordPayment(booking_id=booking_id, **facts))
-        return await _folio(reports, booking_id)
+        day = taken.received_on or _today(office)
+        return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
     async def charge(booking_id: UUID, charged: Charged) -> FolioRecord:
         """Something that the booking costs beside its rooms."""
-        await office.tell(handlers.add_charge, AddCharge(booking_id=booking_id, **charged.model_dump()))
-        return await _folio(reports, booking_id)
+        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged)
 
     @routes.post("/payments/{payment_id}/refunds")
     async def refund(payment_id: UUID, given: GivenBack) -> Refunded:
         """Money given back, with its reason."""
         await office.tell(handlers.refund_payment, RefundPayment(payment_id=payment_id, **given.model_dump()))
-        row = await reports.payment(payment_id)
-        if row is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no payment {payment_id}")
+        row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 
     return routes
@@ -148,9 +148,7 @@ def _today(office: Office) -> date:
 
 
 async def _folio(reports: Reports, booking_id: UUID) -> FolioRecord:
-    row = await reports.folio(booking_id)
-    if row is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
+    row = found(await reports.folio(booking_id), no_booking(booking_id))
     folio = Folio(*(row[name] for name in ("total", "charges", "fees", "captured", "refunded")))
     lines = [ChargeRecord.model_validate(dict(line)) for line in await reports.charges(booking_id)]
     sums = asdict(folio) | {"balance": folio.balance}

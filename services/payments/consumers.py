@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from services.payments import handlers
 from services.payments.domain.world import World
+from services.payments.invalid import read_invalid
 from services.payments.repository import Repository
 from shared.contracts.payments import (
     CapturePayment,
@@ -16,6 +17,7 @@ from shared.contracts.payments import (
     SearchDue,
     StaffDue,
     TransferArrived,
+    VerificationInvalid,
     VerifyPayment,
     WithdrawPayment,
 )
@@ -29,7 +31,7 @@ Before: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
 def routes(repository: Repository, before: Before | None = None) -> Routes[World]:
     """Everything that payments is told; `before` reads the feeds where a batch looks for money."""
     listens_to = (PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal("payments"))
-    table = Routes[World]("payments", listens_to, repository, before=before)
+    table = Routes[World]("payments", listens_to, repository, for_invalid=read_invalid, before=before)
 
     table.on(ReservePayment, handlers.reserve_payment)
     table.on(CapturePayment, handlers.capture_payment)
@@ -38,6 +40,7 @@ def routes(repository: Repository, before: Before | None = None) -> Routes[World
     table.on(MarkFrustrated, handlers.mark_frustrated)
     table.on(WithdrawPayment, handlers.withdraw_payment)
     table.on(VerifyPayment, handlers.verify_payment, repeats=True)
+    table.on(VerificationInvalid, handlers.verification_invalid, repeats=True)
     table.on(SearchDue, handlers.search_due)
     table.on(StaffDue, handlers.staff_due)
     return table

@@ -26,6 +26,7 @@ from shared.contracts.payments import (
     SearchDue,
     StaffDue,
     Verification,
+    VerificationInvalid,
     VerifyPayment,
 )
 from shared.errors import Refusal
@@ -66,6 +67,7 @@ def awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None =
         attempt=attempt.number,
         next_attempt_at=attempt.at,
         keep_until=until + terms.hold_margin,
+        keep_rooms=terms.keeps_rooms(attempt.stage),
         opens_stage=(searched and attempt.opens_stage) if opens_stage is None else opens_stage,
     )
 
@@ -121,6 +123,16 @@ def verified(ask: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVer
         used_on=used_at.astimezone(terms.of(decision.claim.property_id).zone).date() if used_at else None,
         missing=decision.claim.missing if result is Verification.MISSING else (),
         message=wording.verified(decision, ask.language, terms),
+    )
+
+
+def not_verified(asked: VerificationInvalid) -> PaymentVerified:
+    """The answer to a question that could not be read, with what is wrong with it."""
+    return PaymentVerified(
+        request_id=asked.request_id,
+        result=Verification.INVALID,
+        message=wording.not_verified(asked.error, asked.language),
+        error=asked.error,
     )
 
 

@@ -51,7 +51,7 @@ SELECT *, xmin::text AS version FROM payment_requests WHERE booking_id IN (
 # What claims may mean: by reference where one fits, else by amount and date, with and without money left, with and
 # without a reference; cards by their number. All locks are taken in one sorted order, so that two instances that meet
 # wait for each other and never deadlock.
-_PAYMENTS = """
+PAYMENTS = """
 WITH slips AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::numeric[], $5::date[], $6::text[]) WITH ORDINALITY
         AS slip (property_id, currency, amount, dated, reference_key, place)
@@ -258,7 +258,7 @@ class Repository:
             return await connection.fetch(_PAYMENTS_BY_ID + lock, ids) if ids else []
         slips = records.slip_columns(claim for claim in shown if not claim.is_card)
         cards = [authorization_key(claim.authorization_number) for claim in shown if claim.is_card]
-        return await connection.fetch(_PAYMENTS + lock, ids, *slips, cards, self._terms.tolerance_days, MANY)
+        return await connection.fetch(PAYMENTS + lock, ids, *slips, cards, self._terms.tolerance_days, MANY)
 
 
 def _money_moved(world: World) -> list[Statement]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from services.payments.domain.retries import Schedule
-from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Terms, Unfound, schedule_of
+from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, Terms, Unfound, schedule_of
 from services.payments.feeds import CsvLayout
 from services.payments.sources.camt import CamtLayout
 from shared.contracts.common import Language, PaymentMethod
@@ -34,6 +34,7 @@ class PropertyTerms(BaseModel):
     retry_intervals: Intervals | None = None
     hold_margin_seconds: float | None = Field(None, ge=0)
     unfound: Unfound | None = None
+    rooms_in_stage_3: Rooms | None = None
     staff_hours: float | None = Field(None, gt=0, le=30 * 24)
     timezone: ZoneInfo | None = None
 
@@ -65,6 +66,11 @@ class Settings(ServiceSettings):
         description="What a booking does whose money is not found or ambiguous: fail, or wait_for_staff.",
     )
     staff_hours: float = Field(24, gt=0, le=30 * 24, description="How long a booking waits for the staff.")
+    rooms_in_stage_3: Rooms = Field(
+        Rooms.KEEP,
+        description="Whether rooms stay held in the third stage of the search: keep; or free, to be held again, "
+        "possibly others of the same type, when the money is found.",
+    )
     default_property: str = Field("las-hojas", description="The property of a question about payments that names none.")
     property_terms: dict[str, PropertyTerms] = Field(
         default_factory=dict,
@@ -111,6 +117,7 @@ class Settings(ServiceSettings):
             language=self.language,
             unfound=self.unfound,
             staff_patience=timedelta(hours=self.staff_hours),
+            rooms_in_stage_3=self.rooms_in_stage_3,
             default_property=self.default_property,
         )
         return replace(house, properties={name: self._of(own, house) for name, own in self.property_terms.items()})
@@ -126,6 +133,7 @@ class Settings(ServiceSettings):
             zone=own.timezone or house.zone,
             unfound=own.unfound or house.unfound,
             staff_patience=house.staff_patience if hours is None else timedelta(hours=hours),
+            rooms_in_stage_3=own.rooms_in_stage_3 or house.rooms_in_stage_3,
         )
 
 

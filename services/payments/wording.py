@@ -12,7 +12,7 @@ from babel.dates import format_date
 from services.payments.domain.matching import Decision, Verdict
 from services.payments.domain.payment import Payment
 from services.payments.domain.terms import Terms
-from shared.contracts.common import Language, Reason
+from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.errors import Refusal
 from shared.texts import LOCALES, Texts
 
@@ -70,6 +70,11 @@ class Wording:
             used_on=_day(payment, local),
             missing=decision.claim.missing,
         )
+
+    def not_verified(self, error: RefusalDetails, language: Language) -> str:
+        """What is wrong with a question, for the guest on whose behalf it is asked: the fields, by their names."""
+        fields = [problem["field"] for problem in error.details["problems"]]
+        return self._texts.render(language, "not_verified", fields=fields)
 
     def codes(self, codes: Sequence[str], language: Language) -> str:
         """Reservation codes: "HR26181, HR26182 (2 habitaciones)"; one alone is just the code, none is N/A."""

@@ -185,7 +185,10 @@ class QuoteInvalid(
 class HoldRooms(
     Message, type="posada.availability.hold-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Price the rooms and hold them all in one step; what is held is distinct and never in `avoid_rooms`."""
+    """Price the rooms and hold them all in one step; what is held is distinct and never in `avoid_rooms`.
+
+    Asked again for a booking whose rooms were freed, rooms of the same types are held, at the prices of the first time.
+    """
 
     booking_id: UUID
     property_id: Identifier
@@ -248,6 +251,22 @@ class ExtendHold(
     booking_id: UUID
     property_id: Identifier
     until: Moment
+
+
+class FreeRooms(
+    Message, type="posada.availability.free-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Let others have the rooms while the booking goes on; HoldRooms holds rooms for it again."""
+
+    booking_id: UUID
+    property_id: Identifier
+
+
+class RoomsFreed(Message, type="posada.availability.rooms-freed.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
+    """The booking has no rooms; `rooms` are those that this gave back."""
+
+    booking_id: UUID
+    rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
 
 
 class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):

@@ -264,10 +264,14 @@ class PaymentSearchStarted(
     topic=topics.BOOKING_EVENTS,
     key="booking_id",
 ):
-    """The payment has not arrived yet and is being looked for, with the rooms held: not an outcome."""
+    """The payment has not arrived yet and is being looked for: not an outcome.
+
+    The rooms stay held meanwhile, unless `rooms_kept` is false: then they are held again when the money is found.
+    """
 
     stage: Number
     next_attempt_at: Moment
+    rooms_kept: bool = True
 
 
 class RequestInvalid(

@@ -139,6 +139,7 @@ class Reason(StrEnum):
     PAYMENT_MISSING = "payment_missing"
     NOT_ENOUGH_ROOMS = "not_enough_rooms"
     ROOM_FAILED = "room_failed"
+    ROOMS_GONE = "rooms_gone"
     PARTY_DOES_NOT_FIT = "party_does_not_fit"
     PRICE_UNAVAILABLE = "price_unavailable"
     PRICE_DIFFERS = "price_differs"

@@ -38,6 +38,7 @@ class Verification(StrEnum):
     USED = "used"
     AMBIGUOUS = "ambiguous"
     MISSING = "missing"
+    INVALID = "invalid"
 
 
 class Evidence(Part):
@@ -96,8 +97,9 @@ class PaymentAwaited(
 ):
     """The money has not arrived; it is looked for again.
 
-    `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long
-    the rooms should stay held.
+    `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long the
+    booking should wait, and its rooms stay held unless `keep_rooms` is false: then the property wants them freed, to be
+    held again when the money is found.
     """
 
     booking_id: UUID
@@ -105,6 +107,7 @@ class PaymentAwaited(
     attempt: Number
     next_attempt_at: Moment
     keep_until: Moment
+    keep_rooms: bool = True
     opens_stage: bool = False
 
 
@@ -198,7 +201,8 @@ class PaymentVerified(
 ):
     """Whether a payment is there; `message` is ready for the guest.
 
-    `result` is found, not_yet, too_little, used, ambiguous, or missing where the question names too little.
+    `result` is found, not_yet, too_little, used, ambiguous, missing where the question names too little, or invalid
+    where it could not be read: then `error` names the field and the remedy.
     """
 
     request_id: Identifier
@@ -211,6 +215,17 @@ class PaymentVerified(
     used_on: Day | None = None
     missing: tuple[Text, ...] = Field((), max_length=3)
     message: Text
+    error: RefusalDetails | None = None
+
+
+class VerificationInvalid(
+    Message, type="posada.payments.verification-invalid.v1", topic=topics.internal("payments"), key="request_id"
+):
+    """What could be read of a question about a payment that does not fit its model; payments makes it for itself."""
+
+    request_id: Identifier
+    language: Language = Language.SPANISH
+    error: RefusalDetails
 
 
 class SearchDue(Message, type="posada.payments.search-due.v1", topic=topics.internal("payments"), key="booking_id"):

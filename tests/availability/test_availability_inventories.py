@@ -173,7 +173,7 @@ async def test_the_circuit_opens_and_closes(place: Place) -> None:
 
 
 async def test_a_room_that_is_taken_does_not_open_the_circuit(place: Place) -> None:
-    guarded = Guarded(place.inventory, threshold=2)
+    guarded = Guarded(place.inventory, threshold=2, open_seconds=30)
     await place.snatch("18")
     for _ in range(4):
         with pytest.raises(RoomTaken):

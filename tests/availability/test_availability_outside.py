@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -48,9 +49,10 @@ async def desk() -> AsyncIterator[Desk]:
 class Outside:
     """The service, and the errands that it runs."""
 
-    def __init__(self, service: Availability, records: Records) -> None:
+    def __init__(self, service: Availability, records: Records, settings: Settings | None = None) -> None:
         self.service = service
-        self.errands = Errands(service.database, service.repository, records, service.clock)
+        manners = (settings or Settings()).manners()
+        self.errands = Errands(service.database, service.repository, records, service.clock, manners=manners)
 
     async def tell(self, *messages: Message) -> list[Message]:
         """What is answered in the end."""
@@ -217,3 +219,33 @@ async def test_an_errand_that_a_crash_cut_short_is_run_again(outside: Outside, d
     outside.service.clock.forward(timedelta(seconds=61))
     assert await outside.errands.turn(outside.service.relay) == 1
     assert len(desk.reservations()) == 2
+
+
+async def test_it_is_shown_the_token_that_the_settings_have(
+    service: Availability, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.token = "a token of the hotel's system"  # noqa: S105
+    records = Records(service.database, edited=service.repository.forget)
+    await connect(records, desk)
+    (stranger,) = await Outside(service, records).tell(CountRequested(request_id="c1", **DATES))
+    assert (stranger.success, stranger.error.reason) == (False, "inventory_away")
+    monkeypatch.setenv("POSADA_OUTSIDE_TOKENS", json.dumps({"las-hojas": desk.token}))
+    settings = Settings()
+    assert desk.token not in repr(settings) + repr(settings.manners())
+    (known,) = await Outside(service, records, settings).tell(CountRequested(request_id="c2", **DATES))
+    assert known.success
+
+
+async def test_how_long_it_is_left_alone_is_a_setting(service: Availability, desk: Desk) -> None:
+    records = Records(service.database, edited=service.repository.forget)
+    await connect(records, desk)
+    outside = Outside(service, records, Settings(outside_failures=2, outside_rest_seconds=3600))
+    desk.fails = 2
+    for number in range(3):
+        await outside.tell(CountRequested(request_id=f"c{number}", **DATES))
+    assert len(desk.calls) == 2, "the third was not even asked"
+    patient = Outside(service, records, Settings(outside_failures=50))
+    desk.fails, desk.calls = 3, []
+    answers = [await patient.tell(CountRequested(request_id=f"d{number}", **DATES)) for number in range(4)]
+    assert len(desk.calls) == 4
+    assert [answer.success for (answer,) in answers] == [False, False, False, True]

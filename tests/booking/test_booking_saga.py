@@ -20,6 +20,7 @@ from services.booking.world import Bookings
 from shared.contracts.availability import (
     BookRooms,
     ExtendHold,
+    FreeRooms,
     HoldExpired,
     HoldRooms,
     ReleaseRooms,
@@ -40,7 +41,7 @@ from shared.contracts.booking import (
 )
 from shared.contracts.common import Policy, RefusalDetails
 from shared.contracts.conversations import ConversationLinked
-from shared.contracts.notifications import GuestNotified
+from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.contracts.payments import (
     CapturePayment,
     PaymentAwaited,
@@ -78,8 +79,8 @@ class Given:
         return self._take(handlers.request_booking, asked or request())
 
     def reply(self, message: Any) -> Given:
-        handle = handlers.take_payment if isinstance(message, PaymentReserved) else handlers.take_reply
-        return self._take(handle, message)
+        special = {PaymentReserved: handlers.take_payment, RoomsHeld: handlers.take_rooms}
+        return self._take(special.get(type(message), handlers.take_reply), message)
 
     def time_out(self) -> Given:
         progress = self.bookings.saga(ID).turn.progress  # type: ignore[union-attr]
@@ -119,7 +120,7 @@ def reserved(**more: Any) -> PaymentReserved:
     return PaymentReserved.model_validate(facts | more)
 
 
-def awaited(stage: int, *, opens: bool) -> PaymentAwaited:
+def awaited(stage: int, *, opens: bool, keep_rooms: bool = True) -> PaymentAwaited:
     later = START + timedelta(minutes=5)
     return PaymentAwaited(
         booking_id=ID,
@@ -127,6 +128,7 @@ def awaited(stage: int, *, opens: bool) -> PaymentAwaited:
         attempt=1,
         next_attempt_at=later,
         keep_until=later,
+        keep_rooms=keep_rooms,
         opens_stage=opens,
     )
 
@@ -170,6 +172,35 @@ def test_money_that_comes_late(given: Given) -> None:
     given.reply(awaited(1, opens=False)).expect(ExtendHold)
     given.reply(reserved(found_later=True)).expect(BookingConfirmed, BookRooms, CapturePayment)
     assert given.the(BookingConfirmed).payment_found_later
+
+
+def test_rooms_that_the_property_wants_freed_are_freed_once(given: Given) -> None:
+    given.request().reply(held())
+    given.reply(awaited(3, opens=True, keep_rooms=False)).expect(FreeRooms, PaymentSearchStarted)
+    assert not given.the(PaymentSearchStarted).rooms_kept
+    given.reply(awaited(3, opens=False, keep_rooms=False)).expect()
+    given.expire().expect(FreeRooms)
+
+
+def test_freed_rooms_are_held_again_before_the_decision(given: Given) -> None:
+    given.request().reply(held()).reply(awaited(3, opens=True, keep_rooms=False))
+    given.reply(reserved(found_later=True)).expect(HoldRooms)
+    assert given.bookings.saga(ID).turn.data.codes == ()  # type: ignore[union-attr]
+    others = tuple(one.model_copy(update={"room": f"5{one.line}"}) for one in held().rooms)
+    given.reply(held(rooms=others)).expect(BookingConfirmed, BookRooms, CapturePayment)
+    assert [one.room for one in given.the(BookingConfirmed).rooms] == ["51", "52", "53"]
+
+
+def test_freed_rooms_that_are_gone_release_the_money_and_are_told_to_staff(given: Given) -> None:
+    given.request().reply(held()).reply(awaited(3, opens=True, keep_rooms=False)).reply(reserved())
+    given.reply(answer_of(RoomsNotHeld)).expect(ReleasePayment, ReleaseRooms, BookingFailed, StaffAlerted)
+    assert given.the(BookingFailed).refusal.reason == "rooms_gone"
+    assert given.the(StaffAlerted).details["payment_id"] == "p1"
+
+
+def test_silence_while_they_are_held_again_undoes_that_too(given: Given) -> None:
+    given.request().reply(held()).reply(awaited(3, opens=True, keep_rooms=False)).reply(reserved())
+    given.time_out().expect(FreeRooms, ReleasePayment, ReleaseRooms, BookingFailed, StaffAlerted)
 
 
 def test_silence_at_each_step_undoes_it_too(given: Given) -> None:

@@ -17,6 +17,7 @@ from shared.contracts.topics import (
     BOOKING_EVENTS,
     BOOKING_PROGRESS,
     BOOKING_REPLIES,
+    PAYMENTS_ANSWERS,
     SERVICES,
     dead,
     internal,
@@ -27,7 +28,7 @@ from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole
 
-ANSWERS = (BOOKING_EVENTS, BOOKING_PROGRESS, BOOKING_REPLIES, AVAILABILITY_ANSWERS)
+ANSWERS = (BOOKING_EVENTS, BOOKING_PROGRESS, BOOKING_REPLIES, AVAILABILITY_ANSWERS, PAYMENTS_ANSWERS)
 AT_LEAST = 30
 ANSWERED_S = 30.0
 

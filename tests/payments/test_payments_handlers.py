@@ -17,8 +17,9 @@ from services.payments.consumers import routes
 from services.payments.domain.ledger import audit, summed
 from services.payments.domain.payment import Contradiction, MoneyError, balance_of
 from services.payments.domain.request import OutOfTurn, Status
-from services.payments.domain.terms import Terms, Unfound
+from services.payments.domain.terms import Rooms, Terms, Unfound
 from services.payments.domain.world import World
+from services.payments.settings import PropertyTerms, Settings
 from shared.contracts.common import Language, PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -448,3 +449,16 @@ def test_a_payment_gives_no_more_than_it_holds() -> None:
         payment.capture(Decimal("0.01"), booking(), (), NOW)
     with pytest.raises(MoneyError):
         payment.release(Decimal("0.01"), booking(), NOW)
+
+
+@pytest.mark.parametrize(("rooms", "kept"), [(Rooms.KEEP, {True}), (Rooms.FREE, {False})])
+def test_the_property_says_whether_rooms_are_kept_in_stage_3(rooms: Rooms, kept: set[bool]) -> None:
+    terms = Settings(property_terms={"las-hojas": PropertyTerms(rooms_in_stage_3=rooms)}).terms()
+    desk = Desk(terms)
+    told = [desk.tell(reserve())]
+    while desk.timers:
+        told.append(desk.ring())
+    awaited = [message for sent in told for message in sent if isinstance(message, PaymentAwaited)]
+    assert {one.stage for one in awaited} == {1, 2, 3}
+    assert {one.keep_rooms for one in awaited if one.stage < 3} == {True}
+    assert {one.keep_rooms for one in awaited if one.stage == 3} == kept

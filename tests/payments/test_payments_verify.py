@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import orjson
 import pytest
 
 from services.payments.domain.payment import payment_id_of
@@ -13,6 +14,7 @@ from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.messages import Message
 from tests.support.payments_builders import SLIP_DATE, capture, card, record_of, reserve, reserve_by_card, transfer
 from tests.support.payments_house import House
+from tests.support.post_office import message_of, raw_record
 
 offsets = count()
 SLIP = {"slip_date": SLIP_DATE, "slip_amount": "690.00", "booking_amount": "690.00"}
@@ -75,3 +77,44 @@ async def test_what_the_question_lacks_is_named(house: House) -> None:
     answer = await asked(house, slip_amount="690.00")
     assert (answer.result, answer.missing) == ("missing", ("slip_date",))
     assert "la fecha del comprobante" in answer.message
+
+
+async def raw(house: House, body: bytes) -> Any:
+    """What is sent because of a question as a gateway writes it, without headers."""
+    await house.consumer.take([raw_record("posada.payments.requests", body, headers=VERIFY)])
+    (row,) = house.post.rows
+    house.post.rows = []
+    return row
+
+
+VERIFY = [("ce_type", VerifyPayment.type_name.encode())]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"slip_date": "15/03/2026"}, "slip_date"),
+        ({"slip_amount": "-1"}, "slip_amount"),
+        ({"booking_amount": "690.001"}, "booking_amount"),
+        ({"currency": "dollars"}, "currency"),
+        ({"authorization_number": ""}, "authorization_number"),
+    ],
+)
+async def test_a_question_that_cannot_be_read_is_answered_with_its_reason(
+    house: House, wrong: dict[str, Any], field: str
+) -> None:
+    answer = message_of(await raw(house, orjson.dumps({"request_id": "q7"} | wrong)))
+    assert isinstance(answer, PaymentVerified)
+    assert (answer.request_id, answer.result) == ("q7", "invalid")
+    assert answer.error
+    assert answer.error.details["field"] == field
+    assert field in answer.error.text
+    assert f"corrija este dato: {field}" in answer.message
+    english = message_of(await raw(house, orjson.dumps({"request_id": "q8", "language": "en"} | wrong)))
+    assert "correct this detail" in english.message
+
+
+@pytest.mark.parametrize("request_id", ["", None, "x" * 101, "a\nb"])
+async def test_a_question_whose_answer_nobody_could_know_is_set_aside(house: House, request_id: Any) -> None:
+    row = await raw(house, orjson.dumps({"request_id": request_id, "slip_amount": "1"}))
+    assert row.topic.endswith(".dead")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.booking.sagas.multi_room import MULTI_ROOM, Data
+from services.booking.sagas.multi_room import MULTI_ROOM, Data, course_of
 from shared import saga
 from shared.contracts.common import Policy
 from shared.messages import Message
@@ -22,7 +22,7 @@ from tests.support.post_office import START
 from tests.support.saga_storm import Case, How, cases, weather
 
 
-def booking() -> Data:
+def booking(**more: Any) -> Data:
     wanted = request()
     return Data(
         booking_id=answer_of(MULTI_ROOM.steps[0].done).booking_id,  # type: ignore[arg-type, union-attr]
@@ -30,12 +30,32 @@ def booking() -> Data:
         property=HOUSE,
         policy=Policy.ALL_OR_NOTHING,
         codes=CODES,
+        **more,
     )
+
+
+# A booking's course is longer where its rooms were freed while its money was looked for, or where another system keeps
+# them: as a table, the longer one is weathered as any other.
+LONGER = [{"freed": True}, {"outside": True}, {"freed": True, "outside": True}]
+LONG_COURSES = [(more, case) for more in LONGER for case in cases(course_of(MULTI_ROOM, booking(**more)))]
 
 
 @pytest.mark.parametrize("case", cases(MULTI_ROOM), ids=str)
 def test_a_multi_room_booking_weathers(case: Case) -> None:
     weather(MULTI_ROOM, booking(), case, START, answer_of).check()
+
+
+@pytest.mark.parametrize(
+    ("more", "case"), LONG_COURSES, ids=lambda one: str(one) if isinstance(one, Case) else "+".join(one)
+)
+def test_a_longer_booking_weathers(more: dict[str, bool], case: Case) -> None:
+    data = booking(**more)
+    weather(course_of(MULTI_ROOM, data), data, case, START, answer_of).check()
+
+
+def test_the_longer_courses_have_their_steps() -> None:
+    names = [step.name for step in course_of(MULTI_ROOM, booking(freed=True, outside=True)).steps]
+    assert names[:5] == ["hold rooms", "reserve payment", "hold rooms again", "order rooms", "confirm"]
 
 
 @pytest.mark.parametrize("case", cases(PARCEL), ids=str)

@@ -10,9 +10,14 @@ from uuid import UUID
 from shared.contracts.availability import (
     HeldRoom,
     HoldRooms,
+    OrderedRoom,
+    OrdersCancelled,
     RoomsBooked,
+    RoomsFreed,
     RoomsHeld,
     RoomsNotHeld,
+    RoomsNotOrdered,
+    RoomsOrdered,
     RoomsReleased,
     RoomWish,
 )
@@ -33,6 +38,7 @@ from tests.support.post_office import START
 CHECK_IN = date(2026, 3, 15)
 CODES = ("HR26181", "HR26182", "HR26183")
 HOUSE = PropertyFacts(id="las-hojas", name="Las Hojas Resort", timezone="America/El_Salvador", contact="")
+ORDERED = tuple(OrderedRoom(line=line, room=str(17 + line), code=f"PM{line}") for line in (1, 2, 3))
 NOT_BOOKED = RefusalDetails(reason="not_enough_rooms", text="Junior: one is free")
 
 
@@ -120,6 +126,12 @@ def answer_of(kind: type[Message], request_id: str = "r1") -> Message:
         RoomsNotHeld: lambda: RoomsNotHeld(booking_id=booking_id, refusal=NOT_BOOKED),
         RoomsBooked: lambda: RoomsBooked(booking_id=booking_id, rooms=("18", "19", "20")),
         RoomsReleased: lambda: RoomsReleased(booking_id=booking_id),
+        RoomsFreed: lambda: RoomsFreed(booking_id=booking_id),
+        RoomsOrdered: lambda: RoomsOrdered(booking_id=booking_id, rooms=ORDERED),
+        RoomsNotOrdered: lambda: RoomsNotOrdered(
+            booking_id=booking_id, refusal=RefusalDetails(reason="room_failed", text="room 3 could not be had")
+        ),
+        OrdersCancelled: lambda: OrdersCancelled(booking_id=booking_id),
         PaymentReserved: lambda: PaymentReserved(booking_id=booking_id, payment_id="p1", amount="690.00"),
         PaymentRefused: lambda: PaymentRefused(
             booking_id=booking_id, refusal=RefusalDetails(reason="payment_used", text="it was used before")

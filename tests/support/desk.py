@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 PLACE = "Pasadía"
@@ -25,7 +26,7 @@ class Desk:
     `rooms` are all of its numbers, `places` its day passes. `snatches` rooms are taken by the desk just before they
     would be booked. `fails` and `hangs` count calls that break or never end; `misses_info` makes getRooms useless.
     A call that hangs may have been carried out: `hangs_after`. `before_booking` is called once, before a booking;
-    `snatch_third` takes whichever room would be the third.
+    `snatch_third` takes whichever room would be the third. With a `token` it answers only to those who show it.
     """
 
     rooms: tuple[str, ...] = tuple(str(n) for n in range(18, 22))
@@ -41,6 +42,7 @@ class Desk:
     snatch_third: bool = False
     before_booking: Callable[[], None] | None = None
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    token: str = ""
     taken: dict[tuple[str, date], str] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: count(26181))
@@ -101,10 +103,15 @@ class Desk:
 
 def app_of(desk: Desk) -> FastAPI:
     """Its three calls."""
-    app = FastAPI()
+    app = FastAPI(dependencies=[Depends(partial(_check_token, desk))])
     for add in (_add_looking, _add_booking, _add_cancelling):
         add(app, desk)
     return app
+
+
+def _check_token(desk: Desk, authorization: Annotated[str, Header()] = "") -> None:
+    if desk.token and authorization != f"Bearer {desk.token}":
+        raise HTTPException(401, "who is calling?")
 
 
 def _add_looking(app: FastAPI, desk: Desk) -> None:

@@ -77,6 +77,7 @@ RESERVE: Final = {
     "evidence": {"method": "card_link", "authorization_number": "bad-message"},
 }
 TRANSFER: Final = {"transfer_id": "bad-message", "amount": "172.50", "posted_on": "2027-05-01"}
+VERIFY: Final = {"request_id": "bad-message", "slip_date": "2027-05-01", "slip_amount": "172.50"}
 CONFIRMED: Final = {
     "booking_id": BOOKING_ID,
     "request_id": "bad-message",
@@ -119,6 +120,7 @@ ROUTED_ELSEWHERE: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "posada.availability.commands": ("posada.availability.hold-due.v1", {"booking_id": BOOKING_ID}),
     "posada.availability.requests": ("posada.availability.hold-due.v1", {"booking_id": BOOKING_ID}),
     "posada.payments.commands": ("posada.payments.transfer-arrived.v1", TRANSFER),
+    "posada.payments.requests": ("posada.payments.transfer-arrived.v1", TRANSFER),
     "posada.payments.transfers": (
         "posada.payments.search-due.v1",
         {"booking_id": BOOKING_ID, "stage": 1, "attempt": 1},
@@ -248,6 +250,21 @@ PLACES: Final = (
             "negative amount": {"amount": "-1.00"},
             "no evidence": {"evidence": None},
             "unknown method": {"evidence": {"method": "shells"}},
+        },
+    ),
+    Place(
+        "posada.payments.requests",
+        ("payments",),
+        "posada.payments.verify-payment.v1",
+        VERIFY,
+        "request_id",
+        {
+            "three decimals": {"slip_amount": "172.505"},
+            "negative amount": {"booking_amount": "-1.00"},
+            "day that is none": {"slip_date": "2027-02-30"},
+            "the first day there is": {"slip_date": "0001-01-01"},
+            "lower-case currency": {"currency": "usd"},
+            "unknown language": {"language": "tlh"},
         },
     ),
     Place(

@@ -261,11 +261,11 @@ class Village:
             await self._hand_over(name, row)
 
 
-def _built(service: str, url: str, clock: MovedClock) -> Service:
+def _built(service: str, url: str, clock: MovedClock, payments: Mapping[str, Any]) -> Service:
     builders: dict[str, Callable[[], Service]] = {
         "availability": lambda: build_availability(AvailabilitySettings(database_url=url), clock),
         "booking": lambda: build_booking(BookingSettings(database_url=url), clock),
-        "payments": lambda: build_payments(PaymentsSettings(database_url=url), clock),
+        "payments": lambda: build_payments(PaymentsSettings(database_url=url, **payments), clock),
         "notifications": lambda: build_notifications(NotificationsSettings(database_url=url)),
         "conversations": lambda: build_conversations(ConversationsSettings(database_url=url)),
     }
@@ -273,10 +273,12 @@ def _built(service: str, url: str, clock: MovedClock) -> Service:
 
 
 @asynccontextmanager
-async def village_of(urls: Mapping[str, str], clock: MovedClock | None = None) -> AsyncIterator[Village]:
-    """A village over these databases, open for as long as the block lasts."""
+async def village_of(
+    urls: Mapping[str, str], clock: MovedClock | None = None, payments: Mapping[str, Any] | None = None
+) -> AsyncIterator[Village]:
+    """A village over these databases, open for as long as the block lasts; `payments` are settings of that service."""
     clock = clock or MovedClock()
-    services = [_built(name, urls[name], clock) for name in SERVICES]
+    services = [_built(name, urls[name], clock, payments or {}) for name in SERVICES]
     for service in services:
         await service.database.open()
     try:

@@ -11,9 +11,10 @@ from services.availability.domain.stay import Stay
 
 
 class State(StrEnum):
-    """HELD until it is BOOKED or RELEASED; released is for ever."""
+    """HELD until it is BOOKED or RELEASED; released is for ever. FREED has no rooms until it is held again."""
 
     HELD = "held"
+    FREED = "freed"
     BOOKED = "booked"
     RELEASED = "released"
 
@@ -39,10 +40,10 @@ class Hold:
         """Booked under its reservation codes; booking twice changes nothing.
 
         Raises:
-            ValueError: when it was released, which a saga never asks for behind its pivot.
+            ValueError: when it was released or freed, which a saga never asks for behind its pivot.
         """
-        if self.state is State.RELEASED:
-            raise ValueError(f"hold {self.booking_id} was released and cannot be booked")
+        if self.state in {State.RELEASED, State.FREED}:
+            raise ValueError(f"hold {self.booking_id} was {self.state} and cannot be booked")
         return replace(self, state=State.BOOKED, codes=tuple(sorted(codes.items())))
 
     def ordered(self, codes: dict[str, str]) -> Hold:
@@ -52,6 +53,14 @@ class Hold:
     def released(self) -> Hold:
         """Given back."""
         return replace(self, state=State.RELEASED)
+
+    def freed(self) -> Hold:
+        """Without rooms for now. Only what is held can be freed."""
+        return replace(self, state=State.FREED, rooms=()) if self.state is State.HELD else self
+
+    def held_again(self, rooms: tuple[str, ...], expires_at: datetime) -> Hold:
+        """With rooms again, one for each line that it had before, in their order."""
+        return replace(self, state=State.HELD, rooms=rooms, expires_at=expires_at)
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time is up and nobody has booked it."""

@@ -15,7 +15,7 @@ from services.availability.domain.house import House, RoomType, check_package_se
 from services.availability.domain.inventory import Inventory
 from services.availability.domain.pricing import cents, check_extra_beds_cost, price_room
 from services.availability.domain.stay import Stay
-from shared.contracts.availability import FailedRoom, HeldRoom, HoldRooms, RoomWish, Shortage
+from shared.contracts.availability import FailedRoom, HeldRoom, HoldRooms, RoomsHeld, RoomWish, Shortage
 from shared.contracts.common import Language, Policy, Reason
 from shared.errors import Refusal
 
@@ -81,6 +81,32 @@ def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRoom
             raise _not_enough(house, stay, short, command.language, wording)
         raise Refusal(failed[0].reason, failed[0].text, rooms=[room.model_dump() for room in failed])
     return Found(tuple(held), tuple(sorted(failed, key=lambda room: room.line)))
+
+
+def find_again(
+    inventory: Inventory, house: House, known: Hold, command: HoldRooms, wording: Says
+) -> tuple[HeldRoom, ...]:
+    """A room for every line that was held before its rooms were freed, at the price of then: it is what was paid.
+
+    Raises:
+        Refusal: when one of them cannot be had; also under best effort, for the money is there for all of them.
+        Conflict: when this very batch freed rooms, which are not in view.
+    """
+    inventory.check_view_is_whole(house)
+    stay, before = known.stay, RoomsHeld.model_validate_json(known.answer)
+    keys = [line.type for line in before.rooms]
+    free = {key: len(inventory.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
+    if short := shortages(keys, free):
+        raise _not_enough(house, stay, short, command.language, wording)
+    avoid = set(command.avoid_rooms)
+    found = []
+    for line in before.rooms:
+        room = inventory.choose(house, stay, line.type, avoid)
+        if room is None:
+            raise Refusal(Reason.NOT_ENOUGH_ROOMS, f"no room is left for line {line.line}", room=line.line)
+        avoid.add(room)
+        found.append(line.model_copy(update={"room": room}))
+    return tuple(found)
 
 
 def never_held(booking_id: UUID, property_id: str, now: datetime) -> Hold:

@@ -21,14 +21,12 @@ from services.availability.inventories.port import (
 )
 
 Answer = TypeVar("Answer")
-THRESHOLD = 5  # failures one after the other
-OPEN_SECONDS = 30.0
 
 
 class Guarded:
     """The same inventory; after some failures in a row it is not asked for a while, then with one call tried again."""
 
-    def __init__(self, inventory: Inventory, *, threshold: int = THRESHOLD, open_seconds: float = OPEN_SECONDS) -> None:
+    def __init__(self, inventory: Inventory, *, threshold: int, open_seconds: float) -> None:
         self._inventory = inventory
         answers = [RoomTaken, CannotCancel, asyncio.CancelledError]  # none of these says that it is down
         self._breakers = AsyncCircuitBreakerFactory(threshold, open_seconds, exclude=[*answers])

@@ -24,7 +24,8 @@ class Pms:
     """One property's rooms in such a system.
 
     `types` says of which type each number is; a number ending in A that it does not name is of type `suffixed`, and
-    the literal Pasadía is one place of type `place`. `cancels`: whether the system has a call to cancel.
+    the literal Pasadía is one place of type `place`. `cancels`: whether the system has a call to cancel. `token` is
+    shown with each call.
     """
 
     def __init__(
@@ -37,8 +38,14 @@ class Pms:
         place: str | None = "pasadia",
         cancels: bool = False,
         seconds: float = TIMEOUT_SECONDS,
+        token: str | None = None,
     ) -> None:
-        self._client = httpx.AsyncClient(base_url=base_url.rstrip("/") + "/", timeout=seconds, trust_env=False)
+        self._client = httpx.AsyncClient(
+            base_url=base_url.rstrip("/") + "/",
+            timeout=seconds,
+            trust_env=False,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+        )
         self._prefix = prefix
         self.types = types
         self._suffixed = suffixed

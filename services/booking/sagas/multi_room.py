@@ -18,6 +18,7 @@ from shared.contracts.availability import (
     CancelOrders,
     ExtendHold,
     FailedRoom,
+    FreeRooms,
     HeldRoom,
     HoldExpired,
     HoldRooms,
@@ -25,6 +26,7 @@ from shared.contracts.availability import (
     OrdersCancelled,
     ReleaseRooms,
     RoomsBooked,
+    RoomsFreed,
     RoomsHeld,
     RoomsNotHeld,
     RoomsNotOrdered,
@@ -47,7 +49,8 @@ from shared.contracts.payments import (
     ReservePayment,
 )
 from shared.messages import Outgoing
-from shared.saga_progress import Verdict
+from shared.saga import Turn
+from shared.saga_progress import Phase, Verdict
 from shared.saga_table import Kind, No, SagaTable, Sends, Step, Wait, compensable, pivot, retriable
 
 # Rooms outlive the wait for their money by this much, so that a hold never runs out under a saga about to decide.
@@ -58,13 +61,14 @@ ORDER_PATIENCE = timedelta(minutes=30)
 SAID = {
     "hold rooms": "rooms_held",
     "reserve payment": "payment_reserved",
+    "hold rooms again": "rooms_held_again",
     "order rooms": "rooms_ordered",
     "book rooms": "rooms_booked",
     "capture payment": "payment_captured",
     "tell the guest": "guest_notified",
     "link the conversation": "conversation_linked",
 }
-BEFORE_THE_OUTCOME = {"hold rooms", "reserve payment"}
+BEFORE_THE_OUTCOME = {"hold rooms", "reserve payment", "hold rooms again"}
 # What ends a booking without anybody having said no.
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
@@ -86,6 +90,7 @@ class Data(BaseModel):
     found_later: bool = False
     codes: tuple[str, ...] = ()
     outside: bool = False
+    freed: bool = False
 
     def but(self, **changes: Any) -> Data:
         """The same with some fields changed."""
@@ -140,12 +145,28 @@ def payment_reserved(data: Data, reply: PaymentReserved) -> Data:
 
 
 def wait_for_payment(data: Data, reply: PaymentAwaited, now: datetime) -> Wait[Data]:
-    """Keep the rooms while the money is looked for; the guest hears of each stage once."""
-    until = reply.keep_until + HOLD_MARGIN
-    sends: list[Any] = [ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until)]
+    """Keep the rooms while the money is looked for, or free them once; the guest hears of each stage once."""
+    sends: list[Any] = []
+    if not data.freed:
+        sends += _kept(data, reply.keep_until) if reply.keep_rooms else free_rooms(data, now)
+    data = data if reply.keep_rooms or data.freed else data.but(freed=True)
     if reply.opens_stage:
         sends.append(outcomes.search_started(data, reply, now))
     return Wait(data, sends, reply.keep_until)
+
+
+def _kept(data: Data, until: datetime) -> Sends:
+    yield ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until + HOLD_MARGIN)
+
+
+def free_rooms(data: Data, _: datetime) -> Sends:
+    """Let others have the rooms, also where they were not held again."""
+    yield FreeRooms(booking_id=data.booking_id, property_id=data.property.id)
+
+
+def rooms_held_again(data: Data, reply: RoomsHeld) -> Data:
+    """Rooms for the same lines at the same prices, possibly others."""
+    return data.but(rooms=reply.rooms)
 
 
 def order_rooms(data: Data, now: datetime) -> Sends:
@@ -200,8 +221,10 @@ def capture_payment(data: Data, _: datetime) -> Sends:
 
 
 def refuse(data: Data, no: No, now: datetime) -> Sends:
-    """The outcome of a booking that did not come about."""
+    """The outcome of a booking that did not come about; where its money is there, the staff is told."""
     yield outcomes.not_booked(data, no, now)
+    if data.freed and data.payment_id:
+        yield outcomes.rooms_gone(data, no)
 
 
 def report(data: Data, step: str, now: datetime) -> Sends:
@@ -221,6 +244,12 @@ def refused_by(reply: RoomsNotHeld | RoomsNotOrdered | PaymentRefused) -> No:
     reason = reply.refusal
     verdict = Verdict.FAILED if reason.reason in FAILURES else Verdict.REFUSED
     return No(verdict, reason.reason, reason.text, reason.details)
+
+
+def gone(reply: RoomsNotHeld) -> No:
+    """The money was found, and the rooms that were freed meanwhile are no longer there."""
+    reason = reply.refusal
+    return No(Verdict.FAILED, Reason.ROOMS_GONE, reason.text, {"because": reason.reason, **reason.details})
 
 
 def hold_expired(event: HoldExpired) -> No:
@@ -282,16 +311,39 @@ ORDER: Step[Data] = compensable(
 )
 
 
+# Rooms that were freed in the last stage of the search are held again once the money is found.
+HOLD_AGAIN: Step[Data] = compensable(
+    "hold rooms again",
+    do=hold_rooms,
+    done=RoomsHeld,
+    absorb=rooms_held_again,
+    refused=RoomsNotHeld,
+    refusal=gone,
+    undo=free_rooms,
+    undone=RoomsFreed,
+)
+
+
 def course_of(table: SagaTable[Data], data: Data) -> SagaTable[Data]:
-    """The steps of this booking: the table's, and one more where an outside system keeps the rooms.
+    """The steps of this booking: the table's, and more where its rooms were freed or an outside system keeps them.
 
-    That is known when the rooms are held, the first step; the one more comes later, so that no place changes.
+    Both is known by the time that the payment is reserved; what is more comes later, so that no place changes.
     """
-    return _with_order(table) if data.outside else table
+    return _with_more(table, again=data.freed, order=data.outside)
 
 
-@lru_cache(maxsize=8)
-def _with_order(table: SagaTable[Data]) -> SagaTable[Data]:
+@lru_cache(maxsize=16)
+def _with_more(table: SagaTable[Data], *, again: bool, order: bool) -> SagaTable[Data]:
+    if not (again or order):
+        return table
     steps = table.steps
     at = next(number for number, step in enumerate(steps) if step.kind is Kind.PIVOT)
-    return replace(table, steps=(*steps[:at], ORDER, *steps[at:]))
+    more = [replace(HOLD_AGAIN, patience=steps[0].patience)] if again else []
+    more += [ORDER] if order else []
+    return replace(table, steps=(*steps[:at], *more, *steps[at:]))
+
+
+def has_no_rooms_to_lose(turn: Turn[Data]) -> bool:
+    """Whether its rooms were freed, and are held again only when the money is found."""
+    waits = turn.progress.phase is Phase.RUNNING and MULTI_ROOM.steps[turn.progress.at_step].name == "reserve payment"
+    return turn.data.freed and waits

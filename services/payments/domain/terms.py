@@ -12,6 +12,7 @@ from services.payments.domain.retries import Schedule, Stage
 from shared.contracts.common import Language, PaymentMethod
 
 ZONE = ZoneInfo("America/El_Salvador")
+ROOMS_MAY_GO_FROM = 3  # the stage in which a property may choose to free the rooms
 INTERVALS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS: Mapping[PaymentMethod, tuple[int, ...]] = {
     PaymentMethod.BANK_TRANSFER: (6, 4, 6),
@@ -26,6 +27,13 @@ class Unfound(StrEnum):
     WAIT_FOR_STAFF = "wait_for_staff"
 
 
+class Rooms(StrEnum):
+    """What becomes of a booking's rooms while its money is looked for in the third stage, the slowest."""
+
+    KEEP = "keep"
+    FREE = "free"
+
+
 def schedule_of(attempts: tuple[int, ...], intervals: tuple[timedelta, ...]) -> Schedule:
     """A method's stages from its numbers of attempts and their intervals, which may be more."""
     return tuple(Stage(number, every) for number, every in zip(attempts, intervals, strict=False))
@@ -38,7 +46,8 @@ class Terms:
     `hold_margin` is how long after a stage's last attempt the rooms stay held. `second_look` is the pause before the
     one look that counts as no attempt: it finds a transfer that was recorded by another instance at the same moment.
     `unfound` is what becomes of a booking whose money a person has to look into, and `staff_patience` how long it waits
-    for one. `default_property` is meant by a question that names none.
+    for one. `rooms_in_stage_3` is whether rooms stay held in the third stage, or are freed until the money is found.
+    `default_property` is meant by a question that names none.
     `properties` are the terms of those that choose otherwise.
     """
 
@@ -52,6 +61,7 @@ class Terms:
     language: Language = Language.SPANISH
     unfound: Unfound = Unfound.FAIL
     staff_patience: timedelta = timedelta(hours=24)
+    rooms_in_stage_3: Rooms = Rooms.KEEP
     default_property: str = "las-hojas"
     properties: Mapping[str, Terms] = field(default_factory=dict)
 
@@ -62,3 +72,7 @@ class Terms:
     def schedule(self, method: PaymentMethod) -> Schedule:
         """The stages of a method; one that is not listed is not looked for again."""
         return self.schedules.get(method, ())
+
+    def keeps_rooms(self, stage: int) -> bool:
+        """Whether the rooms stay held while the money is looked for in this stage, from 1."""
+        return stage < ROOMS_MAY_GO_FROM or self.rooms_in_stage_3 is Rooms.KEEP

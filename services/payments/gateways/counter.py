@@ -6,16 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.payments import repository_orders as orders
 from services.payments.domain import desk
 from services.payments.gateways.port import Gateway, NewOrder
 from shared.clock import Clock
 from shared.database import Database
 
-_WANTED = """
-INSERT INTO orders (id, gateway, property_id, amount, currency, description, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING"""
-_ORDER = "SELECT * FROM orders WHERE id = $1"
-_MADE = "UPDATE orders SET gateway_id = $2, url = $3 WHERE id = $1"
 _FACTS = ("property_id", "amount", "currency", "description")
 
 
@@ -41,16 +37,15 @@ class Counter:
             return row
         made = await self.gateway.order(wanted)
         async with self._database.connection() as connection:
-            await connection.execute(_MADE, wanted.id, made.gateway_id, made.url)
+            await orders.made(connection, wanted.id, made)
         return await self.order(wanted.id)
 
     async def order(self, order_id: UUID) -> Any:
         """The row of an order; None when there is none."""
         async with self._database.connection() as connection:
-            return await connection.fetchrow(_ORDER, order_id)
+            return await orders.order(connection, order_id)
 
     async def _written(self, wanted: NewOrder, now: datetime) -> Any:
-        facts = (wanted.property_id, wanted.amount, wanted.currency, wanted.description)
         async with self._database.connection() as connection:
-            await connection.execute(_WANTED, wanted.id, self.gateway.name, *facts, now)
-            return await connection.fetchrow(_ORDER, wanted.id)
+            await orders.wanted(connection, self.gateway.name, wanted, now)
+            return await orders.order(connection, wanted.id)

@@ -7,11 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import structlog
 
 from services.payments import handlers
+from services.payments import repository_feeds as feeds
 from services.payments.domain.payment import Contradiction
 from services.payments.feeds import BrokenLine
 from services.payments.office import SOURCE
@@ -22,7 +22,7 @@ from shared.clock import Clock
 from shared.contracts.payments import ReservePayment, SearchDue, TransferArrived, VerifyPayment
 from shared.database import CONTENDED, Connection, Database
 from shared.errors import Conflict, described
-from shared.messages import Message, Outgoing, digest_of
+from shared.messages import Message, Outgoing
 from shared.relay import Relay
 from shared.statements import execute_together
 
@@ -30,21 +30,6 @@ log = structlog.get_logger(__name__)
 
 CONFLICTS = 10
 _NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment)
-_CURSOR = "SELECT cursor FROM feeds WHERE source = $1"
-_READ = """
-INSERT INTO feeds (source, cursor, synced_at) VALUES ($1, $2, $3)
-ON CONFLICT (source) DO UPDATE SET
-    cursor = coalesce(excluded.cursor, feeds.cursor), synced_at = excluded.synced_at,
-    failed_at = NULL, problem = NULL"""
-_FAILED = """
-INSERT INTO feeds (source, failed_at, problem) VALUES ($1, $2, $3)
-ON CONFLICT (source) DO UPDATE SET failed_at = excluded.failed_at, problem = excluded.problem"""
-_BROKEN = """
-INSERT INTO broken_lines (id, source, file, number, field, problem, remedy, line, found_at)
-SELECT id, $1, $2, number, field, problem, remedy, line, $9
-FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[])
-    AS new (id, number, field, problem, remedy, line)
-ON CONFLICT (id) DO NOTHING"""
 
 
 @dataclass
@@ -111,7 +96,7 @@ class Keeper:
         try:
             async with asyncio.timeout(self._seconds):
                 async with self._database.connection() as connection:
-                    cursor = await connection.fetchval(_CURSOR, source.name)
+                    cursor = await feeds.cursor(connection, source.name)
                 async for page in source.pages(cursor):
                     told.broken += await self._record(source.name, page)
                     told.lines += len(page.lines)
@@ -120,7 +105,7 @@ class Keeper:
             told.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
             log.warning("feed.down", source=source.name, problem=told.problem)
             async with self._database.connection() as connection:
-                await connection.execute(_FAILED, source.name, self._clock(), told.problem)
+                await feeds.failed(connection, source.name, told.problem, self._clock())
         return told
 
     async def _record(self, source: str, page: Page) -> int:
@@ -148,28 +133,11 @@ class Keeper:
         changes = await self._repository.save(connection, world, now)
         await execute_together(connection, [*changes, *outbox.changes(outbox.at_once(rows, now), now)])
         if broken:
-            await connection.execute(_BROKEN, source, page.file, *_columns(source, page.file, broken), now)
-        await connection.execute(_READ, source, page.cursor, now)
+            await feeds.keep_broken(connection, source, page.file, broken, now)
+        await feeds.was_read(connection, source, page.cursor, now)
         return len(broken)
 
 
 def _contradiction(arrival: TransferArrived, wrong: Contradiction) -> BrokenLine:
     remedy = "ask the bank which amount is right; what was recorded first counts"
     return BrokenLine(0, "amount", str(wrong), remedy, arrival.model_dump_json())
-
-
-def _columns(source: str, file: str, broken: Sequence[BrokenLine]) -> tuple[list[Any], ...]:
-    lines = [_storable(line.text) for line in broken]
-    return (
-        [digest_of(source, file, line.number, text) for line, text in zip(broken, lines, strict=True)],
-        [line.number for line in broken],
-        [line.field for line in broken],
-        [_storable(line.problem) for line in broken],
-        [line.remedy for line in broken],
-        lines,
-    )
-
-
-def _storable(text: str) -> str:
-    """A line as PostgreSQL can keep it: bytes of another encoding become marks."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "�")[:10_000]

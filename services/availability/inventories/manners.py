@@ -1,0 +1,19 @@
+"""How outside systems are called: with which credentials, and how they are spared while they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """`tokens` by property; after `failures` in a row a system is left alone for `rest_seconds`.
+
+    `pause_growth` is how many times as long each further pause between attempts at a room is.
+    """
+
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    failures: int = 5
+    rest_seconds: float = 30.0
+    pause_growth: float = 1.0

@@ -1,0 +1,27 @@
+"""What payments does, one function for each message: (world, message, now) gives the messages to send."""
+
+from __future__ import annotations
+
+from services.payments.handlers.cases import choose_transfer, decline_payment
+from services.payments.handlers.desk import add_charge, record_payment, refund_payment
+from services.payments.handlers.questions import verification_invalid, verify_payment
+from services.payments.handlers.saga import capture_payment, release_payment, reserve_payment
+from services.payments.handlers.search import mark_frustrated, search_due, staff_due, transfer_arrived, withdraw_payment
+
+__all__ = [
+    "add_charge",
+    "capture_payment",
+    "choose_transfer",
+    "decline_payment",
+    "mark_frustrated",
+    "record_payment",
+    "refund_payment",
+    "release_payment",
+    "reserve_payment",
+    "search_due",
+    "staff_due",
+    "transfer_arrived",
+    "verification_invalid",
+    "verify_payment",
+    "withdraw_payment",
+]

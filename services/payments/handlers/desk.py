@@ -1,0 +1,65 @@
+"""What the staff does at the desk: take money, charge, give back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.payments.commands import AddCharge, RecordPayment, RefundPayment
+from services.payments.domain import desk
+from services.payments.domain.folio import Charge
+from services.payments.domain.ledger import NOTHING
+from services.payments.domain.payment import money, payment_at_desk
+from services.payments.domain.request import Status
+from services.payments.domain.world import World
+from services.payments.handlers.settling import Sends, known_request, set_aside
+
+
+def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends:
+    """Money taken at the desk: a booking that waits goes on with it, any other has paid it."""
+    request, payment = known_request(world, command.booking_id), payment_at_desk(command, now)
+    if known := world.payments.get(payment.id):
+        if not known.same_money(payment):
+            raise desk.done_otherwise("payment_id", command.payment_id)
+        return []
+    if request.status in {Status.REFUSED, Status.RELEASED}:
+        raise desk.settled(request)
+    desk.require_currency(request, command.currency)
+    if request.is_open:
+        desk.require_all(request, payment.amount)
+        return set_aside(world, request, payment, now, command.staff)
+    paid = payment.reserve(payment.amount, request.booking_id, now, command.staff)
+    world.keep_payment(paid.capture(payment.amount, request.booking_id, request.codes, now))
+    return []
+
+
+def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
+    """Something that a booking costs beside its rooms."""
+    request = known_request(world, command.booking_id)
+    facts = command.model_dump(exclude={"charge_id"})
+    charge = Charge(command.charge_id, at=now, **facts | {"amount": money(command.amount)})
+    if known := world.charges.get(charge.id):
+        if replace(known, at=now, staff=charge.staff) != charge:
+            raise desk.done_otherwise("charge_id", charge.id)
+        return []
+    desk.require_currency(request, command.currency)
+    world.new_charges.append(charge)
+    return []
+
+
+def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends:
+    """Give back a booking's money, or what nobody has used; done twice, it is done once."""
+    payment, done = world.payments.get(command.payment_id), world.refunds.get(command.refund_id)
+    if payment is None:
+        raise desk.unknown_payment(command.payment_id)
+    if done:
+        same = (done.payment_id, done.booking_id) == (payment.id, command.booking_id)
+        if not same or command.amount not in {None, done.amount}:
+            raise desk.done_otherwise("refund_id", command.refund_id)
+        return []
+    kept = world.kept.get((payment.id, command.booking_id), NOTHING)
+    amount = desk.refundable(payment, kept, command.booking_id, command.amount)
+    world.keep_payment(
+        payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
+    )
+    return []

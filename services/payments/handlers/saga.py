@@ -1,0 +1,57 @@
+"""What the booking saga asks for: set the money aside, take it, give it back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.payments import replies
+from services.payments.domain.claim import claim_of
+from services.payments.domain.request import OutOfTurn, Status, asked, tombstone
+from services.payments.domain.retries import first_attempt
+from services.payments.domain.world import World
+from services.payments.handlers.settling import Sends, conclude, escalate, wait
+from shared.contracts.payments import (
+    CapturePayment,
+    ReleasePayment,
+    ReservePayment,
+)
+
+
+def reserve_payment(world: World, command: ReservePayment, now: datetime) -> Sends:
+    """Set the whole amount aside, or begin to look for it; asked again, the answer is the same."""
+    known = world.requests.get(command.booking_id)
+    if known:
+        return [replies.answer(known, world.terms)]
+    request = asked(claim_of(command), now)
+    decision = world.decide(request.wanted)
+    first = first_attempt(world.terms.of(command.property_id).schedule(command.evidence.method), now)
+    if decision.final:
+        return conclude(world, request, decision, now)
+    if first is None:
+        return escalate(world, request, decision, now)
+    return [*wait(world, request, first, now), replies.second_look(request, world.terms, now)]
+
+
+def capture_payment(world: World, command: CapturePayment, now: datetime) -> Sends:
+    """Take the reserved money and write all codes on it; done twice, the answer is the same."""
+    request = world.requests.get(command.booking_id)
+    if request is None:
+        raise OutOfTurn(f"booking {command.booking_id} has reserved nothing that could be captured")
+    if request.status is not Status.CAPTURED:
+        codes = [code.strip() for code in command.codes if code.strip()]
+        request = request.captured(codes, now)
+        world.keep_payment(world.serving(request).capture(request.amount, request.booking_id, codes, now))
+        world.keep(request)
+    return [replies.captured(request)]
+
+
+def release_payment(world: World, command: ReleasePayment, now: datetime) -> Sends:
+    """Give back what is reserved and stop looking; a release that comes first stays as a tombstone."""
+    before = world.requests.get(command.booking_id)
+    if before and before.status is Status.RELEASED:
+        return [replies.released(before)]
+    request = before.released(now) if before else tombstone(command.booking_id, now)
+    if before and before.status is Status.RESERVED:
+        world.keep_payment(world.serving(before).release(before.amount, before.booking_id, now))
+    world.keep(request)
+    return [replies.released(request)]
