@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.booking import api, consumers
+from services.booking.life_store import LifeStore
 from services.booking.repository import Repository
+from services.booking.sagas.change_dates import CHANGE_DATES
+from services.booking.sagas.ending import ENDING
 from services.booking.sagas.multi_room import MULTI_ROOM
 from services.booking.settings import Settings
 from shared.alarm_clock import ringing
@@ -20,7 +23,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     settings = settings or Settings()
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     patience = timedelta(seconds=settings.saga_patience_seconds)
-    repository = Repository(MULTI_ROOM.with_patience(patience))
+    lives = LifeStore(ENDING.with_patience(patience), CHANGE_DATES.with_patience(patience))
+    repository = Repository(MULTI_ROOM.with_patience(patience), lives)
     return Service(
         name="booking",
         version=VERSION,

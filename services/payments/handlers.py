@@ -11,10 +11,11 @@ from services.payments import replies
 from services.payments.commands import AddCharge, ChooseTransfer, DeclinePayment, RecordPayment, RefundPayment
 from services.payments.domain import desk
 from services.payments.domain.claim import claim_of, question_of
-from services.payments.domain.folio import Charge
+from services.payments.domain.folio import Charge, ChargeKind
 from services.payments.domain.ledger import NOTHING
 from services.payments.domain.matching import Decision, Verdict
 from services.payments.domain.payment import Contradiction, Payment, money, payment_at_desk, payment_of
+from services.payments.domain.price import Price, fee_id_of, refund_id_of, shares
 from services.payments.domain.request import OutOfTurn, PaymentRequest, Status, asked, tombstone
 from services.payments.domain.retries import SECOND_LOOK, Attempt, first_attempt, next_attempt
 from services.payments.domain.ruling import Action, Ruling
@@ -25,6 +26,7 @@ from shared.contracts.payments import (
     CapturePayment,
     MarkFrustrated,
     ReleasePayment,
+    RepriceBooking,
     ReservePayment,
     SearchDue,
     StaffDue,
@@ -76,6 +78,17 @@ def release_payment(world: World, command: ReleasePayment, now: datetime) -> Sen
         world.keep_payment(world.serving(before).release(before.amount, before.booking_id, now))
     world.keep(request)
     return [replies.released(request)]
+
+
+def reprice_booking(world: World, command: RepriceBooking, now: datetime) -> Sends:
+    """A booking costs something else now; what was paid beyond it is given back where that is asked for."""
+    known = world.prices.get((command.booking_id, command.change))
+    if known is None:
+        request = world.requests.get(command.booking_id)
+        if request and request.status is not Status.CAPTURED:
+            raise OutOfTurn(f"booking {command.booking_id} is {request.status}: there is no price to change yet")
+        known = _repriced(world, command, now)
+    return [replies.repriced(known)]
 
 
 def transfer_arrived(world: World, message: TransferArrived, now: datetime) -> Sends:
@@ -209,6 +222,43 @@ def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends
         payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
     )
     return []
+
+
+def _repriced(world: World, command: RepriceBooking, now: datetime) -> Price:
+    kept = [
+        (world.payments[key], amount)
+        for (key, booking_id), amount in world.kept.items()
+        if booking_id == command.booking_id
+    ]
+    paid = sum((amount for _, amount in kept), NOTHING)
+    due = money(command.total) + money(command.fee)
+    refund = max(NOTHING, paid - due) if command.refunds else NOTHING
+    for share in shares(kept, refund):
+        refund_id = refund_id_of(command.booking_id, command.change, share.payment.id)
+        given = share.payment.refund(
+            share.amount, refund_id, command.booking_id, now, staff=command.who, reason=command.reason
+        )
+        world.keep_payment(given)
+        world.kept[share.payment.id, command.booking_id] -= share.amount
+    if command.fee:
+        fee_id, fee = fee_id_of(command.booking_id, command.change), money(command.fee)
+        world.new_charges.append(
+            Charge(fee_id, command.booking_id, ChargeKind.FEE, fee, command.currency, command.reason, command.who, now)
+        )
+    price = Price(
+        command.booking_id,
+        command.change,
+        money(command.total),
+        money(command.fee),
+        paid - refund,
+        refund,
+        command.who,
+        command.reason,
+        now,
+    )
+    world.new_prices.append(price)
+    world.prices[price.booking_id, price.change] = price
+    return price
 
 
 def _look(world: World, request: PaymentRequest, now: datetime) -> Sends:
