@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.booking import api, consumers
+from services.booking import api, api_life, api_list, consumers
 from services.booking.life_store import LifeStore
 from services.booking.repository import Repository
 from services.booking.sagas.change_dates import CHANGE_DATES
@@ -31,7 +31,11 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         settings=settings,
         database=database,
         routes=consumers.routes(repository),
-        routers=[api.router(database, repository)],
+        routers=[
+            api_list.router(database, repository, settings, clock),
+            api.router(database, repository),
+            api_life.router(database, settings),
+        ],
         loops=[ringing(database, "posada/booking", repository.due, clock)],
         clock=clock,
     )

@@ -208,11 +208,11 @@ def _at_rest(bookings: Bookings, command: StaffCommand) -> Booking:
         text = f"the booking is {status}: this can be done once it is {Status.CONFIRMED}"
         raise Refusal("illegal_transition", text, state=status.value)
     if booking.saga:
-        text = "a change of this booking is not through yet; try again in a moment"
+        text = "a change of this booking is not through yet; try again in a moment, with a new command_id"
         raise Refusal("change_under_way", text, change=booking.saga_name)
     waits = SETTLED_FIRST & set(bookings.sagas.by_id[booking.id].turn.progress.pending)
     if waits:
-        text = f"the confirmation is not through yet ({', '.join(sorted(waits))}); try again in a moment"
+        text = f"the confirmation is not through yet ({', '.join(sorted(waits))}); try again with a new command_id"
         raise Refusal("confirmation_under_way", text, waiting_for=sorted(waits))
     return booking
 

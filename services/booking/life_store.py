@@ -24,9 +24,9 @@ from shared.saga_table import SagaTable
 from shared.statements import Statement
 
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
-_BOOKINGS = """
-SELECT *, xmin::text AS version FROM bookings
-WHERE id = ANY($1) AND confirmation_number IS NOT NULL ORDER BY id FOR UPDATE"""
+_SEEN = """
+SELECT *, xmin::text AS version FROM bookings WHERE id = ANY($1) AND confirmation_number IS NOT NULL ORDER BY id"""
+_BOOKINGS = f"{_SEEN} FOR UPDATE"
 _STAYS = "SELECT * FROM stays WHERE booking_id = ANY($1) ORDER BY booking_id, line"
 _COMMANDS = "SELECT * FROM commands WHERE id = ANY($1)"
 _CHANGE_BOOKINGS = """
@@ -90,6 +90,12 @@ class LifeStore:
         asked |= {saga.turn.data.command_id for saga in lives.changes.by_id.values()}
         lives.answers = {row["id"]: _answer(row) for row in await connection.fetch(_COMMANDS, asked)}
         lives.answers_before = frozenset(lives.answers)
+
+    async def read(self, connection: Connection, booking_id: UUID) -> Booking | None:
+        """A confirmed booking as it is, without locks."""
+        row = await connection.fetchrow(_SEEN, [booking_id])
+        stays = await connection.fetch(_STAYS, [booking_id])
+        return _booking(row, [_stay(stay) for stay in stays]) if row else None
 
     def changes(self, lives: Lives, now: datetime) -> list[Statement]:
         """What changed, one statement a table."""

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from services.booking import codes
-from services.booking.domain.life import Action
+from services.booking.domain.life import Action, Booking
 from services.booking.domain.lifecycle import Status, StayStatus
 from services.booking.domain.property import MultiRoom, Property
 from services.booking.life_store import LifeStore, bookings_of, terms_in, terms_out
@@ -157,6 +157,13 @@ class Repository:
             dict(line) | {"changes": json.loads(line["changes"])} for line in await connection.fetch(_AUDIT, booking_id)
         ]
         return dict(row) | {"audit": audit}
+
+    async def life(self, connection: Connection, booking_id: UUID) -> tuple[Booking, Property] | None:
+        """A confirmed booking and its property, without locks."""
+        await self._read_properties(connection)
+        booking = await self._lives.read(connection, booking_id)
+        house = self._properties.get(booking.property_id) if booking else None
+        return (booking, house) if booking and house else None
 
     async def _view(self, connection: Connection) -> Bookings:
         await self._read_properties(connection)
