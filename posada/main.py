@@ -18,6 +18,7 @@ COMMANDS = (
     "demo",
     "request",
     "status",
+    "booking",
     "outbox",
     "templates",
     "dead",

@@ -84,6 +84,8 @@ def _refused(base_url: str, answer: httpx.Response) -> Problem:
         return NotFound(f"{said}; see that the id is right.", Exit.NO)
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         return Problem("The service asks for a token: set POSADA_API_TOKEN.")
+    if answer.status_code == httpx.codes.CONFLICT:
+        return Problem(f"The service refuses: {said}.", Exit.NO)
     if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
         return Problem(f"{said}; correct it and try again.", Exit.USAGE)
     if answer.status_code == httpx.codes.FORBIDDEN:

@@ -10,12 +10,15 @@ from shared.contracts import topics
 from shared.contracts.availability import (
     BookRooms,
     CancelOrders,
+    ChangeRooms,
     CountInvalid,
     CountRequested,
+    DropChange,
     ExtendHold,
     FreeRooms,
     HoldDue,
     HoldRooms,
+    KeepChange,
     OrderRooms,
     OutsideOrdered,
     OutsideSeen,
@@ -39,6 +42,9 @@ def routes(repository: Repository) -> Routes[Inventory]:
     table.on(BookRooms, handlers.book_rooms)
     table.on(ReleaseRooms, handlers.release_rooms)
     table.on(FreeRooms, handlers.free_rooms)
+    table.on(ChangeRooms, handlers.change_rooms, refused=handlers.rooms_not_changed)
+    table.on(KeepChange, handlers.keep_change)
+    table.on(DropChange, handlers.drop_change)
     table.on(OrderRooms, handlers.order_rooms, refused=handlers.rooms_not_ordered)
     table.on(CancelOrders, handlers.cancel_orders)
     table.on(OutsideSeen, handlers.look_outside, refused=handlers.outside_not_seen)

@@ -11,12 +11,22 @@ from uuid import UUID
 
 import asyncpg
 
-from services.availability.domain.hold import Hold, State
+from services.availability.domain.hold import Change, Hold, State
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
 from services.availability.repository_houses import Houses
-from shared.contracts.availability import CountRequested, HoldDue, HoldRooms, OutsideSeen, QuoteRequested
+from shared.contracts.availability import (
+    ChangeRooms,
+    CountRequested,
+    DropChange,
+    HoldDue,
+    HoldRooms,
+    KeepChange,
+    OutsideSeen,
+    QuoteRequested,
+)
 from shared.database import Connection
+from shared.errors import Conflict
 from shared.messages import Message
 from shared.statements import Statement
 
@@ -35,6 +45,21 @@ WHERE (r.out_of_order_from IS NULL
        WHERE n.property_id = r.property_id AND n.room = r.number
          AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
 GROUP BY ask.number"""
+# For a booking that changes: also what has nobody in it but the booking itself.
+_FREE_FOR = """
+SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
+FROM unnest($1::text[], $2::date[], $3::date[], $4::uuid[]) WITH ORDINALITY
+       AS ask (property_id, check_in, check_out, booking_id, number)
+JOIN rooms r ON r.property_id = ask.property_id
+WHERE (r.out_of_order_from IS NULL
+       OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
+  AND (SELECT true FROM room_nights n
+       WHERE n.property_id = r.property_id AND n.room = r.number AND n.booking_id <> ask.booking_id
+         AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
+GROUP BY ask.number, r.type_key"""
+_GIVE_NIGHTS = """
+DELETE FROM room_nights USING unnest($1::uuid[], $2::text[], $3::date[]) AS gone (booking_id, room, night)
+WHERE room_nights.booking_id = gone.booking_id AND room_nights.room = gone.room AND room_nights.night = gone.night"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
 # A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
 TAKE_NIGHTS = """
@@ -54,9 +79,11 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::js
   AS h (booking_id, state, expires_at, wake_at, codes, property_id, check_in, check_out, rooms, answer)"""
 _MOVE_HOLDS = """
 UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes,
-  rooms = ARRAY(SELECT jsonb_array_elements_text(h.rooms)), updated_at = $8
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[], $7::jsonb[])
-  AS h (booking_id, state, expires_at, wake_at, codes, version, rooms)
+  rooms = ARRAY(SELECT jsonb_array_elements_text(h.rooms)), check_in = h.check_in, check_out = h.check_out,
+  changes = h.changes, change = h.change, updated_at = $12
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[], $7::jsonb[],
+            $8::date[], $9::date[], $10::int[], $11::jsonb[])
+  AS h (booking_id, state, expires_at, wake_at, codes, version, rooms, check_in, check_out, changes, change)
 WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
 _FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2)"
 _RUN_ERRANDS = """
@@ -100,6 +127,8 @@ class Repository:
 
     async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
         """The same without locks; a booking that asks for rooms counts as one that has none yet."""
+        if any(isinstance(message, ChangeRooms | KeepChange | DropChange) for message in messages):
+            raise Conflict("a booking's nights change under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, HoldRooms)}
         inventory = await self._inventory(connection, messages, _booking_ids(messages) - asking, _HOLDS)
         inventory.taken_for_new = asking
@@ -108,7 +137,7 @@ class Repository:
     async def _inventory(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
     ) -> Inventory:
-        quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested)]
+        quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested | ChangeRooms)]
         inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
         for seen in (message for message in messages if isinstance(message, OutsideSeen)):
             stay = Stay(seen.check_in, seen.check_out)
@@ -118,6 +147,10 @@ class Repository:
             rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
             inventory.known = {row["booking_id"]: row["version"] for row in rows}
+            inventory.before = dict(inventory.holds)
+        changing = [message for message in messages if isinstance(message, ChangeRooms)]
+        if changing:
+            inventory.own_free = await _free_for(connection, changing)
         return inventory
 
     async def view(
@@ -139,7 +172,10 @@ class Repository:
         new = [hold for hold in changed if hold.booking_id not in inventory.known]
         moved = [hold for hold in changed if hold.booking_id in inventory.known]
         statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
-        if nights := _nights(inventory, changed):
+        gained, given = _reshaped(inventory)
+        if given:
+            statements.append(Statement(_GIVE_NIGHTS, tuple(list(column) for column in zip(*given, strict=True))))
+        if nights := sorted([*_nights(inventory, changed), *gained]):
             columns = tuple(list(column) for column in zip(*nights, strict=True))
             statements.append(Statement(TAKE_NIGHTS, columns, rows=len(nights)))
         if refused := inventory.taken_for_new - inventory.holds.keys():
@@ -149,7 +185,7 @@ class Repository:
         if moved:
             versions = [inventory.known[hold.booking_id] for hold in moved]
             rooms = [json.dumps(hold.rooms) for hold in moved]
-            facts = (*_state_columns(moved), versions, rooms, now)
+            facts = (*_state_columns(moved), versions, rooms, *_date_columns(moved), now)
             statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
         swapped = [inventory.holds[key] for key in inventory.swapped]
         statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
@@ -223,11 +259,65 @@ def _nights(inventory: Inventory, changed: Sequence[Hold]) -> list[tuple[str, st
     return sorted(
         (hold.property_id, room, night, hold.booking_id)
         for hold in changed
-        if hold.state is not State.RELEASED
+        if hold.state is not State.RELEASED and hold.booking_id not in inventory.reshaped
         for room in hold.rooms
         for night in hold.stay
         if (hold.property_id, room, night) in inventory.taken
     )
+
+
+def _reshaped(inventory: Inventory) -> tuple[list[tuple[str, str, date, UUID]], list[tuple[UUID, str, date]]]:
+    """The nights that holds gained in this batch, and those that they gave up; a release frees all by itself."""
+    gained: list[tuple[str, str, date, UUID]] = []
+    given: list[tuple[UUID, str, date]] = []
+    for key in sorted(inventory.reshaped):
+        old, new = inventory.before[key], inventory.holds[key]
+        gained += [(new.property_id, room, night, key) for room, night in new.nights - old.nights]
+        if new.state is not State.RELEASED:
+            given += [(key, room, night) for room, night in sorted(old.nights - new.nights)]
+    return gained, given
+
+
+async def _free_for(
+    connection: Connection, messages: Sequence[ChangeRooms]
+) -> dict[tuple[UUID, Stay], dict[str, list[str]]]:
+    rows = await connection.fetch(
+        _FREE_FOR,
+        [message.property_id for message in messages],
+        [message.check_in for message in messages],
+        [message.check_out for message in messages],
+        [message.booking_id for message in messages],
+    )
+    free: dict[tuple[UUID, Stay], dict[str, list[str]]] = {}
+    for row in rows:
+        asked = messages[row["ask"] - 1]
+        free.setdefault((asked.booking_id, Stay(asked.check_in, asked.check_out)), {})[row["type_key"]] = row["rooms"]
+    return free
+
+
+def _date_columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
+    return (
+        [hold.stay.check_in for hold in holds],
+        [hold.stay.check_out for hold in holds],
+        [hold.changes for hold in holds],
+        [_packed(hold.change) for hold in holds],
+    )
+
+
+def _packed(change: Change | None) -> str | None:
+    if change is None:
+        return None
+    facts = {"check_in": change.stay.check_in.isoformat(), "check_out": change.stay.check_out.isoformat()}
+    return json.dumps({"number": change.number, "codes": change.codes, "answer": change.answer} | facts)
+
+
+def _unpacked(text: str | None) -> Change | None:
+    if text is None:
+        return None
+    given = json.loads(text)
+    stay = Stay(date.fromisoformat(given["check_in"]), date.fromisoformat(given["check_out"]))
+    codes = tuple((room, code) for room, code in given["codes"])
+    return Change(given["number"], stay, codes, given["answer"])
 
 
 def _state_columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
@@ -260,4 +350,6 @@ def _hold(row: asyncpg.Record) -> Hold:
         expires_at=row["expires_at"],
         answer=row["answer"],
         codes=tuple(json.loads(row["codes"]).items()),
+        changes=row["changes"],
+        change=_unpacked(row["change"]),
     )

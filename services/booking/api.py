@@ -35,6 +35,7 @@ class AuditLine(BaseModel):
     who: str
     action: str
     changes: list[dict[str, Any]]
+    reason: str | None = None
 
 
 class Course(BaseModel):

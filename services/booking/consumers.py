@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.booking import handlers
+from services.booking import handlers, life_handlers, life_replies
 from services.booking.invalid import read_invalid
 from services.booking.repository import Repository
 from services.booking.world import Bookings
 from shared.contracts import topics
 from shared.contracts.availability import (
+    ChangeDropped,
+    ChangeKept,
     HoldExpired,
     OrdersCancelled,
     RoomsBooked,
+    RoomsChanged,
     RoomsFreed,
     RoomsHeld,
+    RoomsNotChanged,
     RoomsNotHeld,
     RoomsNotOrdered,
     RoomsOrdered,
     RoomsReleased,
 )
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue
+from shared.contracts.booking_staff import (
+    CancelBooking,
+    ChangeDates,
+    ChangeDue,
+    CheckIn,
+    CheckOut,
+    MarkNoShow,
+    RejectBooking,
+)
 from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified
 from shared.contracts.payments import (
+    BookingRepriced,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
@@ -49,6 +63,17 @@ REPLIES: tuple[type[Message], ...] = (
     ConversationLinked,
 )
 
+# What becomes of a confirmed booking waits for these; its own saga before that for the first two.
+LIFE: tuple[type[Message], ...] = (
+    RoomsReleased,
+    OrdersCancelled,
+    RoomsChanged,
+    RoomsNotChanged,
+    ChangeKept,
+    ChangeDropped,
+    BookingRepriced,
+)
+
 
 def routes(repository: Repository) -> Routes[Bookings]:
     """Every message that booking handles."""
@@ -59,6 +84,15 @@ def routes(repository: Repository) -> Routes[Bookings]:
     for reply in REPLIES:
         table.on(reply, handlers.take_reply)
     table.on(RoomsHeld, handlers.take_rooms)
+    for reply in LIFE:
+        table.on(reply, life_replies.take_reply)
+    table.on(CancelBooking, life_handlers.cancel_booking)
+    table.on(MarkNoShow, life_handlers.mark_no_show)
+    table.on(RejectBooking, life_handlers.reject_booking)
+    table.on(CheckIn, life_handlers.check_in)
+    table.on(CheckOut, life_handlers.check_out)
+    table.on(ChangeDates, life_handlers.change_dates)
+    table.on(ChangeDue, life_replies.wake_change)
     table.on(PaymentReserved, handlers.take_payment)
     table.on(HoldExpired, handlers.take_expiry)
     table.on(SagaDue, handlers.wake_saga)

@@ -48,7 +48,7 @@ def request_booking(bookings: Bookings, request: BookingRequested, now: datetime
         turn = saga.refuse_at_once(bookings.table, data, no, now)
         told: Sends = turn.sends
     else:
-        turn = saga.begin(bookings.table, data.but(policy=request.policy or house.policy), now)
+        turn = saga.begin(bookings.table, data.but(policy=request.policy or house.policy, terms=house.terms), now)
         told = (progressed(data, "accepted", now), *turn.sends)
     bookings.start(booking_id, turn, now)
     _measure(turn, now, now)

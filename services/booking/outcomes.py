@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
+from services.booking.life_wording import LifeWording
 from services.booking.wording import Wording
 from shared.contracts.booking import (
     BookedRoom,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from services.booking.sagas.multi_room import Data
 
 wording = Wording(Path(__file__).parent / "texts")
+life_wording = LifeWording(Path(__file__).parent / "texts")
 
 
 def confirmed(data: Data, at: datetime) -> Outgoing:
@@ -49,6 +51,7 @@ def confirmed(data: Data, at: datetime) -> Outgoing:
         currency=data.currency,
         payment_found_later=data.found_later,
         instructions=request.instructions,
+        cancellation_policy=life_wording.policy(data.terms, request.language),
     )
     return Outgoing(event, id=outcome_id(data.booking_id))
 

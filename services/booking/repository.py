@@ -12,19 +12,31 @@ from typing import Any
 from uuid import UUID
 
 from services.booking import codes
+from services.booking.domain.life import Action, Booking
 from services.booking.domain.lifecycle import Status, StayStatus
 from services.booking.domain.property import MultiRoom, Property
+from services.booking.life_store import LifeStore, bookings_of, terms_in, terms_out
 from services.booking.sagas.multi_room import MULTI_ROOM, Data
 from services.booking.world import Bookings, Change
 from shared import saga_store
-from shared.contracts.availability import RoomsHeld
+from shared.contracts.availability import (
+    ChangeDropped,
+    ChangeKept,
+    OrdersCancelled,
+    RoomsChanged,
+    RoomsHeld,
+    RoomsNotChanged,
+    RoomsReleased,
+)
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
+from shared.contracts.booking_staff import ChangeDue, StaffCommand
 from shared.contracts.common import Policy
-from shared.contracts.payments import PaymentReserved
+from shared.contracts.payments import BookingRepriced, PaymentReserved
 from shared.database import Connection
+from shared.errors import Conflict
 from shared.messages import Message
 from shared.saga import Turn
-from shared.saga_progress import Phase
+from shared.saga_progress import Phase, Verdict
 from shared.saga_store import Memory, Sagas, Stored
 from shared.saga_table import SagaTable
 from shared.statements import Statement
@@ -32,36 +44,58 @@ from shared.statements import Statement
 PROPERTIES_KEPT_SECONDS = 5.0
 WAKE_AGAIN = timedelta(seconds=30)
 
-_PROPERTIES = "SELECT * FROM properties"
+_PROPERTIES = """
+SELECT p.*, (SELECT to_jsonb(c) FROM cancellation_policies c WHERE c.active AND coalesce(c.property_id, p.id) = p.id
+             ORDER BY c.property_id NULLS LAST LIMIT 1) AS terms
+FROM properties p"""
 _SAVE_BOOKINGS = """
 INSERT INTO bookings (id, request_id, property_id, status, source, guest_name, guest_email, guest_phone, check_in,
                       check_out, package, number_of_rooms, total, currency, confirmation_number, reason, created_at,
-                      updated_at)
-SELECT *, $18 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                      paid, terms, updated_at)
+SELECT *, $20 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
   $8::text[], $9::date[], $10::date[], $11::text[], $12::smallint[], $13::numeric[], $14::text[], $15::text[],
-  $16::text[], $17::timestamptz[])
+  $16::text[], $17::timestamptz[], $18::numeric[], $19::jsonb[])
 ON CONFLICT (id) DO UPDATE SET status = excluded.status, total = excluded.total, currency = excluded.currency,
   number_of_rooms = excluded.number_of_rooms, confirmation_number = excluded.confirmation_number,
-  reason = excluded.reason, updated_at = excluded.updated_at"""
+  reason = excluded.reason, paid = excluded.paid, terms = excluded.terms, updated_at = excluded.updated_at"""
 _ADD_STAYS = """
-INSERT INTO stays (code, booking_id, line, status, room_type, room, adults, children_0_to_5, children_6_to_10, amount)
+INSERT INTO stays (code, booking_id, line, status, room_type, room, adults, children_0_to_5, children_6_to_10, amount,
+                   type_label, extra_beds, first_night)
 SELECT * FROM unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::smallint[],
-  $8::smallint[], $9::smallint[], $10::numeric[])"""
+  $8::smallint[], $9::smallint[], $10::numeric[], $11::text[], $12::smallint[], $13::numeric[])"""
 _ADD_AUDIT = """
-INSERT INTO audit_log (booking_id, at, who, action, changes)
-SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::jsonb[])"""
+INSERT INTO audit_log (booking_id, at, who, action, changes, reason)
+SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::jsonb[], $6::text[])"""
 _COURSE = """
 SELECT b.*, s.phase, s.progress, s.data FROM bookings b JOIN sagas s ON s.id = b.id WHERE b.id = $1"""
-_AUDIT = "SELECT at, who, action, changes FROM audit_log WHERE booking_id = $1 ORDER BY id"
+_AUDIT = "SELECT at, who, action, changes, reason FROM audit_log WHERE booking_id = $1 ORDER BY id"
 
-ACTIONS = {Status.PENDING: "CREATE", Status.CONFIRMED: "CONFIRM", Status.REJECTED: "REJECT", Status.FAILED: "UPDATE"}
+ACTIONS = {
+    Status.PENDING: Action.CREATE,
+    Status.CONFIRMED: Action.CONFIRM,
+    Status.REJECTED: Action.REJECT,
+    Status.CANCELLED: Action.CANCEL,
+    Status.FAILED: Action.UPDATE,
+}
+# Answers to a life's changes alone, and those that a booking's own saga may wait for as well.
+LIFE = (
+    StaffCommand,
+    ChangeDue,
+    RoomsChanged,
+    RoomsNotChanged,
+    ChangeKept,
+    ChangeDropped,
+    BookingRepriced,
+)
+EITHER = (RoomsReleased, OrdersCancelled)
 
 
 class Repository:
     """Reads and writes bookings, which go by one saga. Properties change rarely and are kept for a few seconds."""
 
-    def __init__(self, table: SagaTable[Data] = MULTI_ROOM) -> None:
+    def __init__(self, table: SagaTable[Data] = MULTI_ROOM, lives: LifeStore | None = None) -> None:
         self._table = table
+        self._lives = lives or LifeStore()
         self._properties: dict[str, Property] = {}
         self._default: str | None = None
         self._read_at = float("-inf")
@@ -72,6 +106,8 @@ class Repository:
         """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
         bookings = await self._view(connection)
         await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
+        if lives := _lives_of(bookings, messages):
+            await self._lives.load(connection, bookings.lives, lives, messages)
         wanted = _about_to_decide(bookings, messages)
         bookings.codes = _handed_out(wanted, await codes.take(connection, _rooms_by_property(wanted)))
         return bookings
@@ -81,6 +117,8 @@ class Repository:
         bookings = await self._view(connection)
         asked = {_booking_id(message) for message in messages if isinstance(message, BookingRequested)}
         await bookings.sagas.peek(connection, {_booking_id(message) for message in messages}, new=asked)
+        if _lives_of(bookings, messages):
+            raise Conflict("what becomes of a confirmed booking is decided under its lock")
         wanted = _about_to_decide(bookings, messages)
         bookings.codes = _handed_out(wanted, await self._codes.take(connection, _rooms_by_property(wanted)))
         return bookings
@@ -88,22 +126,28 @@ class Repository:
     async def save(self, connection: Connection, bookings: Bookings, now: datetime) -> list[Statement]:
         """What changed, one statement a table, to be written together with the outbox."""
         statements = bookings.sagas.changes(now)
+        statements += self._lives.changes(bookings.lives, now)
         changes = sorted(bookings.changes.values(), key=lambda change: change.saga.id)
         if changes:
-            rows = _columns([_booking_row(change) for change in changes], 17)
+            rows = _columns([_booking_row(change) for change in changes], 19)
             statements.append(Statement(_SAVE_BOOKINGS, (*rows, now)))
         confirmed = [change.saga.turn.data for change in changes if change.new is Status.CONFIRMED]
         if confirmed:
-            rows = _columns([row for data in confirmed for row in _stay_rows(data)], 10)
+            rows = _columns([row for data in confirmed for row in _stay_rows(data)], 13)
             statements.append(Statement(_ADD_STAYS, tuple(rows)))
         if changes:
-            rows = _columns([_audit_row(change, now) for change in changes], 5)
+            rows = _columns([_audit_row(change, now) for change in changes], 6)
             statements.append(Statement(_ADD_AUDIT, tuple(rows)))
         return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for sagas that have waited long enough."""
-        return [SagaDue(booking_id=saga_id) for saga_id in await saga_store.take_due(connection, now, WAKE_AGAIN)]
+        due = await saga_store.take_due(connection, now, WAKE_AGAIN)
+        changes = await bookings_of(connection, due) if due else {}
+        return [
+            ChangeDue(booking_id=changes[saga_id]) if saga_id in changes else SagaDue(booking_id=saga_id)
+            for saga_id in due
+        ]
 
     async def course(self, connection: Connection, booking_id: UUID) -> dict[str, Any] | None:
         """Everything about one booking, for reading."""
@@ -115,9 +159,17 @@ class Repository:
         ]
         return dict(row) | {"audit": audit}
 
+    async def life(self, connection: Connection, booking_id: UUID) -> tuple[Booking, Property] | None:
+        """A confirmed booking and its property, without locks."""
+        await self._read_properties(connection)
+        booking = await self._lives.read(connection, booking_id)
+        house = self._properties.get(booking.property_id) if booking else None
+        return (booking, house) if booking and house else None
+
     async def _view(self, connection: Connection) -> Bookings:
         await self._read_properties(connection)
-        return Bookings(self._properties, self._default, self._table, Sagas(self._table.name, Data, self._memory))
+        sagas = Sagas(self._table.name, Data, self._memory)
+        return Bookings(self._properties, self._default, self._table, sagas, self._lives.view())
 
     async def _read_properties(self, connection: Connection) -> None:
         if time.monotonic() - self._read_at < PROPERTIES_KEPT_SECONDS:
@@ -133,6 +185,14 @@ def _booking_id(message: Message) -> UUID:
         return booking_id_of(message.request_id)
     booking_id: UUID = message.booking_id  # type: ignore[attr-defined]
     return booking_id
+
+
+def _lives_of(bookings: Bookings, messages: Sequence[Message]) -> set[UUID]:
+    """The bookings whose life goes on with these messages."""
+    ids = {_booking_id(message) for message in messages if isinstance(message, LIFE)}
+    either = {_booking_id(message) for message in messages if isinstance(message, EITHER)}
+    known = [saga for saga_id in either if (saga := bookings.saga(saga_id))]
+    return ids | {saga.id for saga in known if saga.turn.progress.verdict is Verdict.DONE}
 
 
 def _about_to_decide(bookings: Bookings, messages: Sequence[Message]) -> list[Stored[Data]]:
@@ -181,6 +241,8 @@ def _booking_row(change: Change) -> tuple[Any, ...]:
         data.codes[0] if data.codes else None,
         progress.reason or None,
         change.saga.started_at,
+        data.total if change.new is Status.CONFIRMED else None,
+        terms_out(data.terms),
     )
 
 
@@ -197,6 +259,9 @@ def _stay_rows(data: Data) -> list[tuple[Any, ...]]:
             room.children_0_to_5,
             room.children_6_to_10,
             room.amount,
+            room.type_label,
+            room.extra_beds,
+            room.first_night,
         )
         for room, code in zip(data.rooms, data.codes, strict=True)
     ]
@@ -204,7 +269,7 @@ def _stay_rows(data: Data) -> list[tuple[Any, ...]]:
 
 def _audit_row(change: Change, now: datetime) -> tuple[Any, ...]:
     changes = [{"field": "status", "old": change.old, "new": change.new}]
-    return change.saga.id, now, "system", ACTIONS[change.new], json.dumps(changes)
+    return change.saga.id, now, change.who, ACTIONS[change.new].value, json.dumps(changes), change.why
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -220,4 +285,6 @@ def _property(row: Any) -> Property:
         policy=Policy(row["policy"]),
         multi_room=MultiRoom(row["multi_room"]),
         multi_room_guests=frozenset(row["multi_room_guests"]),
+        check_in_time=row["check_in_time"],
+        terms=terms_in(row["terms"]),
     )

@@ -13,10 +13,12 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    Integer,
     Numeric,
     SmallInteger,
     Table,
     Text,
+    Time,
     Uuid,
     text,
 )
@@ -45,6 +47,7 @@ properties = Table(
     Column("multi_room", Text, nullable=False, comment="on, off, or listed guests only"),
     Column("multi_room_guests", ARRAY(Text), nullable=False, comment="e-mails or phones, where listed"),
     Column("is_default", Boolean, nullable=False, server_default=text("false")),
+    Column("check_in_time", Time, nullable=False, server_default=text("'15:00'"), comment="by the property's clocks"),
     CheckConstraint("multi_room IN ('on', 'off', 'listed')", name="multi_room"),
     Index("properties_default_idx", "is_default", unique=True, postgresql_where=text("is_default")),
 )
@@ -78,9 +81,55 @@ bookings = Table(
     Column("reason", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("paid", Numeric(12, 2), comment="what was paid and kept, as payments last said"),
+    Column("fee", Numeric(12, 2), comment="of its cancellation or no-show"),
+    Column("refund", Numeric(12, 2), comment="what was given back when it ended"),
+    Column("terms", JSONB, comment="its cancellation policy, whatever becomes of that later"),
+    Column("revision", Integer, nullable=False, server_default=text("0"), comment="counts its changes of dates"),
+    Column("orders", Integer, nullable=False, server_default=text("0"), comment="numbers what others were asked for"),
+    Column("saga_id", Uuid, comment="the change that is under way"),
+    Column("saga_name", Text),
     _one_of("status", Status),
     CheckConstraint("check_out > check_in OR status IN ('REJECTED', 'FAILED')", name="dates"),
     Index("bookings_property_idx", "property_id", "check_in"),
+    Index("bookings_list_idx", "check_in", "id"),
+    Index("bookings_email_idx", text("lower(guest_email)")),
+)
+
+# What guests agree to. One policy of a property, or of all, is active; an inactive one stays on old bookings.
+cancellation_policies = Table(
+    "cancellation_policies",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("property_id", Text, ForeignKey("properties.id"), comment="none: of every property without its own"),
+    Column("name", Text, nullable=False),
+    Column("free_hours", Integer, comment="before check-in; none: never free"),
+    Column("first_night", Boolean, nullable=False, server_default=text("false")),
+    Column("percentage", Numeric(5, 2), nullable=False, server_default=text("0")),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    CheckConstraint("free_hours >= 0", name="free_hours"),
+    CheckConstraint("percentage BETWEEN 0 AND 100", name="percentage"),
+    Index(
+        "cancellation_policies_active_idx",
+        text("coalesce(property_id, '')"),
+        unique=True,
+        postgresql_where=text("active"),
+    ),
+)
+
+# What the staff asked for, under their own ids, and what came of it.
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("booking_id", Uuid, nullable=False, index=True),
+    Column("type", Text, nullable=False),
+    Column("digest", Uuid, nullable=False, comment="of all that it said"),
+    Column("state", Text, nullable=False),
+    Column("refusal", JSONB),
+    Column("at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("state IN ('under_way', 'done', 'refused')", name="state"),
+    CheckConstraint("(state = 'refused') = (refusal IS NOT NULL)", name="refused_why"),
 )
 
 stays = Table(
@@ -96,10 +145,18 @@ stays = Table(
     Column("children_0_to_5", SmallInteger, nullable=False),
     Column("children_6_to_10", SmallInteger, nullable=False),
     Column("amount", Numeric(12, 2), nullable=False),
+    Column("type_label", Text, nullable=False, server_default=text("''")),
+    Column("extra_beds", SmallInteger, nullable=False, server_default=text("0")),
+    Column("first_night", Numeric(12, 2), comment="the price of its first night, where that is known"),
+    Column("checked_in_at", DateTime(timezone=True)),
+    Column("checked_in_by", Text),
+    Column("checked_out_at", DateTime(timezone=True)),
+    Column("checked_out_by", Text),
     _one_of("status", StayStatus),
     Index("stays_booking_id_line_idx", "booking_id", "line", unique=True),
 )
 
+# What was done with bookings. A trigger refuses any change of what is written (migration 0002).
 audit_log = Table(
     "audit_log",
     metadata,
@@ -109,4 +166,5 @@ audit_log = Table(
     Column("who", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("changes", JSONB, nullable=False, comment="a list of {field, old, new}"),
+    Column("reason", Text, comment="for the staff, where a person gave one"),
 )

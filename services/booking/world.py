@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.booking.domain.lifecycle import Status, check_follows
 from services.booking.domain.property import Property
+from services.booking.lives import Lives
 from services.booking.sagas.multi_room import MULTI_ROOM, Data, course_of
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
@@ -19,6 +20,8 @@ from shared.saga_progress import Progress, Verdict
 from shared.saga_store import Sagas, Stored
 from shared.saga_table import SagaTable
 
+SYSTEM = "system"
+CANCELLED = "cancelled"  # the reason of a booking that was cancelled before it was confirmed
 STATUS = {
     Verdict.OPEN: Status.PENDING,
     Verdict.DONE: Status.CONFIRMED,
@@ -34,6 +37,8 @@ class Change:
     saga: Stored[Data]
     old: Status | None
     new: Status
+    who: str = SYSTEM
+    why: str | None = None
 
 
 @dataclass
@@ -44,6 +49,7 @@ class Bookings:
     default_property: str | None
     table: SagaTable[Data] = MULTI_ROOM
     sagas: Sagas[Data] = field(default_factory=lambda: Sagas(MULTI_ROOM.name, Data))
+    lives: Lives = field(default_factory=Lives)
     codes: dict[UUID, tuple[str, ...]] = field(default_factory=dict)
     changes: dict[UUID, Change] = field(default_factory=dict)
 
@@ -78,14 +84,14 @@ class Bookings:
         saga = self.sagas.add(booking_id, turn, now)
         self.changes[booking_id] = Change(saga, None, status_of(turn.progress))
 
-    def move(self, saga: Stored[Data], turn: Turn[Data]) -> None:
+    def move(self, saga: Stored[Data], turn: Turn[Data], who: str = SYSTEM, why: str | None = None) -> None:
         """A booking goes on; a status that changes must be one that may follow."""
         old, new = status_of(saga.turn.progress), status_of(turn.progress)
         saga.move(turn)
         if new is not old:
             check_follows(old, new)
             before = self.changes.get(saga.id)
-            self.changes[saga.id] = Change(saga, before.old if before else old, new)
+            self.changes[saga.id] = Change(saga, before.old if before else old, new, who, why)
 
     def with_codes(self, data: Any) -> Any:
         """The data with the reservation codes that were set aside for it, if any."""
@@ -95,4 +101,6 @@ class Bookings:
 
 def status_of(progress: Progress) -> Status:
     """A booking's status by its saga's verdict."""
+    if progress.verdict is Verdict.REFUSED and progress.reason == CANCELLED:
+        return Status.CANCELLED
     return STATUS[progress.verdict]

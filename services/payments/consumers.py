@@ -13,6 +13,7 @@ from shared.contracts.payments import (
     CapturePayment,
     MarkFrustrated,
     ReleasePayment,
+    RepriceBooking,
     ReservePayment,
     SearchDue,
     StaffDue,
@@ -36,6 +37,7 @@ def routes(repository: Repository, before: Before | None = None) -> Routes[World
     table.on(ReservePayment, handlers.reserve_payment)
     table.on(CapturePayment, handlers.capture_payment)
     table.on(ReleasePayment, handlers.release_payment)
+    table.on(RepriceBooking, handlers.reprice_booking)
     table.on(TransferArrived, handlers.transfer_arrived)
     table.on(MarkFrustrated, handlers.mark_frustrated)
     table.on(WithdrawPayment, handlers.withdraw_payment)

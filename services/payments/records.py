@@ -11,6 +11,7 @@ from services.payments.domain.claim import Claim, authorization_key, reference_k
 from services.payments.domain.folio import Charge, ChargeKind
 from services.payments.domain.ledger import Entry, Kind
 from services.payments.domain.payment import ANY_PROPERTY, Payment, method_of
+from services.payments.domain.price import Price
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import Attempt
 from services.payments.domain.ruling import Ruling
@@ -132,6 +133,19 @@ def charge(row: Mapping[str, Any]) -> Charge:
 def charge_columns(charges: Iterable[Charge]) -> Columns:
     """Columns of charges."""
     return columns(tuple(getattr(one, name) for name in CHARGE) for one in charges)
+
+
+PRICE = ("booking_id", "change", "total", "fee", "paid", "refund", "who", "reason", "at")
+
+
+def price(row: Mapping[str, Any]) -> Price:
+    """The price in a row."""
+    return Price(**{name: row[name] for name in PRICE})
+
+
+def price_columns(prices: Iterable[Price]) -> Columns:
+    """Columns of prices."""
+    return columns(tuple(getattr(one, name) for name in PRICE) for one in prices)
 
 
 def refund(row: Mapping[str, Any]) -> Entry:

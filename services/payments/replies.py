@@ -9,6 +9,7 @@ from typing import Any
 from services.payments.domain.claim import Claim
 from services.payments.domain.ledger import NOTHING
 from services.payments.domain.matching import Considered, Decision
+from services.payments.domain.price import Price
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.retries import SECOND_LOOK, stage_ends_at
 from services.payments.domain.terms import Terms
@@ -17,6 +18,7 @@ from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
     MOST_CODES,
+    BookingRepriced,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
@@ -100,6 +102,11 @@ def refused(request: PaymentRequest, refusal: Refusal) -> PaymentRefused:
 def captured(request: PaymentRequest) -> PaymentCaptured:
     """The money is taken."""
     return PaymentCaptured(booking_id=request.booking_id, payment_id=str(request.payment_id), amount=request.amount)
+
+
+def repriced(price: Price) -> BookingRepriced:
+    """What was paid for it and kept."""
+    return BookingRepriced(booking_id=price.booking_id, change=price.change, paid=price.paid, refund=price.refund)
 
 
 def released(request: PaymentRequest) -> PaymentReleased:

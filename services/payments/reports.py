@@ -26,7 +26,9 @@ _ESCALATED = """
 SELECT * FROM payment_requests WHERE status = 'escalated' ORDER BY next_attempt_at, booking_id LIMIT $1"""
 _FOLIO = """
 SELECT asked.currency,
-       CASE WHEN asked.status IN ('refused', 'released') THEN 0 ELSE coalesce(asked.amount, 0) END AS total,
+       CASE WHEN asked.status IN ('refused', 'released') THEN 0
+            ELSE coalesce((SELECT total FROM prices WHERE booking_id = $1 ORDER BY change DESC LIMIT 1),
+                          asked.amount, 0) END AS total,
        (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'charge') AS charges,
        (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'fee') AS fees,
        (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'captured') AS captured,

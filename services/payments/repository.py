@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from services.payments.domain.payment import DESK, payment_id_of
 from services.payments.domain.request import Status
 from services.payments.domain.terms import Terms
 from services.payments.domain.world import World
-from shared.contracts.payments import ReservePayment, TransferArrived, VerifyPayment
+from shared.contracts.payments import RepriceBooking, ReservePayment, TransferArrived, VerifyPayment
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
@@ -133,6 +134,15 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::numeric[], $5::text
                      $8::timestamptz[])"""
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
 _REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
+_ADD_PRICES = """
+INSERT INTO prices (booking_id, change, total, fee, paid, refund, who, reason, at)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::text[],
+                     $8::text[], $9::timestamptz[])"""
+_PRICES = "SELECT * FROM prices WHERE booking_id = ANY($1)"
+_KEPT_OF_BOOKINGS = """
+SELECT payment_id, booking_id,
+       sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
+FROM ledger WHERE booking_id = ANY($1) GROUP BY payment_id, booking_id ORDER BY payment_id"""
 _KEPT = """
 SELECT payment_id, booking_id,
        sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
@@ -177,6 +187,8 @@ class Repository:
 
     async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
         """The same without locks; a booking that asks for money counts as one that never did."""
+        if any(isinstance(message, RepriceBooking) for message in messages):
+            raise Conflict("what a booking has paid is only summed up under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, ReservePayment)}
         world = await self._world(connection, messages, _booking_ids(messages) - asking, "")
         world.taken_for_new = asking
@@ -204,6 +216,8 @@ class Repository:
             statements.append(Statement(_CHANGE_REQUESTS, columns, rows=len(moved)))
         if world.rulings:
             statements.append(Statement(_ADD_RULINGS, tuple(records.ruling_columns(world.rulings))))
+        if world.new_prices:
+            statements.append(Statement(_ADD_PRICES, tuple(records.price_columns(world.new_prices))))
         if world.new_charges:
             statements.append(Statement(_ADD_CHARGES, tuple(records.charge_columns(world.new_charges))))
         return statements
@@ -224,12 +238,25 @@ class Repository:
         wanted |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
         wanted |= {message.payment_id for message in messages if isinstance(message, ChooseTransfer | RefundPayment)}
         wanted |= {payment_id_of(DESK, str(one.payment_id)) for one in messages if isinstance(one, RecordPayment)}
+        # Behind the requests' locks: who takes money for a booking locks its request first.
+        repriced = [message.booking_id for message in messages if isinstance(message, RepriceBooking)]
+        paid = await connection.fetch(_KEPT_OF_BOOKINGS, repriced) if repriced else []
+        wanted |= {row["payment_id"] for row in paid}
         rows = await self._payments(connection, wanted, claims, lock)
         world = World(self._terms, requests, (records.payment(row) for row in rows))
         world.versions = {row["booking_id"]: row["version"] for row in asking}
         world.versions |= {row["id"]: row["version"] for row in rows}
         await self._folios(connection, messages, world)
+        if repriced:
+            world.kept |= await self._kept(connection, repriced)
+            prices = [records.price(row) for row in await connection.fetch(_PRICES, repriced)]
+            world.prices = {(price.booking_id, price.change): price for price in prices}
         return world
+
+    async def _kept(self, connection: Connection, bookings: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], Decimal]:
+        """What bookings have paid and kept, by payment; read behind the payments' locks, which refunds take as well."""
+        rows = await connection.fetch(_KEPT_OF_BOOKINGS, bookings)
+        return {(row["payment_id"], row["booking_id"]): row["kept"] for row in rows}
 
     async def _folios(self, connection: Connection, messages: Sequence[Message], world: World) -> None:
         """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""

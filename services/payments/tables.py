@@ -171,6 +171,22 @@ charges = Table(
     CheckConstraint("amount > 0", name="amount"),
 )
 
+# What bookings cost since they changed or ended. A trigger refuses any change of what is written (migration 0007).
+prices = Table(
+    "prices",
+    metadata,
+    Column("booking_id", Uuid, primary_key=True),
+    Column("change", Integer, primary_key=True, comment="Numbers what was asked for a booking."),
+    Column("total", _money, nullable=False),
+    Column("fee", _money, nullable=False),
+    Column("paid", _money, nullable=False, comment="What was paid and kept, once the refund had been given back."),
+    Column("refund", _money, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    CheckConstraint("total >= 0 AND fee >= 0 AND refund >= 0", name="not_negative"),
+)
+
 # How far each feed has been read, and how it failed last; times in UTC.
 feeds = Table(
     "feeds",

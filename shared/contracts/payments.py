@@ -156,6 +156,36 @@ class PaymentReleased(
     amount: Amount
 
 
+class RepriceBooking(
+    Message, type="posada.payments.reprice-booking.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id"
+):
+    """What a booking costs from now on: `total` for its rooms, and `fee`, which is charged once for this change.
+
+    With `refunds` whatever was paid and kept beyond total and fee is given back, from the payments that paid it.
+    `change` numbers what is asked for a booking: the same again is answered alike.
+    """
+
+    booking_id: UUID
+    change: Number
+    total: Amount
+    fee: Amount
+    currency: Currency
+    refunds: bool = False
+    who: Name
+    reason: Text
+
+
+class BookingRepriced(
+    Message, type="posada.payments.booking-repriced.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """What was paid and kept for the booking once `refund` had been given back."""
+
+    booking_id: UUID
+    change: Number
+    paid: Amount
+    refund: Amount
+
+
 class MarkFrustrated(
     Message, type="posada.payments.mark-frustrated.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id"
 ):

@@ -155,7 +155,8 @@ class Village:
     async def publish(self, *messages: Message) -> None:
         """What comes from outside."""
         for message in messages:
-            envelope = Envelope(id=f"{message.type_name}/{message.key}", type=message.type_name, source="gateway")
+            name = getattr(message, "command_id", message.key)
+            envelope = Envelope(id=f"{message.type_name}/{name}", type=message.type_name, source="gateway")
             body = message.model_dump_json(exclude_none=True).encode()
             row = Row(uuid4(), message.topic.name, message.key, envelope.headers(), body)
             self._send(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -20,8 +20,26 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Other nights that a booked hold has beside its own until its booking decides. `answer` is kept to be repeated."""
+
+    number: int
+    stay: Stay
+    codes: tuple[tuple[str, str], ...]
+    answer: str
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """The rooms, in the order of the hold's lines."""
+        return tuple(room for room, _ in self.codes)
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """The rooms of one booking. `answer` is the reply that began it, kept to be given again."""
+    """The rooms of one booking. `answer` is the reply that began it, kept to be given again.
+
+    `changes` is the number of the newest change that it knows of, `change` the one that is not decided.
+    """
 
     booking_id: UUID
     property_id: str
@@ -31,6 +49,33 @@ class Hold:
     expires_at: datetime
     answer: str = ""
     codes: tuple[tuple[str, str], ...] = ()
+    changes: int = 0
+    change: Change | None = None
+
+    @property
+    def nights(self) -> frozenset[tuple[str, date]]:
+        """Every room and night that it keeps others from, those of a change included."""
+        if self.state is State.RELEASED:
+            return frozenset()
+        own = {(room, night) for room in self.rooms for night in self.stay}
+        new = {(room, night) for room in self.change.rooms for night in self.change.stay} if self.change else set()
+        return frozenset(own | new)
+
+    def changing(self, change: Change) -> Hold:
+        """With other nights beside its own."""
+        return replace(self, changes=change.number, change=change)
+
+    def kept(self, number: int) -> Hold:
+        """On the nights of its change alone; where that is not the one in hand it is decided already."""
+        change = self.change
+        if change is None or change.number != number:
+            return self
+        return replace(self, stay=change.stay, rooms=change.rooms, codes=change.codes, change=None)
+
+    def dropped(self, number: int) -> Hold:
+        """On its own nights alone; a change of this number that comes later is refused."""
+        change = None if self.change and self.change.number == number else self.change
+        return replace(self, changes=max(self.changes, number), change=change)
 
     def extended(self, until: datetime) -> Hold:
         """Kept at least until then; a hold is never made shorter."""
@@ -44,6 +89,8 @@ class Hold:
         """
         if self.state in {State.RELEASED, State.FREED}:
             raise ValueError(f"hold {self.booking_id} was {self.state} and cannot be booked")
+        if self.changes:  # a repetition that comes after a change speaks of rooms that it had before
+            return self
         return replace(self, state=State.BOOKED, codes=tuple(sorted(codes.items())))
 
     def ordered(self, codes: dict[str, str]) -> Hold:
@@ -52,7 +99,7 @@ class Hold:
 
     def released(self) -> Hold:
         """Given back."""
-        return replace(self, state=State.RELEASED)
+        return replace(self, state=State.RELEASED, change=None)
 
     def freed(self) -> Hold:
         """Without rooms for now. Only what is held can be freed."""

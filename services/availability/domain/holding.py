@@ -13,7 +13,7 @@ from services.availability.domain.counting import shortages
 from services.availability.domain.hold import Hold, State
 from services.availability.domain.house import House, RoomType, check_package_serves, check_party_fits
 from services.availability.domain.inventory import Inventory
-from services.availability.domain.pricing import cents, check_extra_beds_cost, price_room
+from services.availability.domain.pricing import cents, check_extra_beds_cost, price_room, with_tax
 from services.availability.domain.stay import Stay
 from shared.contracts.availability import FailedRoom, HeldRoom, HoldRooms, RoomsHeld, RoomWish, Shortage
 from shared.contracts.common import Language, Policy, Reason
@@ -46,11 +46,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class _Priced:
+class Priced:
+    """A wanted room with its price; `beds` is the part of it that extra beds make."""
+
     wish: RoomWish
     type: RoomType
     amount: Decimal
     beds: Decimal
+    first_night: Decimal
 
 
 def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRooms, wording: Says) -> Found:
@@ -65,7 +68,7 @@ def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRoom
     if short:
         inventory.check_view_is_whole(house)
     if short and not best_effort:
-        raise _not_enough(house, stay, short, command.language, wording)
+        raise not_enough(house, stay, short, command.language, wording)
     held, without = _given_rooms(inventory, house, stay, command, priced)
     failed += [
         FailedRoom(
@@ -78,7 +81,7 @@ def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRoom
     ]
     if not held:
         if short:
-            raise _not_enough(house, stay, short, command.language, wording)
+            raise not_enough(house, stay, short, command.language, wording)
         raise Refusal(failed[0].reason, failed[0].text, rooms=[room.model_dump() for room in failed])
     return Found(tuple(held), tuple(sorted(failed, key=lambda room: room.line)))
 
@@ -97,7 +100,7 @@ def find_again(
     keys = [line.type for line in before.rooms]
     free = {key: len(inventory.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
     if short := shortages(keys, free):
-        raise _not_enough(house, stay, short, command.language, wording)
+        raise not_enough(house, stay, short, command.language, wording)
     avoid = set(command.avoid_rooms)
     found = []
     for line in before.rooms:
@@ -116,12 +119,12 @@ def never_held(booking_id: UUID, property_id: str, now: datetime) -> Hold:
 
 def _priced_lines(
     house: House, stay: Stay, command: HoldRooms, wording: Says, *, tolerant: bool
-) -> tuple[list[_Priced], list[FailedRoom]]:
-    priced: list[_Priced] = []
+) -> tuple[list[Priced], list[FailedRoom]]:
+    priced: list[Priced] = []
     failed: list[FailedRoom] = []
     for wish in command.rooms:
         try:
-            priced.append(_price_line(house, stay, command.package, wish))
+            priced.append(price_line(house, stay, command.package, wish))
         except Refusal as refusal:
             if not tolerant:
                 raise Refusal(
@@ -132,18 +135,24 @@ def _priced_lines(
     return priced, failed
 
 
-def _price_line(house: House, stay: Stay, package_name: str, wish: RoomWish) -> _Priced:
+def price_line(house: House, stay: Stay, package_name: str, wish: RoomWish) -> Priced:
+    """The price of one wanted room.
+
+    Raises:
+        Refusal: when there is no such type or package, the party does not fit, or a night has no rate.
+    """
     room_type = house.room_type(wish.type)
     package = house.package(package_name, stay)
     check_package_serves(package, room_type)
     check_party_fits(room_type, wish, wish.extra_beds)
     price = price_room(house, package, room_type, stay, wish, extra_beds=wish.extra_beds)
     check_extra_beds_cost(wish.extra_beds_cost, price)
-    return _Priced(wish, room_type, price.amount, cents(price.extra_beds))
+    first = cents(with_tax(house, price.charges[0].amount))
+    return Priced(wish, room_type, price.amount, cents(price.extra_beds), first)
 
 
 def _shortages(
-    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[_Priced]
+    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[Priced]
 ) -> tuple[Shortage, ...]:
     keys = [line.type.key for line in priced]
     free = {key: len(inventory.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
@@ -151,22 +160,23 @@ def _shortages(
 
 
 def _given_rooms(
-    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[_Priced]
-) -> tuple[list[HeldRoom], list[_Priced]]:
+    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[Priced]
+) -> tuple[list[HeldRoom], list[Priced]]:
     avoid = set(command.avoid_rooms)
     held: list[HeldRoom] = []
-    without: list[_Priced] = []
+    without: list[Priced] = []
     for line in priced:
         room = inventory.choose(house, stay, line.type.key, avoid)
         if room is None:
             without.append(line)
             continue
         avoid.add(room)
-        held.append(_held(line, room))
+        held.append(held_room(line, room))
     return held, without
 
 
-def _held(line: _Priced, room: str) -> HeldRoom:
+def held_room(line: Priced, room: str) -> HeldRoom:
+    """The room that a line got."""
     wish = line.wish
     return HeldRoom(
         line=wish.line,
@@ -179,9 +189,11 @@ def _held(line: _Priced, room: str) -> HeldRoom:
         extra_beds=wish.extra_beds,
         extra_beds_cost=line.beds,
         amount=line.amount,
+        first_night=line.first_night,
     )
 
 
-def _not_enough(house: House, stay: Stay, short: Sequence[Shortage], language: Language, wording: Says) -> Refusal:
+def not_enough(house: House, stay: Stay, short: Sequence[Shortage], language: Language, wording: Says) -> Refusal:
+    """That types fall short, with their figures."""
     details = [shortage.model_dump() for shortage in short]
     return Refusal(Reason.NOT_ENOUGH_ROOMS, wording.shortage(house, stay, short, language), shortages=details)

@@ -37,7 +37,8 @@ class Inventory:
     `houses` are those that the batch names, and any that were read before; `other_houses` ids of some that there are.
     `free` maps a property and a stay to the free rooms of each type, as they were when the batch began; `known` gives
     the version of each hold that was there, and `taken_for_new` the bookings that were not looked up: both are the
-    repository's own.
+    repository's own. `own_free` are the rooms that are free for a booking that changes, with those that it has itself;
+    `before` holds as they were, and `reshaped` those whose nights have changed.
     """
 
     houses: Mapping[str, House]
@@ -52,6 +53,9 @@ class Inventory:
     taken: set[RoomNight] = field(default_factory=set)
     freed: set[str] = field(default_factory=set)
     swapped: set[UUID] = field(default_factory=set)
+    before: dict[UUID, Hold] = field(default_factory=dict)
+    own_free: dict[tuple[UUID, Stay], dict[str, list[str]]] = field(default_factory=dict)
+    reshaped: set[UUID] = field(default_factory=set)
     held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
     seen_outside: set[FreeKey] = field(default_factory=set)
     errands: list[Errand] = field(default_factory=list)
@@ -110,6 +114,25 @@ class Inventory:
         """A hold has other rooms now, which were taken for it before; those that it had are free."""
         self.put(hold)
         self.swapped.add(hold.booking_id)
+
+    def free_for(self, hold: Hold, stay: Stay, type_key: str) -> list[str]:
+        """Rooms of a type that are free for every night, or have nobody in them but this very booking."""
+        mine = hold.nights
+        return [
+            room
+            for room in self.own_free.get((hold.booking_id, stay), {}).get(type_key, [])
+            if not any((hold.property_id, room, night) in self.taken and (room, night) not in mine for night in stay)
+        ]
+
+    def reshape(self, hold: Hold) -> None:
+        """A hold has other nights: new ones are free for nobody else in this batch, old ones are free after it."""
+        gone = self.holds[hold.booking_id].nights - hold.nights
+        new = hold.nights - self.holds[hold.booking_id].nights
+        self.put(hold)
+        self.reshaped.add(hold.booking_id)
+        self.taken |= {(hold.property_id, room, night) for room, night in new}
+        if gone:
+            self.freed.add(hold.property_id)
 
     def release(self, hold: Hold) -> None:
         """A hold ends and its rooms become free."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 from enum import StrEnum
 
+from services.booking.domain.cancellation import Terms
 from shared.contracts.booking import PropertyFacts, RequestFacts
 from shared.contracts.common import Policy, Reason
 from shared.errors import Refusal
@@ -20,7 +22,7 @@ class MultiRoom(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """Booking's own view of a property."""
+    """Booking's own view of a property; `terms` is the cancellation policy that its new bookings get."""
 
     id: str
     name: str
@@ -29,6 +31,8 @@ class Property:
     policy: Policy = Policy.ALL_OR_NOTHING
     multi_room: MultiRoom = MultiRoom.ON
     multi_room_guests: frozenset[str] = frozenset()
+    check_in_time: time = time(15)
+    terms: Terms | None = None
 
     @property
     def facts(self) -> PropertyFacts:

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.booking import outcomes
+from services.booking.domain.cancellation import Terms
 from services.booking.domain.evidence import evidence_of
 from shared.contracts.availability import (
     BookRooms,
@@ -91,6 +92,7 @@ class Data(BaseModel):
     codes: tuple[str, ...] = ()
     outside: bool = False
     freed: bool = False
+    terms: Terms | None = None
 
     def but(self, **changes: Any) -> Data:
         """The same with some fields changed."""

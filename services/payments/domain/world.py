@@ -13,6 +13,7 @@ from services.payments.domain.folio import Charge
 from services.payments.domain.ledger import Entry
 from services.payments.domain.matching import Decision, likeness, match, objections
 from services.payments.domain.payment import Payment
+from services.payments.domain.price import Price
 from services.payments.domain.request import PaymentRequest, Status
 from services.payments.domain.ruling import Ruling
 from services.payments.domain.terms import Terms
@@ -34,6 +35,8 @@ class World:
         self.charges: dict[UUID, Charge] = {}
         self.new_charges: list[Charge] = []
         self.refunds: dict[UUID, Entry] = {}
+        self.prices: dict[tuple[UUID, int], Price] = {}
+        self.new_prices: list[Price] = []
         # What bookings have paid with a payment and kept, where a refund asks.
         self.kept: dict[tuple[UUID, UUID | None], Decimal] = {}
         self._requests_before = dict(self.requests)

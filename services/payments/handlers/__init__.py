@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.payments.handlers.cases import choose_transfer, decline_payment
 from services.payments.handlers.desk import add_charge, record_payment, refund_payment
+from services.payments.handlers.prices import reprice_booking
 from services.payments.handlers.questions import verification_invalid, verify_payment
 from services.payments.handlers.saga import capture_payment, release_payment, reserve_payment
 from services.payments.handlers.search import mark_frustrated, search_due, staff_due, transfer_arrived, withdraw_payment
@@ -17,6 +18,7 @@ __all__ = [
     "record_payment",
     "refund_payment",
     "release_payment",
+    "reprice_booking",
     "reserve_payment",
     "search_due",
     "staff_due",

@@ -1,0 +1,83 @@
+"""What a cancellation costs: free until so many hours before check-in, then the first night or a percentage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from shared.errors import Refusal
+
+CENT = Decimal("0.01")
+NOTHING = Decimal("0.00")
+
+
+class Rule(StrEnum):
+    """Which rule of a policy made the fee."""
+
+    FREE = "free"
+    FIRST_NIGHT = "first_night"
+    PERCENTAGE = "percentage"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A cancellation policy as a booking keeps it, whatever becomes of the policy later.
+
+    Free of charge until `free_hours` before check-in (None: never free); later the first night, else `percentage` of
+    the total, from 0 to 100.
+    """
+
+    name: str
+    free_hours: int | None = None
+    first_night: bool = False
+    percentage: Decimal = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """What a cancellation costs, in the booking's currency: the rule, what it was reckoned on, and what it came to."""
+
+    rule: Rule
+    base: Decimal
+    fee: Decimal
+
+    def refund(self, paid: Decimal) -> Decimal:
+        """What comes back of what was paid; nothing where that is less than the fee."""
+        return max(NOTHING, paid - self.fee)
+
+
+def check_in_moment(day: date, at: time, zone: str) -> datetime:
+    """When guests may arrive, by the property's own clocks."""
+    return datetime.combine(day, at, ZoneInfo(zone))
+
+
+def fee_of(terms: Terms | None, total: Decimal, first_night: Decimal, arrival: datetime, now: datetime) -> Fee:
+    """What it costs to cancel now; a booking without a policy costs nothing to cancel.
+
+    `arrival` is the moment of check-in. The fee is never more than the total.
+    """
+    if terms is None or _is_free(terms, arrival, now):
+        return Fee(Rule.FREE, total, NOTHING)
+    if terms.first_night:
+        return Fee(Rule.FIRST_NIGHT, first_night, min(first_night, total))
+    share = (total * terms.percentage / 100).quantize(CENT, ROUND_HALF_UP)
+    return Fee(Rule.PERCENTAGE, total, min(share, total))
+
+
+def named_fee(total: Decimal, wanted: Decimal) -> Fee:
+    """A fee that the staff names.
+
+    Raises:
+        Refusal: fee_too_high, where it is more than the booking costs.
+    """
+    if wanted > total:
+        raise Refusal("fee_too_high", f"fee: {wanted} is more than the booking costs, {total}", field="fee")
+    return Fee(Rule.STAFF, total, wanted.quantize(CENT))
+
+
+def _is_free(terms: Terms, arrival: datetime, now: datetime) -> bool:
+    return terms.free_hours is not None and now <= arrival - timedelta(hours=terms.free_hours)

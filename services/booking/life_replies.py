@@ -1,0 +1,27 @@
+"""Answers of other services: to the change of a confirmed booking, or to a booking's own saga before that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from services.booking import handlers, life_turns
+from services.booking.world import Bookings
+from shared.contracts.booking_staff import ChangeDue
+from shared.messages import Message, Outgoing
+
+Sends = Iterable[Message | Outgoing]
+
+
+def take_reply(bookings: Bookings, reply: Any, now: datetime) -> Sends:
+    """Fold an answer into whatever waits for it."""
+    booking = bookings.lives.bookings.get(reply.booking_id)
+    if booking:
+        return life_turns.answer(bookings.lives, booking, reply, now)
+    return handlers.take_reply(bookings, reply, now)
+
+
+def wake_change(bookings: Bookings, due: ChangeDue, now: datetime) -> Sends:
+    """A change has waited long enough."""
+    return life_turns.wake(bookings.lives, due, now)

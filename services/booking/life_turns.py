@@ -1,0 +1,126 @@
+"""The turns of a life's sagas: what an answer or the passing of time makes of a change, and of its booking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from services.booking.domain.life import Action, Booking
+from services.booking.lives import Lives, State
+from services.booking.sagas.change_dates import Changing
+from services.booking.sagas.ending import Ending, course_of
+from shared import saga
+from shared.contracts.booking_staff import ChangeDue
+from shared.errors import Refusal
+from shared.messages import Message, Outgoing
+from shared.metrics import SAGA_ALARMS
+from shared.saga import Turn
+from shared.saga_progress import Phase, Verdict
+from shared.saga_store import Stored
+
+log = structlog.get_logger(__name__)
+
+Sends = Iterable[Message | Outgoing]
+SYSTEM = "system"
+
+
+def end_begun(lives: Lives, booking: Booking, data: Ending, now: datetime) -> Sends:
+    """An end begins with its decision."""
+    turn = saga.begin(course_of(lives.ending, data), data, now)
+    lives.begin_ending(booking, turn, now)
+    return turn.sends
+
+
+def change_begun(lives: Lives, booking: Booking, turn: Turn[Changing], now: datetime) -> Sends:
+    """A change of dates begins with what it asks for."""
+    lives.begin_change(booking, turn, now)
+    return turn.sends
+
+
+def answer(lives: Lives, booking: Booking, reply: Any, now: datetime) -> Sends:
+    """Fold another service's answer into the change that is under way; one about another change came late."""
+    if ending := lives.ending_of(booking):
+        data = ending.turn.data
+        if getattr(reply, "change", data.order) != data.order:
+            return ()
+        return _ending(
+            lives, booking, ending, saga.advance(course_of(lives.ending, data), ending.turn, reply, now), now
+        )
+    if change := lives.change_of(booking):
+        if getattr(reply, "change", change.turn.data.order) != change.turn.data.order:
+            return ()
+        return _change(lives, booking, change, saga.advance(lives.changing, change.turn, reply, now), now)
+    log.info("reply.nothing_waits", type=reply.type_name)
+    return ()
+
+
+def wake(lives: Lives, due: ChangeDue, now: datetime) -> Sends:
+    """A change has waited long enough."""
+    booking = lives.bookings.get(due.booking_id)
+    if booking is None:
+        return ()
+    if ending := lives.ending_of(booking):
+        course = course_of(lives.ending, ending.turn.data)
+        return _ending(lives, booking, ending, saga.wake(course, ending.turn, now), now)
+    if change := lives.change_of(booking):
+        return _change(lives, booking, change, saga.wake(lives.changing, change.turn, now), now)
+    return ()
+
+
+def _ending(lives: Lives, booking: Booking, known: Stored[Ending], turn: Turn[Ending], now: datetime) -> Sends:
+    before, data = known.turn.data, turn.data
+    _moved(known, turn, lives.ending.name)
+    if data.refund is not None and before.refund is None:
+        settled = replace(booking, paid=data.paid or booking.paid * 0, refund=data.refund)
+        lives.alter(settled, Action.REFUND, data.who, now, data.reason)
+    _close(lives, booking, turn)
+    return turn.sends
+
+
+def _change(lives: Lives, booking: Booking, known: Stored[Changing], turn: Turn[Changing], now: datetime) -> Sends:
+    was, verdict, data = known.turn.progress.verdict, turn.progress.verdict, turn.data
+    paid = known.turn.data.paid
+    _moved(known, turn, lives.changing.name)
+    if was is Verdict.OPEN and verdict is Verdict.DONE:
+        lives.alter(_on_new_dates(booking, data), Action.MODIFY, data.who, now, data.reason)
+        lives.conclude(data.command_id, State.DONE)
+    elif was is Verdict.OPEN and verdict is not Verdict.OPEN:
+        no = turn.progress
+        lives.conclude(data.command_id, State.REFUSED, Refusal(no.reason, no.text, **no.details))
+    if data.paid is not None and paid is None and data.paid != booking.paid:
+        lives.alter(replace(lives.bookings[booking.id], paid=data.paid), Action.UPDATE, SYSTEM, now)
+    _close(lives, booking, turn)
+    return turn.sends
+
+
+def _on_new_dates(booking: Booking, data: Changing) -> Booking:
+    """The booking with the rooms and prices that it has then."""
+    rooms = {room.line: room for room in data.rooms}
+    stays = [
+        replace(
+            stay,
+            room=rooms[stay.line].room,
+            type_label=rooms[stay.line].type_label,
+            amount=rooms[stay.line].amount,
+            first_night=rooms[stay.line].first_night,
+        )
+        for stay in booking.stays
+    ]
+    return booking.on_dates(data.check_in, data.check_out, stays, data.total or booking.total)
+
+
+def _moved(known: Stored[Any], turn: Turn[Any], name: str) -> None:
+    known.move(turn)
+    for step in turn.alarm:
+        SAGA_ALARMS.labels(name, step).inc()
+        log.error("saga.step_keeps_failing", step=step, attempt=turn.progress.attempt)
+
+
+def _close(lives: Lives, booking: Booking, turn: Turn[Any]) -> None:
+    """A change that is through leaves room for the next."""
+    if turn.progress.phase is Phase.ENDED:
+        lives.keep(replace(lives.bookings[booking.id], saga=None, saga_name=None))
