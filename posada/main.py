@@ -18,6 +18,7 @@ COMMANDS = (
     "demo",
     "request",
     "status",
+    "audit",
     "outbox",
     "templates",
     "dead",
