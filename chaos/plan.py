@@ -18,6 +18,7 @@ SCALED: Final = ("booking", "availability", "payments")
 CALM_S: Final = 3.0  # before the first blow, so that there is something to disturb
 BACK_S: Final = 8.0  # what is struck is left alone for so long after it was mended
 LEAST_GAP_S: Final = 1.0
+MOST_KEPT: Final = 60  # more cards than that and every target is among them
 
 
 class What(StrEnum):
@@ -65,10 +66,10 @@ def plan(seed: int, seconds: float, blows: int, *, servers: bool = True) -> list
     gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
     free_at: dict[str, float] = {}
     made: list[Blow] = []
-    deck = _decks(random, servers=servers)
+    hand = _Hand(_decks(random, servers=servers))
     at = CALM_S
     for number in range(1, blows + 1):
-        what, target = _next(deck, free_at, at)
+        what, target = hand.play(free_at, at)
         least, most = LASTS[what]
         lasts = round(random.uniform(least, min(most, SERVERS_FREEZE_S) if target in SERVERS else most), 1)
         made.append(Blow(number, round(at, 1), what, target, lasts, random.randrange(2**32)))
@@ -77,13 +78,22 @@ def plan(seed: int, seconds: float, blows: int, *, servers: bool = True) -> list
     return made
 
 
-def _next(deck: Iterator[tuple[What, str]], free_at: dict[str, float], at: float) -> tuple[What, str]:
-    """The next card whose target is not still recovering; after many misses, any."""
-    for _ in range(100):
-        what, target = next(deck)
-        if free_at.get(target, 0.0) <= at:
-            break
-    return what, target
+class _Hand:
+    """Cards that were drawn while their target was still recovering are played as soon as it is free."""
+
+    def __init__(self, deck: Iterator[tuple[What, str]]) -> None:
+        self._deck = deck
+        self._kept: list[tuple[What, str]] = []
+
+    def play(self, free_at: dict[str, float], at: float) -> tuple[What, str]:
+        """The oldest card whose target is free at that time; where all are busy for long, the oldest."""
+        for _ in range(MOST_KEPT):
+            free = next((card for card in self._kept if free_at.get(card[1], 0.0) <= at), None)
+            if free:
+                self._kept.remove(free)
+                return free
+            self._kept.append(next(self._deck))
+        return self._kept.pop(0)
 
 
 def _decks(random: Random, *, servers: bool) -> Iterator[tuple[What, str]]:
