@@ -36,7 +36,7 @@ WHERE booking_id BETWEEN $1 AND $2 AND change->>'field' = 'status' ORDER BY audi
     },
     "availability": {
         "holds": """
-SELECT booking_id, state, rooms, codes, expires_at, check_in, check_out FROM holds
+SELECT booking_id, property_id, state, rooms, codes, expires_at FROM holds
 WHERE booking_id BETWEEN $1 AND $2""",
     },
     "payments": {

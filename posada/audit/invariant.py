@@ -13,6 +13,7 @@ from posada.audit.topic_books import TopicBooks
 
 Row: TypeAlias = Mapping[str, Any]
 STATUS: Final = "posada status {subject}"
+MEND: Final = "posada audit --mend"
 
 
 @dataclass(frozen=True, slots=True)

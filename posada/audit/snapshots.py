@@ -43,6 +43,13 @@ class Snapshots:
                 parts |= found
             yield dossiers(parts)
 
+    async def dossier(self, booking_id: UUID) -> Dossier:
+        """What there is of one booking."""
+        parts: dict[str, Any] = {}
+        for service in ORDER:
+            parts |= await self._parts(service, booking_id, booking_id)
+        return next(iter(dossiers(parts)), Dossier(booking_id))
+
     async def rows(self, invariant: OfDatabase) -> AsyncIterator[Mapping[str, Any]]:
         """What an invariant's query finds."""
         async for row in self._connections[invariant.service].cursor(invariant.query, prefetch=AT_ONCE):

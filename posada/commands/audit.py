@@ -14,6 +14,7 @@ import typer
 from rich.text import Text
 
 from posada.address import find
+from posada.audit import mending
 from posada.audit.auditor import GRACE_S, PATIENCE_S, SETTLE_S, Auditor, Report
 from posada.audit.topic_books import TopicReader
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, known_service
@@ -39,6 +40,10 @@ Settle = Annotated[
 Patience = Annotated[
     float, typer.Option("--patience", min=1.0, help="Seconds that a saga may take which waits for no money.")
 ]
+Mend = Annotated[
+    bool,
+    typer.Option("--mend", help="Give back rooms and money of bookings that came to nothing, and audit once more."),
+]
 WithoutTopics = Annotated[bool, typer.Option("--without-topics", help="Audit the databases alone.")]
 
 
@@ -51,6 +56,7 @@ def audit(
     *,
     databases: Databases = None,
     without_topics: WithoutTopics = False,
+    mend: Mend = False,
     grace: Grace = GRACE_S,
     settle: Settle = SETTLE_S,
     patience: Patience = PATIENCE_S,
@@ -58,7 +64,7 @@ def audit(
     data: Data = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Check every promise over all five databases and the topics, changing nothing, also while bookings are made.
+    """Check every promise over all five databases and the topics, also while bookings are made; nothing is changed.
 
     What seems wrong is looked at a second time: what is gone by then, or has a message on its way, was in flight.
     Exit code 1 says that a promise is broken.
@@ -66,6 +72,11 @@ def audit(
     urls = urls_of(data, databases or [])
     broker = None if without_topics else bootstrap_of(data, bootstrap)
     report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
+    if mend and report.findings:
+        sent = asyncio.run(mending.mend(urls, bootstrap_of(data, bootstrap), report.findings))
+        for message in sent:
+            err().print(f"sent {message.type_name} for {message.booking}", markup=False)
+        report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if as_json:
         print_json(report.as_json())
     else:

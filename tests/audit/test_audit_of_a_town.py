@@ -123,3 +123,38 @@ def test_what_is_spoiled_is_named_with_exit_code_1(town: Town, day: Storm) -> No
     assert (finding["invariant"], finding["subject"]) == ("conversation-knows", str(booking))
     assert str(booking) in shown.stdout
     assert f"posada status {booking}" in shown.stdout
+
+
+def test_what_nobody_owns_is_given_back(town: Town, day: Storm) -> None:
+    rooms, refused = town.database_url("availability"), "SELECT id FROM bookings WHERE status = 'REJECTED' LIMIT 1"
+    stranger = asyncio.run(
+        execute(
+            rooms,
+            "INSERT INTO holds SELECT gen_random_uuid(), property_id, 'held', check_in + 900, check_out + 900, rooms,"
+            " now() + interval '1 hour', NULL, answer, '{}', now() FROM holds WHERE state = 'booked' LIMIT 1"
+            " RETURNING booking_id",
+        )
+    )
+    nights = """INSERT INTO room_nights SELECT property_id, room, night, booking_id
+FROM holds, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
+WHERE booking_id = $1"""
+    asyncio.run(execute(rooms, nights, stranger))
+    owed = asyncio.run(execute(town.database_url("booking"), refused))
+    asyncio.run(
+        execute(
+            town.database_url("payments"),
+            "INSERT INTO payment_requests (booking_id, status, started_at, changed_at, property_id, amount, currency,"
+            " next_attempt_at) VALUES ($1, 'waiting', now(), now(), 'las-hojas', 1, 'USD', now() + interval '1 day')"
+            " ON CONFLICT (booking_id) DO UPDATE SET status = 'waiting', next_attempt_at = excluded.next_attempt_at",
+            owed,
+        )
+    )
+
+    before, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+    after = CliRunner().invoke(make_app("audit"), ["audit", "--mend", "--data", str(town.data_dir), "--grace", "2"])
+
+    found = {(finding["invariant"], finding["subject"]) for one in said["invariants"] for finding in one["findings"]}
+    assert (before, after.exit_code) == (Exit.NO, Exit.DONE), after.output
+    assert found == {("rooms-have-an-owner", str(stranger)), ("ended-has-no-money", str(owed))}
+    assert f"release-rooms.v1 for {stranger}" in after.output
+    assert f"release-payment.v1 for {owed}" in after.output

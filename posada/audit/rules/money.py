@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.dossier import NOTHING, Dossier
-from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
 from services.booking.domain.lifecycle import Status
 from services.payments.domain.ledger import audit
 from services.payments.reports import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
@@ -96,7 +96,7 @@ def confirmed_is_paid(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"its codes are {ours}, and those on its payment {theirs or 'none'}"
 
 
-@of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken")
+@of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
 def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str]:
     """Refused or failed, and money is reserved or captured for it."""
     if dossier.status not in KEEP_NOTHING_ASIDE or not dossier.settled:
@@ -110,7 +110,7 @@ def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is {dossier.status} and {kept} were taken for it"
 
 
-@of_booking("money-has-an-owner", "No money is set aside without a booking that lives")
+@of_booking("money-has-an-owner", "No money is set aside without a booking that lives", MEND)
 def money_has_an_owner(dossier: Dossier, _: Terms) -> Iterable[str]:
     """Money is set aside or looked for, for a booking that nobody knows or that has ended."""
     if dossier.paid_as not in LOOKED_FOR:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.dossier import Dossier
-from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
 from services.booking.domain.lifecycle import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
@@ -96,7 +96,7 @@ def confirmed_has_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is for {dossier.booking['number_of_rooms']} rooms and has {len(dossier.stays)}"
 
 
-@of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes")
+@of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", MEND)
 def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
     """Refused, failed or cancelled, and rooms or codes are left."""
     if dossier.status not in HAVE_NONE or not dossier.settled:
@@ -107,7 +107,7 @@ def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is {dossier.status} and has the codes {', '.join(sorted(dossier.codes.values()))}"
 
 
-@of_booking("rooms-have-an-owner", "No room is held without a booking that lives")
+@of_booking("rooms-have-an-owner", "No room is held without a booking that lives", MEND)
 def rooms_have_an_owner(dossier: Dossier, terms: Terms) -> Iterable[str]:
     """Rooms are held for a booking that nobody knows, that has ended, or for longer than they were to be."""
     if dossier.held_as in {"none", "released"} or dossier.hold is None:
