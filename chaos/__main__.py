@@ -14,12 +14,12 @@ import typer
 
 from chaos.plan import plan
 from chaos.report import write
-from chaos.storm import TOLD, TOLD_EACH, Storm, Wish, raised
+from chaos.storm import TOLD_EACH, Storm, Wish, raised
 from posada.output import err, out
 from posada.signals import one_interruption, undisturbed
 from posada.town import Town
 
-SECONDS_A_BLOW = 5.0
+SECONDS_A_BLOW = 6.0
 
 
 def chaos(
@@ -27,7 +27,7 @@ def chaos(
     seed: Annotated[int | None, typer.Option(help="Repeats a storm: the same guests and the same blows.")] = None,
     bookings: Annotated[int, typer.Option(min=1, help="Bookings to be asked for.")] = 3000,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the storm lasts, without start and audit.")] = 4.0,
-    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 5 seconds.")] = None,
+    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 6 seconds.")] = None,
     report: Annotated[Path, typer.Option(help="Folder of reports; each storm has its own in it.")] = Path(
         ".posada/chaos"
     ),
@@ -58,7 +58,7 @@ def over_a_town(wish: Wish) -> Storm:
         one_interruption(),
         tempfile.TemporaryDirectory(prefix="posada-chaos-", ignore_cleanup_errors=True) as folder,
     ):
-        town = Town(Path(folder), env=TOLD, service_env=TOLD_EACH, on_progress=_say)
+        town = Town(Path(folder), service_env=TOLD_EACH, on_progress=_say)
         try:
             town.start()
             return asyncio.run(_raised(town, wish))

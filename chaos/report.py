@@ -14,6 +14,7 @@ from pygal.style import LightSolarizedStyle
 from chaos.guests import Manner
 from chaos.plan import What
 from chaos.storm import Storm
+from chaos.tormentor import Struck
 
 PAGE: Final = "report.md"
 CHART: Final = "chart.svg"
@@ -75,7 +76,7 @@ def chart(storm: Storm) -> bytes:
     return rendered
 
 
-def _of(storm: Storm, what: What) -> list:  # type: ignore[type-arg]
+def _of(storm: Storm, what: What) -> list[Struck]:
     return [one for one in storm.struck if one.blow.what is what]
 
 
@@ -108,8 +109,8 @@ def _recovery(storm: Storm) -> str:
     return head + _table(("blow", "target", "times", "ready after (middle, longest)", "next outcome after"), rows)
 
 
-def _grouped(storm: Storm) -> dict[tuple[str, str], list]:  # type: ignore[type-arg]
-    grouped: dict[tuple[str, str], list] = {}  # type: ignore[type-arg]
+def _grouped(storm: Storm) -> dict[tuple[str, str], list[Struck]]:
+    grouped: dict[tuple[str, str], list[Struck]] = {}
     for one in storm.struck:
         grouped.setdefault((one.blow.what.value, one.blow.target), []).append(one)
     return grouped

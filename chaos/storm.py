@@ -21,8 +21,7 @@ from posada.audit.topic_books import TopicReader
 from posada.town import Town
 from shared.contracts.topics import SERVICES
 
-# What the services are told: as in production, but for pauses that would make a storm last for hours.
-TOLD: Final = {"POSADA_SAGA_PATIENCE_SECONDS": "10"}
+# What payments is told: as in production, but for pauses that would make a storm last for hours.
 TOLD_EACH: Final = {
     "payments": {
         "POSADA_RETRY_ATTEMPTS": '{"bank_transfer": [4, 3], "card_link": [4, 3]}',
@@ -30,7 +29,7 @@ TOLD_EACH: Final = {
         "POSADA_HOLD_MARGIN_SECONDS": "60",
     }
 }
-QUIET_S: Final = 240.0
+QUIET_S: Final = 300.0
 LOOK_S: Final = 1.0
 _OPEN: Final = "SELECT count(*) FROM sagas WHERE phase <> 'ended'"
 _KNOWN: Final = "SELECT request_id FROM bookings"
@@ -77,7 +76,9 @@ class Storm:
             f"{len(self.wrongly)} were confirmed unpaid: {', '.join(self.wrongly[:5])}" * bool(self.wrongly),
         ]
         alone = self.monitor.ended_alone if self.monitor else []
-        never = [f"{one.blow.what} {one.blow.target}: {one.problem}" for one in self.struck if one.problem]
+        never = [
+            f"{one.blow.what} {one.blow.target}: {one.problem}" for one in self.struck if one.problem and not one.missed
+        ]
         found = [f"{one.invariant} {one.subject}: {one.what}" for one in self.report.findings] if self.report else []
         return [one for one in [*said, *alone, *never, *found] if one]
 

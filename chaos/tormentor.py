@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from chaos.plan import BROKER, DATABASE, Blow, What
@@ -20,6 +20,7 @@ from deploy.local.processes import PartFailed
 from posada.town import Town
 from shared.contracts.topics import ALL_TOPICS
 
+Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BACK_S: Final = 120.0
 LOOK_S: Final = 0.1
 REPEATED: Final = (20, 120)  # records that one blow publishes again
@@ -38,6 +39,11 @@ class Struck:
     back: float | None = None
     count: int = 0
     problem: str = ""
+
+    @property
+    def missed(self) -> bool:
+        """Whether it fell into the void: what was away already can neither be cut nor given anything again."""
+        return self.blow.what in {What.CUT, What.REPEAT} and self.mended is None
 
 
 class Tormentor:
@@ -187,9 +193,9 @@ async def repeat(bootstrap: str, random: Random) -> int:
         await consumer.stop()
 
 
-async def _some(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], random: Random) -> list:  # type: ignore[type-arg]
+async def _some(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], random: Random) -> list[Record]:
     wanted = random.randint(*REPEATED)
-    records: list = []  # type: ignore[type-arg]
+    records: list[Record] = []
     for partition, end in ends.items():
         consumer.assign([partition])
         consumer.seek(partition, random.randrange(end))

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from chaos.storm import TOLD, TOLD_EACH, Storm, Wish, raised
+from chaos.storm import TOLD_EACH, Storm, Wish, raised
 from posada.main import make_app
 from posada.problems import Exit
 from posada.town import Town
@@ -29,7 +29,7 @@ _CONFIRMED = "SELECT id FROM bookings WHERE status = 'CONFIRMED' ORDER BY id LIM
 def town() -> Iterator[Town]:
     with (
         tempfile.TemporaryDirectory(prefix="posada-audit-", ignore_cleanup_errors=True) as folder,
-        Town(Path(folder), env=TOLD, service_env=TOLD_EACH, database_prefix="audited_") as town,
+        Town(Path(folder), service_env=TOLD_EACH, database_prefix="audited_") as town,
     ):
         yield town
         for one in town.services:
