@@ -19,6 +19,7 @@ COMMANDS = (
     "request",
     "status",
     "booking",
+    "audit",
     "outbox",
     "templates",
     "dead",

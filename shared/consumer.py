@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 CONFLICTS = 10  # attempts at once when rival writers keep being first
+FEW = 4  # messages that are not worth halving
 BOOKINGS_NAMED = 20  # in a line about a whole batch
 
 
@@ -127,8 +128,25 @@ class Consumer:
                     fault=described(fault),
                     bookings=about[:BOOKINGS_NAMED],
                 )
+            await self._take_in_parts(deliveries)
+
+    async def _take_in_parts(self, deliveries: Sequence[Delivery]) -> None:
+        """Halve a batch that failed until the message at fault is alone: the rest still shares transactions.
+
+        One message after the other would take so long, where a backlog makes batches large, that the backlog grows.
+        """
+        if len(deliveries) <= FEW:
             for delivery in deliveries:
                 await self._take_one(delivery)
+            return
+        middle = len(deliveries) // 2
+        for half in (deliveries[:middle], deliveries[middle:]):
+            try:
+                await self._in_one_transaction(half)
+            except UNAVAILABLE:
+                raise
+            except Exception:  # told of the whole batch; what remains of it is told of the message alone
+                await self._take_in_parts(half)
 
     async def _take_one(self, delivery: Delivery) -> None:
         for left in reversed(range(CONFLICTS)):

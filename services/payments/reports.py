@@ -50,7 +50,7 @@ _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at,
 
 _ENTRIES = "SELECT * FROM ledger WHERE payment_id = $1 ORDER BY number LIMIT 10000"
 # Each payment beside what its entries add up to, from one snapshot.
-_AUDIT = """
+AUDIT = """
 SELECT payments.id, payments.source, payments.transfer_id, amount, payments.reserved, payments.captured,
        payments.refunded, payments.codes, sums.*
 FROM payments CROSS JOIN LATERAL (
@@ -65,7 +65,7 @@ FROM payments CROSS JOIN LATERAL (
     FROM ledger AS entry WHERE entry.payment_id = payments.id) AS sums
 ORDER BY payments.id"""
 # What a request says of itself, beside what the ledger says of its booking and its payment.
-_AUDIT_REQUESTS = """
+AUDIT_REQUESTS = """
 SELECT asked.booking_id, asked.status, asked.amount,
        coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0)
        - coalesce(sum(entry.amount) FILTER (WHERE kind IN ('captured', 'released')), 0) AS reserved,
@@ -124,12 +124,12 @@ class Reports:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            async for row in connection.cursor(_AUDIT, prefetch=_AT_ONCE):
+            async for row in connection.cursor(AUDIT, prefetch=_AT_ONCE):
                 found.payments += 1
-                if wrong := audit(_balance_in(row), _sums_in(row)):
+                if wrong := audit(balance_in(row), sums_in(row)):
                     name = f"payment {row['id']} ({row['source']} {row['transfer_id']})"
                     found.note(*(f"{name}: {one}" for one in wrong))
-            async for row in connection.cursor(_AUDIT_REQUESTS, prefetch=_AT_ONCE):
+            async for row in connection.cursor(AUDIT_REQUESTS, prefetch=_AT_ONCE):
                 found.note(
                     f"booking {row['booking_id']} is {row['status']} over {row['amount']}, the entries leave"
                     f" {row['reserved']} reserved and {row['captured']} captured"
@@ -212,10 +212,12 @@ class Reports:
             return await connection.fetch(_WAITING, limit)
 
 
-def _balance_in(row: Row) -> Balance:
+def balance_in(row: Row) -> Balance:
+    """What a payment of AUDIT says of itself."""
     return Balance(row["amount"], row["reserved"], row["captured"], row["refunded"], tuple(row["codes"]))
 
 
-def _sums_in(row: Row) -> Sums:
+def sums_in(row: Row) -> Sums:
+    """What the entries of a payment of AUDIT add up to."""
     names = ("arrived", "reserved", "captured", "released", "refunded", "returned")
     return Sums(**{name: row[f"sum_{name}"] for name in names}, codes=tuple(row["sum_codes"]))

@@ -105,6 +105,18 @@ async def test_only_the_poisonous_message_is_put_off(database: Database, kind: t
     assert await noted(database) == ["a", "c", "b"]
 
 
+async def test_the_rest_of_a_large_batch_still_shares_transactions(database: Database, kind: type[Notes]) -> None:
+    shell = Shell(database, failing("37", kind=kind))
+    names = [f"{number:02}" for number in range(64)]
+
+    await shell.take(*names)
+
+    async with database.connection() as connection:
+        together = await connection.fetchval("SELECT count(DISTINCT xmin::text) FROM notes")
+    assert await noted(database) == [name for name in names if name != "37"]
+    assert together < 12  # one transaction for each half, not one for each message
+
+
 async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database: Database, kind: type[Notes]) -> None:
     shell = Shell(database, failing("b", kind=kind))
     record = asked(shell.routes, "b", headers=[("ce_id", b"b"), ("x-chat", b"c7")])

@@ -38,9 +38,18 @@ class Databases:
         self._copies.add(name)
         return self._server.dsn(name, role)
 
+    def copy(self, url: str) -> str:
+        """The address of a copy of a database that was made here and that nobody is connected to."""
+        source = _name_in(url)
+        role = source.rpartition("_")[0]
+        name = f"{role}_{uuid4().hex[:8]}"
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{role}"')
+        self._copies.add(name)
+        return self._server.dsn(name, role)
+
     def drop(self, url: str) -> None:
         """Remove one, whoever is still connected."""
-        name = url.rpartition("/")[2].partition("?")[0]
+        name = _name_in(url)
         self._administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self._copies.discard(name)
 
@@ -62,6 +71,10 @@ class Databases:
 
     def _administer(self, statement: str) -> None:
         apart(lambda: asyncio.run(_execute(self._server.admin_url, statement)))
+
+
+def _name_in(url: str) -> str:
+    return url.rpartition("/")[2].partition("?")[0]
 
 
 def apart(work: Callable[..., None], *arguments: str) -> None:

@@ -1,0 +1,84 @@
+"""python -m chaos: raises a storm over a town of its own, audits what is left, and writes a report."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chaos.plan import plan
+from chaos.report import write
+from chaos.storm import TOLD_EACH, Storm, Wish, raised
+from posada.output import err, out
+from posada.signals import one_interruption, undisturbed
+from posada.town import Town
+
+SECONDS_A_BLOW = 6.0
+
+
+def chaos(
+    *,
+    seed: Annotated[int | None, typer.Option(help="Repeats a storm: the same guests and the same blows.")] = None,
+    bookings: Annotated[int, typer.Option(min=1, help="Bookings to be asked for.")] = 3000,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long the storm lasts, without start and audit.")] = 4.0,
+    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 6 seconds.")] = None,
+    report: Annotated[Path, typer.Option(help="Folder of reports; each storm has its own in it.")] = Path(
+        ".posada/chaos"
+    ),
+    plan_only: Annotated[bool, typer.Option("--plan", help="Print the plan and end.")] = False,
+) -> None:
+    """Kill, freeze, cut, repeat and move everything while bookings go on; exit code 1 when a promise was broken."""
+    for chatty in ("aiokafka", "asyncio"):  # what becomes of lost connections is what the report tells
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    chosen = random.SystemRandom().randrange(1, 1_000_000) if seed is None else seed
+    wish = Wish(chosen, bookings, minutes * 60, blows if blows is not None else round(minutes * 60 / SECONDS_A_BLOW))
+    if plan_only:
+        for blow in plan(wish.seed, wish.seconds, wish.blows):
+            out().print(blow.told, markup=False)
+        return
+    err().print(f"seed {wish.seed}: {wish.bookings} bookings, {wish.blows} blows in {wish.seconds:.0f} s", markup=False)
+    storm = over_a_town(wish)
+    page = write(storm, report / str(wish.seed))
+    for wrong in storm.wrong:
+        out().print(f"wrong: {wrong}", markup=False, soft_wrap=True)
+    came_of_it = f"{len(storm.wrong)} things went wrong" if storm.wrong else "everything held"
+    out().print(f"seed {wish.seed}: {came_of_it}; see {page}", markup=False)
+    raise typer.Exit(1 if storm.wrong else 0)
+
+
+def over_a_town(wish: Wish) -> Storm:
+    """Raise the storm over a town that is made for it and removed after it, whatever happens."""
+    with (
+        one_interruption(),
+        tempfile.TemporaryDirectory(prefix="posada-chaos-", ignore_cleanup_errors=True) as folder,
+    ):
+        town = Town(Path(folder), service_env=TOLD_EACH, on_progress=_say)
+        try:
+            town.start()
+            return asyncio.run(_raised(town, wish))
+        finally:
+            with undisturbed():
+                town.stop()
+
+
+async def _raised(town: Town, wish: Wish) -> Storm:
+    try:
+        return await raised(town, wish, _say)
+    except BaseException:
+        town.stop()  # now: threads that wait for something to come back end with it
+        raise
+
+
+def _say(what: str) -> None:
+    err().print(what, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "chaos"
+    typer.run(chaos)

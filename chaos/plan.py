@@ -1,0 +1,116 @@
+"""The plan of a storm, a pure function of its seed: what is struck, how, when, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final
+
+from shared.contracts.topics import SERVICES
+
+BROKER: Final = "kafka"
+DATABASE: Final = "postgres"
+TOPICS: Final = "topics"
+SERVERS: Final = (BROKER, DATABASE)
+SCALED: Final = ("booking", "availability", "payments")
+CALM_S: Final = 3.0  # before the first blow, so that there is something to disturb
+BACK_S: Final = 8.0  # what is struck is left alone for so long after it was mended
+LEAST_GAP_S: Final = 1.0
+MOST_KEPT: Final = 60  # more cards than that and every target is among them
+
+
+class What(StrEnum):
+    """What is done to a target."""
+
+    KILL = "kill"
+    FREEZE = "freeze"
+    CUT = "cut"
+    REPEAT = "repeat"
+    SCALE = "scale"
+
+
+# Seconds that a blow lasts, at least and at most. Ten seconds of silence cost a service its partitions.
+LASTS: Final = {
+    What.KILL: (0.3, 6.0),
+    What.FREEZE: (1.0, 16.0),
+    What.CUT: (0.0, 0.0),
+    What.REPEAT: (0.0, 0.0),
+    What.SCALE: (4.0, 15.0),
+}
+SERVERS_FREEZE_S: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One blow: its number, when it falls and how long it lasts, both in seconds. `seed` is for its own choices."""
+
+    number: int
+    at: float
+    what: What
+    target: str
+    lasts: float
+    seed: int
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        lasting = f" for {self.lasts:.1f} s" if self.lasts else ""
+        return f"{self.at:6.1f} s  {self.what} {self.target}{lasting}"
+
+
+def plan(seed: int, seconds: float, blows: int, *, servers: bool = True) -> list[Blow]:
+    """So many blows over so many seconds; without `servers` the broker and the database are left alone."""
+    random = Random(f"blows {seed}")  # noqa: S311
+    gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
+    free_at: dict[str, float] = {}
+    made: list[Blow] = []
+    hand = _Hand(_decks(random, servers=servers))
+    at = CALM_S
+    for number in range(1, blows + 1):
+        what, target = hand.play(free_at, at)
+        least, most = LASTS[what]
+        lasts = round(random.uniform(least, min(most, SERVERS_FREEZE_S) if target in SERVERS else most), 1)
+        made.append(Blow(number, round(at, 1), what, target, lasts, random.randrange(2**32)))
+        free_at[target] = at + lasts + BACK_S
+        at += gap * random.uniform(0.5, 1.5)
+    return made
+
+
+class _Hand:
+    """Cards that were drawn while their target was still recovering are played as soon as it is free."""
+
+    def __init__(self, deck: Iterator[tuple[What, str]]) -> None:
+        self._deck = deck
+        self._kept: list[tuple[What, str]] = []
+
+    def play(self, free_at: dict[str, float], at: float) -> tuple[What, str]:
+        """The oldest card whose target is free at that time; where all are busy for long, the oldest."""
+        for _ in range(MOST_KEPT):
+            free = next((card for card in self._kept if free_at.get(card[1], 0.0) <= at), None)
+            if free:
+                self._kept.remove(free)
+                return free
+            self._kept.append(next(self._deck))
+        return self._kept.pop(0)
+
+
+def _decks(random: Random, *, servers: bool) -> Iterator[tuple[What, str]]:
+    """Decks without end, each shuffled: everything that can be killed once first, then all the rest."""
+    targets = (*SERVICES, *(SERVERS if servers else ()))
+    kills = [(What.KILL, target) for target in targets]
+    rest = [
+        *[(What.FREEZE, target) for target in targets],
+        *[(What.CUT, service) for service in SERVICES],
+        *[(What.SCALE, service) for service in SCALED],
+        *[(What.REPEAT, TOPICS)] * 3,
+    ]
+    first = [*_shuffled(random, [*kills, (What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")])]
+    yield from [*first, *_shuffled(random, rest)]
+    while True:
+        yield from _shuffled(random, [*kills, *rest])
+
+
+def _shuffled(random: Random, cards: Sequence[tuple[What, str]]) -> list[tuple[What, str]]:
+    return random.sample(cards, len(cards))

@@ -1,0 +1,149 @@
+"""One storm: guests and blows at the same time, then quiet, then the audit."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from chaos.gateway import Gateway
+from chaos.guests import Guest, guests
+from chaos.monitor import Monitor
+from chaos.plan import Blow, plan
+from chaos.tormentor import Struck, Tormentor, can_strike_servers
+from posada.audit.auditor import Auditor, Report
+from posada.audit.topic_books import TopicReader
+from posada.town import Town
+from shared.contracts.topics import SERVICES
+
+# What payments is told: as in production, but for pauses that would make a storm last for hours.
+TOLD_EACH: Final = {
+    "payments": {
+        "POSADA_RETRY_ATTEMPTS": '{"bank_transfer": [4, 3], "card_link": [4, 3]}',
+        "POSADA_RETRY_INTERVALS": "[4, 6]",
+        "POSADA_HOLD_MARGIN_SECONDS": "60",
+    }
+}
+QUIET_S: Final = 300.0
+LOOK_S: Final = 1.0
+_OPEN: Final = "SELECT count(*) FROM sagas WHERE phase <> 'ended'"
+_KNOWN: Final = "SELECT request_id FROM bookings"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What kind of storm: its seed, so many bookings and blows over so many seconds, and how long quiet may take."""
+
+    seed: int
+    bookings: int
+    seconds: float
+    blows: int
+    quiet_s: float = QUIET_S
+
+
+@dataclass
+class Storm:
+    """What came of it. Times are seconds since it began; `quiet_at` is None where sagas were still open at the end."""
+
+    wish: Wish
+    blows: list[Blow]
+    guests: list[Guest]
+    struck: list[Struck] = field(default_factory=list)
+    began: float = 0.0
+    quiet_at: float | None = None
+    left_open: int = 0
+    lost: list[str] = field(default_factory=list)
+    unheard: list[str] = field(default_factory=list)
+    several: list[str] = field(default_factory=list)
+    wrongly: list[str] = field(default_factory=list)
+    report: Report | None = None
+    gateway: Gateway | None = None
+    monitor: Monitor | None = None
+
+    @property
+    def wrong(self) -> list[str]:
+        """Everything that must not be, in words; empty where the town stood the storm."""
+        said = [
+            f"{self.left_open} sagas never ended" * bool(self.left_open),
+            f"{len(self.lost)} requests were lost: {', '.join(self.lost[:5])}" * bool(self.lost),
+            f"{len(self.unheard)} requests have no outcome: {', '.join(self.unheard[:5])}" * bool(self.unheard),
+            f"{len(self.several)} requests have several outcomes: {', '.join(self.several[:5])}" * bool(self.several),
+            f"{len(self.wrongly)} were confirmed unpaid: {', '.join(self.wrongly[:5])}" * bool(self.wrongly),
+        ]
+        alone = self.monitor.ended_alone if self.monitor else []
+        never = [
+            f"{one.blow.what} {one.blow.target}: {one.problem}" for one in self.struck if one.problem and not one.missed
+        ]
+        found = [f"{one.invariant} {one.subject}: {one.what}" for one in self.report.findings] if self.report else []
+        return [one for one in [*said, *alone, *never, *found] if one]
+
+
+async def raised(town: Town, wish: Wish, say: Callable[[str], None]) -> Storm:
+    """Let the storm pass over a town that runs, wait for quiet, and audit."""
+    blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town))
+    coming = guests(wish.seed, wish.bookings, wish.seconds, datetime.now(UTC).date())
+    storm = Storm(wish, blows, coming)
+    async with Gateway(town.kafka_bootstrap) as gateway:
+        storm.gateway = gateway
+        tormentor = Tormentor(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"))
+        monitor = storm.monitor = Monitor(town, lambda: len(gateway.heard), tormentor.is_struck)
+        storm.began, storm.struck = time.monotonic(), tormentor.struck
+        watching = asyncio.create_task(monitor.watch(storm.began))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(gateway.serve(coming, storm.began))
+                group.create_task(tormentor.carry_out(blows, storm.began))
+            say(f"{_progress(gateway)}  the storm is over; waiting for quiet")
+            await _quiet(town, storm, gateway)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        await _judge(town, storm, gateway, say)
+    return storm
+
+
+async def _quiet(town: Town, storm: Storm, gateway: Gateway) -> None:
+    """Until every saga has ended and every outcome is heard, or time is up."""
+    names = {guest.request_id for guest in storm.guests}
+    deadline = time.monotonic() + storm.wish.quiet_s
+    while time.monotonic() < deadline:
+        storm.left_open = (await _rows(town, "booking", _OPEN))[0][0]
+        if not storm.left_open and names <= gateway.heard.keys():
+            storm.quiet_at = time.monotonic() - storm.began
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+async def _judge(town: Town, storm: Storm, gateway: Gateway, say: Callable[[str], None]) -> None:
+    known = {row["request_id"] for row in await _rows(town, "booking", _KNOWN)}
+    names = [guest.request_id for guest in storm.guests]
+    storm.lost = [name for name in names if name not in known]
+    storm.unheard = [name for name in names if name not in gateway.heard]
+    storm.several = [name for name, heard in gateway.heard.items() if len(heard.ids) > 1]
+    storm.wrongly = [guest.request_id for guest in storm.guests if _wrongly(guest, gateway)]
+    say("auditing")
+    urls = {service: town.database_url(service) for service in SERVICES}
+    async with TopicReader(town.kafka_bootstrap) as topics:
+        storm.report = await Auditor(urls, topics, patience=timedelta(seconds=storm.wish.quiet_s)).audit()
+
+
+def _wrongly(guest: Guest, gateway: Gateway) -> bool:
+    heard = gateway.heard.get(guest.request_id)
+    return heard is not None and heard.kind == "confirmed" and not guest.manner.may_be_confirmed
+
+
+async def _rows(town: Town, service: str, sql: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(town.database_url(service))
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
+def _progress(gateway: Gateway) -> str:
+    return f"{gateway.sent:6} sent {len(gateway.heard):6} decided"

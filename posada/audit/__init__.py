@@ -1,0 +1,1 @@
+"""The auditor: reads every database and topic, changes nothing, and names each promise that is broken."""

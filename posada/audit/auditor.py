@@ -1,0 +1,172 @@
+"""The auditor: one look, and a second one at what seemed wrong, for what is in flight is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import posada.audit.rules  # noqa: F401  # declares every invariant
+from posada.audit.dossier import Dossier
+from posada.audit.finding import Finding
+from posada.audit.invariant import ALL, Invariant, OfBooking, OfDatabase, OfTopics, Terms
+from posada.audit.snapshots import Snapshots, snapshots
+from posada.audit.topic_books import TopicBooks
+from shared.clock import Clock, system_clock
+
+PATIENCE_S: Final = 900.0
+GRACE_S: Final = 10.0
+SETTLE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found, and which bookings have a message on its way. `everybody`: too many to tell."""
+
+    findings: tuple[Finding, ...]
+    bookings: int
+    in_flight: frozenset[str] = frozenset()
+    everybody: bool = False
+
+    def excuses(self, finding: Finding) -> bool:
+        """Whether what seems wrong may yet come right by itself."""
+        return self.everybody or finding.subject in self.in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found. `passed_over` seemed wrong at first and was only on its way."""
+
+    findings: tuple[Finding, ...]
+    bookings: int
+    looks: int
+    passed_over: int
+    invariants: tuple[Invariant, ...] = field(default_factory=lambda: tuple(ALL.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """For a program: each invariant with its findings."""
+        by_name: dict[str, list[dict[str, Any]]] = {one.name: [] for one in self.invariants}
+        for finding in self.findings:
+            by_name[finding.invariant].append(finding.as_json())
+        return {
+            "clean": not self.findings,
+            "bookings": self.bookings,
+            "looks": self.looks,
+            "passed_over": self.passed_over,
+            "invariants": [
+                {"name": one.name, "promise": one.promise, "findings": by_name[one.name]} for one in self.invariants
+            ],
+        }
+
+
+class Topics(Protocol):
+    """What can be asked what stands on the topics."""
+
+    async def look(self) -> TopicBooks:
+        """Everything that stands there now."""
+        ...
+
+
+class Auditor:
+    """Audits five databases (`urls` by service) and, where `topics` reads them, the topics."""
+
+    def __init__(
+        self,
+        urls: Mapping[str, str],
+        topics: Topics | None = None,
+        *,
+        patience: timedelta = timedelta(seconds=PATIENCE_S),
+        clock: Clock = system_clock,
+    ) -> None:
+        self._urls = urls
+        self._topics = topics
+        self._patience = patience
+        self._clock = clock
+
+    async def audit(self, *, grace_s: float = GRACE_S, settle_s: float = SETTLE_S) -> Report:
+        """Look; and where something seems wrong, look again every `grace_s` seconds for as long as it may be in flight.
+
+        What is gone at the next look, or has changed, was in flight. What stands unchanged is wrong, unless a message
+        about it is on its way: that is waited for, `settle_s` seconds at the most, and then it counts.
+        """
+        look = await self.look()
+        first = suspects = set(look.findings)
+        wrong: set[Finding] = set()
+        looks = 1
+        while suspects and (looks == 1 or grace_s * looks <= settle_s):
+            await asyncio.sleep(grace_s)
+            look, looks = await self.look(), looks + 1
+            suspects = suspects & set(look.findings)
+            wrong |= {finding for finding in suspects if not look.excuses(finding)}
+            suspects -= wrong
+        left = wrong | suspects
+        return Report(tuple(sorted(left, key=_order)), look.bookings, looks, len(first - left))
+
+    async def look(self) -> Look:
+        """One look: every finding, whether or not it is in flight."""
+        terms = Terms(self._clock(), self._patience)
+        async with AsyncExitStack() as stack:
+            seen = await stack.enter_async_context(snapshots(self._urls))
+            books = await self._topics.look() if self._topics else None
+            findings = [
+                *[finding async for finding in _of_databases(seen, terms)],
+                *[finding async for finding in _of_bookings(seen, books, terms)],
+                *_of_topics(books, terms),
+            ]
+            moving = await seen.on_their_way() | (books.in_flight if books else frozenset())
+            return Look(
+                tuple(findings),
+                seen.bookings,
+                frozenset(map(str, moving)),
+                everybody=books is not None and books.much_unread,
+            )
+
+
+async def _of_databases(seen: Snapshots, terms: Terms) -> AsyncIterator[Finding]:
+    for invariant in ALL.values():
+        if isinstance(invariant, OfDatabase):
+            async for row in seen.rows(invariant):
+                for finding in invariant.judged(row, terms):
+                    yield finding
+
+
+async def _of_bookings(seen: Snapshots, books: TopicBooks | None, terms: Terms) -> AsyncIterator[Finding]:
+    judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfBooking)]
+    strangers = set(books.announced) if books else set()
+    async for several in _with(strangers, seen):
+        for dossier in several:
+            dossier.announced = _announced(dossier, books)
+            for invariant in judges:
+                for finding in invariant.judged(dossier, terms):
+                    yield finding
+
+
+async def _with(strangers: set[UUID], seen: Snapshots) -> AsyncIterator[list[Dossier]]:
+    """All dossiers, and in the end those of bookings that only the topic knows."""
+    async for several in seen.dossiers():
+        strangers -= {dossier.id for dossier in several}
+        yield several
+    yield [Dossier(stranger) for stranger in sorted(strangers)]
+
+
+def _announced(dossier: Dossier, books: TopicBooks | None) -> tuple[str, ...] | None:
+    """What the topic tells of a booking; None where it may have forgotten."""
+    if books is None:
+        return None
+    kinds = tuple(books.announced.get(dossier.id, ()))
+    decided_at = dossier.decided_at
+    forgotten = books.whole_since and decided_at and decided_at < books.whole_since
+    return None if forgotten and not kinds else kinds
+
+
+def _of_topics(books: TopicBooks | None, terms: Terms) -> Iterable[Finding]:
+    judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfTopics)]
+    return [finding for judge in judges for finding in judge.judged(books, terms)] if books else []
+
+
+def _order(finding: Finding) -> tuple[int, str, str]:
+    return list(ALL).index(finding.invariant), finding.subject, finding.what

@@ -1,0 +1,119 @@
+"""How an invariant is declared: over one booking's dossier, over rows of one database, or over what topics hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from posada.audit.dossier import Dossier
+from posada.audit.finding import Finding
+from posada.audit.topic_books import TopicBooks
+
+Row: TypeAlias = Mapping[str, Any]
+STATUS: Final = "posada status {subject}"
+MEND: Final = "posada audit --mend"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What judging takes beside the facts: the time, and how long (as a span) anything may be on its way."""
+
+    now: datetime
+    patience: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """A promise, in words, and the command that goes on from a broken one ({subject} stands for the id)."""
+
+    name: str
+    promise: str
+    remedy: str
+
+    def finding(self, subject: object, what: str) -> Finding:
+        """The finding that it is broken."""
+        return Finding(self.name, str(subject), what, self.remedy.format(subject=subject))
+
+
+@dataclass(frozen=True, slots=True)
+class OfBooking(Invariant):
+    """Judged from everything that the five databases hold of one booking; `judge` gives each wrong in words."""
+
+    judge: Callable[[Dossier, Terms], Iterable[str]]
+
+    def judged(self, dossier: Dossier, terms: Terms) -> Iterable[Finding]:
+        """What is wrong with this booking."""
+        return (self.finding(dossier.id, what) for what in self.judge(dossier, terms))
+
+
+@dataclass(frozen=True, slots=True)
+class OfDatabase(Invariant):
+    """Judged in one service's database: `query` finds suspects, `judge` gives a row's subject and what is wrong."""
+
+    service: str
+    query: str
+    judge: Callable[[Row, Terms], tuple[object, str] | None]
+
+    def judged(self, row: Row, terms: Terms) -> Iterable[Finding]:
+        """What is wrong with this row, if anything."""
+        wrong = self.judge(row, terms)
+        return [self.finding(*wrong)] if wrong else []
+
+
+@dataclass(frozen=True, slots=True)
+class OfTopics(Invariant):
+    """Judged from what stands on the topics: `judge` gives each subject and what is wrong with it."""
+
+    judge: Callable[[TopicBooks, Terms], Iterable[tuple[object, str]]]
+
+    def judged(self, books: TopicBooks, terms: Terms) -> Iterable[Finding]:
+        """What is wrong on the topics."""
+        return (self.finding(*wrong) for wrong in self.judge(books, terms))
+
+
+ALL: Final[dict[str, Invariant]] = {}
+
+
+def _known(invariant: Invariant) -> None:
+    if invariant.name in ALL:
+        raise TypeError(f"two invariants are named {invariant.name}")
+    ALL[invariant.name] = invariant
+
+
+BookingJudge: TypeAlias = Callable[[Dossier, Terms], Iterable[str]]
+RowJudge: TypeAlias = Callable[[Row, Terms], "tuple[object, str] | None"]
+TopicJudge: TypeAlias = Callable[[TopicBooks, Terms], Iterable[tuple[object, str]]]
+
+
+def of_booking(name: str, promise: str, remedy: str = STATUS) -> Callable[[BookingJudge], BookingJudge]:
+    """Declare an invariant over one booking."""
+
+    def declare(judge: BookingJudge) -> BookingJudge:
+        _known(OfBooking(name, promise, remedy, judge))
+        return judge
+
+    return declare
+
+
+def of_database(
+    name: str, promise: str, *, service: str, query: str, remedy: str = STATUS
+) -> Callable[[RowJudge], RowJudge]:
+    """Declare an invariant over rows of one database."""
+
+    def declare(judge: RowJudge) -> RowJudge:
+        _known(OfDatabase(name, promise, remedy, service, query, judge))
+        return judge
+
+    return declare
+
+
+def of_topics(name: str, promise: str, remedy: str = STATUS) -> Callable[[TopicJudge], TopicJudge]:
+    """Declare an invariant over what stands on the topics."""
+
+    def declare(judge: TopicJudge) -> TopicJudge:
+        _known(OfTopics(name, promise, remedy, judge))
+        return judge
+
+    return declare

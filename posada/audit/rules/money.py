@@ -1,0 +1,121 @@
+"""Money: arrived = free + reserved + captured + refunded, and each booking has what it paid for and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from posada.audit.dossier import NOTHING, Dossier
+from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
+from services.booking.domain.lifecycle import Status
+from services.payments.domain.ledger import audit
+from services.payments.reports import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
+
+HAVE_PAID = {Status.CONFIRMED, Status.CHECKED_IN, Status.CHECKED_OUT, Status.COMPLETED}
+HAVE_NOTHING = {Status.REJECTED, Status.FAILED}
+KEEP_NOTHING_ASIDE = HAVE_NOTHING | {Status.CANCELLED, Status.NO_SHOW}
+FROM_GUESTS = {"CHAT"}  # only staff may book unpaid
+LOOKED_FOR = {"waiting", "escalated", "reserved"}
+
+# Each part from where it is written first: arrivals, captures and refunds from the ledger, what is set aside from the
+# requests, what is free from the balances.
+_IN_ALL = """
+WITH entries AS (
+    SELECT currency, coalesce(sum(entry.amount) FILTER (WHERE kind = 'arrived'), 0) AS arrived,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0)
+           - coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded' AND booking_id IS NOT NULL), 0) AS captured,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded'), 0) AS refunded
+    FROM ledger AS entry JOIN payments ON payments.id = payment_id GROUP BY currency),
+balances AS (
+    SELECT currency, sum(amount - reserved - captured - refunded) AS free FROM payments GROUP BY currency),
+asked AS (SELECT currency, sum(amount) AS reserved FROM payment_requests WHERE status = 'reserved' GROUP BY currency)
+SELECT currency, coalesce(arrived, 0) AS arrived, coalesce(free, 0) AS free, coalesce(reserved, 0) AS reserved,
+       coalesce(captured, 0) AS captured, coalesce(refunded, 0) AS refunded
+FROM entries FULL JOIN balances USING (currency) FULL JOIN asked USING (currency) ORDER BY currency"""
+
+
+@of_database(
+    "balance-is-ledger",
+    "For each payment: arrived = free + reserved + captured + refunded, as its ledger entries add up",
+    service="payments",
+    query=AUDIT,
+    remedy="posada payments audit",
+)
+def balance_is_ledger(row: Row, _: Terms) -> tuple[object, str] | None:
+    """What payments' own audit finds."""
+    wrong = audit(balance_in(row), sums_in(row))
+    return (row["id"], "; ".join(wrong)) if wrong else None
+
+
+@of_database(
+    "request-is-ledger",
+    "What a booking's request says is what the ledger says of it",
+    service="payments",
+    query=AUDIT_REQUESTS,
+    remedy="posada payments audit",
+)
+def request_is_ledger(row: Row, _: Terms) -> tuple[object, str]:
+    """What payments' own audit finds of requests."""
+    left = f"{row['reserved']} reserved and {row['captured']} captured"
+    return row["booking_id"], f"it is {row['status']} over {row['amount']}, the entries leave {left}"
+
+
+@of_database(
+    "money-in-all",
+    "In all: money arrived = free + reserved + captured + refunded",
+    service="payments",
+    query=_IN_ALL,
+    remedy="posada payments audit",
+)
+def money_in_all(row: Row, _: Terms) -> tuple[object, str] | None:
+    """The sums of a currency do not add up."""
+    parts = ("free", "reserved", "captured", "refunded")
+    accounted = sum((row[name] for name in parts), NOTHING)
+    if accounted == row["arrived"]:
+        return None
+    said = " + ".join(f"{row[name]} {name}" for name in parts)
+    return row["currency"], f"{row['arrived']} arrived, and {said} is {accounted}"
+
+
+@of_booking("confirmed-is-paid", "A confirmed booking has its captured money, with all its codes")
+def confirmed_is_paid(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Confirmed, and payments has not captured its price under its codes."""
+    booking, request = dossier.booking, dossier.request
+    if booking is None or dossier.status not in HAVE_PAID or not dossier.settled:
+        return
+    if booking["source"] not in FROM_GUESTS:
+        return
+    if request is None or dossier.paid_as != "captured":
+        yield f"it is {dossier.status} and its money is {dossier.paid_as}"
+        return
+    if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
+        yield f"it costs {booking['total']} {booking['currency']} and has {request['amount']} {request['currency']}"
+    if dossier.amount("captured") < request["amount"]:
+        yield f"{request['amount']} are captured by its request, and {dossier.amount('captured')} by the ledger"
+    if set(request["codes"]) != set(dossier.codes.values()):
+        ours, theirs = ", ".join(sorted(dossier.codes.values())), ", ".join(sorted(request["codes"]))
+        yield f"its codes are {ours}, and those on its payment {theirs or 'none'}"
+
+
+@of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
+def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Refused or failed, and money is reserved or captured for it."""
+    if dossier.status not in KEEP_NOTHING_ASIDE or not dossier.settled:
+        return
+    if dossier.paid_as in LOOKED_FOR:
+        yield f"it is {dossier.status} and its money is {dossier.paid_as}"
+    if dossier.amount("reserved") != NOTHING:
+        yield f"it is {dossier.status} and {dossier.amount('reserved')} are reserved for it"
+    kept = dossier.amount("captured") - dossier.amount("refunded")
+    if dossier.status in HAVE_NOTHING and kept != NOTHING:
+        yield f"it is {dossier.status} and {kept} were taken for it"
+
+
+@of_booking("money-has-an-owner", "No money is set aside without a booking that lives", MEND)
+def money_has_an_owner(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Money is set aside or looked for, for a booking that nobody knows or that has ended."""
+    if dossier.paid_as not in LOOKED_FOR:
+        return
+    if dossier.booking is None:
+        yield f"money is {dossier.paid_as} for it, and booking does not know it"
+    elif dossier.settled and dossier.status in HAVE_PAID:
+        yield f"its money is {dossier.paid_as}, and its saga has ended"

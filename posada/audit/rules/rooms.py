@@ -1,0 +1,124 @@
+"""Rooms: none sold twice, none beyond what there is, none kept for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from posada.audit.dossier import Dossier
+from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
+from services.booking.domain.lifecycle import Status
+
+HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
+HAVE_NONE = {Status.REJECTED, Status.FAILED, Status.CANCELLED}
+
+# What holds claim counts as well as what is written for each night: a room is sold by either.
+_SOLD_TWICE = """
+SELECT property_id, room, night, array_agg(DISTINCT booking_id) AS bookings FROM (
+    SELECT property_id, room, night, booking_id FROM room_nights
+    UNION ALL
+    SELECT property_id, room, night::date, booking_id
+    FROM holds, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
+    WHERE state <> 'released') AS claimed
+GROUP BY property_id, room, night HAVING count(DISTINCT booking_id) > 1 ORDER BY property_id, night, room"""
+_BEYOND_CAPACITY = """
+SELECT sold.property_id, type_key, night, count(*) AS sold, (
+    SELECT count(*) FROM rooms AS there
+    WHERE there.property_id = sold.property_id AND there.type_key = rooms.type_key) AS capacity
+FROM room_nights AS sold LEFT JOIN rooms ON rooms.property_id = sold.property_id AND rooms.number = sold.room
+GROUP BY sold.property_id, rooms.property_id, type_key, night
+HAVING count(*) > (SELECT count(*) FROM rooms AS there
+                   WHERE there.property_id = sold.property_id AND there.type_key = rooms.type_key)
+ORDER BY 1, 3, 2"""
+_NOT_AS_HELD = """
+SELECT coalesce(holds.booking_id, nights.booking_id) AS booking_id, coalesce(state, 'unknown') AS state,
+       coalesce(nights.taken, '{}') AS taken, coalesce(claimed.wanted, '{}') AS wanted
+FROM holds
+LEFT JOIN LATERAL (
+    SELECT array_agg(room || ' ' || night::date ORDER BY room, night) AS wanted
+    FROM unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
+    WHERE state <> 'released') AS claimed ON true
+FULL JOIN (
+    SELECT booking_id, array_agg(room || ' ' || night ORDER BY room, night) AS taken
+    FROM room_nights GROUP BY booking_id) AS nights ON nights.booking_id = holds.booking_id
+WHERE coalesce(nights.taken, '{}') <> coalesce(claimed.wanted, '{}') ORDER BY 1"""
+
+
+@of_database(
+    "room-sold-once",
+    "No room is sold twice for a night",
+    service="availability",
+    query=_SOLD_TWICE,
+)
+def sold_once(row: Row, _: Terms) -> tuple[object, str]:
+    """Two bookings have the same room for the same night."""
+    first, *others = row["bookings"]
+    rivals = ", ".join(map(str, others))
+    return first, f"room {row['room']} of {row['property_id']} on {row['night']} is also sold to {rivals}"
+
+
+@of_database(
+    "within-capacity",
+    "Held and booked rooms never exceed what there is of a type",
+    service="availability",
+    query=_BEYOND_CAPACITY,
+    remedy="posada rooms export",
+)
+def within_capacity(row: Row, _: Terms) -> tuple[object, str]:
+    """More rooms of a type are taken than there are."""
+    kind = row["type_key"] or "no known type"
+    return f"{row['property_id']} {kind} {row['night']}", f"{row['sold']} rooms are taken, there are {row['capacity']}"
+
+
+@of_database(
+    "nights-as-held",
+    "The nights taken are those of living holds, and each hold has its own",
+    service="availability",
+    query=_NOT_AS_HELD,
+)
+def nights_as_held(row: Row, _: Terms) -> tuple[object, str]:
+    """A hold has not the nights that it says, or nights have no hold."""
+    missing = sorted(set(row["wanted"]) - set(row["taken"]))
+    beyond = sorted(set(row["taken"]) - set(row["wanted"]))
+    parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"takes {', '.join(beyond)}"] * bool(beyond)
+    return row["booking_id"], f"its hold is {row['state']} and {' and '.join(parts) or 'takes a night twice'}"
+
+
+@of_booking("confirmed-has-rooms", "A confirmed booking has all its rooms booked, under its codes")
+def confirmed_has_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Confirmed, and availability has not its rooms booked under the same codes."""
+    if dossier.booking is None or dossier.status not in HAVE_ROOMS or not dossier.settled:
+        return
+    if dossier.held_as != "booked":
+        yield f"it is {dossier.status} and its rooms are {dossier.held_as}"
+    elif dossier.held_codes != dossier.codes:
+        yield f"it has rooms {_told(dossier.codes)}, and availability booked {_told(dossier.held_codes)}"
+    if len(dossier.stays) != dossier.booking["number_of_rooms"]:
+        yield f"it is for {dossier.booking['number_of_rooms']} rooms and has {len(dossier.stays)}"
+
+
+@of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", MEND)
+def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Refused, failed or cancelled, and rooms or codes are left."""
+    if dossier.status not in HAVE_NONE or not dossier.settled:
+        return
+    if dossier.held_as not in {"none", "released"}:
+        yield f"it is {dossier.status} and its rooms are {dossier.held_as}"
+    if dossier.codes:
+        yield f"it is {dossier.status} and has the codes {', '.join(sorted(dossier.codes.values()))}"
+
+
+@of_booking("rooms-have-an-owner", "No room is held without a booking that lives", MEND)
+def rooms_have_an_owner(dossier: Dossier, terms: Terms) -> Iterable[str]:
+    """Rooms are held for a booking that nobody knows, that has ended, or for longer than they were to be."""
+    if dossier.held_as in {"none", "released"} or dossier.hold is None:
+        return
+    if dossier.booking is None:
+        yield f"{len(dossier.hold['rooms'])} rooms are {dossier.held_as} for it, and booking does not know it"
+    elif dossier.held_as == "held" and dossier.settled and dossier.status not in HAVE_NONE | HAVE_ROOMS:
+        yield f"{len(dossier.hold['rooms'])} rooms are held for it, and its saga has ended"
+    elif dossier.held_as == "held" and dossier.hold["expires_at"] + terms.patience < terms.now:
+        yield f"its rooms are held although that ended at {dossier.hold['expires_at']:%Y-%m-%d %H:%M:%S}"
+
+
+def _told(codes: dict[str, str]) -> str:
+    return ", ".join(f"{room} ({code})" for room, code in sorted(codes.items())) or "none"

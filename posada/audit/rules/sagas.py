@@ -1,0 +1,79 @@
+"""Sagas: none older than its time-outs allow, none that ended and still waits, none that sends what never leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+
+from posada.audit.dossier import Dossier
+from posada.audit.invariant import Row, Terms, of_booking, of_database
+from services.booking.sagas.multi_room import ORDER_PATIENCE
+from services.booking.world import STATUS
+from shared.contracts.topics import SERVICES
+from shared.saga_progress import Verdict
+
+FIRST = {STATUS[Verdict.DONE]: "done", STATUS[Verdict.REFUSED]: "refused", STATUS[Verdict.FAILED]: "failed"}
+OVERDUE = timedelta(minutes=2)
+_OVERDUE_ROWS = """
+SELECT id, topic, due_at, now() AS read_at FROM outbox WHERE due_at < now() - interval '2 minutes'
+ORDER BY due_at LIMIT 1000"""
+
+
+@of_booking("saga-in-time", "No saga is older than its time-outs allow")
+def saga_in_time(dossier: Dossier, terms: Terms) -> Iterable[str]:
+    """A saga goes on for longer than anything that it waits for may take."""
+    saga = dossier.saga
+    if saga is None or dossier.settled:
+        return
+    if saga["wake_at"] is None:
+        yield f"its saga is {saga['phase']}, and nothing will wake it"
+    elif saga["wake_at"] < terms.now - OVERDUE:
+        yield f"its saga was to be woken at {saga['wake_at']:%Y-%m-%d %H:%M:%S}"
+    since = dossier.decided_at or saga["started_at"]
+    if saga["phase"] == "running" and _looks_for_money(dossier, terms):
+        return
+    patience = terms.patience + (ORDER_PATIENCE if saga["phase"] == "running" else timedelta())
+    if since + patience < terms.now:
+        pending = ", ".join(json.loads(saga["pending"] or "[]")) or "an answer"
+        yield f"its saga is {saga['phase']} since {since:%Y-%m-%d %H:%M:%S} and waits for {pending}"
+
+
+def _looks_for_money(dossier: Dossier, terms: Terms) -> bool:
+    request = dossier.request
+    waits = request is not None and dossier.paid_as in {"waiting", "escalated"}
+    return bool(waits and request and request["next_attempt_at"] > terms.now - OVERDUE)
+
+
+@of_booking("saga-agrees", "A saga and its booking tell the same, and one that ended waits for nothing")
+def saga_agrees(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Booking's own tables contradict each other."""
+    saga, booking = dossier.saga, dossier.booking
+    if saga is None or booking is None:
+        if saga is not None:
+            yield "there is a saga and no booking"
+        return
+    if saga["phase"] != saga["told_phase"]:
+        yield f"its saga is {saga['phase']} in its row and {saga['told_phase']} in its progress"
+    if dossier.settled and saga["wake_at"] is not None:
+        yield "its saga has ended and is to be woken"
+    decided = next((new["new"] for new in dossier.changes if new["new"] in FIRST), None)
+    told = FIRST[decided] if decided else "open"
+    if told != dossier.verdict:
+        yield f"its saga is {dossier.verdict}, and its history says {told}"
+
+
+def _nothing_stays(service: str) -> None:
+    @of_database(
+        f"sent-by-{service}",
+        f"What {service} has committed is sent",
+        service=service,
+        query=_OVERDUE_ROWS,
+        remedy=f"posada serve {service}",
+    )
+    def judge(row: Row, _: Terms) -> tuple[object, str]:
+        return row["id"], f"a message for {row['topic']} should have been sent at {row['due_at']:%Y-%m-%d %H:%M:%S}"
+
+
+for _service in SERVICES:
+    _nothing_stays(_service)

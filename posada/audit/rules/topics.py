@@ -1,0 +1,41 @@
+"""Topics: one outcome for each booking, announced; and nothing of our own set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from posada.audit.dossier import Dossier
+from posada.audit.invariant import Terms, of_booking, of_topics
+from posada.audit.rules.telling import OUTCOMES
+from posada.audit.topic_books import TopicBooks
+from shared.contracts.topics import SERVICES
+
+OURS = {f"posada/{service}" for service in SERVICES}
+
+
+@of_booking("one-outcome", "A booking has one outcome on the topic, the one that was decided")
+def one_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Gateways were told of two outcomes, or of another than booking's."""
+    kinds = sorted(set(dossier.announced or ()))
+    if len(kinds) > 1:
+        yield f"it was announced as {' and '.join(kinds)}"
+    elif kinds and dossier.booking is None:
+        yield f"it was announced as {kinds[0]}, and booking does not know it"
+    elif kinds and dossier.verdict != "open" and kinds[0] != OUTCOMES.get(dossier.verdict):
+        yield f"it was announced as {kinds[0]}, and its saga is {dossier.verdict}"
+
+
+@of_booking("outcome-announced", "The outcome of each booking is on the topic")
+def outcome_announced(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Decided, and no gateway was ever told."""
+    if dossier.announced == () and dossier.verdict in OUTCOMES and dossier.settled:
+        yield f"its saga is {dossier.verdict}, and that was never announced"
+
+
+@of_topics("nothing-set-aside", "No message of our own is set aside", "posada dead show {subject}")
+def nothing_set_aside(books: TopicBooks, _: Terms) -> Iterable[tuple[object, str]]:
+    """A service could not handle what another one sent; what clients send badly is no broken promise."""
+    for letter in books.dead:
+        source = next((value.decode("utf-8", "replace") for name, value in letter.headers if name == "ce_source"), "")
+        if source in OURS:
+            yield letter.id, f"{letter.service} set aside {letter.type or 'a message'} of {source}: {letter.reason}"

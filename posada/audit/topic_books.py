@@ -1,0 +1,158 @@
+"""What stands on the topics: each booking's outcomes, what was set aside, and whom unread messages are about."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Self, TypeAlias
+from uuid import UUID
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+
+from posada.wire import CONFIRMED, OUTCOMES, nobody_at
+from services.booking.outcomes import outcome_id
+from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
+from shared.deadletters import DeadLetter, list_dead
+
+Record: TypeAlias = "ConsumerRecord[Any, Any]"
+BOOKING: Final = "posada/booking"
+MOST_UNREAD: Final = 50_000
+POLL_MS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class TopicBooks:
+    """What a look at the topics found.
+
+    `announced` has the kinds of outcome of each booking (confirmed, refused, failed). Of bookings decided before
+    `whole_since` the broker may have forgotten some. `in_flight` are bookings that an unread message is about, and
+    with `much_unread` there are too many to tell.
+    """
+
+    announced: Mapping[UUID, Sequence[str]] = field(default_factory=dict)
+    whole_since: datetime | None = None
+    dead: Sequence[DeadLetter] = ()
+    in_flight: frozenset[UUID] = frozenset()
+    much_unread: bool = False
+
+
+class TopicReader:
+    """Reads the topics without a group, so that nobody's place moves; a second look reads only what is new."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        self._announced: dict[UUID, list[str]] = {}
+        self._places: dict[TopicPartition, int] = {}
+        self._whole_since: datetime | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._consumer.start()
+            await self._admin.start()
+        except KafkaConnectionError as error:
+            await self._close()
+            raise nobody_at(self._bootstrap) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def look(self) -> TopicBooks:
+        """Everything that stands there now."""
+        await self._read_outcomes()
+        unread = await self._read_unread()
+        letters = await list_dead(self._bootstrap, [dead(service) for service in SERVICES])
+        return TopicBooks(self._announced, self._whole_since, letters, *unread)
+
+    async def _close(self) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+
+    async def _read_outcomes(self) -> None:
+        partitions = [TopicPartition(BOOKING_EVENTS.name, number) for number in range(BOOKING_EVENTS.partitions)]
+        begins = await self._consumer.beginning_offsets(partitions)
+        for partition, begin in begins.items():
+            self._places[partition] = max(self._places.get(partition, 0), begin)
+        ends = await self._consumer.end_offsets(partitions)
+
+        async def note(record: Record) -> None:
+            partition = TopicPartition(record.topic, record.partition)
+            if begins[partition] > 0 and record.offset == begins[partition]:  # what came before is forgotten
+                oldest = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+                self._whole_since = max(self._whole_since or oldest, oldest)
+            self._places[partition] = record.offset + 1
+            if (found := outcome_in(record)) is not None:
+                self._announced.setdefault(found[0], []).append(found[1])
+
+        await self._read(dict(self._places), ends, note)
+
+    async def _read_unread(self) -> tuple[frozenset[UUID], bool]:
+        """Whom messages are about that a group has not committed: they may be in hand, or still to come."""
+        places: dict[TopicPartition, int] = {}
+        for service in SERVICES:
+            committed = await self._admin.list_consumer_group_offsets(f"posada-{service}")
+            for partition, place in committed.items():
+                places[partition] = min(places.get(partition, place.offset), place.offset)
+        ends = await self._consumer.end_offsets(list(places)) if places else {}
+        if sum(max(0, end - places[partition]) for partition, end in ends.items()) > MOST_UNREAD:
+            return frozenset(), True
+        found: set[UUID] = set()
+
+        async def note(record: Record) -> None:
+            found.update(about(record.headers, record.key))
+
+        await self._read(places, ends, note)
+        return frozenset(found), False
+
+    async def _read(
+        self,
+        places: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+        note: Callable[[Record], Awaitable[None]],
+    ) -> None:
+        unread = {partition for partition, end in ends.items() if places[partition] < end}
+        if not unread:
+            return
+        self._consumer.assign(list(unread))
+        for partition in unread:
+            self._consumer.seek(partition, places[partition])
+        while unread:
+            for partition, records in (await self._consumer.getmany(timeout_ms=POLL_MS)).items():
+                for record in records:
+                    if record.offset < ends[partition]:
+                        await note(record)
+            unread = {partition for partition in unread if await self._consumer.position(partition) < ends[partition]}
+
+
+def outcome_in(record: Record) -> tuple[UUID, str] | None:
+    """The booking and the kind of the outcome that a record tells; None for anything else.
+
+    Booking's answer to a request that is none has an id of its own and is no outcome of a booking.
+    """
+    told = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}
+    kind = told.get("ce_type", "")
+    booking_id = uuid_in(record.key)
+    if booking_id is None or kind not in OUTCOMES or told.get("ce_source") != BOOKING:
+        return None
+    if kind != CONFIRMED and told.get("ce_id") != outcome_id(booking_id):
+        return None
+    return booking_id, kind.split(".")[2]
+
+
+def about(headers: Sequence[tuple[str, bytes]], key: bytes | None) -> set[UUID]:
+    """The bookings that a message names in its envelope or its key."""
+    named = [value for name, value in headers if name == "ce_correlationid"]
+    return {found for one in [*named, key] if (found := uuid_in(one))}
+
+
+def uuid_in(text: bytes | None) -> UUID | None:
+    """The UUID in a text; None where it is none."""
+    try:
+        return UUID((text or b"").decode("ascii"))
+    except (ValueError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,146 @@
+"""posada audit: proves over all databases and topics that every promise to guests, hotel and bank is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from posada.address import find
+from posada.audit import mending
+from posada.audit.auditor import GRACE_S, PATIENCE_S, SETTLE_S, Auditor, Report
+from posada.audit.topic_books import TopicReader
+from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, known_service
+from posada.output import err, out, print_json, table
+from posada.problems import Exit, Problem
+from shared.contracts.topics import SERVICES
+
+SHOWN: Final = 100
+
+Databases = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--database",
+        metavar="SERVICE=URL",
+        help="A service's database, postgresql://…; a role that may only read does. Else POSADA_<SERVICE>_DATABASE_URL,"
+        " else that of the running Posada.",
+    ),
+]
+Grace = Annotated[float, typer.Option("--grace", min=0.0, help="Seconds until a second look at what seems wrong.")]
+Settle = Annotated[
+    float, typer.Option("--settle", min=0.0, help="Seconds that what seems wrong may take while messages are on it.")
+]
+Patience = Annotated[
+    float, typer.Option("--patience", min=1.0, help="Seconds that a saga may take which waits for no money.")
+]
+Mend = Annotated[
+    bool,
+    typer.Option("--mend", help="Give back rooms and money of bookings that came to nothing, and audit once more."),
+]
+WithoutTopics = Annotated[bool, typer.Option("--without-topics", help="Audit the databases alone.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(audit)
+
+
+def audit(
+    *,
+    databases: Databases = None,
+    without_topics: WithoutTopics = False,
+    mend: Mend = False,
+    grace: Grace = GRACE_S,
+    settle: Settle = SETTLE_S,
+    patience: Patience = PATIENCE_S,
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Check every promise over all five databases and the topics, also while bookings are made; nothing is changed.
+
+    What seems wrong is looked at a second time: what is gone by then, or has a message on its way, was in flight.
+    Exit code 1 says that a promise is broken.
+    """
+    urls = urls_of(data, databases or [])
+    broker = None if without_topics else bootstrap_of(data, bootstrap)
+    report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
+    if mend and report.findings:
+        sent = asyncio.run(mending.mend(urls, bootstrap_of(data, bootstrap), report.findings))
+        for message in sent:
+            err().print(f"sent {message.type_name} for {message.booking}", markup=False)
+        report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
+    if as_json:
+        print_json(report.as_json())
+    else:
+        say(report)
+    raise typer.Exit(Exit.NO if report.findings else Exit.DONE)
+
+
+async def audited(
+    urls: dict[str, str], bootstrap: str | None, patience: timedelta, grace_s: float, settle_s: float
+) -> Report:
+    """The report over these databases, and over the topics where there is a broker."""
+    async with AsyncExitStack() as stack:
+        topics = await stack.enter_async_context(TopicReader(bootstrap)) if bootstrap else None
+        return await Auditor(urls, topics, patience=patience).audit(grace_s=grace_s, settle_s=settle_s)
+
+
+def say(report: Report) -> None:
+    """A line for each promise, then every finding with the command that goes on from it."""
+    broken = Counter(finding.invariant for finding in report.findings)
+    rows = [
+        (
+            Text("broken", style="bold red") if broken[one.name] else "kept",
+            one.name,
+            one.promise,
+            broken[one.name] or "",
+        )
+        for one in report.invariants
+    ]
+    out().print(table("", ("", "invariant", "promise", ">findings"), rows))
+    for finding in report.findings[:SHOWN]:
+        out().print(Text.assemble((finding.invariant, "bold"), f"  {finding.subject}: {finding.what}"), soft_wrap=True)
+        out().print(Text(f"    {finding.remedy}", style="dim"), soft_wrap=True)
+    if len(report.findings) > SHOWN:
+        err().print(f"… and {len(report.findings) - SHOWN} more: see them all with --json", markup=False)
+    passed = f"; {report.passed_over} that seemed wrong were in flight" if report.passed_over else ""
+    found = len(report.findings) or "no"
+    promises = f"{report.bookings} bookings, {len(report.invariants)} promises"
+    out().print(f"{promises}, {found} findings; looks: {report.looks}{passed}", markup=False)
+
+
+def urls_of(data: Path, given: list[str]) -> dict[str, str]:
+    """Each service's database: the option's, else the environment's, else the running Posada's.
+
+    Raises:
+        Problem: when one is not named, or an option is none.
+    """
+    named = dict(_named(one) for one in given)
+    address = find(data)
+    running = address.database_urls if address else {}
+    urls = {
+        service: named.get(service) or os.environ.get(f"POSADA_{service.upper()}_DATABASE_URL") or running.get(service)
+        for service in SERVICES
+    }
+    missing = [service for service, url in urls.items() if not url]
+    if missing:
+        raise Problem(
+            f"The database of {missing[0]} is not known: start one with `posada up`, or give --database"
+            f" {missing[0]}=postgresql://… or POSADA_{missing[0].upper()}_DATABASE_URL."
+        )
+    return {service: url for service, url in urls.items() if url}
+
+
+def _named(given: str) -> tuple[str, str]:
+    service, _, url = given.partition("=")
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise typer.BadParameter(f"--database takes SERVICE=postgresql://…, not {given.partition('@')[0]!r}")
+    return known_service(service), url

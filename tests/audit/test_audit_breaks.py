@@ -1,0 +1,171 @@
+"""Each invariant broken by hand in a real database: the auditor names it, and who it is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from posada.audit.auditor import Auditor
+from posada.audit.finding import Finding
+from posada.audit.invariant import ALL
+from posada.audit.topic_books import TopicBooks
+from shared.contracts.topics import SERVICES
+from shared.deadletters import DeadLetter
+from tests.support.breaks import BREAKS, Break
+from tests.support.databases import Databases, FreshDatabase, apart_async
+from tests.support.lived_in import CROWD, FIRST, SHORT, UNPAID, House, Shelf, live_a_day, spoiled
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def house(module_database: FreshDatabase) -> House:
+    """A day that was lived, with nobody connected any more."""
+    urls = {service: module_database(service) for service in SERVICES}
+    return apart_async(lambda _: live_a_day(urls), "")
+
+
+async def look(house: House, books: TopicBooks | None = None) -> list[Finding]:
+    """One look at the house."""
+    return list((await Auditor(house.urls, Shelf(books or house.books())).look()).findings)
+
+
+async def test_a_clean_day_has_no_findings(house: House) -> None:
+    report = await Auditor(house.urls, Shelf(house.books())).audit(grace_s=0, settle_s=0)
+
+    assert report.findings == ()
+    assert (report.bookings, report.looks, report.passed_over) == (5, 1, 0)
+
+
+@pytest.mark.parametrize("broken", BREAKS, ids=lambda one: one.invariant)
+async def test_what_is_broken_is_named(house: House, databases: Databases, broken: Break) -> None:
+    ids = {name: str(one) for name, one in house.ids.items()}
+    with spoiled(house, databases, broken.service) as copy:
+        connection = await asyncpg.connect(copy.urls[broken.service])
+        await connection.execute(broken.sql.format(**ids))
+        await connection.close()
+        found = await look(copy)
+
+    named = [finding for finding in found if finding.invariant == broken.invariant]
+    assert named, f"not seen; found instead: {found}"
+    assert not broken.about or ids[broken.about] in {finding.subject for finding in named}, named
+    assert all(finding.what and finding.remedy.startswith("posada ") for finding in named)
+    assert not any("Ana" in finding.what or "5037" in finding.what + finding.subject for finding in found)
+
+
+async def test_a_second_outcome_is_named(house: House) -> None:
+    books = house.books()
+    first, crowd, stranger = house.ids[FIRST], house.ids[CROWD], uuid4()
+    told = {**books.announced, first: ["confirmed", "refused"], crowd: ["failed"], stranger: ["confirmed"]}
+
+    found = await look(house, replace(books, announced=told))
+
+    assert {(one.invariant, one.subject) for one in found} == {
+        ("one-outcome", str(one)) for one in (first, crowd, stranger)
+    }
+
+
+async def test_an_outcome_that_was_never_announced_is_named_unless_the_broker_may_have_forgotten_it(
+    house: House,
+) -> None:
+    books = house.books()
+    told = {booking: kinds for booking, kinds in books.announced.items() if booking != house.ids[UNPAID]}
+
+    found = await look(house, replace(books, announced=told))
+    forgotten = await look(house, replace(books, announced=told, whole_since=datetime(2026, 12, 1, tzinfo=UTC)))
+
+    assert [(one.invariant, one.subject) for one in found] == [("outcome-announced", str(house.ids[UNPAID]))]
+    assert forgotten == []
+
+
+async def test_a_message_of_our_own_that_was_set_aside_is_named_and_a_clients_is_not(house: House) -> None:
+    letters = [
+        DeadLetter(name, "payments", "t", "k", "posada.x.v1", "it is bad", [], "", [("ce_source", source)], b"")
+        for name, source in (("ours", b"posada/booking"), ("theirs", b"gateway"))
+    ]
+
+    found = await look(house, replace(house.books(), dead=letters))
+
+    assert [(one.invariant, one.subject) for one in found] == [("nothing-set-aside", "ours")]
+
+
+def test_every_invariant_was_broken() -> None:
+    on_topics = {"one-outcome", "outcome-announced", "nothing-set-aside"}
+    assert {one.invariant for one in BREAKS} | on_topics == set(ALL)
+
+
+class Passing(Shelf):
+    """Topics with a message about a booking on its way, until the look of that number."""
+
+    def __init__(self, house: House, name: str, until: int) -> None:
+        super().__init__(house.books())
+        self._about = frozenset({house.ids[name]})
+        self._left = until
+
+    async def look(self) -> TopicBooks:
+        self._left -= 1
+        return replace(self.books, in_flight=self._about if self._left > 0 else frozenset())
+
+
+async def test_what_is_in_flight_is_waited_for_and_then_named(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "conversations") as copy:
+        connection = await asyncpg.connect(copy.urls["conversations"])
+        await connection.execute("DELETE FROM bookings WHERE id = $1", house.ids[FIRST])
+        await connection.close()
+        arrived = await Auditor(copy.urls, Passing(copy, FIRST, until=4)).audit(grace_s=0.01)
+        late = await Auditor(copy.urls, Passing(copy, FIRST, until=1000)).audit(grace_s=0.01, settle_s=0.1)
+
+    for report in (arrived, late):
+        assert [finding.invariant for finding in report.findings] == ["conversation-knows"]
+    assert arrived.looks == 4
+    assert late.looks > 4
+
+
+async def test_what_comes_right_by_the_second_look_was_in_flight(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "conversations") as copy:
+
+        class Mending(Shelf):
+            """Sees, at its second look, that the message has come."""
+
+            looks = 0
+
+            async def look(self) -> TopicBooks:
+                self.looks += 1
+                if self.looks == 1:
+                    connection = await asyncpg.connect(copy.urls["conversations"])
+                    sql = "UPDATE bookings SET id = $1 WHERE id = $2"
+                    await connection.execute(sql, house.ids[FIRST], uuid4())
+                    await connection.close()
+                return self.books
+
+        books = replace(house.books(), announced={**house.books().announced, house.ids[FIRST]: []})
+        shelf = Mending(books)
+        auditor = Auditor(copy.urls, shelf)
+        first = await auditor.look()
+        shelf.books = house.books()
+        second = await auditor.audit(grace_s=0.01)
+
+    assert [finding.invariant for finding in first.findings] == ["outcome-announced"]
+    assert second.findings == ()
+
+
+async def test_a_saga_is_given_the_time_that_its_terms_allow(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "booking") as copy:
+        connection = await asyncpg.connect(copy.urls["booking"])
+        sql = "UPDATE sagas SET phase = 'undoing', wake_at = now() + interval '1 minute' WHERE id = $1"
+        await connection.execute(sql, house.ids[SHORT])
+        decided_at = await connection.fetchval(
+            "SELECT (progress->>'decided_at')::timestamptz FROM sagas WHERE id = $1", house.ids[SHORT]
+        )
+        await connection.close()
+        soon, late = [
+            await Auditor(copy.urls, clock=lambda at=decided_at + timedelta(minutes=age): at).look()  # type: ignore[misc]
+            for age in (14, 16)
+        ]
+
+    assert "saga-in-time" not in {finding.invariant for finding in soon.findings}
+    assert "saga-in-time" in {finding.invariant for finding in late.findings}

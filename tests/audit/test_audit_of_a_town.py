@@ -1,0 +1,160 @@
+"""posada audit, as an operator runs it: against a running town, by a role that may only read, live and spoiled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from chaos.storm import TOLD_EACH, Storm, Wish, raised
+from posada.main import make_app
+from posada.problems import Exit
+from posada.town import Town
+from shared.contracts.topics import SERVICES
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+READER = "auditor"
+_CONFIRMED = "SELECT id FROM bookings WHERE status = 'CONFIRMED' ORDER BY id LIMIT 1"
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[Town]:
+    with (
+        tempfile.TemporaryDirectory(prefix="posada-audit-", ignore_cleanup_errors=True) as folder,
+        Town(Path(folder), service_env=TOLD_EACH, database_prefix="audited_") as town,
+    ):
+        yield town
+        for one in town.services:
+            one.process.stop()
+        if town.parts.where == "given":
+            town.drop_databases()
+
+
+@pytest.fixture(scope="module")
+def day(town: Town) -> Storm:
+    """A day without a storm: guests of every manner, and nothing struck."""
+    return asyncio.run(raised(town, Wish(seed=11, bookings=80, seconds=10, blows=0), lambda _: None))
+
+
+def audited(*words: str) -> tuple[int, Any]:
+    """The exit code and what the command says as JSON."""
+    answer = CliRunner().invoke(make_app("audit"), ["audit", "--json", *words])
+    return answer.exit_code, json.loads(answer.stdout)
+
+
+async def execute(url: str, sql: str, *values: Any) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(sql, *values)
+    finally:
+        await connection.close()
+
+
+def test_a_day_of_every_manner_has_no_findings(day: Storm) -> None:
+    assert day.wrong == []
+    assert day.gateway is not None
+    kinds = day.gateway.kinds(guest.request_id for guest in day.guests)
+    assert sum(kinds.values()) == 80
+    assert kinds["confirmed"] > 30
+    assert len(kinds) > 2
+
+
+def test_the_command_finds_the_running_town(town: Town, day: Storm) -> None:
+    code, said = audited("--data", str(town.data_dir))
+
+    assert code == Exit.DONE
+    assert said["clean"] is True
+    assert said["bookings"] == 80
+    assert len(said["invariants"]) > 25
+
+
+def test_a_role_that_may_only_read_does_and_cannot_write(town: Town, day: Storm) -> None:
+    admin = town.parts.postgres.admin_url
+
+    async def reader() -> list[str]:
+        words: list[str] = []
+        await execute(admin, f"CREATE ROLE {READER} LOGIN PASSWORD 'reader' IN ROLE pg_read_all_data")
+        for service in SERVICES:
+            database = urlsplit(town.database_url(service)).path[1:]
+            await execute(admin, f'GRANT CONNECT ON DATABASE "{database}" TO {READER}')
+            address = urlsplit(town.database_url(service))
+            words += [
+                "--database",
+                f"{service}=postgresql://{READER}:reader@{address.netloc.rpartition('@')[2]}/{database}",
+            ]
+        return words
+
+    words = asyncio.run(reader())
+    try:
+        code, said = audited("--bootstrap", town.kafka_bootstrap, "--data", "/nowhere", *words)
+        assert (code, said["bookings"]) == (Exit.DONE, 80)
+        url = words[1].partition("=")[2]
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            asyncio.run(execute(url, "DELETE FROM room_nights RETURNING 1"))
+    finally:
+        for service in SERVICES:
+            database = urlsplit(town.database_url(service)).path[1:]
+            asyncio.run(execute(admin, f'REVOKE CONNECT ON DATABASE "{database}" FROM {READER}'))
+        asyncio.run(execute(admin, f"DROP ROLE {READER}"))
+
+
+def test_what_is_spoiled_is_named_with_exit_code_1(town: Town, day: Storm) -> None:
+    booking = asyncio.run(execute(town.database_url("booking"), _CONFIRMED))
+    known = town.database_url("conversations")
+    row = asyncio.run(execute(known, "SELECT row_to_json(bookings)::text FROM bookings WHERE id = $1", booking))
+    asyncio.run(execute(known, "DELETE FROM bookings WHERE id = $1", booking))
+    try:
+        code, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+        shown = CliRunner().invoke(make_app("audit"), ["audit", "--data", str(town.data_dir), "--grace", "0.2"])
+    finally:
+        back = "INSERT INTO bookings SELECT * FROM json_populate_record(NULL::bookings, $1::json)"
+        asyncio.run(execute(known, back, row))
+
+    assert code == shown.exit_code == Exit.NO
+    (finding,) = [finding for one in said["invariants"] for finding in one["findings"]]
+    assert (finding["invariant"], finding["subject"]) == ("conversation-knows", str(booking))
+    assert str(booking) in shown.stdout
+    assert f"posada status {booking}" in shown.stdout
+
+
+def test_what_nobody_owns_is_given_back(town: Town, day: Storm) -> None:
+    rooms, refused = town.database_url("availability"), "SELECT id FROM bookings WHERE status = 'REJECTED' LIMIT 1"
+    stranger = asyncio.run(
+        execute(
+            rooms,
+            "INSERT INTO holds SELECT gen_random_uuid(), property_id, 'held', check_in + 900, check_out + 900, rooms,"
+            " now() + interval '1 hour', NULL, answer, '{}', now() FROM holds WHERE state = 'booked' LIMIT 1"
+            " RETURNING booking_id",
+        )
+    )
+    nights = """INSERT INTO room_nights SELECT property_id, room, night, booking_id
+FROM holds, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
+WHERE booking_id = $1"""
+    asyncio.run(execute(rooms, nights, stranger))
+    owed = asyncio.run(execute(town.database_url("booking"), refused))
+    asyncio.run(
+        execute(
+            town.database_url("payments"),
+            "INSERT INTO payment_requests (booking_id, status, started_at, changed_at, property_id, amount, currency,"
+            " next_attempt_at) VALUES ($1, 'waiting', now(), now(), 'las-hojas', 1, 'USD', now() + interval '1 day')"
+            " ON CONFLICT (booking_id) DO UPDATE SET status = 'waiting', next_attempt_at = excluded.next_attempt_at",
+            owed,
+        )
+    )
+
+    before, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+    after = CliRunner().invoke(make_app("audit"), ["audit", "--mend", "--data", str(town.data_dir), "--grace", "2"])
+
+    found = {(finding["invariant"], finding["subject"]) for one in said["invariants"] for finding in one["findings"]}
+    assert (before, after.exit_code) == (Exit.NO, Exit.DONE), after.output
+    assert found == {("rooms-have-an-owner", str(stranger)), ("ended-has-no-money", str(owed))}
+    assert f"release-rooms.v1 for {stranger}" in after.output
+    assert f"release-payment.v1 for {owed}" in after.output

@@ -1,0 +1,28 @@
+"""A minute of storm over five real services: every saga ends, and the auditor finds nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaos.__main__ import over_a_town
+from chaos.plan import What
+from chaos.report import text
+from chaos.storm import Wish
+
+SEED = 20260310
+BOOKINGS = 250
+SECONDS = 45.0
+BLOWS = 12
+
+
+@pytest.mark.real
+@pytest.mark.timeout(600)
+def test_a_town_stands_a_storm() -> None:
+    storm = over_a_town(Wish(SEED, BOOKINGS, SECONDS, BLOWS))
+
+    assert storm.wrong == [], text(storm)
+    assert storm.quiet_at is not None
+    assert storm.report is not None
+    assert storm.report.bookings == BOOKINGS
+    assert len(storm.struck) == BLOWS
+    assert any(one.blow.what is What.KILL for one in storm.struck)

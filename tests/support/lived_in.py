@@ -1,0 +1,95 @@
+"""Five databases in which a day was lived, and copies of them that a test may spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from posada.audit.topic_books import TopicBooks, outcome_in
+from shared.contracts.booking import BookingRequested, booking_id_of
+from shared.contracts.common import Channel
+from shared.contracts.conversations import Author, ChatMessage
+from shared.outbox import Row
+from tests.support.builders import CHECK_IN, request, room, transfer_for
+from tests.support.databases import Databases
+from tests.support.post_office import START, record_of_row
+from tests.support.village import Village, village_of
+
+FIRST, SECOND, SHORT, CROWD, UNPAID = "first", "second", "short", "crowd", "unpaid"
+
+
+def asked(name: str, nights_on: int, **more: object) -> BookingRequested:
+    """A request for a night of its own."""
+    nights = {"check_in": CHECK_IN + timedelta(days=nights_on), "check_out": CHECK_IN + timedelta(days=nights_on + 1)}
+    return request(name, **{key: day.isoformat() for key, day in nights.items()}, **more)
+
+
+@dataclass
+class House:
+    """The addresses of the databases, and what was sent that day."""
+
+    urls: dict[str, str]
+    log: list[Row] = field(default_factory=list)
+
+    @property
+    def ids(self) -> dict[str, UUID]:
+        """The bookings by their requests' names."""
+        return {name: booking_id_of(name) for name in (FIRST, SECOND, SHORT, CROWD, UNPAID)}
+
+    def books(self) -> TopicBooks:
+        """What stands on the topics."""
+        announced: dict[UUID, list[str]] = {}
+        for row in self.log:
+            if found := outcome_in(record_of_row(row)):
+                announced.setdefault(found[0], []).append(found[1])
+        return TopicBooks(announced)
+
+
+class Shelf:
+    """Topics that stand still."""
+
+    def __init__(self, books: TopicBooks) -> None:
+        self.books = books
+
+    async def look(self) -> TopicBooks:
+        """What was put there."""
+        return self.books
+
+
+async def live_a_day(urls: Mapping[str, str]) -> House:
+    """Two bookings confirmed, one paid too little, one for more rooms than there are, one never paid; and a chat."""
+    async with village_of(urls) as village:
+        await village.publish(transfer_for(FIRST), transfer_for(SECOND), transfer_for(SHORT, "100.00"))
+        await village.publish(asked(FIRST, 1), asked(FIRST, 1), asked(SECOND, 2), asked(SHORT, 3), asked(UNPAID, 4))
+        await village.publish(asked(CROWD, 5, rooms=[room(2, "Matrimonial")] * 6))
+        await village.publish(_chat("50371234567", "m1"), _chat("50379999999", "m2"))
+        await village.run()
+        return House(dict(urls), _log_of(village))
+
+
+def _log_of(village: Village) -> list[Row]:
+    return list(village.log)
+
+
+def _chat(contact: str, message_id: str) -> ChatMessage:
+    return ChatMessage(
+        message_id=message_id,
+        channel=Channel.WHATSAPP,
+        contact=contact,
+        author=Author.TENANT,
+        text="¿A qué hora es la entrada?",
+        sent_at=START,
+    )
+
+
+@contextmanager
+def spoiled(house: House, databases: Databases, service: str) -> Iterator[House]:
+    """The house with a copy of one database, to be spoiled."""
+    copy = databases.copy(house.urls[service])
+    try:
+        yield House(house.urls | {service: copy}, house.log)
+    finally:
+        databases.drop(copy)
