@@ -24,7 +24,7 @@ def machine() -> str:
     """When and where something was measured, as a sentence."""
     memory = psutil.virtual_memory().total / 2**30
     return (
-        f"Measured on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of a {_processor()}, {memory:.0f} GB, "
+        f"Measured on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores ({_processor()}), {memory:.0f} GB, "
         f"{platform.system()}, Python {platform.python_version()}."
     )
 

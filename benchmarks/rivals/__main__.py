@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,8 @@ people = Console(stderr=True)
 
 def main() -> None:
     """Measure everybody, print, and leave with 1 where an invariant was broken."""
+    # Asked to end, we end what we have started first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     asked = _arguments()
     plan = SHORT if asked.short else FULL
     engines = {key: _measured(key, plan) for key in asked.only}

@@ -14,7 +14,7 @@ FOLDER: Final = Path(os.environ.get("POSADA_RIVALS", ".rivals")).resolve()
 NODE: Final = FOLDER / "node"
 RESTATE: Final = NODE / "node_modules" / ".bin" / "restate-server"
 TEMPORAL: Final = FOLDER / "bin" / "temporal"
-RESTATE_PACKAGE: Final = "@restatedev/restate-server"
+RESTATE_PACKAGE: Final = "@restatedev/restate-server@1.7.12"
 TEMPORAL_MODULE: Final = "github.com/temporalio/cli/cmd/temporal@v1.5.1"
 TIMEOUT_S: Final = 1800.0
 

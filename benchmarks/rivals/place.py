@@ -35,7 +35,8 @@ class Place:
     def process(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
         """Start a program in a process group of its own, with the hotel's address in its environment."""
         told = {**os.environ, hotel.DATABASE_VARIABLE: self.database_url, "PYTHONUNBUFFERED": "1", **(env or {})}
-        process = Process(name, argv, told, self.folder / f"{name}.log")
+        # When we are killed it is asked to end, since it has to end what it has started itself.
+        process = Process(name, argv, told, self.folder / f"{name}.log", orphan_signal=signal.SIGTERM)
         process.start()
         if process.pid is not None:
             self._processes.append((process.pid, process))

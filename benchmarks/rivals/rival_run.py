@@ -38,6 +38,7 @@ async def _measure(running: Running, place: Place, plan: Plan, on_progress: Prog
     for clients, seconds, most in plan.levels:
         on_progress(f"measuring {clients} at once")
         levels.append(await load.level(clients, seconds, most))
+        on_progress("{sagas_per_s:.0f} sagas/s, p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms".format(**levels[-1]))
     booked += sum(level["sagas"] for level in levels)
     faults = await data.faults(place.database_url, booked - load.refused)
     if load.refused:
