@@ -5,6 +5,7 @@ UV_VERSION := 0.13.8
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.posada-ready
+RIVALS := .rivals
 SHELL := /bin/sh
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day.
@@ -17,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-containers chaos chaos-long image compose bench lint types schemas fix
+.PHONY: help env demo up test test-containers chaos chaos-long image compose bench bench-rivals bench-growth lint types schemas fix
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 27
@@ -51,6 +52,14 @@ chaos-long: $(READY) ## The same with 12,000 bookings in half an hour
 
 bench: $(READY) ## The hot path: one JSON object on standard output, a table on standard error
 	@$(BIN)/python -m benchmarks.hot_path $(ARGS)
+
+# The rivals' packages are none of ours: they have an environment of their own.
+bench-rivals: $(READY) ## Posada beside plain code, DBOS, Restate and Temporal, some twelve minutes
+	@VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(RIVALS)/venv $(BIN)/uv sync --frozen --quiet --group rivals --python $(BIN)/python >&2
+	@POSADA_RIVALS=$(RIVALS) $(RIVALS)/venv/bin/python -m benchmarks.rivals $(ARGS)
+
+bench-growth: $(READY) ## How rates change with instances and with bookings in the database
+	@$(BIN)/python -m benchmarks.growth $(ARGS)
 
 lint: $(READY) ## Style, formatting and import contracts
 	@$(BIN)/ruff check .

@@ -47,7 +47,7 @@ def main() -> None:
 
 async def _measure(town: Town) -> dict[str, Any]:
     await houses.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
-    load = Load(town.kafka_bootstrap, town.database_url("payments"), PROPERTIES)
+    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"))
     await load.start()
     people.print("[dim]letting payments arrive[/]")
     await load.pay(WARM_UP[2] + sum(most for _, _, most in LEVELS))
@@ -71,16 +71,7 @@ async def _floor(town: Town) -> float:
 
 async def _level(load: Load, clients: int, seconds: float, most: int) -> dict[str, Any]:
     people.print(f"[dim]measuring {clients} at once[/]")
-    began = asyncio.get_running_loop().time()
-    times = await load.measure(clients, seconds, most)
-    took = asyncio.get_running_loop().time() - began
-    return {
-        "clients": clients,
-        "sagas_per_s": round(len(times) / took, 1),
-        "p50_ms": round(statistics.median(times) * 1000, 2),
-        "p99_ms": round(times[int(len(times) * 0.99)] * 1000, 2),
-        "sagas": len(times),
-    }
+    return await load.level(clients, seconds, most)
 
 
 def _table(figures: dict[str, Any]) -> Table:

@@ -1,0 +1,190 @@
+"""How Posada grows: rates and costs with 1, 2 and 4 instances, and with 10,000 to 1,000,000 bookings in the databases.
+
+Prints one JSON object on standard output and tables on standard error; without `--short` it writes both tables into
+docs/scale.md and draws docs/growth.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import uvloop
+from rich.console import Console
+
+from benchmarks import documents, growth_report, houses, reckoning, spending
+from benchmarks.filling import HOUSES, Fill
+from benchmarks.load import Load
+from benchmarks.rivals.posada_run import settle
+from posada.town import Town
+from shared.contracts import topics
+from shared.contracts.topics import SERVICES
+
+LOAD_HOUSES: Final = 40
+INSTANCES: Final = (1, 2, 4)
+BOOKINGS: Final = (10_000, 100_000, 1_000_000)
+SHORT_BOOKINGS: Final = (2000, 5000, 20_000)
+# Clients, seconds, and the most requests that a measurement may make: a warm-up, one client, many.
+FULL: Final = ((64, 8.0, 8000), (1, 6.0, 2000), (64, 15.0, 16_000))
+SHORT: Final = ((64, 3.0, 1500), (1, 1.5, 300), (64, 3.0, 2000))
+DOCUMENT: Final = Path("docs/scale.md")
+CHART: Final = Path("docs/growth.svg")
+
+people = Console(stderr=True)
+
+
+def main() -> None:
+    """Start everything, measure, fill, measure again; print, and write the document."""
+    # Asked to end, we end what we have started first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    parser = argparse.ArgumentParser(prog="benchmarks.growth", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="small numbers, to see that everything works")
+    short = parser.parse_args().short
+    with tempfile.TemporaryDirectory(prefix="posada-growth-") as folder:
+        town = Town(
+            Path(folder),
+            kafka_heap_mb=512,
+            kafka_full_jit=True,
+            env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
+            on_progress=_say,
+        )
+        with town:
+            results = uvloop.run(Growth(town, short).run())
+    for table in growth_report.for_people(results):
+        people.print(table)
+    sys.stdout.write(json.dumps(results) + "\n")
+    if not short:
+        documents.put(DOCUMENT, "growth", growth_report.for_documents(results, CHART.name))
+        documents.put(DOCUMENT, "reckoning", reckoning.in_words(results, topics.BOOKING_REQUESTS.partitions))
+        growth_report.draw(results, CHART)
+
+
+class Growth:
+    """One town that is filled and scaled, and measured in between."""
+
+    def __init__(self, town: Town, short: bool) -> None:
+        self._town = town
+        self._urls = {service: town.database_url(service) for service in SERVICES}
+        self._load = Load(LOAD_HOUSES, bootstrap=town.kafka_bootstrap, payments_url=self._urls["payments"])
+        self._sizes = SHORT_BOOKINGS if short else BOOKINGS
+        self._plan = SHORT if short else FULL
+        self._filled = 0
+
+    async def run(self) -> dict[str, Any]:
+        """Everything, as figures."""
+        await houses.plant(self._urls["availability"], self._urls["booking"], LOAD_HOUSES + HOUSES)
+        await self._load.start()
+        empty = await spending.sizes(self._urls)
+        # Cold services and a cold broker would flatter whatever comes later; and it is these bookings that are copied.
+        await self._point(1, 0)
+        fill = await self._fill()
+        by_size, by_instances = [], []
+        for size in self._sizes:
+            filled = time.monotonic()
+            await fill.add(self._filled, size - 1, _say)
+            self._filled = size
+            _say(f"filled in {time.monotonic() - filled:.0f} s")
+            by_size.append(await self._point(1, size))
+            if size == self._sizes[0]:
+                by_instances = [by_size[0], *[await self._scaled(number, size) for number in INSTANCES[1:]]]
+                await self._scale(1)
+        full = await spending.sizes(self._urls)
+        await self._load.stop()
+        # What the load itself has booked is in there too.
+        booked = self._sizes[-1] + await self._booked()
+        return {
+            "machine": documents.machine(),
+            "by_bookings": by_size,
+            "by_instances": by_instances,
+            "bytes_a_booking": {name: round((full[name] - empty[name]) / booked) for name in full},
+        }
+
+    async def _scaled(self, instances: int, size: int) -> dict[str, Any]:
+        await self._scale(instances)
+        return await self._point(instances, size)
+
+    async def _scale(self, instances: int) -> None:
+        for service in SERVICES:
+            self._town.scale(service, instances)
+
+    async def _point(self, instances: int, size: int) -> dict[str, Any]:
+        """One measurement: rate and times, and processor milliseconds by part for each booking."""
+        _say(f"measuring {instances} of each service, with {size:,} bookings in the databases")
+        warm_up, single, many = self._plan
+        await self._load.pay(sum(most for _, _, most in self._plan))
+        await self._load.measure(*warm_up)
+        await settle(self._urls)
+        scanned = await spending.rows_scanned(self._urls, size // 2)
+        spent = [spending.processor_seconds(self._town)]
+        alone = await self._load.level(*single)
+        await settle(self._urls)
+        spent.append(spending.processor_seconds(self._town))
+        crowd = await self._load.level(*many)
+        scanned = spending.difference(scanned, await spending.rows_scanned(self._urls, size // 2))
+        settled = await settle(self._urls)
+        spent.append(spending.processor_seconds(self._town))
+        if self._load.refused:
+            raise SystemExit(f"{self._load.refused} requests were not confirmed: the figures would mean nothing")
+        bookings = alone["sagas"] + crowd["sagas"]
+        return {
+            "bookings": size,
+            "instances": instances,
+            "alone": alone,
+            "crowd": crowd,
+            "settled_s": round(settled, 1),
+            "cpu_ms_alone": _milliseconds(spent[0], spent[1], alone["sagas"]),
+            "cpu_ms_a_booking": _milliseconds(spent[1], spent[2], crowd["sagas"]),
+            "rows_scanned_a_booking": {
+                table: round(rows / bookings, 1) for table, rows in scanned.items() if rows / bookings >= 1
+            },
+        }
+
+    async def _fill(self) -> Fill:
+        postgres = self._town.parts.postgres
+        booking_id = await _value(self._urls["booking"], "SELECT id FROM sagas WHERE phase = 'ended' LIMIT 1")
+        booked = await self._booked()
+        messages = {service: await _value(url, "SELECT count(*) FROM inbox") for service, url in self._urls.items()}
+        rooms = await _value(
+            self._urls["availability"],
+            "SELECT array_agg(number ORDER BY number) FROM rooms WHERE property_id = 'bench-0' AND type_key = $1",
+            "Junior",
+        )
+        return Fill(
+            admin_urls={service: postgres.dsn(service, "postgres") for service in SERVICES},
+            booking_id=booking_id,
+            messages={service: round(number / booked) for service, number in messages.items()},
+            rooms=rooms,
+            first_house=LOAD_HOUSES,
+        )
+
+    async def _booked(self) -> int:
+        query = "SELECT count(*) FROM bookings WHERE request_id LIKE 'bench-%'"
+        return int(await _value(self._urls["booking"], query))
+
+
+def _milliseconds(before: Mapping[str, float], after: Mapping[str, float], bookings: int) -> dict[str, float]:
+    return {part: round(s * 1000 / bookings, 3) for part, s in spending.difference(before, after).items()}
+
+
+async def _value(url: str, query: str, *parameters: Any) -> Any:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query, *parameters)
+    finally:
+        await connection.close()
+
+
+def _say(what: str) -> None:
+    people.print(f"[dim]{what}[/]")
+
+
+if __name__ == "__main__":
+    main()

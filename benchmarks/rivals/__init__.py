@@ -1,0 +1,1 @@
+"""The same booking on other engines, measured beside Posada."""
