@@ -1,4 +1,4 @@
-"""Whatever is asked of a booking, in whatever order and however often: it moves along the table, each move told once."""
+"""Whatever is asked of a booking, in whatever order, however often: it moves along the table, each move told once."""
 
 from __future__ import annotations
 
