@@ -104,7 +104,9 @@ async def test_other_dates_take_the_reminders_the_rooms_and_the_conversation_alo
     assert [one["room"] for one in said.body["rooms"]] == [one["room"] for one in outcome.body["rooms"]]
     await until_whole(town)
     await wait_for(
-        lambda: _equals(reminders(town, booking_id), [("arrival_reminder", moved)]), what="the reminder to move"
+        lambda: _equals(reminders(town, booking_id), [("arrival_reminder", moved)]),
+        what="the reminder to move",
+        timeout_s=30,
     )
     assert len(await told(town, booking_id, "modified")) == len(set(await told(town, booking_id, "modified"))) >= 1
     (known,) = await rows(town, "conversations", KNOWN, UUID(booking_id))
