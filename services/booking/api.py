@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
+from services.booking.domain.cancellation import NOTHING
 from services.booking.repository import Repository
 from services.booking.sagas.multi_room import Data
 from shared.contracts.booking import booking_id_of
@@ -17,15 +19,23 @@ from shared.database import Database
 from shared.masking import masked, masked_name
 from shared.saga_progress import Mark, Progress
 
+_PRESENCE = ("checked_in_at", "checked_in_by", "checked_out_at", "checked_out_by")
+_STAY = ("line", "room", "code", "amount", "status", *_PRESENCE)
+
 
 class Room(BaseModel):
-    """One room of a booking, as far as it is known."""
+    """One room of a booking, as far as it is known: the stay that it is once it is confirmed. Times are UTC."""
 
     line: int
     type: str
     room: str
     code: str | None
     amount: Decimal
+    status: str | None = None
+    checked_in_at: datetime | None = None
+    checked_in_by: str | None = None
+    checked_out_at: datetime | None = None
+    checked_out_by: str | None = None
 
 
 class AuditLine(BaseModel):
@@ -57,6 +67,12 @@ class Course(BaseModel):
     codes: list[str]
     total: Decimal | None
     currency: str | None
+    paid: Decimal | None
+    fee: Decimal | None
+    refund: Decimal | None
+    balance: Decimal | None
+    revision: int
+    change_under_way: str | None
     payment_id: str | None
     started_at: datetime
     decided_at: datetime | None
@@ -90,7 +106,7 @@ def router(database: Database, repository: Repository) -> APIRouter:
 def _course(row: dict[str, Any]) -> Course:
     progress = Progress.from_json(row["progress"])
     data = Data.model_validate_json(row["data"])
-    codes = dict(zip([room.room for room in data.rooms], data.codes, strict=False))
+    owed = None if row["total"] is None else row["total"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
     return Course(
         booking_id=row["id"],
         request_id=row["request_id"],
@@ -108,13 +124,13 @@ def _course(row: dict[str, Any]) -> Course:
         check_in=row["check_in"],
         check_out=row["check_out"],
         package=row["package"],
-        rooms=[
-            Room(line=room.line, type=room.type, room=room.room, code=codes.get(room.room), amount=room.amount)
-            for room in data.rooms
-        ],
+        rooms=_rooms(row["stays"], data),
         codes=list(data.codes),
         total=row["total"],
         currency=row["currency"],
+        **{name: row[name] for name in ("paid", "fee", "refund", "revision")},
+        balance=owed,
+        change_under_way=row["saga_name"],
         payment_id=data.payment_id,
         started_at=row["created_at"],
         decided_at=progress.decided_at,
@@ -123,3 +139,14 @@ def _course(row: dict[str, Any]) -> Course:
         course=list(progress.course),
         audit=[AuditLine(**line) for line in row["audit"]],
     )
+
+
+def _rooms(stays: Sequence[Mapping[str, Any]], data: Data) -> list[Room]:
+    """The stays as they are now; before there are any, what the saga holds."""
+    if stays:
+        return [Room(type=stay["room_type"], **{name: stay[name] for name in _STAY}) for stay in stays]
+    codes = dict(zip([room.room for room in data.rooms], data.codes, strict=False))
+    return [
+        Room(line=room.line, type=room.type, room=room.room, code=codes.get(room.room), amount=room.amount)
+        for room in data.rooms
+    ]

@@ -68,6 +68,7 @@ INSERT INTO audit_log (booking_id, at, who, action, changes, reason)
 SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::jsonb[], $6::text[])"""
 _COURSE = """
 SELECT b.*, s.phase, s.progress, s.data FROM bookings b JOIN sagas s ON s.id = b.id WHERE b.id = $1"""
+_COURSE_STAYS = "SELECT * FROM stays WHERE booking_id = $1 ORDER BY line"
 _AUDIT = "SELECT at, who, action, changes, reason FROM audit_log WHERE booking_id = $1 ORDER BY id"
 
 ACTIONS = {
@@ -157,7 +158,8 @@ class Repository:
         audit = [
             dict(line) | {"changes": json.loads(line["changes"])} for line in await connection.fetch(_AUDIT, booking_id)
         ]
-        return dict(row) | {"audit": audit}
+        stays = [dict(stay) for stay in await connection.fetch(_COURSE_STAYS, booking_id)]
+        return dict(row) | {"audit": audit, "stays": stays}
 
     async def life(self, connection: Connection, booking_id: UUID) -> tuple[Booking, Property] | None:
         """A confirmed booking and its property, without locks."""

@@ -17,13 +17,13 @@ from services.conversations.world import (
     MessageKey,
     Place,
     Stored,
+    Told,
     World,
     all_contacts,
     contacts_of,
     key_of,
     sender_of,
 )
-from shared.contracts.booking import BookingConfirmed
 from shared.contracts.conversations import Attachment, ChatMessage
 from shared.database import Connection
 from shared.errors import Conflict
@@ -48,13 +48,15 @@ INSERT INTO subscribers (subscriber_id, phone) SELECT * FROM unnest($1::text[], 
 ON CONFLICT (subscriber_id) DO UPDATE SET phone = excluded.phone"""
 _SAVE_BOOKINGS = """
 INSERT INTO bookings (id, contact, guest_name, property_id, property_name, timezone, rooms, check_in, check_out,
-                      confirmed_at)
+                      confirmed_at, as_of, off)
 SELECT id, contact, guest_name, property_id, property_name, timezone,
-       ARRAY(SELECT jsonb_array_elements_text(rooms)), check_in, check_out, confirmed_at
+       ARRAY(SELECT jsonb_array_elements_text(rooms)), check_in, check_out, confirmed_at, as_of, off
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::date[],
-            $9::date[], $10::timestamptz[]) AS new (id, contact, guest_name, property_id, property_name, timezone,
-                                                    rooms, check_in, check_out, confirmed_at)
-ON CONFLICT (id) DO UPDATE SET contact = excluded.contact"""
+            $9::date[], $10::timestamptz[], $11::timestamptz[], $12::boolean[])
+  AS new (id, contact, guest_name, property_id, property_name, timezone, rooms, check_in, check_out, confirmed_at,
+          as_of, off)
+ON CONFLICT (id) DO UPDATE SET contact = excluded.contact, rooms = excluded.rooms, check_in = excluded.check_in,
+  check_out = excluded.check_out, confirmed_at = excluded.confirmed_at, as_of = excluded.as_of, off = excluded.off"""
 _CHANGE_THREADS = """
 UPDATE threads SET contact = new.contact, property_id = new.property_id, room = new.room,
     booking_id = new.booking_id, name = new.name, participants = new.participants,
@@ -97,7 +99,7 @@ class Repository:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
         del now
         chats = [message for message in messages if isinstance(message, ChatMessage)]
-        confirmed = [message for message in messages if isinstance(message, BookingConfirmed)]
+        confirmed = [message for message in messages if isinstance(message, Told)]
         conversations = await _conversations(connection, chats)
         writers = [contacts_of(message, self._place, conversations) for message in chats]
         guests = [contacts_of(message, self._place) for message in confirmed]
@@ -237,6 +239,8 @@ def _booking_columns(bookings: Sequence[Booking]) -> tuple[list[Any], ...]:
         [booking.check_in for booking in ordered],
         [booking.check_out for booking in ordered],
         [booking.confirmed_at for booking in ordered],
+        [booking.as_of for booking in ordered],
+        [booking.off for booking in ordered],
     )
 
 

@@ -40,6 +40,8 @@ bookings = Table(
     Column("check_in", Date, nullable=False),
     Column("check_out", Date, nullable=False),
     Column("confirmed_at", DateTime(timezone=True), nullable=False),
+    Column("as_of", DateTime(timezone=True), comment="the newest event that told its dates"),
+    Column("off", Boolean, nullable=False, server_default=text("false"), comment="nobody is expected any longer"),
 )
 
 subscribers = Table(

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 from services.conversations.domain.bookings import Booking
 from services.conversations.domain.contacts import Contacts, of_guest, of_sender
 from services.conversations.domain.threads import Tenant, Thread
 from shared.contracts.booking import BookingConfirmed
+from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
 from shared.contracts.common import Channel
 from shared.contracts.conversations import ChatMessage
 
+# What is told of a booking: that it is, how it changed, that it is off.
+Told: TypeAlias = BookingConfirmed | BookingModified | BookingCancelled | GuestNotShown
 NOTHING: Mapping[str, str] = {}
 WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
 MessageKey = tuple[str, str]
@@ -21,6 +25,10 @@ MessageKey = tuple[str, str]
 
 class UnknownConversation(Exception):
     """A message came before what says whose it is: another attempt will know, or a person has to."""
+
+
+class UnknownBooking(Exception):
+    """A booking was off before it was heard of: another attempt will know it, or a person has to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +102,7 @@ def key_of(message: ChatMessage) -> MessageKey:
     return message.channel.value, message.message_id
 
 
-def contacts_of(
-    message: ChatMessage | BookingConfirmed, place: Place, conversations: Mapping[str, str] = NOTHING
-) -> Contacts:
+def contacts_of(message: ChatMessage | Told, place: Place, conversations: Mapping[str, str] = NOTHING) -> Contacts:
     """Who wrote or was written to, or who booked.
 
     Raises:
@@ -137,8 +143,9 @@ def _tenants_contact(message: ChatMessage, conversations: Mapping[str, str]) -> 
     return conversations[conversation]
 
 
-def booking_of(message: BookingConfirmed, tenant: Tenant) -> Booking:
-    """What is kept of a confirmed booking, its rooms in the request's order."""
+def booking_of(message: Told, tenant: Tenant) -> Booking:
+    """What is kept of a booking, its rooms in the request's order; an end names none, and leaves those that it had."""
+    rooms = message.rooms if isinstance(message, BookingConfirmed | BookingModified) else ()
     day = message.at.date()
     return Booking(
         id=message.booking_id,
@@ -147,10 +154,12 @@ def booking_of(message: BookingConfirmed, tenant: Tenant) -> Booking:
         property_id=message.property.id,
         property_name=message.property.name,
         timezone=message.property.timezone,
-        rooms=tuple(room.room for room in sorted(message.rooms, key=lambda room: room.line)),
+        rooms=tuple(room.room for room in sorted(rooms, key=lambda room: room.line)),
         check_in=message.check_in or day,
         check_out=message.check_out or message.check_in or day,
         confirmed_at=message.at,
+        as_of=message.at,
+        off=isinstance(message, BookingCancelled | GuestNotShown),
     )
 
 

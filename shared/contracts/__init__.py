@@ -3,6 +3,6 @@
 Importing this package registers them all.
 """
 
-from shared.contracts import availability, booking, booking_life, conversations, notifications, payments
+from shared.contracts import availability, booking, booking_life, booking_staff, conversations, notifications, payments
 
-__all__ = ["availability", "booking", "booking_life", "conversations", "notifications", "payments"]
+__all__ = ["availability", "booking", "booking_life", "booking_staff", "conversations", "notifications", "payments"]

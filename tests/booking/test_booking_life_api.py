@@ -113,6 +113,9 @@ async def test_other_dates_show_the_difference_as_the_balance(front: Front) -> N
     assert (done["state"], done["total"], done["balance"], done["revision"]) == ("done", "1380.00", "690.00", 1)
     (told,) = [one for one in front.office.messages if isinstance(one, BookingModified)]
     assert (told.revision, told.check_out) == (1, CHECK_IN + timedelta(days=2))
+    course = await front.get(f"/bookings/{booking}")
+    assert [room["amount"] for room in course["rooms"]] == ["517.50", "517.50", "345.00"]
+    assert (course["balance"], course["revision"], course["change_under_way"]) == ("690.00", 1, None)
     same = await front.post(f"/bookings/{booking}/dates", 422, **longer)
     assert same["error"]["reason"] == "nothing_to_do"
     front.clock.forward(timedelta(days=5))

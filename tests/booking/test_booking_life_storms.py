@@ -330,9 +330,13 @@ async def test_a_no_show_frees_the_rooms_and_costs_its_fee(village: Village) -> 
 async def test_what_still_waits_for_its_money_is_given_up(
     village: Village, kind: type[StaffCommand], status: str
 ) -> None:
-    night = first_night()
+    night, number = first_night(), next(_numbers)
+    money = {"method": "bank_transfer", "slip_date": START.date().isoformat(), "reference": f"slip open {number}"}
     wanted = request(
-        f"life open {night}", check_in=night.isoformat(), check_out=(night + timedelta(days=1)).isoformat()
+        f"life open {number}",
+        check_in=night.isoformat(),
+        check_out=(night + timedelta(days=1)).isoformat(),
+        payment=money | {"amount": f"7{number:02}.37"},  # like no money that has come
     )
     await village.publish(wanted)
     await village.run(until=village.clock() + timedelta(minutes=1))

@@ -19,6 +19,7 @@ from shared.contracts.topics import SERVICES
 
 WHOLE_S: Final = 40.0
 NOTHING: Final = Decimal(0)
+KEEPS_ROOMS: Final = {"CONFIRMED", "CHECKED_IN", "CHECKED_OUT", "COMPLETED"}
 
 _TABLES: Final = {
     ("booking", "bookings"): "SELECT * FROM bookings",
@@ -28,6 +29,10 @@ _TABLES: Final = {
     ("availability", "nights"): "SELECT * FROM room_nights",
     ("payments", "payments"): "SELECT * FROM payments",
     ("payments", "requests"): "SELECT * FROM payment_requests",
+    ("payments", "prices"): "SELECT DISTINCT ON (booking_id) * FROM prices ORDER BY booking_id, change DESC",
+    ("payments", "kept"): """SELECT payment_id, booking_id,
+      sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS amount
+      FROM ledger WHERE booking_id IS NOT NULL GROUP BY payment_id, booking_id""",
     ("notifications", "deliveries"): "SELECT * FROM deliveries",
     ("conversations", "known"): "SELECT id FROM bookings",
 }
@@ -46,6 +51,8 @@ class Books:
     nights: list[asyncpg.Record]
     payments: list[asyncpg.Record]
     requests: list[asyncpg.Record]
+    prices: list[asyncpg.Record]
+    kept: list[asyncpg.Record]
     deliveries: list[asyncpg.Record]
     known: list[asyncpg.Record]
     outboxes: dict[str, int]
@@ -134,10 +141,12 @@ def _outcomes(books: Books) -> Iterator[str]:
     for booking in books.bookings:
         hold, ours = holds.pop(booking["id"], None), stays.pop(booking["id"], {})
         state = hold["state"] if hold else "none"
-        if booking["status"] == "CONFIRMED":
+        if booking["status"] in KEEPS_ROOMS:
+            if hold and (hold["check_in"], hold["check_out"]) != (booking["check_in"], booking["check_out"]):
+                yield f"booking {booking['id']} is on other dates than its hold"
             if state != "booked" or json.loads(hold["codes"] if hold else "{}") != ours or not ours:
                 yield f"booking {booking['id']} is confirmed, and its hold is {state}"
-        elif state not in {"none", "released"} or ours:
+        elif state not in {"none", "released"} or (ours and not booking["confirmation_number"]):
             yield f"booking {booking['id']} is {booking['status']}, and its hold is {state}"
     yield from (f"hold {key} is {hold['state']} without a booking" for key, hold in holds.items() if _keeps(hold))
     yield from (f"stays without a booking: {booking}" for booking in stays)
@@ -148,7 +157,8 @@ def _keeps(hold: asyncpg.Record) -> bool:
 
 
 def _paid_for(books: Books) -> Iterator[str]:
-    """Confirmed if and only if captured: the whole price, with all codes."""
+    """Confirmed, whatever became of it, if and only if captured: the whole price of then, with all codes."""
+    prices = {price["booking_id"]: price for price in books.prices}
     requests = {request["booking_id"]: request for request in books.requests}
     codes: dict[UUID, list[str]] = {}
     for stay in books.stays:
@@ -156,19 +166,25 @@ def _paid_for(books: Books) -> Iterator[str]:
     for booking in books.bookings:
         request = requests.get(booking["id"])
         status = request["status"] if request else "none"
-        confirmed = booking["status"] == "CONFIRMED"
+        confirmed = booking["confirmation_number"] is not None
+        price = prices.get(booking["id"])
+        if price and (price["total"], price["fee"]) != (booking["total"], booking["fee"] or NOTHING):
+            yield f"booking {booking['id']} costs {booking['total']}, and payments says {price['total']}"
         if confirmed != (status == "captured"):
             yield f"booking {booking['id']} is {booking['status']}, and its payment is {status}"
-        elif confirmed and request and _paid(request) != (booking["total"], codes.get(booking["id"], [])):
+        elif confirmed and not price and request and _paid(request) != (booking["total"], codes.get(booking["id"], [])):
             yield f"booking {booking['id']} was paid with {_paid(request)}"
 
 
 def _money(books: Books) -> Iterator[str]:
     """What is promised is what arrived, and nothing stays reserved."""
     captured: Counter[UUID] = Counter()
-    for request in books.requests:
-        if request["status"] == "captured":
-            captured[request["payment_id"]] += request["amount"]
+    for share in books.kept:
+        captured[share["payment_id"]] += share["amount"]
+    kept = {share["booking_id"]: share["amount"] for share in books.kept}
+    for booking in books.bookings:
+        if booking["confirmation_number"] and kept.get(booking["id"], NOTHING) != booking["paid"]:
+            yield f"booking {booking['id']} thinks that {booking['paid']} was paid and kept"
     for payment in books.payments:
         if payment["reserved"] != NOTHING or payment["captured"] != captured.get(payment["id"], NOTHING):
             yield f"payment {payment['transfer_id']} has {payment['reserved']} reserved, {payment['captured']} captured"
@@ -191,7 +207,8 @@ def _told(books: Books) -> Iterator[str]:
             by_channel.setdefault(delivery["occasion"], set()).add(f"{delivery['channel']} {delivery['status']}")
     known = {booking["id"] for booking in books.known}
     for booking in books.bookings:
-        occasion = {"CONFIRMED": "confirmed", "REJECTED": "refused", "FAILED": "failed"}.get(booking["status"])
+        ends = {"REJECTED": "refused", "CANCELLED": "refused", "FAILED": "failed"}
+        occasion = "confirmed" if booking["confirmation_number"] else ends.get(booking["status"])
         heard = outcomes.get(booking["id"], {})
         if list(heard) != [occasion]:
             yield f"booking {booking['id']} is {booking['status']}, and the guest was told {sorted(heard)}"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
@@ -29,7 +29,7 @@ from shared.contracts.booking import booking_id_of
 from shared.contracts.booking_staff import StaffCommand
 from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved
 from shared.database import Database
-from shared.http import answer_refusals
+from shared.http import answer_refusals, authenticated
 from shared.messages import Message
 from shared.relay import Relay
 from tests.support.builders import answer_of, request
@@ -69,11 +69,13 @@ class Front:
         app = FastAPI()
         answer_refusals(app)
         app.state.intake = Consumer(routes(repository), database, relay, clock=self.clock)
-        app.include_router(api_list.router(database, repository, settings, self.clock))
-        app.include_router(api.router(database, repository))
-        app.include_router(api_life.router(database, settings, seconds=0.5))
+        guards = [Depends(authenticated(settings))]
+        app.include_router(api_list.router(database, repository, settings, self.clock), dependencies=guards)
+        app.include_router(api.router(database, repository), dependencies=guards)
+        app.include_router(api_life.router(database, settings, seconds=0.5), dependencies=guards)
         self.app = app
-        self.http = AsyncClient(transport=ASGITransport(app), base_url="http://booking")
+        shown = {"Authorization": f"Bearer {TOKEN}"}
+        self.http = AsyncClient(transport=ASGITransport(app), base_url="http://booking", headers=shown)
 
     async def tell(self, *messages: Message) -> None:
         """What comes over Kafka."""

@@ -131,6 +131,7 @@ class Inventory:
         self.put(hold)
         self.reshaped.add(hold.booking_id)
         self.taken |= {(hold.property_id, room, night) for room, night in new}
+        self.taken -= {(hold.property_id, room, night) for room, night in gone}
         if gone:
             self.freed.add(hold.property_id)
 

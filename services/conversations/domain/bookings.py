@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -22,7 +22,10 @@ class Apartment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What a thread needs to know of a booking. `contact` stands for its tenant; rooms are in the request's order."""
+    """What a thread needs to know of a booking. `contact` stands for its tenant; rooms are in the request's order.
+
+    `as_of` is the time of the newest event that told its dates, `off` says that nobody is expected any longer.
+    """
 
     id: UUID
     contact: str
@@ -34,6 +37,15 @@ class Booking:
     check_in: date
     check_out: date
     confirmed_at: datetime
+    as_of: datetime | None = None
+    off: bool = False
+
+    def merged(self, told: Booking) -> Booking:
+        """With what another event told of it, whichever came first: the newest counts, and an end is for ever."""
+        ours, theirs = self.as_of or self.confirmed_at, told.as_of or told.confirmed_at
+        facts = told if told.rooms and (theirs >= ours or not self.rooms) else self
+        confirmed_at, off = min(self.confirmed_at, told.confirmed_at), self.off or told.off
+        return replace(facts, contact=told.contact, confirmed_at=confirmed_at, off=off)
 
     @property
     def apartments(self) -> tuple[Apartment, ...]:
@@ -60,8 +72,9 @@ class Booking:
 def best_booking(bookings: Collection[Booking], moment: datetime) -> Booking | None:
     """The booking that a message of a moment is about; of several that fit equally, the one created last.
 
-    Each booking reads the moment in its own property's days.
+    Each booking reads the moment in its own property's days. One that is off counts only where there is no other.
     """
+    bookings = [booking for booking in bookings if not booking.off] or bookings
     if current := [booking for booking in bookings if booking.contains(booking.day_of(moment))]:
         return latest(current)
     if near := [booking for booking in bookings if booking.may_concern(booking.day_of(moment))]:

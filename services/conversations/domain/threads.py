@@ -135,7 +135,8 @@ class Tenant:
 
         Returns the threads that are about it now.
         """
-        self.bookings[booking.id] = booking
+        known = self.bookings.get(booking.id)
+        self.bookings[booking.id] = known.merged(booking) if known else booking
         self._look_again(now)
         return [thread for thread in self.threads if thread.booking_id == booking.id]
 

@@ -1,0 +1,182 @@
+"""What becomes of a booking on the running system: changed, cancelled, arrived and left, by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from posada.town import Town
+from posada.web import ask
+from tests.support.end_to_end_builders import fresh_night, money_for, request, room
+from tests.support.end_to_end_gateway import Event, Gateway, rows, wait_for
+from tests.support.end_to_end_invariants import until_whole
+
+TOKEN = "the desk's own"  # noqa: S105 — of a test
+SECONDS = 60.0
+REMINDERS = """
+SELECT body FROM outbox WHERE key = $1 AND topic = 'posada.notifications.internal' ORDER BY due_at"""
+TOLD = (
+    "SELECT channel FROM deliveries WHERE booking_id = $1 AND audience = 'guest' AND split_part(occasion, ':', 1) = $2"
+)
+KNOWN = "SELECT check_in, off FROM bookings WHERE id = $1"
+REFUNDED = """
+SELECT ledger.* FROM ledger JOIN payments ON payments.id = payment_id WHERE transfer_id = $1 AND kind = 'refunded'"""
+HERE = ZoneInfo("America/El_Salvador")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def desk(running_town: Town) -> Iterator[None]:
+    """Booking with a token, for nobody writes without one."""
+    running_town.tell("booking", {"POSADA_API_TOKEN": TOKEN})
+    yield
+    running_town.tell("booking", {})
+
+
+async def posada(town: Town, *words: str, code: int = 0) -> Any:
+    """What a command of the group says, as JSON; where it fails, its sentence."""
+    environment = os.environ | {"POSADA_BOOKING_URL": town.http("booking"), "POSADA_API_TOKEN": TOKEN}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "posada.main", "booking", *words, "--json"),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SECONDS):
+        out, err = await process.communicate()
+    assert process.returncode == code, (words, out, err)
+    return json.loads(out) if code == 0 else err.decode()
+
+
+async def reminders(town: Town, booking_id: str) -> list[tuple[str, date]]:
+    """What notifications will remind a guest of, and the day that it is about."""
+    found = [json.loads(row["body"]) for row in await rows(town, "notifications", REMINDERS, booking_id)]
+    return [(one["reminder"], date.fromisoformat(one["day"])) for one in found]
+
+
+async def booked(town: Town, gateway: Gateway, wanted: dict[str, Any]) -> Event:
+    """A confirmed booking, with everything at rest that follows it."""
+    await gateway.pay([money_for(wanted)])
+    outcome = await gateway.book(wanted)
+    assert outcome.kind == "confirmed", outcome.body
+    await until_whole(town)
+    return outcome
+
+
+async def event(gateway: Gateway, wanted: dict[str, Any], kind: str) -> Event:
+    """The one event of a kind that a request's booking leads to."""
+    name = wanted["request_id"]
+    await wait_for(lambda: bool(gateway.of_request(name, kind)), what=f"the event {kind}", timeout_s=30)
+    (found,) = gateway.of_request(name, kind)
+    return found
+
+
+async def told(town: Town, booking_id: str, occasion: str) -> list[str]:
+    """By which channels the guest was told of something."""
+    return sorted(row["channel"] for row in await rows(town, "notifications", TOLD, UUID(booking_id), occasion))
+
+
+async def test_other_dates_take_the_reminders_the_rooms_and_the_conversation_along(
+    town: Town, gateway: Gateway
+) -> None:
+    night = fresh_night(4)
+    wanted = request(night)
+    outcome = await booked(town, gateway, wanted)
+    booking_id = outcome.body["booking_id"]
+    assert await reminders(town, booking_id) == [("arrival_reminder", night)]
+
+    moved = night + timedelta(days=1)
+    code = outcome.body["rooms"][1]["code"]
+    done = await posada(town, "change-dates", code, moved.isoformat(), (moved + timedelta(days=2)).isoformat())
+
+    assert (done["status"], done["check_in"], done["revision"]) == ("CONFIRMED", moved.isoformat(), 1)
+    assert (done["total"], done["balance"]) == ("1380.00", "690.00")
+    said = await event(gateway, wanted, "modified")
+    assert [one["room"] for one in said.body["rooms"]] == [one["room"] for one in outcome.body["rooms"]]
+    await until_whole(town)
+    await wait_for(
+        lambda: _equals(reminders(town, booking_id), [("arrival_reminder", moved)]),
+        what="the reminder to move",
+        timeout_s=30,
+    )
+    assert len(await told(town, booking_id, "modified")) == len(set(await told(town, booking_id, "modified"))) >= 1
+    (known,) = await rows(town, "conversations", KNOWN, UUID(booking_id))
+    assert known["check_in"] == moved
+    folio = ask(town.http("payments"), f"/bookings/{booking_id}/balance")
+    assert (folio["total"], folio["balance"]) == ("1380.00", "690.00")
+    (listed,) = await posada(town, "list", code)
+    assert (listed["booking_id"], listed["balance"]) == (booking_id, "690.00")
+
+
+async def _equals(found: Any, wanted: Any) -> bool:
+    return bool(await found == wanted)
+
+
+async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town, gateway: Gateway) -> None:
+    night = fresh_night()
+    rooms, amount = [room("Matrimonial")] * 5, "862.50"
+    wanted = request(night, rooms=rooms, amount=amount)
+    money = money_for(wanted)
+    await gateway.pay([money])
+    outcome = await gateway.book(wanted)
+    await until_whole(town)
+    booking_id = outcome.body["booking_id"]
+    assert await reminders(town, booking_id)
+
+    fee = await posada(town, "fee", booking_id)
+    assert (fee["rule"], fee["refund"]) == ("free", amount)
+    done = await posada(town, "cancel", booking_id, "--fee", "12.50", "--reason", "ill")
+
+    assert (done["status"], done["fee"]) == ("CANCELLED", "12.50")
+    said = await event(gateway, wanted, "cancelled")
+    assert (said.body["fee"], said.body["refund"]) == ("12.50", "850.00")
+    await until_whole(town)
+    assert await reminders(town, booking_id) == []
+    channels = await told(town, booking_id, "cancelled")
+    assert channels == sorted(set(channels)) == ["email"]
+    (known,) = await rows(town, "conversations", KNOWN, UUID(booking_id))
+    assert known["off"] is True
+    (refund,) = await rows(town, "payments", REFUNDED, money["transfer_id"])
+    assert (refund["amount"], refund["reason"], str(refund["booking_id"])) == (Decimal("850.00"), "ill", booking_id)
+    folio = ask(town.http("payments"), f"/bookings/{booking_id}/balance")
+    assert (folio["total"], folio["fees"], folio["balance"]) == ("0.00", "12.50", "0.00")
+    again = await posada(town, "cancel", booking_id, code=2)
+    assert "CANCELLED cannot become CANCELLED" in again
+
+    next_one = request(night, rooms=rooms, amount=amount)  # all five of them are free again
+    await booked(town, gateway, next_one)
+
+
+async def test_guests_arrive_tonight_and_leave(town: Town, gateway: Gateway) -> None:
+    tonight = datetime.now(HERE).date()
+    wanted = request(tonight)
+    outcome = await booked(town, gateway, wanted)
+    booking_id = outcome.body["booking_id"]
+    codes = [one["code"] for one in outcome.body["rooms"]]
+
+    first = await posada(town, "check-in", codes[0], "--code", codes[0], "--who", "Marta")
+    assert first["status"] == "CHECKED_IN"
+    assert "CHECKED_IN cannot become CANCELLED; allowed: CHECKED_OUT" in await posada(town, "cancel", codes[0], code=2)
+    await posada(town, "check-in", booking_id)
+    gone = await posada(town, "check-out", booking_id)
+
+    assert (gone["status"], gone["balance"]) == ("CHECKED_OUT", "0.00")
+    said = await event(gateway, wanted, "guest-checked-out")
+    assert (said.body["reservation_codes"], said.body["last"]) == (codes, True)
+    await until_whole(town)
+    stays = await rows(
+        town, "booking", "SELECT checked_in_by FROM stays WHERE booking_id = $1 ORDER BY line", UUID(booking_id)
+    )
+    assert [row["checked_in_by"] == "Marta" for row in stays] == [True, False, False]
+    sql = "SELECT action FROM audit_log WHERE booking_id = $1 ORDER BY id"
+    actions = [row["action"] for row in await rows(town, "booking", sql, UUID(booking_id))]
+    assert actions == ["CREATE", "CONFIRM", "CHECK_IN", "CHECK_IN", "CHECK_OUT"]
