@@ -25,6 +25,7 @@ COMMANDS = (
     "conversations",
     "rooms",
     "doctor",
+    "settings",
     "token",
     "serve",
     "migrate",
