@@ -20,8 +20,9 @@ from shared.settings import ServiceSettings
 EVERY = "every service"
 HEAD = """# Settings
 
-Every variable that the services read, from the code: `posada settings --markdown > docs/settings.md`. A service reads them from its own
-environment; what is a list or an object is written as JSON. Secrets are best given by the platform's own means for secrets.
+Every variable that the services read, from the code: `posada settings --markdown > docs/settings.md`. A service reads
+them from its own environment; what is a list or an object is written as JSON. Secrets are best given by the platform's
+own means for secrets.
 """
 
 
