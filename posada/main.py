@@ -26,6 +26,7 @@ COMMANDS = (
     "rooms",
     "doctor",
     "settings",
+    "rewind",
     "token",
     "serve",
     "migrate",
