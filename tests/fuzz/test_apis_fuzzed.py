@@ -26,7 +26,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.post_office import PostOffice
 
 SHARED = "fuzz"
-EXAMPLES = 8
+EXAMPLES = 6
 REFUSED = 400
 SHOWN = {"Authorization": f"Bearer {SHARED}"}
 # What makes webhooks and optional endpoints appear, without anybody being called.
@@ -34,7 +34,7 @@ MORE: dict[str, dict[str, Any]] = {
     "notifications": {"webhook_token": "fuzz", "public_url": "https://posada.example", "callback_secret": "fuzz"},
     "conversations": {"wati_webhook_token": "fuzz", "manychat_webhook_token": "fuzz"},
 }
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 
 class Served:
