@@ -120,3 +120,13 @@ def ask(served: Served, operation: Any, mode: GenerationMode) -> int:
         if "Unsatisfiable" not in type(impossible).__name__ and "Skip" not in type(impossible).__name__:
             raise  # an endpoint that takes nothing cannot be asked wrongly
     return asked
+
+
+@pytest.mark.parametrize("served", ["availability"], indirect=True)
+def test_a_property_with_a_name_that_cannot_be_one_is_refused(served: Served) -> None:
+    """What was found so: the message behind the endpoint refused it, and the endpoint fell over."""
+    asked = {"check_in": "2030-01-01", "check_out": "2030-01-02", "rooms": [{"type": "junior", "adults": 1}]}
+    for name in ("%C2%9F", "%00", "x" * 300):
+        path = f"{served.url}/properties/{name}/quote"
+        answer = httpx.post(path, json=asked, headers=SHOWN, trust_env=False)
+        assert answer.status_code == 422, answer.text
