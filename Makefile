@@ -18,7 +18,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+<<<<<<< HEAD
 .PHONY: help env demo up test test-containers chaos chaos-long image compose bench bench-rivals bench-growth lint types schemas fix
+=======
+.PHONY: help env demo up test bench lint types schemas fix secrets audit sbom
+>>>>>>> operate
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 27
@@ -75,6 +79,16 @@ types: $(READY) ## mypy, strict
 
 schemas: $(READY) ## Write the JSON Schemas and the AsyncAPI document of every message
 	@$(BIN)/posada schemas $(ARGS)
+
+secrets: $(READY) ## No secret in any file that git knows; what is none is marked in .secrets.baseline
+	@git ls-files -z -- ':!uv.lock' ':!contracts' ':!tests/contracts/recorded' ':!deploy/local/kafka-jars.txt' | \
+	  xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+
+audit: $(READY) ## Known weaknesses of the locked packages; needs the network
+	@$(BIN)/python .ci/audit
+
+sbom: $(READY) ## What Posada is made of, as CycloneDX on standard output
+	@VIRTUAL_ENV= $(BIN)/uv export --frozen --quiet --no-default-groups --format cyclonedx1.5 --preview-features sbom-export
 
 env: $(READY) ## Only set up .venv
 	@:

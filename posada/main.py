@@ -27,6 +27,8 @@ COMMANDS = (
     "conversations",
     "rooms",
     "doctor",
+    "settings",
+    "rewind",
     "token",
     "serve",
     "migrate",

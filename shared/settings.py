@@ -57,7 +57,7 @@ class ServiceSettings(KeySettings, KafkaSettings):
     gauges_seconds: float = Field(
         15, gt=0, le=3600, description="How often the gauges that come from the database are read."
     )
-    log_level: str = "INFO"
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_json: bool | None = Field(None, description="JSON logs; unset: JSON unless a terminal is attached.")
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector, http://host:4318; unset: none.")
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field, ValidationError
 
 from services.availability import handlers
@@ -94,7 +94,7 @@ def router(
         return answer
 
     @router.post("/properties/{property_id}/quote", responses={422: {}, 503: {}})
-    async def quote_rooms(property_id: Annotated[str, Path(max_length=100)], asked: QuoteAsked) -> QuoteAnswered:
+    async def quote_rooms(property_id: Identifier, asked: QuoteAsked) -> QuoteAnswered:
         """What rooms cost, night by night, under one package or under each that applies."""
         request = asked.of(property_id)
         async with database.connection() as connection:

@@ -55,7 +55,7 @@ class Settings(ServiceSettings):
     )
     staff_email: EmailStr | None = Field(None, description="Where staff read alerts; unset: the local outbox.")
     staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
-    staff_language: Language = Language.SPANISH
+    staff_language: Language = Field(Language.SPANISH, description="The language of alerts.")
     staff_calls: frozenset[str] = Field(
         frozenset({"guest_not_notified", "payment_escalated", "delivery_rate_low"}),
         description="Codes of the alerts that ring staff up.",
@@ -72,39 +72,39 @@ class Settings(ServiceSettings):
     twilio_token: SecretStr | None = Field(None, description="Auth token; it also signs Twilio's webhooks.")
     twilio_whatsapp_from: str | None = Field(None, description="Sender's number or messaging service, MG….")
     twilio_sms_from: str | None = Field(None, description="Sender's number, name or messaging service, MG….")
-    twilio_url: str = "https://api.twilio.com"
+    twilio_url: str = Field("https://api.twilio.com", description="Twilio's API.")
 
-    gupshup_key: SecretStr | None = None
-    gupshup_app: str | None = None
+    gupshup_key: SecretStr | None = Field(None, description="Gupshup's API key for WhatsApp.")
+    gupshup_app: str | None = Field(None, description="The app's name at Gupshup.")
     gupshup_source: Phone | None = Field(None, description="The registered WhatsApp number.")
-    gupshup_url: str = "https://api.gupshup.io"
-    gupshup_sms_user: str | None = None
-    gupshup_sms_password: SecretStr | None = None
-    gupshup_sms_mask: str | None = None
-    gupshup_sms_url: str = "https://enterprise.smsgupshup.com"
+    gupshup_url: str = Field("https://api.gupshup.io", description="Gupshup's API for WhatsApp.")
+    gupshup_sms_user: str | None = Field(None, description="The user of Gupshup's gateway for SMS.")
+    gupshup_sms_password: SecretStr | None = Field(None, description="That user's password.")
+    gupshup_sms_mask: str | None = Field(None, description="The sender's name that SMS show; unset: Gupshup's own.")
+    gupshup_sms_url: str = Field("https://enterprise.smsgupshup.com", description="Gupshup's gateway for SMS.")
 
-    manychat_token: SecretStr | None = None
+    manychat_token: SecretStr | None = Field(None, description="ManyChat's API token.")
     manychat_tag: str | None = Field(None, description="Messenger's tag for writing outside its 24 hours.")
-    manychat_url: str = "https://api.manychat.com"
+    manychat_url: str = Field("https://api.manychat.com", description="ManyChat's API.")
 
-    exotel_account: str | None = None
-    exotel_key: SecretStr | None = None
-    exotel_token: SecretStr | None = None
+    exotel_account: str | None = Field(None, description="The account's SID at Exotel.")
+    exotel_key: SecretStr | None = Field(None, description="Exotel's API key.")
+    exotel_token: SecretStr | None = Field(None, description="Exotel's API token.")
     exotel_caller: str | None = Field(None, description="The ExoPhone that calls.")
     exotel_flow: str | None = Field(None, description="The id of the flow whose greeting reads the alert out.")
     exotel_url: str = Field("https://api.exotel.com", description="api.in.exotel.com for the cluster in Mumbai.")
 
-    postmark_token: SecretStr | None = None
-    postmark_from: EmailStr | None = None
-    postmark_stream: str = "outbound"
+    postmark_token: SecretStr | None = Field(None, description="The server's API token at Postmark.")
+    postmark_from: EmailStr | None = Field(None, description="The address that e-mail through Postmark comes from.")
+    postmark_stream: str = Field("outbound", description="Postmark's message stream.")
     postmark_webhook: SecretStr | None = Field(None, description="user:password that Postmark's webhook shows.")
-    postmark_url: str = "https://api.postmarkapp.com"
+    postmark_url: str = Field("https://api.postmarkapp.com", description="Postmark's API.")
 
-    smtp_host: str | None = None
-    smtp_port: int = Field(587, ge=1, le=65535)
-    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    smtp_user: str | None = None
-    smtp_password: SecretStr | None = None
+    smtp_host: str | None = Field(None, description="The server that takes our e-mail.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none.")
+    smtp_user: str | None = Field(None, description="The user there; unset: it asks for none.")
+    smtp_password: SecretStr | None = Field(None, description="That user's password.")
     smtp_from: EmailStr | None = Field(None, description="The address that guests' e-mail comes from.")
 
     public_url: str | None = Field(None, description="Where providers reach this service's /webhooks, https://….")

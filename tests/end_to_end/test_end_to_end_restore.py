@@ -1,0 +1,75 @@
+"""An older payments database is restored, as after the loss of a disk: what came since is read again, all agrees."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from deploy.local.postgres import programs
+from posada.main import run
+from posada.town import Town
+from posada.web import ask
+from tests.support.end_to_end_builders import fresh_night, money_for, request
+from tests.support.end_to_end_gateway import Gateway, rows
+from tests.support.end_to_end_invariants import invariants, until_whole
+
+BOOKINGS = 4
+_STATE = "SELECT booking_id, status, amount, codes FROM payment_requests WHERE status = 'captured' ORDER BY booking_id"
+
+
+def tool(name: str, *arguments: str | Path) -> None:
+    told = subprocess.run([programs() / name, *arguments], check=False, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+
+
+async def booked(gateway: Gateway) -> None:
+    """Some bookings that are paid for."""
+    wanted = [request(fresh_night()) for _ in range(BOOKINGS)]
+    await gateway.pay([money_for(one) for one in wanted])
+    for one in wanted:
+        assert (await gateway.book(one)).kind == "confirmed"
+
+
+async def captured(town: Town) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in await rows(town, "payments", _STATE)]
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        run(list(words))
+    told = capsys.readouterr()
+    return int(ended.value.code or 0), told.out + told.err
+
+
+async def test_payments_of_an_older_day_catch_up(
+    town: Town, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await booked(gateway)
+    await until_whole(town)
+    older, begun = await captured(town), datetime.now(UTC)
+    backup, url = tmp_path / "payments.dump", town.database_url("payments")
+    await asyncio.to_thread(tool, "pg_dump", "--format=custom", "--file", backup, url)
+    await booked(gateway)
+    await until_whole(town)
+    newer = await captured(town)
+    assert len(newer) == len(older) + BOOKINGS
+
+    words = ("rewind", "payments", "--since", f"{begun:%Y-%m-%dT%H:%M:%S}", "--bootstrap", town.kafka_bootstrap)
+    code, text = await asyncio.to_thread(said, capsys, *words)
+    assert (code, "stop every one" in text) == (1, True)
+    town.stop_service("payments")
+    await asyncio.to_thread(tool, "pg_restore", "--clean", "--if-exists", "--no-owner", "--dbname", url, backup)
+    assert await captured(town) == older
+    assert await invariants(town), "money that bookings were confirmed with is gone, and nobody noticed"
+
+    code, text = await asyncio.to_thread(said, capsys, *words)
+    assert (code, "messages again" in text) == (0, True), text
+    town.start_service("payments")
+    await until_whole(town)
+    assert await captured(town) == newer
+    audit = ask(town.http("payments"), "/payments/audit")
+    assert audit["agrees"], audit
