@@ -7,28 +7,25 @@ object on standard output, and tables and plans for people on standard error. `-
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import logging
 import os
 import random
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import structlog
-from aiokafka import ConsumerRecord
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.shell import AT_ONCE, Teller, people, rate_and_percentiles, table
 from deploy.local.databases import PostgresPart
 from deploy.local.parts import choose_parts
 from services.availability import repository as queries
@@ -37,17 +34,13 @@ from services.availability.domain.stay import Stay
 from services.availability.repository import Repository
 from services.availability.seed import plant
 from shared.clock import system_clock
-from shared.consumer import Consumer
 from shared.contracts.availability import CountRequested, HoldRooms, RoomsHeld, RoomWish
 from shared.database import Database
-from shared.messages import Envelope, Message
+from shared.messages import Message
 from shared.migrations import upgrade
-from shared.outbox import Row
-from shared.relay import Relay
 
 NIGHTS = 730
 WARM_UP, SAMPLES = 100, 600
-AT_ONCE = 8
 RIVALS, LAST_ROOMS, REQUESTS = 8, 20, 500
 FILLS = (0.0, 0.5, 0.9, 0.98)
 
@@ -80,9 +73,6 @@ _ONLY_SO_MANY = """
 UPDATE rooms SET out_of_order_from = '2000-01-01' WHERE type_key = 'bungalow_junior' AND number NOT IN (
   SELECT number FROM rooms WHERE type_key = 'bungalow_junior' AND property_id = 'p-1' LIMIT $1)"""
 
-_offsets = itertools.count()
-people = Console(stderr=True, width=150)
-
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -95,50 +85,6 @@ class Size:
 
 
 SIZES = (Size("small", 1, 20), Size("one large house", 1, 2000), Size("500 houses", 500, 30))
-
-
-class Nowhere:
-    """A carrier that keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-
-    async def post(self, row: Row) -> asyncio.Future[Any]:
-        """Keep a row; it has arrived at once."""
-        self.rows.append(row)
-        arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        arrived.set_result(None)
-        return arrived
-
-
-class Teller:
-    """One instance of the service's shell, told by hand."""
-
-    def __init__(self, database: Database) -> None:
-        self.carrier = Nowhere()
-        relay = Relay(self.carrier, database)
-        back_off = [timedelta()] * 100  # a rival that is always first: again, at once
-        self._consumer = Consumer(routes(Repository()), database, relay, back_off=back_off)
-
-    async def tell(self, *messages: Message) -> None:
-        """Handle a batch; what is put off is handled again until it is answered."""
-        await self._consumer.take([_record(message) for message in messages])
-        while again := [row for row in self.carrier.rows if row.topic.endswith(".internal")]:
-            self.carrier.rows = [row for row in self.carrier.rows if row not in again]
-            await self._consumer.take([_record_of(row) for row in again])
-
-    def answers(self) -> int:
-        """How many messages were answered since the last time."""
-        number = len(self.carrier.rows)
-        self.carrier.rows.clear()
-        return number
-
-    def held(self) -> int:
-        """How many holds were answered with rooms since the last time."""
-        kind = RoomsHeld.type_name.encode()
-        number = sum(1 for row in self.carrier.rows if dict(row.headers)["ce_type"] == kind)
-        self.carrier.rows.clear()
-        return number
 
 
 def main() -> None:
@@ -163,14 +109,14 @@ async def _measure(url: str, sizes: Sequence[Size]) -> dict[str, Any]:
         await _build(url, size)
         figures["sizes"].append(await _of(url, size, {"size": size.name, "rooms": size.properties * size.rooms}))
         await _plans(url, size)
-    people.print(_table("By size", figures["sizes"]))
+    people.print(table("By size", figures["sizes"]))
     for fill in FILLS:
         size = Size("as it fills", 1, 2000, fill)
         await _build(url, size)
         figures["fills"].append(await _of(url, size, {"fill": fill}))
-    people.print(_table("2,000 rooms, as the house fills", figures["fills"]))
+    people.print(table("2,000 rooms, as the house fills", figures["fills"]))
     figures["contention"] = [await _fight(url, rivals) for rivals in (1, RIVALS)]
-    people.print(_table(f"{REQUESTS} requests", figures["contention"]))
+    people.print(table(f"{REQUESTS} requests", figures["contention"]))
     return figures
 
 
@@ -185,8 +131,8 @@ async def _build(url: str, size: Size) -> None:
     first = system_clock().date() + timedelta(days=10)
     await connection.execute("SELECT setseed(0.5)")
     await connection.execute(_TAKE, first, NIGHTS, size.fill)
-    for table in ("room_nights", "rooms", "holds", "inbox", "outbox"):
-        await connection.execute(f"VACUUM (ANALYZE) {table}")
+    for name in ("room_nights", "rooms", "holds", "inbox", "outbox"):
+        await connection.execute(f"VACUUM (ANALYZE) {name}")
     await connection.close()
 
 
@@ -196,33 +142,11 @@ async def _of(url: str, size: Size, facts: dict[str, Any]) -> dict[str, Any]:
     async with database.connection() as connection:
         facts["room_nights"] = await connection.fetchval("SELECT count(*) FROM room_nights")
     dice = random.Random(11)  # noqa: S311 — a load that can be repeated
-    for name, make in (("counts", _count), ("holds", _hold)):
-        alone = await _times(database, 1, lambda make=make: make(size, dice))  # type: ignore[misc]
-        began = time.perf_counter()
-        together = await _times(database, AT_ONCE, lambda make=make: make(size, dice))  # type: ignore[misc]
-        facts[f"{name}/s"] = round(len(together) / (time.perf_counter() - began))
-        facts[f"{name[:-1]} p50 ms"] = _ms(statistics.median(alone))
-        facts[f"{name[:-1]} p99 ms"] = _ms(sorted(alone)[int(len(alone) * 0.99)])
+    tellers = [_teller(database) for _ in range(AT_ONCE + 1)]
+    facts |= await rate_and_percentiles("count", tellers, partial(_count, size, dice), WARM_UP, SAMPLES)
+    facts |= await rate_and_percentiles("hold", tellers, partial(_hold, size, dice), WARM_UP, SAMPLES)
     await database.close()
     return facts
-
-
-async def _times(database: Database, at_once: int, make: Callable[[], Message]) -> list[float]:
-    """How long each message took, in seconds, told one by one to so many instances."""
-
-    async def one() -> list[float]:
-        teller, times = Teller(database), []
-        for _ in range(WARM_UP // at_once + SAMPLES // at_once):
-            message = make()
-            began = time.perf_counter()
-            await teller.tell(message)
-            times.append(time.perf_counter() - began)
-            if teller.answers() != 1:
-                raise SystemExit(f"{message.type_name} was not answered: the figures would mean nothing")
-        return times[WARM_UP // at_once :]
-
-    found: list[list[float]] = await asyncio.gather(*[one() for _ in range(at_once)])
-    return [seconds for times in found for seconds in times]
 
 
 def _dates(dice: random.Random) -> dict[str, date]:
@@ -255,18 +179,22 @@ async def _fight(url: str, rivals: int) -> dict[str, Any]:
         await database.open()
         async with database.connection() as connection:
             await connection.execute(_ONLY_SO_MANY, left)
-        tellers = [Teller(database) for _ in range(rivals)]
+        tellers = [_teller(database) for _ in range(rivals)]
         queue = [_wants("p-1", dates) for _ in range(REQUESTS)]
         began = time.perf_counter()
         await asyncio.gather(*[_all(teller, queue[n::rivals]) for n, teller in enumerate(tellers)])
         facts[f"{name}: requests/s"] = round(REQUESTS / (time.perf_counter() - began))
-        facts[f"{name}: sold"] = sum(teller.held() for teller in tellers)
+        facts[f"{name}: sold"] = sum(teller.answers(RoomsHeld) for teller in tellers)
         async with database.connection() as connection:
             written = await connection.fetchval("SELECT count(*) FROM room_nights")
         await database.close()
         if not facts[f"{name}: sold"] == written == min(left, REQUESTS):
             raise SystemExit(f"{written} rooms were sold, {facts} told: the figures would mean nothing")
     return facts
+
+
+def _teller(database: Database) -> Teller:
+    return Teller(database, routes(Repository()))
 
 
 async def _all(teller: Teller, messages: Sequence[Message]) -> None:
@@ -295,34 +223,6 @@ async def _plans(url: str, size: Size) -> None:
 
 
 _TYPES = ["bungalow_familiar", "bungalow_junior", "bungalow_matrimonial", "habitacion", "pasadia"]
-
-
-def _record(message: Message) -> ConsumerRecord[bytes, bytes]:
-    envelope = Envelope(id=str(uuid4()), type=message.type_name, source="bench", time=system_clock())
-    body = message.model_dump_json(exclude_none=True).encode()
-    return _raw(message.topic.name, message.key, body, envelope.headers())
-
-
-def _record_of(row: Row) -> ConsumerRecord[bytes, bytes]:
-    return _raw(row.topic, row.key, row.body or b"", row.headers)
-
-
-def _raw(topic: str, key: str, body: bytes, headers: Sequence[Any]) -> ConsumerRecord[bytes, bytes]:
-    # An offset of its own: the inbox knows a count that may be repeated by its record.
-    return ConsumerRecord(topic, 0, next(_offsets), 0, 0, key.encode(), body, None, len(key), len(body), tuple(headers))
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 2)
-
-
-def _table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()])
-    return table
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def facts_of(event: Event) -> Iterator[str]:
     if event.reason:
         yield f"{event.reason}: {_shown(body['refusal'].get('text'))}"
     if "search" in event.type:
-        yield f"looking for the payment, stage {body.get('stage')}; the rooms stay held"
+        kept = "stay held" if body.get("rooms_kept", True) else "are free for others"
+        yield f"looking for the payment, stage {body.get('stage')}; the rooms {kept}"
     yield from _pairs(body.get("details"))
 
 

@@ -28,6 +28,15 @@ def ask(base_url: str, path: str, **parameters: Any) -> Any:
     return _asked(base_url, "GET", path, params=given)
 
 
+def ask_patiently(base_url: str, path: str) -> Any:
+    """The same where the answer takes its time: a service that goes through everything it has.
+
+    Raises:
+        Problem: when it does not answer, or refuses.
+    """
+    return _asked(base_url, "GET", path, LONG_S)
+
+
 def tell(base_url: str, path: str, body: Any) -> Any:
     """The JSON that a service answers when it is sent some.
 
@@ -56,9 +65,9 @@ def exchange(base_url: str, method: str, path: str, content: bytes | None = None
     return answer.content
 
 
-def _asked(base_url: str, method: str, path: str, **given: Any) -> Any:
+def _asked(base_url: str, method: str, path: str, seconds: float = TIMEOUT_S, **given: Any) -> Any:
     try:
-        answer = _sent(base_url, method, path, TIMEOUT_S, **given)
+        answer = _sent(base_url, method, path, seconds, **given)
         if answer.is_success:
             return answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

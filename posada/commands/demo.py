@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +19,16 @@ from posada.problems import Exit
 from posada.progress import progress_on
 from posada.signals import one_interruption, undisturbed
 
-# The demo writes to nobody, whatever providers the environment configures, and does not wait days for money.
+# The demo writes to nobody, whatever providers the environment configures, does not wait days for money, and has
+# somebody at the desk who looks into what is ambiguous.
 SERVICES_ENV: Final[dict[str, str | None]] = {
     "POSADA_WATI_URL": None,
     "POSADA_WATI_TOKEN": None,
     "POSADA_SMTP_HOST": None,
     "POSADA_SMTP_FROM": None,
-    "POSADA_RETRY_INTERVALS": "[5, 10, 20]",
+    "POSADA_RETRY_ATTEMPTS": '{"bank_transfer": [2, 4, 2], "card_link": [2, 2]}',
+    "POSADA_RETRY_INTERVALS": "[3, 5, 20]",
+    "POSADA_UNFOUND": "wait_for_staff",
 }
 
 Folder = Annotated[
@@ -42,6 +47,7 @@ def demo(data: Folder = None) -> None:
     from posada.town import Town  # noqa: PLC0415
 
     console = out()
+    os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the town's own: who decides at the desk needs one
     with one_interruption(), folder(data) as place:
         with progress_on(err(), "starting Posada") as tell:
             town = Town(place, env=SERVICES_ENV, on_progress=tell)

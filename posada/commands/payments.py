@@ -20,7 +20,7 @@ from rich.text import Text
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
 from posada.output import err, out, print_json
 from posada.problems import Exit, Problem
-from posada.web import ask, tell
+from posada.web import ask_patiently, tell
 from posada.wire import producer, publish
 from services.payments.feeds import BrokenLine, CsvLayout, read_csv
 from services.payments.sources.camt import CamtLayout, read_camt
@@ -73,7 +73,7 @@ def import_(
 @group.command()
 def audit(*, data: Data = HERE, as_json: AsJson = False) -> None:
     """Prove that every payment's balance is what its ledger entries add up to; exit code 1 says that one is not."""
-    found = ask(url_of(data, "payments"), "/payments/audit")
+    found = ask_patiently(url_of(data, "payments"), "/payments/audit")
     if as_json:
         print_json(found)
     else:

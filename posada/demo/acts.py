@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 from rich.text import Text
 
 from posada.commands.outbox import show
 from posada.demo.guests import Guest, Guests
 from posada.demo.stage import Stage
+from posada.output import table
 from posada.wire import Event
 from shared.contracts.common import Reason
 
@@ -95,4 +97,73 @@ async def too_little(stage: Stage, guests: Guests) -> None:
     )
 
 
-ACTS = (three_rooms, last_room, late_payment, too_little)
+async def found_in_stage_2(stage: Stage, guests: Guests) -> None:
+    """A payment arrives when the first stage of the search is over."""
+    guest = guests.delayed
+    stage.say(
+        "5  A transfer that is found in stage 2",
+        f"{guest.name} shows a slip of {guest.paid}; the first stage of looks for it, here of seconds, finds nothing.",
+    )
+    stages: list[int] = []
+
+    async def bank_sleeps_on(_: Guest, event: Event) -> None:
+        if "search" not in event.type:
+            return
+        stages.append(event.body["stage"])
+        if stages[-1] == 2:  # noqa: PLR2004
+            answer = await stage.ask("payments", f"/bookings/{guest.booking_id}/payments")
+            waits = (answer["request"]["status"], answer["request"]["stage"])
+            stage.check(waits == ("waiting", 2), f"payments waits in stage 2, not {waits}")
+            stage.console.print(Text(f"{'':12}→ the bank's line of {guest.paid} arrives", style="cyan"))
+            await stage.transfer(guest)
+
+    (story,) = await stage.play(guest, on_event=bank_sleeps_on)
+    stage.check(stages == [1, 2], f"{guest.name} is told of each stage once, 1 and 2, not {stages}")
+    stage.check(story.word == "confirmed", f"{guest.name} is confirmed, not {story.word}")
+    later = bool(story.outcome and story.outcome.body.get("payment_found_later"))
+    stage.check(later, "the confirmation says that the payment was found later")
+
+
+async def ambiguous_slip(stage: Stage, guests: Guests) -> None:
+    """Two payments could be the one on the slip, and the staff decides."""
+    guest = guests.vague
+    stage.say(
+        "6  A slip that is ambiguous",
+        f"{guest.name} shows a slip of {guest.paid} without a reference; the bank has two lines of that amount today.",
+    )
+    await stage.pay(guest)
+    case: dict[str, Any] = {}
+
+    async def reception_decides(_: Guest, event: Event) -> None:
+        if "search" not in event.type or case:
+            return
+        case.update(await stage.ask("payments", f"/bookings/{guest.booking_id}/payment-case"))
+        columns = ("payment", ">amount", ">left", "speaks for it", "speaks against it")
+        rows = [
+            (one["transfer_id"], one["amount"], one["left"], ", ".join(one["for"]), ", ".join(one["against"]))
+            for one in case["payments"]
+        ]
+        stage.console.print(table("What the staff sees", columns, rows))
+        stage.console.print(Text(f"{'':12}→ reception calls the guest and chooses the first", style="cyan"))
+        await stage.tell(
+            "payments",
+            f"/bookings/{guest.booking_id}/payment-case/choice",
+            payment_id=case["payments"][0]["id"],
+            staff="Marta, reception",
+            reason="the guest read the transfer's number out",
+        )
+
+    (story,) = await stage.play(guest, on_event=reception_decides)
+    stage.check(case.get("verdict") == "ambiguous", f"the case is ambiguous, not {case.get('verdict')}")
+    candidates = case.get("payments", [])
+    stage.check(len(candidates) == 2, f"the staff sees two payments, not {len(candidates)}")  # noqa: PLR2004
+    stage.check(story.word == "confirmed", f"{guest.name} is confirmed, not {story.word}")
+    if len(candidates) == 2:  # noqa: PLR2004
+        other = await stage.ask("payments", f"/payments/{candidates[1]['id']}")
+        left = Decimal(other["left"])
+        stage.check(
+            left == Decimal(guest.paid), f"nothing is taken from the other payment: {guest.paid} left, not {left}"
+        )
+
+
+ACTS = (three_rooms, last_room, late_payment, too_little, found_in_stage_2, ambiguous_slip)

@@ -16,7 +16,10 @@ PACKAGE = "Las Hojas"
 
 @dataclass(frozen=True)
 class Guest:
-    """Who wants which rooms; `parties` are the adults of each room, `paid` is what the slip says, in US dollars."""
+    """Who wants which rooms; `parties` are the adults of each room, `paid` is what the slip says, in US dollars.
+
+    A `vague` guest's slip bears no reference, and the bank has two lines of that amount without a name.
+    """
 
     name: str
     phone: str
@@ -25,6 +28,7 @@ class Guest:
     paid: str
     check_in: date
     day: str
+    vague: bool = False
 
     @property
     def first_name(self) -> str:
@@ -63,23 +67,27 @@ class Guest:
             }
         )
 
-    def transfer(self) -> TransferArrived:
-        """What the bank says of the guest's payment."""
+    def transfers(self) -> tuple[TransferArrived, ...]:
+        """What the bank says of the guest's payment, or of payments that could be it."""
+        ids = (f"{self.request_id}-a", f"{self.request_id}-b") if self.vague else (self.request_id,)
+        return tuple(map(self._transfer, ids))
+
+    def _transfer(self, transfer_id: str) -> TransferArrived:
         return TransferArrived.model_validate(
             {
-                "transfer_id": self.request_id,
+                "transfer_id": transfer_id,
                 "source": "demo",
                 "property_id": PROPERTY,
                 "amount": self.paid,
                 "posted_on": _today(),
-                "payer": self.name,
+                "payer": None if self.vague else self.name,
                 "reference": self._reference,
             }
         )
 
     @property
-    def _reference(self) -> str:
-        return f"{self.day}{self.phone[-4:]}"
+    def _reference(self) -> str | None:
+        return None if self.vague else f"{self.day}{self.phone[-4:]}"
 
     def _room(self, adults: int) -> dict[str, Any]:
         return {"type": self.room_type, "adults": adults, "children_0_to_5": 0, "children_6_to_10": 0}
@@ -94,19 +102,21 @@ class Guests:
     racers: tuple[Guest, ...]
     late: Guest
     short: Guest
+    delayed: Guest
+    vague: Guest
 
     @property
     def everybody(self) -> tuple[Guest, ...]:
         """In the order in which they come."""
-        return (self.family, self.wedding, *self.racers, self.late, self.short)
+        return (self.family, self.wedding, *self.racers, self.late, self.short, self.delayed, self.vague)
 
 
 def invite(check_in: date) -> Guests:
     """The guests of a day that is played now, for one night from `check_in`."""
     day = uuid4().hex[:6]
 
-    def guest(name: str, phone: str, room_type: str, parties: tuple[int, ...], paid: str) -> Guest:
-        return Guest(name, phone, room_type, parties, paid, check_in, day)
+    def guest(name: str, phone: str, room_type: str, parties: tuple[int, ...], paid: str, **more: bool) -> Guest:
+        return Guest(name, phone, room_type, parties, paid, check_in, day, **more)
 
     return Guests(
         family=guest("Ana María López", "50371230001", "Junior", (3, 3, 2), "690.00"),
@@ -118,6 +128,8 @@ def invite(check_in: date) -> Guests:
         ),
         late=guest("Fernando Mejía", "50371230006", "Familiar", (4,), "345.00"),
         short=guest("Gloria Santos", "50371230007", "Habitación", (2,), "150.00"),
+        delayed=guest("Hugo Alvarado", "50371230008", "Junior", (3, 2), "431.25"),
+        vague=guest("Inés Campos", "50371230009", "Junior", (3,), "258.75", vague=True),
     )
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 from deploy.local.waiting import wait_until
 from posada.demo.guests import Guest
 from posada.timeline import line_of
-from posada.web import ask
+from posada.web import ask, tell
 from posada.wire import CONFIRMED, Event, Watch, publish
 
 ACT_TIMEOUT_S: Final = 30.0
@@ -77,12 +77,13 @@ class Stage:
         """The bank's lines arrive, and payments has taken them in."""
         for guest in guests:
             await self.transfer(guest)
-        paid = {guest.transfer().transfer_id for guest in guests}
+        paid = {transfer.transfer_id for guest in guests for transfer in guest.transfers()}
         await self.until(lambda: paid <= {line["authorization_or_id"] for line in self.transfers()})
 
     async def transfer(self, guest: Guest) -> None:
-        """The bank's line of a guest's payment arrives."""
-        await (await publish(self.client, guest.transfer()))
+        """The bank's line of a guest's payment arrives, or both that could be it."""
+        for transfer in guest.transfers():
+            await (await publish(self.client, transfer))
 
     async def play(self, *guests: Guest, on_event: OnEvent | None = None) -> list[Story]:
         """Publish the guests' requests at once and tell their courses until each has ended."""
@@ -99,6 +100,10 @@ class Stage:
     async def ask(self, service: str, path: str, **parameters: Any) -> Any:
         """What a service's API answers."""
         return await asyncio.to_thread(ask, self.http(service), path, **parameters)
+
+    async def tell(self, service: str, path: str, **body: Any) -> Any:
+        """Have a service's API do something; gives its answer."""
+        return await asyncio.to_thread(tell, self.http(service), path, body)
 
     async def until(self, condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
         """Ask, apart from our loop, until the condition holds; false when `timeout_s` seconds pass first."""

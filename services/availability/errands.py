@@ -39,7 +39,7 @@ from shared.contracts.availability import (
     OutsideSeen,
     RoomsNotOrdered,
 )
-from shared.contracts.common import Reason, RefusalDetails
+from shared.contracts.common import Policy, Reason, RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.database import Database
 from shared.messages import Message, Outgoing
@@ -170,7 +170,8 @@ class Errands:
             raise ValueError(f"booking {command.booking_id} has no hold")
         ordering = await self._ordering(command.property_id)
         lines = [_line(command, number, hold.stay) for number in range(len(command.rooms))]
-        done = await ordering.book(command.booking_id, lines, command.avoid_rooms)
+        best_effort = command.policy is Policy.BEST_EFFORT
+        done = await ordering.book(command.booking_id, lines, command.avoid_rooms, best_effort=best_effort)
         return [_reply(command, done), *_alert(command.booking_id, done.for_staff, done)]
 
     async def _cancel(self, command: CancelOrders) -> Sequence[Message]:
@@ -242,7 +243,7 @@ def _reply(command: OrderRooms, done: Ordered) -> Message:
     if done.failed_line is None:
         booked = sorted(done.booked, key=lambda one: one.line)
         rooms = tuple(OrderedRoom(line=one.line, room=one.room, code=one.code) for one in booked)
-        return OutsideOrdered(booking_id=command.booking_id, rooms=rooms)
+        return OutsideOrdered(booking_id=command.booking_id, rooms=rooms, failed=done.missed, language=command.language)
     tried = [one.room for one in done.attempts if one.line == done.failed_line]
     text = f"room {done.failed_line} could not be booked; {len(tried)} rooms were tried"
     details = RefusalDetails(reason=Reason.ROOM_FAILED, text=text, details={"room": done.failed_line, "tried": tried})

@@ -23,6 +23,7 @@ from shared.contracts.availability import (
     CountRequested,
     DropChange,
     ExtendHold,
+    FailedRoom,
     FreeRooms,
     HoldDue,
     HoldExpired,
@@ -46,7 +47,7 @@ from shared.contracts.availability import (
     RoomsOrdered,
     RoomsReleased,
 )
-from shared.contracts.common import Language, RefusalDetails
+from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.errors import Refusal
 from shared.messages import Message
 
@@ -168,6 +169,8 @@ def order_rooms(inventory: Inventory, command: OrderRooms, _: datetime) -> Itera
     if hold.state is State.RELEASED:
         raise Refusal("hold_released", "this booking's rooms were released before")
     if hold.codes:
+        if len(hold.codes) < len(command.rooms):
+            raise Refusal("ordered_in_part", "this booking's rooms were ordered before, as far as they could be had")
         yield _ordered(hold, command)
         return
     inventory.errands.append(outside.order(command))
@@ -184,7 +187,7 @@ def rooms_ordered(inventory: Inventory, ordered: OutsideOrdered, _: datetime) ->
     hold = inventory.holds[ordered.booking_id]
     if hold.state is not State.RELEASED:
         inventory.swap(hold.ordered({room.room: room.code for room in ordered.rooms}))
-    yield RoomsOrdered(booking_id=ordered.booking_id, rooms=ordered.rooms)
+    yield RoomsOrdered(booking_id=ordered.booking_id, rooms=ordered.rooms, failed=_missed(hold, ordered))
 
 
 def cancel_orders(inventory: Inventory, command: CancelOrders, _: datetime) -> Iterable[Message]:
@@ -299,6 +302,22 @@ def _ordered(hold: Hold, command: OrderRooms) -> Message:
     codes = dict(hold.codes)
     rooms = [OrderedRoom(line=line, room=room, code=codes[room]) for line, room in zip(lines, hold.rooms, strict=True)]
     return RoomsOrdered(booking_id=hold.booking_id, rooms=tuple(rooms))
+
+
+def _missed(hold: Hold, ordered: OutsideOrdered) -> tuple[FailedRoom, ...]:
+    """The lines that the outside system had no room for, in the guest's words."""
+    if not ordered.failed:
+        return ()
+    lines = {room.line: room for room in RoomsHeld.model_validate_json(hold.answer).rooms}
+    return tuple(
+        FailedRoom(
+            line=line,
+            type=lines[line].type,
+            reason=Reason.ROOM_FAILED,
+            text=wording.missed(lines[line].type_label, Reason.ROOM_FAILED, ordered.language),
+        )
+        for line in ordered.failed
+    )
 
 
 def _no_count(request_id: str, error: RefusalDetails, language: Language) -> Message:

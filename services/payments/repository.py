@@ -167,11 +167,11 @@ _CHANGE_REQUESTS = """
 UPDATE payment_requests SET
     status = change.status, changed_at = change.changed_at, stage = change.stage, attempt = change.attempt,
     next_attempt_at = change.next_attempt_at, payment_id = change.payment_id, found_later = change.found_later,
-    codes = ARRAY(SELECT jsonb_array_elements_text(change.codes)), refusal = change.refusal
+    codes = ARRAY(SELECT jsonb_array_elements_text(change.codes)), refusal = change.refusal, amount = change.amount
 FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::int[], $5::int[], $6::timestamptz[], $7::uuid[],
-            $8::boolean[], $9::jsonb[], $10::jsonb[], $11::text[])
+            $8::boolean[], $9::jsonb[], $10::jsonb[], $11::numeric[], $12::text[])
     AS change (booking_id, status, changed_at, stage, attempt, next_attempt_at, payment_id, found_later, codes, refusal,
-               version)
+               amount, version)
 WHERE payment_requests.booking_id = change.booking_id AND payment_requests.xmin::text = change.version"""
 
 
@@ -212,7 +212,8 @@ class Repository:
             statements.append(Statement(_ADD_REQUESTS, tuple(records.asked_columns(asked))))
         if moved:
             versions = [world.versions[request.booking_id] for request in moved]
-            columns = (*records.state_columns(moved), versions)
+            amounts = [request.claim.amount if request.claim else None for request in moved]
+            columns = (*records.state_columns(moved), amounts, versions)
             statements.append(Statement(_CHANGE_REQUESTS, columns, rows=len(moved)))
         if world.rulings:
             statements.append(Statement(_ADD_RULINGS, tuple(records.ruling_columns(world.rulings))))

@@ -416,7 +416,7 @@ class HoldDue(Message, type="posada.availability.hold-due.v1", topic=topics.inte
 class OrderRooms(
     Message, type="posada.availability.order-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Book the held rooms in the outside system that keeps them: all of them or none."""
+    """Book the held rooms in the outside system that keeps them: all of them or none, or those that can be had."""
 
     booking_id: UUID
     property_id: Identifier
@@ -427,6 +427,8 @@ class OrderRooms(
     instructions: Text = ""
     avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
     rooms: tuple[HeldRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    policy: Policy = Policy.ALL_OR_NOTHING
+    language: Language = Language.SPANISH
 
 
 class OrderedRoom(Part):
@@ -440,10 +442,14 @@ class OrderedRoom(Part):
 class RoomsOrdered(
     Message, type="posada.availability.rooms-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """Every room is booked in the outside system; some may be others than those that were held."""
+    """The rooms are booked in the outside system; some may be others than those that were held.
+
+    Under best effort `failed` lists what could not be had there.
+    """
 
     booking_id: UUID
     rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)
+    failed: tuple[FailedRoom, ...] = Field(default=(), max_length=MOST_ROOMS)
 
 
 class RoomsNotOrdered(
@@ -491,7 +497,9 @@ class OutsideSeen(
 class OutsideOrdered(
     Message, type="posada.availability.outside-ordered.v1", topic=topics.internal("availability"), key="booking_id"
 ):
-    """The outside system has booked every room."""
+    """The outside system has booked the rooms, and none for the lines that `failed`."""
 
     booking_id: UUID
     rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)
+    failed: tuple[Line, ...] = Field(default=(), max_length=MOST_ROOMS)
+    language: Language = Language.SPANISH

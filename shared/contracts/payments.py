@@ -123,10 +123,14 @@ class PaymentRefused(
 class CapturePayment(
     Message, type="posada.payments.capture-payment.v1", topic=topics.PAYMENTS_COMMANDS, key="booking_id", hurry=False
 ):
-    """Take the reserved money and write all reservation codes on it in one update."""
+    """Take the reserved money and write all reservation codes on it in one update.
+
+    Where less was booked than the money was reserved for, `amount` is what it costs, and the rest is given back.
+    """
 
     booking_id: UUID
     codes: tuple[Text, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    amount: Amount | None = Field(None, gt=0)
 
 
 class PaymentCaptured(

@@ -1,9 +1,10 @@
-"""Scenarios 5 and 6 of page 2, through all services: the rooms are in another system, whose desk takes them too."""
+"""A booking whose rooms are in another system, through all services: what cannot be undone there is told to staff."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,10 +13,8 @@ from services.availability.domain.catalogue import OutsideRecord
 from services.availability.errands import Errands
 from services.availability.records import Records
 from services.availability.repository import Repository
-from shared.contracts.availability import OrderRooms
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted
-from shared.contracts.payments import CapturePayment
 from shared.contracts.topics import SERVICES
 from tests.support.builders import request, transfer_for
 from tests.support.databases import FreshDatabase
@@ -49,9 +48,9 @@ async def connect(village: Village, desk: Desk, *, cancels: bool = True) -> None
     await Records(village.residents["availability"].database).put(record, village.clock())
 
 
-async def book(village: Village) -> Any:
+async def book(village: Village, **more: Any) -> Any:
     """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
-    await village.publish(transfer_for(), request())
+    await village.publish(transfer_for(), request(**more))
     resident = village.residents["availability"]
     errands = Errands(resident.database, Repository(), Records(resident.database), village.clock)
     began = village.clock()
@@ -67,44 +66,6 @@ async def book(village: Village) -> Any:
     return message_of(outcome)
 
 
-async def test_5_the_room_that_was_got_is_reported(village: Village, desk: Desk) -> None:
-    desk.snatches = {"18"}
-    outcome = await book(village)
-    assert isinstance(outcome, BookingConfirmed)
-    assert {room.room for room in outcome.rooms} == {"19", "20", "21"}
-    assert {room.code for room in outcome.rooms} == {f"PM{number}" for number in desk.reservations()}
-    (capture, *_) = village.messages(CapturePayment)
-    assert set(capture.codes) == {room.code for room in outcome.rooms}
-    await check_invariants(village)
-
-
-async def test_6_an_outside_call_fails_twice_and_then_succeeds(village: Village, desk: Desk) -> None:
-    desk.rooms = (*ROOMS, "23", "24", "25")
-
-    def break_two() -> None:
-        desk.fails = 2
-
-    desk.before_booking = break_two
-    outcome = await book(village)
-    assert isinstance(outcome, BookingConfirmed)
-    assert len({room.room for room in outcome.rooms}) == 3
-    assert "see whether" in village.messages(StaffAlerted)[0].text
-
-
-async def test_6_the_third_of_three_fails_for_good(village: Village, desk: Desk) -> None:
-    desk.rooms = ROOMS[:3]
-    desk.snatch_third = True
-    outcome = await book(village)
-    assert isinstance(outcome, BookingFailed)
-    assert (outcome.refusal.reason, outcome.refusal.details["room"]) == ("room_failed", 3)
-    assert desk.reservations() == {}
-    assert len(village.messages(OrderRooms)) == 1
-    (payment,) = await village.ask("payments", "SELECT reserved, captured FROM payments")
-    assert (payment["reserved"], payment["captured"]) == (0, 0)
-    assert await village.ask("availability", "SELECT 1 FROM room_nights") == []
-    await check_invariants(village)
-
-
 async def test_what_cannot_be_cancelled_is_raised_to_staff_with_all_its_codes(village: Village, desk: Desk) -> None:
     await connect(village, desk, cancels=False)
     desk.rooms = ROOMS[:3]
@@ -114,3 +75,26 @@ async def test_what_cannot_be_cancelled_is_raised_to_staff_with_all_its_codes(vi
     codes = {f"PM{number}" for number in desk.reservations()}
     assert len(codes) == 2
     assert any(codes == set(alert.details["codes"]) for alert in village.messages(StaffAlerted))
+
+
+async def test_best_effort_books_what_the_desk_lets_us_have_and_charges_only_that(village: Village, desk: Desk) -> None:
+    desk.rooms = ROOMS[:3]
+    desk.snatch_third = True
+    outcome = await book(village, policy="best_effort")
+    assert isinstance(outcome, BookingConfirmed)
+    assert [room.line for room in outcome.rooms] == [1, 2]
+    assert [(room.line, room.reason) for room in outcome.missed] == [(3, "room_failed")]
+    assert outcome.total == Decimal("517.50")
+    assert "No fue posible reservar 1 de las habitaciones" in outcome.text
+    assert {room.code for room in outcome.rooms} == {f"PM{number}" for number in desk.reservations()}
+    (payment,) = await village.ask("payments", "SELECT amount, reserved, captured FROM payments")
+    assert tuple(payment.values()) == (Decimal("690.00"), 0, Decimal("517.50"))
+    await check_invariants(village)
+
+
+async def test_best_effort_without_any_room_is_a_failure(village: Village, desk: Desk) -> None:
+    desk.snatches_all = True
+    outcome = await book(village, policy="best_effort")
+    assert isinstance(outcome, BookingFailed)
+    assert desk.reservations() == {}
+    await check_invariants(village)

@@ -462,3 +462,24 @@ def test_the_property_says_whether_rooms_are_kept_in_stage_3(rooms: Rooms, kept:
     assert {one.stage for one in awaited} == {1, 2, 3}
     assert {one.keep_rooms for one in awaited if one.stage < 3} == {True}
     assert {one.keep_rooms for one in awaited if one.stage == 3} == kept
+
+
+def test_where_less_was_booked_less_is_taken_and_the_rest_is_free_again() -> None:
+    desk = Desk()
+    desk.tell(transfer(), reserve())
+    part = capture().model_copy(update={"amount": Decimal("517.50")})
+    (answer,) = desk.tell(part)
+    assert isinstance(answer, PaymentCaptured)
+    assert answer.amount == Decimal("517.50")
+    assert desk.tell(part) == [answer], "done twice, it is done once"
+    (payment,) = desk.world.payments.values()
+    assert (payment.captured, payment.reserved, payment.left) == (Decimal("517.50"), 0, Decimal("172.50"))
+    assert promised(desk.world) == {payment.id: Decimal("517.50")}
+    assert audit(balance_of(payment), summed(payment.entries)) == []
+
+
+def test_more_than_is_reserved_is_never_taken() -> None:
+    desk = Desk()
+    desk.tell(transfer(amount="1000.00"), reserve(slip_amount="1000.00"))
+    with pytest.raises(OutOfTurn, match=r"690.00 reserved, 700.00 cannot"):
+        desk.tell(capture().model_copy(update={"amount": Decimal("700.00")}))

@@ -54,6 +54,19 @@ def test_a_confirmation_names_codes_and_total() -> None:
     assert "✔ confirmed  HR26181 (Junior, room 18); 258.75 USD; payment found later" in line.plain
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, "rooms stay held"),
+        ({"rooms_kept": True}, "rooms stay held"),
+        ({"rooms_kept": False}, "are free for others"),
+    ],
+)
+def test_a_search_says_whether_the_rooms_stay_held(more: dict[str, bool], said: str) -> None:
+    line = line_of(event("payment-search-started", stage=3, **more), 1)
+    assert f"stage 3; the rooms {said.removeprefix('rooms ')}" in line.plain
+
+
 def test_a_refusal_names_its_reason() -> None:
     refused = event("refused", refusal={"reason": "not_enough_rooms", "text": "none\nleft", "details": {}})
     assert "✘ refused  not_enough_rooms: none left" in line_of(refused, 1).plain

@@ -47,12 +47,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What came of it: the rooms really got, or the line that failed for good; and what only a person can undo."""
+    """What came of it: the rooms really got, or the line that failed for good; and what only a person can undo.
+
+    Under best effort lines may have `missed` a room though others have theirs.
+    """
 
     booked: tuple[Attempt, ...] = ()
     failed_line: int | None = None
     attempts: tuple[Attempt, ...] = ()
     for_staff: str = ""
+    missed: tuple[int, ...] = ()
 
 
 @dataclass
@@ -71,20 +75,26 @@ class Ordering:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: random.Random = field(default_factory=random.SystemRandom)
 
-    async def book(self, booking_id: UUID, lines: Sequence[Line], avoid: Collection[str] = ()) -> Ordered:
+    async def book(
+        self, booking_id: UUID, lines: Sequence[Line], avoid: Collection[str] = (), *, best_effort: bool = False
+    ) -> Ordered:
         """A room for every line, or none: what was booked is undone when a line fails for good.
 
-        May be begun again after a crash: an attempt whose end is not known is made again under the same key.
+        With `best_effort` a line that fails is missed, unless all do. May be begun again after a crash: an attempt
+        whose end is not known is made again under the same key.
         """
         attempts = await self.journal.attempts(booking_id)
+        missed: list[int] = []
         for line in lines:
             if not await self._line(booking_id, line, [one.wanted for one in lines], attempts, avoid):
-                await self.undo(booking_id, attempts)
-                staff = to_staff(attempts, can_cancel=self.inventory.can_cancel)
-                return Ordered((), line.wanted.line, tuple(attempts), staff)
+                missed.append(line.wanted.line)
+                if not best_effort or len(missed) == len(lines):
+                    await self.undo(booking_id, attempts)
+                    staff = to_staff(attempts, can_cancel=self.inventory.can_cancel)
+                    return Ordered((), missed[0], tuple(attempts), staff)
         booked = tuple(one for one in attempts if one.fate is Fate.BOOKED)
         staff = to_staff([one for one in attempts if one.fate is not Fate.BOOKED], can_cancel=True)
-        return Ordered(booked, None, tuple(attempts), staff)
+        return Ordered(booked, None, tuple(attempts), staff, tuple(missed))
 
     async def undo(self, booking_id: UUID, attempts: list[Attempt]) -> None:
         """Cancel what is booked, as far as the inventory can; an attempt whose end is not known is staff's."""

@@ -186,14 +186,18 @@ def order_rooms(data: Data, now: datetime) -> Sends:
         instructions=request.instructions or "",
         avoid_rooms=request.avoid_rooms,
         rooms=data.rooms,
+        policy=data.policy,
+        language=request.language,
     )
 
 
 def rooms_ordered(data: Data, reply: RoomsOrdered) -> Data:
-    """The rooms that were really got, each under the outside system's code."""
+    """The rooms that were really got, each under the outside system's code; under best effort they may be fewer."""
     got = {room.line: room for room in reply.rooms}
-    rooms = tuple(room.model_copy(update={"room": got[room.line].room}) for room in data.rooms)
-    return data.but(rooms=rooms, codes=tuple(got[room.line].code for room in data.rooms))
+    rooms = tuple(room.model_copy(update={"room": got[room.line].room}) for room in data.rooms if room.line in got)
+    failed = tuple(sorted((*data.failed, *reply.failed), key=lambda room: room.line))
+    total = sum((room.amount for room in rooms), Decimal("0.00"))
+    return data.but(rooms=rooms, failed=failed, total=total, codes=tuple(got[room.line].code for room in rooms))
 
 
 def cancel_orders(data: Data, _: datetime) -> Sends:
@@ -218,8 +222,9 @@ def book_rooms(data: Data, _: datetime) -> Sends:
 
 
 def capture_payment(data: Data, _: datetime) -> Sends:
-    """Take the money, with all codes."""
-    yield CapturePayment(booking_id=data.booking_id, codes=data.codes)
+    """Take the money, with all codes; an outside system may have had fewer rooms than it was reserved for."""
+    amount = data.total if data.outside else None
+    yield CapturePayment(booking_id=data.booking_id, codes=data.codes, amount=amount)
 
 
 def refuse(data: Data, no: No, now: datetime) -> Sends:

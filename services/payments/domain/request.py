@@ -11,6 +11,7 @@ from uuid import UUID
 
 from services.payments.domain.claim import Claim
 from services.payments.domain.ledger import NOTHING
+from services.payments.domain.payment import money
 from services.payments.domain.retries import SECOND_LOOK, Attempt
 from shared.errors import Refusal
 
@@ -104,15 +105,19 @@ class PaymentRequest:
         """Nothing is set aside, and the search is over."""
         return replace(self, status=Status.REFUSED, refusal=refusal, attempt=None, changed_at=now)
 
-    def captured(self, codes: Iterable[str], now: datetime) -> PaymentRequest:
-        """The reserved money is taken for these reservation codes.
+    def captured(self, codes: Iterable[str], now: datetime, amount: Decimal | None = None) -> PaymentRequest:
+        """The reserved money is taken for these reservation codes; `amount` is what they cost, where that is less.
 
         Raises:
-            OutOfTurn: when nothing is reserved.
+            OutOfTurn: when nothing is reserved, or less than that.
         """
         if self.status is not Status.RESERVED:
             raise OutOfTurn(f"booking {self.booking_id} is {self.status}: there is nothing to capture")
-        return replace(self, status=Status.CAPTURED, codes=tuple(codes), changed_at=now)
+        cost = self.amount if amount is None else money(amount)
+        if cost > self.amount:
+            raise OutOfTurn(f"booking {self.booking_id} has {self.amount} reserved, {cost} cannot be captured")
+        claim = replace(self.wanted, amount=cost)
+        return replace(self, status=Status.CAPTURED, claim=claim, codes=tuple(codes), changed_at=now)
 
     def released(self, now: datetime) -> PaymentRequest:
         """Nothing is reserved any longer, and nothing will be.

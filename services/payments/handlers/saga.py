@@ -33,14 +33,18 @@ def reserve_payment(world: World, command: ReservePayment, now: datetime) -> Sen
 
 
 def capture_payment(world: World, command: CapturePayment, now: datetime) -> Sends:
-    """Take the reserved money and write all codes on it; done twice, the answer is the same."""
+    """Take the reserved money and write all codes on it, or what was booked and give the rest back; done once."""
     request = world.requests.get(command.booking_id)
     if request is None:
         raise OutOfTurn(f"booking {command.booking_id} has reserved nothing that could be captured")
     if request.status is not Status.CAPTURED:
         codes = [code.strip() for code in command.codes if code.strip()]
-        request = request.captured(codes, now)
-        world.keep_payment(world.serving(request).capture(request.amount, request.booking_id, codes, now))
+        reserved = request.amount
+        request = request.captured(codes, now, command.amount)
+        payment = world.serving(request).capture(request.amount, request.booking_id, codes, now)
+        if rest := reserved - request.amount:
+            payment = payment.release(rest, request.booking_id, now)
+        world.keep_payment(payment)
         world.keep(request)
     return [replies.captured(request)]
 
