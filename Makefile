@@ -18,11 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help env demo up test test-containers chaos chaos-long image compose bench bench-rivals bench-growth lint types schemas fix
-=======
-.PHONY: help env demo up test bench lint types schemas fix secrets audit sbom
->>>>>>> operate
+.PHONY: help env demo up test test-containers chaos chaos-long image compose bench bench-rivals bench-growth lint types schemas \
+  fix secrets audit sbom
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 27
