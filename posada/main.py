@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -35,6 +36,7 @@ COMMANDS = (
     "topics",
     "schemas",
 )
+FIRST = 1
 HELP = (
     "Multi-room hotel booking over Kafka. Exit codes: 0 done, 1 the answer is no, 2 usage, 3 timed out, "
     "4 something needed is not there."
@@ -59,6 +61,8 @@ def make_app(first_word: str = "") -> typer.Typer:
 
 def run(arguments: list[str] | None = None) -> None:
     """What the `posada` script runs; ends the process with one of the exit codes."""
+    if os.getpid() == FIRST:  # in a container; the kernel hides from it the signals that it has no handler for
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] if arguments is None else arguments
     first_word = words[0] if words else ""
     if first_word != "serve":  # what these would say is said once, by us

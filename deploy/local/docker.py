@@ -92,7 +92,19 @@ class Runner:
         return "\n".join((output + errors).decode(errors="replace").splitlines()[-TAIL_LINES:])
 
 
-class OneBroker(KafkaContainer):
+class OnThisMachine(DockerContainer):
+    """A container whose port is published to this machine alone, and is reached there."""
+
+    def get_container_host_ip(self) -> str:
+        """The loopback address, even where testcontainers would take us for a container and name Docker's bridge."""
+        return LOOPBACK
+
+
+class OneServer(OnThisMachine, PostgresContainer):
+    """The official image, or one that takes the same settings."""
+
+
+class OneBroker(OnThisMachine, KafkaContainer):
     """Confluent's image, or one that takes the same settings."""
 
     def _verify_min_kraft_version(self) -> None:
@@ -161,7 +173,7 @@ class DockerPostgres(PostgresPart):
         self._runner.kill()
 
     def _new_container(self) -> DockerContainer:
-        container = PostgresContainer(
+        container = OneServer(
             self._runner.image, POSTGRES_PORT, ADMIN, self._secret.password(ADMIN), ADMIN, driver=None
         )
         # The image's arguments are the server's.

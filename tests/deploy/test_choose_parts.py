@@ -96,8 +96,9 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_containers_listen_on_this_machine_alone(folder: Path) -> None:
     parts = choose_parts(folder, {"POSADA_PARTS": "docker"})
     for part in (parts.kafka, parts.postgres):
-        published = part._new_container().ports  # type: ignore[attr-defined]
-        assert [address[0] for address in published.values()] == ["127.0.0.1"]
+        container = part._new_container()  # type: ignore[attr-defined]
+        assert [address[0] for address in container.ports.values()] == ["127.0.0.1"]
+        assert container.get_container_host_ip() == "127.0.0.1"
 
 
 @pytest.mark.parametrize("half", list(GIVEN))

@@ -126,6 +126,23 @@ def test_the_preparing_steps_may_run_again(system: Composed) -> None:
     assert "created 0 of" in system.compose("run", "--rm", "-T", "topics")
 
 
+async def test_a_step_that_hangs_ends_when_it_is_told_to(system: Composed) -> None:
+    system.compose("pause", "postgres")
+    try:
+        step = system.compose("run", "--detach", "--no-deps", "migrate").split()[-1]
+
+        def waits_for_postgres() -> bool:
+            return f":{5432:04X} " in run("docker", "exec", step, "cat", "/proc/net/tcp").stdout
+
+        await wait_for(waits_for_postgres, what="the step to reach PostgreSQL", timeout_s=PATIENCE_S)
+        run("docker", "stop", "--time", "30", step, timeout_s=60)
+        told = run("docker", "inspect", "--format", "{{.State.ExitCode}}", step)
+        run("docker", "rm", "--force", step)
+        assert told.stdout.strip() == "130"  # 137 where it had to be killed
+    finally:
+        system.compose("unpause", "postgres")
+
+
 def test_one_database_can_take_all_services(system: Composed) -> None:
     one = {"POSADA_ONE_DATABASE": "together"}
     told = system.compose("run", "--rm", "-T", "migrate", env=one)
