@@ -19,7 +19,7 @@ from posada.output import err, out
 from posada.signals import one_interruption, undisturbed
 from posada.town import Town
 
-SECONDS_A_BLOW = 6.0
+SECONDS_A_BLOW = 8.0
 
 
 def chaos(
@@ -27,7 +27,7 @@ def chaos(
     seed: Annotated[int | None, typer.Option(help="Repeats a storm: the same guests and the same blows.")] = None,
     bookings: Annotated[int, typer.Option(min=1, help="Bookings to be asked for.")] = 3000,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the storm lasts, without start and audit.")] = 4.0,
-    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 6 seconds.")] = None,
+    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 8 seconds.")] = None,
     report: Annotated[Path, typer.Option(help="Folder of reports; each storm has its own in it.")] = Path(
         ".posada/chaos"
     ),
