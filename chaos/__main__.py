@@ -16,7 +16,7 @@ from chaos.plan import plan
 from chaos.report import write
 from chaos.storm import TOLD_EACH, Storm, Wish, raised
 from posada.output import err, out
-from posada.signals import one_interruption, undisturbed
+from posada.signals import ENDING, one_interruption, undisturbed
 from posada.town import Town
 
 SECONDS_A_BLOW = 8.0
@@ -62,12 +62,17 @@ def over_a_town(wish: Wish) -> Storm:
         try:
             town.start()
             return asyncio.run(_raised(town, wish))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
         finally:
             with undisturbed():
                 town.stop()
 
 
 async def _raised(town: Town, wish: Wish) -> Storm:
+    storm = asyncio.current_task()
+    for number in ENDING:  # an exception out of the blue would tear the loop's own work apart
+        asyncio.get_running_loop().add_signal_handler(number, lambda: storm and storm.cancel())
     try:
         return await raised(town, wish, _say)
     except BaseException:
