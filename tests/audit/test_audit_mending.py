@@ -18,16 +18,8 @@ from tests.support.village import village_of
 pytestmark = pytest.mark.real
 _STRANGER = UUID(int=1)
 _HELD_FOR_NOBODY = """
-WITH hold AS (
-    INSERT INTO holds SELECT '{stranger}', property_id, 'held', check_in + 90, check_out + 90, rooms,
-           now() + interval '1 hour', NULL, answer, '{{}}', now() FROM holds WHERE booking_id = '{first}' RETURNING *)
-INSERT INTO room_nights SELECT property_id, room, night, booking_id
-FROM hold, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night"""
-_LOOKED_FOR = "UPDATE payment_requests SET status = 'waiting', next_attempt_at = now() + interval '1 day' WHERE"
-_FOR_SHORT = _LOOKED_FOR + " booking_id = '{short}'"
-_FOR_NOBODY = "UPDATE payment_requests SET booking_id = '{stranger}' WHERE booking_id = '{short}';" + (
-    _LOOKED_FOR + " booking_id = '{stranger}'"
-)
+UPDATE payment_requests SET booking_id = '{stranger}', status = 'waiting', next_attempt_at = now() + interval '1 day'
+WHERE booking_id = '{short}'"""
 
 
 @pytest.fixture(scope="module")
