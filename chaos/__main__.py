@@ -16,10 +16,10 @@ from chaos.plan import plan
 from chaos.report import write
 from chaos.storm import TOLD_EACH, Storm, Wish, raised
 from posada.output import err, out
-from posada.signals import one_interruption, undisturbed
+from posada.signals import ENDING, one_interruption, undisturbed
 from posada.town import Town
 
-SECONDS_A_BLOW = 6.0
+SECONDS_A_BLOW = 8.0
 
 
 def chaos(
@@ -27,7 +27,7 @@ def chaos(
     seed: Annotated[int | None, typer.Option(help="Repeats a storm: the same guests and the same blows.")] = None,
     bookings: Annotated[int, typer.Option(min=1, help="Bookings to be asked for.")] = 3000,
     minutes: Annotated[float, typer.Option(min=0.1, help="How long the storm lasts, without start and audit.")] = 4.0,
-    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 6 seconds.")] = None,
+    blows: Annotated[int | None, typer.Option(min=0, help="How many; else one every 8 seconds.")] = None,
     report: Annotated[Path, typer.Option(help="Folder of reports; each storm has its own in it.")] = Path(
         ".posada/chaos"
     ),
@@ -62,12 +62,17 @@ def over_a_town(wish: Wish) -> Storm:
         try:
             town.start()
             return asyncio.run(_raised(town, wish))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
         finally:
             with undisturbed():
                 town.stop()
 
 
 async def _raised(town: Town, wish: Wish) -> Storm:
+    storm = asyncio.current_task()
+    for number in ENDING:  # an exception out of the blue would tear the loop's own work apart
+        asyncio.get_running_loop().add_signal_handler(number, lambda: storm and storm.cancel())
     try:
         return await raised(town, wish, _say)
     except BaseException:

@@ -66,7 +66,7 @@ def plan(seed: int, seconds: float, blows: int, *, servers: bool = True) -> list
     gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
     free_at: dict[str, float] = {}
     made: list[Blow] = []
-    hand = _Hand(_decks(random, servers=servers))
+    hand = _Hand(_decks(random, blows, servers=servers))
     at = CALM_S
     for number in range(1, blows + 1):
         what, target = hand.play(free_at, at)
@@ -96,8 +96,8 @@ class _Hand:
         return self._kept.pop(0)
 
 
-def _decks(random: Random, *, servers: bool) -> Iterator[tuple[What, str]]:
-    """Decks without end, each shuffled: everything that can be killed once first, then all the rest."""
+def _decks(random: Random, blows: int, *, servers: bool) -> Iterator[tuple[What, str]]:
+    """Decks without end, each shuffled; a storm too short for a whole one begins with what must not be left out."""
     targets = (*SERVICES, *(SERVERS if servers else ()))
     kills = [(What.KILL, target) for target in targets]
     rest = [
@@ -106,8 +106,8 @@ def _decks(random: Random, *, servers: bool) -> Iterator[tuple[What, str]]:
         *[(What.SCALE, service) for service in SCALED],
         *[(What.REPEAT, TOPICS)] * 3,
     ]
-    first = [*_shuffled(random, [*kills, (What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")])]
-    yield from [*first, *_shuffled(random, rest)]
+    if blows < len(kills) + len(rest):
+        yield from _shuffled(random, [*kills, (What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")])
     while True:
         yield from _shuffled(random, [*kills, *rest])
 

@@ -23,6 +23,7 @@ from shared.contracts.topics import ALL_TOPICS
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BACK_S: Final = 120.0
 LOOK_S: Final = 0.1
+HANDS: Final = 2
 REPEATED: Final = (20, 120)  # records that one blow publishes again
 _CUT: Final = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()"
@@ -47,12 +48,16 @@ class Struck:
 
 
 class Tormentor:
-    """Strikes a town. Targets are struck one blow at a time; different ones at the same time."""
+    """Strikes a town: each target with one blow at a time, and so many targets at once.
+
+    The next blow waits for a hand to be free, so that a slow machine gets a longer storm and not one long outage.
+    """
 
     def __init__(self, town: Town, on_blow: Callable[[Struck], None]) -> None:
         self._town = town
         self._on_blow = on_blow
         self._locks: dict[str, asyncio.Lock] = {}
+        self._hands = asyncio.Semaphore(HANDS)
         self.struck: list[Struck] = []
 
     def is_struck(self, target: str) -> bool:
@@ -61,11 +66,12 @@ class Tormentor:
         return lock is not None and lock.locked()
 
     async def carry_out(self, blows: Sequence[Blow], began: float) -> None:
-        """Strike every blow at its time; ends when all are mended."""
+        """Strike every blow in its turn, not before its time; ends when all are mended."""
         async with asyncio.TaskGroup() as group:
             for blow in blows:
                 await asyncio.sleep(max(0.0, began + blow.at - time.monotonic()))
-                group.create_task(self._strike(blow))
+                await self._hands.acquire()
+                group.create_task(self._strike(blow)).add_done_callback(lambda _: self._hands.release())
 
     async def _strike(self, blow: Blow) -> None:
         async with self._locks.setdefault(blow.target, asyncio.Lock()):

@@ -64,9 +64,37 @@ def _set_up_libraries(stamped: list[Any], level: str, *, use_json: bool) -> None
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     last = [structlog.processors.format_exc_info, _as_text] if use_json else _READABLE
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamped, processors=[clean, *last]))
+    handler.addFilter(Seldom("aiokafka"))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "alembic.runtime", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once in `seconds`, and then how often it would have said it meanwhile.
+
+    While a broker is away, aiokafka complains some thirty times a second: in a minute of it nobody finds anything else.
+    """
+
+    def __init__(self, library: str, seconds: float = 10.0) -> None:
+        super().__init__()
+        self._library = library
+        self._seconds = seconds
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to say it now; the arguments do not make it another thing."""
+        if record.name.partition(".")[0] != self._library:
+            return True
+        key = (record.name, str(record.msg))
+        said_at, kept = self._said.get(key, (float("-inf"), 0))
+        if record.created - said_at < self._seconds:
+            self._said[key] = (said_at, kept + 1)
+            return False
+        self._said[key] = (record.created, 0)
+        if kept:
+            record.msg, record.args = f"{record.getMessage()} (and {kept} times more before)", ()
+        return True
 
 
 def _stamp(service: str) -> Any:

@@ -126,7 +126,7 @@ def test_what_is_spoiled_is_named_with_exit_code_1(town: Town, day: Storm) -> No
 
 
 def test_what_nobody_owns_is_given_back(town: Town, day: Storm) -> None:
-    rooms, refused = town.database_url("availability"), "SELECT id FROM bookings WHERE status = 'REJECTED' LIMIT 1"
+    rooms = town.database_url("availability")
     stranger = asyncio.run(
         execute(
             rooms,
@@ -139,14 +139,12 @@ def test_what_nobody_owns_is_given_back(town: Town, day: Storm) -> None:
 FROM holds, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
 WHERE booking_id = $1"""
     asyncio.run(execute(rooms, nights, stranger))
-    owed = asyncio.run(execute(town.database_url("booking"), refused))
-    asyncio.run(
+    owed = asyncio.run(
         execute(
             town.database_url("payments"),
-            "INSERT INTO payment_requests (booking_id, status, started_at, changed_at, property_id, amount, currency,"
-            " next_attempt_at) VALUES ($1, 'waiting', now(), now(), 'las-hojas', 1, 'USD', now() + interval '1 day')"
-            " ON CONFLICT (booking_id) DO UPDATE SET status = 'waiting', next_attempt_at = excluded.next_attempt_at",
-            owed,
+            "UPDATE payment_requests SET status = 'waiting', next_attempt_at = now() + interval '1 day'"
+            " WHERE booking_id = (SELECT booking_id FROM payment_requests WHERE status = 'refused' LIMIT 1)"
+            " RETURNING booking_id",
         )
     )
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
+from typing import Any
+
+from shared.logs import Seldom
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PROGRAM = f"""
@@ -27,3 +31,26 @@ def test_lines_name_booking_and_trace_of_what_is_in_hand() -> None:
         ("b1", TRACE, "notes")
     ] * 2
     assert "booking" not in apart
+
+
+def line(name: str, at: float, msg: str = "no node %s", args: Any = (1,)) -> logging.LogRecord:
+    record = logging.LogRecord(name, logging.ERROR, "", 0, msg, args, None)
+    record.created = at
+    return record
+
+
+def test_what_a_library_repeats_is_said_seldom_and_counted() -> None:
+    seldom = Seldom("aiokafka", seconds=10)
+    lines = [line("aiokafka.conn", at / 10, args=(at,)) for at in range(250)]  # 25 seconds of an outage
+
+    said = [one.getMessage() for one in lines if seldom.filter(one)]
+
+    assert said == ["no node 0", "no node 100 (and 99 times more before)", "no node 200 (and 99 times more before)"]
+
+
+def test_another_thing_and_another_library_are_said_at_once() -> None:
+    seldom = Seldom("aiokafka", seconds=10)
+    others = [line("aiokafka.conn", 0), line("aiokafka.conn", 1, "gone"), line("aiokafka.group", 1)]
+    ours = [line("uvicorn.error", 1), line("uvicorn.error", 1)]
+
+    assert all(seldom.filter(one) for one in [*others, *ours])

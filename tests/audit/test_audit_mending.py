@@ -1,0 +1,75 @@
+"""What is given back by posada audit --mend, and what is left to sagas and people."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from posada.audit.auditor import Auditor
+from posada.audit.mending import MENDABLE, releases
+from posada.audit.snapshots import snapshots
+from shared.contracts.topics import SERVICES
+from tests.support.databases import Databases, FreshDatabase, apart_async
+from tests.support.lived_in import FIRST, SHORT, House, Shelf, live_a_day, spoiled
+from tests.support.village import village_of
+
+pytestmark = pytest.mark.real
+_STRANGER = UUID(int=1)
+_HELD_FOR_NOBODY = """
+UPDATE payment_requests SET booking_id = '{stranger}', status = 'waiting', next_attempt_at = now() + interval '1 day'
+WHERE booking_id = '{short}'"""
+
+
+@pytest.fixture(scope="module")
+def house(module_database: FreshDatabase) -> House:
+    """A day that was lived, with nobody connected any more."""
+    urls = {service: module_database(service) for service in SERVICES}
+    return apart_async(lambda _: live_a_day(urls), "")
+
+
+@pytest.mark.parametrize(
+    ("service", "sql", "sends"),
+    [
+        ("availability", _HELD_FOR_NOBODY, ["posada.availability.release-rooms.v1"]),
+        ("payments", _FOR_NOBODY, ["posada.payments.release-payment.v1"]),
+        ("payments", _FOR_SHORT, ["posada.payments.release-payment.v1"]),
+    ],
+)
+async def test_what_nobody_owns_is_given_back_and_then_nothing_is_wrong(
+    house: House, databases: Databases, service: str, sql: str, sends: list[str]
+) -> None:
+    with spoiled(house, databases, service) as copy:
+        connection = await asyncpg.connect(copy.urls[service])
+        await connection.execute(sql.format(first=house.ids[FIRST], short=house.ids[SHORT], stranger=_STRANGER))
+        await connection.close()
+        auditor = Auditor(copy.urls, Shelf(house.books()))
+        before = (await auditor.look()).findings
+        async with snapshots(copy.urls) as seen:
+            messages = [one for found in before for one in releases(await seen.dossier(UUID(found.subject)))]
+        async with village_of(copy.urls) as village:
+            await village.publish(*messages)
+            await village.run()
+        after = (await auditor.look()).findings
+
+    assert {finding.invariant for finding in before} <= MENDABLE
+    assert [message.type_name for message in messages] == sends
+    assert after == ()
+
+
+async def test_a_booking_that_lives_keeps_everything(house: House) -> None:
+    async with snapshots(house.urls) as seen:
+        sends = [send for one in house.ids.values() for send in releases(await seen.dossier(one))]
+    assert sends == []
+
+
+async def test_a_confirmed_bookings_money_is_left_to_people(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "payments") as copy:
+        connection = await asyncpg.connect(copy.urls["payments"])
+        await connection.execute(
+            "UPDATE payment_requests SET status = 'reserved' WHERE booking_id = $1", house.ids[FIRST]
+        )
+        await connection.close()
+        async with snapshots(copy.urls) as seen:
+            assert releases(await seen.dossier(house.ids[FIRST])) == []
