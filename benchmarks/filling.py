@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
@@ -93,6 +94,11 @@ class Fill:
             for table, columns in tables.items()
             if (whose := _whose(service, table, columns)) is not None
         ]
+
+
+def administered(admin_url: str, url: str) -> str:
+    """The database of `url` at the administrator's address."""
+    return urlunsplit(urlsplit(admin_url)._replace(path=urlsplit(url).path))
 
 
 def _whose(service: str, table: str, columns: list[tuple[str, str]]) -> str | None:

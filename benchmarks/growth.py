@@ -21,7 +21,7 @@ import uvloop
 from rich.console import Console
 
 from benchmarks import documents, growth_report, houses, reckoning, spending
-from benchmarks.filling import HOUSES, Fill
+from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Load
 from benchmarks.rivals.posada_run import settle
 from posada.town import Town
@@ -158,7 +158,7 @@ class Growth:
             "Junior",
         )
         return Fill(
-            admin_urls={service: postgres.dsn(service, "postgres") for service in SERVICES},
+            admin_urls={service: administered(postgres.admin_url, url) for service, url in self._urls.items()},
             booking_id=booking_id,
             messages={service: round(number / booked) for service, number in messages.items()},
             rooms=rooms,

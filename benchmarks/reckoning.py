@@ -33,7 +33,8 @@ def in_words(results: dict[str, Any], partitions: int) -> str:
         "| part | CPU ms a booking | cores at the peak | processes |",
         "| --- | --- | --- | --- |",
         *[_row(part, spent.get(part, 0.0), cores) for part, cores in needed.items()],
-        f"| counts, {COUNTS_A_BOOKING} of {count_ms:.2f} ms | {count_ms * COUNTS_A_BOOKING:.1f} | {counts:.1f} | {max(2, math.ceil(counts))} |",
+        f"| counts, {COUNTS_A_BOOKING} of {count_ms:.2f} ms | {count_ms * COUNTS_A_BOOKING:.1f} | {counts:.1f} "
+        f"| {max(2, math.ceil(counts))} |",
         "",
         "- A count is taken to cost what availability and its fifth of PostgreSQL do for a booking.",
         *[f"- {line}" for line in (_processors(sum(needed.values()) + counts), _disk(bytes_a_booking))],

@@ -71,8 +71,8 @@ def _measured(key: str, plan: Plan) -> dict[str, Any]:
         place = Path(folder)
         try:
             found = rival_run.run(rival, place, plan, _say) if rival else posada_run.run(place, plan, _say)
-        except PartFailed as failed:
-            return {**told, "left_out": str(failed)}
+        except (PartFailed, OSError) as failed:  # a time-out is an OSError
+            return {**told, "left_out": str(failed) or type(failed).__name__}
     return {**told, **found}
 
 

@@ -109,8 +109,8 @@ def _temporal(place: Place) -> Running:
 
 
 RIVALS: Final = (
-    Rival("plain", "plain asyncpg", False, install.nothing, _plain),
-    Rival("dbos", "DBOS", True, install.nothing, _dbos),
+    Rival("plain", "plain asyncpg", False, install.plain_missing, _plain),
+    Rival("dbos", "DBOS", True, install.dbos_missing, _dbos),
     Rival("restate", "Restate", True, install.restate_missing, _restate),
     Rival("temporal", "Temporal", True, install.temporal_missing, _temporal),
 )

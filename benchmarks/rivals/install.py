@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import Final
@@ -19,20 +20,31 @@ TEMPORAL_MODULE: Final = "github.com/temporalio/cli/cmd/temporal@v1.5.1"
 TIMEOUT_S: Final = 1800.0
 
 
-def nothing() -> None:
-    """Some need nothing more."""
+def plain_missing() -> str | None:
+    """Why plain code can't be measured, else None."""
+    return _not_installed("granian")
+
+
+def dbos_missing() -> str | None:
+    """Why DBOS can't be measured, else None."""
+    return _not_installed("granian", "dbos", "psycopg", "psycopg_pool")
 
 
 def restate_missing() -> str | None:
-    """Fetch Restate's server unless it is there; why it is not there, else None."""
-    npm = ["npm", "install", "--silent", "--ignore-scripts", "--no-save", "--prefix", str(NODE), RESTATE_PACKAGE]
-    return _fetched(RESTATE, npm, {})
+    """Fetch Restate's server unless it is there; why it can't be measured, else None."""
+    npm = ["npm", "install", "--loglevel", "error", "--ignore-scripts", "--no-save", "--prefix", str(NODE)]
+    return _not_installed("granian", "restate") or _fetched(RESTATE, [*npm, RESTATE_PACKAGE], {})
 
 
 def temporal_missing() -> str | None:
-    """Build Temporal's command line unless it is there; why it is not there, else None."""
+    """Build Temporal's command line unless it is there; why it can't be measured, else None."""
     go = ["go", "install", "-ldflags=-s -w", TEMPORAL_MODULE]
-    return _fetched(TEMPORAL, go, {"GOBIN": str(TEMPORAL.parent)})
+    return _not_installed("granian", "temporalio") or _fetched(TEMPORAL, go, {"GOBIN": str(TEMPORAL.parent)})
+
+
+def _not_installed(*modules: str) -> str | None:
+    missing = [name for name in modules if find_spec(name) is None]
+    return f"the dependency group `rivals` is not installed ({', '.join(missing)})" if missing else None
 
 
 def _fetched(program: Path, argv: list[str], env: Mapping[str, str]) -> str | None:

@@ -16,11 +16,15 @@ from benchmarks.rivals.plan import PROPERTIES, Plan
 from deploy.local.part import Progress
 from deploy.local.postgres import EmbeddedPostgres
 
-STOP_GRACE_S: Final = 10.0
+# How long after a level's end the last outcomes may take.
+PATIENCE_S: Final = 90.0
 
 
 def run(rival: Rival, folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
-    """The rival's figures, and what is wrong in its database (`faults`), which is to be nothing."""
+    """The rival's figures, and what is wrong in its database (`faults`), which is to be nothing.
+
+    Raises PartFailed where it does not start, OSError where it hangs up, and TimeoutError where it stops answering.
+    """
     with EmbeddedPostgres(folder / "postgres", on_progress=on_progress) as server:
         server.create_databases(["hotel", "engine"])
         place = Place(folder, server.dsn("hotel", "hotel"), server.dsn("engine", "engine"))
@@ -33,11 +37,13 @@ def run(rival: Rival, folder: Path, plan: Plan, on_progress: Progress) -> dict[s
 async def _measure(running: Running, place: Place, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     load = HttpLoad(PROPERTIES, ports=running.ports, path=running.path, headers=running.headers)
     on_progress("warming up")
-    booked = len(await load.measure(*plan.warm_up))
+    async with asyncio.timeout(plan.warm_up[1] + PATIENCE_S):
+        booked = len(await load.measure(*plan.warm_up))
     levels = []
     for clients, seconds, most in plan.levels:
         on_progress(f"measuring {clients} at once")
-        levels.append(await load.level(clients, seconds, most))
+        async with asyncio.timeout(seconds + PATIENCE_S):
+            levels.append(await load.level(clients, seconds, most))
         on_progress("{sagas_per_s:.0f} sagas/s, p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms".format(**levels[-1]))
     booked += sum(level["sagas"] for level in levels)
     faults = await data.faults(place.database_url, booked - load.refused)
