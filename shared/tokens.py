@@ -29,10 +29,11 @@ class TokenRefused(Exception):
 
 
 class Role(StrEnum):
-    """What somebody may do: a VIEWER reads, the DESK also writes, an ADMIN also changes what the house consists of."""
+    """What somebody may do, each more than the last: read; write; overrule; change what the house consists of."""
 
     VIEWER = "viewer"
     DESK = "desk"
+    MANAGER = "manager"
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:

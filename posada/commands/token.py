@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 def issue_(
     *,
     subject: Annotated[str, typer.Option("--subject", help="Who it is for: a person or a program.")],
-    role: Annotated[Role, typer.Option("--role", help="viewer reads, desk also writes, admin also edits catalogues.")],
+    role: Annotated[
+        Role, typer.Option("--role", help="viewer reads, desk writes, manager overrules, admin edits rooms.")
+    ],
     properties: Annotated[
         list[str], typer.Option("--property", help="A property that it is for; again for more, * for every one.")
     ],

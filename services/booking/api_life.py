@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -33,6 +33,9 @@ from shared.database import UNAVAILABLE, Database
 from shared.errors import Refusal
 from shared.http import writers
 from shared.settings import ServiceSettings
+from shared.tokens import Role
+
+Guard = Callable[[Request], None]
 
 SECONDS = 10.0  # how long whoever asks is kept waiting for a change that others have to answer
 PAUSE_S = 0.1
@@ -41,7 +44,7 @@ MISSING = {"unknown_booking": status.HTTP_404_NOT_FOUND}
 BUSY = {"change_under_way": status.HTTP_409_CONFLICT, "confirmation_under_way": status.HTTP_409_CONFLICT}
 ANSWERS: Mapping[int | str, dict[str, Any]] = {
     202: {"description": "It is taken and not through yet: ask for the command again."},
-    403: {"description": "Nobody may write without a token."},
+    403: {"description": "Nobody may write without a token, nor overrule without being a manager."},
     404: {"description": "There is no such booking."},
     409: {"description": "Something else is under way for this booking: try again with a new command_id."},
     422: {"description": "It may not be done, and why; or the id was used for something else."},
@@ -104,12 +107,14 @@ def router(database: Database, settings: ServiceSettings, *, seconds: float = SE
     """What the desk does; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["desk"], dependencies=[Depends(writers(settings))])
     desk = _Desk(database, seconds)
-    for add in (_add_ends, _add_stays, _add_reading):
-        add(routes, desk)
+    overrules = writers(settings, Role.MANAGER)
+    _add_ends(routes, desk, overrules)
+    _add_stays(routes, desk, overrules)
+    _add_reading(routes, desk)
     return routes
 
 
-def _add_ends(routes: APIRouter, desk: _Desk) -> None:
+def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
     async def cancel(booking_id: UUID, said: Ended, intake: Intake) -> Response:
         """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
@@ -120,21 +125,26 @@ def _add_ends(routes: APIRouter, desk: _Desk) -> None:
         """The guests did not come: the same as a cancellation, under its own name."""
         return await desk.do(intake, MarkNoShow(booking_id=booking_id, **said.model_dump()))
 
-    @routes.post("/bookings/{booking_id}/rejection", response_model=Outcome, responses=dict(ANSWERS))
+    guards = [Depends(overrules)]
+    path = "/bookings/{booking_id}/rejection"
+
+    @routes.post(path, response_model=Outcome, responses=dict(ANSWERS), dependencies=guards)
     async def reject(booking_id: UUID, said: Said, intake: Intake) -> Response:
-        """The hotel does not take a booking that is not confirmed yet."""
+        """The hotel does not take a booking that is not confirmed yet: a manager's decision."""
         return await desk.do(intake, RejectBooking(booking_id=booking_id, **said.model_dump()))
 
 
-def _add_stays(routes: APIRouter, desk: _Desk) -> None:
+def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/check-in", response_model=Outcome, responses=dict(ANSWERS))
     async def check_in(booking_id: UUID, said: Arrived, intake: Intake) -> Response:
         """Guests have arrived in the rooms that they were given."""
         return await desk.do(intake, CheckIn(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/check-out", response_model=Outcome, responses=dict(ANSWERS))
-    async def check_out(booking_id: UUID, said: Left, intake: Intake) -> Response:
+    async def check_out(booking_id: UUID, said: Left, intake: Intake, request: Request) -> Response:
         """Guests have left; the last one only with nothing owed, or on a manager's word."""
+        if said.owing:
+            overrules(request)
         return await desk.do(intake, CheckOut(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))

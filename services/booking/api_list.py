@@ -75,7 +75,7 @@ class Preview(BaseModel):
 def router(database: Database, repository: Repository, settings: ServiceSettings, clock: Clock) -> APIRouter:
     """What the desk reads."""
     routes = APIRouter(tags=["desk"])
-    in_full = settings.api_token is not None
+    in_full = settings.asks_for_token
 
     @routes.get("/bookings", responses={422: {}})
     async def bookings(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from services.booking.settings import Settings
 from shared.contracts.availability import ChangeRooms, ReleaseRooms, RoomsHeld
 from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestCheckedIn
 from shared.contracts.payments import PaymentReserved, RepriceBooking
 from shared.database import Database
+from shared.tokens import Caller, Role, issue, new_secret
 from tests.support.builders import CHECK_IN, CODES, answer_of, request
 from tests.support.databases import FreshDatabase
 from tests.support.life import Front, changed, days, kept, released, repriced
@@ -155,6 +157,19 @@ async def test_nobody_writes_without_a_token(fresh_database: FreshDatabase) -> N
     (listed,) = (await front.get("/bookings"))["bookings"]
     assert listed["guest"] == {"name": "A*** L***", "email": "a***@example.com", "phone": "***4567"}
     await database.close()
+
+
+@pytest.mark.parametrize(("role", "code"), [(Role.VIEWER, 403), (Role.DESK, 403), (Role.MANAGER, 422)])
+async def test_only_a_manager_overrules(front: Front, role: Role, code: int) -> None:
+    keys = {"k1": SecretStr(new_secret())}
+    mine = Front(front.database, Settings(api_token=None, api_keys=keys))
+    token = issue(keys, Caller("Rosa", role), datetime.now(UTC), timedelta(hours=1))
+    mine.http.headers["Authorization"] = f"Bearer {token}"
+    booking = await mine.confirmed()
+    await mine.post(f"/bookings/{booking}/check-out", code, owing=True)  # who may is told that nobody has arrived yet
+    await mine.post(f"/bookings/{booking}/rejection", code)
+    (listed,) = (await mine.get("/bookings"))["bookings"]
+    assert listed["guest"]["name"] == "Ana López"  # in full for who has shown a token
 
 
 @pytest.mark.parametrize("body", [{"who": ""}, {"fee": "-1"}, {"command_id": "x"}, {"fee": "1.001"}])

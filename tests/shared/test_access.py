@@ -113,6 +113,8 @@ class TestEveryEndpoint:
                 common = path.startswith(("/rates", "/previews/"))
                 nothing = answer.text == "[]" and path.endswith("/replies")  # of a thread that there is not
                 expected = {200, 422} if common or nothing else {403, 404, 422}
+                if "is starting" in answer.text:  # of a booking that there is not; here nobody takes commands in
+                    expected = {503}
                 assert answer.status_code in expected, (method, path, answer.text)
 
 
