@@ -11,7 +11,7 @@ from typing import Final
 
 import asyncpg
 
-from chaos.gateway import Gateway
+from chaos.gateway import Gateway, Heard
 from chaos.guests import Guest, guests
 from chaos.monitor import Monitor
 from chaos.plan import Blow, plan
@@ -103,7 +103,7 @@ async def raised(town: Town, wish: Wish, say: Callable[[str], None]) -> Storm:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        await _judge(town, storm, gateway, say)
+        await _judge(town, storm, say)
     return storm
 
 
@@ -119,21 +119,27 @@ async def _quiet(town: Town, storm: Storm, gateway: Gateway) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _judge(town: Town, storm: Storm, gateway: Gateway, say: Callable[[str], None]) -> None:
+async def _judge(town: Town, storm: Storm, say: Callable[[str], None]) -> None:
     known = {row["request_id"] for row in await _rows(town, "booking", _KNOWN)}
-    names = [guest.request_id for guest in storm.guests]
-    storm.lost = [name for name in names if name not in known]
-    storm.unheard = [name for name in names if name not in gateway.heard]
-    storm.several = [name for name, heard in gateway.heard.items() if len(heard.ids) > 1]
-    storm.wrongly = [guest.request_id for guest in storm.guests if _wrongly(guest, gateway)]
+    judged(storm, known)
     say("auditing")
     urls = {service: town.database_url(service) for service in SERVICES}
     async with TopicReader(town.kafka_bootstrap) as topics:
         storm.report = await Auditor(urls, topics, patience=timedelta(seconds=storm.wish.quiet_s)).audit()
 
 
-def _wrongly(guest: Guest, gateway: Gateway) -> bool:
-    heard = gateway.heard.get(guest.request_id)
+def judged(storm: Storm, known: set[str]) -> Storm:
+    """The storm with what guests have to complain of; `known` are the requests that booking has."""
+    heard = storm.gateway.heard if storm.gateway else {}
+    names = [guest.request_id for guest in storm.guests]
+    storm.lost = [name for name in names if name not in known]
+    storm.unheard = [name for name in names if name not in heard]
+    storm.several = [name for name, outcome in heard.items() if len(outcome.ids) > 1]
+    storm.wrongly = [guest.request_id for guest in storm.guests if _wrongly(guest, heard.get(guest.request_id))]
+    return storm
+
+
+def _wrongly(guest: Guest, heard: Heard | None) -> bool:
     return heard is not None and heard.kind == "confirmed" and not guest.manner.may_be_confirmed
 
 

@@ -18,7 +18,16 @@ from tests.support.village import village_of
 pytestmark = pytest.mark.real
 _STRANGER = UUID(int=1)
 _HELD_FOR_NOBODY = """
+WITH hold AS (
+    INSERT INTO holds SELECT '{stranger}', property_id, 'held', check_in + 90, check_out + 90, rooms,
+           now() + interval '1 hour', NULL, answer, '{{}}', now() FROM holds WHERE booking_id = '{first}' RETURNING *)
+INSERT INTO room_nights SELECT property_id, room, night, booking_id
+FROM hold, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night"""
+_MONEY_FOR_NOBODY = """
 UPDATE payment_requests SET booking_id = '{stranger}', status = 'waiting', next_attempt_at = now() + interval '1 day'
+WHERE booking_id = '{short}'"""
+_MONEY_FOR_SHORT = """
+UPDATE payment_requests SET status = 'waiting', next_attempt_at = now() + interval '1 day'
 WHERE booking_id = '{short}'"""
 
 
@@ -33,8 +42,8 @@ def house(module_database: FreshDatabase) -> House:
     ("service", "sql", "sends"),
     [
         ("availability", _HELD_FOR_NOBODY, ["posada.availability.release-rooms.v1"]),
-        ("payments", _FOR_NOBODY, ["posada.payments.release-payment.v1"]),
-        ("payments", _FOR_SHORT, ["posada.payments.release-payment.v1"]),
+        ("payments", _MONEY_FOR_NOBODY, ["posada.payments.release-payment.v1"]),
+        ("payments", _MONEY_FOR_SHORT, ["posada.payments.release-payment.v1"]),
     ],
 )
 async def test_what_nobody_owns_is_given_back_and_then_nothing_is_wrong(
