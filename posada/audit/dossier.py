@@ -20,14 +20,15 @@ NOTHING: Final = Decimal(0)
 QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "booking": {
         "bookings": """
-SELECT id AS booking_id, status, source, total, currency, number_of_rooms, check_in, check_out, created_at, updated_at
+SELECT id AS booking_id, status, source, total, currency, number_of_rooms, check_in, check_out, created_at, updated_at,
+       paid, revision, saga_id IS NOT NULL AS changing
 FROM bookings WHERE id BETWEEN $1 AND $2""",
         "sagas": """
 SELECT id AS booking_id, phase, wake_at, started_at, updated_at, progress->>'phase' AS told_phase,
        progress->>'verdict' AS verdict, (progress->>'decided_at')::timestamptz AS decided_at,
        progress->'pending' AS pending,
        coalesce(data #>> '{request,contact,wa_id}', data #>> '{request,contact,subscriber_id}') IS NOT NULL AS has_chat
-FROM sagas WHERE id BETWEEN $1 AND $2""",
+FROM sagas WHERE name = 'multi_room' AND id BETWEEN $1 AND $2""",
         "stays": "SELECT booking_id, code, room, status, amount, line FROM stays WHERE booking_id BETWEEN $1 AND $2",
         "changes": """
 SELECT booking_id, change->>'old' AS old, change->>'new' AS new
@@ -98,8 +99,9 @@ class Dossier:
 
     @property
     def settled(self) -> bool:
-        """Whether its saga has ended, so that everybody has answered; what is still open is in flight."""
-        return self.saga is None or self.saga["phase"] == "ended"
+        """Whether its sagas have ended, so that everybody has answered; what is still open is in flight."""
+        changing = self.booking is not None and self.booking["changing"]
+        return not changing and (self.saga is None or self.saga["phase"] == "ended")
 
     @property
     def verdict(self) -> str:

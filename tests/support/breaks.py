@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts.topics import SERVICES
-from tests.support.lived_in import FIRST, SECOND, SHORT
+from tests.support.lived_in import FIRST, MOVED, OFF, SECOND, SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Break:
     about: str = FIRST
 
 
+_LOG = "ALTER TABLE audit_log DISABLE TRIGGER USER;"
 _NIGHTS = "ALTER TABLE room_nights DROP CONSTRAINT room_nights_pkey;"
 _STAY = "INSERT INTO stays SELECT {code}, {owner}, 9, status, room_type, '1A', adults, 0, 0, amount FROM stays LIMIT 1"
 _HOLD = """INSERT INTO holds SELECT gen_random_uuid(), property_id, 'held', check_in + 90, check_out + 90, rooms,
@@ -77,13 +78,14 @@ ROOMS = [
         "ended-has-no-rooms", "availability", "UPDATE holds SET state = 'booked' WHERE booking_id = '{short}'", SHORT
     ),
     Break("ended-has-no-rooms", "booking", _STAY.format(code="'HR1'", owner="'{short}'"), SHORT),
+    Break("ended-has-no-rooms", "availability", "UPDATE holds SET state = 'booked' WHERE booking_id = '{off}'", OFF),
     Break("rooms-have-an-owner", "availability", _HOLD, about=""),
 ]
 BOOKINGS = [
     Break(
         "rooms-have-an-owner",
         "booking",
-        "DELETE FROM stays WHERE booking_id = '{first}'; DELETE FROM audit_log WHERE booking_id = '{first}';"
+        f"{_LOG} DELETE FROM stays WHERE booking_id = '{{first}}'; DELETE FROM audit_log WHERE booking_id = '{{first}}';"
         "DELETE FROM sagas WHERE id = '{first}'; DELETE FROM bookings WHERE id = '{first}'",
     ),
     Break(
@@ -94,7 +96,9 @@ BOOKINGS = [
         about="",
     ),
     Break("legal-path", "booking", "UPDATE bookings SET status = 'CHECKED_OUT' WHERE id = '{first}'"),
-    Break("legal-path", "booking", "DELETE FROM audit_log WHERE booking_id = '{first}' AND action = 'CREATE'"),
+    Break(
+        "legal-path", "booking", f"{_LOG} DELETE FROM audit_log WHERE booking_id = '{{first}}' AND action = 'CREATE'"
+    ),
     Break(
         "legal-path",
         "booking",
@@ -121,6 +125,12 @@ BOOKINGS = [
         "UPDATE sagas SET phase = 'undoing', wake_at = now() + interval '9 days' WHERE id = '{short}'",
         SHORT,
     ),
+    Break(
+        "change-in-time",
+        "booking",
+        "UPDATE sagas SET phase = 'finishing', wake_at = NULL WHERE data ->> 'booking_id' = '{moved}'",
+        MOVED,
+    ),
     Break("saga-agrees", "booking", "UPDATE sagas SET wake_at = now() WHERE id = '{first}'"),
     Break("saga-agrees", "booking", "UPDATE sagas SET phase = 'finishing' WHERE id = '{first}'"),
     Break(
@@ -131,7 +141,7 @@ BOOKINGS = [
     Break(
         "saga-agrees",
         "booking",
-        "DELETE FROM audit_log WHERE booking_id = '{short}'; DELETE FROM bookings WHERE id = '{short}'",
+        f"{_LOG} DELETE FROM audit_log WHERE booking_id = '{{short}}'; DELETE FROM bookings WHERE id = '{{short}}'",
         SHORT,
     ),
     *[
@@ -161,6 +171,7 @@ MONEY = [
     Break("confirmed-is-paid", "payments", "UPDATE payment_requests SET amount = 1 WHERE booking_id = '{first}'"),
     Break("confirmed-is-paid", "payments", "DELETE FROM payment_requests WHERE booking_id = '{first}'"),
     Break("confirmed-is-paid", "booking", "UPDATE bookings SET total = total + 1 WHERE id = '{first}'"),
+    Break("confirmed-is-paid", "booking", "UPDATE bookings SET paid = paid + 1 WHERE id = '{moved}'", MOVED),
     Break(
         "confirmed-is-paid",
         "payments",

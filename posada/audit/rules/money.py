@@ -87,13 +87,23 @@ def confirmed_is_paid(dossier: Dossier, _: Terms) -> Iterable[str]:
     if request is None or dossier.paid_as != "captured":
         yield f"it is {dossier.status} and its money is {dossier.paid_as}"
         return
-    if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
-        yield f"it costs {booking['total']} {booking['currency']} and has {request['amount']} {request['currency']}"
+    yield from _differs(dossier, booking, request)
     if dossier.amount("captured") < request["amount"]:
         yield f"{request['amount']} are captured by its request, and {dossier.amount('captured')} by the ledger"
     if set(request["codes"]) != set(dossier.codes.values()):
         ours, theirs = ", ".join(sorted(dossier.codes.values())), ", ".join(sorted(request["codes"]))
         yield f"its codes are {ours}, and those on its payment {theirs or 'none'}"
+
+
+def _differs(dossier: Dossier, booking: Row, request: Row) -> Iterable[str]:
+    """A booking that changed has another price since, and a balance: then its account and the ledger must agree."""
+    if not booking["revision"]:
+        if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
+            yield f"it costs {booking['total']} {booking['currency']} and has {request['amount']} {request['currency']}"
+        return
+    kept = dossier.amount("captured") - dossier.amount("refunded")
+    if kept != booking["paid"]:
+        yield f"it has paid {booking['paid']} by its own account and {kept} by the ledger"
 
 
 @of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)

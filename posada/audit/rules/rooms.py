@@ -11,15 +11,23 @@ from services.booking.domain.lifecycle import Status
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
 HAVE_NONE = {Status.REJECTED, Status.FAILED, Status.CANCELLED}
 
+# A hold's own nights, and those that it has beside them while its booking changes to other dates.
+_CLAIMS = """
+    SELECT property_id, booking_id, room, night::date
+    FROM holds, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
+    WHERE state <> 'released'
+    UNION
+    SELECT property_id, booking_id, line ->> 0, night::date
+    FROM holds, jsonb_array_elements(change -> 'codes') AS line,
+         generate_series((change ->> 'check_in')::date, (change ->> 'check_out')::date - 1, interval '1 day') AS night
+    WHERE state <> 'released'"""
 # What holds claim counts as well as what is written for each night: a room is sold by either.
-_SOLD_TWICE = """
+_SOLD_TWICE = f"""
 SELECT property_id, room, night, array_agg(DISTINCT booking_id) AS bookings FROM (
     SELECT property_id, room, night, booking_id FROM room_nights
     UNION ALL
-    SELECT property_id, room, night::date, booking_id
-    FROM holds, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
-    WHERE state <> 'released') AS claimed
-GROUP BY property_id, room, night HAVING count(DISTINCT booking_id) > 1 ORDER BY property_id, night, room"""
+    SELECT property_id, room, night, booking_id FROM ({_CLAIMS}) AS claims) AS claimed
+GROUP BY property_id, room, night HAVING count(DISTINCT booking_id) > 1 ORDER BY property_id, night, room"""  # noqa: S608 — ours alone
 _BEYOND_CAPACITY = """
 SELECT sold.property_id, type_key, night, count(*) AS sold, (
     SELECT count(*) FROM rooms AS there
@@ -29,18 +37,17 @@ GROUP BY sold.property_id, rooms.property_id, type_key, night
 HAVING count(*) > (SELECT count(*) FROM rooms AS there
                    WHERE there.property_id = sold.property_id AND there.type_key = rooms.type_key)
 ORDER BY 1, 3, 2"""
-_NOT_AS_HELD = """
+_NOT_AS_HELD = f"""
 SELECT coalesce(holds.booking_id, nights.booking_id) AS booking_id, coalesce(state, 'unknown') AS state,
-       coalesce(nights.taken, '{}') AS taken, coalesce(claimed.wanted, '{}') AS wanted
+       coalesce(nights.taken, '{{}}') AS taken, coalesce(claimed.wanted, '{{}}') AS wanted
 FROM holds
-LEFT JOIN LATERAL (
-    SELECT array_agg(room || ' ' || night::date ORDER BY room, night) AS wanted
-    FROM unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night
-    WHERE state <> 'released') AS claimed ON true
+LEFT JOIN (
+    SELECT booking_id, array_agg(room || ' ' || night ORDER BY room, night) AS wanted
+    FROM ({_CLAIMS}) AS claims GROUP BY booking_id) AS claimed ON claimed.booking_id = holds.booking_id
 FULL JOIN (
     SELECT booking_id, array_agg(room || ' ' || night ORDER BY room, night) AS taken
     FROM room_nights GROUP BY booking_id) AS nights ON nights.booking_id = holds.booking_id
-WHERE coalesce(nights.taken, '{}') <> coalesce(claimed.wanted, '{}') ORDER BY 1"""
+WHERE coalesce(nights.taken, '{{}}') <> coalesce(claimed.wanted, '{{}}') ORDER BY 1"""  # noqa: S608 — ours alone
 
 
 @of_database(

@@ -19,6 +19,12 @@ _OVERDUE_ROWS = """
 SELECT id, topic, due_at, now() AS read_at FROM outbox WHERE due_at < now() - interval '2 minutes'
 ORDER BY due_at LIMIT 1000"""
 
+_OVERDUE_CHANGES = """
+SELECT data ->> 'booking_id' AS booking_id, name, phase, started_at FROM sagas
+WHERE name <> 'multi_room' AND phase <> 'ended'
+  AND (wake_at IS NULL OR wake_at < now() - interval '2 minutes' OR started_at < now() - interval '15 minutes')
+ORDER BY started_at"""
+
 
 @of_booking("saga-in-time", "No saga is older than its time-outs allow")
 def saga_in_time(dossier: Dossier, terms: Terms) -> Iterable[str]:
@@ -43,6 +49,19 @@ def _looks_for_money(dossier: Dossier, terms: Terms) -> bool:
     request = dossier.request
     waits = request is not None and dossier.paid_as in {"waiting", "escalated"}
     return bool(waits and request and request["next_attempt_at"] > terms.now - OVERDUE)
+
+
+@of_database(
+    "change-in-time",
+    "No end or change of a booking is older than its time-outs allow",
+    service="booking",
+    query=_OVERDUE_CHANGES,
+)
+def change_in_time(row: Row, _: Terms) -> tuple[object, str]:
+    """A cancellation, a no-show or a change of dates does not come to its end."""
+    return row[
+        "booking_id"
+    ], f"its {row['name'].replace('_', ' ')} is {row['phase']} since {row['started_at']:%H:%M:%S}"
 
 
 @of_booking("saga-agrees", "A saga and its booking tell the same, and one that ended waits for nothing")
