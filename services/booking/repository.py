@@ -30,7 +30,7 @@ from shared.contracts.availability import (
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
 from shared.contracts.booking_staff import ChangeDue, StaffCommand
 from shared.contracts.common import Policy
-from shared.contracts.payments import BookingRepriced, PaymentReserved
+from shared.contracts.payments import BookingRepriced, FolioChanged, PaymentReserved
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
@@ -86,6 +86,7 @@ LIFE = (
     ChangeKept,
     ChangeDropped,
     BookingRepriced,
+    FolioChanged,
 )
 EITHER = (RoomsReleased, OrdersCancelled)
 

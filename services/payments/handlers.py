@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from services.payments import replies
@@ -189,7 +190,7 @@ def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends
         return _reserve(world, request, payment, now, command.staff)
     paid = payment.reserve(payment.amount, request.booking_id, now, command.staff)
     world.keep_payment(paid.capture(payment.amount, request.booking_id, request.codes, now))
-    return []
+    return _folio(world, request.booking_id, now, paid=payment.amount)
 
 
 def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
@@ -203,7 +204,7 @@ def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
         return []
     desk.require_currency(request, command.currency)
     world.new_charges.append(charge)
-    return []
+    return _folio(world, request.booking_id, now, charged=charge.amount)
 
 
 def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends:
@@ -221,7 +222,15 @@ def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends
     world.keep_payment(
         payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
     )
-    return []
+    return _folio(world, command.booking_id, now, paid=-amount) if command.booking_id else []
+
+
+def _folio(
+    world: World, booking_id: UUID, now: datetime, *, paid: Decimal = NOTHING, charged: Decimal = NOTHING
+) -> Sends:
+    """Let booking know what its balance is made of, after the staff has changed it by so much."""
+    charges = world.charged.get(booking_id, NOTHING) + charged
+    return [replies.folio_changed(booking_id, world.kept_by(booking_id) + paid, charges, now)]
 
 
 def _repriced(world: World, command: RepriceBooking, now: datetime) -> Price:
