@@ -61,6 +61,7 @@ class Front:
     """The service: told by hand, asked over HTTP."""
 
     def __init__(self, database: Database, settings: Settings | None = None) -> None:
+        self.url = ""
         self.database, self.office, self.clock = database, PostOffice(), MovedClock()
         settings = settings or Settings(api_token=SecretStr(TOKEN))
         repository = Repository()
