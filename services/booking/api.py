@@ -67,6 +67,7 @@ class Course(BaseModel):
     codes: list[str]
     total: Decimal | None
     currency: str | None
+    charges: Decimal
     paid: Decimal | None
     fee: Decimal | None
     refund: Decimal | None
@@ -106,7 +107,11 @@ def router(database: Database, repository: Repository) -> APIRouter:
 def _course(row: dict[str, Any]) -> Course:
     progress = Progress.from_json(row["progress"])
     data = Data.model_validate_json(row["data"])
-    owed = None if row["total"] is None else row["total"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
+    owed = (
+        None
+        if row["total"] is None
+        else row["total"] + row["charges"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
+    )
     return Course(
         booking_id=row["id"],
         request_id=row["request_id"],
@@ -128,7 +133,7 @@ def _course(row: dict[str, Any]) -> Course:
         codes=list(data.codes),
         total=row["total"],
         currency=row["currency"],
-        **{name: row[name] for name in ("paid", "fee", "refund", "revision")},
+        **{name: row[name] for name in ("charges", "paid", "fee", "refund", "revision")},
         balance=owed,
         change_under_way=row["saga_name"],
         payment_id=data.payment_id,

@@ -96,6 +96,7 @@ class Outcome(BaseModel):
     check_out: date
     revision: int
     total: Amount | None
+    charges: Amount
     fee: Amount | None
     paid: Amount | None
     refund: Amount | None
@@ -223,7 +224,7 @@ class _Desk:
         if booking is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no booking has the id {row['booking_id']}")
         facts = {name: booking[name] for name in booking.keys() if name != "id"}  # noqa: SIM118 — a record of asyncpg
-        owed = None if booking["total"] is None else booking["total"] + (booking["fee"] or NOTHING)
+        owed = None if booking["total"] is None else booking["total"] + booking["charges"] + (booking["fee"] or NOTHING)
         outcome = Outcome(
             command_id=row["id"],
             state=row["state"],

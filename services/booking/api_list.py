@@ -137,7 +137,11 @@ def _listed(row: Any, *, in_full: bool) -> Listed:
     if not in_full:
         hidden = {name: masked(guest[name]) for name in ("email", "phone") if guest[name]}
         guest |= {"name": masked_name(row["guest_name"]), **hidden}
-    owed = None if row["total"] is None else row["total"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
+    owed = (
+        None
+        if row["total"] is None
+        else row["total"] + row["charges"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
+    )
     names = ("confirmation_number", "codes", "property_id", "status", "source", "check_in", "check_out", "package")
     more = ("number_of_rooms", "total", "paid", "currency", "created_at")
     facts = {name: row[name] for name in (*names, *more)}

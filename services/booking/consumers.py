@@ -38,6 +38,7 @@ from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified
 from shared.contracts.payments import (
     BookingRepriced,
+    FolioChanged,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
@@ -92,6 +93,7 @@ def routes(repository: Repository) -> Routes[Bookings]:
     table.on(CheckIn, life_handlers.check_in)
     table.on(CheckOut, life_handlers.check_out)
     table.on(ChangeDates, life_handlers.change_dates)
+    table.on(FolioChanged, life_replies.take_folio)
     table.on(ChangeDue, life_replies.wake_change)
     table.on(PaymentReserved, handlers.take_payment)
     table.on(HoldExpired, handlers.take_expiry)

@@ -9,6 +9,7 @@ from typing import Any
 from services.booking import handlers, life_turns
 from services.booking.world import Bookings
 from shared.contracts.booking_staff import ChangeDue
+from shared.contracts.payments import FolioChanged
 from shared.messages import Message, Outgoing
 
 Sends = Iterable[Message | Outgoing]
@@ -25,3 +26,8 @@ def take_reply(bookings: Bookings, reply: Any, now: datetime) -> Sends:
 def wake_change(bookings: Bookings, due: ChangeDue, now: datetime) -> Sends:
     """A change has waited long enough."""
     return life_turns.wake(bookings.lives, due, now)
+
+
+def take_folio(bookings: Bookings, told: FolioChanged, now: datetime) -> Sends:
+    """What a booking owes has changed at the desk."""
+    return life_turns.take_folio(bookings.lives, told, now)

@@ -32,10 +32,11 @@ _COMMANDS = "SELECT * FROM commands WHERE id = ANY($1)"
 _CHANGE_BOOKINGS = """
 UPDATE bookings SET status = c.status, check_in = c.check_in, check_out = c.check_out, total = c.total, paid = c.paid,
   fee = c.fee, refund = c.refund, revision = c.revision, orders = c.orders, saga_id = c.saga_id,
-  saga_name = c.saga_name, updated_at = $14
+  saga_name = c.saga_name, charges = c.charges, folio_at = c.folio_at, updated_at = $16
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::date[], $5::date[], $6::numeric[], $7::numeric[], $8::numeric[],
-            $9::numeric[], $10::int[], $11::int[], $12::uuid[], $13::text[])
-  AS c (id, version, status, check_in, check_out, total, paid, fee, refund, revision, orders, saga_id, saga_name)
+            $9::numeric[], $10::int[], $11::int[], $12::uuid[], $13::text[], $14::numeric[], $15::timestamptz[])
+  AS c (id, version, status, check_in, check_out, total, paid, fee, refund, revision, orders, saga_id, saga_name,
+        charges, folio_at)
 WHERE bookings.id = c.id AND bookings.xmin::text = c.version"""
 _CHANGE_STAYS = """
 UPDATE stays SET status = c.status, room = c.room, room_type = c.room_type, type_label = c.type_label,
@@ -164,6 +165,8 @@ def _booking(row: Any, stays: Sequence[Stay]) -> Booking:
         saga_name=row["saga_name"],
         fee=row["fee"],
         refund=row["refund"],
+        charges=row["charges"],
+        folio_at=row["folio_at"],
     )
 
 
@@ -188,6 +191,8 @@ def _booking_row(booking: Booking, version: str) -> tuple[Any, ...]:
         booking.orders,
         booking.saga,
         booking.saga_name,
+        booking.charges,
+        booking.folio_at,
     )
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import structlog
 
-from services.booking.domain.life import Action, Booking
+from services.booking.domain.life import Action, Booking, changes_between
 from services.booking.lives import Lives, State
 from services.booking.sagas.change_dates import Changing
 from services.booking.sagas.ending import Ending, course_of
 from shared import saga
 from shared.contracts.booking_staff import ChangeDue
+from shared.contracts.payments import FolioChanged
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
 from shared.metrics import SAGA_ALARMS
@@ -71,12 +72,28 @@ def wake(lives: Lives, due: ChangeDue, now: datetime) -> Sends:
     return ()
 
 
+def take_folio(lives: Lives, told: FolioChanged, now: datetime) -> Sends:
+    """The staff took money for a booking, gave some back or charged something."""
+    if booking := lives.bookings.get(told.booking_id):
+        _hear(lives, booking.heard(told.paid, told.charges, told.at), now)
+    return ()
+
+
+def _hear(lives: Lives, heard: Booking, now: datetime) -> None:
+    """Take what payments said; the audit log hears of it only where it changes something."""
+    known = lives.bookings[heard.id]
+    if changes_between(known, heard):
+        lives.alter(heard, Action.UPDATE, SYSTEM, now)
+    elif heard is not known:
+        lives.keep(heard)
+
+
 def _ending(lives: Lives, booking: Booking, known: Stored[Ending], turn: Turn[Ending], now: datetime) -> Sends:
     before, data = known.turn.data, turn.data
     _moved(known, turn, lives.ending.name)
     if data.refund is not None and before.refund is None:
-        settled = replace(booking, paid=data.paid or booking.paid * 0, refund=data.refund)
-        lives.alter(settled, Action.REFUND, data.who, now, data.reason)
+        settled = booking.heard(data.paid, None, data.heard_at) if data.paid is not None and data.heard_at else booking
+        lives.alter(replace(settled, refund=data.refund), Action.REFUND, data.who, now, data.reason)
     _close(lives, booking, turn)
     return turn.sends
 
@@ -91,8 +108,8 @@ def _change(lives: Lives, booking: Booking, known: Stored[Changing], turn: Turn[
     elif was is Verdict.OPEN and verdict is not Verdict.OPEN:
         no = turn.progress
         lives.conclude(data.command_id, State.REFUSED, Refusal(no.reason, no.text, **no.details))
-    if data.paid is not None and paid is None and data.paid != booking.paid:
-        lives.alter(replace(lives.bookings[booking.id], paid=data.paid), Action.UPDATE, SYSTEM, now)
+    if data.paid is not None and paid is None and data.heard_at:
+        _hear(lives, lives.bookings[booking.id].heard(data.paid, None, data.heard_at), now)
     _close(lives, booking, turn)
     return turn.sends
 

@@ -57,8 +57,8 @@ class Wanted:
 
 _LIST = """
 SELECT b.id, b.request_id, b.property_id, b.status, b.source, b.guest_name, b.guest_email, b.guest_phone, b.check_in,
-       b.check_out, b.package, b.number_of_rooms, b.total, b.currency, b.paid, b.fee, b.refund, b.confirmation_number,
-       b.created_at,
+       b.check_out, b.package, b.number_of_rooms, b.total, b.currency, b.paid, b.charges, b.fee, b.refund,
+       b.confirmation_number, b.created_at,
        ARRAY(SELECT code FROM stays WHERE stays.booking_id = b.id ORDER BY line) AS codes
 FROM bookings b
 WHERE ($1::text IS NULL OR b.property_id = $1) AND ($2::text[] IS NULL OR b.status = ANY($2))
@@ -69,7 +69,8 @@ WHERE ($1::text IS NULL OR b.property_id = $1) AND ($2::text[] IS NULL OR b.stat
        OR b.id IN (SELECT booking_id FROM stays WHERE code = upper($9)))"""
 _COMMAND = "SELECT * FROM commands WHERE id = $1"
 _ACCOUNT = """
-SELECT id, status, check_in, check_out, total, currency, paid, fee, refund, revision FROM bookings WHERE id = $1"""
+SELECT id, status, check_in, check_out, total, currency, charges, paid, fee, refund, revision
+FROM bookings WHERE id = $1"""
 
 
 async def bookings(connection: Connection, wanted: Wanted, sort: Sort, cursor: str | None, limit: int) -> list[Row]:

@@ -31,7 +31,7 @@ from shared.contracts.availability import (
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
 from shared.contracts.booking_staff import ChangeDue, StaffCommand
 from shared.contracts.common import Policy
-from shared.contracts.payments import BookingRepriced, PaymentReserved
+from shared.contracts.payments import BookingRepriced, FolioChanged, PaymentReserved
 from shared.database import Connection
 from shared.errors import Conflict
 from shared.messages import Message
@@ -87,6 +87,7 @@ LIFE = (
     ChangeKept,
     ChangeDropped,
     BookingRepriced,
+    FolioChanged,
 )
 EITHER = (RoomsReleased, OrdersCancelled)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from services.payments.domain.claim import Claim
 from services.payments.domain.ledger import NOTHING
@@ -19,6 +21,7 @@ from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
     MOST_CODES,
     BookingRepriced,
+    FolioChanged,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
@@ -106,7 +109,14 @@ def captured(request: PaymentRequest) -> PaymentCaptured:
 
 def repriced(price: Price) -> BookingRepriced:
     """What was paid for it and kept."""
-    return BookingRepriced(booking_id=price.booking_id, change=price.change, paid=price.paid, refund=price.refund)
+    return BookingRepriced(
+        booking_id=price.booking_id, change=price.change, paid=price.paid, refund=price.refund, at=price.at
+    )
+
+
+def folio_changed(booking_id: UUID, paid: Decimal, charges: Decimal, at: datetime) -> FolioChanged:
+    """What was paid and kept, and what is charged beside the rooms."""
+    return FolioChanged(booking_id=booking_id, paid=paid, charges=charges, at=at)
 
 
 def released(request: PaymentRequest) -> PaymentReleased:

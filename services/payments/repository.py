@@ -143,6 +143,11 @@ _KEPT_OF_BOOKINGS = """
 SELECT payment_id, booking_id,
        sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
 FROM ledger WHERE booking_id = ANY($1) GROUP BY payment_id, booking_id ORDER BY payment_id"""
+# Beside its rooms; the fees that booking asked for are booking's own.
+_CHARGED = """
+SELECT booking_id, sum(amount) - (SELECT coalesce(sum(fee), 0) FROM prices WHERE prices.booking_id = charges.booking_id)
+  AS charged
+FROM charges WHERE booking_id = ANY($1) GROUP BY booking_id"""
 _KEPT = """
 SELECT payment_id, booking_id,
        sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
@@ -248,6 +253,10 @@ class Repository:
         world.versions = {row["booking_id"]: row["version"] for row in asking}
         world.versions |= {row["id"]: row["version"] for row in rows}
         await self._folios(connection, messages, world)
+        by_staff = [one for one in messages if isinstance(one, AddCharge | RecordPayment | RefundPayment)]
+        if named := [one.booking_id for one in by_staff if one.booking_id]:
+            world.kept |= await self._kept(connection, named)
+            world.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
         if repriced:
             world.kept |= await self._kept(connection, repriced)
             prices = [records.price(row) for row in await connection.fetch(_PRICES, repriced)]

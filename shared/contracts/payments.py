@@ -188,6 +188,21 @@ class BookingRepriced(
     change: Number
     paid: Amount
     refund: Amount
+    at: Moment
+
+
+class FolioChanged(
+    Message, type="posada.payments.folio-changed.v1", topic=topics.BOOKING_REPLIES, key="booking_id", hurry=False
+):
+    """What was paid and kept for a booking, and what it costs beside its rooms, since the staff changed one of them.
+
+    The newest counts, by `at`; `charges` leave out the fees that booking itself asked for.
+    """
+
+    booking_id: UUID
+    paid: Amount
+    charges: Amount
+    at: Moment
 
 
 class MarkFrustrated(

@@ -13,12 +13,13 @@ from pydantic import SecretStr
 from services.booking.settings import Settings
 from shared.contracts.availability import ChangeRooms, ReleaseRooms, RoomsHeld
 from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestCheckedIn
-from shared.contracts.payments import PaymentReserved, RepriceBooking
+from shared.contracts.payments import FolioChanged, PaymentReserved, RepriceBooking
 from shared.database import Database
 from shared.tokens import Caller, Role, issue, new_secret
 from tests.support.builders import CHECK_IN, CODES, answer_of, request
 from tests.support.databases import FreshDatabase
 from tests.support.life import Front, changed, days, kept, released, repriced
+from tests.support.post_office import START
 
 pytestmark = pytest.mark.real
 
@@ -125,6 +126,22 @@ async def test_other_dates_show_the_difference_as_the_balance(front: Front) -> N
     owed = await front.post(f"/bookings/{booking}/check-out", 422)
     assert owed["error"]["details"]["balance"] == "690.00"
     assert (await front.post(f"/bookings/{booking}/check-out", owing=True))["status"] == "CHECKED_OUT"
+
+
+async def test_what_the_desk_takes_and_charges_counts_and_the_newest_word_of_it(front: Front) -> None:
+    booking = await front.confirmed()
+    minutes = [START + timedelta(minutes=n) for n in range(3)]
+    later = FolioChanged(booking_id=booking, paid="700.00", charges="50.00", at=minutes[2])
+    await front.tell(later, FolioChanged(booking_id=booking, paid="690.00", charges="50.00", at=minutes[1]))
+    course = await front.get(f"/bookings/{booking}")
+    assert (course["paid"], course["charges"], course["balance"]) == ("700.00", "50.00", "40.00")
+    assert [line["action"] for line in course["audit"]] == ["CREATE", "CONFIRM", "UPDATE"]
+    front.clock.forward(timedelta(days=5))
+    await front.post(f"/bookings/{booking}/check-in")
+    owed = await front.post(f"/bookings/{booking}/check-out", 422)
+    assert owed["error"]["details"]["balance"] == "40.00"
+    await front.tell(FolioChanged(booking_id=booking, paid="740.00", charges="50.00", at=front.clock()))
+    assert (await front.post(f"/bookings/{booking}/check-out"))["balance"] == "0.00"
 
 
 async def test_an_answer_to_another_change_is_passed_over(front: Front) -> None:

@@ -263,6 +263,28 @@ async def test_other_dates_keep_the_rooms_where_they_can_be_kept(village: Villag
     await whole(village)
 
 
+async def test_reminders_follow_a_change_and_end_with_a_cancellation(village: Village) -> None:
+    moved, off = await guest(village), await guest(village)
+    await move(moved, by=2)
+    await off.tell(CancelBooking)
+    await village.run()  # through the stay and behind it
+    sql = "SELECT DISTINCT occasion FROM deliveries WHERE booking_id = $1 AND occasion LIKE ANY($2)"
+    kinds = ["arrival_reminder%", "departure_reminder%", "feedback%"]
+    reminded = {
+        one.id: {row["occasion"] for row in await village.ask("notifications", sql, one.id, kinds)}
+        for one in (moved, off)
+    }
+    arrival = moved.wanted.check_in + timedelta(days=2)
+    departure = arrival + timedelta(days=1)
+    assert reminded[off.id] == set()
+    assert reminded[moved.id] == {
+        f"arrival_reminder:{arrival}",
+        f"departure_reminder:{departure}",
+        f"feedback:{departure}",
+    }
+    await whole(village)
+
+
 async def test_a_full_house_may_be_stayed_in_for_longer_but_not_moved_into(village: Village) -> None:
     """Five Matrimonial rooms: whoever has them may keep them, and nobody gets one beside them."""
     night = first_night()

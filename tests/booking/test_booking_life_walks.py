@@ -148,7 +148,9 @@ class Walk:
             return refusal if self.refuses else changed(asked)
         if isinstance(asked, RepriceBooking):
             paid = min(Decimal("690.00"), asked.total + asked.fee) if asked.refunds else Decimal("690.00")
-            return BookingRepriced(booking_id=BOOKING, change=change, paid=paid, refund=Decimal("690.00") - paid)
+            return BookingRepriced(
+                booking_id=BOOKING, change=change, paid=paid, refund=Decimal("690.00") - paid, at=self.now
+            )
         kind = {KeepChange: ChangeKept, DropChange: ChangeDropped}.get(type(asked))
         return kind(booking_id=BOOKING, change=change) if kind else RoomsReleased(booking_id=BOOKING)
 

@@ -63,7 +63,7 @@ def answer(kind: type[Message]) -> Message:
     if kind is RoomsNotChanged:
         return RoomsNotChanged(booking_id=BOOKING, change=1, refusal=NOT_BOOKED)
     if kind is BookingRepriced:
-        return BookingRepriced(booking_id=BOOKING, change=1, paid="0.00", refund="690.00")
+        return BookingRepriced(booking_id=BOOKING, change=1, paid="0.00", refund="690.00", at=START)
     return kind.model_construct()
 
 

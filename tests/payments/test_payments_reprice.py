@@ -13,9 +13,9 @@ from hypothesis import strategies as some
 
 from services.payments.domain.payment import Payment, payment_id_of
 from services.payments.domain.price import shares
-from shared.contracts.payments import BookingRepriced, RepriceBooking
+from shared.contracts.payments import BookingRepriced, FolioChanged, RepriceBooking
 from shared.contracts.topics import dead
-from tests.payments.test_payments_folios import BOOKING, T1, audited, cash, paid, refund
+from tests.payments.test_payments_folios import BOOKING, T1, audited, cash, charge, paid, refund
 from tests.support.payments_builders import NOW, booking, record_of, reserve, transfer
 from tests.support.payments_house import House
 
@@ -76,6 +76,24 @@ async def test_what_was_paid_at_the_desk_goes_back_first_and_what_went_back_befo
     assert (await house.get(f"/payments/{at_desk}"))["refunded"] == "60.00"
     assert (await house.get(f"/payments/{T1}"))["refunded"] == "190.00"
     assert (await house.get(f"{BOOKING}/balance"))["balance"] == "0.00"
+    await audited(house)
+
+
+async def test_booking_hears_what_the_desk_takes_charges_and_gives_back(house: House) -> None:
+    await paid(house)
+    await told(house, reprice("690.00", "5.00", refunds=False))  # a fee of booking's own is none of its charges
+    heard = []
+    for path, body in (
+        (f"{BOOKING}/payments", cash("60.00")),
+        (f"{BOOKING}/charges", charge("50.00")),
+        (f"/payments/{T1}/refunds", refund(booking_id=str(booking()), amount="90.00")),
+    ):
+        house.clock.forward(timedelta(minutes=1))
+        await house.put(path, body)
+        await house.put(path, body)  # the same id again changes nothing, and tells nothing
+        heard += [(one.paid, one.charges, one.at) for one in await house.sent() if isinstance(one, FolioChanged)]
+    assert [pair[:2] for pair in heard] == [(750, 0), (750, 50), (660, 50)]
+    assert len({at for *_, at in heard}) == 3
     await audited(house)
 
 

@@ -33,7 +33,7 @@ from shared.http import answer_refusals, authenticated
 from shared.messages import Message
 from shared.relay import Relay
 from tests.support.builders import answer_of, request
-from tests.support.post_office import MovedClock, PostOffice, record_of
+from tests.support.post_office import START, MovedClock, PostOffice, record_of
 
 TOKEN = "the desk's own"  # noqa: S105 — of a test
 
@@ -61,6 +61,7 @@ class Front:
     """The service: told by hand, asked over HTTP."""
 
     def __init__(self, database: Database, settings: Settings | None = None) -> None:
+        self.url = ""
         self.database, self.office, self.clock = database, PostOffice(), MovedClock()
         settings = settings or Settings(api_token=SecretStr(TOKEN))
         repository = Repository()
@@ -120,7 +121,7 @@ def released(booking_id: UUID) -> RoomsReleased:
 
 def repriced(booking_id: UUID, change: int, paid: str, refund: str) -> BookingRepriced:
     """What payments did."""
-    return BookingRepriced(booking_id=booking_id, change=change, paid=paid, refund=refund)
+    return BookingRepriced(booking_id=booking_id, change=change, paid=paid, refund=refund, at=START)
 
 
 def kept(booking_id: UUID, change: int) -> ChangeKept:

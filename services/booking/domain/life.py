@@ -72,7 +72,8 @@ class Booking:
     """A booking with its stays, by line. `paid` is what is known to have been paid and kept.
 
     `revision` counts its changes of dates, `orders` what was ever asked of other services on its behalf. `saga` is the
-    change that is under way, None while there is none.
+    change that is under way, None while there is none. `charges` are what it costs beside its rooms, `folio_at` when
+    payments last told of that and of `paid`.
     """
 
     id: UUID
@@ -92,11 +93,19 @@ class Booking:
     saga_name: str | None = None
     fee: Decimal | None = None
     refund: Decimal | None = None
+    charges: Decimal = NOTHING
+    folio_at: datetime | None = None
 
     @property
     def balance(self) -> Decimal:
         """What is owed for it; below zero, what the guest has too much with us."""
-        return self.total + (self.fee or NOTHING) - self.paid
+        return self.total + (self.fee or NOTHING) + self.charges - self.paid
+
+    def heard(self, paid: Decimal, charges: Decimal | None, at: datetime) -> Booking:
+        """With what payments says, unless newer is known; `charges` None: nothing was said of them."""
+        if self.folio_at and at < self.folio_at:
+            return self
+        return replace(self, paid=paid, charges=self.charges if charges is None else charges, folio_at=at)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -215,7 +224,7 @@ def check_came_late(booking: Booking, arrives_at: time, zone: str, now: datetime
         raise Refusal("too_early", text, check_in=arrival.isoformat())
 
 
-_FIELDS = ("status", "check_in", "check_out", "package", "total", "paid", "fee", "refund", "revision")
+_FIELDS = ("status", "check_in", "check_out", "package", "total", "charges", "paid", "fee", "refund", "revision")
 _STAY_FIELDS = ("status", "room", "room_type", "amount")
 
 

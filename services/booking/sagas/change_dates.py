@@ -50,6 +50,7 @@ class Changing(BaseModel):
     total: Decimal | None = None
     currency: str = ""
     paid: Decimal | None = None
+    heard_at: datetime | None = None
 
     def but(self, **changes: Any) -> Changing:
         """The same with some fields changed."""
@@ -107,7 +108,7 @@ def tell_price(data: Changing, _: datetime) -> Sends:
 
 def price_told(data: Changing, reply: BookingRepriced) -> Changing:
     """What was paid for it, as payments knows it."""
-    return data.but(paid=reply.paid)
+    return data.but(paid=reply.paid, heard_at=reply.at)
 
 
 def refused_by(reply: RoomsNotChanged) -> No:

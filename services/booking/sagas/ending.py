@@ -47,6 +47,7 @@ class Ending(BaseModel):
     reason: str
     outside: bool = False
     paid: Decimal | None = None
+    heard_at: datetime | None = None
     refund: Decimal | None = None
 
     def but(self, **changes: Any) -> Ending:
@@ -81,7 +82,7 @@ def settle(data: Ending, _: datetime) -> Sends:
 
 def settled(data: Ending, reply: BookingRepriced) -> Ending:
     """What payments really gave back."""
-    return data.but(paid=reply.paid, refund=reply.refund)
+    return data.but(paid=reply.paid, refund=reply.refund, heard_at=reply.at)
 
 
 def cancel_orders(data: Ending, _: datetime) -> Sends:

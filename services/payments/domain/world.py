@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.payments.domain.claim import Claim, authorization_key, reference_key
 from services.payments.domain.folio import Charge
-from services.payments.domain.ledger import Entry
+from services.payments.domain.ledger import NOTHING, Entry
 from services.payments.domain.matching import Decision, likeness, match, objections
 from services.payments.domain.payment import Payment
 from services.payments.domain.price import Price
@@ -39,6 +39,8 @@ class World:
         self.new_prices: list[Price] = []
         # What bookings have paid with a payment and kept, where a refund asks.
         self.kept: dict[tuple[UUID, UUID | None], Decimal] = {}
+        # What they cost beside their rooms, where the staff charges or is paid.
+        self.charged: dict[UUID, Decimal] = {}
         self._requests_before = dict(self.requests)
         self._payments_before = dict(self.payments)
         self._payments_by: defaultdict[_Key, list[UUID]] = defaultdict(list)
@@ -70,6 +72,10 @@ class World:
         if request.payment_id is None:
             raise KeyError(f"no payment serves booking {request.booking_id}")
         return self.payments[request.payment_id]
+
+    def kept_by(self, booking_id: UUID) -> Decimal:
+        """What a booking has paid and kept, as it was when the batch began."""
+        return sum((amount for (_, key), amount in self.kept.items() if key == booking_id), NOTHING)
 
     def decide(self, claim: Claim) -> Decision:
         """Look for a claim's money among the payments in hand."""

@@ -77,6 +77,8 @@ def downgrade() -> None:
 def _of_bookings() -> list[sa.Column[Any]]:
     return [
         sa.Column("paid", MONEY, comment="what was paid and kept, as payments last said"),
+        sa.Column("charges", MONEY, nullable=False, server_default=ZERO, comment="beside its rooms"),
+        sa.Column("folio_at", MOMENT, comment="when payments last told of paid and charges"),
         sa.Column("fee", MONEY, comment="of its cancellation or no-show"),
         sa.Column("refund", MONEY, comment="what was given back when it ended"),
         sa.Column("terms", postgresql.JSONB(), comment="its cancellation policy, whatever becomes of that later"),
