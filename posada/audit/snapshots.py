@@ -19,7 +19,7 @@ from posada.audit.topic_books import about
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 # Booking's comes first: what its sagas call done has been done by then wherever else we look.
 ORDER: Final = ("booking", "availability", "payments", "notifications", "conversations")
-A_SLICE: Final = 20_000  # bookings in memory at once
+A_SLICE: Final = 10_000  # bookings in memory at once
 AT_ONCE: Final = 1_000
 SECONDS: Final = 600
 _COUNT: Final = "SELECT count(*) FROM bookings"
