@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,20 +91,32 @@ class Scopes:
         Raises:
             HTTPException: 403 with the remedy.
         """
-        route = request.scope.get("route")
-        if caller.properties is None or not isinstance(route, APIRoute) or route.path in self.common:
+        if caller.properties is None:
             return
-        given = await _declared(request, route)
-        found: list[str | None] = [value for name, value in given if name == PROPERTY]
-        owned = [(self.owners[name], value) for name, value in given if name in self.owners]
-        for query, value in owned:
-            found += await _owners(database, query, value)
-        if owned and not found:
-            return  # there is no such thing, and the endpoint says so
-        if not caller.may_touch(found):
-            told = ", ".join(sorted(caller.properties))
-            detail = f"this token is for {told} alone: name one of these as {PROPERTY}, or show another token"
-            raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
+        route = request.scope.get("route")
+        if isinstance(route, APIRoute) and await self._passes(request, route, caller, database):
+            return
+        told = ", ".join(sorted(caller.properties))
+        detail = f"this token is for {told} alone: name one of these as {PROPERTY}, or show another token"
+        raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
+
+    async def _passes(self, request: Request, route: APIRoute, caller: Caller, database: Database) -> bool:
+        if route.path in self.common:
+            return True
+        address, body = _in_address(request, route), await _in_body(request, route)
+        named: list[str | None] = [value for name, value in (*address, *body) if name == PROPERTY]
+        owners = await self._owners(address, database)
+        if not named and owners == []:
+            return True  # there is no such thing, and the endpoint says so
+        # What a body names beside it and is nobody's, such as money that is not yet spent, may become the caller's.
+        beside = [one for one in await self._owners(body, database) or () if one is not None]
+        return caller.may_touch([*named, *(owners or ()), *beside])
+
+    async def _owners(self, given: Sequence[tuple[str, str]], database: Database) -> list[str | None] | None:
+        """Whose the things are that are named; None where no such thing is named."""
+        asked = [(self.owners[name], value) for name, value in given if name in self.owners]
+        found = [one for query, value in asked for one in await _owners(database, query, value)]
+        return found if asked else None
 
 
 async def _owners(database: Database, query: str, value: str) -> list[str | None]:
@@ -115,16 +127,22 @@ async def _owners(database: Database, query: str, value: str) -> list[str | None
         return []
 
 
-async def _declared(request: Request, route: APIRoute) -> list[tuple[str, str]]:
-    """What the endpoint itself reads of the request: what it does not declare says nothing of what it does."""
+def _in_address(request: Request, route: APIRoute) -> list[tuple[str, str]]:
+    """What the endpoint itself reads of the address: what it does not declare says nothing of what it does."""
     given = [(name, str(value)) for name, value in request.path_params.items()]
     for name in _query_names(route):
         given += [(name, value) for value in request.query_params.getlist(name)]
+    return [(name, value) for name, value in given if value]
+
+
+async def _in_body(request: Request, route: APIRoute) -> list[tuple[str, str]]:
+    """The same of the body's fields."""
     body = route.body_field
     model = body.field_info.annotation if body is not None else None
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        given += [(name, str(value)) for name, value in (await _sent(request)).items() if name in model.model_fields]
-    return [(name, value) for name, value in given if value]
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    sent = await _sent(request)
+    return [(name, str(sent[name])) for name in model.model_fields if sent.get(name)]
 
 
 async def _sent(request: Request) -> dict[str, Any]:

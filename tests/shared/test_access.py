@@ -197,6 +197,28 @@ class TestProperties:
 
 
 @pytest.mark.real
+async def test_money_that_is_nobodys_may_be_chosen_for_ones_own_booking_alone(fresh_database: FreshDatabase) -> None:
+    unspent, theirs = uuid4(), uuid4()
+    service = built("payments", fresh_database("payments"), api_keys={"a": SECRET})
+    async with serving(service) as client, service.database.connection() as connection:
+        await connection.execute(ROWS["payments"], BOOKING, OURS)
+        for payment, whose in ((unspent, ""), (theirs, THEIRS)):
+            await connection.execute(
+                "INSERT INTO payments (id, source, transfer_id, property_id, method, amount, currency, posted_on,"
+                " arrived_at) VALUES ($1, 'bank', $2, $3, 'bank_transfer', 50, 'USD', '2030-01-01', now())",
+                payment,
+                str(payment),
+                whose,
+            )
+        path = f"/bookings/{BOOKING}/payment-case/choice"
+        tried = []
+        for properties, payment in (((THEIRS,), unspent), ((OURS,), theirs), ((OURS,), unspent)):
+            body = {"staff": "ana", "payment_id": str(payment)}
+            tried.append((await asked(client, path, Role.DESK, *properties, method="POST", json=body)).status_code)
+        assert tried == [403, 403, 200]
+
+
+@pytest.mark.real
 async def test_roles_write_what_is_theirs(fresh_database: FreshDatabase) -> None:
     refusal = {"staff": "ana", "reason": "no such transfer"}
     async with with_booking("payments", fresh_database("payments")) as client:
