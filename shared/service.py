@@ -205,7 +205,8 @@ class _Running:
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
-        broker = KafkaBroker(settings.kafka_bootstrap, security=settings.kafka_broker(), apply_types=False, logger=None)
+        brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
+        broker = KafkaBroker(brokers, security=settings.kafka_broker(), apply_types=False, logger=None)
         subscriber = Subscriber(
             broker,
             consumer,

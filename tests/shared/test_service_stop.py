@@ -74,6 +74,18 @@ async def test_a_stop_commits_what_was_handled_and_leaves_the_group(
     assert await committed(kafka_bootstrap, routes) == 20
 
 
+async def test_several_brokers_may_be_named(
+    kafka_bootstrap: str, database: Database, notes_url: str, routes: Routes[Any]
+) -> None:
+    async with running(f"{kafka_bootstrap},{kafka_bootstrap}", notes_url, routes):
+        await ask(kafka_bootstrap, routes.topics[0].name, "m1")
+
+        async def one_noted() -> bool:
+            return len(await noted(database)) == 1
+
+        await until(one_noted)
+
+
 async def test_a_batch_that_cannot_end_is_left_and_comes_again(
     kafka_bootstrap: str,
     database: Database,
