@@ -55,7 +55,7 @@ bench: $(READY) ## The hot path: one JSON object on standard output, a table on 
 	@$(BIN)/python -m benchmarks.hot_path $(ARGS)
 
 # The rivals' packages are none of ours: they have an environment of their own.
-bench-rivals: $(READY) ## Posada beside plain code, DBOS, Restate and Temporal, some twelve minutes
+bench-rivals: $(READY) ## Posada beside plain code, DBOS, Restate and Temporal, some thirteen minutes
 	@export VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(RIVALS)/venv; sync="$(BIN)/uv sync --frozen --quiet --python $(BIN)/python"; \
 	$$sync --group rivals >&2 || { echo "the rivals' packages could not be fetched: measuring without them" >&2; $$sync >&2; }
 	@POSADA_RIVALS=$(RIVALS) $(RIVALS)/venv/bin/python -m benchmarks.rivals $(ARGS)

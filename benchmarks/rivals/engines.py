@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from benchmarks.rivals import install
@@ -88,7 +89,7 @@ def _restate(place: Place) -> Running:
     return Running((ingress,), "/Hotel/book", by_request)
 
 
-def _temporal(place: Place) -> Running:
+def _temporal(activities: str, place: Place) -> Running:
     server_port, front = free_ports(2)
     settings = {
         **{f"history.{queue}ProcessorMaxPollRPS": "100000" for queue in _TEMPORAL_QUEUES},
@@ -102,7 +103,7 @@ def _temporal(place: Place) -> Running:
     ]
     server = place.process("temporal", argv)
     place.listening(server, server_port)
-    env = {"HOTEL_TEMPORAL": f"127.0.0.1:{server_port}"}
+    env = {"HOTEL_TEMPORAL": f"127.0.0.1:{server_port}", "HOTEL_TEMPORAL_ACTIVITIES": activities}
     worker = place.granian("temporal-worker", "benchmarks.rivals.temporal_hotel:app", front, *_ASYNC, env=env)
     place.answering(worker, f"http://127.0.0.1:{front}/")
     return Running((front,))
@@ -112,5 +113,6 @@ RIVALS: Final = (
     Rival("plain", "plain asyncpg", False, install.plain_missing, _plain),
     Rival("dbos", "DBOS", True, install.dbos_missing, _dbos),
     Rival("restate", "Restate", True, install.restate_missing, _restate),
-    Rival("temporal", "Temporal", True, install.temporal_missing, _temporal),
+    Rival("temporal", "Temporal", True, install.temporal_missing, partial(_temporal, "remote")),
+    Rival("temporal-local", "Temporal, local activities", True, install.temporal_missing, partial(_temporal, "local")),
 )

@@ -29,7 +29,7 @@ class Plan:
 FULL: Final = Plan(
     warm_up=(64, 20.0, 18_000),
     levels=((1, 10.0, 3000), (16, 12.0, 14_000), (64, 15.0, 18_000), (256, 15.0, 18_000)),
-    quiet_s=45.0,
+    quiet_s=25.0,
 )
 SHORT: Final = Plan(
     warm_up=(64, 4.0, 5000),

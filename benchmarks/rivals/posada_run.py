@@ -74,7 +74,7 @@ async def _measure(town: Town, plan: Plan, on_progress: Progress) -> dict[str, A
     return {
         "levels": levels,
         "settled_s": round(settled, 1),
-        "faults": await _faults(urls, booked, load.refused),
+        "faults": await faults(urls, booked, load.refused),
         "floor_ms": round(sum(floors) / len(floors), 2),
     }
 
@@ -92,7 +92,8 @@ async def settle(urls: Mapping[str, str]) -> float:
     return time.monotonic() - began
 
 
-async def _faults(urls: Mapping[str, str], booked: int, refused: int) -> list[str]:
+async def faults(urls: Mapping[str, str], booked: int, refused: int) -> list[str]:
+    """What is not as it has to be after so many confirmed bookings of three rooms; nothing when all is right."""
     found = {name: await ask(urls[service], query) for name, (service, query) in _COUNTS.items()}
     wanted = {"bookings": booked, "stays": 3 * booked, "room-nights": 3 * booked, "captured payments": booked}
     broken = [f"{found[name]} {name}, not {number}" for name, number in wanted.items() if found[name] != number]

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import houses
 from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Clients
+from benchmarks.rivals.posada_run import faults, settle
 from deploy.local.databases import PostgresPart
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.payments import TransferArrived
@@ -36,6 +37,7 @@ class Filled:
     """A village after one real booking and its copies."""
 
     village: Village
+    urls: dict[str, str]
 
     async def count(self, service: str, query: str) -> int:
         rows = await self.village.ask(service, query)
@@ -72,7 +74,7 @@ async def filled(postgres: PostgresPart, fresh_database: FreshDatabase) -> Async
             first_house=LOADED,
         )
         await fill.add(0, COPIES - 1, lambda _: None)
-        yield Filled(village)
+        yield Filled(village, urls)
 
 
 async def test_copies_are_whole_and_the_house_goes_on(filled: Filled) -> None:
@@ -91,3 +93,7 @@ async def test_copies_are_whole_and_the_house_goes_on(filled: Filled) -> None:
     told = "SELECT count(DISTINCT booking_id) FROM deliveries"
     assert await filled.count("notifications", told) == bookings
     await book(filled.village, 1)
+    assert await settle(filled.urls) >= 0
+    assert await faults(filled.urls, bookings + 1, 0) == []
+    await filled.village.ask("availability", "DELETE FROM room_nights WHERE room = '1' RETURNING room")
+    assert [fault.split()[1] for fault in await faults(filled.urls, bookings + 1, 0)] == ["room-nights,"]
