@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
+from services.payments import replies
 from services.payments.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.domain import desk
 from services.payments.domain.folio import Charge
@@ -30,7 +33,7 @@ def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends
         return set_aside(world, request, payment, now, command.staff)
     paid = payment.reserve(payment.amount, request.booking_id, now, command.staff)
     world.keep_payment(paid.capture(payment.amount, request.booking_id, request.codes, now))
-    return []
+    return _folio(world, request.booking_id, now, paid=payment.amount)
 
 
 def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
@@ -44,7 +47,7 @@ def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
         return []
     desk.require_currency(request, command.currency)
     world.new_charges.append(charge)
-    return []
+    return _folio(world, request.booking_id, now, charged=charge.amount)
 
 
 def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends:
@@ -62,4 +65,12 @@ def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends
     world.keep_payment(
         payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
     )
-    return []
+    return _folio(world, command.booking_id, now, paid=-amount) if command.booking_id else []
+
+
+def _folio(
+    world: World, booking_id: UUID, now: datetime, *, paid: Decimal = NOTHING, charged: Decimal = NOTHING
+) -> Sends:
+    """Let booking know what its balance is made of, after the staff has changed it by so much."""
+    charges = world.charged.get(booking_id, NOTHING) + charged
+    return [replies.folio_changed(booking_id, world.kept_by(booking_id) + paid, charges, now)]
