@@ -77,7 +77,7 @@ async def live_a_day(urls: Mapping[str, str]) -> House:
         nights = {"check_in": CHECK_IN + timedelta(days=61), "check_out": CHECK_IN + timedelta(days=63)}
         await village.publish(ChangeDates(command_id=UUID(int=1), booking_id=moved, who="Marta", **nights))
         await village.publish(CancelBooking(command_id=UUID(int=2), booking_id=off, who="Marta"))
-        await village.run(until=village.clock() + timedelta(hours=1))
+        await village.run()
         return House(dict(urls), _log_of(village))
 
 
