@@ -88,6 +88,8 @@ def router(
         house = inventory.house(request.property_id)
         if house.outside and free_outside:
             stay = stay_from(check_in, check_out, house.today(clock()))
+            async with database.connection() as connection:
+                await repository.see_held_places(connection, inventory, house.id, stay)
             inventory.narrow(house, stay, await _seen(free_outside, house.id, stay))
         (answer,) = handlers.count_rooms(inventory, request, clock())
         assert isinstance(answer, CountAnswered)  # noqa: S101

@@ -103,7 +103,8 @@ class Errands:
                 if not await self.turn(relay):
                     await asyncio.sleep(POLL_SECONDS)
         finally:
-            for system in self._systems.values():
+            systems, self._systems = self._systems, {}  # after a fault it runs again, with clients of its own
+            for system in systems.values():
                 await system.guarded.close()
 
     async def turn(self, relay: Relay) -> int:

@@ -140,9 +140,7 @@ class Repository:
         quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested | ChangeRooms)]
         inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
         for seen in (message for message in messages if isinstance(message, OutsideSeen)):
-            stay = Stay(seen.check_in, seen.check_out)
-            rows = await connection.fetch(_HELD_PLACES, seen.property_id, stay.check_in, stay.check_out)
-            inventory.held_places |= {(seen.property_id, stay, row["type_key"]): row["held"] for row in rows}
+            await self.see_held_places(connection, inventory, seen.property_id, Stay(seen.check_in, seen.check_out))
         if ids:
             rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: _hold(row) for row in rows}
@@ -164,6 +162,11 @@ class Repository:
         if rows:
             inventory.free = await _free_rooms(connection, rows)
         return inventory
+
+    async def see_held_places(self, connection: Connection, inventory: Inventory, property_id: str, stay: Stay) -> None:
+        """Add how many places our holds keep at a property, which an outside system knows nothing of."""
+        rows = await connection.fetch(_HELD_PLACES, property_id, stay.check_in, stay.check_out)
+        inventory.held_places |= {(property_id, stay, row["type_key"]): row["held"] for row in rows}
 
     async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> list[Statement]:
         """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""

@@ -161,7 +161,7 @@ def _end(bookings: Bookings, command: CancelBooking | MarkNoShow, booking: Booki
         check_out=booking.check_out,
         codes=booking.codes,
         fee=fee.fee,
-        rule=life_wording.policy(booking.terms, telling.language) or "",
+        rule=_rule_told(booking, command, telling),
         currency=booking.currency,
         who=command.who,
         reason=command.reason or WHY[end],
@@ -171,6 +171,11 @@ def _end(bookings: Bookings, command: CancelBooking | MarkNoShow, booking: Booki
     action = Action.CANCEL if end is End.CANCELLED else Action.NO_SHOW
     bookings.lives.alter(booking.ended(status, fee), action, command.who, now, command.reason)
     return end_begun(bookings.lives, bookings.lives.bookings[booking.id], data, now)
+
+
+def _rule_told(booking: Booking, command: CancelBooking | MarkNoShow, telling: Telling) -> str:
+    """The policy's sentence where it made the fee; a fee that the staff named has none."""
+    return "" if command.fee is not None else life_wording.policy(booking.terms, telling.language) or ""
 
 
 def _give_up(bookings: Bookings, command: StaffCommand, reason: str, text: str, now: datetime) -> Sends:

@@ -130,7 +130,7 @@ class Postman:
         except TimeoutError as fault:
             raise NotDone("the provider did not answer in time", final=False) from fault
         except Exception as fault:
-            log.exception("postman.fault")
+            log.error("postman.fault", fault=type(fault).__name__)  # noqa: TRY400 — its words may quote an address
             raise NotDone(type(fault).__name__, final=False) from fault
 
     def _again_at(self, fault: NotDone, attempt: int) -> datetime | None:

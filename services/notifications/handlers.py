@@ -134,7 +134,9 @@ def reminder_due(world: World, message: ReminderDue, now: datetime) -> Sends:
         return []
     house = world.desk.houses.of(entry.booked.property.id)
     if entry.is_due(reminder, message.day, house, now):
-        world.add(world.desk.to_guest(reminder, entry.booked, message.day.isoformat()))
+        # Feedback is asked for once, also of a guest who is checked out later than was planned.
+        stage = "" if reminder is Event.FEEDBACK else message.day.isoformat()
+        world.add(world.desk.to_guest(reminder, entry.booked, stage))
     return _next_reminder(world, message.booking_id, now)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -22,6 +23,7 @@ from services.payments.reports import Reports
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http import writers
+from shared.messages import Message
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]
@@ -97,8 +99,11 @@ class Refunded(BaseModel):
     left: Amount
 
 
-def reading(office: Office, reports: Reports) -> APIRouter:
-    """A booking's balance, and whether a payment is there."""
+Before: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
+
+
+def reading(office: Office, reports: Reports, before: Before) -> APIRouter:
+    """A booking's balance, and whether a payment is there, which the feeds are read for first."""
     routes = APIRouter(tags=["folios"])
 
     @routes.get("/bookings/{booking_id}/balance", responses={404: {"description": "No such booking."}})
@@ -109,6 +114,7 @@ def reading(office: Office, reports: Reports) -> APIRouter:
     @routes.post("/payments/verify")
     async def verify(ask: VerifyPayment) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
+        await before([ask])
         world = await office.look(ask)
         (answer,) = handlers.verify_payment(world, ask, office.now())
         return PaymentVerified.model_validate(answer)

@@ -56,7 +56,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_feeds.reading(reports),
             api_feeds.writing(keeper, office, reports, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
-            api_folios.reading(office, reports),
+            api_folios.reading(office, reports, keeper.before),
             api_folios.writing(office, reports, settings),
             api.router(reports, terms),
         ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
@@ -57,7 +56,7 @@ class CsvLayout(BaseModel):
     @classmethod
     def _known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
+            "".encode(encoding)
         except LookupError:
             raise ValueError(f"there is no encoding {encoding}; try utf-8-sig or cp1252") from None
         return encoding
@@ -108,7 +107,10 @@ def transfer_id_of(facts: Mapping[str, str], occurrence: int) -> str:
 
 def _plain(amount: Decimal) -> str:
     """The same text however many zeros the bank writes; more than two decimals stay, to be refused."""
-    return f"{amount:.2f}" if amount == round(amount, 2) else str(amount)
+    _, digits, exponent = amount.as_tuple()
+    if not isinstance(exponent, int) or (exponent < -2 and any(digits[exponent + 2 :])):  # noqa: PLR2004 — cents
+        return str(amount)
+    return f"{amount:.2f}"
 
 
 class _Broken(ValueError):

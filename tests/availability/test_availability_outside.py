@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,6 +14,7 @@ from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
 from services.availability.domain.catalogue import OutsideRecord
+from services.availability.domain.stay import Stay
 from services.availability.errands import Errands
 from services.availability.records import Records
 from services.availability.settings import Settings
@@ -113,6 +115,16 @@ async def rooms_of(outside: Outside, booking_id: UUID) -> set[str]:
     return {row["room"] for row in rows}
 
 
+async def test_after_a_fault_errands_go_on_with_clients_of_their_own(outside: Outside) -> None:
+    stay = Stay(CHECK_IN, CHECK_IN + timedelta(days=1))
+    before = await outside.errands.free_rooms("las-hojas", stay)
+    running = asyncio.create_task(outside.errands.run(outside.service.relay))
+    await asyncio.sleep(0)
+    running.cancel()  # as a fault does, it ends the work and closes what was open
+    await asyncio.gather(running, return_exceptions=True)
+    assert await outside.errands.free_rooms("las-hojas", stay) == before
+
+
 async def test_what_it_calls_free_less_what_we_hold(outside: Outside) -> None:
     assert await counted(outside) == {"bungalow_junior": 3, "habitacion": 1, "pasadia": 2}
     found = await held(outside, wish(1), wish(2))
@@ -145,6 +157,10 @@ async def test_over_http_too(outside: Outside, desk: Desk) -> None:
         dates = {name: day.isoformat() for name, day in DATES.items()}
         answer = await client.get("/properties/las-hojas/availability", params=dates)
         assert answer.json()["available_counts"]["bungalow_junior"] == 3
+        assert answer.json()["available_counts"]["pasadia"] == 2
+        await held(outside, wish(1, "Pasadía", adults=1), package="Pasadía")
+        answer = await client.get("/properties/las-hojas/availability", params=dates)
+        assert answer.json()["available_counts"]["pasadia"] == 1
         desk.fails = 1
         assert (await client.get("/properties/las-hojas/availability", params=dates)).status_code == 503
     await built.database.close()

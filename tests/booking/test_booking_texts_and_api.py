@@ -153,6 +153,8 @@ def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
             "el tipo de habitación que solicita en la habitación 2.",
         ),
         ("en", "invalid_request", {"field": "package"}, "The package you ask for does not exist"),
+        ("en", "cancelled", {}, "Your request was cancelled.\n"),
+        ("es", "rejected", {}, "El hotel no puede aceptar esta solicitud."),
         ("es", "invalid_request", {"field": "check_out"}, "Las fechas que solicita no son posibles"),
         ("en", "invalid_request", {"problems": [{"field": "guest.email", "problem": "no"}]}, "details: guest.email."),
         ("es", "party_does_not_fit", {"room": 3}, "El grupo no cabe en la habitación 3 que solicita."),

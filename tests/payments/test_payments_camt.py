@@ -145,7 +145,19 @@ def test_entities_and_dtds_are_refused(head: str, inside: str) -> None:
     assert (broken.field, "DTD" in broken.remedy) == ("file", True)
 
 
-@pytest.mark.parametrize("file", [b"", b"no xml", b"<Document/>", statement(entry(details()))[:-60], b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        b"",
+        b"no xml",
+        b"<Document/>",
+        statement(entry(details()))[:-60],
+        b"\xff\xfe\x00",
+        b"<Ntry/>",
+        b'<?xml version="1.0" encoding="no-such"?><Document/>',
+        b'<?xml version="1.0" encoding="shift_jis"?><Document/>',
+    ],
+)
 def test_a_file_that_is_no_statement_is_told(file: bytes) -> None:
     *_, broken = read_camt(io.BytesIO(file))
     assert isinstance(broken, BrokenLine)

@@ -70,6 +70,7 @@ def test_a_new_bank_is_a_new_layout() -> None:
         ("T1,0,2025-03-14,,,,", "amount", "greater than 0"),
         ('T1,"1,50",2025-03-14,,,,', "amount", "no amount like 1,234.50"),
         ("T1,99999999999,2025-03-14,,,,", "amount", "digits"),
+        (f"T1,{'9' * 40},2025-03-14,,,,", "amount", "digits"),
         ("T1,5,14/03/2025,,,,", "posted_on", "no date like %Y-%m-%d"),
         ("T1,5,2025-02-30,,,,", "posted_on", "2025-02-30"),
         ("T1,5", "posted_on", "nothing is no date"),

@@ -240,6 +240,38 @@ async def test_a_folder_that_is_not_there_is_a_feed_that_is_down(database: Datab
     assert "folder" in (done.problem or "")
 
 
+async def test_a_file_that_cannot_be_moved_counts_once_and_is_told(database: Database, tmp_path: Path) -> None:
+    clock = Ticking()
+    keeper = Feeding(database, WatchedFolder("folder", tmp_path, CsvLayout(), CamtLayout(), clock=clock)).keeper
+    (tmp_path / "done").write_text("a file where a folder should be")
+    settled(tmp_path / "a.csv", clock, HEADING + "T1,690.00,2025-03-14,,,,\n")
+    settled(tmp_path / "b.csv", clock, HEADING + "T2,690.00,2025-03-14,,,,\n")
+    for _ in range(2):
+        (told,) = await keeper.synchronise()
+        assert "a.csv cannot be moved to done/" in (told.problem or "")
+    assert await recorded(database) == {"T1", "T2"}
+    assert len(await rows(database, "SELECT FROM ledger")) == 2
+
+
+class Faulty:
+    """A source with a bug."""
+
+    name = "faulty"
+
+    async def pages(self, cursor: str | None) -> AsyncIterator[Page]:
+        raise IndexError("odd")
+        yield
+
+
+async def test_a_fault_in_one_feed_leaves_the_others_their_money(database: Database, tmp_path: Path) -> None:
+    clock = Ticking()
+    settled(tmp_path / "a.csv", clock, HEADING + "T1,690.00,2025-03-14,,,,\n")
+    folder = WatchedFolder("folder", tmp_path, CsvLayout(), CamtLayout(), clock=clock)
+    faulty, good = await Keeper([Faulty(), folder], Repository(TERMS), database, clock).synchronise()
+    assert (faulty.problem, good.lines) == ("faulty: IndexError: odd", 1)
+    assert await recorded(database) == {"T1"}
+
+
 async def test_two_instances_that_read_one_folder_count_everything_once(database: Database, tmp_path: Path) -> None:
     clock = Ticking()
     lines = "".join(f"T{number},1.00,2025-03-14,,,,\n" for number in range(1200))

@@ -47,7 +47,7 @@ def read_camt(stream: BinaryIO, layout: CamtLayout | None = None) -> Iterator[Tr
                 open_elements[-1].remove(element)  # read entries are forgotten: a statement may be endless
         if not number and not reader.statement(element):
             yield BrokenLine(0, "file", "this is no camt.053 statement", "export a camt.053 file at the bank's site")
-    except (ParseError, DefusedXmlException, UnicodeError) as wrong:
+    except (ParseError, DefusedXmlException, LookupError, ValueError) as wrong:  # an unknown encoding, a strange root
         problem = f"the XML cannot be read behind entry {number}: {type(wrong).__name__}"
         yield BrokenLine(number + 1, "file", problem, "export the statement once more; it must have no DTD")
 

@@ -42,34 +42,40 @@ class WatchedFolder:
     async def pages(self, cursor: str | None) -> AsyncIterator[Page]:
         """Every settled file, a bounded number of lines at a time; there is no cursor, for files move aside."""
         del cursor
+        stuck: list[str] = []
         try:
             for file in await asyncio.to_thread(self._settled):
-                async for page in self._read(file):
+                async for page in self._read(file, stuck):
                     yield page
         except OSError as wrong:
             raise FeedDown(f"the folder of {self._name}: {type(wrong).__name__}") from wrong
+        if stuck:
+            raise FeedDown(f"the folder of {self._name}: {'; '.join(stuck)}")
 
     def _settled(self) -> list[Path]:
         before = self._clock().timestamp() - self._settled_seconds
         files = [file for file in self._folder.iterdir() if file.suffix.lower() in {".csv", ".xml"} and file.is_file()]
         return sorted(file for file in files if file.stat().st_mtime <= before)
 
-    async def _read(self, file: Path) -> AsyncIterator[Page]:
+    async def _read(self, file: Path, stuck: list[str]) -> AsyncIterator[Page]:
         with file.open("rb") as stream:
             is_xml = file.suffix.lower() == ".xml"
             lines = read_camt(stream, self._camt) if is_xml else read_csv(stream, self._csv)
             while some := await asyncio.to_thread(_slice, lines):
                 yield Page(some, file=file.name)
-        yield Page([], file=file.name, recorded=_mover(file, self._folder / DONE))
+        yield Page([], file=file.name, recorded=_mover(file, self._folder / DONE, stuck))
 
 
 def _slice(lines: Iterator[Line]) -> list[Line]:
     return list(islice(lines, AT_ONCE))
 
 
-def _mover(file: Path, folder: Path) -> Callable[[], Awaitable[None]]:
+def _mover(file: Path, folder: Path, stuck: list[str]) -> Callable[[], Awaitable[None]]:
     async def move() -> None:
-        await asyncio.to_thread(_move, file, folder)
+        try:
+            await asyncio.to_thread(_move, file, folder)
+        except OSError as wrong:  # its lines are in; read again, they count once all the same
+            stuck.append(f"{file.name} cannot be moved to {folder.name}/: {type(wrong).__name__}")
 
     return move
 

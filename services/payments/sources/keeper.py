@@ -19,8 +19,8 @@ from services.payments.repository import Repository
 from services.payments.sources.port import FeedDown, Page, Source
 from shared import outbox
 from shared.clock import Clock
-from shared.contracts.payments import ReservePayment, SearchDue, TransferArrived, VerifyPayment
-from shared.database import CONTENDED, Connection, Database
+from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
+from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, described
 from shared.messages import Message, Outgoing
 from shared.relay import Relay
@@ -29,7 +29,7 @@ from shared.statements import execute_together
 log = structlog.get_logger(__name__)
 
 CONFLICTS = 10
-_NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment)
+_NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
 
 
 @dataclass
@@ -103,6 +103,11 @@ class Keeper:
                     await page.recorded()
         except (FeedDown, TimeoutError) as down:
             told.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
+        except UNAVAILABLE:
+            raise
+        except Exception as fault:  # a fault in one feed must not take the others' money with it
+            told.problem = f"{source.name}: {described(fault)}"
+        if told.problem:
             log.warning("feed.down", source=source.name, problem=told.problem)
             async with self._database.connection() as connection:
                 await feeds.failed(connection, source.name, told.problem, self._clock())
