@@ -8,17 +8,22 @@ from services.conversations.domain.threads import Tenant, Thread
 from services.conversations.world import Told, UnknownBooking, World, booking_of, contacts_of, key_of
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.booking_life import BookingModified
-from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
+from shared.contracts.conversations import Author, ChatMessage, ConversationLinked, GuestWrote
 from shared.messages import Message
 
 
 def chat_message(world: World, message: ChatMessage, now: datetime) -> list[Message]:
-    """Keep a message in the thread of the booking that fits its day; a repetition changes nothing."""
+    """Keep a message in the thread of the booking that fits its day, and tell when its tenant wrote.
+
+    A repetition changes nothing.
+    """
     tenant = world.tenant(contacts_of(message, world.place, world.conversations), now)
-    if tenant and key_of(message) not in world.known_messages:
-        thread = _thread_of(world, message, tenant, now)
-        world.store(thread, message, now)
-    return []
+    if tenant is None or key_of(message) in world.known_messages:
+        return []
+    world.store(_thread_of(world, message, tenant, now), message, now)
+    if message.author is not Author.TENANT:
+        return []
+    return [GuestWrote(contact=message.contact, channel=message.channel, at=min(message.sent_at, now))]
 
 
 def _thread_of(world: World, message: ChatMessage, tenant: Tenant, now: datetime) -> Thread:

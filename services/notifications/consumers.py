@@ -14,7 +14,7 @@ from shared.contracts.booking_life import (
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import ChatMessage
+from shared.contracts.conversations import ChatMessage, GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, ReminderDue, StaffAlerted
 from shared.contracts.topics import BOOKING_EVENTS, CONVERSATIONS_MESSAGES, NOTIFICATIONS_EVENTS, internal
 from shared.routes import Routes
@@ -37,6 +37,7 @@ def routes(repository: Repository) -> Routes[World]:
     table.on(NextSessionDue, handlers.next_session_due)
     table.on(ReminderDue, handlers.reminder_due)
     table.on(ChatMessage, handlers.chat_message)
+    table.on(GuestWrote, handlers.guest_wrote)
     table.on(StaffAlerted, handlers.staff_alerted)
     table.on(DeliveryRateFell, handlers.delivery_rate_fell)
     return table

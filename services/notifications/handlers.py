@@ -21,7 +21,7 @@ from shared.contracts.booking_life import (
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import Author, ChatMessage
+from shared.contracts.conversations import Author, ChatMessage, GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, GuestNotified, ReminderDue, StaffAlerted
 from shared.messages import Message, Outgoing
 
@@ -145,6 +145,13 @@ def chat_message(world: World, message: ChatMessage, now: datetime) -> Sends:
     if message.author is Author.TENANT:
         channel = Channel(message.channel)
         world.hear(channel, chat_address(channel, message.contact), min(message.sent_at, now))
+    return []
+
+
+def guest_wrote(world: World, message: GuestWrote, now: datetime) -> Sends:
+    """The same of a message that conversations took in by a webhook."""
+    channel = Channel(message.channel)
+    world.hear(channel, chat_address(channel, message.contact), min(message.at, now))
     return []
 
 

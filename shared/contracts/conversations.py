@@ -53,6 +53,16 @@ class ChatMessage(
     provider_thread_id: Identifier | None = None
 
 
+class GuestWrote(
+    Message, type="posada.conversations.guest-wrote.v1", topic=topics.NOTIFICATIONS_EVENTS, key="contact", hurry=False
+):
+    """A tenant wrote on a channel, by whichever way it came: for a day the tenant may be answered freely there."""
+
+    contact: Identifier
+    channel: Channel
+    at: Moment
+
+
 class ConversationLinked(
     Message,
     type="posada.conversations.conversation-linked.v1",

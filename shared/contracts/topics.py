@@ -76,7 +76,7 @@ CONVERSATIONS_MESSAGES = Topic(
     default_type="posada.conversations.chat-message.v1",
 )
 NOTIFICATIONS_EVENTS = Topic(
-    "posada.notifications.events", "Escalations: what a person has to look at.", partitions=1, public=True
+    "posada.notifications.events", "What a person has to look at, and when guests wrote.", partitions=1, public=True
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -24,7 +24,7 @@ from services.conversations.repository import Repository
 from services.conversations.tables import metadata
 from shared.consumer import Consumer
 from shared.contracts.booking import BookingConfirmed, Contact
-from shared.contracts.conversations import ChatMessage, ConversationLinked
+from shared.contracts.conversations import ChatMessage, ConversationLinked, GuestWrote
 from shared.database import Database
 from shared.errors import Conflict
 from shared.messages import Message
@@ -66,7 +66,10 @@ async def test_a_message_then_its_booking_then_another_message(
     assert thread["booking_id"] == booking.booking_id
     assert thread["name"] == "Ana López · Posada del Mar 101"
     assert set((await messages(database)).values()) == {thread["id"]}
-    assert post_office.messages == [ConversationLinked(booking_id=booking.booking_id, threads=(thread["id"],))]
+    linked = ConversationLinked(booking_id=booking.booking_id, threads=(thread["id"],))
+    assert [one for one in post_office.messages if not isinstance(one, GuestWrote)] == [linked]
+    wrote = [one for one in post_office.messages if isinstance(one, GuestWrote)]
+    assert [(one.contact, one.channel) for one in wrote] == [(PHONE.removeprefix("+"), "whatsapp")] * 2
 
 
 async def test_all_of_it_in_one_batch(consumer: Consumer, database: Database) -> None:
@@ -267,7 +270,7 @@ async def test_a_message_and_a_booking_at_once_always_meet(
     found = await threads(database)
     assert [thread["room"] for thread in found] == ["101"] * 40
     assert all(thread["booking_id"] for thread in found)
-    assert len(post_office.messages) == 40
+    assert Counter(type(one) for one in post_office.messages) == {ConversationLinked: 40, GuestWrote: 40}
 
 
 async def test_a_subscriber_and_a_booking_with_the_phone_at_once_make_one_thread(

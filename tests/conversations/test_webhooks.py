@@ -21,6 +21,7 @@ from services.conversations.hooks import router
 from services.conversations.repository import Repository
 from services.conversations.world import World
 from shared.consumer import Consumer
+from shared.contracts.conversations import GuestWrote
 from shared.database import Connection, Database
 from shared.outbox import Row
 from shared.relay import Relay
@@ -81,6 +82,14 @@ async def test_each_provider_is_taken_in_before_it_is_answered(client: httpx.Asy
     found = {thread["contact"]: thread for thread in await threads(database)}
     assert set(found) == {PHONE, "1234567890"}
     assert found[PHONE]["provider_thread_id"] == ADDED["ConversationSid"]
+
+
+async def test_a_webhook_tells_when_the_guest_wrote(client: httpx.AsyncClient, post_office: PostOffice) -> None:
+    await client.post(WATI_ADDRESS, json=GUEST)
+    await client.post(WATI_ADDRESS, json=GUEST)
+    (wrote,) = post_office.messages
+    assert isinstance(wrote, GuestWrote)
+    assert (wrote.contact, wrote.channel, wrote.at) == ("50371234567", "whatsapp", NOW.replace(microsecond=0))
 
 
 async def test_what_is_delivered_again_is_stored_once_on_whatever_way(
@@ -201,7 +210,8 @@ async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
     assert [answer.status_code for answer in answers] == [202, 202]
     assert list(await messages(database)) == [GUEST["whatsappMessageId"]]
     async with database.connection() as connection:
-        assert await connection.fetchval("SELECT topic FROM outbox") == "posada.conversations.internal"
+        topics = [row[0] for row in await connection.fetch("SELECT topic FROM outbox ORDER BY topic")]
+    assert topics == ["posada.conversations.internal", "posada.notifications.events"]
 
 
 async def test_what_staff_write_at_twilio_goes_to_their_thread_whatever_fits_today(

@@ -35,7 +35,7 @@ from shared.contracts.booking_life import (
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import Author, ChatMessage
+from shared.contracts.conversations import Author, ChatMessage, GuestWrote
 from shared.contracts.notifications import StaffAlerted
 from shared.database import Database
 from shared.messages import Message
@@ -295,6 +295,18 @@ class TestWindow:
 
     def test_without_an_approved_template_there_is_no_choice(self) -> None:
         assert a_delivery().in_form(None, NOW).form is Form.FREE
+
+    async def test_a_message_that_came_by_webhook_opens_it_too(
+        self, database: Database, post_office: PostOffice
+    ) -> None:
+        approved = {"confirmed.es": "posada_confirmed_es"}
+        desk = Desk(TEMPLATES, "SV", CHAT, (), None, a_desk().staff_language, approved=approved)
+        service = Service(database, post_office, desk)
+        wrote = GuestWrote(contact="+50371234567", channel="whatsapp", at=NOW - timedelta(hours=3))
+        await service.hear(wrote, confirmed(a_room(1)))
+        async with database.transaction() as connection:
+            (claimed,) = await service.repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, timedelta(minutes=1))
+        assert claimed.delivery.in_form(claimed.heard_at, NOW).form is Form.FREE
 
     @pytest.mark.parametrize(
         ("author", "contact", "wanted"),
