@@ -57,7 +57,7 @@ class Settings(ServiceSettings):
     staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
     staff_language: Language = Field(Language.SPANISH, description="The language of alerts.")
     staff_calls: frozenset[str] = Field(
-        frozenset({"guest_not_notified", "payment_escalated", "delivery_rate_low"}),
+        frozenset({"guest_not_notified", "payment_not_found", "payment_ambiguous", "rooms_gone", "delivery_rate_low"}),
         description="Codes of the alerts that ring staff up.",
     )
     whatsapp_templates: dict[str, str] = Field(

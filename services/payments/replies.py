@@ -157,6 +157,7 @@ def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision,
     """A case for a person, with everything known: the claim, the search, and each payment with its reasons."""
     details = {
         **refusal.details,
+        "property_id": decision.claim.property_id,
         "claim": evidence(decision.claim),
         "started_at": request.started_at.isoformat(),
         "ended_at": now.isoformat(),
