@@ -40,7 +40,16 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -
     try:
         return await client.request(method, path, **given)
     except httpx.HTTPError as fault:
-        raise NotSent(type(fault).__name__, final=False, unsure=not _never_arrived(fault)) from fault
+        raise NotSent(_name(fault), final=False, unsure=not _never_arrived(fault)) from fault
+
+
+def _name(fault: httpx.HTTPError) -> str:
+    """What happened, in one word; the transport has one for all that can happen to a connection."""
+    cause = fault.__cause__
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return "ConnectError"
+    lost = isinstance(fault, httpx.ConnectTimeout) and not isinstance(cause, aiohttp.ConnectionTimeoutError)
+    return type(cause if lost and cause else fault).__name__
 
 
 def _never_arrived(fault: httpx.HTTPError) -> bool:
