@@ -10,7 +10,7 @@ SHELL := /bin/sh
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day.
 CONTAINER_TESTS := tests/deploy/test_running_parts.py tests/shared/test_subscriber_on_kafka.py \
-  tests/shared/test_service_stop.py tests/end_to_end/test_end_to_end_bookings.py tests/end_to_end/test_end_to_end_crashes.py
+  tests/shared/test_service_stop.py tests/end_to_end/test_scenarios.py tests/end_to_end/test_end_to_end_crashes.py
 ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never
