@@ -18,6 +18,7 @@ M = TypeVar("M", bound=Message)
 Sends = Iterable[Message | Outgoing]
 Handler = Callable[[Any, Any, datetime], Sends]
 Load = Callable[[Connection, Sequence[Message], datetime], Awaitable[Any]]
+Before = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 class Repository(Protocol[World]):
@@ -93,7 +94,7 @@ class Routes(Generic[World]):
     repository: Repository[World]
     table: dict[type[Message], Route] = field(default_factory=dict)
     for_invalid: Callable[[Invalid], Message | None] | None = None
-    before: Callable[[Sequence[Message]], Awaitable[None]] | None = None
+    before: Before | None = None
 
     def on(
         self,

@@ -138,6 +138,11 @@ class Dossier:
         """What the ledger says of its money: captured, refunded, or still reserved."""
         return Decimal(self.money[kind]) if self.money else NOTHING
 
+    @property
+    def kept(self) -> Decimal:
+        """What was taken for it and not given back."""
+        return self.amount("captured") - self.amount("refunded")
+
 
 def status_named(word: str) -> Status | None:
     """The status of that name, None where there is none."""

@@ -143,15 +143,13 @@ def reminder_due(world: World, message: ReminderDue, now: datetime) -> Sends:
 def chat_message(world: World, message: ChatMessage, now: datetime) -> Sends:
     """Note when a guest wrote: for a day we may answer freely."""
     if message.author is Author.TENANT:
-        channel = Channel(message.channel)
-        world.hear(channel, chat_address(channel, message.contact), min(message.sent_at, now))
+        _hear(world, message, message.sent_at, now)
     return []
 
 
 def guest_wrote(world: World, message: GuestWrote, now: datetime) -> Sends:
     """The same of a message that conversations took in by a webhook."""
-    channel = Channel(message.channel)
-    world.hear(channel, chat_address(channel, message.contact), min(message.at, now))
+    _hear(world, message, message.at, now)
     return []
 
 
@@ -174,6 +172,12 @@ def delivery_rate_fell(world: World, message: DeliveryRateFell, now: datetime) -
     )
     world.add(desk.to_staff(alert))
     return []
+
+
+def _hear(world: World, message: ChatMessage | GuestWrote, at: datetime, now: datetime) -> None:
+    """Note that the contact wrote at that time, which a wrong clock may put ahead of ours."""
+    channel = Channel(message.channel)
+    world.hear(channel, chat_address(channel, message.contact), min(at, now))
 
 
 def _end(world: World, message: Outcome) -> None:

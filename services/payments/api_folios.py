@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, TypeAlias
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -23,7 +22,7 @@ from services.payments.reports import Reports
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http import writers
-from shared.messages import Message
+from shared.routes import Before
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]
@@ -97,9 +96,6 @@ class Refunded(BaseModel):
     payment_id: UUID
     refunded: Amount
     left: Amount
-
-
-Before: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 def reading(office: Office, reports: Reports, before: Before) -> APIRouter:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
-
 from services.payments import handlers
 from services.payments.domain.world import World
 from services.payments.invalid import read_invalid
@@ -23,10 +20,7 @@ from shared.contracts.payments import (
     WithdrawPayment,
 )
 from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
-from shared.messages import Message
-from shared.routes import Routes
-
-Before: TypeAlias = Callable[[Sequence[Message]], Awaitable[None]]
+from shared.routes import Before, Routes
 
 
 def routes(repository: Repository, before: Before | None = None) -> Routes[World]:

@@ -101,9 +101,8 @@ def _differs(dossier: Dossier, booking: Row, request: Row) -> Iterable[str]:
         if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
             yield f"it costs {booking['total']} {booking['currency']} and has {request['amount']} {request['currency']}"
         return
-    kept = dossier.amount("captured") - dossier.amount("refunded")
-    if kept != booking["paid"]:
-        yield f"it has paid {booking['paid']} by its own account and {kept} by the ledger"
+    if dossier.kept != booking["paid"]:
+        yield f"it has paid {booking['paid']} by its own account and {dossier.kept} by the ledger"
 
 
 @of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
@@ -115,9 +114,8 @@ def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is {dossier.status} and its money is {dossier.paid_as}"
     if dossier.amount("reserved") != NOTHING:
         yield f"it is {dossier.status} and {dossier.amount('reserved')} are reserved for it"
-    kept = dossier.amount("captured") - dossier.amount("refunded")
-    if dossier.status in HAVE_NOTHING and kept != NOTHING:
-        yield f"it is {dossier.status} and {kept} were taken for it"
+    if dossier.status in HAVE_NOTHING and dossier.kept != NOTHING:
+        yield f"it is {dossier.status} and {dossier.kept} were taken for it"
 
 
 @of_booking("money-has-an-owner", "No money is set aside without a booking that lives", MEND)
