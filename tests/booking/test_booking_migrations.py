@@ -6,16 +6,13 @@ from datetime import date
 
 import asyncpg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.booking.tables import metadata
 from shared.contracts.booking_staff import CancelBooking
 from shared.database import Database
 from tests.support.databases import FreshDatabase
 from tests.support.life import Front, command
+from tests.support.migrations import checks_in, checks_of, differences
 
 pytestmark = pytest.mark.real
 
@@ -26,25 +23,11 @@ def url(fresh_database: FreshDatabase) -> str:
 
 
 async def test_migrations_and_tables_agree(url: str) -> None:
-    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.connect() as connection:
-        assert await connection.run_sync(_differences) == []
-    await engine.dispose()
+    assert await differences(url, metadata) == []
 
 
 async def test_constraints_that_a_comparison_does_not_see(url: str) -> None:
-    connection = await asyncpg.connect(url)
-    rows = await connection.fetch(
-        "SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
-    )
-    await connection.close()
-    declared = {
-        str(constraint.name)
-        for table in metadata.tables.values()
-        for constraint in table.constraints
-        if isinstance(constraint, CheckConstraint)
-    }
-    assert {row["conname"] for row in rows} == declared
+    assert await checks_in(url) == checks_of(metadata)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_log SET who = 'nobody'", "DELETE FROM audit_log"])
@@ -78,8 +61,3 @@ async def test_a_booking_keeps_the_policy_that_it_was_asked_for_under(url: str) 
     assert fee["policy"]["en"].startswith("Free of charge until 72 hours before arrival")
     assert (await front.ask("SELECT check_in FROM bookings"))[0]["check_in"] == date(2026, 3, 15)
     await front.database.close()
-
-
-def _differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, metadata))
