@@ -65,14 +65,22 @@ class Consumer:
 
     async def take(self, records: Sequence[Record]) -> None:
         """Handle a batch to its end: when this returns, every record is handled, put off or set aside, durably."""
-        began = time.perf_counter()
+        for share in self.read(records):
+            await self.handle(share)
+
+    def read(self, records: Sequence[Record]) -> tuple[list[Delivery], list[Delivery]]:
+        """The records that are this service's, read: first those that somebody waits for, and the rest."""
         now = self._clock()
-        deliveries = [self._reader.read(record, now) for record in records if self._reader.is_ours(record)]
-        for share in _by_hurry(deliveries):
-            await self._prepare(share)
-            await self._outlast(self._take_all, share)
-        metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
-        metrics.BATCH_MESSAGES.observe(len(records))
+        return _by_hurry([self._reader.read(record, now) for record in records if self._reader.is_ours(record)])
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> None:
+        """Handle deliveries together, to the end of each; nothing to do for none."""
+        if deliveries:
+            began = time.perf_counter()
+            await self._prepare(deliveries)
+            await self._outlast(self._take_all, deliveries)
+            metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
+            metrics.BATCH_MESSAGES.observe(len(deliveries))
         self.alive()
 
     async def _prepare(self, deliveries: Sequence[Delivery]) -> None:
@@ -291,14 +299,14 @@ class Consumer:
         )
 
 
-def _by_hurry(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
-    """Those that somebody waits for come first, in a transaction of their own: the rest would only hold them up."""
+def _by_hurry(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+    """Those that somebody waits for have a transaction of their own, before the rest: that would only hold them up."""
     waited_for: list[Delivery] = []
     rest: list[Delivery] = []
     for one in deliveries:
         hurry = isinstance(one.message, Message) and one.message.in_a_hurry
         (waited_for if hurry else rest).append(one)
-    return [share for share in (waited_for, rest) if share]
+    return waited_for, rest
 
 
 def _distinct(deliveries: Sequence[Delivery]) -> dict[UUID, Delivery]:

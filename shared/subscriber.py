@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,9 +15,11 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared import metrics
+from shared.back_lane import BackLane
 from shared.consumer import Consumer
 from shared.errors import described
 from shared.fetch_watch import FetchWatch
+from shared.reading import Delivery
 from shared.tolerant_records import read_tolerantly
 
 log = structlog.get_logger(__name__)
@@ -33,6 +36,7 @@ GATHERED_BYTES = 256 * 1024  # end a fetch that gathers before its time
 class Subscriber:
     """Feeds a service's consumer from all its topics, as one member of the service's group.
 
+    What somebody waits for is handled before the next batch is taken, the rest of a batch in the back lane meanwhile.
     Offsets are committed in the background, always to where the database is: a crash between the two only brings
     messages back that the inbox knows. With `linger_ms` messages gather at the broker for so long before they are
     fetched, for a service that nobody waits for: many that come one by one then share a transaction.
@@ -51,6 +55,7 @@ class Subscriber:
         self._stalled_seconds = stalled_seconds
         self._done: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
+        self._lane = BackLane(self._in_any_case, most=batch_messages)
         self._watch = FetchWatch()
         self._tasks: list[asyncio.Task[None]] = []
         read_tolerantly()
@@ -76,20 +81,24 @@ class Subscriber:
 
     async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         async with self._in_hand:
-            await self._take_in_any_case(records)
-            for record in records:
-                self._done[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            waited_for, rest = self._consumer.read(records)
+            await self._in_any_case(waited_for)
+            ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
+            await self._lane.put(rest, partial(self._note_done, ends))
 
-    async def _take_in_any_case(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+    async def _in_any_case(self, deliveries: Sequence[Delivery]) -> None:
         """FastStream drops a batch that raises, and the next commit would pass it over: we stay at it, and say so."""
         while True:
             try:
-                await self._consumer.take(records)
+                await self._consumer.handle(deliveries)
             except Exception:
-                log.exception("consumer.broken", messages=len(records))
+                log.exception("consumer.broken", messages=len(deliveries))
                 await asyncio.sleep(BROKEN_PAUSE_S)
             else:
                 return
+
+    def _note_done(self, ends: Mapping[TopicPartition, int]) -> None:
+        self._done.update(ends)
 
     def start(self) -> None:
         """Begin to commit offsets and to watch; the broker starts the consuming itself."""
@@ -99,8 +108,12 @@ class Subscriber:
         ]
 
     async def stop(self) -> None:
-        """Let the batch in hand end, commit its offsets, and take no other."""
+        """Let the batches in hand end, commit their offsets, and take no other."""
         await self._in_hand.acquire()
+        try:
+            await self._lane.emptied()
+        finally:
+            self._lane.end()
         for task in self._tasks:
             task.cancel()
         await self.commit()
@@ -126,7 +139,7 @@ class Subscriber:
         while True:
             await asyncio.sleep(COMMIT_SECONDS)
             await self.commit()
-            if not self._in_hand.locked() and not self.lag():
+            if not self._in_hand.locked() and not self._lane.busy_for() and not self.lag():
                 self._consumer.alive()
             self._tell()
 
@@ -160,6 +173,8 @@ class Subscriber:
         idle = now - self._consumer.last_progress
         if idle > self._stalled_seconds and (self._in_hand.locked() or self.lag()):
             return f"messages wait and none was handled for {idle:.0f} s"
+        if (behind := self._lane.busy_for()) > self._stalled_seconds:
+            return f"messages that nobody waits for have been in hand for {behind:.0f} s"
         return self._watch.trouble(now, self._stalled_seconds)
 
 

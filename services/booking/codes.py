@@ -46,7 +46,7 @@ class Codes:
 
     async def take(self, connection: Connection, wanted: Mapping[str, int]) -> dict[str, list[str]]:
         """So many new codes of each property."""
-        if short := self._blocks(wanted):
+        while short := self._blocks(wanted):  # while we waited another batch may have used what was there
             for property_id, codes in (await take(connection, short)).items():
                 self._ahead[property_id].codes += codes
         return {property_id: self._hand_out(property_id, number) for property_id, number in wanted.items()}

@@ -1,0 +1,55 @@
+"""What a subscriber notes as done: never past what still waits in the back lane, and nobody waits for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+from aiokafka import ConsumerRecord, TopicPartition
+from faststream.kafka import KafkaBroker
+
+from shared.consumer import Consumer
+from shared.subscriber import Subscriber
+
+WAITED_FOR, REST = "waited for", "rest"
+
+
+class Shell:
+    """A consumer that takes a record's value for its hurry, and hangs in the rest until it is let on."""
+
+    def __init__(self) -> None:
+        self.routes = SimpleNamespace(topics=(SimpleNamespace(name="orders"),), service="kitchen")
+        self.handled: list[int] = []
+        self.let = asyncio.Event()
+
+    def read(self, records: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        return [one for one in records if one.value == WAITED_FOR], [one for one in records if one.value == REST]
+
+    async def handle(self, deliveries: Sequence[Any]) -> None:
+        if any(one.value == REST for one in deliveries):
+            await self.let.wait()
+        self.handled += [one.offset for one in deliveries]
+
+
+def record(offset: int, hurry: str) -> ConsumerRecord[Any, Any]:
+    return cast(
+        "ConsumerRecord[Any, Any]", SimpleNamespace(topic="orders", partition=0, offset=offset, value=hurry, headers=())
+    )
+
+
+async def test_offsets_stay_behind_what_waits_in_the_lane_while_others_go_on() -> None:
+    shell = Shell()
+    subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Consumer", shell), batch_messages=50, stalled_seconds=60)
+    async with asyncio.timeout(10):
+        await subscriber._take([record(0, WAITED_FOR)])
+        assert subscriber._done == {TopicPartition("orders", 0): 1}
+        await subscriber._take([record(1, REST), record(2, WAITED_FOR)])
+        await subscriber._take([record(3, WAITED_FOR)])
+        assert shell.handled == [0, 2, 3]
+        assert subscriber._done == {TopicPartition("orders", 0): 1}
+        shell.let.set()
+        await subscriber.stop()
+    assert shell.handled == [0, 2, 3, 1]
+    assert subscriber._done == {TopicPartition("orders", 0): 4}
