@@ -67,13 +67,15 @@ def clean_runs() -> list[Clean]:
 
 
 @pytest.fixture
-async def clean(village: Village, clean_runs: list[Clean]) -> Clean:
-    """The hops of a clean run, played once for the whole module."""
+async def clean(urls: dict[str, str], clean_runs: list[Clean]) -> Clean:
+    """The hops of a clean run, played once for the whole module, in a village whose clock is nobody else's."""
     if not clean_runs:
         wanted = asked()
-        await book(village, wanted)
-        (row,) = await village.ask("booking", "SELECT data FROM sagas WHERE id = $1", booking_id_of(wanted.request_id))
-        clean_runs.append(Clean(tuple(village.seen), Data.model_validate_json(row["data"])))
+        async with village_of(urls) as village:
+            await book(village, wanted)
+            sql = "SELECT data FROM sagas WHERE id = $1"
+            (row,) = await village.ask("booking", sql, booking_id_of(wanted.request_id))
+            clean_runs.append(Clean(tuple(village.seen), Data.model_validate_json(row["data"])))
     return clean_runs[0]
 
 
@@ -109,7 +111,7 @@ def faults_of(clean: Clean, case: Case) -> list[Fault]:
 
 
 @pytest.mark.parametrize("case", [case for case in cases(MULTI_ROOM) if case.how is not How.REFUSED], ids=str)
-async def test_a_booking_weathers(village: Village, clean: Clean, case: Case) -> None:
+async def test_a_booking_weathers(clean: Clean, village: Village, case: Case) -> None:
     village.faults = faults_of(clean, case)
     outcome = await book(village, asked())
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
