@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
-from shared import deadletters, inbox, metrics, outbox
+from shared import deadletters, inbox, metrics, outbox, second_attempts
+from shared.afterwards import Afterwards, gathering, once_committed
 from shared.clock import Clock, system_clock
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.errors import Conflict, Refusal, described
@@ -25,7 +26,6 @@ from shared.relay import Relay
 from shared.routes import Invalid, Load, OptimisticRepository, Routes, Sends
 from shared.statements import Statement, execute_together
 from shared.telemetry import consuming
-from shared.topics import dead, internal
 
 log = structlog.get_logger(__name__)
 
@@ -184,33 +184,40 @@ class Consumer:
         """
         now = self._clock()
         fresh = _distinct(deliveries)
-        try:
-            async with self._database.connection() as connection:
-                rows, changes = await self._handle(connection, fresh.values(), repository.peek, now)
-                arrived = inbox.arrived(list(fresh), now)
-                await execute_together(connection, [arrived, *changes, *outbox.changes(rows, now)])
-        except UNAVAILABLE:
-            raise
-        except Exception as fault:
-            metrics.LOCKED_TURNS.inc()
-            log.debug("consumer.second_look", messages=len(deliveries), fault=described(fault))
-            return False
-        await self._relay.send(rows)
+        with gathering() as afterwards:
+            try:
+                async with self._database.connection() as connection:
+                    rows, changes = await self._handle(connection, fresh.values(), repository.peek, now)
+                    arrived = inbox.arrived(list(fresh), now)
+                    await execute_together(connection, [arrived, *changes, *outbox.changes(rows, now)])
+            except UNAVAILABLE:
+                raise
+            except Exception as fault:
+                metrics.LOCKED_TURNS.inc()
+                log.debug("consumer.second_look", messages=len(deliveries), fault=described(fault))
+                return False
+        await self._sent(rows, afterwards)
         return True
 
     async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
         now = self._clock()
-        async with self._database.transaction() as connection:
-            fresh = await self._not_seen(connection, deliveries, now)
-            rows, changes = await self._handle(connection, fresh, self.routes.repository.load, now)
-            await execute_together(connection, [*changes, *outbox.changes(rows, now)])
+        with gathering() as afterwards:
+            async with self._database.transaction() as connection:
+                fresh = await self._not_seen(connection, deliveries, now)
+                rows, changes = await self._handle(connection, fresh, self.routes.repository.load, now)
+                await execute_together(connection, [*changes, *outbox.changes(rows, now)])
+        await self._sent(rows, afterwards)
+
+    async def _sent(self, rows: Sequence[Row], afterwards: Afterwards) -> None:
+        """Behind the commit: send, and tell what happened."""
         await self._relay.send(rows)
+        afterwards.tell()
 
     async def _not_seen(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
         first = _distinct(deliveries)
         new = await inbox.claim(connection, list(first), now)
         if len(new) < len(deliveries):
-            metrics.HANDLED.labels("any", "repeated").inc(len(deliveries) - len(new))
+            once_committed(partial(metrics.HANDLED.labels("any", "repeated").inc, len(deliveries) - len(new)))
         return [delivery for key, delivery in first.items() if key in new]
 
     async def _handle(
@@ -247,56 +254,33 @@ class Consumer:
                     raise
                 sends, outcome = [route.refused(message, refusal)], refusal.code
             cause = replace(envelope, traceparent=trace)
-        metrics.HANDLED.labels(envelope.type, outcome).inc()
-        log.info("handled", type=envelope.type, outcome=outcome)
+        once_committed(partial(_tell_handled, envelope.type, outcome))
         return [outbox.row_of(Outgoing.of(send), self.source, cause, now) for send in sends]
 
     def _set_aside_invalid(self, delivery: Delivery, invalid: Invalid, now: datetime) -> Row:
         """What nobody can answer is kept for a person, with what is wrong with it."""
-        metrics.HANDLED.labels(bounded(delivery.envelope.type), "invalid").inc()
-        return self._dead_row(delivery, invalid.text, now)
+        once_committed(metrics.HANDLED.labels(bounded(delivery.envelope.type), "invalid").inc)
+        return second_attempts.set_aside(self.routes.service, delivery, invalid.text, now)
 
     async def _put_off(self, delivery: Delivery, fault: Exception) -> None:
         """Give a message another attempt later, or after the last one set it aside with its history."""
         now = self._clock()
-        attempt = delivery.envelope.attempt
-        if attempt < len(self._back_off) and len(delivery.record.value or b"") <= deadletters.MAX_BODY:
-            row = self._later_row(delivery, fault, now)
-            metrics.SECOND_ATTEMPTS.labels(delivery.envelope.type).inc()
-        else:
-            row = self._dead_row(delivery, described(fault), now)
-        async with self._database.transaction() as connection:
-            if not await inbox.claim(connection, [delivery.inbox_key], now):
-                return
-            await outbox.add(connection, [row], now)
-        await self._relay.send([row])
+        attempt, service = delivery.envelope.attempt, self.routes.service
+        with gathering() as afterwards:
+            if attempt < len(self._back_off) and len(delivery.record.value or b"") <= deadletters.MAX_BODY:
+                row = second_attempts.later(service, delivery, fault, self._back_off[attempt], now)
+            else:
+                row = second_attempts.set_aside(service, delivery, described(fault), now)
+            async with self._database.transaction() as connection:
+                if not await inbox.claim(connection, [delivery.inbox_key], now):
+                    return
+                await outbox.add(connection, [row], now)
+        await self._sent([row], afterwards)
 
-    def _later_row(self, delivery: Delivery, fault: Exception, now: datetime) -> Row:
-        envelope = delivery.envelope
-        again = replace(envelope, attempt=envelope.attempt + 1)
-        story = deadletters.told(delivery.record.headers, envelope.attempt, described(fault), now)
-        return Row(
-            uuid4(),
-            internal(self.routes.service).name,
-            (delivery.record.key or b"").decode("utf-8", "replace"),
-            deadletters.come_again(delivery.record.headers, again, delivery.origin, story),
-            delivery.record.value or b"",
-            now + self._back_off[envelope.attempt],
-        )
 
-    def _dead_row(self, delivery: Delivery, fault: str, now: datetime) -> Row:
-        metrics.DEAD_LETTERS.labels(bounded(delivery.envelope.type)).inc()
-        with delivery.in_logs():
-            log.error("dead_letter", type=bounded(delivery.envelope.type), id=delivery.envelope.id)
-        return deadletters.row_for(
-            self.routes.service,
-            dead(self.routes.service),
-            delivery.record,
-            envelope=delivery.envelope,
-            origin=delivery.origin,
-            fault=fault,
-            now=now,
-        )
+def _tell_handled(type_name: str, outcome: str) -> None:
+    metrics.HANDLED.labels(type_name, outcome).inc()
+    log.info("handled", type=type_name, outcome=outcome)
 
 
 def _by_hurry(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:

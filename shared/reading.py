@@ -73,6 +73,16 @@ class Reader:
 
     def read(self, record: Record, now: datetime) -> Delivery:
         """The delivery in a record; whatever is in it, it never raises."""
+        try:
+            return self._delivery(record, now)
+        except Exception as fault:
+            # A record that even we did not think of must not take its batch with it: a person gets it as it came.
+            log.warning("reading.stumbled", topic=record.topic, offset=record.offset, fault=described(fault))
+            bare = Envelope.from_headers((), topic=record.topic, place=_place(record), type_name="", now=now)
+            invalid = Invalid("", bare.reference, b"", None, ({"field": "body", "problem": described(fault)},))
+            return Delivery(record, bare, invalid, digest_of(record.topic, _place(record)), self._origin(record))
+
+    def _delivery(self, record: Record, now: datetime) -> Delivery:
         envelope = Envelope.from_headers(
             record.headers,
             topic=record.topic,
@@ -110,10 +120,18 @@ class Reader:
             message = _badly_named(names, envelope, record.value or b"")
         if isinstance(message, Message):
             return message
-        answerable = self._routes.for_invalid and self._routes.for_invalid(message)
+        answerable = self._answerable(message)
         with speaking_of(_booking(answerable or message), envelope.traceparent):
             log.warning("invalid", type=bounded(envelope.type), fields=_fields(message))
         return answerable or message
+
+    def _answerable(self, invalid: Invalid) -> Message | None:
+        """What can be told to its sender; what even that stumbles over is set aside for a person."""
+        try:
+            return self._routes.for_invalid(invalid) if self._routes.for_invalid else None
+        except Exception as fault:
+            log.warning("invalid.unanswerable", type=bounded(invalid.type_name), fault=described(fault))
+            return None
 
     def _inbox_key(self, record: Record, envelope: Envelope, message: Message | Invalid) -> UUID:
         route = None if isinstance(message, Invalid) else self._routes.table[type(message)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 
 from shared import inbox, outbox
 from shared.clock import Clock, system_clock
-from shared.database import UNAVAILABLE, Database
+from shared.database import UNAVAILABLE, Connection, Database
 from shared.errors import described
 from shared.metrics import OUTBOX_SENT, OUTBOX_SWEPT
 from shared.outbox import Row
@@ -27,6 +27,7 @@ SWEEP_SECONDS = 0.25
 SWEEP_ROWS = 500
 SEND_SECONDS = 3.0
 STUCK_PAUSE = timedelta(hours=1)
+UNSENT_PAUSE = timedelta(seconds=5)
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)  # our limit, and the broker's
 TIDY_EVERY = 240  # sweeps
 
@@ -102,6 +103,12 @@ def _letting_go(arrival: asyncio.Future[Any]) -> None:
         OUTBOX_SENT.inc()
 
 
+def _failed(fault: BaseException) -> asyncio.Future[Any]:
+    arrival: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    arrival.set_exception(fault)
+    return arrival
+
+
 class Relay:
     """Sends outbox rows and remembers which arrived, until they are removed, many at once."""
 
@@ -165,38 +172,49 @@ class Relay:
         async with self._database.transaction() as connection:
             rows = await outbox.take_due(connection, now, SWEEP_ROWS)
             left = [row for row in rows if row.id not in self._arrived]
-            stuck = await self._post_all(left)
-            gone = [row.id for row in rows if row.id not in stuck]
+            faults, untried = await self._post_all(left)
+            gone = [row.id for row in rows if row.id not in faults and row.id not in untried]
             if gone:
                 await outbox.remove(connection, gone)
-            if stuck:
-                await outbox.put_off(connection, list(stuck), now + STUCK_PAUSE)
-        OUTBOX_SWEPT.inc(len(left) - len(stuck))
+            await self._put_off(connection, faults, now)
+        OUTBOX_SWEPT.inc(len(left) - len(faults) - len(untried))
         self._forget(gone)
-        return len(rows)
+        return 0 if faults else len(rows)  # the broker may be in trouble: what is left waits for the next sweep
 
-    async def _post_all(self, rows: Sequence[Row]) -> set[UUID]:
-        """Post rows and return those that will never be taken: they must not hold up the rest.
+    async def _put_off(self, connection: Connection, faults: Mapping[UUID, BaseException], now: datetime) -> None:
+        """Keep what could not be sent out of the way of what can; what is too large will never be taken as it is."""
+        stuck = [row_id for row_id, fault in faults.items() if isinstance(fault, TOO_LARGE)]
+        for row_id in stuck:
+            log.error("outbox.too_large", row=str(row_id), fault=described(faults[row_id]))
+        if stuck:
+            await outbox.put_off(connection, stuck, now + STUCK_PAUSE)
+        if unsent := [row_id for row_id in faults if row_id not in stuck]:
+            log.warning("outbox.unsent", rows=len(unsent), fault=described(faults[unsent[0]]))
+            await outbox.put_off(connection, unsent, now + UNSENT_PAUSE)
 
-        Raises:
-            KafkaError: when any other could not be sent, which says more of the broker than of the row.
+    async def _post_all(self, rows: Sequence[Row]) -> tuple[dict[UUID, BaseException], set[UUID]]:
+        """Post rows in their order; returns what kept those that did not arrive, and which were not tried.
+
+        Each row's fate is its own. Only behind one that the client could not even take, for whatever reason, the rest
+        waits for the next sweep: when Kafka is away, each would wait as long.
         """
-        arrivals = await asyncio.gather(*[await self._posted(row) for row in rows], return_exceptions=True)
-        faults = {row.id: fault for row, fault in zip(rows, arrivals, strict=True) if isinstance(fault, BaseException)}
-        for row_id, fault in faults.items():
-            if not isinstance(fault, TOO_LARGE):
-                raise fault
-            log.error("outbox.too_large", row=str(row_id), fault=described(fault))
-        return set(faults)
+        arrivals: list[asyncio.Future[Any]] = []
+        for row in rows:
+            try:
+                arrivals.append(await self._posted(row))
+            except KafkaError as fault:
+                arrivals.append(_failed(fault))
+                break
+        ends = await asyncio.gather(*arrivals, return_exceptions=True)
+        faults = {row.id: fault for row, fault in zip(rows, ends, strict=False) if isinstance(fault, BaseException)}
+        return faults, {row.id for row in rows[len(arrivals) :]}
 
     async def _posted(self, row: Row) -> asyncio.Future[Any]:
         """The row's arrival; one that is refused at the door is an arrival that failed, and the next is posted."""
         try:
             return await self._carrier.post(row)
         except TOO_LARGE as fault:
-            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            refused.set_exception(fault)
-            return refused
+            return _failed(fault)
 
     async def _flush(self) -> None:
         if ids := list(self._arrived):

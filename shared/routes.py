@@ -108,5 +108,10 @@ class Routes(Generic[World]):
 
         With `repeats` a message that is published again, even under the same event id, is handled again: the handler
         itself knows what it has seen. The redelivery of one and the same record never is.
+
+        Raises:
+            ValueError: when the type has a route already.
         """
+        if message in self.table:
+            raise ValueError(f"{message.type_name} has a route already")
         self.table[message] = Route(handle, refused, repeats)

@@ -81,19 +81,27 @@ class Subscriber:
 
     async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
         async with self._in_hand:
-            waited_for, rest = self._consumer.read(records)
+            waited_for, rest = await self._read_in_any_case(records)
             await self._in_any_case(waited_for)
             ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
             await self._lane.put(rest, partial(self._note_done, ends))
 
-    async def _in_any_case(self, deliveries: Sequence[Delivery]) -> None:
+    async def _read_in_any_case(
+        self, records: Sequence[ConsumerRecord[Any, Any]]
+    ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
         """FastStream drops a batch that raises, and the next commit would pass it over: we stay at it, and say so."""
+        while True:
+            try:
+                return self._consumer.read(records)
+            except Exception:
+                await _broken(records)
+
+    async def _in_any_case(self, deliveries: Sequence[Delivery]) -> None:
         while True:
             try:
                 await self._consumer.handle(deliveries)
             except Exception:
-                log.exception("consumer.broken", messages=len(deliveries))
-                await asyncio.sleep(BROKEN_PAUSE_S)
+                await _broken(deliveries)
             else:
                 return
 
@@ -109,14 +117,14 @@ class Subscriber:
 
     async def stop(self) -> None:
         """Let the batches in hand end, commit their offsets, and take no other."""
-        await self._in_hand.acquire()
         try:
+            await self._in_hand.acquire()
             await self._lane.emptied()
         finally:
             self._lane.end()
-        for task in self._tasks:
-            task.cancel()
-        await self.commit()
+            for task in self._tasks:
+                task.cancel()
+            await self.commit()
 
     async def commit(self) -> None:
         """Tell Kafka how far the database is; what is no longer ours is left to its new owner."""
@@ -176,6 +184,12 @@ class Subscriber:
         if (behind := self._lane.busy_for()) > self._stalled_seconds:
             return f"messages that nobody waits for have been in hand for {behind:.0f} s"
         return self._watch.trouble(now, self._stalled_seconds)
+
+
+async def _broken(messages: Sequence[Any]) -> None:
+    """Tell of what must never happen, with its traceback, and pause before it is tried again."""
+    log.exception("consumer.broken", messages=len(messages))
+    await asyncio.sleep(BROKEN_PAUSE_S)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

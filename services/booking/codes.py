@@ -19,10 +19,16 @@ RETURNING c.property_id, c.prefix, c.next - wanted.number AS first, wanted.numbe
 
 
 async def take(connection: Connection, wanted: Mapping[str, int]) -> dict[str, list[str]]:
-    """So many new codes of each property, no more and no less."""
+    """So many new codes of each property, no more and no less.
+
+    Raises:
+        LookupError: when a property has no counter.
+    """
     if not wanted:
         return {}
     rows = await connection.fetch(_TAKE, list(wanted), list(wanted.values()))
+    if without := wanted.keys() - {row["property_id"] for row in rows}:
+        raise LookupError(f"no counter of reservation codes for {', '.join(sorted(without))}: seed the property again")
     return {row["property_id"]: [f"{row['prefix']}{row['first'] + n}" for n in range(row["number"])] for row in rows}
 
 

@@ -45,57 +45,49 @@ from shared.contracts.payments import (
     PaymentReleased,
     PaymentReserved,
 )
-from shared.messages import Message
 from shared.routes import Routes
-
-REPLIES: tuple[type[Message], ...] = (
-    RoomsNotHeld,
-    RoomsOrdered,
-    RoomsNotOrdered,
-    OrdersCancelled,
-    RoomsBooked,
-    RoomsReleased,
-    RoomsFreed,
-    PaymentAwaited,
-    PaymentRefused,
-    PaymentCaptured,
-    PaymentReleased,
-    GuestNotified,
-    ConversationLinked,
-)
-
-# What becomes of a confirmed booking waits for these; its own saga before that for the first two.
-LIFE: tuple[type[Message], ...] = (
-    RoomsReleased,
-    OrdersCancelled,
-    RoomsChanged,
-    RoomsNotChanged,
-    ChangeKept,
-    ChangeDropped,
-    BookingRepriced,
-)
 
 
 def routes(repository: Repository) -> Routes[Bookings]:
     """Every message that booking handles."""
     listens_to = (topics.BOOKING_REQUESTS, topics.BOOKING_REPLIES, topics.internal("booking"))
     table: Routes[Any] = Routes("booking", listens_to, repository, for_invalid=read_invalid)
+
+    # A booking comes about.
     table.on(BookingRequested, handlers.request_booking, repeats=True)
     table.on(RequestInvalid, handlers.refuse_invalid, repeats=True)
-    for reply in REPLIES:
-        table.on(reply, handlers.take_reply)
     table.on(RoomsHeld, handlers.take_rooms)
-    for reply in LIFE:
-        table.on(reply, life_replies.take_reply)
+    table.on(RoomsNotHeld, handlers.take_reply)
+    table.on(PaymentReserved, handlers.take_payment)
+    table.on(PaymentAwaited, handlers.take_reply)
+    table.on(PaymentRefused, handlers.take_reply)
+    table.on(RoomsOrdered, handlers.take_reply)
+    table.on(RoomsNotOrdered, handlers.take_reply)
+    table.on(RoomsBooked, handlers.take_reply)
+    table.on(PaymentCaptured, handlers.take_reply)
+    table.on(GuestNotified, handlers.take_reply)
+    table.on(ConversationLinked, handlers.take_reply)
+    table.on(RoomsFreed, handlers.take_reply)
+    table.on(PaymentReleased, handlers.take_reply)
+    table.on(HoldExpired, handlers.take_expiry)
+    table.on(SagaDue, handlers.wake_saga)
+
+    # Its life.
     table.on(CancelBooking, life_handlers.cancel_booking)
     table.on(MarkNoShow, life_handlers.mark_no_show)
     table.on(RejectBooking, life_handlers.reject_booking)
     table.on(CheckIn, life_handlers.check_in)
     table.on(CheckOut, life_handlers.check_out)
     table.on(ChangeDates, life_handlers.change_dates)
+    table.on(RoomsChanged, life_replies.take_reply)
+    table.on(RoomsNotChanged, life_replies.take_reply)
+    table.on(ChangeKept, life_replies.take_reply)
+    table.on(ChangeDropped, life_replies.take_reply)
+    table.on(BookingRepriced, life_replies.take_reply)
     table.on(FolioChanged, life_replies.take_folio)
     table.on(ChangeDue, life_replies.wake_change)
-    table.on(PaymentReserved, handlers.take_payment)
-    table.on(HoldExpired, handlers.take_expiry)
-    table.on(SagaDue, handlers.wake_saga)
+
+    # Either: what was undone before the decision, or given back after it.
+    table.on(RoomsReleased, life_replies.take_reply)
+    table.on(OrdersCancelled, life_replies.take_reply)
     return table

@@ -20,11 +20,11 @@ from shared.contracts.common import Policy, Reason
 from shared.contracts.payments import PaymentReserved
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
-from shared.metrics import SAGA_ALARMS, SAGA_ENDED, SAGA_SECONDS
 from shared.saga import Turn
 from shared.saga_progress import Phase, Progress, Verdict
 from shared.saga_store import Stored
 from shared.saga_table import No
+from shared.saga_telling import tell_alarms, tell_end
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ def request_booking(bookings: Bookings, request: BookingRequested, now: datetime
         turn = saga.begin(bookings.table, data.but(policy=request.policy or house.policy, terms=house.terms), now)
         told = (progressed(data, "accepted", now), *turn.sends)
     bookings.start(booking_id, turn, now)
-    _measure(turn, now, now)
+    tell_end(MULTI_ROOM.name, turn, now, now)
     return told
 
 
@@ -115,10 +115,8 @@ def _turn(bookings: Bookings, known: Stored[Data], turn: Turn[Data], now: dateti
     was_open = known.turn.progress.verdict is Verdict.OPEN
     bookings.move(known, turn)
     if was_open:
-        _measure(turn, known.started_at, now)
-    for step in turn.alarm:
-        SAGA_ALARMS.labels(MULTI_ROOM.name, step).inc()
-        log.error("saga.step_keeps_failing", step=step, attempt=turn.progress.attempt)
+        tell_end(MULTI_ROOM.name, turn, known.started_at, now)
+    tell_alarms(MULTI_ROOM.name, turn)
     return turn.sends
 
 
@@ -144,10 +142,3 @@ def _check_dates(request: BookingRequested) -> None:
     if request.check_out <= request.check_in:
         text = f"check_out {request.check_out} must be after check_in {request.check_in}"
         raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
-
-
-def _measure(turn: Turn[Data], started_at: datetime, now: datetime) -> None:
-    progress = turn.progress
-    if progress.verdict is not Verdict.OPEN:
-        SAGA_ENDED.labels(MULTI_ROOM.name, progress.verdict, progress.reason).inc()
-        SAGA_SECONDS.labels(MULTI_ROOM.name).observe((now - started_at).total_seconds())

@@ -18,7 +18,7 @@ def read_invalid(invalid: Invalid) -> Message | None:
     if invalid.type_name != BookingRequested.type_name:
         return None
     given = invalid.given if isinstance(invalid.given, dict) else {}
-    request_id = str(given.get("request_id") or invalid.reference)[:LONGEST_ID].replace("\0", "")
+    request_id = _id(given.get("request_id")) or invalid.reference[:LONGEST_ID]
     return RequestInvalid(
         booking_id=booking_id_of(request_id),
         request_id=request_id,
@@ -36,6 +36,11 @@ def _reason(invalid: Invalid) -> Reason:
     """A payment that is left out whole is named as such; anything else is an invalid request."""
     fields = {problem["field"] for problem in invalid.problems}
     return Reason.PAYMENT_MISSING if fields == {"payment"} else Reason.INVALID_REQUEST
+
+
+def _id(given: Any) -> str:
+    """The id as far as there is one: a number counts, a list or an object names nobody."""
+    return _text(str(given)) if isinstance(given, int | float) else _text(given)
 
 
 def _text(given: Any) -> str:

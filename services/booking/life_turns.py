@@ -18,10 +18,10 @@ from shared.contracts.booking_staff import ChangeDue
 from shared.contracts.payments import FolioChanged
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
-from shared.metrics import SAGA_ALARMS
 from shared.saga import Turn
 from shared.saga_progress import Phase, Verdict
 from shared.saga_store import Stored
+from shared.saga_telling import tell_alarms
 
 log = structlog.get_logger(__name__)
 
@@ -132,9 +132,7 @@ def _on_new_dates(booking: Booking, data: Changing) -> Booking:
 
 def _moved(known: Stored[Any], turn: Turn[Any], name: str) -> None:
     known.move(turn)
-    for step in turn.alarm:
-        SAGA_ALARMS.labels(name, step).inc()
-        log.error("saga.step_keeps_failing", step=step, attempt=turn.progress.attempt)
+    tell_alarms(name, turn)
 
 
 def _close(lives: Lives, booking: Booking, turn: Turn[Any]) -> None:

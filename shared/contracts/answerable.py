@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,9 +24,14 @@ def answerable(invalid: Invalid, kind: type[M]) -> M | None:
     error = RefusalDetails(reason=Reason.INVALID_REQUEST, text=invalid.text[:2000], details=details)
     try:
         return kind(
-            request_id=str(invalid.given.get("request_id") or ""),
+            request_id=_id(invalid.given.get("request_id")),
             language=Language.ENGLISH if invalid.given.get("language") == "en" else Language.SPANISH,
             error=error,
         )
     except ValidationError:
         return None
+
+
+def _id(given: Any) -> str:
+    """The id as far as there is one: a number counts, a list or an object names nobody."""
+    return str(given) if isinstance(given, str | int | float) and given else ""

@@ -82,6 +82,36 @@ async def test_processes_never_hand_out_the_same(database: Database) -> None:
     assert len({code for three in found for code in three}) == 300
 
 
+async def test_two_batches_of_one_process_that_meet_both_get_all_they_need(database: Database) -> None:
+    process = Codes()
+    process._ahead[HOUSE] = codes._Ahead(["HR1", "HR2"], 0, float("-inf"))
+    asked: asyncio.Event = asyncio.Event()
+    go_on: asyncio.Event = asyncio.Event()
+
+    class Slow:
+        def __init__(self, connection: Any) -> None:
+            self._connection = connection
+
+        async def fetch(self, sql: str, *values: Any) -> Any:
+            asked.set()
+            await go_on.wait()
+            return await self._connection.fetch(sql, *values)
+
+    async with database.connection() as connection:
+        slow: Any = Slow(connection)
+        three = asyncio.create_task(process.take(slow, {HOUSE: 3}))
+        await asked.wait()
+        assert await process.take(slow, {HOUSE: 2}) == {HOUSE: ["HR1", "HR2"]}
+        go_on.set()
+        assert len(set((await three)[HOUSE])) == 3
+
+
+async def test_a_property_without_a_counter_is_named(database: Database) -> None:
+    async with database.connection() as connection:
+        with pytest.raises(LookupError, match="nowhere"):
+            await Codes().take(connection, {HOUSE: 1, "nowhere": 2})
+
+
 async def test_under_locks_exactly_what_is_needed_is_taken_and_given_back(database: Database) -> None:
     async with database.connection() as connection:
         before = await connection.fetchval("SELECT next FROM code_counters WHERE property_id = $1", HOUSE)

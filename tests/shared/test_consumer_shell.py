@@ -12,15 +12,17 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from shared import deadletters, outage, outbox
 from shared.consumer import Consumer
+from shared.contracts.availability import CountRequested
 from shared.contracts.booking import BookingProgressed
 from shared.contracts.topics import internal
 from shared.database import Database
 from shared.errors import Conflict
 from shared.messages import Envelope, Outgoing
+from shared.metrics import HANDLED
 from shared.outbox import Row
 from shared.relay import Relay
 from tests.support.notes import Notes, OptimisticNotes, asked, noted
@@ -309,6 +311,41 @@ async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -
     await survivor.sweep()
     assert [message.request_id for message in shell.office.messages] == ["a"]
     assert await shell.outbox() == []
+
+
+async def test_what_was_rolled_back_is_not_counted(database: Database, kind: type[Notes]) -> None:
+    shell = Shell(database, failing("b", times=2, fault=Conflict, kind=kind))
+    counted = HANDLED.labels(CountRequested.type_name, "handled")
+    before = counted._value.get()
+    await shell.take("a", "b")
+    assert await noted(database) == ["a", "b"]
+    assert counted._value.get() - before == 2
+
+
+@pytest.mark.parametrize("at_the_door", [True, False])
+async def test_a_row_that_cannot_be_sent_keeps_no_other_back_nor_sends_it_twice(
+    shell: Shell, at_the_door: bool
+) -> None:
+    class Picky(PostOffice):
+        async def post(self, row: Row) -> asyncio.Future[Any]:
+            if row.key != "4":
+                return await super().post(row)
+            if at_the_door:
+                raise TopicAuthorizationFailedError
+            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            refused.set_exception(TopicAuthorizationFailedError())
+            return refused
+
+    office = Picky()
+    await planted(shell, [row(n, shell.clock() - timedelta(seconds=9 - n)) for n in range(9)])
+    relay = Relay(office, shell.database, clock=shell.clock)
+    for _ in range(4):
+        await relay.sweep()
+    assert [one.key for one in office.rows] == ["0", "1", "2", "3", "5", "6", "7", "8"]
+    assert [one["key"] for one in await shell.outbox()] == ["4"]
+    shell.clock.forward(timedelta(minutes=1))
+    await Relay(shell.office, shell.database, clock=shell.clock).sweep()
+    assert [one.key for one in shell.office.rows] == ["4"]
 
 
 async def test_two_sweepers_share_the_rows(shell: Shell) -> None:

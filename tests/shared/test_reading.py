@@ -112,3 +112,34 @@ def test_a_topic_made_anew_begins_anew(headers: Any) -> None:
         for at in (1, 1, 2)
     }
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
+def test_whatever_is_in_a_record_it_is_read(place: Place) -> None:
+    for service in place.readers:
+        reader = Reader(routes_of(service))
+        for bad in bad_messages(place):
+            reader.read(record(place.topic, bad), NOW)
+
+
+def test_a_record_that_the_reader_stumbles_over_is_set_aside_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbles(*_: Any) -> Any:
+        raise RecursionError("too deep")
+
+    routes = routes_of("booking")
+    monkeypatch.setattr(routes, "for_invalid", stumbles)
+    unanswerable = Reader(routes).read(raw_record(REQUESTS, b"{}"), NOW)
+    assert isinstance(unanswerable.message, Invalid)
+    assert unanswerable.message.type_name == BookingRequested.type_name
+    reader = Reader(routes)
+    monkeypatch.setattr(reader, "_misplaced", stumbles)
+    stumbled = reader.read(raw_record(REQUESTS, REQUEST_WITHOUT_ID), NOW)
+    assert isinstance(stumbled.message, Invalid)
+    assert "too deep" in stumbled.message.text
+    assert stumbled.record.value == REQUEST_WITHOUT_ID
+
+
+def test_a_type_has_one_route() -> None:
+    routes = routes_of("booking")
+    with pytest.raises(ValueError, match="has a route already"):
+        routes.on(BookingRequested, lambda *_: ())

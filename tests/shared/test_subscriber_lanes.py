@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
+from shared import subscriber as subscriber_module
 from shared.consumer import Consumer
 from shared.subscriber import Subscriber
 
@@ -23,8 +25,12 @@ class Shell:
         self.routes = SimpleNamespace(topics=(SimpleNamespace(name="orders"),), service="kitchen")
         self.handled: list[int] = []
         self.let = asyncio.Event()
+        self.stumbles = 0
 
     def read(self, records: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise RecursionError
         return [one for one in records if one.value == WAITED_FOR], [one for one in records if one.value == REST]
 
     async def handle(self, deliveries: Sequence[Any]) -> None:
@@ -53,3 +59,14 @@ async def test_offsets_stay_behind_what_waits_in_the_lane_while_others_go_on() -
         await subscriber.stop()
     assert shell.handled == [0, 2, 3, 1]
     assert subscriber._done == {TopicPartition("orders", 0): 4}
+
+
+async def test_a_batch_that_cannot_be_read_is_stayed_at_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_module, "BROKEN_PAUSE_S", 0)
+    shell = Shell()
+    shell.stumbles = 2
+    subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Consumer", shell), batch_messages=50, stalled_seconds=60)
+    async with asyncio.timeout(10):
+        await subscriber._take([record(0, WAITED_FOR)])
+    assert shell.handled == [0]
+    assert subscriber._done == {TopicPartition("orders", 0): 1}

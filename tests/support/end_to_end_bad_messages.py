@@ -410,6 +410,9 @@ _BODIES: Final[Mapping[str, Callable[[Place], bytes | None]]] = {
     "nested 100 000 deep": lambda place: (
         b'{"%s": %s}' % (place.id_field.encode(), b'{"a":' * 100_000 + b"1" + b"}" * 100_000)
     ),
+    "nested 1000 deep": lambda place: (  # as deep as a parser goes, and deeper than what prints it
+        b'{"%s": %s}' % (place.id_field.encode(), b'{"a":' * 1000 + b"1" + b"}" * 1000)
+    ),
     "100 000 keys": lambda _: json.dumps(dict.fromkeys(map(str, range(100_000)), 0)).encode()[: 990 * KB - 1],
     "900 kB of text": lambda place: _changed(place, {place.id_field: "x" * 900 * KB}),
     "900 kB of noise": lambda _: _noise.randbytes(900 * KB),

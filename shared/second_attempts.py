@@ -1,0 +1,54 @@
+"""What becomes of a message that could not be handled: the same again later, or a dead letter with its history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from shared import deadletters, metrics
+from shared.afterwards import once_committed
+from shared.errors import described
+from shared.outbox import Row
+from shared.reading import Delivery, bounded
+from shared.topics import dead, internal
+
+log = structlog.get_logger(__name__)
+
+
+def later(service: str, delivery: Delivery, fault: Exception, pause: timedelta, now: datetime) -> Row:
+    """Another attempt, over the service's own topic."""
+    envelope = delivery.envelope
+    again = replace(envelope, attempt=envelope.attempt + 1)
+    story = deadletters.told(delivery.record.headers, envelope.attempt, described(fault), now)
+    once_committed(metrics.SECOND_ATTEMPTS.labels(envelope.type).inc)
+    return Row(
+        uuid4(),
+        internal(service).name,
+        (delivery.record.key or b"").decode("utf-8", "replace"),
+        deadletters.come_again(delivery.record.headers, again, delivery.origin, story),
+        delivery.record.value or b"",
+        now + pause,
+    )
+
+
+def set_aside(service: str, delivery: Delivery, fault: str, now: datetime) -> Row:
+    """A dead letter, for a person to look at and replay."""
+
+    def tell() -> None:
+        metrics.DEAD_LETTERS.labels(bounded(delivery.envelope.type)).inc()
+        with delivery.in_logs():
+            log.error("dead_letter", type=bounded(delivery.envelope.type), id=delivery.envelope.id)
+
+    once_committed(tell)
+    return deadletters.row_for(
+        service,
+        dead(service),
+        delivery.record,
+        envelope=delivery.envelope,
+        origin=delivery.origin,
+        fault=fault,
+        now=now,
+    )

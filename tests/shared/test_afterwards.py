@@ -1,0 +1,38 @@
+"""What is told only once a batch is committed."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from shared.afterwards import gathering, once_committed
+
+HAND: ContextVar[str] = ContextVar("hand", default="")
+
+
+def test_where_no_batch_is_in_hand_it_is_told_at_once() -> None:
+    told: list[str] = []
+    once_committed(lambda: told.append("now"))
+    assert told == ["now"]
+
+
+def test_an_attempt_that_is_not_committed_tells_nothing() -> None:
+    told: list[str] = []
+    with gathering():
+        once_committed(lambda: told.append("rolled back"))
+    with gathering() as afterwards:
+        once_committed(lambda: told.append("committed"))
+        assert told == []
+    afterwards.tell()
+    afterwards.tell()
+    assert told == ["committed"]
+
+
+def test_it_is_told_in_the_context_in_which_it_was_noted() -> None:
+    told: list[str] = []
+    with gathering() as afterwards:
+        for name in ("first", "second"):
+            token = HAND.set(name)
+            once_committed(lambda: told.append(HAND.get()))
+            HAND.reset(token)
+    afterwards.tell()
+    assert told == ["first", "second"]
