@@ -23,7 +23,7 @@ from rich.console import Console
 from benchmarks import documents, growth_report, houses, reckoning, spending
 from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Load
-from benchmarks.rivals.posada_run import settle
+from benchmarks.rivals.posada_run import OWN_PARTS, settle
 from posada.town import Town
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
@@ -54,6 +54,7 @@ def main() -> None:
             kafka_heap_mb=512,
             kafka_full_jit=True,
             env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
+            environ=OWN_PARTS,
             on_progress=_say,
         )
         with town:
