@@ -12,7 +12,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from rich.console import Console
 from benchmarks import documents, growth_report, houses, reckoning, spending
 from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Load
+from benchmarks.rivals.plan import Level
 from benchmarks.rivals.posada_run import OWN_PARTS, settle
 from posada.town import Town
 from shared.contracts import topics
@@ -47,7 +49,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(prog="benchmarks.growth", description=__doc__)
     parser.add_argument("--short", action="store_true", help="small numbers, to see that everything works")
-    short = parser.parse_args().short
+    parser.add_argument("--bookings", type=_sizes, help="sizes to fill up to, such as 10000,100000; writes no document")
+    asked = parser.parse_args()
+    sizes = asked.bookings or (SHORT_BOOKINGS if asked.short else BOOKINGS)
     with tempfile.TemporaryDirectory(prefix="posada-growth-") as folder:
         town = Town(
             Path(folder),
@@ -58,25 +62,36 @@ def main() -> None:
             on_progress=_say,
         )
         with town:
-            results = uvloop.run(Growth(town, short).run())
+            results = uvloop.run(Growth(town, sizes, SHORT if asked.short else FULL).run())
     for table in growth_report.for_people(results):
         people.print(table)
     sys.stdout.write(json.dumps(results) + "\n")
-    if not short:
+    if not (asked.short or asked.bookings):
         documents.put(DOCUMENT, "growth", growth_report.for_documents(results, CHART.name))
         documents.put(DOCUMENT, "reckoning", reckoning.in_words(results, topics.BOOKING_REQUESTS.partitions))
         growth_report.draw(results, CHART)
 
 
+def _sizes(told: str) -> tuple[int, ...]:
+    """Numbers of bookings, each larger than the one before; raises ArgumentTypeError for anything else."""
+    try:
+        sizes = tuple(int(one) for one in told.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or any(later <= sooner for sooner, later in pairwise((0, *sizes))):
+        raise argparse.ArgumentTypeError(f"{told!r} is no list of growing numbers, such as 10000,100000")
+    return sizes
+
+
 class Growth:
     """One town that is filled and scaled, and measured in between."""
 
-    def __init__(self, town: Town, short: bool) -> None:
+    def __init__(self, town: Town, sizes: Sequence[int], plan: Sequence[Level]) -> None:
         self._town = town
         self._urls = {service: town.database_url(service) for service in SERVICES}
         self._load = Load(LOAD_HOUSES, bootstrap=town.kafka_bootstrap, payments_url=self._urls["payments"])
-        self._sizes = SHORT_BOOKINGS if short else BOOKINGS
-        self._plan = SHORT if short else FULL
+        self._sizes = sizes
+        self._plan = plan
         self._filled = 0
 
     async def run(self) -> dict[str, Any]:
