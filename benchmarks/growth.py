@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -37,8 +38,19 @@ SHORT_BOOKINGS: Final = (2000, 5000, 20_000)
 # Clients, seconds, and the most requests that a measurement may make: a warm-up, one client, many.
 FULL: Final = ((64, 8.0, 8000), (1, 6.0, 2000), (64, 15.0, 16_000))
 SHORT: Final = ((64, 3.0, 1500), (1, 1.5, 300), (64, 3.0, 2000))
+# With indexes, what is remembered of messages, and the write-ahead log.
+BYTES_A_BOOKING: Final = 20_000
+SPARE_BYTES: Final = 3_000_000_000
 DOCUMENT: Final = Path("docs/scale.md")
 CHART: Final = Path("docs/growth.svg")
+
+# A house has as many rooms of a type as the one that the booking is in.
+ROOMS_OF_THE_TYPE: Final = """
+    SELECT array_agg(r.number ORDER BY r.number) FROM rooms r
+    WHERE (r.property_id, r.type_key) = (
+        SELECT booked.property_id, booked.type_key FROM holds h
+        JOIN rooms booked ON booked.property_id = h.property_id AND booked.number = h.rooms[1]
+        WHERE h.booking_id = $1)"""
 
 people = Console(stderr=True)
 
@@ -52,7 +64,8 @@ def main() -> None:
     parser.add_argument("--bookings", type=_sizes, help="sizes to fill up to, such as 10000,100000; writes no document")
     asked = parser.parse_args()
     sizes = asked.bookings or (SHORT_BOOKINGS if asked.short else BOOKINGS)
-    with tempfile.TemporaryDirectory(prefix="posada-growth-") as folder:
+    with tempfile.TemporaryDirectory(prefix="posada-growth-", ignore_cleanup_errors=True) as folder:
+        _see_to_the_disk(Path(folder), sizes[-1])
         town = Town(
             Path(folder),
             kafka_heap_mb=512,
@@ -81,6 +94,15 @@ def _sizes(told: str) -> tuple[int, ...]:
     if not sizes or any(later <= sooner for sooner, later in pairwise((0, *sizes))):
         raise argparse.ArgumentTypeError(f"{told!r} is no list of growing numbers, such as 10000,100000")
     return sizes
+
+
+def _see_to_the_disk(folder: Path, bookings: int) -> None:
+    needed, free = SPARE_BYTES + bookings * BYTES_A_BOOKING, shutil.disk_usage(folder).free
+    if free < needed:
+        raise SystemExit(
+            f"{bookings:,} bookings take {needed / 1e9:.0f} GB, and {folder.parent} has {free / 1e9:.0f} GB left: "
+            "name another folder in TMPDIR, or fewer in --bookings"
+        )
 
 
 class Growth:
@@ -165,14 +187,12 @@ class Growth:
 
     async def _fill(self) -> Fill:
         postgres = self._town.parts.postgres
-        booking_id = await _value(self._urls["booking"], "SELECT id FROM sagas WHERE phase = 'ended' LIMIT 1")
+        booking_id = await value(self._urls["booking"], "SELECT id FROM sagas WHERE phase = 'ended' LIMIT 1")
         booked = await self._booked()
-        messages = {service: await _value(url, "SELECT count(*) FROM inbox") for service, url in self._urls.items()}
-        rooms = await _value(
-            self._urls["availability"],
-            "SELECT array_agg(number ORDER BY number) FROM rooms WHERE property_id = 'bench-0' AND type_key = $1",
-            "Junior",
-        )
+        messages = {service: await value(url, "SELECT count(*) FROM inbox") for service, url in self._urls.items()}
+        # More money has arrived than was asked for: a copy brings one payment.
+        messages["payments"] -= await value(self._urls["payments"], "SELECT count(*) FROM payments") - booked
+        rooms = await value(self._urls["availability"], ROOMS_OF_THE_TYPE, booking_id)
         return Fill(
             admin_urls={service: administered(postgres.admin_url, url) for service, url in self._urls.items()},
             booking_id=booking_id,
@@ -183,14 +203,15 @@ class Growth:
 
     async def _booked(self) -> int:
         query = "SELECT count(*) FROM bookings WHERE request_id LIKE 'bench-%'"
-        return int(await _value(self._urls["booking"], query))
+        return int(await value(self._urls["booking"], query))
 
 
 def _milliseconds(before: Mapping[str, float], after: Mapping[str, float], bookings: int) -> dict[str, float]:
     return {part: round(s * 1000 / bookings, 3) for part, s in spending.difference(before, after).items()}
 
 
-async def _value(url: str, query: str, *parameters: Any) -> Any:
+async def value(url: str, query: str, *parameters: Any) -> Any:
+    """The one value that a query gives."""
     connection = await asyncpg.connect(url)
     try:
         return await connection.fetchval(query, *parameters)
