@@ -15,12 +15,15 @@ import pytest
 import uvloop
 
 from benchmarks.load import Clients
+from benchmarks.rivals import __main__ as command
 from benchmarks.rivals import climbing, report
 from benchmarks.rivals.climbing import climb
 from benchmarks.rivals.deadline import within
+from benchmarks.rivals.engines import Rival, Running
 from benchmarks.rivals.keeping import Kept
 from benchmarks.rivals.place import Place
 from benchmarks.rivals.plan import Plan
+from benchmarks.rivals.quiet import Quiet
 from deploy.local.waiting import wait_until
 
 PLAN = Plan(warm_up=(2, 60.0, 4), levels=((1, 60.0, 3), (4, 60.0, 8)), quiet_s=0.0, longest_s=60.0)
@@ -182,3 +185,37 @@ def test_the_page_says_who_failed_and_who_broke_what() -> None:
 
 def at(hour: int) -> str:
     return f"2026-11-21 {hour}:00"
+
+
+def test_whatever_becomes_of_one_the_others_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order: list[str] = []
+
+    def rival(key: str, why: str | None = None) -> Rival:
+        def missing() -> str | None:
+            order.append(f"fetch {key}")
+            return why
+
+        return Rival(key, key.upper(), True, missing, lambda _: Running(()))
+
+    def run(one: Rival, folder: Path, plan: Plan, say: Any) -> dict[str, Any]:
+        order.append(one.key)
+        if one.key == "broken":
+            raise RuntimeError("it fell over")
+        return {"levels": [figures(clients, 100.0) for clients, _, _ in plan.levels], "faults": [], "failed": ""}
+
+    monkeypatch.setattr(command, "RIVALS", (rival("broken"), rival("away", "no network"), rival("well")))
+    monkeypatch.setattr(command.rival_run, "run", run)
+    monkeypatch.setattr(command, "wait_for_quiet", lambda _: Quiet(0.0, 1.0))
+    monkeypatch.setattr(command.install, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rivals", "--short", "--only", "broken,away,well"])
+    with pytest.raises(SystemExit) as left:
+        command.main()
+
+    engines = json.loads(capsys.readouterr().out)["engines"]
+    assert left.value.code == 1
+    assert order == ["fetch broken", "fetch away", "fetch well", "broken", "well"]
+    assert engines["broken"]["failed"] == "RuntimeError: it fell over"
+    assert engines["away"]["left_out"] == "no network"
+    assert len(engines["well"]["levels"]) == 4
