@@ -59,7 +59,10 @@ class Fill:
     first_house: int
 
     async def add(self, first: int, last: int, on_progress: Callable[[str], None]) -> None:
-        """Write the copies of these numbers, both included, into every database, and renew its statistics."""
+        """Write the copies of these numbers, both included, into every database, and renew its statistics.
+
+        Raises ValueError where a database has nothing of the booking, so that it would stay empty.
+        """
         await asyncio.gather(*[self._one(service, first, last, on_progress) for service in self.admin_urls])
 
     async def _one(self, service: str, first: int, last: int, on_progress: Callable[[str], None]) -> None:
@@ -70,8 +73,14 @@ class Fill:
             statements = await self._statements(connection, service)
             for begin in range(first, last + 1, CHUNK):
                 end = min(begin + CHUNK - 1, last)
+                written = 0
                 for statement in statements:
-                    await connection.execute(statement, self.booking_id, begin, end, self.rooms, self.first_house)
+                    told = await connection.execute(
+                        statement, self.booking_id, begin, end, self.rooms, self.first_house
+                    )
+                    written += int(told.rpartition(" ")[2])
+                if written <= end - begin:
+                    raise ValueError(f"{service} has too little of booking {self.booking_id} to be copied")
                 if messages := self.messages.get(service):
                     await connection.execute(_INBOX, begin, end, messages)
             await connection.execute("VACUUM ANALYZE")

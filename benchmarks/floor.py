@@ -26,7 +26,7 @@ WARM_UP = 100
 
 
 async def measure(bootstrap: str, urls: Mapping[str, str]) -> float:
-    """The median time of a round, in milliseconds."""
+    """The median time of a round, in milliseconds; raises TimeoutError when a stop does not start."""
     await create_topics(bootstrap, HOPS)
     context = multiprocessing.get_context("spawn")
     ready = {service: context.Event() for service in STOPS}
@@ -39,7 +39,7 @@ async def measure(bootstrap: str, urls: Mapping[str, str]) -> float:
     try:
         for service, event in ready.items():
             if not await asyncio.to_thread(event.wait, 30):
-                raise SystemExit(f"the floor's {service} did not start")
+                raise TimeoutError(f"the floor's {service} did not start")
         return await _rounds(bootstrap)
     finally:
         for stop in stops:

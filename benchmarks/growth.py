@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +25,8 @@ from rich.console import Console
 from benchmarks import documents, growth_report, houses, reckoning, spending
 from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Load
-from benchmarks.rivals.posada_run import settle
+from benchmarks.rivals.plan import Level
+from benchmarks.rivals.posada_run import OWN_PARTS, settle
 from posada.town import Town
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
@@ -35,8 +38,19 @@ SHORT_BOOKINGS: Final = (2000, 5000, 20_000)
 # Clients, seconds, and the most requests that a measurement may make: a warm-up, one client, many.
 FULL: Final = ((64, 8.0, 8000), (1, 6.0, 2000), (64, 15.0, 16_000))
 SHORT: Final = ((64, 3.0, 1500), (1, 1.5, 300), (64, 3.0, 2000))
+# With indexes, what is remembered of messages, and the write-ahead log.
+BYTES_A_BOOKING: Final = 20_000
+SPARE_BYTES: Final = 3_000_000_000
 DOCUMENT: Final = Path("docs/scale.md")
 CHART: Final = Path("docs/growth.svg")
+
+# A house has as many rooms of a type as the one that the booking is in.
+ROOMS_OF_THE_TYPE: Final = """
+    SELECT array_agg(r.number ORDER BY r.number) FROM rooms r
+    WHERE (r.property_id, r.type_key) = (
+        SELECT booked.property_id, booked.type_key FROM holds h
+        JOIN rooms booked ON booked.property_id = h.property_id AND booked.number = h.rooms[1]
+        WHERE h.booking_id = $1)"""
 
 people = Console(stderr=True)
 
@@ -47,35 +61,59 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(prog="benchmarks.growth", description=__doc__)
     parser.add_argument("--short", action="store_true", help="small numbers, to see that everything works")
-    short = parser.parse_args().short
-    with tempfile.TemporaryDirectory(prefix="posada-growth-") as folder:
+    parser.add_argument("--bookings", type=_sizes, help="sizes to fill up to, such as 10000,100000; writes no document")
+    asked = parser.parse_args()
+    sizes = asked.bookings or (SHORT_BOOKINGS if asked.short else BOOKINGS)
+    with tempfile.TemporaryDirectory(prefix="posada-growth-", ignore_cleanup_errors=True) as folder:
+        _see_to_the_disk(Path(folder), sizes[-1])
         town = Town(
             Path(folder),
             kafka_heap_mb=512,
             kafka_full_jit=True,
             env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
+            environ=OWN_PARTS,
             on_progress=_say,
         )
         with town:
-            results = uvloop.run(Growth(town, short).run())
+            results = uvloop.run(Growth(town, sizes, SHORT if asked.short else FULL).run())
     for table in growth_report.for_people(results):
         people.print(table)
     sys.stdout.write(json.dumps(results) + "\n")
-    if not short:
+    if not (asked.short or asked.bookings):
         documents.put(DOCUMENT, "growth", growth_report.for_documents(results, CHART.name))
         documents.put(DOCUMENT, "reckoning", reckoning.in_words(results, topics.BOOKING_REQUESTS.partitions))
         growth_report.draw(results, CHART)
 
 
+def _sizes(told: str) -> tuple[int, ...]:
+    """Numbers of bookings, each larger than the one before; raises ArgumentTypeError for anything else."""
+    try:
+        sizes = tuple(int(one) for one in told.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or any(later <= sooner for sooner, later in pairwise((0, *sizes))):
+        raise argparse.ArgumentTypeError(f"{told!r} is no list of growing numbers, such as 10000,100000")
+    return sizes
+
+
+def _see_to_the_disk(folder: Path, bookings: int) -> None:
+    needed, free = SPARE_BYTES + bookings * BYTES_A_BOOKING, shutil.disk_usage(folder).free
+    if free < needed:
+        raise SystemExit(
+            f"{bookings:,} bookings take {needed / 1e9:.0f} GB, and {folder.parent} has {free / 1e9:.0f} GB left: "
+            "name another folder in TMPDIR, or fewer in --bookings"
+        )
+
+
 class Growth:
     """One town that is filled and scaled, and measured in between."""
 
-    def __init__(self, town: Town, short: bool) -> None:
+    def __init__(self, town: Town, sizes: Sequence[int], plan: Sequence[Level]) -> None:
         self._town = town
         self._urls = {service: town.database_url(service) for service in SERVICES}
         self._load = Load(LOAD_HOUSES, bootstrap=town.kafka_bootstrap, payments_url=self._urls["payments"])
-        self._sizes = SHORT_BOOKINGS if short else BOOKINGS
-        self._plan = SHORT if short else FULL
+        self._sizes = sizes
+        self._plan = plan
         self._filled = 0
 
     async def run(self) -> dict[str, Any]:
@@ -149,14 +187,12 @@ class Growth:
 
     async def _fill(self) -> Fill:
         postgres = self._town.parts.postgres
-        booking_id = await _value(self._urls["booking"], "SELECT id FROM sagas WHERE phase = 'ended' LIMIT 1")
+        booking_id = await value(self._urls["booking"], "SELECT id FROM sagas WHERE phase = 'ended' LIMIT 1")
         booked = await self._booked()
-        messages = {service: await _value(url, "SELECT count(*) FROM inbox") for service, url in self._urls.items()}
-        rooms = await _value(
-            self._urls["availability"],
-            "SELECT array_agg(number ORDER BY number) FROM rooms WHERE property_id = 'bench-0' AND type_key = $1",
-            "Junior",
-        )
+        messages = {service: await value(url, "SELECT count(*) FROM inbox") for service, url in self._urls.items()}
+        # More money has arrived than was asked for: a copy brings one payment.
+        messages["payments"] -= await value(self._urls["payments"], "SELECT count(*) FROM payments") - booked
+        rooms = await value(self._urls["availability"], ROOMS_OF_THE_TYPE, booking_id)
         return Fill(
             admin_urls={service: administered(postgres.admin_url, url) for service, url in self._urls.items()},
             booking_id=booking_id,
@@ -167,14 +203,15 @@ class Growth:
 
     async def _booked(self) -> int:
         query = "SELECT count(*) FROM bookings WHERE request_id LIKE 'bench-%'"
-        return int(await _value(self._urls["booking"], query))
+        return int(await value(self._urls["booking"], query))
 
 
 def _milliseconds(before: Mapping[str, float], after: Mapping[str, float], bookings: int) -> dict[str, float]:
     return {part: round(s * 1000 / bookings, 3) for part, s in spending.difference(before, after).items()}
 
 
-async def _value(url: str, query: str, *parameters: Any) -> Any:
+async def value(url: str, query: str, *parameters: Any) -> Any:
+    """The one value that a query gives."""
     connection = await asyncpg.connect(url)
     try:
         return await connection.fetchval(query, *parameters)

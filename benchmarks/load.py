@@ -21,6 +21,7 @@ from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRef
 OUTCOMES = {kind.type_name.encode() for kind in (BookingConfirmed, BookingRefused, BookingFailed)}
 CONFIRMED = BookingConfirmed.type_name.encode()
 FIRST_NIGHT = timedelta(days=20)
+PAY_TIMEOUT_S = 240.0
 
 
 @dataclass
@@ -111,7 +112,10 @@ class Load(Clients):
         await self._producer.stop()
 
     async def pay(self, number: int) -> None:
-        """Let the payments of the next requests arrive, and wait until the service has written them down."""
+        """Let the payments of the next requests arrive, and wait until the service has written them down.
+
+        Raises TimeoutError when that takes over four minutes.
+        """
         connection = await asyncpg.connect(self.payments_url)
         before = await connection.fetchval("SELECT count(*) FROM payments")
         today = date.today().isoformat()  # noqa: DTZ011 — the posting date of a feed has no zone
@@ -124,8 +128,9 @@ class Load(Clients):
                 "authorization_number": f"A{n}",
             }
             await self._producer.send(topics.PAYMENTS_TRANSFERS.name, orjson.dumps(body))
-        while await connection.fetchval("SELECT count(*) FROM payments") < before + number:  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+        async with asyncio.timeout(PAY_TIMEOUT_S):
+            while await connection.fetchval("SELECT count(*) FROM payments") < before + number:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
         await connection.close()
 
     async def book(self, number: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Annotated
 
 import typer
 
+from chaos.lined import LinedTown
+from chaos.lines import Lines
 from chaos.plan import plan
 from chaos.report import write
 from chaos.storm import TOLD_EACH, Storm, Wish, raised
 from posada.output import err, out
 from posada.signals import ENDING, one_interruption, undisturbed
-from posada.town import Town
 
 SECONDS_A_BLOW = 8.0
 
@@ -43,7 +45,7 @@ def chaos(
             out().print(blow.told, markup=False)
         return
     err().print(f"seed {wish.seed}: {wish.bookings} bookings, {wish.blows} blows in {wish.seconds:.0f} s", markup=False)
-    storm = over_a_town(wish)
+    storm = over_a_town(wish, report / str(wish.seed) / "logs")
     page = write(storm, report / str(wish.seed))
     for wrong in storm.wrong:
         out().print(f"wrong: {wrong}", markup=False, soft_wrap=True)
@@ -52,29 +54,36 @@ def chaos(
     raise typer.Exit(1 if storm.wrong else 0)
 
 
-def over_a_town(wish: Wish) -> Storm:
-    """Raise the storm over a town that is made for it and removed after it, whatever happens."""
+def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
+    """Raise the storm over a town that is made for it and removed after it, whatever happens.
+
+    Where something went wrong, what its services wrote is left in `logs`.
+    """
     with (
         one_interruption(),
         tempfile.TemporaryDirectory(prefix="posada-chaos-", ignore_cleanup_errors=True) as folder,
+        Lines() as lines,
     ):
-        town = Town(Path(folder), service_env=TOLD_EACH, on_progress=_say)
+        town = LinedTown(Path(folder), lines, service_env=TOLD_EACH, on_progress=_say)
         try:
             town.start()
-            return asyncio.run(_raised(town, wish))
+            storm = asyncio.run(_raised(town, wish))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
             with undisturbed():
                 town.stop()
+        if storm.wrong and logs:
+            shutil.copytree(Path(folder) / "logs", logs, dirs_exist_ok=True)
+        return storm
 
 
-async def _raised(town: Town, wish: Wish) -> Storm:
+async def _raised(town: LinedTown, wish: Wish) -> Storm:
     storm = asyncio.current_task()
     for number in ENDING:  # an exception out of the blue would tear the loop's own work apart
         asyncio.get_running_loop().add_signal_handler(number, lambda: storm and storm.cancel())
     try:
-        return await raised(town, wish, _say)
+        return await raised(town, wish, _say, town.lines)
     except BaseException:
         town.stop()  # now: threads that wait for something to come back end with it
         raise

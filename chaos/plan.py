@@ -6,15 +6,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from shared.contracts.topics import SERVICES
 
+Card = TypeVar("Card")
 BROKER: Final = "kafka"
 DATABASE: Final = "postgres"
 TOPICS: Final = "topics"
 SERVERS: Final = (BROKER, DATABASE)
 SCALED: Final = ("booking", "availability", "payments")
+BROKER_LINE: Final = "line to kafka"  # of all services
+
+
+def database_line(service: str) -> str:
+    """What the line of a service to its database is called."""
+    return f"line {service} to postgres"
+
+
+LINES: Final = (BROKER_LINE, *map(database_line, SERVICES))
 CALM_S: Final = 3.0  # before the first blow, so that there is something to disturb
 BACK_S: Final = 8.0  # what is struck is left alone for so long after it was mended
 LEAST_GAP_S: Final = 1.0
@@ -29,7 +39,14 @@ class What(StrEnum):
     CUT = "cut"
     REPEAT = "repeat"
     SCALE = "scale"
+    TEAR = "tear"
+    SLOW = "slow"
+    MUTE = "mute"
+    FILL = "fill"
 
+
+# What is done to lines and disks of ours alone.
+OURS_ALONE: Final = (What.TEAR, What.SLOW, What.MUTE, What.FILL)
 
 # Seconds that a blow lasts, at least and at most. Ten seconds of silence cost a service its partitions.
 LASTS: Final = {
@@ -38,6 +55,10 @@ LASTS: Final = {
     What.CUT: (0.0, 0.0),
     What.REPEAT: (0.0, 0.0),
     What.SCALE: (4.0, 15.0),
+    What.TEAR: (0.0, 0.0),
+    What.SLOW: (4.0, 15.0),
+    What.MUTE: (0.5, 12.0),
+    What.FILL: (1.0, 8.0),
 }
 SERVERS_FREEZE_S: Final = 8.0
 
@@ -61,7 +82,7 @@ class Blow:
 
 
 def plan(seed: int, seconds: float, blows: int, *, servers: bool = True) -> list[Blow]:
-    """So many blows over so many seconds; without `servers` the broker and the database are left alone."""
+    """So many blows over so many seconds; without `servers` broker, database and lines are left alone."""
     random = Random(f"blows {seed}")  # noqa: S311
     gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
     free_at: dict[str, float] = {}
@@ -106,11 +127,21 @@ def _decks(random: Random, blows: int, *, servers: bool) -> Iterator[tuple[What,
         *[(What.SCALE, service) for service in SCALED],
         *[(What.REPEAT, TOPICS)] * 3,
     ]
-    if blows < len(kills) + len(rest):
-        yield from _shuffled(random, [*kills, (What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")])
+    least = [(What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")]
+    if servers:
+        least += [(What.TEAR, BROKER_LINE), (What.MUTE, database_line("booking")), (What.FILL, DATABASE)]
+    if blows < len(kills) + len(rest) + len(LINES):
+        yield from _shuffled(random, [*kills, *least])
     while True:
-        yield from _shuffled(random, [*kills, *rest])
+        yield from _shuffled(random, [*kills, *rest, *(_of_ours_alone(random) if servers else ())])
 
 
-def _shuffled(random: Random, cards: Sequence[tuple[What, str]]) -> list[tuple[What, str]]:
+def _of_ours_alone(random: Random) -> Iterator[tuple[What, str]]:
+    """Every line is struck somehow, and the disk is full once."""
+    lines = _shuffled(random, LINES)
+    yield from ((what, line) for what, line in zip((What.TEAR, What.SLOW, What.MUTE) * 2, lines, strict=True))
+    yield What.FILL, DATABASE
+
+
+def _shuffled(random: Random, cards: Sequence[Card]) -> list[Card]:
     return random.sample(cards, len(cards))

@@ -11,10 +11,11 @@ from typing import Final
 import pygal
 from pygal.style import LightSolarizedStyle
 
+from chaos.errands import Errand
 from chaos.guests import Manner
 from chaos.plan import What
 from chaos.storm import Storm
-from chaos.tormentor import Struck
+from chaos.tormentor import ON_LINES, Struck
 
 PAGE: Final = "report.md"
 CHART: Final = "chart.svg"
@@ -42,6 +43,7 @@ def text(storm: Storm) -> str:
         "## What went wrong\n\n" + "\n".join(f"- {one}" for one in storm.wrong) if storm.wrong else "",
         f"![Outcomes a second, and the blows]({CHART})",
         "## Outcomes\n\n" + _outcomes(storm),
+        "## At the desk\n\n" + _desk(storm),
         "## Recovery\n\n" + _recovery(storm),
         "## Delivered again\n\n" + _again(storm),
         "## Invariants\n\n" + _invariants(storm),
@@ -99,6 +101,18 @@ def _outcomes(storm: Storm) -> str:
     return _table(("guests", "number", "came out as"), rows) + "\n\n" + line
 
 
+def _desk(storm: Storm) -> str:
+    if storm.desk is None:
+        return "Nobody came."
+    rows = []
+    for errand in Errand:
+        kinds = storm.desk.kinds(errand)
+        told = "; ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda one: -one[1]))
+        rows.append((errand.value, sum(kinds.values()), told))
+    given = f"Commands given: {storm.desk.given}, those that were given again for want of an answer included."
+    return _table(("guest", "number", "was answered"), rows) + "\n\n" + given
+
+
 def _recovery(storm: Storm) -> str:
     rows = []
     for (what, target), blows in sorted(_grouped(storm).items()):
@@ -131,6 +145,9 @@ def _again(storm: Storm) -> str:
     counts = Counter(storm.monitor.counts) if storm.monitor else Counter[str]()
     counts["published again by the tormentor"] = sum(one.count for one in _of(storm, What.REPEAT))
     counts["database connections cut"] = sum(one.count for one in _of(storm, What.CUT))
+    counts["connections torn, muted or slowed down on lines"] = sum(
+        one.count for what in ON_LINES for one in _of(storm, what)
+    )
     counts["outcomes heard again"] = storm.gateway.repeated_outcomes if storm.gateway else 0
     return _table(("what", "times"), sorted(counts.items()))
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from chaos.desk import Desk
+from chaos.errands import errands
 from chaos.gateway import Gateway, Heard
 from chaos.guests import Guest, guests
+from chaos.lines import Lines
 from chaos.monitor import Monitor
 from chaos.plan import Blow, plan
 from chaos.tormentor import Struck, Tormentor, can_strike_servers
@@ -21,18 +26,21 @@ from posada.audit.topic_books import TopicReader
 from posada.town import Town
 from shared.contracts.topics import SERVICES
 
-# What payments is told: as in production, but for pauses that would make a storm last for hours.
+# What services are told: as in production, but for pauses that would make a storm last for hours.
+TOKEN: Final = secrets.token_urlsafe(24)
 TOLD_EACH: Final = {
+    "booking": {"POSADA_API_TOKEN": TOKEN},
     "payments": {
         "POSADA_RETRY_ATTEMPTS": '{"bank_transfer": [4, 3], "card_link": [4, 3]}',
         "POSADA_RETRY_INTERVALS": "[4, 6]",
         "POSADA_HOLD_MARGIN_SECONDS": "60",
-    }
+    },
 }
 QUIET_S: Final = 300.0
+ZONE: Final = "America/El_Salvador"  # of the reference property
 LOOK_S: Final = 1.0
 _OPEN: Final = "SELECT count(*) FROM sagas WHERE phase <> 'ended'"
-_KNOWN: Final = "SELECT request_id FROM bookings"
+_KNOWN: Final = "SELECT id, request_id, status, check_in, check_out FROM bookings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,9 @@ class Storm:
     quiet_at: float | None = None
     left_open: int = 0
     lost: list[str] = field(default_factory=list)
+    unserved: list[str] = field(default_factory=list)
+    otherwise: list[str] = field(default_factory=list)
+    desk: Desk | None = None
     unheard: list[str] = field(default_factory=list)
     several: list[str] = field(default_factory=list)
     wrongly: list[str] = field(default_factory=list)
@@ -75,6 +86,11 @@ class Storm:
             f"{len(self.several)} requests have several outcomes: {', '.join(self.several[:5])}" * bool(self.several),
             f"{len(self.wrongly)} were confirmed unpaid: {', '.join(self.wrongly[:5])}" * bool(self.wrongly),
         ]
+        said += [
+            f"{len(self.unserved)} never had an answer at the desk: {', '.join(self.unserved[:5])}"
+            * bool(self.unserved),
+            f"{len(self.otherwise)} are not as the desk said: {', '.join(self.otherwise[:5])}" * bool(self.otherwise),
+        ]
         alone = self.monitor.ended_alone if self.monitor else []
         never = [
             f"{one.blow.what} {one.blow.target}: {one.problem}" for one in self.struck if one.problem and not one.missed
@@ -83,17 +99,22 @@ class Storm:
         return [one for one in [*said, *alone, *never, *found] if one]
 
 
-async def raised(town: Town, wish: Wish, say: Callable[[str], None]) -> Storm:
-    """Let the storm pass over a town that runs, wait for quiet, and audit."""
-    blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town))
+async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Lines | None = None) -> Storm:
+    """Let the storm pass over a town that runs, over these lines if any, wait for quiet, and audit."""
+    ours = lines is not None and can_strike_servers(town)
+    blows = plan(wish.seed, wish.seconds, wish.blows, servers=ours)
     coming = guests(wish.seed, wish.bookings, wish.seconds, datetime.now(UTC).date())
     storm = Storm(wish, blows, coming)
     async with Gateway(town.kafka_bootstrap) as gateway:
         storm.gateway = gateway
-        tormentor = Tormentor(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"))
+        storm.desk = Desk(town.http("booking"), TOKEN, gateway)
+        tormentor = Tormentor(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"), lines)
         monitor = storm.monitor = Monitor(town, lambda: len(gateway.heard), tormentor.is_struck)
         storm.began, storm.struck = time.monotonic(), tormentor.struck
-        watching = asyncio.create_task(monitor.watch(storm.began))
+        watching = [
+            asyncio.create_task(monitor.watch(storm.began)),
+            asyncio.create_task(storm.desk.serve(errands(wish.seed, coming, today_at_the_property()))),
+        ]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(gateway.serve(coming, storm.began))
@@ -101,8 +122,9 @@ async def raised(town: Town, wish: Wish, say: Callable[[str], None]) -> Storm:
             say(f"{_progress(gateway)}  the storm is over; waiting for quiet")
             await _quiet(town, storm, gateway)
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
         await _judge(town, storm, say)
     return storm
 
@@ -113,19 +135,30 @@ async def _quiet(town: Town, storm: Storm, gateway: Gateway) -> None:
     deadline = time.monotonic() + storm.wish.quiet_s
     while time.monotonic() < deadline:
         storm.left_open = (await _rows(town, "booking", _OPEN))[0][0]
-        if not storm.left_open and names <= gateway.heard.keys():
+        served = storm.desk is None or not storm.desk.unanswered
+        if not storm.left_open and served and names <= gateway.heard.keys():
             storm.quiet_at = time.monotonic() - storm.began
             return
         await asyncio.sleep(LOOK_S)
 
 
 async def _judge(town: Town, storm: Storm, say: Callable[[str], None]) -> None:
-    known = {row["request_id"] for row in await _rows(town, "booking", _KNOWN)}
-    judged(storm, known)
+    rows = await _rows(town, "booking", _KNOWN)
+    judged(storm, {row["request_id"] for row in rows})
+    if storm.desk:
+        storm.unserved, storm.otherwise = (
+            storm.desk.unanswered,
+            storm.desk.broken({row["id"]: dict(row) for row in rows}),
+        )
     say("auditing")
     urls = {service: town.database_url(service) for service in SERVICES}
     async with TopicReader(town.kafka_bootstrap) as topics:
         storm.report = await Auditor(urls, topics, patience=timedelta(seconds=storm.wish.quiet_s)).audit()
+
+
+def today_at_the_property() -> date:
+    """The day by the reference property's clocks."""
+    return datetime.now(ZoneInfo(ZONE)).date()
 
 
 def judged(storm: Storm, known: set[str]) -> Storm:

@@ -14,20 +14,26 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from chaos.plan import BROKER, DATABASE, Blow, What
+from chaos import between
+from chaos.lines import Lines
+from chaos.plan import BROKER, DATABASE, Blow, What, database_line
 from deploy.local.embedded import EmbeddedPart
 from deploy.local.processes import PartFailed
 from posada.town import Town
-from shared.contracts.topics import ALL_TOPICS
+from shared.contracts.topics import ALL_TOPICS, SERVICES
 
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BACK_S: Final = 120.0
 LOOK_S: Final = 0.1
 HANDS: Final = 2
+MOST_TOLD: Final = 800
 REPEATED: Final = (20, 120)  # records that one blow publishes again
 _CUT: Final = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()"
 )
+
+
+ON_LINES: Final = {What.TEAR: between.tear, What.SLOW: between.slow, What.MUTE: between.mute}
 
 
 @dataclass(slots=True)
@@ -53,8 +59,9 @@ class Tormentor:
     The next blow waits for a hand to be free, so that a slow machine gets a longer storm and not one long outage.
     """
 
-    def __init__(self, town: Town, on_blow: Callable[[Struck], None]) -> None:
+    def __init__(self, town: Town, on_blow: Callable[[Struck], None], lines: Lines | None = None) -> None:
         self._town = town
+        self._lines = lines or Lines()
         self._on_blow = on_blow
         self._locks: dict[str, asyncio.Lock] = {}
         self._hands = asyncio.Semaphore(HANDS)
@@ -88,10 +95,11 @@ class Tormentor:
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
             ) as error:
-                struck.problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
+                struck.problem = f"{type(error).__name__}: {' / '.join(str(error).splitlines())}"[:MOST_TOLD]
 
     async def _do(self, struck: Struck) -> None:
-        match struck.blow.what:
+        blow = struck.blow
+        match blow.what:
             case What.KILL:
                 await self._kill(struck)
             case What.FREEZE:
@@ -99,9 +107,15 @@ class Tormentor:
             case What.CUT:
                 await self._cut(struck)
             case What.REPEAT:
-                struck.count = await repeat(self._town.kafka_bootstrap, Random(struck.blow.seed))  # noqa: S311
+                struck.count = await repeat(self._town.kafka_bootstrap, Random(blow.seed))  # noqa: S311
+                return
             case What.SCALE:
                 await self._scale(struck)
+            case What.FILL:
+                await between.fill(self._town.parts.postgres.admin_url, blow)
+            case What.TEAR | What.SLOW | What.MUTE:
+                struck.count = await ON_LINES[blow.what](self._lines, blow)
+        await self._wait_until_back(struck)
 
     async def _kill(self, struck: Struck) -> None:
         part, target = self._part(struck.blow.target), struck.blow.target
@@ -114,7 +128,6 @@ class Tormentor:
             await asyncio.to_thread(part.kill)
             await asyncio.sleep(struck.blow.lasts)
             await asyncio.to_thread(_start, part)
-        await self._wait_until_back(struck)
 
     async def _freeze(self, struck: Struck) -> None:
         part = self._part(struck.blow.target)
@@ -124,7 +137,6 @@ class Tormentor:
             await asyncio.sleep(struck.blow.lasts)
         finally:
             await asyncio.to_thread(process.resume)
-        await self._wait_until_back(struck)
 
     async def _cut(self, struck: Struck) -> None:
         """End every connection of a service to its database, from the database's side."""
@@ -135,7 +147,6 @@ class Tormentor:
             struck.count = await connection.fetchval(_CUT, role)
         finally:
             await connection.close()
-        await self._wait_until_back(struck)
 
     async def _scale(self, struck: Struck) -> None:
         """Add a second copy of a service, and take it away again: its partitions move twice."""
@@ -145,7 +156,6 @@ class Tormentor:
             await asyncio.sleep(struck.blow.lasts)
         finally:
             await asyncio.to_thread(self._town.scale, service, 1)
-        await self._wait_until_back(struck)
 
     async def _wait_until_back(self, struck: Struck) -> None:
         struck.mended = time.monotonic()
@@ -164,9 +174,16 @@ class Tormentor:
                 return False
             others = [one for one in self._town.services if not self.is_struck(one.service)]
             return all(one.trouble() is None for one in others)
+        served = next((one for one in SERVICES if target in {one, database_line(one)}), None)
+        if served is None:  # the line of all
+            return all(one.trouble() is None for one in self._town.services if not self.is_struck(one.service))
         with suppress(KeyError):
-            return self._town.instance(target).trouble() is None
+            return self._town.instance(served).trouble() is None or self._away_for_another(served, target)
         return False
+
+    def _away_for_another(self, service: str, target: str) -> bool:
+        """Whether a service is away for a blow of its own, where only its line was struck."""
+        return service != target and self.is_struck(service)
 
     def _part(self, target: str) -> EmbeddedPart | None:
         """The broker or the database, where the target is one of them."""

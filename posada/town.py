@@ -41,7 +41,7 @@ class Town:
     service (1 where it is silent), `env` what every service is told beyond its addresses (None takes a variable
     away), `service_env` the same for single services. `database_prefix` stands before the names of databases and
     roles. With `keeping_data` parts of our own are ones whose data outlives them. `kafka_heap_mb` (MiB) and
-    `kafka_full_jit` concern an embedded broker of our own.
+    `kafka_full_jit` concern an embedded broker of our own; `choose` takes the place of `choose_parts`.
     """
 
     def __init__(
@@ -60,7 +60,9 @@ class Town:
         keeping_data: bool = False,
         kafka_heap_mb: int = 256,
         kafka_full_jit: bool = False,
+        choose: Callable[..., Parts] = choose_parts,
     ) -> None:
+        self._choose_parts = choose
         self.data_dir = data_dir.resolve()
         self._environ = dict(os.environ if environ is None else environ)
         self._on_progress = on_progress
@@ -109,6 +111,10 @@ class Town:
         """The address of a service's database for its own role, as a postgresql:// URL."""
         return self._urls[service]
 
+    def addresses(self, service: str) -> dict[str, str]:
+        """Where a service finds Kafka and its database, as variables: what lies in between may change them."""
+        return {"POSADA_KAFKA_BOOTSTRAP": self.kafka_bootstrap, "POSADA_DATABASE_URL": self.database_url(service)}
+
     # Its life.
 
     def start(self, ready_timeout_s: float = READY_TIMEOUT_S) -> None:
@@ -133,7 +139,7 @@ class Town:
         """Start Kafka and PostgreSQL, unless they were given."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if self._given_parts is None:
-            self._parts = choose_parts(
+            self._parts = self._choose_parts(
                 self.data_dir,
                 self._environ,
                 self._on_progress,
@@ -283,8 +289,7 @@ class Town:
             "POSADA_LOG_JSON": "true",
             **self._env,
             **self._service_env.get(service, {}),
-            "POSADA_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
-            "POSADA_DATABASE_URL": self.database_url(service),
+            **self.addresses(service),
             "POSADA_HTTP_HOST": "127.0.0.1",
             "POSADA_HTTP_PORT": str(port),
             "PYTHONUNBUFFERED": "1",

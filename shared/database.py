@@ -19,8 +19,11 @@ UNAVAILABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # a full disk, no memory, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, or what providers make of a full disk
 )
+# Of these the server itself says that no work is at fault.
+FULL = (asyncpg.DiskFullError,)
 PROBE_SECONDS = 5
 # Plans are made once for a connection, often while a table is still empty, when reading it whole looks cheapest. Ours
 # name keys and are to stay lookups however the tables grow; what no index serves is still read whole.
@@ -79,16 +82,16 @@ class Database:
             await pool.close()
 
     async def answers(self) -> bool:
-        """Whether the server does a trifle for us, asked on a fresh connection."""
+        """Whether the server takes work from us, asked on a fresh connection; one that may only be read does not."""
         try:
             connection = await asyncpg.connect(self._url, timeout=PROBE_SECONDS, command_timeout=PROBE_SECONDS)
             try:
-                await connection.fetchval("SELECT 1")
+                read_only: str = await connection.fetchval("SHOW transaction_read_only")
             finally:
                 connection.terminate()
         except (*UNAVAILABLE, asyncpg.PostgresError):
             return False
-        return True
+        return read_only == "off"
 
     async def renew(self) -> None:
         """Let nobody have a connection that is older than now: those from before an outage may be dead unnoticed."""

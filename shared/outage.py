@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from shared.database import Database
+from shared.database import FULL, Database
 from shared.errors import described
 
 log = structlog.get_logger(__name__)
@@ -20,12 +20,14 @@ class Outage:
 
     A time-out or a lost connection may be the server's fault or the work's own. The server is asked on a connection of
     its own: however long it is away, the work waits. Work that fails so `tries` times, each time straight after the
-    server had answered, is at fault itself.
+    server had answered, is at fault itself. A full disk is nobody's: such a server still answers, and only the next
+    try can tell.
     """
 
     def __init__(self, database: Database, *, tries: int = TRIES) -> None:
         self._database = database
         self._left = tries
+        self._pause_when_full = PAUSE[0]
 
     async def passed(self, fault: Exception) -> bool:
         """Wait until the server answers: true when the work should be tried again, false when it is at fault."""
@@ -35,6 +37,10 @@ class Outage:
         while not await self._database.answers():
             pause = min(pause * 2, longest)
             await asyncio.sleep(pause)
+        if isinstance(fault, FULL):
+            self._pause_when_full = min(self._pause_when_full * 2, longest)
+            await asyncio.sleep(self._pause_when_full)
+            return True
         await self._database.renew()
         self._left -= 1
         return self._left >= 0

@@ -1,6 +1,7 @@
 """Measures Posada and its rivals in one go: one JSON object on standard output, a table on standard error.
 
-Without `--short` the table is written into this folder's README too.
+Without `--short` the table is written into this folder's README too. With `--only` the others keep the figures that
+they have there, each with the time it was measured at.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from typing import Any, Final
 from rich.console import Console
 
 from benchmarks import documents
-from benchmarks.rivals import posada_run, report, rival_run
+from benchmarks.rivals import install, keeping, posada_run, report, rival_run
+from benchmarks.rivals.deadline import within
 from benchmarks.rivals.engines import RIVALS
 from benchmarks.rivals.plan import FULL, SHORT, Plan
 from benchmarks.rivals.quiet import wait_for_quiet
-from deploy.local.processes import PartFailed
 
 README: Final = Path(__file__).with_name("README.md")
 POSADA: Final = "posada"
@@ -29,23 +30,23 @@ people = Console(stderr=True)
 
 
 def main() -> None:
-    """Measure everybody, print, and leave with 1 where an invariant was broken."""
+    """Measure everybody, print, and leave with 1 where an invariant was broken or somebody failed."""
     # Asked to end, we end what we have started first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     asked = _arguments()
     plan = SHORT if asked.short else FULL
-    engines = {key: _measured(key, plan) for key in asked.only}
-    results = {
-        "machine": documents.machine(),
-        "short": asked.short,
-        "clients": [clients for clients, _, _ in plan.levels],
-        "engines": engines,
-    }
+    # All of it before anybody is measured: what fetches and builds is not to leave a busy machine behind.
+    missing = {rival.key: rival.missing() for rival in RIVALS if rival.key in asked.only}
+    kept = keeping.Kept(install.FOLDER / ("short.json" if asked.short else "figures.json"), plan, afresh=asked.all)
+    for key in asked.only:
+        why = missing.get(key)
+        kept.put(key, {"title": _title(key), "left_out": why} if why else _measured(key, plan))
+    results = kept.results()
     people.print(report.for_people(results))
     sys.stdout.write(json.dumps(results) + "\n")
     if not asked.short:
         documents.put(README, "figures", report.for_documents(results))
-    if any(one.get("faults") for one in engines.values()):
+    if any(one.get("faults") or one.get("failed") for one in results["engines"].values()):
         raise SystemExit(1)
 
 
@@ -55,24 +56,33 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="a few seconds each, to see that everything works")
     parser.add_argument("--only", type=lambda names: names.split(","), default=keys, help=f"of {','.join(keys)}")
     asked = parser.parse_args()
+    asked.all = set(asked.only) == set(keys)
     if unknown := set(asked.only) - set(keys):
         parser.error(f"--only takes {', '.join(keys)}, not {', '.join(sorted(unknown))}")
     return asked
 
 
+def _title(key: str) -> str:
+    return next((rival.title for rival in RIVALS if rival.key == key), "Posada")
+
+
 def _measured(key: str, plan: Plan) -> dict[str, Any]:
+    """One engine's figures; whatever becomes of it, the others are measured too."""
     rival = next((rival for rival in RIVALS if rival.key == key), None)
-    title = rival.title if rival else "Posada"
-    if rival and (why := rival.missing()):
-        return {"title": title, "left_out": why}
     quiet = wait_for_quiet(plan.quiet_s)
-    told = {"title": title, "busy_percent": quiet.busy_percent, "quiet": quiet.enough, "waited_s": quiet.waited_s}
-    with tempfile.TemporaryDirectory(prefix="posada-rivals-") as folder:
-        place = Path(folder)
+    told = {"title": _title(key), "busy_percent": quiet.busy_percent, "quiet": quiet.enough, "waited_s": quiet.waited_s}
+    _say(f"{told['title']}: the machine is {quiet.busy_percent:.0f} % busy")
+    with tempfile.TemporaryDirectory(prefix="posada-rivals-", ignore_cleanup_errors=True) as folder:
         try:
-            found = rival_run.run(rival, place, plan, _say) if rival else posada_run.run(place, plan, _say)
-        except (PartFailed, OSError) as failed:  # a time-out is an OSError
-            return {**told, "left_out": str(failed) or type(failed).__name__}
+            with within(plan.longest_s):
+                found = (
+                    rival_run.run(rival, Path(folder), plan, _say)
+                    if rival
+                    else posada_run.run(Path(folder), plan, _say)
+                )
+        except Exception as failed:  # it is told, and fails the run, when all have had their turn
+            people.print_exception()
+            found = {"failed": f"{type(failed).__name__}: {failed}"}
     return {**told, **found}
 
 

@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         body, self._body = self._body, b""
         status = self._parser.get_status_code()
         self._parser = httptools.HttpResponseParser(self)
-        if self._answer is not None:
+        if self._answer is not None and not self._answer.done():
             self._answer.set_result((status, body))
 
 

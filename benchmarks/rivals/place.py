@@ -8,7 +8,7 @@ import signal
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from deploy.local.waiting import wait_until
 
 START_TIMEOUT_S: Final = 90.0
 STOP_GRACE_S: Final = 5.0
+LAST_LINES: Final = 12
 
 
 @dataclass
@@ -66,11 +67,20 @@ class Place:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for group, process in reversed(self._processes):
-            process.stop(STOP_GRACE_S)
-            # What it started may outlive it; the group's number is the leader's.
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+        with ExitStack() as ending:  # whatever becomes of one, the others end
+            for group, process in self._processes:
+                # What it started may outlive it; the group's number is the leader's.
+                ending.callback(_kill_group, group)
+                ending.callback(process.stop, STOP_GRACE_S)
+
+    def last_words(self) -> str:
+        """How the log of each process ends."""
+        return "\n".join(f"{process.name}:\n{process.log_tail(LAST_LINES)}" for _, process in self._processes)
+
+
+def _kill_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _answers(url: str, body: Mapping[str, Any] | None) -> bool:

@@ -13,11 +13,15 @@ Level = tuple[int, float, int]
 
 @dataclass(frozen=True)
 class Plan:
-    """A warm-up and levels, the same for everybody; `quiet_s` is how long a quiet machine is waited for each time."""
+    """A warm-up and levels, the same for everybody.
+
+    `quiet_s` is how long a quiet machine is waited for each time, `longest_s` how long an engine may take in all.
+    """
 
     warm_up: Level
     levels: tuple[Level, ...]
     quiet_s: float
+    longest_s: float
 
     @property
     def requests(self) -> int:
@@ -30,9 +34,11 @@ FULL: Final = Plan(
     warm_up=(64, 20.0, 18_000),
     levels=((1, 10.0, 3000), (16, 12.0, 14_000), (64, 15.0, 18_000), (256, 15.0, 18_000)),
     quiet_s=25.0,
+    longest_s=420.0,
 )
 SHORT: Final = Plan(
     warm_up=(64, 4.0, 5000),
     levels=((1, 2.0, 1000), (16, 3.0, 4000), (64, 3.0, 4000), (256, 3.0, 4000)),
     quiet_s=1.0,
+    longest_s=300.0,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +14,14 @@ import uvloop
 
 from benchmarks import floor, houses
 from benchmarks.load import Load
+from benchmarks.rivals.climbing import climb
 from benchmarks.rivals.plan import PROPERTIES, Plan
-from deploy.local.part import Progress
+from deploy.local.part import PARTS_VARIABLE, Progress
 from posada.town import Town
 
 SETTLE_TIMEOUT_S: Final = 120.0
+# The rivals' PostgreSQL and ours are started the same way, whatever else this machine has.
+OWN_PARTS: Final = {**os.environ, PARTS_VARIABLE: "embedded"}
 # A saga ends when everything behind its decision has been acknowledged.
 _UNSETTLED: Final = "SELECT count(*) FROM sagas WHERE phase <> 'ended'"
 _COUNTS: Final = {
@@ -35,15 +39,17 @@ _SOLD_TWICE: Final = """
 
 
 def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
-    """Posada's figures, with `floor_ms`; `settled_s` is how long after the last outcome everything behind it was done.
+    """Posada's figures as `rival_run.run` gives them, with the floor (`floor_ms`).
 
-    Raises SystemExit when an invariant is broken.
+    `settled_s` is how long after the last outcome everything behind it was done. Raises PartFailed where it does not
+    start, TimeoutError where payments do not arrive.
     """
     town = Town(
         folder,
         kafka_heap_mb=512,
         kafka_full_jit=True,
         env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
+        environ=OWN_PARTS,
         on_progress=on_progress,
     )
     with town:
@@ -57,37 +63,36 @@ async def _measure(town: Town, plan: Plan, on_progress: Progress) -> dict[str, A
     await load.start()
     on_progress("letting payments arrive")
     await load.pay(plan.requests)
-    on_progress("warming up")
-    booked = len(await load.measure(*plan.warm_up))
-    levels, floors = [], []
-    for clients, seconds, most in plan.levels:
-        if clients == 1:
-            floors.append(await floor.measure(town.kafka_bootstrap, urls))
-        on_progress(f"measuring {clients} at once")
-        levels.append(await load.level(clients, seconds, most))
-        on_progress("{sagas_per_s:.0f} sagas/s, p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms".format(**levels[-1]))
-        if clients == 1:
-            floors.append(await floor.measure(town.kafka_bootstrap, urls))
-    settled = await settle(urls)
+    floors: list[float] = []
+
+    async def measure_floor() -> None:
+        on_progress("measuring the floor")
+        floors.append(await floor.measure(town.kafka_bootstrap, urls))
+
+    done = await climb(load, plan, on_progress, beside_one=measure_floor)
+    found: dict[str, Any] = {"levels": done.levels, "faults": [], "failed": done.failed}
+    if floors:
+        found["floor_ms"] = round(sum(floors) / len(floors), 2)
+    if not done.failed:
+        try:
+            found["settled_s"] = round(await settle(urls), 1)
+        except TimeoutError as late:
+            found["failed"] = str(late)
+        else:
+            found["faults"] = await faults(urls, done.booked, load.refused)
     await load.stop()
-    booked += sum(level["sagas"] for level in levels)
-    return {
-        "levels": levels,
-        "settled_s": round(settled, 1),
-        "faults": await faults(urls, booked, load.refused),
-        "floor_ms": round(sum(floors) / len(floors), 2),
-    }
+    return found
 
 
 async def settle(urls: Mapping[str, str]) -> float:
     """Wait until all that outcomes leave to be done is done; returns the seconds that took.
 
-    Raises SystemExit when it takes over two minutes.
+    Raises TimeoutError when it takes over two minutes.
     """
     began = time.monotonic()
     while left := await ask(urls["booking"], _UNSETTLED):
         if time.monotonic() - began > SETTLE_TIMEOUT_S:
-            raise SystemExit(f"{left} sagas have not ended {SETTLE_TIMEOUT_S:g} s after the last outcome")
+            raise TimeoutError(f"{left} sagas have not ended {SETTLE_TIMEOUT_S:g} s after the last outcome")
         await asyncio.sleep(0.2)
     return time.monotonic() - began
 

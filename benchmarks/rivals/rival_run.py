@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import uvloop
 
 from benchmarks.rivals import data
+from benchmarks.rivals.climbing import climb
 from benchmarks.rivals.engines import Rival, Running
 from benchmarks.rivals.http_load import HttpLoad
 from benchmarks.rivals.place import Place
@@ -16,14 +17,11 @@ from benchmarks.rivals.plan import PROPERTIES, Plan
 from deploy.local.part import Progress
 from deploy.local.postgres import EmbeddedPostgres
 
-# How long after a level's end the last outcomes may take.
-PATIENCE_S: Final = 90.0
-
 
 def run(rival: Rival, folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
-    """The rival's figures, and what is wrong in its database (`faults`), which is to be nothing.
+    """The rival's figures, what is wrong in its database (`faults`, to be nothing), what ended it early (`failed`).
 
-    Raises PartFailed where it does not start, OSError where it hangs up, and TimeoutError where it stops answering.
+    Raises PartFailed where it does not start.
     """
     with EmbeddedPostgres(folder / "postgres", on_progress=on_progress) as server:
         server.create_databases(["hotel", "engine"])
@@ -31,22 +29,17 @@ def run(rival: Rival, folder: Path, plan: Plan, on_progress: Progress) -> dict[s
         asyncio.run(data.fill(place.database_url, PROPERTIES, plan.requests))
         on_progress(f"starting {rival.title}")
         with place:
-            return uvloop.run(_measure(rival.start(place), place, plan, on_progress))
+            found = uvloop.run(_measure(rival.start(place), place, plan, on_progress))
+            if found["failed"]:
+                on_progress(place.last_words())
+            return found
 
 
 async def _measure(running: Running, place: Place, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     load = HttpLoad(PROPERTIES, ports=running.ports, path=running.path, headers=running.headers)
-    on_progress("warming up")
-    async with asyncio.timeout(plan.warm_up[1] + PATIENCE_S):
-        booked = len(await load.measure(*plan.warm_up))
-    levels = []
-    for clients, seconds, most in plan.levels:
-        on_progress(f"measuring {clients} at once")
-        async with asyncio.timeout(seconds + PATIENCE_S):
-            levels.append(await load.level(clients, seconds, most))
-        on_progress("{sagas_per_s:.0f} sagas/s, p50 {p50_ms:.1f} ms, p99 {p99_ms:.1f} ms".format(**levels[-1]))
-    booked += sum(level["sagas"] for level in levels)
-    faults = await data.faults(place.database_url, booked - load.refused)
+    done = await climb(load, plan, on_progress)
+    # What was still under way when somebody hung up may be half done: nothing can be said of it.
+    faults = [] if done.failed else await data.faults(place.database_url, done.booked - load.refused)
     if load.refused:
         faults.append(f"{load.refused} requests not confirmed, the last with {load.problem}")
-    return {"levels": levels, "faults": faults}
+    return {"levels": done.levels, "faults": faults, "failed": done.failed}

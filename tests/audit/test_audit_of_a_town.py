@@ -6,19 +6,24 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
 from chaos.storm import TOLD_EACH, Storm, Wish, raised
+from deploy.local.waiting import wait_until
 from posada.main import make_app
 from posada.problems import Exit
 from posada.town import Town
-from shared.contracts.topics import SERVICES
+from shared.contracts.topics import BOOKING_EVENTS, SERVICES
+from shared.outbox import Row, add
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 READER = "auditor"
@@ -156,3 +161,68 @@ WHERE booking_id = $1"""
     assert found == {("rooms-have-an-owner", str(stranger)), ("ended-has-no-money", str(owed))}
     assert f"release-rooms.v1 for {stranger}" in after.output
     assert f"release-payment.v1 for {owed}" in after.output
+
+
+def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: Town, day: Storm) -> None:
+    async def leave_an_outcome_unsent() -> str:
+        """A confirmation once more, as if it had never been sent."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=town.kafka_bootstrap, enable_auto_commit=False)
+        await consumer.start()
+        partitions = [TopicPartition(BOOKING_EVENTS.name, number) for number in range(BOOKING_EVENTS.partitions)]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning()
+        record = await consumer.getone()
+        await consumer.stop()
+        row = Row(uuid4(), record.topic, record.key.decode(), list(record.headers), record.value)
+        connection = await asyncpg.connect(town.database_url("booking"))
+        await add(connection, [row], datetime.now(UTC) - timedelta(minutes=3))
+        await connection.close()
+        return str(row.id)
+
+    town.stop_service("booking")
+    try:
+        left = asyncio.run(leave_an_outcome_unsent())
+        code, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+    finally:
+        town.start_service("booking")  # which is `posada serve booking`
+
+    findings = [finding for one in said["invariants"] for finding in one["findings"]]
+    assert code == Exit.NO
+    assert [(one["invariant"], one["subject"], one["remedy"]) for one in findings] == [
+        ("sent-by-booking", left, "posada serve booking")
+    ]
+    gone = "SELECT count(*) FROM outbox WHERE due_at < now()"
+    assert wait_until(lambda: asyncio.run(execute(town.database_url("booking"), gone)) == 0, 60)
+    assert audited("--data", str(town.data_dir))[0] == Exit.DONE
+
+
+def test_the_command_that_is_named_for_money_names_the_payment(town: Town, day: Storm) -> None:
+    money = town.database_url("payments")
+    spoil = "UPDATE payments SET amount = amount + 1 WHERE id = (SELECT id FROM payments WHERE captured > 0 LIMIT 1)"
+    payment = asyncio.run(execute(money, f"{spoil} RETURNING id"))
+    try:
+        code, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+        (remedy,) = {one["remedy"] for rule in said["invariants"] for one in rule["findings"]}
+        own = CliRunner().invoke(make_app("payments"), [*remedy.split()[1:], "--data", str(town.data_dir)])
+    finally:
+        asyncio.run(execute(money, "UPDATE payments SET amount = amount - 1 WHERE id = $1", payment))
+
+    assert (code, own.exit_code) == (Exit.NO, Exit.NO), own.output
+    assert str(payment) in own.output
+
+
+async def test_while_bookings_are_made_nothing_is_wrong(town: Town, day: Storm) -> None:
+    """The last one here, since it books more. What is on its way at the first look must not be held against anybody."""
+    wish = Wish(seed=12, bookings=150, seconds=20, blows=0)
+    going_on = asyncio.create_task(raised(town, wish, lambda _: None))
+    audits: list[Any] = []
+    moving: list[int] = []
+    while not going_on.done():
+        moving.append(await execute(town.database_url("booking"), "SELECT count(*) FROM sagas WHERE phase <> 'ended'"))
+        audits.append(await asyncio.to_thread(audited, "--data", str(town.data_dir), "--grace", "3"))
+    storm = await going_on
+
+    assert storm.wrong == []
+    assert [said for code, said in audits if code != Exit.DONE] == []
+    assert max(moving) > 0, "nothing was in flight while it was audited"
+    assert sum(said["passed_over"] for _, said in audits) > 0, "no first look saw anything on its way"

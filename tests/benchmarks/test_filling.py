@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from benchmarks import houses
+from benchmarks import growth, houses
 from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Clients
 from benchmarks.rivals.posada_run import faults, settle
@@ -97,3 +98,19 @@ async def test_copies_are_whole_and_the_house_goes_on(filled: Filled) -> None:
     assert await faults(filled.urls, bookings + 1, 0) == []
     await filled.village.ask("availability", "DELETE FROM room_nights WHERE room = '1' RETURNING room")
     assert [fault.split()[1] for fault in await faults(filled.urls, bookings + 1, 0)] == ["room-nights,"]
+
+
+async def test_what_is_not_there_is_not_copied_in_silence(filled: Filled, postgres: PostgresPart) -> None:
+    admin_urls = {service: administered(postgres.admin_url, url) for service, url in filled.urls.items()}
+    for unlike in ({"booking_id": booking_id_of("nobody's")}, {"rooms": None}):
+        told: dict[str, Any] = {"booking_id": booking_id_of("bench-0"), "rooms": ["1"], **unlike}
+        fill = Fill(admin_urls=admin_urls, messages={}, first_house=LOADED, **told)
+        with pytest.raises(ValueError, match="too little of booking"):
+            await fill.add(COPIES, COPIES + 1, lambda _: None)
+
+
+async def test_the_rooms_of_copies_are_those_of_the_bookings_type(filled: Filled) -> None:
+    rooms = await growth.value(filled.urls["availability"], growth.ROOMS_OF_THE_TYPE, booking_id_of("bench-0"))
+    booked = "SELECT unnest(rooms) FROM holds WHERE property_id = 'bench-0'"
+    assert {row[0] for row in await filled.village.ask("availability", booked)} <= set(rooms)
+    assert len(rooms) == 37

@@ -225,6 +225,49 @@ async def test_however_long_the_database_is_away_its_work_is_not_at_fault(
     await away.close()
 
 
+async def test_however_long_the_disk_is_full_no_message_is_at_fault(
+    notes_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "PAUSE", (0.001, 0.002))
+    away = Away(notes_url)
+    await away.open()
+    shell = Shell(away)
+    away.faults = [asyncpg.DiskFullError("could not extend file: No space left on device")] * 20
+    await shell.take("a", "b")
+    assert await noted(away) == ["a", "b"]
+    assert len(shell.office.rows) == 2  # the two answers, and nothing put off
+    await away.close()
+
+
+async def test_a_database_that_may_only_be_read_is_waited_for(
+    notes_url: str, kind: type[Notes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a managed server is whose disk is full, or a standby before it takes over."""
+    monkeypatch.setattr(outage, "PAUSE", (0.001, 0.002))
+    owner = await asyncpg.connect(notes_url)
+    name = await owner.fetchval("SELECT current_database()")
+    looks = 0
+
+    class Watched(Database):
+        async def answers(self) -> bool:
+            nonlocal looks
+            looks += 1
+            if looks == 20:
+                await owner.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+            return await super().answers()
+
+    await owner.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    watched = Watched(notes_url)
+    await watched.open()
+    shell = Shell(watched, kind())
+    await shell.take("a", "b")
+    assert looks == 20
+    assert await noted(watched) == ["a", "b"]
+    assert len(shell.office.rows) == 2  # the two answers, and nothing put off
+    await watched.close()
+    await owner.close()
+
+
 class Slow(Notes):
     """Notes with one message whose query takes longer than any may."""
 

@@ -1,0 +1,111 @@
+"""Lines pass everything on as it is, until they are torn, slow or mute."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chaos.lined import LinedTown
+from chaos.lines import Lines
+from chaos.plan import BROKER_LINE, database_line
+from deploy.local.folders import LOOPBACK
+from shared.contracts.topics import SERVICES
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def echo() -> AsyncIterator[int]:
+    """The port of a server that says everything again."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(serve, LOOPBACK, 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+@pytest.fixture
+async def lines(echo: int) -> AsyncIterator[Lines]:
+    """One line, to the echo."""
+    with Lines() as laid:
+        laid.lay("echo", echo)
+        yield laid
+
+
+async def connected(lines: Lines) -> Ends:
+    return await asyncio.open_connection(LOOPBACK, lines.lay("echo", 0))
+
+
+async def say(ends: Ends, words: bytes) -> bytes:
+    ends[1].write(words)
+    return await ends[0].readexactly(len(words))
+
+
+async def test_what_is_said_comes_back_whole(lines: Lines) -> None:
+    words = bytes(range(256)) * 2000
+    assert await say(await connected(lines), words) == words
+
+
+async def test_a_torn_line_ends_its_connections_and_takes_new_ones(lines: Lines) -> None:
+    several = [await connected(lines) for _ in range(3)]
+    for ends in several:
+        assert await say(ends, b"here") == b"here"
+    assert await asyncio.to_thread(lines.tear, "echo") == 3
+    for reader, _ in several:
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+    assert await say(await connected(lines), b"again") == b"again"
+
+
+async def test_a_mute_line_takes_words_and_loses_them(lines: Lines) -> None:
+    reader, writer = await connected(lines)
+    assert await say((reader, writer), b"here") == b"here"
+    await asyncio.to_thread(lines.mute, "echo", silent=True)
+    writer.write(b"lost")
+    await writer.drain()
+    answer = asyncio.create_task(reader.read(4))
+    assert await asyncio.to_thread(lines.mute, "echo", silent=False) == 1
+    with contextlib.suppress(ConnectionError):
+        assert await answer == b""
+    assert await say(await connected(lines), b"again") == b"again"
+
+
+async def test_a_slow_line_keeps_the_order_and_loses_nothing(lines: Lines) -> None:
+    ends = await connected(lines)
+    await asyncio.to_thread(lines.slow, "echo", 0.01, 7)
+    words = b"".join(f"{number:05}".encode() for number in range(200))
+    for begin in range(0, len(words), 50):
+        ends[1].write(words[begin : begin + 50])
+        await ends[1].drain()
+    assert await ends[0].readexactly(len(words)) == words
+
+
+async def test_where_nobody_listens_a_line_hangs_up() -> None:
+    with Lines() as laid:
+        laid.lay("nobody", 1)
+        reader, _ = await asyncio.open_connection(LOOPBACK, laid.lay("nobody", 1))
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read(1) == b""
+
+
+@pytest.mark.real
+def test_a_towns_services_reach_everything_over_lines(tmp_path: Path) -> None:
+    with Lines() as laid:
+        town = LinedTown(tmp_path, laid, environ={"POSADA_PARTS": "embedded"}, services=("notifications",))
+        with town:
+            told = town.addresses("notifications")
+            assert set(laid.names) == {BROKER_LINE, database_line("notifications")}
+            assert set(laid.names) < {BROKER_LINE, *map(database_line, SERVICES)}
+            assert told["POSADA_KAFKA_BOOTSTRAP"] != town.kafka_bootstrap
+            assert told["POSADA_DATABASE_URL"] != town.database_url("notifications")
+            assert laid.tear(BROKER_LINE) > 0
+            assert laid.tear(database_line("notifications")) > 0
+            town.wait_until_ready()
