@@ -235,16 +235,20 @@ async def test_the_third_of_three_fails_and_the_others_are_undone(place: Place, 
     assert await free(place) == {"18", "19"}
 
 
+class Died(BaseException):
+    """The process ends between a call and its note."""
+
+
+class Dying(Attempts):
+    """A journal whose process dies before it notes that line 2 is booked."""
+
+    async def note(self, booking_id: UUID, attempt: Any) -> None:
+        if attempt.line == 2 and attempt.fate is Fate.BOOKED:
+            raise Died
+        await super().note(booking_id, attempt)
+
+
 async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Attempts) -> None:
-    class Died(BaseException):
-        pass
-
-    class Dying(Attempts):
-        async def note(self, booking_id: UUID, attempt: Any) -> None:
-            if attempt.line == 2 and attempt.fate is Fate.BOOKED:
-                raise Died
-            await super().note(booking_id, attempt)
-
     booking, wanted = uuid4(), lines("18", "19", "20")
     with pytest.raises(Died):
         await ordering(place.inventory, Dying(journal._database)).book(booking, wanted)
@@ -252,6 +256,63 @@ async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Atte
     done = await ordering(place.inventory, journal).book(booking, wanted)
     assert [one.room for one in done.booked] == ["18", "19", "20"]
     assert await free(place) == {"21"}
+
+
+async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobody_knows_of(
+    desk: Desk, pms: Place, journal: Attempts
+) -> None:
+    """The room that is taken now may be taken by the very call that the crash cut short."""
+    desk.ignores_keys = True
+    booking, wanted = uuid4(), lines("18", "19", "20")
+    with pytest.raises(Died):
+        await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
+    done = await ordering(pms.inventory, journal).book(booking, wanted)
+    assert [one.room for one in done.booked] == ["18", "21", "20"]
+    assert [one.room for one in done.attempts if one.fate is Fate.DOUBTFUL] == ["19"]
+    assert "room 19" in done.for_staff
+
+
+@pytest.mark.parametrize("shut", [True, False])
+async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
+    desk: Desk, pms: Place, journal: Attempts, shut: bool
+) -> None:
+    """Also where it is not asked again: the circuit is open, or the room is another's here by now."""
+    booking, wanted = uuid4(), lines("18", "19")
+    with pytest.raises(Died):
+        await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
+    guarded = Guarded(pms.inventory, threshold=1, open_seconds=60)
+    if shut:
+        desk.refuses["getRooms"] = 503
+        with pytest.raises(InventoryAway):
+            await guarded.free_rooms(STAY)
+
+    async def secure(_: UUID, room: str) -> bool:
+        return shut or room != "19"
+
+    done = await ordering(guarded, journal, secure=secure).book(booking, wanted)
+    assert next(one.fate for one in done.attempts if one.room == "19") is Fate.DOUBTFUL
+    assert "room 19" in done.for_staff
+
+
+@pytest.mark.parametrize("status", [409, 410])
+async def test_only_an_order_can_hear_that_a_room_is_taken(desk: Desk, pms: Place, status: int) -> None:
+    desk.refuses = dict.fromkeys(("getRooms", "cancelBooking"), status)
+    with pytest.raises(InventoryAway, match=str(status)):
+        await pms.inventory.free_rooms(STAY)
+    with pytest.raises(InventoryAway, match=str(status)):
+        await pms.inventory.cancel(uuid4(), "HR26181")
+    desk.refuses["bookRoom"] = status
+    with pytest.raises(RoomTaken):
+        await pms.inventory.book(order())
+
+
+async def test_what_could_not_be_cancelled_is_staff_s_with_its_code(desk: Desk, pms: Place, journal: Attempts) -> None:
+    desk.refuses["cancelBooking"] = 409
+    for room in ("20", "21"):
+        await pms.snatch(room)
+    done = await ordering(pms.inventory, journal).book(uuid4(), lines("18", "19", "20"))
+    assert done.failed_line == 3
+    assert done.for_staff == "cancel HR26181 (room 18), HR26182 (room 19)"
 
 
 async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk, pms: Place) -> None:

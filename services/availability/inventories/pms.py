@@ -72,9 +72,12 @@ class Pms:
 
     async def book(self, order: RoomOrder) -> str:
         """`POST api/bookRoom`, recognised by its Idempotency-Key where the system does that."""
-        answer = await self._asked(
+        answer = await self._answered(
             "POST", "api/bookRoom", json=_order(order, self._place), headers={"Idempotency-Key": str(order.key)}
         )
+        if answer.status_code in TAKEN:
+            raise RoomTaken(order.room)
+        _check_done(answer)
         number = _json(answer).get("reservation")
         if not isinstance(number, str | int) or isinstance(number, bool) or not str(number).strip():
             raise InventoryAway("the answer has no reservation")
@@ -103,15 +106,20 @@ class Pms:
         free.setdefault(key, []).append(number)
 
     async def _asked(self, method: str, path: str, **how: Any) -> httpx.Response:
+        answer = await self._answered(method, path, **how)
+        _check_done(answer)
+        return answer
+
+    async def _answered(self, method: str, path: str, **how: Any) -> httpx.Response:
         try:
-            answer = await self._client.request(method, path, **how)
+            return await self._client.request(method, path, **how)
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise InventoryAway(type(fault).__name__) from fault
-        if answer.status_code in TAKEN:
-            raise RoomTaken(path)
-        if not answer.is_success:
-            raise InventoryAway(f"HTTP {answer.status_code}")
-        return answer
+
+
+def _check_done(answer: httpx.Response) -> None:
+    if not answer.is_success:
+        raise InventoryAway(f"HTTP {answer.status_code}")
 
 
 def _order(order: RoomOrder, place: str | None) -> dict[str, Any]:
