@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.availability import repository_errands
 from services.availability.domain.hold import Change, Hold, State
 from services.availability.domain.inventory import FreeKey, Inventory
 from services.availability.domain.stay import LONGEST_NIGHTS, Stay
@@ -86,9 +87,6 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::js
   AS h (booking_id, state, expires_at, wake_at, codes, version, rooms, check_in, check_out, changes, change)
 WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
 _FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2)"
-_RUN_ERRANDS = """
-INSERT INTO outside_errands (id, booking_id, kind, property_id, body)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[]) ON CONFLICT (id) DO NOTHING"""
 _HELD_PLACES = """
 SELECT r.type_key, count(DISTINCT n.room) AS held FROM room_nights n
 JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
@@ -193,8 +191,7 @@ class Repository:
         swapped = [inventory.holds[key] for key in inventory.swapped]
         statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
         if inventory.errands:
-            asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in inventory.errands]
-            statements.append(Statement(_RUN_ERRANDS, tuple(list(column) for column in zip(*asked, strict=True))))
+            statements.append(repository_errands.added(inventory.errands))
         return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
