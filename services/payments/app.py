@@ -53,7 +53,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_ledger.router(reports),
             api_cases.reading(office, reports),
             api_cases.deciding(office, reports, settings),
-            api_feeds.reading(reports),
+            api_feeds.reading(office, reports),
             api_feeds.writing(keeper, office, reports, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
             api_folios.reading(office, reports, keeper.before),

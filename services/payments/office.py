@@ -8,7 +8,9 @@ from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from services.payments import repository_feeds as feeds
 from services.payments.domain.world import World
+from services.payments.feeds import BrokenLine
 from services.payments.repository import Repository
 from shared import outbox
 from shared.clock import Clock
@@ -57,6 +59,11 @@ class Office:
         """A booking's request with every payment that it may mean, without locks."""
         async with self._database.connection() as connection:
             return await self._repository.case(connection, booking_id)
+
+    async def keep_broken(self, source: str, file: str, lines: Sequence[BrokenLine]) -> None:
+        """Keep lines that could not be taken for correction."""
+        async with self._database.connection() as connection:
+            await feeds.keep_broken(connection, source, file, lines, self.now())
 
     async def _once(self, handle: Handle[M], command: M) -> list[Message]:
         now = self.now()
