@@ -18,7 +18,9 @@ WHERE payment_id = $1 ORDER BY started_at, booking_id LIMIT 1000"""
 _REQUEST = "SELECT * FROM payment_requests WHERE booking_id = $1"
 _FLAT = """
 SELECT id, coalesce(authorization_number, transfer_id) AS number, amount, currency, posted_on, captured > 0 AS used,
-       codes, captured_at
+       codes, captured_at,
+       coalesce(nullif(property_id, ''), (SELECT property_id FROM payment_requests
+                                          WHERE payment_id = payments.id ORDER BY started_at LIMIT 1)) AS used_in
 FROM payments
 WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AND ($3::date IS NULL OR posted_on <= $3)
 ORDER BY id LIMIT $4"""

@@ -33,7 +33,8 @@ class Wording:
         self._texts = Texts(folder)
 
     def refusal(self, decision: Decision, terms: Terms) -> Refusal:
-        """Why a decision sets nothing aside."""
+        """Why a decision sets nothing aside, with dates where its property is."""
+        terms = terms.of(decision.claim.property_id)
         claim, payment, reason = decision.claim, decision.payment, _REASONS[decision.verdict]
         details: dict[str, Any] = {"amount": f"{claim.amount:.2f}", "currency": claim.currency}
         if decision.verdict is Verdict.MISSING:
