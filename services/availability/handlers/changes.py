@@ -32,7 +32,8 @@ def change_rooms(inventory: Inventory, command: ChangeRooms, now: datetime) -> I
         return
     house = inventory.house(command.property_id)
     hold = changing.check_may_change(known, command, house)
-    stay = stay_from(command.check_in, command.check_out, house.today(now))
+    earliest = min(house.today(now), hold.stay.check_in)  # who comes late or stays longer keeps the first night
+    stay = stay_from(command.check_in, command.check_out, earliest)
     rooms = changing.find_rooms(inventory, house, hold, command, wording)
     answer = RoomsChanged(
         booking_id=hold.booking_id,
