@@ -44,6 +44,7 @@ class Wording:
         if payment:
             details |= self._use(payment, terms)
         values = {**details, "amount": claim.amount, "difference": decision.lacking, "used_on": _day(payment, terms)}
+        values["contradicted"] = decision.contradicted
         return Refusal(
             reason.value, self._texts.render(terms.language, "refusal", reason=reason.value, **values), **details
         )
@@ -70,6 +71,7 @@ class Wording:
             codes_text=self.codes(payment.codes if payment else (), language),
             used_on=_day(payment, local),
             missing=decision.claim.missing,
+            contradicted=decision.contradicted,
         )
 
     def not_verified(self, error: RefusalDetails, language: Language) -> str:

@@ -371,6 +371,7 @@ class TestSearchDue:
         alert = heard[-1]
         assert isinstance(alert, StaffAlerted)
         assert alert.code == "payment_ambiguous"
+        assert "neither its reference nor its payer agrees" in alert.text
         assert alert.details["payments"][0]["against"] == ["other_reference"]
         assert names(desk.tell(transfer("T2", reference="99"))) == ["PaymentReserved"], "the guest's own comes"
         assert desk.world.requests[booking()].payment_id == payment_id_of("kafka", "T2")
