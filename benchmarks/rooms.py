@@ -28,10 +28,11 @@ import structlog
 from benchmarks.shell import AT_ONCE, Teller, people, rate_and_percentiles, table
 from deploy.local.databases import PostgresPart
 from deploy.local.parts import choose_parts
-from services.availability import repository as queries
 from services.availability.consumers import routes
 from services.availability.domain.stay import Stay
 from services.availability.repository import Repository
+from services.availability.repository_free import FREE
+from services.availability.repository_holds import TAKE_NIGHTS
 from services.availability.seed import plant
 from shared.clock import system_clock
 from shared.contracts.availability import CountRequested, HoldRooms, RoomsHeld, RoomWish
@@ -210,7 +211,7 @@ async def _plans(url: str, size: Size) -> None:
     stay = Stay(first, first + timedelta(days=2))
     free = (["p-1"] * 5, [stay.check_in] * 5, [stay.check_out] * 5, _TYPES)
     nights = (["p-1"] * 2, ["1", "2"], [first + timedelta(days=2000)] * 2, [uuid4()] * 2)
-    explained = (("count and choice", queries.FREE, free), ("hold", queries.TAKE_NIGHTS, nights))
+    explained = (("count and choice", FREE, free), ("hold", TAKE_NIGHTS, nights))
     async with database.connection() as connection:
         for name, sql, parameters in explained:
             people.print(f"[bold]{size.name}: {name}[/]")

@@ -6,30 +6,24 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
 import typer
 import yaml
-from aiokafka import AIOKafkaProducer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from posada.importing import Importing, Taken
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
-from posada.output import err, out, print_json
+from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
-from posada.web import ask_patiently, tell
-from posada.wire import producer, publish
-from services.payments.feeds import BrokenLine, CsvLayout, read_csv
+from posada.web import ask, ask_patiently
+from services.payments.feeds import CsvLayout, read_csv
 from services.payments.sources.camt import CamtLayout, read_camt
 from services.payments.sources.port import Line
-from shared.contracts.payments import TransferArrived
 
-AT_ONCE: Final = 500  # lines in memory
-SHOWN: Final = 100  # broken lines that are told one by one
-LINGER_MS: Final = 20
+MOST_LISTED: Final = 1000
 
 File = Annotated[Path, typer.Argument(help="The bank's CSV or camt.053 (.xml) file, or - for CSV on standard input.")]
 Layout = Annotated[Path | None, typer.Option("--layout", help="YAML or JSON that says how this bank writes its file.")]
@@ -58,16 +52,35 @@ def import_(
 ) -> None:
     """Publish every line of a bank's file as money that arrived; importing a file twice books nothing twice.
 
-    Exit code 1 says that some lines are broken: correct them and import the file again.
+    Exit code 1 says that some lines are broken, or say otherwise than before: they are kept for correction.
     """
-    read = reader(file, layout)
+    source, read = reader(file, layout)
     with opened(file) as stream:
-        taken = asyncio.run(bring_in(bootstrap_of(data, bootstrap), stream, read, _size(file), known_at(data)))
+        importing = Importing(read, source, file.name, known_at(data))
+        taken = asyncio.run(importing.bring_in(bootstrap_of(data, bootstrap), stream, _size(file)))
     if as_json:
         print_json(asdict(taken))
     else:
         say(taken)
-    raise typer.Exit(Exit.NO if taken.broken else Exit.DONE)
+    raise typer.Exit(Exit.NO if taken.broken or taken.contradicting else Exit.DONE)
+
+
+@group.command()
+def broken(
+    *,
+    source: Annotated[str | None, typer.Option("--source", help="Only lines of this feed.")] = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the lines that wait for correction. Exit code 1: there are some."""
+    found = ask(url_of(data, "payments"), "/payment-feeds/broken-lines", source=source, limit=MOST_LISTED)
+    if as_json:
+        print_json(found)
+    elif found:
+        columns = ("id", "feed", "file", ">line", "field", "problem", "remedy")
+        names = ("id", "source", "file", "number", "field", "problem", "remedy")
+        out().print(table("", columns, [[str(one[name]) for name in names] for one in found]))
+    raise typer.Exit(Exit.NO if found else Exit.DONE)
 
 
 @group.command()
@@ -83,33 +96,13 @@ def audit(*, data: Data = HERE, as_json: AsJson = False) -> None:
     raise typer.Exit(Exit.DONE if found["agrees"] else Exit.NO)
 
 
-@dataclass
-class Taken:
-    """What came of a file: lines taken, lines that were there already, lines broken, and the first of those.
-
-    `known` is None where no payments service was there to be asked: then `taken` counts those lines as well.
-    """
-
-    taken: int = 0
-    known: int | None = None
-    broken: int = 0
-    broken_lines: list[dict[str, Any]] = field(default_factory=list)
-
-    def note(self, line: BrokenLine) -> None:
-        """Count a broken line and keep it if it is among the first."""
-        self.broken += 1
-        if len(self.broken_lines) < SHOWN:
-            told = {"number": line.number, "field": line.field, "problem": line.problem, "remedy": line.remedy}
-            self.broken_lines.append(told)
-
-
-def reader(file: Path, layout: Path | None) -> Callable[[BinaryIO], Iterator[Line]]:
-    """What reads the file; raises Problem or ValidationError when the layout is none."""
+def reader(file: Path, layout: Path | None) -> tuple[str, Callable[[BinaryIO], Iterator[Line]]]:
+    """The name of the feed, and what reads the file; raises Problem or ValidationError when the layout is none."""
     if file.suffix.lower() == ".xml":
         statement = CamtLayout.model_validate(_given(layout))
-        return lambda stream: read_camt(stream, statement)
-    table = CsvLayout.model_validate(_given(layout))
-    return lambda stream: read_csv(stream, table)
+        return statement.source, lambda stream: read_camt(stream, statement)
+    columns = CsvLayout.model_validate(_given(layout))
+    return columns.source, lambda stream: read_csv(stream, columns)
 
 
 def known_at(data: Path) -> str | None:
@@ -146,60 +139,23 @@ def _readable(file: Path) -> BinaryIO:
         raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
 
 
-async def bring_in(
-    bootstrap: str,
-    stream: BinaryIO,
-    read: Callable[[BinaryIO], Iterator[Line]],
-    size: int | None,
-    payments_url: str | None = None,
-) -> Taken:
-    """Publish the file's lines, a bounded number at a time; each is on the broker before the next are read.
-
-    With `payments_url` those that payments knows already are counted, and not published again.
-    """
-    taken = Taken(known=0 if payments_url else None)
-    lines = read(stream)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    async with producer(bootstrap, linger_ms=LINGER_MS) as client:
-        with Progress(*columns, console=err(), disable=not err().is_terminal) as bar:
-            task = bar.add_task("importing", total=size)
-            while some := list(islice(lines, AT_ONCE)):
-                await _publish(client, await _fresh(some, taken, payments_url), taken)
-                bar.update(task, description=f"{taken.taken} lines", completed=stream.tell() if size else None)
-    return taken
-
-
-async def _fresh(lines: list[Line], taken: Taken, payments_url: str | None) -> list[Line]:
-    arrivals = [line for line in lines if isinstance(line, TransferArrived)]
-    if not payments_url or not arrivals or taken.known is None:
-        return lines
-    ids = [line.transfer_id for line in arrivals]
-    asked = {"source": arrivals[0].source, "transfer_ids": ids}
-    known = set(await asyncio.to_thread(tell, payments_url, "/payments/known", asked))
-    taken.known += sum(one in known for one in ids)
-    return [line for line in lines if isinstance(line, BrokenLine) or line.transfer_id not in known]
-
-
-async def _publish(client: AIOKafkaProducer, lines: list[Line], taken: Taken) -> None:
-    arrivals = []
-    for line in lines:
-        if isinstance(line, BrokenLine):
-            taken.note(line)
-        else:
-            arrivals.append(await publish(client, line))
-    await asyncio.gather(*arrivals)
-    taken.taken += len(arrivals)
-
-
 def say(taken: Taken) -> None:
-    """Say what was taken and what is broken."""
+    """Say what was taken, what is broken or contradicts what was taken before, and where it is kept."""
     for line in taken.broken_lines:
         told = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
         err().print(Text(told), soft_wrap=True)
-    if taken.broken > SHOWN:
-        err().print(f"… and {taken.broken - SHOWN} more broken lines", markup=False)
+    for told in taken.contradictions:
+        err().print(Text(f"contradiction: {told}"), soft_wrap=True)
+    more = taken.broken + taken.contradicting - len(taken.broken_lines) - len(taken.contradictions)
+    if more:
+        err().print(f"… and {more} more", markup=False)
+    if taken.kept:
+        err().print(f"{taken.kept} lines are kept for correction: posada payments broken", markup=False)
+    if taken.not_kept:
+        err().print(Text(f"These lines are kept nowhere but in the file: {taken.not_kept}"), soft_wrap=True)
     known = "" if taken.known is None else f", {taken.known} there already"
-    out().print(f"{taken.taken} lines taken{known}, {taken.broken} broken", markup=False)
+    contradicting = f", {taken.contradicting} contradicting" if taken.contradicting else ""
+    out().print(f"{taken.taken} lines taken{known}, {taken.broken} broken{contradicting}", markup=False)
 
 
 def _size(file: Path) -> int | None:

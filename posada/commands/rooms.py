@@ -1,4 +1,4 @@
-"""posada rooms: takes properties, rooms and rates in from CSV, and writes them out."""
+"""posada rooms: takes properties, rooms and rates in from CSV, writes them out, and calls outside systems again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 from rich.text import Text
 
 from posada.options import HERE, AsJson, Data, url_of
-from posada.output import err, out, print_json
+from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
-from posada.web import exchange
+from posada.web import ask, exchange
+from posada.web import tell as ask_to
 
 group = typer.Typer(help="Properties, room types, rooms, packages and rates.", no_args_is_help=True)
 Property = Annotated[str | None, typer.Option("--property", help="Only this property.", metavar="ID")]
@@ -59,6 +61,30 @@ def export(
         sys.stdout.buffer.write(content)
     else:
         file.write_bytes(content)
+
+
+@group.command("given-up")
+def given_up(*, property_id: Property = None, data: Data = HERE, as_json: AsJson = False) -> None:
+    """List what could not be undone in an outside system. Exit code 1: there is something."""
+    found = ask(url_of(data, "availability"), "/outside-errands", property_id=property_id)
+    if as_json:
+        print_json(found)
+    elif found:
+        columns = ("booking", "property", "what", ">tried", "problem", "since")
+        names = ("booking_id", "property_id", "kind", "attempts", "problem", "given_up_at")
+        out().print(table("", columns, [[str(one[name]) for name in names] for one in found]))
+    raise typer.Exit(Exit.NO if found else Exit.DONE)
+
+
+@group.command()
+def retry(
+    booking_id: Annotated[UUID, typer.Argument(help="The booking, by its id.", metavar="BOOKING")],
+    *,
+    data: Data = HERE,
+) -> None:
+    """Call a booking's outside system again, after it was given up; what cannot be undone is told to staff again."""
+    ask_to(url_of(data, "availability"), f"/outside-errands/{booking_id}/retry", {})
+    out().print(f"the call for booking {booking_id} is made again", markup=False)
 
 
 def tell(done: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.availability import api, catalogue_api, consumers
+from services.availability import api, catalogue_api, consumers, outside_api
 from services.availability.errands import Errands
 from services.availability.gauges import GAUGES
 from services.availability.records import Records
@@ -32,6 +32,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         routers=[
             api.router(database, repository, clock, errands.free_rooms),
             catalogue_api.router(records, clock, settings),
+            outside_api.router(database, settings),
         ],
         loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
         gauges=GAUGES,

@@ -20,10 +20,13 @@ FROM holds WHERE wake_at IS NOT NULL AND state = 'held'""",
 )
 ERRANDS = Reading(
     """
-SELECT count(*) AS errands, count(*) FILTER (WHERE leased_until < $1) AS dropped FROM outside_errands""",
+SELECT count(*) FILTER (WHERE given_up_at IS NULL) AS errands, count(*) FILTER (WHERE leased_until < $1) AS dropped,
+       count(*) FILTER (WHERE given_up_at IS NOT NULL) AS given_up
+FROM outside_errands""",
     {
         "errands": Gauge("posada_outside_errands", "Calls to outside inventories that are to be made"),
         "dropped": Gauge("posada_outside_errands_dropped", "Calls that an instance took and did not end in its time"),
+        "given_up": Gauge("posada_outside_errands_given_up", "Calls that failed too often and wait for a person"),
     },
 )
 GAUGES = (HOLDS, ERRANDS)

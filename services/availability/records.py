@@ -14,6 +14,8 @@ from services.availability.domain.catalogue import (
     BY_KIND,
     IN_USE,
     RECORDS,
+    SHOWN,
+    OutsideRecord,
     PackageRecord,
     PropertyRecord,
     RateRecord,
@@ -63,6 +65,12 @@ _USERS_OF_TYPE = """
 SELECT 'its rooms' FROM rooms WHERE property_id = $1 AND type_key = $2
 UNION SELECT 'its rates' FROM rates WHERE property_id = $1 AND type_key = $2
 UNION SELECT 'package ' || key FROM packages WHERE property_id = $1 AND $2 = ANY(types)"""
+# Of a hold that is not over, or of a call that is still to be made; one without a booking is only a look.
+_USERS_OF_OUTSIDE = """
+SELECT booking_id::text FROM holds
+WHERE property_id = $1 AND state <> 'released' AND check_out > $2
+  AND (NULLIF(answer, '')::jsonb ->> 'outside')::boolean
+UNION SELECT booking_id::text FROM outside_errands WHERE property_id = $1 AND booking_id IS NOT NULL ORDER BY 1"""
 _PLACES = "SELECT number FROM rooms WHERE property_id = $1 AND type_key = $2 ORDER BY length(number) DESC, number DESC"
 _FREE_PLACES = """
 SELECT r.number FROM rooms r WHERE r.property_id = $1 AND r.type_key = $2 AND NOT EXISTS (
@@ -128,6 +136,8 @@ class Records:
                 return False
             if isinstance(old, RoomRecord | TypeRecord | PropertyRecord):
                 await _check(connection, old, record, now)
+            if isinstance(old, OutsideRecord) and isinstance(record, OutsideRecord) and old.prefix != record.prefix:
+                await _check_nothing_outside(connection, old, "prefix", now)
             if isinstance(record, PropertyRecord) and record.is_default:
                 await connection.execute(_NO_OTHER_DEFAULT, record.property_id)
             try:
@@ -151,6 +161,8 @@ class Records:
                 await _check_unused(connection, old)
             if isinstance(old, RoomRecord | PropertyRecord):
                 await _check(connection, old, None, now)
+            if isinstance(old, OutsideRecord | PropertyRecord):
+                await _check_nothing_outside(connection, old, "property_id", now)
             for statement in _REMOVED_WITH.get(kind, ()):
                 await connection.execute(statement, *key)
             await connection.execute(_SQL[kind].remove, *map(_value, key))
@@ -194,6 +206,24 @@ async def _check(connection: Connection, old: Record, new: Record | None, now: d
     rows = await connection.fetch(_TAKEN, old.property_id, room, type_key, today)
     taken: list[Taken] = [(row["room"], row["night"], row["booking_id"]) for row in rows]
     check_breaks_nothing(old, new, taken)
+
+
+async def _check_nothing_outside(
+    connection: Connection, old: OutsideRecord | PropertyRecord, field: str, now: datetime
+) -> None:
+    """What is held, booked or to be undone in an outside system needs its record, with the prefix of its codes.
+
+    Raises:
+        Refusal: in_use, naming some of the bookings.
+    """
+    await connection.execute(_NOBODY_TAKES)
+    today = await _today(connection, old.property_id, now)
+    rows = [row["booking_id"] for row in await connection.fetch(_USERS_OF_OUTSIDE, old.property_id, today)]
+    if rows:
+        some = ", ".join(rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+        change = "get another prefix" if field == "prefix" else "be removed"
+        text = f"the outside system of {old.property_id} cannot {change}: bookings need it ({some})"
+        raise Refusal(IN_USE, f"{text}; wait for their end or cancel them first", field=field, bookings=rows[:100])
 
 
 async def _check_unused(connection: Connection, old: TypeRecord) -> None:

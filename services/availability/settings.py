@@ -24,6 +24,9 @@ class Settings(ServiceSettings):
     outside_rest_seconds: float = Field(
         AS_THEY_ARE.rest_seconds, gt=0, le=86_400, description="How long it is not asked then."
     )
+    outside_at_once: int = Field(
+        AS_THEY_ARE.at_once, ge=1, le=32, description="Errands that may be under way to one outside system at a time."
+    )
     outside_pause_growth: float = Field(
         AS_THEY_ARE.pause_growth,
         ge=1,
@@ -34,4 +37,10 @@ class Settings(ServiceSettings):
     def manners(self) -> Manners:
         """How outside systems are called."""
         tokens = {property_id: token.get_secret_value() for property_id, token in self.outside_tokens.items()}
-        return Manners(tokens, self.outside_failures, self.outside_rest_seconds, self.outside_pause_growth)
+        return Manners(
+            tokens,
+            self.outside_failures,
+            self.outside_rest_seconds,
+            self.outside_pause_growth,
+            self.outside_at_once,
+        )

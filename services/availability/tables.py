@@ -204,5 +204,9 @@ outside_errands = Table(
     Column("property_id", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("leased_until", DateTime(timezone=True)),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), comment="how often it was begun"),
+    Column("due_at", DateTime(timezone=True), comment="not before; NULL: now"),
+    Column("problem", Text, nullable=False, server_default=text("''"), comment="what went wrong the last time"),
+    Column("given_up_at", DateTime(timezone=True), comment="it failed too often, and waits for a person"),
     Index("outside_errands_booking_idx", "booking_id", "number"),
 )

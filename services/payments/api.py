@@ -157,5 +157,5 @@ def _flat(row: Row, terms: Terms) -> FlatPayment:
         posted_on=row["posted_on"],
         used=row["used"],
         codes=", ".join(row["codes"]) or "N/A",
-        date_used=used_at.astimezone(terms.zone).date() if used_at else None,
+        date_used=used_at.astimezone(terms.of(row["used_in"] or "").zone).date() if used_at else None,
     )

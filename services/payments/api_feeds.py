@@ -9,8 +9,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query, status
 from pydantic import BaseModel, Field
 
-from services.payments import handlers
-from services.payments.domain.payment import Contradiction
+from services.payments import handlers, records
+from services.payments.domain.payment import Contradiction, payment_of
+from services.payments.feeds import BrokenLine
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.sources.keeper import Keeper
@@ -73,6 +74,44 @@ class Asked(BaseModel):
     transfer_ids: list[Identifier] = Field(max_length=1000)
 
 
+class Told(BaseModel):
+    """Lines of a file, as they were read."""
+
+    transfers: list[TransferArrived] = Field(max_length=1000)
+
+
+class RecordedLine(BaseModel):
+    """A line that is recorded already, and what it says otherwise now: nothing, as it should be."""
+
+    source: str
+    transfer_id: str
+    differences: list[str]
+
+
+class FoundBroken(BaseModel):
+    """A line that could not be taken, as whoever read the file found it."""
+
+    number: int = Field(ge=0, le=2**31 - 1)
+    field: Identifier
+    problem: Annotated[str, Field(max_length=1000)]
+    remedy: Annotated[str, Field(max_length=1000)]
+    line: Annotated[str, Field(max_length=10_000)] = ""
+
+
+class BrokenLines(BaseModel):
+    """Lines of one file that could not be taken."""
+
+    source: Identifier
+    file: Annotated[str, Field(max_length=255)]
+    lines: list[FoundBroken] = Field(max_length=1000)
+
+
+class Kept(BaseModel):
+    """How many lines are kept for correction; those that were kept before count as well."""
+
+    kept: int
+
+
 class SynchronisedRecord(BaseModel):
     """What came of reading a feed."""
 
@@ -82,7 +121,7 @@ class SynchronisedRecord(BaseModel):
     problem: str | None
 
 
-def reading(reports: Reports) -> APIRouter:
+def reading(office: Office, reports: Reports) -> APIRouter:
     """How the feeds are."""
     routes = APIRouter(tags=["feeds"])
 
@@ -103,6 +142,18 @@ def reading(reports: Reports) -> APIRouter:
         """Those of a source's transfers that are recorded already."""
         return list(await reports.known(asked.source, asked.transfer_ids))
 
+    @routes.post("/payment-feeds/compare")
+    async def compare(told: Told) -> list[RecordedLine]:
+        """Those of some lines that are recorded already, and whether they said the same then."""
+        lines = {one.id: one for one in (payment_of(line, office.now()) for line in told.transfers)}
+        recorded = [records.payment(row) for row in await reports.recorded(list(lines))]
+        return [
+            RecordedLine(
+                source=one.source, transfer_id=one.transfer_id, differences=list(one.differences(lines[one.id]))
+            )
+            for one in recorded
+        ]
+
     return routes
 
 
@@ -114,6 +165,13 @@ def writing(keeper: Keeper, office: Office, reports: Reports, settings: ServiceS
     async def synchronise() -> list[SynchronisedRecord]:
         """Read every feed now; empty when that was done a moment ago."""
         return [SynchronisedRecord(**vars(one)) for one in await keeper.synchronise()]
+
+    @routes.post("/payment-feeds/broken-lines")
+    async def keep(found: BrokenLines) -> Kept:
+        """Keep lines of a file for correction; told again they are kept once, and stay corrected."""
+        lines = [BrokenLine(one.number, one.field, one.problem, one.remedy, one.line) for one in found.lines]
+        await office.keep_broken(found.source, found.file, lines)
+        return Kept(kept=len(lines))
 
     @routes.post("/payment-feeds/broken-lines/{line_id}/correction")
     async def correct(line_id: UUID, corrected: Corrected) -> dict[str, str]:

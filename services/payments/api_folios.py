@@ -127,7 +127,7 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
     @routes.post("/bookings/{booking_id}/payments")
     async def take(booking_id: UUID, taken: Taken) -> FolioRecord:
         """Money taken at the desk; a booking that waits for all of its money goes on with it."""
-        day = taken.received_on or _today(office)
+        day = taken.received_on or await _today(office, reports, booking_id)
         return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
@@ -145,8 +145,9 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
     return routes
 
 
-def _today(office: Office) -> date:
-    return office.now().astimezone(office.zone).date()
+async def _today(office: Office, reports: Reports, booking_id: UUID) -> date:
+    row = await reports.request(booking_id)
+    return office.today((row["property_id"] if row else None) or "")
 
 
 async def _folio(reports: Reports, booking_id: UUID) -> FolioRecord:

@@ -38,7 +38,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     terms = settings.terms()
     reports, repository = Reports(database), Repository(terms)
-    office = Office(repository, database, clock, terms.zone)
+    office = Office(repository, database, clock, terms)
     sources = sources_of(settings, clock)
     keeper = Keeper(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
@@ -53,7 +53,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_ledger.router(reports),
             api_cases.reading(office, reports),
             api_cases.deciding(office, reports, settings),
-            api_feeds.reading(reports),
+            api_feeds.reading(office, reports),
             api_feeds.writing(keeper, office, reports, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
             api_folios.reading(office, reports, keeper.before),
@@ -76,7 +76,7 @@ def gateway_of(settings: Settings) -> Gateway | None:
         settings.stripe_key.get_secret_value(),
         settings.stripe_webhook_secret.get_secret_value(),
         success_url=settings.stripe_success_url,
-        zone=settings.timezone,
+        terms=settings.terms(),
         base_url=settings.stripe_url,
     )
 

@@ -8,6 +8,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from datetime import date, datetime
@@ -93,7 +94,8 @@ def read_csv(stream: BinaryIO, layout: CsvLayout | None = None) -> Iterator[Tran
     except UnicodeError as wrong:
         yield BrokenLine(number + 1, "encoding", str(wrong), _REMEDIES["encoding"])
     finally:
-        lines.detach()
+        with suppress(ValueError):  # its owner was faster and closed it
+            lines.detach()
 
 
 def transfer_id_of(facts: Mapping[str, str], occurrence: int) -> str:

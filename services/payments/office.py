@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from services.payments import repository_feeds as feeds
+from services.payments.domain.terms import Terms
 from services.payments.domain.world import World
+from services.payments.feeds import BrokenLine
 from services.payments.repository import Repository
 from shared import outbox
 from shared.clock import Clock
@@ -27,11 +29,15 @@ Handle = Callable[[World, M, datetime], Sequence[Message | Outgoing]]
 class Office:
     """Runs the handlers of people's commands over the same locks and constraints as those of Kafka's messages."""
 
-    def __init__(self, repository: Repository, database: Database, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(self, repository: Repository, database: Database, clock: Clock, terms: Terms) -> None:
         self._repository = repository
         self._database = database
         self.now = clock
-        self.zone = zone
+        self._terms = terms
+
+    def today(self, property_id: str) -> date:
+        """The date at a property."""
+        return self.now().astimezone(self._terms.of(property_id).zone).date()
 
     async def tell(self, handle: Handle[M], command: M) -> list[Message]:
         """Do what is asked; what it sends goes with the next sweep of the outbox. Gives what is sent at once.
@@ -57,6 +63,11 @@ class Office:
         """A booking's request with every payment that it may mean, without locks."""
         async with self._database.connection() as connection:
             return await self._repository.case(connection, booking_id)
+
+    async def keep_broken(self, source: str, file: str, lines: Sequence[BrokenLine]) -> None:
+        """Keep lines that could not be taken for correction."""
+        async with self._database.connection() as connection:
+            await feeds.keep_broken(connection, source, file, lines, self.now())
 
     async def _once(self, handle: Handle[M], command: M) -> list[Message]:
         now = self.now()

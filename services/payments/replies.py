@@ -170,6 +170,11 @@ def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision,
 
 def _for_staff(decision: Decision) -> str:
     claim, verdict = decision.claim, decision.verdict.value.replace("_", " ")
+    if decision.contradicted:
+        return (
+            f"For the payment of {claim.amount} {claim.currency} there is money of that amount and date, but neither"
+            " its reference nor its payer agrees with the slip. Choose it if it is the guest's."
+        )
     return (
         f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(decision.looked_at)} payments looked at"
         f" {len(decision.close)} fit. Nothing is reserved; please look into it."

@@ -18,7 +18,9 @@ WHERE payment_id = $1 ORDER BY started_at, booking_id LIMIT 1000"""
 _REQUEST = "SELECT * FROM payment_requests WHERE booking_id = $1"
 _FLAT = """
 SELECT id, coalesce(authorization_number, transfer_id) AS number, amount, currency, posted_on, captured > 0 AS used,
-       codes, captured_at
+       codes, captured_at,
+       coalesce(nullif(property_id, ''), (SELECT property_id FROM payment_requests
+                                          WHERE payment_id = payments.id ORDER BY started_at LIMIT 1)) AS used_in
 FROM payments
 WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AND ($3::date IS NULL OR posted_on <= $3)
 ORDER BY id LIMIT $4"""
@@ -45,6 +47,7 @@ ORDER BY found_at, file, number LIMIT $2"""
 _BROKEN_LINE = "SELECT * FROM broken_lines WHERE id = $1"
 _CORRECTED = "UPDATE broken_lines SET corrected_at = $2, staff = $3 WHERE id = $1 AND corrected_at IS NULL"
 _KNOWN = "SELECT transfer_id FROM payments WHERE source = $1 AND transfer_id = ANY($2)"
+_RECORDED = "SELECT * FROM payments WHERE id = ANY($1)"
 _RULINGS = "SELECT * FROM rulings WHERE booking_id = $1 ORDER BY number LIMIT 1000"
 _WAITING = "SELECT * FROM payment_requests WHERE waits ORDER BY next_attempt_at, booking_id LIMIT $1"
 
@@ -195,6 +198,11 @@ class Reports:
         """Those of a source's transfers that are recorded."""
         async with self._database.connection() as connection:
             return [row["transfer_id"] for row in await connection.fetch(_KNOWN, source, transfer_ids)]
+
+    async def recorded(self, ids: Sequence[UUID]) -> Sequence[Row]:
+        """Those of some payments that there are."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_RECORDED, ids)
 
     async def escalated(self, limit: int) -> Sequence[Row]:
         """Requests that wait for the staff, the one whose time ends next first."""

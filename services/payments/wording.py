@@ -33,7 +33,8 @@ class Wording:
         self._texts = Texts(folder)
 
     def refusal(self, decision: Decision, terms: Terms) -> Refusal:
-        """Why a decision sets nothing aside."""
+        """Why a decision sets nothing aside, with dates where its property is."""
+        terms = terms.of(decision.claim.property_id)
         claim, payment, reason = decision.claim, decision.payment, _REASONS[decision.verdict]
         details: dict[str, Any] = {"amount": f"{claim.amount:.2f}", "currency": claim.currency}
         if decision.verdict is Verdict.MISSING:
@@ -43,6 +44,7 @@ class Wording:
         if payment:
             details |= self._use(payment, terms)
         values = {**details, "amount": claim.amount, "difference": decision.lacking, "used_on": _day(payment, terms)}
+        values["contradicted"] = decision.contradicted
         return Refusal(
             reason.value, self._texts.render(terms.language, "refusal", reason=reason.value, **values), **details
         )
@@ -69,6 +71,7 @@ class Wording:
             codes_text=self.codes(payment.codes if payment else (), language),
             used_on=_day(payment, local),
             missing=decision.claim.missing,
+            contradicted=decision.contradicted,
         )
 
     def not_verified(self, error: RefusalDetails, language: Language) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -92,6 +92,20 @@ async def test_both_nights_are_held_until_the_booking_decides(service: Availabil
     assert await nights(service, held.booking_id) == old | new
     assert isinstance(await only(service, keep(held), keep(held)), ChangeKept)
     assert await nights(service, held.booking_id) == new
+
+
+async def test_a_stay_that_has_begun_can_be_made_longer_and_never_earlier(service: Availability) -> None:
+    """The past is no range to be asked for; the first night that a booking has is its own all the same."""
+    held = await booked(service)
+    service.clock.now = datetime.combine(CHECK_IN + timedelta(days=1), time(18), UTC)
+    early = await only(service, change(held, first=CHECK_IN - timedelta(days=1), nights=4))
+    assert isinstance(early, RoomsNotChanged)
+    assert (early.refusal.reason, early.refusal.details["field"]) == ("invalid_request", "check_in")
+    changed = await only(service, change(held, first=CHECK_IN, nights=3))
+    assert isinstance(changed, RoomsChanged)
+    await only(service, keep(held))
+    room = held.rooms[0].room
+    assert await nights(service, held.booking_id) == {(room, CHECK_IN + timedelta(days=day)) for day in range(3)}
 
 
 async def test_a_change_that_is_dropped_leaves_what_there_was(service: Availability) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.availability.attempts import Attempts
+from services.availability.domain.numbering import Numbering
 from services.availability.domain.reselection import Fate, Patience, Wanted
 from services.availability.domain.stay import Stay
 from services.availability.inventories.guarded import CircuitOpen, Guarded
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.real
 STAY = Stay(CHECK_IN, CHECK_IN + timedelta(days=2))
 JUNIOR = "bungalow_junior"
 ROOMS = {str(n) for n in range(18, 22)}
-TYPES = {str(n): JUNIOR for n in range(18, 60)} | {"1A": "habitacion"}
+NUMBERING = Numbering({str(n): JUNIOR for n in range(18, 60)} | {"1A": "habitacion"}, "habitacion", "pasadia")
 
 
 def order(room: str = "18", **more: Any) -> RoomOrder:
@@ -89,7 +90,7 @@ async def desk() -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def pms(desk: Desk) -> AsyncIterator[Place]:
-    inventory = Pms(desk.url, "HR", TYPES, cancels=True, seconds=5)
+    inventory = Pms(desk.url, "HR", NUMBERING, cancels=True, seconds=5)
 
     async def snatch(room: str) -> None:
         desk.take(room, STAY.check_in, STAY.check_out)
@@ -235,16 +236,20 @@ async def test_the_third_of_three_fails_and_the_others_are_undone(place: Place, 
     assert await free(place) == {"18", "19"}
 
 
+class Died(BaseException):
+    """The process ends between a call and its note."""
+
+
+class Dying(Attempts):
+    """A journal whose process dies before it notes that line 2 is booked."""
+
+    async def note(self, booking_id: UUID, attempt: Any) -> None:
+        if attempt.line == 2 and attempt.fate is Fate.BOOKED:
+            raise Died
+        await super().note(booking_id, attempt)
+
+
 async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Attempts) -> None:
-    class Died(BaseException):
-        pass
-
-    class Dying(Attempts):
-        async def note(self, booking_id: UUID, attempt: Any) -> None:
-            if attempt.line == 2 and attempt.fate is Fate.BOOKED:
-                raise Died
-            await super().note(booking_id, attempt)
-
     booking, wanted = uuid4(), lines("18", "19", "20")
     with pytest.raises(Died):
         await ordering(place.inventory, Dying(journal._database)).book(booking, wanted)
@@ -252,6 +257,63 @@ async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Atte
     done = await ordering(place.inventory, journal).book(booking, wanted)
     assert [one.room for one in done.booked] == ["18", "19", "20"]
     assert await free(place) == {"21"}
+
+
+async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobody_knows_of(
+    desk: Desk, pms: Place, journal: Attempts
+) -> None:
+    """The room that is taken now may be taken by the very call that the crash cut short."""
+    desk.ignores_keys = True
+    booking, wanted = uuid4(), lines("18", "19", "20")
+    with pytest.raises(Died):
+        await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
+    done = await ordering(pms.inventory, journal).book(booking, wanted)
+    assert [one.room for one in done.booked] == ["18", "21", "20"]
+    assert [one.room for one in done.attempts if one.fate is Fate.DOUBTFUL] == ["19"]
+    assert "room 19" in done.for_staff
+
+
+@pytest.mark.parametrize("shut", [True, False])
+async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
+    desk: Desk, pms: Place, journal: Attempts, shut: bool
+) -> None:
+    """Also where it is not asked again: the circuit is open, or the room is another's here by now."""
+    booking, wanted = uuid4(), lines("18", "19")
+    with pytest.raises(Died):
+        await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
+    guarded = Guarded(pms.inventory, threshold=1, open_seconds=60)
+    if shut:
+        desk.refuses["getRooms"] = 503
+        with pytest.raises(InventoryAway):
+            await guarded.free_rooms(STAY)
+
+    async def secure(_: UUID, room: str) -> bool:
+        return shut or room != "19"
+
+    done = await ordering(guarded, journal, secure=secure).book(booking, wanted)
+    assert next(one.fate for one in done.attempts if one.room == "19") is Fate.DOUBTFUL
+    assert "room 19" in done.for_staff
+
+
+@pytest.mark.parametrize("status", [409, 410])
+async def test_only_an_order_can_hear_that_a_room_is_taken(desk: Desk, pms: Place, status: int) -> None:
+    desk.refuses = dict.fromkeys(("getRooms", "cancelBooking"), status)
+    with pytest.raises(InventoryAway, match=str(status)):
+        await pms.inventory.free_rooms(STAY)
+    with pytest.raises(CannotCancel, match=str(status)):
+        await pms.inventory.cancel(uuid4(), "HR26181")
+    desk.refuses["bookRoom"] = status
+    with pytest.raises(RoomTaken):
+        await pms.inventory.book(order())
+
+
+async def test_what_could_not_be_cancelled_is_staff_s_with_its_code(desk: Desk, pms: Place, journal: Attempts) -> None:
+    desk.refuses["cancelBooking"] = 409
+    for room in ("20", "21"):
+        await pms.snatch(room)
+    done = await ordering(pms.inventory, journal).book(uuid4(), lines("18", "19", "20"))
+    assert done.failed_line == 3
+    assert done.for_staff == "cancel HR26181 (room 18), HR26182 (room 19)"
 
 
 async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk, pms: Place) -> None:
@@ -297,7 +359,7 @@ async def test_three_failures_are_enough(desk: Desk, pms: Place, journal: Attemp
 
 
 async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, journal: Attempts) -> None:
-    inventory = Pms(desk.url, "HR", TYPES, cancels=False)
+    inventory = Pms(desk.url, "HR", NUMBERING, cancels=False)
     desk.snatches = {"20"}
     desk.take("21", STAY.check_in, STAY.check_out)
     done = await ordering(inventory, journal).book(uuid4(), lines("18", "19", "20"))
@@ -310,7 +372,7 @@ async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, j
 
 async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(desk: Desk, journal: Attempts) -> None:
     desk.hangs_after = 1
-    inventory = Pms(desk.url, "HR", TYPES, seconds=0.3)
+    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.3)
     done = await ordering(inventory, journal).book(uuid4(), lines("18"))
     assert [one.fate for one in done.attempts] == [Fate.DOUBTFUL, Fate.BOOKED]
     assert "room 18" in done.for_staff
@@ -319,7 +381,7 @@ async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(des
 
 async def test_a_system_that_hangs_is_away(desk: Desk) -> None:
     desk.hangs = 1
-    inventory = Pms(desk.url, "HR", TYPES, seconds=0.2)
+    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.2)
     with pytest.raises(InventoryAway, match="Timeout"):
         await inventory.free_rooms(STAY)
     await inventory.close()

@@ -13,33 +13,27 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.domain.catalogue import OutsideRecord
 from services.availability.domain.stay import Stay
-from services.availability.errands import Errands
 from services.availability.records import Records
 from services.availability.settings import Settings
 from shared.contracts.availability import (
     CancelOrders,
     CountAnswered,
     CountRequested,
-    OrderRooms,
     OrdersCancelled,
     ReleaseRooms,
-    RoomsHeld,
     RoomsNotHeld,
     RoomsNotOrdered,
     RoomsOrdered,
 )
 from shared.contracts.notifications import StaffAlerted
 from shared.database import Database
-from shared.messages import Message
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.desk import Desk, serving
-from tests.support.post_office import START, message_of, record_of_row
+from tests.support.outside import DATES, Outside, connect, held, order
 
 pytestmark = pytest.mark.real
-DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
 
 
 @pytest.fixture
@@ -48,35 +42,11 @@ async def desk() -> AsyncIterator[Desk]:
         yield running
 
 
-class Outside:
-    """The service, and the errands that it runs."""
-
-    def __init__(self, service: Availability, records: Records, settings: Settings | None = None) -> None:
-        self.service = service
-        manners = (settings or Settings()).manners()
-        self.errands = Errands(service.database, service.repository, records, service.clock, manners=manners)
-
-    async def tell(self, *messages: Message) -> list[Message]:
-        """What is answered in the end."""
-        answers = await self.service.tell(*messages)
-        while await self.errands.turn(self.service.relay):
-            rows = self.service.office.taken()
-            answers += [message_of(row) for row in rows if not row.topic.endswith(".internal")]
-            await self.service.consumer.take([record_of_row(row) for row in rows if row.topic.endswith(".internal")])
-            answers += [message_of(row) for row in self.service.office.taken()]
-        return answers
-
-
 @pytest.fixture
 async def outside(service: Availability, desk: Desk) -> Outside:
     records = Records(service.database, edited=service.repository.forget)
     await connect(records, desk)
     return Outside(service, records)
-
-
-async def connect(records: Records, desk: Desk, **more: Any) -> None:
-    facts = {"property_id": "las-hojas", "base_url": desk.url, "prefix": "HR", "cancels": True, "pause_seconds": 0}
-    await records.put(OutsideRecord.model_validate(facts | more), START)
 
 
 def count(**more: Any) -> CountRequested:
@@ -88,25 +58,6 @@ async def counted(outside: Outside) -> dict[str, int]:
     assert isinstance(answer, CountAnswered)
     assert answer.success, answer
     return {key: number for key, number in answer.available_counts.items() if number}
-
-
-async def held(outside: Outside, *wishes: Any, **more: Any) -> RoomsHeld:
-    (answer,) = await outside.tell(hold(uuid4(), *wishes, **more))
-    assert isinstance(answer, RoomsHeld), answer
-    return answer
-
-
-def order(found: RoomsHeld, **more: Any) -> OrderRooms:
-    facts = {
-        "booking_id": found.booking_id,
-        "property_id": "las-hojas",
-        "package": "las_hojas",
-        "payment_method": "bank_transfer",
-        "guest": "Ana López",
-        "payer": "Ana López",
-        "rooms": found.rooms,
-    }
-    return OrderRooms.model_validate(facts | more)
 
 
 async def rooms_of(outside: Outside, booking_id: UUID) -> set[str]:

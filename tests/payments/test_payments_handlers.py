@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from services.payments import handlers
 from services.payments.consumers import routes
 from services.payments.domain.ledger import audit, summed
-from services.payments.domain.payment import Contradiction, MoneyError, balance_of
+from services.payments.domain.payment import Contradiction, MoneyError, balance_of, payment_id_of
 from services.payments.domain.request import OutOfTurn, Status
 from services.payments.domain.terms import Rooms, Terms, Unfound
 from services.payments.domain.world import World
@@ -349,7 +349,7 @@ class TestSearchDue:
             heard = desk.ring() or heard
         alert = heard[-1]
         assert isinstance(alert, StaffAlerted)
-        assert alert.code == "payment_not_found"
+        assert alert.code == "payment_ambiguous"
         assert (alert.details["stage"], alert.details["attempt"]) == (3, 6)
         assert alert.details["claim"] == {
             "property_id": "las-hojas",
@@ -363,6 +363,32 @@ class TestSearchDue:
         }
         (near,) = alert.details["payments"]
         assert (near["transfer_id"], near["against"]) == ("T1", ["other_reference"])
+
+    def test_money_under_another_reference_and_name_is_staff_s_while_the_search_goes_on(self) -> None:
+        desk = told(reserve(payer="Ana Paz", reference="99"), transfer(reference="77", payer="Luis Paz"))
+        heard = desk.tell(search())
+        assert names(heard) == ["PaymentAwaited", "StaffAlerted"]
+        alert = heard[-1]
+        assert isinstance(alert, StaffAlerted)
+        assert alert.code == "payment_ambiguous"
+        assert "neither its reference nor its payer agrees" in alert.text
+        assert alert.details["payments"][0]["against"] == ["other_reference"]
+        assert names(desk.tell(transfer("T2", reference="99"))) == ["PaymentReserved"], "the guest's own comes"
+        assert desk.world.requests[booking()].payment_id == payment_id_of("kafka", "T2")
+
+    def test_money_of_the_guest_s_name_under_another_reference_is_taken_at_an_attempt(self) -> None:
+        desk = told(reserve(payer="Ana Paz", reference="99"))
+        assert desk.tell(transfer(reference="77", payer="Ana Paz")) == [], "the guest's own may still come"
+        assert desk.tell(search(attempt=0)) == []
+        assert names(desk.tell(search())) == ["PaymentReserved"]
+
+    def test_two_of_one_guest_s_bookings_each_find_their_own(self) -> None:
+        desk = told(reserve(payer="Ana Paz", reference="99"))
+        desk.tell(transfer(reference="77", payer="Ana Paz"))
+        desk.tell(reserve("second", payer="Ana Paz", reference="77"))
+        desk.tell(transfer("T2", reference="99", payer="Ana Paz"))
+        served = {key: desk.world.requests[booking(key)].payment_id for key in ("first", "second")}
+        assert served == {"first": payment_id_of("kafka", "T2"), "second": payment_id_of("kafka", "T1")}
 
     def test_ends_with_the_codes_of_money_that_turned_out_to_be_used(self) -> None:
         desk = told(reserve("late"), reserve("first", reference="77"), transfer(reference="77"), capture("first"))

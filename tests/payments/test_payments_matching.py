@@ -71,11 +71,39 @@ def verdict(decision: Decision) -> str:
             "ambiguous",
             id="the same payer twice",
         ),
-        pytest.param([arrived("A", reference="77")], {"reference": "99"}, "not_yet", id="another guest's reference"),
+        pytest.param(
+            [arrived("A", reference="77")], {"reference": "99"}, "ambiguous", id="another reference, and nobody's name"
+        ),
+        pytest.param(
+            [arrived("A", reference="77", payer="Luis Paz")],
+            {"reference": "99", "payer": "Ana Paz"},
+            "ambiguous",
+            id="another reference and another's name",
+        ),
+        pytest.param(
+            [arrived("A", reference="77", payer="ANA PAZ")],
+            {"reference": "99", "payer": "Ana Paz"},
+            "found A",
+            id="references only break ties, and its payer agrees",
+        ),
+        pytest.param(
+            [arrived("A", reference="77"), arrived("B")],
+            {"reference": "99"},
+            "found B",
+            id="one that does not differ is closer than one that does",
+        ),
+        pytest.param(
+            [arrived("A", reference="77"), arrived("B", reference="78", payer="Ana Paz")],
+            {"reference": "99", "payer": "Ana Paz"},
+            "found B",
+            id="of two with other references the payer's",
+        ),
         pytest.param(
             [arrived("A", reference="TEF 0077 BAC")], {"reference": "77"}, "found A", id="a reference inside another"
         ),
-        pytest.param([arrived("A", reference="R-10")], {"reference": "R-1"}, "not_yet", id="a reference begins alike"),
+        pytest.param(
+            [arrived("A", reference="R-10")], {"reference": "R-1"}, "ambiguous", id="a reference begins alike"
+        ),
         pytest.param([arrived("A")], {"reference": "99"}, "found A", id="a bank that gives no reference"),
         pytest.param([arrived("A", used="690.00")], {}, "used A", id="used up"),
         pytest.param([arrived("A", used="690.00"), arrived("B")], {}, "found B", id="used up beside one with money"),
@@ -90,6 +118,12 @@ def verdict(decision: Decision) -> str:
             {"reference": "99"},
             "not_yet",
             id="another guest's slip of the same amount is used, one's own is on its way",
+        ),
+        pytest.param(
+            [arrived("A", used="690.00", reference="77", payer="Ana Paz")],
+            {"reference": "99", "payer": "Ana Paz"},
+            "not_yet",
+            id="the same guest's earlier slip is used, the new one is on its way",
         ),
         pytest.param([arrived("A", used="0.01")], {}, "too_little A", id="a cent is missing"),
     ],
@@ -152,6 +186,22 @@ def test_the_reasons_say_why_this_one_and_why_not_those() -> None:
     assert reasons["A"].cons == ()
     assert reasons["B"].cons == (Why.ANOTHER_FITS_BETTER,)
     assert reasons["C"].cons == (Why.OTHER_DATE,)
+
+
+def test_a_reference_that_differs_is_a_reason_against_also_of_the_one_that_is_found() -> None:
+    decision = decide(reserve(reference="99", payer="Ana Paz"), arrived("A", reference="77", payer="Ana Paz"))
+    (reasons,) = decision.considered
+    assert (decision.verdict, decision.contradicted) == (Verdict.FOUND, True)
+    assert (reasons.pros, reasons.cons) == ((Why.AMOUNT, Why.DATE, Why.PAYER), (Why.OTHER_REFERENCE,))
+    assert not (decision.final or decision.ends_search)
+    assert decision.ends_attempt
+
+
+def test_a_card_s_number_decides_alone_whatever_the_references() -> None:
+    command = reserve_by_card()
+    named = command.model_copy(update={"evidence": command.evidence.model_copy(update={"reference": "99"})})
+    decision = decide(named, payment_of(card(reference="77"), NOW))
+    assert (decision.verdict, decision.contradicted) == (Verdict.FOUND, False)
 
 
 def test_among_more_than_can_be_looked_at_a_payer_singles_nobody_out() -> None:

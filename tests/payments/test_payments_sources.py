@@ -272,6 +272,62 @@ async def test_a_fault_in_one_feed_leaves_the_others_their_money(database: Datab
     assert await recorded(database) == {"T1"}
 
 
+class Hasty(WatchedFolder):
+    """A folder that is read for two pages before time is over."""
+
+    async def pages(self, cursor: str | None) -> AsyncIterator[Page]:
+        given = 0
+        async for page in super().pages(cursor):
+            if given == 2 and page.lines:
+                await asyncio.sleep(60)
+            yield page
+            given += 1
+
+
+def a_large_file(folder: Path, lines: int) -> None:
+    file = folder / "large.csv"
+    text = "".join(f",{1 + number % 7}.00,2025-03-14,,,,\n" for number in range(lines))  # many are equal
+    file.write_text(HEADING + text)
+    os.utime(file, (0, 0))
+
+
+@pytest.mark.parametrize("another_process", [False, True])
+async def test_a_large_file_goes_on_where_time_was_over(
+    database: Database, tmp_path: Path, another_process: bool
+) -> None:
+    a_large_file(tmp_path, 2_300)
+    folder = Hasty("folder", tmp_path, CsvLayout(), CamtLayout(), clock=Ticking())
+    told = []
+    for _ in range(3):
+        if another_process:
+            folder = Hasty("folder", tmp_path, CsvLayout(), CamtLayout(), clock=Ticking())
+        (done,) = await Feeding(database, folder, seconds=2).keeper.synchronise()
+        told.append(done.lines)
+    assert told == [1000, 1000, 300], "no line is read a second time"
+    assert len(await recorded(database)) == 2_300
+    assert names_in(tmp_path) == {"done"}
+    (kept,) = await rows(database, "SELECT * FROM feeds")
+    assert (kept["cursor"], kept["problem"]) == ("", None)
+
+
+async def test_lines_that_were_read_and_not_recorded_come_again(tmp_path: Path) -> None:
+    a_large_file(tmp_path, 700)
+    folder = WatchedFolder("folder", tmp_path, CsvLayout(), CamtLayout(), clock=Ticking())
+
+    async def first() -> Page:
+        async for page in folder.pages(None):
+            return page
+        raise AssertionError
+
+    lost = await first()
+    again = await first()
+    assert list(again.lines) == list(lost.lines)
+    await again.recorded()
+    assert len((await first()).lines) == 200
+    a_large_file(tmp_path, 600)  # another file of that name
+    assert len((await first()).lines) == 500
+
+
 async def test_two_instances_that_read_one_folder_count_everything_once(database: Database, tmp_path: Path) -> None:
     clock = Ticking()
     lines = "".join(f"T{number},1.00,2025-03-14,,,,\n" for number in range(1200))

@@ -41,6 +41,16 @@ async def test_a_payment_is_found_with_what_is_left_of_it(house: House) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "said"), [(Language.SPANISH, "su referencia no es la que"), (Language.ENGLISH, "its reference is not")]
+)
+async def test_a_payment_under_another_reference_is_told_as_such(house: House, language: Language, said: str) -> None:
+    await house.tell(transfer(reference="77"))
+    answer = await asked(house, **SLIP, reference="99", language=language)
+    assert (answer.result, answer.payment_id) == ("ambiguous", None)
+    assert said in answer.message
+
+
+@pytest.mark.parametrize(
     ("there", "question", "result", "difference"),
     [
         ([], SLIP, "not_yet", None),

@@ -7,7 +7,9 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 import uvicorn
 
@@ -22,9 +24,15 @@ TOKEN = "the catalogue's own token"  # noqa: S105 — of this test alone
 
 
 @pytest.fixture
-async def api(fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+def database_url(fresh_database: FreshDatabase) -> str:
+    """Availability's database."""
+    return fresh_database("availability")
+
+
+@pytest.fixture
+async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """Availability behind a port, without Kafka."""
-    built = build(Settings(database_url=fresh_database("availability"), api_token=TOKEN), MovedClock())
+    built = build(Settings(database_url=database_url, api_token=TOKEN), MovedClock())
     await built.database.open()
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(built.app(), lifespan="off", log_level="critical"))
@@ -37,6 +45,20 @@ async def api(fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) ->
     await task
     listening.close()
     await built.database.close()
+
+
+@pytest.fixture
+async def outside_errand(api: str, database_url: str) -> UUID:
+    """A booking whose cancellation in an outside system was given up."""
+    booking = uuid4()
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO outside_errands (id, booking_id, kind, property_id, body, attempts, problem, given_up_at)"
+        " VALUES ($1, $1, 'cancel', 'las-hojas', '{}', 5, 'HTTP 500', now())",
+        booking,
+    )
+    await connection.close()
+    return booking
 
 
 async def ended(*words: str) -> int:
@@ -83,3 +105,15 @@ async def test_what_is_no_catalogue_and_who_has_no_token(
     monkeypatch.delenv("POSADA_API_TOKEN")
     assert await ended("rooms", "export") == 4
     assert "POSADA_API_TOKEN" in capsys.readouterr().err
+
+
+async def test_what_was_given_up_in_an_outside_system_is_listed_and_tried_again(
+    api: str, outside_errand: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await ended("rooms", "given-up", "--json") == 1
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["booking_id"] == str(outside_errand)
+    assert await ended("rooms", "retry", str(outside_errand)) == 0
+    assert await ended("rooms", "given-up") == 0
+    assert await ended("rooms", "retry", str(outside_errand)) == 1
+    assert "nothing was given up" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 from pydantic import BaseModel
 
-from services.availability.repository import FREE
+from services.availability.repository_free import FREE
 from shared import outbox
 from shared.database import Connection, Database
 from shared.saga import Turn

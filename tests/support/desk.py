@@ -27,6 +27,7 @@ class Desk:
     would be booked. `fails` and `hangs` count calls that break or never end; `misses_info` makes getRooms useless.
     A call that hangs may have been carried out: `hangs_after`. `before_booking` is called once, before a booking;
     `snatch_third` takes whichever room would be the third. With a `token` it answers only to those who show it.
+    One that `ignores_keys` takes the same order twice for two; `refuses` has the status of its answer to a path.
     """
 
     rooms: tuple[str, ...] = tuple(str(n) for n in range(18, 22))
@@ -43,6 +44,8 @@ class Desk:
     before_booking: Callable[[], None] | None = None
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     token: str = ""
+    ignores_keys: bool = False
+    refuses: dict[str, int] = field(default_factory=dict)
     taken: dict[tuple[str, date], str] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: count(26181))
@@ -69,7 +72,7 @@ class Desk:
 
     def book(self, body: dict[str, Any], key: str) -> str | None:
         """A reservation's number; None when the room is taken."""
-        if key in self._known:
+        if key in self._known and not self.ignores_keys:
             return self._known[key]
         stay = date.fromisoformat(body["checkIn"]), date.fromisoformat(body["checkOut"])
         room = body["room"]
@@ -87,8 +90,10 @@ class Desk:
         """The rooms of a reservation are free again."""
         self.taken = {key: theirs for key, theirs in self.taken.items() if theirs != reservation}
 
-    async def trouble(self) -> Response | None:
+    async def trouble(self, path: str = "") -> Response | None:
         """What is wrong with this call, if anything."""
+        if path in self.refuses:
+            return Response("no", self.refuses[path])
         if self.hangs:
             self.hangs -= 1
             await asyncio.sleep(60)
@@ -118,7 +123,7 @@ def _add_looking(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/getRooms")
     async def get_rooms(checkIn: date, checkOut: date) -> Response:  # noqa: N803 — the system's own names
         desk.calls.append(("getRooms", {}))
-        if trouble := await desk.trouble():
+        if trouble := await desk.trouble("getRooms"):
             return trouble
         if desk.misses_info:
             return JSONResponse({"error": "try later"})
@@ -133,7 +138,7 @@ def _add_booking(app: FastAPI, desk: Desk) -> None:
         act, desk.before_booking = desk.before_booking, None
         if act:
             act()
-        if trouble := await desk.trouble():
+        if trouble := await desk.trouble("bookRoom"):
             return trouble
         reservation = desk.book(body, request.headers["Idempotency-Key"])
         if desk.hangs_after:
@@ -149,7 +154,7 @@ def _add_cancelling(app: FastAPI, desk: Desk) -> None:
     async def cancel_booking(request: Request) -> Response:
         body = await request.json()
         desk.calls.append(("cancelBooking", body))
-        if trouble := await desk.trouble():
+        if trouble := await desk.trouble("cancelBooking"):
             return trouble
         if not desk.cancels:
             return Response("not here", 405)

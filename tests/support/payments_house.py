@@ -31,8 +31,7 @@ class House:
         settings = Settings(
             database_url=SecretStr(url),
             api_token=SecretStr(token) if token else None,
-            property_terms={"las-hojas": WAITING},
-            **more,
+            **{"property_terms": {"las-hojas": WAITING}} | more,
         )
         service = build(settings, self.clock)
         service.database._pool = database._pool  # the test's own, open already

@@ -35,6 +35,11 @@ class Attempt:
     code: str = ""
     problem: str = ""
 
+    @property
+    def to_be_cancelled(self) -> bool:
+        """Whether the place has a booking of ours, as far as we know: also one whose cancellation failed."""
+        return self.fate is Fate.BOOKED or (self.fate is Fate.DOUBTFUL and bool(self.code))
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -83,8 +88,12 @@ def next_room(
 
 def to_staff(attempts: Sequence[Attempt], *, can_cancel: bool) -> str:
     """What a person has to undo, with every code; empty where there is nothing."""
-    left = [] if can_cancel else [f"{one.code} (room {one.room})" for one in attempts if one.fate is Fate.BOOKED]
-    doubtful = [f"room {one.room}" for one in attempts if one.fate is Fate.DOUBTFUL]
+    left = [
+        f"{one.code} (room {one.room})"
+        for one in attempts
+        if one.to_be_cancelled and not (can_cancel and one.fate is Fate.BOOKED)
+    ]
+    doubtful = [f"room {one.room}" for one in attempts if one.fate is Fate.DOUBTFUL and not one.code]
     parts = [f"cancel {', '.join(left)}"] if left else []
     if doubtful:
         parts.append(f"see whether these were booked without an answer: {', '.join(doubtful[: SHOWN * 4])}")

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 class Manners:
     """`tokens` by property; after `failures` in a row a system is left alone for `rest_seconds`.
 
-    `pause_growth` is how many times as long each further pause between attempts at a room is.
+    At most `at_once` errands are under way to one system, so that a slow one holds up nobody else. `pause_growth` is
+    how many times as long each further pause between attempts at a room is.
     """
 
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     failures: int = 5
     rest_seconds: float = 30.0
     pause_growth: float = 1.0
+    at_once: int = 4

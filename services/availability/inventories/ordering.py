@@ -24,6 +24,8 @@ from services.availability.inventories.port import (
 
 log = structlog.get_logger(__name__)
 
+CUT_SHORT = "it was cut short"
+
 
 class Journal(Protocol):
     """Remembers attempts durably: each before its call, and what became of it after."""
@@ -120,7 +122,7 @@ class Ordering:
             interrupted = next((one for one in mine if one.fate is Fate.CALLING), None)
             if interrupted:
                 attempts.remove(interrupted)
-                await self._try(booking_id, line, interrupted.room, attempts)
+                await self._try(booking_id, line, interrupted.room, attempts, cut_short=True)
                 continue
             if len(mine) >= self.patience.attempts:
                 return False
@@ -153,8 +155,8 @@ class Ordering:
 
     async def _undone(self, booking_id: UUID, attempt: Attempt) -> Attempt:
         if attempt.fate is Fate.CALLING:
-            return replace(attempt, fate=Fate.DOUBTFUL, problem="it was cut short")
-        if attempt.fate is not Fate.BOOKED or not self.inventory.can_cancel:
+            return replace(attempt, fate=Fate.DOUBTFUL, problem=CUT_SHORT)
+        if not attempt.to_be_cancelled or not self.inventory.can_cancel:
             return attempt
         try:
             await self.inventory.cancel(_key(booking_id, attempt.line, attempt.room), attempt.code)
@@ -167,7 +169,10 @@ class Ordering:
             raise RoomTaken(order.room)
         return await self.inventory.book(order)
 
-    async def _try(self, booking_id: UUID, line: Line, room: str, attempts: list[Attempt]) -> None:
+    async def _try(
+        self, booking_id: UUID, line: Line, room: str, attempts: list[Attempt], *, cut_short: bool = False
+    ) -> None:
+        """One attempt; of one that was `cut_short` before only a code says that all is well."""
         attempt = Attempt(line.wanted.line, room, Fate.CALLING)
         await self.journal.note(booking_id, attempt)
         order = replace(line.order, room=room, key=_key(booking_id, line.wanted.line, room))
@@ -181,6 +186,8 @@ class Ordering:
             attempt = replace(attempt, fate=Fate.DOUBTFUL, problem=str(fault))
         else:
             attempt = replace(attempt, fate=Fate.BOOKED, code=code)
+        if cut_short and not attempt.code:  # whoever was first may have been the call before the crash
+            attempt = replace(attempt, fate=Fate.DOUBTFUL, problem=f"{CUT_SHORT}; asked again: {attempt.problem}")
         attempts.append(attempt)
         await self.journal.note(booking_id, attempt)
         log.info("inventory.attempt", booking=str(booking_id), line=attempt.line, room=room, fate=attempt.fate)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 import httpx
 import structlog
 
+from services.availability.domain.numbering import Numbering
 from services.availability.domain.stay import Stay
 from services.availability.inventories.port import CannotCancel, FreeRooms, InventoryAway, RoomOrder, RoomTaken
 
@@ -18,24 +18,23 @@ TIMEOUT_SECONDS = 30.0
 PLACE = "Pasadía"
 ROOM_SUFFIX = "A"
 TAKEN = frozenset({httpx.codes.CONFLICT, httpx.codes.GONE})
+# These speak of the caller or the moment, not of the reservation that should be cancelled.
+PASSING = frozenset({401, 403, 408, 425, 429})
 
 
 class Pms:
     """One property's rooms in such a system.
 
-    `types` says of which type each number is; a number ending in A that it does not name is of type `suffixed`, and
-    the literal Pasadía is one place of type `place`. `cancels`: whether the system has a call to cancel. `token` is
-    shown with each call.
+    `numbering` says of which type each number is: one that it does not name and that ends in A, and the literal
+    Pasadía, which is one place. `cancels`: whether the system has a call to cancel. `token` is shown with each call.
     """
 
     def __init__(
         self,
         base_url: str,
         prefix: str,
-        types: Mapping[str, str],
+        numbering: Numbering | None = None,
         *,
-        suffixed: str | None = "habitacion",
-        place: str | None = "pasadia",
         cancels: bool = False,
         seconds: float = TIMEOUT_SECONDS,
         token: str | None = None,
@@ -47,9 +46,7 @@ class Pms:
             headers={"Authorization": f"Bearer {token}"} if token else {},
         )
         self._prefix = prefix
-        self.types = types
-        self._suffixed = suffixed
-        self._place = place
+        self.numbering = numbering or Numbering()
         self._cancels = cancels
 
     @property
@@ -72,9 +69,15 @@ class Pms:
 
     async def book(self, order: RoomOrder) -> str:
         """`POST api/bookRoom`, recognised by its Idempotency-Key where the system does that."""
-        answer = await self._asked(
-            "POST", "api/bookRoom", json=_order(order, self._place), headers={"Idempotency-Key": str(order.key)}
+        answer = await self._answered(
+            "POST",
+            "api/bookRoom",
+            json=_order(order, self.numbering.place),
+            headers={"Idempotency-Key": str(order.key)},
         )
+        if answer.status_code in TAKEN:
+            raise RoomTaken(order.room)
+        _check_done(answer)
         number = _json(answer).get("reservation")
         if not isinstance(number, str | int) or isinstance(number, bool) or not str(number).strip():
             raise InventoryAway("the answer has no reservation")
@@ -85,33 +88,42 @@ class Pms:
         if not self._cancels:
             raise CannotCancel(code)
         body = {"reservation": code.removeprefix(self._prefix)}
-        await self._asked("POST", "api/cancelBooking", json=body, headers={"Idempotency-Key": f"cancel {key}"})
+        headers = {"Idempotency-Key": f"cancel {key}"}
+        answer = await self._answered("POST", "api/cancelBooking", json=body, headers=headers)
+        if answer.is_client_error and answer.status_code not in PASSING:
+            raise CannotCancel(f"HTTP {answer.status_code}")
+        _check_done(answer)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     def _sort(self, number: str, free: dict[str, list[str]]) -> None:
-        if number == PLACE and self._place:
-            places = free.setdefault(self._place, [])
+        if number == PLACE and self.numbering.place:
+            places = free.setdefault(self.numbering.place, [])
             places.append(f"P{len(places) + 1}")
             return
-        key = self.types.get(number) or (self._suffixed if number.endswith(ROOM_SUFFIX) else None)
+        key = self.numbering.types.get(number) or (self.numbering.suffixed if number.endswith(ROOM_SUFFIX) else None)
         if key is None:
             log.warning("pms.unknown_room", number=number[:20])
             return
         free.setdefault(key, []).append(number)
 
     async def _asked(self, method: str, path: str, **how: Any) -> httpx.Response:
+        answer = await self._answered(method, path, **how)
+        _check_done(answer)
+        return answer
+
+    async def _answered(self, method: str, path: str, **how: Any) -> httpx.Response:
         try:
-            answer = await self._client.request(method, path, **how)
+            return await self._client.request(method, path, **how)
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise InventoryAway(type(fault).__name__) from fault
-        if answer.status_code in TAKEN:
-            raise RoomTaken(path)
-        if not answer.is_success:
-            raise InventoryAway(f"HTTP {answer.status_code}")
-        return answer
+
+
+def _check_done(answer: httpx.Response) -> None:
+    if not answer.is_success:
+        raise InventoryAway(f"HTTP {answer.status_code}")
 
 
 def _order(order: RoomOrder, place: str | None) -> dict[str, Any]:

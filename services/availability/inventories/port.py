@@ -22,7 +22,7 @@ class InventoryAway(Exception):
 
 
 class CannotCancel(Exception):
-    """This place undoes nothing: a person has to."""
+    """This place undoes nothing, or not this: a person has to."""
 
 
 @dataclass(frozen=True, slots=True)

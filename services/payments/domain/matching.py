@@ -61,6 +61,7 @@ class Decision:
     """The verdict on a claim. `payment` is the one found, or the one that is too small or used.
 
     `lacking` is the money that it falls short by; `looked_at` are all that came into question, `close` the closest.
+    `contradicted`: what fits bears another reference than the slip, whose own transfer may still come.
     """
 
     claim: Claim
@@ -70,11 +71,12 @@ class Decision:
     lacking: Decimal = NOTHING
     looked_at: tuple[Payment, ...] = ()
     close: tuple[Payment, ...] = ()
+    contradicted: bool = False
 
     @property
     def final(self) -> bool:
         """Whether there is nothing to wait for, at the first look."""
-        return self.verdict is not Verdict.NOT_YET
+        return self.verdict is not Verdict.NOT_YET and not self.contradicted
 
     @property
     def ends_search(self) -> bool:
@@ -83,7 +85,14 @@ class Decision:
         Another guest's slip of the same amount may be the one that is used or too small, so a search by slip goes on;
         a card's number means one payment.
         """
+        if self.contradicted:
+            return False
         return self.verdict in {Verdict.FOUND, Verdict.AMBIGUOUS} or (self.claim.is_card and self.final)
+
+    @property
+    def ends_attempt(self) -> bool:
+        """The same at an attempt of the search: by then a transfer of the slip's own reference had its time to come."""
+        return self.ends_search or self.verdict is Verdict.FOUND
 
     @property
     def considered(self) -> tuple[Considered, ...]:
@@ -95,9 +104,10 @@ def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> Dec
     """Decide which of the payments the claim means; `tolerance_days` is the bank's posting delay, either way.
 
     A slip fits by amount and date, a card by its authorisation number. Among several that fit, an equal reference
-    decides, then one that agrees, then an agreeing payer, then whether enough is left; if that leaves two, the verdict
-    is AMBIGUOUS. A slip and a transfer whose references differ are never one: guests of the same room pay the same
-    amount on the same day, and each must find their own.
+    decides, then one that agrees, then one that does not differ, then an agreeing payer, then whether enough is left;
+    if that leaves two, the verdict is AMBIGUOUS. It is the same of one alone whose reference differs from the slip's
+    and whose payer does not agree either: everything that could tell it from another guest's speaks against it. Money
+    that is used or too little and bears another reference is somebody else's, and the slip's own has not arrived.
     """
     if claim.missing:
         return Decision(claim, Verdict.MISSING, tolerance_days)
@@ -106,9 +116,12 @@ def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> Dec
     close = _closest(claim, [payment for payment in payments if not objections(claim, payment, tolerance_days)])
     covering = [payment for payment in close if payment.left >= claim.amount]
     seen = Decision(claim, Verdict.AMBIGUOUS, tolerance_days, looked_at=tuple(payments), close=tuple(close))
-    if len(covering) == 1:
+    if not covering:
+        return _none_covers(seen)
+    seen = replace(seen, contradicted=all(contradicts(claim, payment) for payment in covering))
+    if len(covering) == 1 and (not seen.contradicted or _same_payer(claim, covering[0])):
         return replace(seen, verdict=Verdict.FOUND, payment=covering[0])
-    return seen if covering else _none_covers(seen)
+    return seen
 
 
 def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why, ...]:
@@ -123,12 +136,17 @@ def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why
         checks[Why.OTHER_METHOD] = payment.method is not PaymentMethod.BANK_TRANSFER
         checks[Why.OTHER_AMOUNT] = payment.amount != claim.slip_amount
         checks[Why.OTHER_DATE] = not _near(claim, payment, tolerance_days)
-        checks[Why.OTHER_REFERENCE] = _other_reference(claim, payment)
     return tuple(why for why, speaks_against in checks.items() if speaks_against)
 
 
+def contradicts(claim: Claim, payment: Payment) -> bool:
+    """Whether a slip and a transfer both bear a reference, and these differ: banks number both, not always alike."""
+    both = not claim.is_card and reference_key(claim.reference) and reference_key(payment.reference)
+    return bool(both) and not _same_reference(claim, payment)
+
+
 def likeness(claim: Claim, payment: Payment) -> tuple[bool, ...]:
-    """What breaks a tie, the strongest first: an equal reference, one that agrees, an agreeing payer."""
+    """What breaks a tie, the strongest first: an equal reference, one that agrees, none that differs, the payer."""
     return tuple(agrees(claim, payment) for agrees in _TIES)
 
 
@@ -143,16 +161,19 @@ def _closest(claim: Claim, fitting: Sequence[Payment]) -> list[Payment]:
 
 
 def _none_covers(seen: Decision) -> Decision:
-    if not seen.close:
-        return replace(seen, verdict=Verdict.NOT_YET)
-    best = max(seen.close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
+    close = tuple(payment for payment in seen.close if not contradicts(seen.claim, payment))
+    if not close:
+        return replace(seen, verdict=Verdict.NOT_YET, close=())
+    best = max(close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
     verdict = Verdict.TOO_LITTLE if best.left else Verdict.USED
-    return replace(seen, verdict=verdict, payment=best, lacking=seen.claim.amount - best.left)
+    return replace(seen, verdict=verdict, payment=best, lacking=seen.claim.amount - best.left, close=close)
 
 
 def _considered(seen: Decision, payment: Payment) -> Considered:
     claim = seen.claim
     cons = list(objections(claim, payment, seen.tolerance_days))
+    if contradicts(claim, payment):
+        cons.append(Why.OTHER_REFERENCE)
     if not cons and payment not in seen.close:
         cons.append(Why.ANOTHER_FITS_BETTER)
     if payment.left < claim.amount:
@@ -189,13 +210,12 @@ def _same_reference(claim: Claim, payment: Payment) -> bool:
     return _equal_reference(claim, payment) or same_reference(claim.reference, payment.reference)
 
 
-def _other_reference(claim: Claim, payment: Payment) -> bool:
-    both = reference_key(claim.reference) and reference_key(payment.reference)
-    return bool(both) and not _same_reference(claim, payment)
+def _no_other_reference(claim: Claim, payment: Payment) -> bool:
+    return not contradicts(claim, payment)
 
 
 def _same_payer(claim: Claim, payment: Payment) -> bool:
     return same_payer(claim.payer, payment.payer)
 
 
-_TIES = (_equal_reference, _same_reference, _same_payer)
+_TIES = (_equal_reference, _same_reference, _no_other_reference, _same_payer)

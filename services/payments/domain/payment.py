@@ -17,6 +17,17 @@ from shared.contracts.payments import TransferArrived
 _PAYMENTS = UUID("0d9c6f0e-0e2b-4b53-9a6e-5f1f1f3f7a10")
 ANY_PROPERTY = ""
 DESK = "desk"
+# What a line of a feed says of its money, and must say again.
+_TOLD = (
+    "amount",
+    "currency",
+    "posted_on",
+    "method",
+    "payer",
+    "reference",
+    "authorization_number",
+    "property_id",
+)
 
 
 def money(amount: Decimal) -> Decimal:
@@ -153,12 +164,26 @@ class Payment:
         """Whether another is this very payment, told once more: what it is now may differ."""
         return all(getattr(self, name) == getattr(other, name) for name in ("id", "method", "amount", "currency"))
 
+    def differences(self, told: Payment) -> tuple[str, ...]:
+        """What the same line says otherwise than it was recorded, in words; what only one of both says is none."""
+        pairs = [(name, getattr(self, name), getattr(told, name)) for name in _TOLD]
+        return tuple(
+            f"{name} was recorded as {recorded}, and is told as {again}"
+            for name, recorded, again in pairs
+            if recorded and again and _bare(recorded) != _bare(again)
+        )
+
     def _after(self, entry: Entry, **balances: Any) -> Payment:
         return replace(self, entries=(*self.entries, entry), **balances)
 
     def _require_reserved(self, amount: Decimal) -> None:
         if amount > self.reserved:
             raise MoneyError(f"payment {self.id} has {self.reserved} reserved, not {amount}")
+
+
+def _bare(fact: Any) -> Any:
+    """Text without the case and blanks that a bank may write now so and now otherwise."""
+    return " ".join(fact.casefold().split()) if isinstance(fact, str) else fact
 
 
 def payment_of(message: TransferArrived, now: datetime) -> Payment:

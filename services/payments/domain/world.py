@@ -11,7 +11,7 @@ from uuid import UUID
 from services.payments.domain.claim import Claim, authorization_key, reference_key
 from services.payments.domain.folio import Charge
 from services.payments.domain.ledger import NOTHING, Entry
-from services.payments.domain.matching import Decision, likeness, match, objections
+from services.payments.domain.matching import Decision, contradicts, likeness, match, objections
 from services.payments.domain.payment import Payment
 from services.payments.domain.price import Price
 from services.payments.domain.request import PaymentRequest, Status
@@ -82,12 +82,16 @@ class World:
         return match(claim, self._in_question(claim), self.terms.tolerance_days)
 
     def waiting_for(self, payment: Payment) -> list[PaymentRequest]:
-        """Requests that wait for money like this: those that name it first, then in the order of their asking."""
+        """Requests that wait for money like this: those that name it first, then in the order of their asking.
+
+        Who names another reference waits for that one, until the next attempt.
+        """
         asking: list[tuple[PaymentRequest, Claim]] = []
         for booking_id in {found: None for key in _payment_keys(payment) for found in self._waiting_by[key]}:
             request = self.requests[booking_id]
-            if request.status is Status.WAITING and request.claim and not self._objections(request.claim, payment):
-                asking.append((request, request.claim))
+            claim = request.claim if request.status is Status.WAITING else None
+            if claim and not self._objections(claim, payment) and not contradicts(claim, payment):
+                asking.append((request, claim))
         asking.sort(key=lambda pair: (*_farness(pair[1], payment), pair[0].started_at, pair[0].booking_id))
         return [request for request, _ in asking]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import stripe
 from pydantic import ValidationError
 
+from services.payments.domain.terms import Terms
 from services.payments.gateways.port import Forged, GatewayDown, GatewayRefused, NewOrder, Order
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
@@ -25,7 +25,8 @@ _PAID = frozenset({"checkout.session.completed", "checkout.session.async_payment
 class StripeCheckout:
     """Asks Stripe for Checkout sessions. `base_url` is another address of its API, for tests; None is Stripe's own.
 
-    A webhook older than `tolerance_seconds` is taken for a replay. Dates of payments are told in `zone`.
+    A webhook older than `tolerance_seconds` is taken for a replay. Dates of payments are told where the
+    property of `terms` is.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class StripeCheckout:
         webhook_secret: str,
         *,
         success_url: str,
-        zone: ZoneInfo,
+        terms: Terms,
         base_url: str | None = None,
         seconds: float = 10,
         tolerance_seconds: int = 300,
@@ -49,7 +50,7 @@ class StripeCheckout:
         )
         self._secret = webhook_secret
         self._success_url = success_url
-        self._zone = zone
+        self._terms = terms
         self._tolerance = tolerance_seconds
 
     @property
@@ -110,7 +111,7 @@ class StripeCheckout:
                 method=PaymentMethod.CARD_LINK,
                 amount=of_units(session["amount_total"], currency),
                 currency=currency,
-                posted_on=at.astimezone(self._zone).date(),
+                posted_on=at.astimezone(self._terms.of(metadata["property_id"]).zone).date(),
                 payer=(details["name"] if details else None) or None,
                 authorization_number=order_id,
             )

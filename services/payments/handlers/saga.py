@@ -25,7 +25,7 @@ def reserve_payment(world: World, command: ReservePayment, now: datetime) -> Sen
     request = asked(claim_of(command), now)
     decision = world.decide(request.wanted)
     first = first_attempt(world.terms.of(command.property_id).schedule(command.evidence.method), now)
-    if decision.final:
+    if decision.final or (first is None and decision.ends_attempt):
         return conclude(world, request, decision, now)
     if first is None:
         return escalate(world, request, decision, now)

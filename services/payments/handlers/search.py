@@ -10,7 +10,17 @@ from services.payments.domain.request import Status
 from services.payments.domain.retries import SECOND_LOOK, next_attempt
 from services.payments.domain.ruling import Action
 from services.payments.domain.world import World
-from services.payments.handlers.settling import Sends, end, escalate, known_request, look, note, require_open, wait
+from services.payments.handlers.settling import (
+    Sends,
+    doubt,
+    end,
+    escalate,
+    known_request,
+    look,
+    note,
+    require_open,
+    wait,
+)
 from shared.contracts.common import Reason
 from shared.contracts.payments import (
     MarkFrustrated,
@@ -38,7 +48,7 @@ def search_due(world: World, due: SearchDue, now: datetime) -> Sends:
     request = world.requests.get(due.booking_id)
     if request is None or request.attempt is None or not request.expects(due.stage, due.attempt):
         return []
-    found = look(world, request, now)
+    found = look(world, request, now, attempt=due.attempt != SECOND_LOOK)
     if found or due.attempt == SECOND_LOOK:
         return found
     decision = world.decide(request.wanted)
@@ -46,7 +56,7 @@ def search_due(world: World, due: SearchDue, now: datetime) -> Sends:
     upcoming = next_attempt(schedule, request.attempt, now)
     if upcoming is None:
         return escalate(world, request, decision, now)
-    return wait(world, request, upcoming, now)
+    return [*wait(world, request, upcoming, now), *doubt(world, request, decision, now)]
 
 
 def staff_due(world: World, due: StaffDue, now: datetime) -> Sends:
@@ -64,7 +74,7 @@ def mark_frustrated(world: World, command: MarkFrustrated, now: datetime) -> Sen
     if request.status is not Status.WAITING:
         return []
     note(world, command, Action.FRUSTRATED, now)
-    return look(world, request, now) or escalate(world, request, world.decide(request.wanted), now)
+    return look(world, request, now, attempt=True) or escalate(world, request, world.decide(request.wanted), now)
 
 
 def withdraw_payment(world: World, command: WithdrawPayment, now: datetime) -> Sends:

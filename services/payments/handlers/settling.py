@@ -27,10 +27,11 @@ from shared.messages import Message, Outgoing
 Sends: TypeAlias = Sequence[Message | Outgoing]
 
 
-def look(world: World, request: PaymentRequest, now: datetime) -> Sends:
-    """Settle a waiting request if that can be done now; no messages while it cannot."""
+def look(world: World, request: PaymentRequest, now: datetime, *, attempt: bool = False) -> Sends:
+    """Settle a waiting request if that can be done now, or at an attempt; no messages while it cannot."""
     decision = world.decide(request.wanted)
-    return conclude(world, request, decision, now) if decision.ends_search else []
+    ends = decision.ends_attempt if attempt else decision.ends_search
+    return conclude(world, request, decision, now) if ends else []
 
 
 def conclude(world: World, request: PaymentRequest, decision: Decision, now: datetime) -> Sends:
@@ -70,6 +71,13 @@ def escalate(world: World, request: PaymentRequest, decision: Decision, now: dat
     case = request.escalated(refusal, now + terms.staff_patience, now)
     world.keep(case)
     return [replies.awaited(case, world.terms, opens_stage=request.attempt is None), replies.staff_timer(case), alert]
+
+
+def doubt(world: World, request: PaymentRequest, decision: Decision, now: datetime) -> Sends:
+    """Tell the staff of what fits and may be another's: they can choose it while the search goes on."""
+    if decision.verdict is not Verdict.AMBIGUOUS:
+        return []
+    return [replies.staff_alerted(request, replies.wording.refusal(decision, world.terms), decision, now)]
 
 
 def end(world: World, request: PaymentRequest, refusal: Refusal, now: datetime) -> Sends:

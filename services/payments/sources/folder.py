@@ -1,18 +1,17 @@
-"""A folder that is watched: settled files are read and moved aside."""
+"""A folder that is watched: settled files are read, a bounded number of lines at a time, and moved aside."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from itertools import islice
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from services.payments.feeds import CsvLayout, read_csv
 from services.payments.sources.camt import CamtLayout, read_camt
-from services.payments.sources.port import FeedDown, Line, Page
+from services.payments.sources.part import Part, parted
+from services.payments.sources.port import FeedDown, Page
 from shared.clock import Clock
 
-AT_ONCE = 500
 DONE = "done"
 
 
@@ -21,7 +20,8 @@ class WatchedFolder:
 
     A file is settled when it has not been written for `settled_seconds`: a copy under way is left alone. What is read
     to its end moves to `done/`; its broken lines are kept for correction. One that cannot be moved is read again, and
-    counts once all the same.
+    counts once all the same. A file that takes longer than there is time for is gone on with: in this process where
+    it was left, in another one behind the cursor, which says how many lines of which file are recorded.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class WatchedFolder:
         self._camt = camt
         self._clock = clock
         self._settled_seconds = settled_seconds
+        self._part: Part | None = None
 
     @property
     def name(self) -> str:
@@ -40,14 +41,20 @@ class WatchedFolder:
         return self._name
 
     async def pages(self, cursor: str | None) -> AsyncIterator[Page]:
-        """Every settled file, a bounded number of lines at a time; there is no cursor, for files move aside."""
-        del cursor
+        """Every settled file, a bounded number of lines at a time, each with a cursor that says how far it is read."""
         stuck: list[str] = []
         try:
             for file in await asyncio.to_thread(self._settled):
-                async for page in self._read(file, stuck):
-                    yield page
-        except OSError as wrong:
+                part = await self._under_way(file, cursor)
+                while lines := await part.lines():
+                    yield Page(lines, cursor=part.cursor_behind(lines), file=file.name, recorded=part.recorded)
+                await self._forget()
+                moved = _mover(file, self._folder / DONE, stuck)
+                yield Page([], cursor="", file=file.name, recorded=moved)
+        except Exception as wrong:
+            await self._forget()
+            if not isinstance(wrong, OSError):
+                raise
             raise FeedDown(f"the folder of {self._name}: {type(wrong).__name__}") from wrong
         if stuck:
             raise FeedDown(f"the folder of {self._name}: {'; '.join(stuck)}")
@@ -57,17 +64,21 @@ class WatchedFolder:
         files = [file for file in self._folder.iterdir() if file.suffix.lower() in {".csv", ".xml"} and file.is_file()]
         return sorted(file for file in files if file.stat().st_mtime <= before)
 
-    async def _read(self, file: Path, stuck: list[str]) -> AsyncIterator[Page]:
-        with file.open("rb") as stream:
-            is_xml = file.suffix.lower() == ".xml"
-            lines = read_camt(stream, self._camt) if is_xml else read_csv(stream, self._csv)
-            while some := await asyncio.to_thread(_slice, lines):
-                yield Page(some, file=file.name)
-        yield Page([], file=file.name, recorded=_mover(file, self._folder / DONE, stuck))
+    async def _under_way(self, file: Path, cursor: str | None) -> Part:
+        """The file where it was left, else behind the cursor where that speaks of it, else from its beginning."""
+        is_xml = file.suffix.lower() == ".xml"
+        found = await asyncio.to_thread(parted, file, cursor)
+        if self._part and self._part.mark == found.mark:
+            return self._part
+        await self._forget()
+        found.read = (lambda stream: read_camt(stream, self._camt)) if is_xml else lambda s: read_csv(s, self._csv)
+        self._part = found
+        return found
 
-
-def _slice(lines: Iterator[Line]) -> list[Line]:
-    return list(islice(lines, AT_ONCE))
+    async def _forget(self) -> None:
+        part, self._part = self._part, None
+        if part:
+            await part.close()
 
 
 def _mover(file: Path, folder: Path, stuck: list[str]) -> Callable[[], Awaitable[None]]:
