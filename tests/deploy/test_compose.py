@@ -142,6 +142,13 @@ async def test_a_step_that_hangs_ends_when_it_is_told_to(system: Composed) -> No
     finally:
         system.compose("unpause", "postgres")
 
+    def healthy() -> bool:
+        [postgres] = system.copies("postgres")
+        return bool(postgres["State"]["Health"]["Status"] == "healthy")
+
+    # Docker calls what is paused unhealthy, and does so until its next look.
+    await wait_for(healthy, what="PostgreSQL's health", timeout_s=PATIENCE_S)
+
 
 def test_one_database_can_take_all_services(system: Composed) -> None:
     one = {"POSADA_ONE_DATABASE": "together"}
