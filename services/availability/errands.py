@@ -61,7 +61,7 @@ UPDATE outside_errands SET leased_until = $1 + $2 WHERE number IN (
     SELECT 1 FROM outside_errands before WHERE before.booking_id = e.booking_id AND before.number < e.number)
   ORDER BY e.number LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING id, booking_id, kind, property_id, body"""
-_RENEW = "UPDATE outside_errands SET leased_until = $2 + $3 WHERE id = $1"
+_RENEW = "UPDATE outside_errands SET leased_until = $2::timestamptz + $3::interval WHERE id = $1"
 _DONE = "DELETE FROM outside_errands WHERE id = $1 RETURNING 1"
 
 
