@@ -19,14 +19,23 @@ import yaml
 
 from posada.address import TARGETS
 from posada.town import Town
+from shared.contracts.topics import BOOKING_REPLIES
 from tests.support.composed import free_port
-from tests.support.end_to_end_builders import many, money_for
+from tests.support.end_to_end_builders import fresh_night, many, money_for, request, room
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, wait_for
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = shutil.which("prometheus") or ""
 PATIENCE_S = 120.0
 CROWD = 10
+# A mail server that is away, so that something waits to be sent.
+ENVIRONMENT = {
+    "POSADA_GAUGES_SECONDS": "1",
+    "POSADA_SMTP_HOST": "127.0.0.1",
+    "POSADA_SMTP_PORT": "1",
+    "POSADA_SMTP_SECURITY": "none",
+    "POSADA_SMTP_FROM": "reservas@posada.example",
+}
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is not installed (Debian: prometheus)"),
@@ -38,12 +47,11 @@ QUIET = {
     "posada_feed_age_seconds",
     "posada_feed_failing",
     "posada_feed_broken_lines",
-    "posada_deliveries_total",
     "posada_delivery_rate",
-    "posada_delivery_seconds_bucket",
     "posada_delivery_reports_total",
     "posada_delivery_reports_refused_total",
-    "posada_provider_away",
+    "posada_replies_waiting",
+    "posada_replies_oldest_due_seconds",
     'status=~"5.."',
 }
 
@@ -55,6 +63,11 @@ def queries() -> Iterator[tuple[str, str]]:
             for target in panel.get("targets", ()):
                 asked = target["expr"].replace("$__rate_interval", "1m").replace("$job", ".*")
                 yield f"{file.stem}, {panel['title']}", asked
+
+
+def look(url: str) -> None:
+    """One request to a service's API."""
+    urlopen(url, timeout=10).close()  # noqa: S310
 
 
 @dataclass(frozen=True)
@@ -80,7 +93,7 @@ class Prometheus:
 def town() -> Iterator[Town]:
     with (
         tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
-        Town(Path(folder), env={"POSADA_GAUGES_SECONDS": "1"}) as running,
+        Town(Path(folder), env=ENVIRONMENT) as running,
     ):
         yield running
 
@@ -120,10 +133,15 @@ async def test_every_panel_has_an_answer(town: Town, prometheus: Prometheus, gat
     unanswered: list[str] = []
 
     async def book() -> None:
+        """Bookings, and whatever else the panels tell of that anybody can bring about."""
         crowd = many(CROWD)
+        too_many, unpaid = request(fresh_night(), rooms=[room("Matrimonial")] * 10), request(fresh_night())
         await gateway.pay([money_for(wanted) for wanted in crowd])
-        await gateway.publish_all(REQUESTS, [*crowd, many(1)[0] | {"rooms": [{"type": "Palacio", "adults": 2}]}, b"{"])
-        await gateway.outcomes([wanted["request_id"] for wanted in crowd], PATIENCE_S)
+        await gateway.publish(BOOKING_REPLIES.name, b"{")  # a dead letter
+        await gateway.publish_all(REQUESTS, [*crowd, too_many, unpaid])
+        outcomes = await gateway.outcomes([wanted["request_id"] for wanted in (*crowd, too_many)], PATIENCE_S)
+        assert outcomes[-1].kind == "refused", outcomes[-1].body
+        look(f"{town.http('booking')}/bookings/{outcomes[0].body['booking_id']}")
 
     async def answered() -> bool:
         await book()
