@@ -29,7 +29,7 @@ UPDATE outside_errands SET leased_until = $1 + $2, attempts = attempts + 1 WHERE
     AND (leased_until IS NULL OR leased_until < $1)
   ORDER BY number FOR UPDATE SKIP LOCKED)
 RETURNING id, booking_id, kind, property_id, body, attempts, problem"""
-_RENEW = "UPDATE outside_errands SET leased_until = $2 + $3 WHERE id = $1"
+_RENEW = "UPDATE outside_errands SET leased_until = $2::timestamptz + $3::interval WHERE id = $1"
 _DONE = "DELETE FROM outside_errands WHERE id = $1 RETURNING 1"
 _LATER = "UPDATE outside_errands SET leased_until = NULL, due_at = $2, problem = $3 WHERE id = $1"
 _GIVE_UP = """

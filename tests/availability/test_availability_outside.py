@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from httpx import ASGITransport, AsyncClient
 
+from services.availability import errands
 from services.availability.app import build
 from services.availability.domain.stay import Stay
 from services.availability.records import Records
@@ -31,6 +32,7 @@ from shared.database import Database
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.desk import Desk, serving
+from tests.support.end_to_end_gateway import wait_for
 from tests.support.outside import DATES, Outside, connect, held, order
 
 pytestmark = pytest.mark.real
@@ -74,6 +76,26 @@ async def test_after_a_fault_errands_go_on_with_clients_of_their_own(outside: Ou
     running.cancel()  # as a fault does, it ends the work and closes what was open
     await asyncio.gather(running, return_exceptions=True)
     assert await outside.errands.free_rooms("las-hojas", stay) == before
+
+
+async def test_a_lease_is_renewed_while_the_system_takes_its_time(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "RENEW_SECONDS", 0.01)
+    made = outside.errands._calls.made
+
+    async def slow(errand: Any) -> Any:
+        outside.service.clock.forward(errands.LEASE / 2)
+        await wait_for(renewed, what="the lease to be renewed", timeout_s=30)
+        return await made(errand)
+
+    async def renewed() -> bool:
+        async with outside.service.database.connection() as connection:
+            until = await connection.fetchval("SELECT leased_until FROM outside_errands")
+        return bool(until == outside.service.clock() + errands.LEASE)
+
+    monkeypatch.setattr(outside.errands._calls, "made", slow)
+    assert await counted(outside) == {"bungalow_junior": 3, "habitacion": 1, "pasadia": 2}
 
 
 async def test_what_it_calls_free_less_what_we_hold(outside: Outside) -> None:

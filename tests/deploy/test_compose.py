@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from aiosmtpd.controller import Controller
 
 from shared.contracts.topics import SERVICES
-from tests.support.composed import Composed, free_port, run, why_not
+from tests.deploy.conftest import Letters
+from tests.support.composed import Composed, demand_containers, run
 from tests.support.end_to_end_builders import fresh_night, many, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole
@@ -25,35 +22,10 @@ CROWD = 60
 PATIENCE_S = 120.0  # a copy that was killed is missed after its session's ten seconds, and machines may be slow
 
 
-class Letters:
-    """What the mail server was handed, by recipient."""
-
-    def __init__(self) -> None:
-        self.to: Counter[str] = Counter()
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 — aiosmtpd's word
-        self.to.update(envelope.rcpt_tos)
-        return "250 OK"
-
-
-@pytest.fixture(scope="module")
-def letters() -> Iterator[tuple[Letters, int]]:
-    """A real mail server that containers reach."""
-    handler, port = Letters(), free_port()
-    controller = Controller(handler, hostname="0.0.0.0", port=port)  # noqa: S104 — containers come from outside
-    controller.start()
-    yield handler, port
-    controller.stop()
-
-
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, letters: tuple[Letters, int]) -> Iterator[Composed]:
     """The five services with Kafka and PostgreSQL, started once and removed in any case."""
-    missing = why_not()
-    if missing:
-        if os.environ.get("POSADA_CONTAINERS") == "required":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    demand_containers()
     mail = {"POSADA_SMTP_HOST": "host.docker.internal", "POSADA_SMTP_PORT": str(letters[1])}
     composed = Composed(tmp_path_factory.mktemp("compose"), mail)
     try:
@@ -141,6 +113,13 @@ async def test_a_step_that_hangs_ends_when_it_is_told_to(system: Composed) -> No
         assert told.stdout.strip() == "130"  # 137 where it had to be killed
     finally:
         system.compose("unpause", "postgres")
+
+    def healthy() -> bool:
+        [postgres] = system.copies("postgres")
+        return bool(postgres["State"]["Health"]["Status"] == "healthy")
+
+    # Docker calls what is paused unhealthy, and does so until its next look.
+    await wait_for(healthy, what="PostgreSQL's health", timeout_s=PATIENCE_S)
 
 
 def test_one_database_can_take_all_services(system: Composed) -> None:

@@ -7,10 +7,12 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
+
+import pytest
 
 ROOT: Final = Path(__file__).parents[2]
 FILES: Final = (ROOT / "deploy" / "compose.yaml", ROOT / "tests" / "deploy" / "compose.test.yaml")
@@ -20,6 +22,7 @@ IMAGES: Final = {
     "POSTGRES_IMAGE": "postgres:17-bookworm",
     "PYTHON_IMAGE": "python:3.11-slim-bookworm",
 }
+KAFKA_PORTS: Final = ("KAFKA_PORT", "KAFKA_PORT_2", "KAFKA_PORT_3")
 START_S: Final = 300
 BUILD_S: Final = 900
 
@@ -50,26 +53,35 @@ def why_not() -> str | None:
     return None
 
 
+def demand_containers() -> None:
+    """Skip the test where containers cannot be run, or fail it where POSADA_CONTAINERS=required asks for them."""
+    if missing := why_not():
+        if os.environ.get("POSADA_CONTAINERS") == "required":
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
 class Composed:
     """Kafka, PostgreSQL and the five services in containers; like a town it tells where its parts are."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], env_files: Sequence[Path] = ()) -> None:
         self.project = f"posada-test-{uuid4().hex[:8]}"
-        self._kafka_port = free_port()
+        self._env_files = env_files
+        self._kafka_ports = [free_port() for _ in KAFKA_PORTS]
         self._secrets = folder / ".env"
         run("sh", str(ROOT / "deploy" / "secrets.sh"), str(self._secrets))
         self.environment = {
             **os.environ,
             "POSADA_IMAGE": os.environ.get("POSADA_IMAGE", "posada:test"),
-            "KAFKA_PORT": str(self._kafka_port),
+            **dict(zip(KAFKA_PORTS, map(str, self._kafka_ports), strict=True)),
             "POSADA_OTLP_ENDPOINT": "",
             **settings,
         }
 
     @property
     def kafka_bootstrap(self) -> str:
-        """Kafka's address from this machine."""
-        return f"127.0.0.1:{self._kafka_port}"
+        """Kafka's addresses from this machine, of all brokers that there may be."""
+        return ",".join(f"127.0.0.1:{port}" for port in self._kafka_ports)
 
     def database_url(self, service: str) -> str:
         """A service's database from this machine, for its own role."""
@@ -98,8 +110,9 @@ class Composed:
     def compose(self, *words: str, timeout_s: float = 120, env: Mapping[str, str] | None = None) -> str:
         """Run docker compose and return what it prints; raises AssertionError with its complaint when it fails."""
         files = [word for file in FILES for word in ("--file", str(file))]
+        env_files = [word for file in (self._secrets, *self._env_files) for word in ("--env-file", str(file))]
         told = run(
-            *("docker", "compose", "--project-name", self.project, "--env-file", str(self._secrets), *files, *words),
+            *("docker", "compose", "--project-name", self.project, *env_files, *files, *words),
             timeout_s=timeout_s,
             env={**self.environment, **(env or {})},
         )
