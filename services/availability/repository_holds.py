@@ -42,10 +42,10 @@ FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::js
 _MOVE_HOLDS = """
 UPDATE holds SET state = h.state, expires_at = h.expires_at, wake_at = h.wake_at, codes = h.codes,
   rooms = ARRAY(SELECT jsonb_array_elements_text(h.rooms)), check_in = h.check_in, check_out = h.check_out,
-  changes = h.changes, change = h.change, updated_at = $12
+  changes = h.changes, change = h.change, holding = h.holding, updated_at = $13
 FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::jsonb[], $6::text[], $7::jsonb[],
-            $8::date[], $9::date[], $10::int[], $11::jsonb[])
-  AS h (booking_id, state, expires_at, wake_at, codes, version, rooms, check_in, check_out, changes, change)
+            $8::date[], $9::date[], $10::int[], $11::jsonb[], $12::int[])
+  AS h (booking_id, state, expires_at, wake_at, codes, version, rooms, check_in, check_out, changes, change, holding)
 WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
 _FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2)"
 
@@ -70,7 +70,8 @@ def saved(inventory: Inventory, now: datetime) -> list[Statement]:
     if moved:
         versions = [inventory.known[hold.booking_id] for hold in moved]
         rooms = [json.dumps(hold.rooms) for hold in moved]
-        facts = (*_state_columns(moved), versions, rooms, *_date_columns(moved), now)
+        holdings = [hold.holding for hold in moved]
+        facts = (*_state_columns(moved), versions, rooms, *_date_columns(moved), holdings, now)
         statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
     swapped = [inventory.holds[key] for key in inventory.swapped]
     statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
@@ -164,4 +165,5 @@ def hold_in(row: asyncpg.Record) -> Hold:
         codes=tuple(json.loads(row["codes"]).items()),
         changes=row["changes"],
         change=_unpacked(row["change"]),
+        holding=row["holding"],
     )

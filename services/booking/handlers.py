@@ -94,7 +94,7 @@ def take_expiry(bookings: Bookings, event: HoldExpired, now: datetime) -> Sends:
     if known is None or _ended_without_rooms(known.turn.progress):
         return (ReleaseRooms(booking_id=event.booking_id, property_id=event.property_id),)
     if has_no_rooms_to_lose(known.turn):
-        return (FreeRooms(booking_id=event.booking_id, property_id=event.property_id),)
+        return (FreeRooms(booking_id=event.booking_id, property_id=event.property_id, holding=1),)
     return _turn(bookings, known, saga.abort(bookings.course(known), known.turn, hold_expired(event), now), now)
 
 

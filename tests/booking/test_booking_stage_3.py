@@ -155,7 +155,7 @@ HOPS = {
     "told that they are held": (Hop("booking", RoomsHeld.type_name), 3),
 }
 LOST = {How.COMMAND_LOST, How.REPLY_LOST, How.LATE}
-CASES = [(hop, how) for hop in HOPS for how in OF_ANY_STEP if how is not How.LATE or hop != "asked to free"]
+CASES = [(hop, how) for hop in HOPS for how in OF_ANY_STEP]
 
 
 @pytest.mark.parametrize(("where", "how"), CASES)

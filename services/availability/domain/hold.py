@@ -38,7 +38,8 @@ class Change:
 class Hold:
     """The rooms of one booking. `answer` is the reply that began it, kept to be given again.
 
-    `changes` is the number of the newest change that it knows of, `change` the one that is not decided.
+    `changes` is the number of the newest change that it knows of, `change` the one that is not decided. `holding` says
+    for which time it was asked for: 1, or 2 once its rooms were to be freed and are wanted again.
     """
 
     booking_id: UUID
@@ -51,6 +52,7 @@ class Hold:
     codes: tuple[tuple[str, str], ...] = ()
     changes: int = 0
     change: Change | None = None
+    holding: int = 1
 
     @property
     def nights(self) -> frozenset[tuple[str, date]]:
@@ -101,13 +103,25 @@ class Hold:
         """Given back."""
         return replace(self, state=State.RELEASED, change=None)
 
-    def freed(self) -> Hold:
-        """Without rooms for now. Only what is held can be freed."""
-        return replace(self, state=State.FREED, rooms=()) if self.state is State.HELD else self
+    def freed(self, holding: int | None = None) -> Hold:
+        """Without rooms for now. Only what is held can be freed, and only for the time that is meant (None: any)."""
+        late = holding is not None and holding < self.holding
+        return self if late or self.state is not State.HELD else replace(self, state=State.FREED, rooms=())
 
-    def held_again(self, rooms: tuple[str, ...], expires_at: datetime) -> Hold:
+    def wanted_again(self, holding: int | None) -> Hold:
+        """Asked for again before its rooms were freed: it keeps them, whenever that command may come."""
+        if self.state is not State.HELD or holding is None or holding <= self.holding:
+            return self
+        return replace(self, holding=holding)
+
+    def held_again(self, rooms: tuple[str, ...], expires_at: datetime, holding: int | None = None) -> Hold:
         """With rooms again, one for each line that it had before, in their order."""
-        return replace(self, state=State.HELD, rooms=rooms, expires_at=expires_at)
+        number = self.holding + 1 if holding is None else holding
+        return replace(self, state=State.HELD, rooms=rooms, expires_at=expires_at, holding=number)
+
+    def may_hold_again(self, holding: int | None) -> bool:
+        """Whether a freed hold is asked for anew, and not by a repetition of what it had before."""
+        return holding is None or holding > self.holding
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time is up and nobody has booked it."""

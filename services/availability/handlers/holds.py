@@ -33,7 +33,11 @@ def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Itera
     """Price every room and hold them all in one step, or under best effort those that can be had."""
     known = inventory.holds.get(command.booking_id)
     if known and known.state is not State.FREED:
+        if (wanted := known.wanted_again(command.holding)) is not known:
+            inventory.put(wanted)
         yield _answer_again(known)
+        return
+    if known and not known.may_hold_again(command.holding):
         return
     house = inventory.house(command.property_id)
     stay = known.stay if known else stay_from(command.check_in, command.check_out, house.today(now))
@@ -94,7 +98,9 @@ def release_rooms(inventory: Inventory, command: ReleaseRooms, now: datetime) ->
 def free_rooms(inventory: Inventory, command: FreeRooms, _: datetime) -> Iterable[Message]:
     """Let others have the rooms until they are held again; of what is not held there is nothing to free."""
     hold = inventory.holds.get(command.booking_id)
-    freed = hold.freed() if hold else None
+    freed = hold.freed(command.holding) if hold else None
+    if hold and freed is hold and hold.state is State.HELD:
+        return  # it comes late: its booking holds rooms again
     if hold and freed and freed is not hold:
         inventory.release(freed)
     rooms = hold.rooms if hold and hold.state is State.HELD else ()
@@ -111,7 +117,7 @@ def hold_due(inventory: Inventory, wake_up: HoldDue, now: datetime) -> Iterable[
 def _hold_again(inventory: Inventory, known: Hold, command: HoldRooms, now: datetime) -> Message:
     house = inventory.house(known.property_id)
     rooms = holding.find_again(inventory, house, known, command, wording)
-    hold = known.held_again(tuple(room.room for room in rooms), inventory.expiry(house, now))
+    hold = known.held_again(tuple(room.room for room in rooms), inventory.expiry(house, now), command.holding)
     inventory.add(hold)
     return _as_it_is(hold)
 

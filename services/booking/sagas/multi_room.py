@@ -113,7 +113,13 @@ def hold_rooms(data: Data, _: datetime) -> Sends:
         avoid_rooms=request.avoid_rooms,
         policy=data.policy,
         language=request.language,
+        holding=_holding(data),
     )
+
+
+def _holding(data: Data) -> int:
+    """For which time rooms are held: the second once they were given up for the last stage of the search."""
+    return 2 if data.freed else 1
 
 
 def rooms_held(data: Data, reply: RoomsHeld) -> Data:
@@ -163,7 +169,7 @@ def _kept(data: Data, until: datetime) -> Sends:
 
 def free_rooms(data: Data, _: datetime) -> Sends:
     """Let others have the rooms, also where they were not held again."""
-    yield FreeRooms(booking_id=data.booking_id, property_id=data.property.id)
+    yield FreeRooms(booking_id=data.booking_id, property_id=data.property.id, holding=_holding(data))
 
 
 def rooms_held_again(data: Data, reply: RoomsHeld) -> Data:

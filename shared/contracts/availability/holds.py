@@ -35,6 +35,7 @@ class HoldRooms(
     """Price the rooms and hold them all in one step; what is held is distinct and never in `avoid_rooms`.
 
     Asked again for a booking whose rooms were freed, rooms of the same types are held, at the prices of the first time.
+    `holding` is 1 the first time and 2 then, so that what comes late is known for it.
     """
 
     booking_id: UUID
@@ -46,6 +47,7 @@ class HoldRooms(
     avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
     policy: Policy = Policy.ALL_OR_NOTHING
     language: Language = Language.SPANISH
+    holding: int | None = Field(default=None, ge=1, le=2, description="None from versions that did not count.")
 
 
 class HeldRoom(Occupants):
@@ -104,10 +106,14 @@ class ExtendHold(
 class FreeRooms(
     Message, type="posada.availability.free-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Let others have the rooms while the booking goes on; HoldRooms holds rooms for it again."""
+    """Let others have the rooms while the booking goes on; HoldRooms holds rooms for it again.
+
+    It is about the rooms of that `holding` alone: those held since stay.
+    """
 
     booking_id: UUID
     property_id: Identifier
+    holding: int | None = Field(default=None, ge=1, le=2, description="None from versions that did not count.")
 
 
 class RoomsFreed(Message, type="posada.availability.rooms-freed.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
