@@ -43,7 +43,8 @@ def in_modules(package: str) -> set[str]:
     for name in names:
         if ".migrations" not in name:
             module = importlib.import_module(name)
-            found.update(one for one in _strings(vars(module), module, set()) if _SQL.match(one) and not _TAG.fullmatch(one))
+            strings = _strings(vars(module), module, set())
+            found.update(one for one in strings if _SQL.match(one) and not _TAG.fullmatch(one))
     return found
 
 
