@@ -31,10 +31,11 @@ from services.notifications.desk import Desk
 from services.notifications.handlers import booking_confirmed
 from services.notifications.providers import senders_of
 from services.notifications.rendering import Templates
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository
 from services.notifications.samples import samples
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
+from services.notifications.world import World
 from shared.clock import system_clock
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact
 from shared.contracts.common import Language

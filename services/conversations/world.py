@@ -12,12 +12,12 @@ from services.conversations.domain.bookings import Booking, Version
 from services.conversations.domain.contacts import Contacts, of_guest, of_sender
 from services.conversations.domain.threads import Tenant, Thread
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
+from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.common import Channel
 from shared.contracts.conversations import ChatMessage
 
 # What is told of a booking: that it is, how it changed, that it is off.
-Told: TypeAlias = BookingConfirmed | BookingModified | BookingCancelled | GuestNotShown
+Told: TypeAlias = BookingConfirmed | BookingModified | CancellationDecided | BookingCancelled | GuestNotShown
 NOTHING: Mapping[str, str] = {}
 WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
 MessageKey = tuple[str, str]
@@ -141,7 +141,7 @@ def _tenants_contact(message: ChatMessage, conversations: Mapping[str, str]) -> 
 
 def booking_of(message: Told, tenant: Tenant) -> Booking:
     """What an event tells of a booking, its rooms in the request's order; an end names none."""
-    off = isinstance(message, BookingCancelled | GuestNotShown)
+    off = isinstance(message, CancellationDecided | BookingCancelled | GuestNotShown)
     return Booking(
         id=message.booking_id,
         contact=tenant.contact,

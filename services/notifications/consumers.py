@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from services.notifications import handlers
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository
+from services.notifications.world import World
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
 from shared.contracts.booking_life import (
     BookingCancelled,
     BookingModified,
+    CancellationDecided,
     GuestCheckedIn,
     GuestCheckedOut,
     GuestNotShown,
@@ -30,6 +32,7 @@ def routes(repository: Repository) -> Routes[World]:
     table.on(PaymentSearchStarted, handlers.payment_search_started)
     table.on(PaymentEscalated, handlers.payment_escalated)
     table.on(BookingModified, handlers.booking_modified)
+    table.on(CancellationDecided, handlers.cancellation_decided)
     table.on(BookingCancelled, handlers.booking_cancelled)
     table.on(GuestNotShown, handlers.guest_not_shown)
     table.on(GuestCheckedIn, handlers.guest_checked_in)

@@ -116,10 +116,13 @@ class Desk:
         )
         return [base, call]
 
-    def unreached(self, booking_id: UUID, occasion: str, channels: Sequence[str]) -> StaffAlerted:
+    def unreached(
+        self, booking_id: UUID, occasion: str, channels: Sequence[str], property_id: str = ""
+    ) -> StaffAlerted:
         """What staff must know when every one of these channels failed, or there was none."""
         text = self.templates.undelivered(self.staff_language, occasion, channels)
-        details = {"occasion": occasion, "channels": list(channels)}
+        details: dict[str, Any] = {"occasion": occasion, "channels": list(channels)}
+        details |= {"property_id": property_id} if property_id else {}
         return StaffAlerted(booking_id=booking_id, code="guest_not_notified", text=text, details=details)
 
     def first_status(self, channel: Channel) -> Status:

@@ -278,7 +278,7 @@ class Courier:
 
     def _alerts(self, lost: list[Lost], now: datetime) -> list[Row]:
         alerts = [
-            self._desk.unreached(one.booking_id, one.occasion, one.channels)
+            self._desk.unreached(one.booking_id, one.occasion, one.channels, one.property_id)
             for one in lost
             if one.audience is Audience.GUEST
         ]

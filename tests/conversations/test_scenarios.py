@@ -9,7 +9,7 @@ from services.conversations import handlers
 from services.conversations.domain.threads import Thread
 from services.conversations.world import World
 from shared.contracts.booking import BookingConfirmed, Contact
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
+from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
 from shared.messages import Message
 
@@ -23,7 +23,7 @@ def handle(world: World, *messages: Message, later: int = 0) -> list[Any]:
             answers += handlers.chat_message(world, message, NOW + days(later))
         elif isinstance(message, BookingConfirmed):
             answers += handlers.booking_confirmed(world, message, NOW + days(later))
-        elif isinstance(message, BookingModified | BookingCancelled | GuestNotShown):
+        elif isinstance(message, BookingModified | CancellationDecided | BookingCancelled | GuestNotShown):
             answers += handlers.booking_changed(world, message, NOW + days(later))
         else:
             raise TypeError(type(message))

@@ -6,7 +6,7 @@ import pytest
 
 from services.notifications import handlers
 from services.notifications.deliveries import Audience, Channel, Event, Status
-from services.notifications.repository import World
+from services.notifications.world import World
 from shared.contracts.booking import Contact
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 
