@@ -54,6 +54,7 @@ def test_a_guest_without_any_channel_is_for_staff() -> None:
     assert answers[0] == GuestNotified(booking_id=message.booking_id, channels=())
     assert isinstance(answers[1], StaffAlerted)
     assert answers[1].code == "guest_not_notified"
+    assert answers[1].details["property_id"] == "mar"
 
 
 def test_a_refusal_goes_by_email_and_chat() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -175,13 +176,17 @@ async def test_a_failed_email_does_not_write_twice_by_chat(house: House) -> None
 
 
 async def test_when_nothing_is_left_staff_hear_of_it_once(house: House, post_office: PostOffice) -> None:
-    await house.write(EMAIL, MESSENGER, INSTAGRAM)
+    await house.write(*[replace(one, property_id="mar") for one in (EMAIL, MESSENGER, INSTAGRAM)])
     failing = {channel: ScriptedSender(FINAL) for channel in (Channel.EMAIL, Channel.MESSENGER, Channel.INSTAGRAM)}
     await house.settle(house.courier(failing), house.courier(failing))
     (alert,) = post_office.messages
     assert isinstance(alert, StaffAlerted)
     assert (alert.booking_id, alert.code) == (EMAIL.booking_id, "guest_not_notified")
-    assert alert.details == {"occasion": "confirmed", "channels": ["email", "messenger", "instagram"]}
+    assert alert.details == {
+        "occasion": "confirmed",
+        "channels": ["email", "messenger", "instagram"],
+        "property_id": "mar",
+    }
     assert "ana@" not in alert.text
 
 
