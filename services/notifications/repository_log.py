@@ -45,6 +45,10 @@ class DeliveryLog:
             [now for _ in reports],
         )
 
+    async def is_anothers(self, connection: Connection, provider: str, provider_id: str, number: int) -> bool:
+        """Whether a provider's id is known as that of another delivery than this one."""
+        return bool(await connection.fetchval(sql.IS_ANOTHERS, provider_id, provider, number))
+
     async def forget_reports(self, connection: Connection, before: datetime) -> None:
         """Drop what is long settled."""
         await connection.execute(sql.FORGET_REPORTS, before)

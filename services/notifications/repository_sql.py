@@ -137,6 +137,7 @@ begun AS (
     UPDATE deliveries SET status = 'withdrawn', finished_at = $3, leased_until = NULL
     FROM overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts > 0)
 DELETE FROM deliveries USING overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts = 0"""
+IS_ANOTHERS = "SELECT true FROM deliveries WHERE provider_id = $1 AND provider = $2 AND number <> $3 LIMIT 1"
 TAKE_REPORT = """
 INSERT INTO reports (provider, provider_id, fate, at, said, problem, received_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])

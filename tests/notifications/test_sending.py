@@ -19,9 +19,10 @@ from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
 from services.notifications.deliveries import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
 from services.notifications.desk import Desk
-from services.notifications.repository import Lost, Repository, World
-from services.notifications.senders.port import NotSent, Receipt, Sender
+from services.notifications.repository import Lost, Repository
+from services.notifications.senders.port import IsAnothers, NotSent, Receipt, Sender
 from services.notifications.sending import Courier
+from services.notifications.world import World
 from shared.consumer import Consumer
 from shared.contracts.notifications import StaffAlerted
 from shared.database import Connection, Database
@@ -219,6 +220,24 @@ async def test_instances_share_the_work(house: House) -> None:
     sent = Counter(delivery.booking_id for sender in senders for delivery in sender.sent)
     assert sent == {delivery.booking_id: 1 for delivery in deliveries}
     assert min(len(sender.sent) for sender in senders) > 0
+
+
+class Traceable(ScriptedSender):
+    """Has one message of these words from before, and knows no more of it."""
+
+    async def trace(self, delivery: Delivery, is_anothers: IsAnothers) -> Receipt | None:
+        return None if await is_anothers("before") else Receipt("before", "accepted")
+
+
+async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_goes_out(house: House) -> None:
+    await house.write(CHAT, replace(CHAT, booking_id=uuid4()))
+    async with house.database.transaction() as connection:
+        await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
+    house.clock.advance(LEASE + timedelta(seconds=1))
+    sender = Traceable()
+    await house.settle(house.courier({Channel.WHATSAPP: sender}))
+    assert len(sender.sent) == 1
+    assert {row["provider_id"] for row in await house.rows()} == {"before", "id-1"}
 
 
 async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: House) -> None:
