@@ -16,15 +16,15 @@ from shared.contracts.booking_life import (
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import ChatMessage, GuestWrote
+from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, ReminderDue, StaffAlerted
-from shared.contracts.topics import BOOKING_EVENTS, CONVERSATIONS_MESSAGES, NOTIFICATIONS_EVENTS, internal
+from shared.contracts.topics import BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal
 from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[World]:
     """Every message that notifications handles."""
-    topics = (BOOKING_EVENTS, NOTIFICATIONS_EVENTS, CONVERSATIONS_MESSAGES, internal("notifications"))
+    topics = (BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal("notifications"))
     table = Routes("notifications", topics, repository)
     table.on(BookingConfirmed, handlers.booking_confirmed)
     table.on(BookingRefused, handlers.booking_refused)
@@ -39,7 +39,6 @@ def routes(repository: Repository) -> Routes[World]:
     table.on(GuestCheckedOut, handlers.guest_checked_out)
     table.on(NextSessionDue, handlers.next_session_due)
     table.on(ReminderDue, handlers.reminder_due)
-    table.on(ChatMessage, handlers.chat_message)
     table.on(GuestWrote, handlers.guest_wrote)
     table.on(StaffAlerted, handlers.staff_alerted)
     table.on(DeliveryRateFell, handlers.delivery_rate_fell)

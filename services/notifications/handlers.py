@@ -22,7 +22,7 @@ from shared.contracts.booking_life import (
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import Author, ChatMessage, GuestWrote
+from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, GuestNotified, ReminderDue, StaffAlerted
 from shared.messages import Message, Outgoing
 
@@ -148,16 +148,10 @@ def reminder_due(world: World, message: ReminderDue, now: datetime) -> Sends:
     return _next_reminder(world, message.booking_id, now)
 
 
-def chat_message(world: World, message: ChatMessage, now: datetime) -> Sends:
-    """Note when a guest wrote: for a day we may answer freely."""
-    if message.author is Author.TENANT:
-        _hear(world, message, message.sent_at, now)
-    return []
-
-
 def guest_wrote(world: World, message: GuestWrote, now: datetime) -> Sends:
-    """The same of a message that conversations took in by a webhook."""
-    _hear(world, message, message.at, now)
+    """Note when a guest wrote, which a wrong clock may put ahead of ours: for a day we may answer freely."""
+    channel = Channel(message.channel)
+    world.hear(channel, chat_address(channel, message.contact), min(message.at, now))
     return []
 
 
@@ -180,12 +174,6 @@ def delivery_rate_fell(world: World, message: DeliveryRateFell, now: datetime) -
     )
     world.add(desk.to_staff(alert))
     return []
-
-
-def _hear(world: World, message: ChatMessage | GuestWrote, at: datetime, now: datetime) -> None:
-    """Note that the contact wrote at that time, which a wrong clock may put ahead of ours."""
-    channel = Channel(message.channel)
-    world.hear(channel, chat_address(channel, message.contact), min(at, now))
 
 
 def _end(world: World, message: Outcome) -> None:
