@@ -35,7 +35,6 @@ from services.notifications.repository import Repository
 from services.notifications.samples import samples
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
-from services.notifications.world import World
 from shared.clock import system_clock
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact
 from shared.contracts.common import Language
@@ -138,14 +137,15 @@ def run_sender(database_url: str, port: int) -> None:
 
 async def measure(database_url: str, port: int, number: int, senders: int) -> dict[str, float]:
     """Write so many bookings' messages and send them; returns messages a second of each part."""
-    database, repository, desk, _ = parts(database_url, port)
+    database, repository, _, _ = parts(database_url, port)
     await database.open()
     events = bookings(number)
     began = time.perf_counter()
     for start in range(0, number, BATCH):
         async with database.transaction() as connection:
-            world = World(desk)
-            for event in events[start : start + BATCH]:
+            batch = events[start : start + BATCH]
+            world = await repository.load(connection, batch, system_clock())
+            for event in batch:
                 booking_confirmed(world, event, system_clock())
             await repository.save(connection, world, system_clock())
     written = time.perf_counter()
