@@ -22,10 +22,10 @@ from services.notifications.deliveries import (
     Status,
     next_in_line,
     nobody_told,
-    overtakes,
 )
 from services.notifications.desk import Desk
 from services.notifications.metrics import DELIVERIES
+from services.notifications.overtaking import overtakes
 from services.notifications.reports import Fate, after_report
 from services.notifications.repository_log import DeliveryLog
 from services.notifications.world import World

@@ -89,20 +89,6 @@ UPDATE deliveries SET status = 'failed', problem = coalesce(problem, 'the provid
     finished_at = $2
 WHERE number = ANY($1::bigint[]) AND status = 'pending' AND (leased_until IS NULL OR leased_until <= $2)
 RETURNING booking_id, occasion, channel"""
-OUTBOX = """
-SELECT * FROM (
-    SELECT * FROM deliveries WHERE status = 'stored' AND ($2::uuid IS NULL OR booking_id = $2)
-      AND ($3::text IS NULL OR channel = $3)
-    ORDER BY number DESC LIMIT $1) AS newest
-ORDER BY number"""
-LOG = """
-SELECT * FROM deliveries
-WHERE ($1::uuid IS NULL OR booking_id = $1) AND ($2::text IS NULL OR status = $2)
-  AND ($3::text IS NULL OR channel = $3) AND ($4::bigint IS NULL OR number < $4)
-ORDER BY number DESC LIMIT $5"""
-CALLS = """
-SELECT deliveries.*, false AS was_unsure, NULL::timestamptz AS heard_at FROM deliveries
-WHERE channel = 'voice' AND status IN ('pending', 'sent') ORDER BY number DESC LIMIT 100"""
 HEAR = """
 INSERT INTO last_heard (channel, address, heard_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) ORDER BY 1, 2
@@ -137,11 +123,6 @@ begun AS (
     UPDATE deliveries SET status = 'withdrawn', finished_at = $3, leased_until = NULL
     FROM overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts > 0)
 DELETE FROM deliveries USING overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts = 0"""
-IS_ANOTHERS = "SELECT true FROM deliveries WHERE provider_id = $1 AND provider = $2 AND number <> $3 LIMIT 1"
-TAKE_REPORT = """
-INSERT INTO reports (provider, provider_id, fate, at, said, problem, received_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])
-ON CONFLICT DO NOTHING"""
 UNAPPLIED = """
 SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
        deliveries.booking_id, deliveries.occasion, deliveries.channel
@@ -161,20 +142,6 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::ti
      AS new (number, status, form, said, problem, delivered_at, read_at)
 WHERE deliveries.number = new.number AND deliveries.status <> ALL($8::text[])"""
 APPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
-FORGET_REPORTS = "DELETE FROM reports WHERE received_at < $1"
-RATES = """
-SELECT channel, count(*) FILTER (WHERE status IN ('sent', 'delivered', 'read')) AS arrived, count(*) AS finished,
-       mode() WITHIN GROUP (ORDER BY problem) FILTER (WHERE status = 'failed') AS problem
-FROM deliveries
-WHERE finished_at > $1 AND status IN ('sent', 'delivered', 'read', 'failed') AND provider IS DISTINCT FROM 'local'
-GROUP BY channel"""
-ALARMS = "SELECT channel, alarm_id, raised_at, cleared_at FROM alarms FOR UPDATE"
-RAISE = """
-INSERT INTO alarms (channel, alarm_id, raised_at) VALUES ($1, $2, $3)
-ON CONFLICT (channel) DO UPDATE SET alarm_id = excluded.alarm_id, raised_at = excluded.raised_at, cleared_at = NULL
-WHERE alarms.cleared_at IS NOT NULL
-RETURNING channel"""
-CLEAR = "UPDATE alarms SET cleared_at = $2 WHERE channel = $1 AND cleared_at IS NULL RETURNING channel"
 
 
 def columns(deliveries: Sequence[Delivery], dues: Sequence[datetime]) -> tuple[list[Any], ...]:

@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from services.notifications.agenda import Entry, State
-from services.notifications.deliveries import WAITING, Audience, Channel, Delivery, Event, Status, overtakes
+from services.notifications.deliveries import WAITING, Audience, Channel, Delivery, Event, Status
 from services.notifications.desk import Desk
+from services.notifications.overtaking import overtakes
 from shared.contracts.booking import Outcome
 from shared.telemetry import traceparent_in_hand
 

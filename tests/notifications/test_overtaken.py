@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from services.notifications.deliveries import Channel, Event, Form, Outcome, Status, overtakes
+from services.notifications.deliveries import Channel, Event, Form, Outcome, Status
 from services.notifications.desk import Desk
 from services.notifications.moments import at
+from services.notifications.overtaking import overtakes
 from services.notifications.properties import House, Houses
 from services.notifications.reports import Fate, Report
 from shared.contracts.booking import BookingConfirmed
