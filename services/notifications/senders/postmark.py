@@ -82,11 +82,11 @@ class Postmark:
         }
         if content.html:
             body["HtmlBody"] = content.html
-        if content.calendar:
+        if calendar := content.calendar:
             body["Attachments"] = [
                 {
                     "Name": "estadia.ics",
-                    "Content": b64encode(content.calendar.encode()).decode(),
+                    "Content": b64encode(calendar.encode()).decode(),
                     "ContentType": "text/calendar; charset=utf-8",
                 }
             ]
