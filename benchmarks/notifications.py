@@ -31,7 +31,7 @@ from services.notifications.desk import Desk
 from services.notifications.handlers import booking_confirmed
 from services.notifications.providers import senders_of
 from services.notifications.rendering import Templates
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository
 from services.notifications.samples import samples
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
@@ -137,14 +137,15 @@ def run_sender(database_url: str, port: int) -> None:
 
 async def measure(database_url: str, port: int, number: int, senders: int) -> dict[str, float]:
     """Write so many bookings' messages and send them; returns messages a second of each part."""
-    database, repository, desk, _ = parts(database_url, port)
+    database, repository, _, _ = parts(database_url, port)
     await database.open()
     events = bookings(number)
     began = time.perf_counter()
     for start in range(0, number, BATCH):
         async with database.transaction() as connection:
-            world = World(desk)
-            for event in events[start : start + BATCH]:
+            batch = events[start : start + BATCH]
+            world = await repository.load(connection, batch, system_clock())
+            for event in batch:
                 booking_confirmed(world, event, system_clock())
             await repository.save(connection, world, system_clock())
     written = time.perf_counter()

@@ -32,7 +32,7 @@ def mood_of(event: Event) -> str:
         return "good"
     if event.is_outcome:
         return "bad"
-    return "wait" if "search" in event.type or "await" in event.step else "step"
+    return "wait" if "search" in event.type or "escalated" in event.type or "await" in event.step else "step"
 
 
 def facts_of(event: Event) -> Iterator[str]:
@@ -50,6 +50,8 @@ def facts_of(event: Event) -> Iterator[str]:
     if "search" in event.type:
         kept = "stay held" if body.get("rooms_kept", True) else "are free for others"
         yield f"looking for the payment, stage {body.get('stage')}; the rooms {kept}"
+    if "escalated" in event.type:
+        yield "the staff looks for the payment"
     yield from _pairs(body.get("details"))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 SHOWN = 4
+_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+|\+?\d(?:[\s().-]?\d){6,}")
 
 
 def masked(address: str) -> str:
@@ -16,3 +19,8 @@ def masked(address: str) -> str:
 def masked_name(name: str) -> str:
     """`A*** M***`."""
     return " ".join(f"{part[:1]}***" for part in name.split())
+
+
+def without_addresses(text: str) -> str:
+    """Somebody's words with each e-mail address and phone number in them masked."""
+    return _ADDRESS.sub(lambda found: masked("".join(found[0].split())), text)

@@ -135,7 +135,7 @@ async def ambiguous_slip(stage: Stage, guests: Guests) -> None:
     case: dict[str, Any] = {}
 
     async def reception_decides(_: Guest, event: Event) -> None:
-        if "search" not in event.type or case:
+        if "escalated" not in event.type or case:
             return
         case.update(await stage.ask("payments", f"/bookings/{guest.booking_id}/payment-case"))
         columns = ("payment", ">amount", ">left", "speaks for it", "speaks against it")

@@ -16,7 +16,7 @@ from posada.output import table
 from posada.web import NotFound
 
 TAKEN = {"junior": 6, "matrimonial": 5, "familiar": 1}
-SEARCHES = 4  # stages of which somebody is told: one of the late guest, two of the delayed one, one of the vague one
+SEARCHES = 4  # of which a guest is told: one stage of the late one, two of the delayed one, the vague one's escalation
 CASES = 1  # of which the staff is told
 NO_MONEY = {"status": "not asked for", "amount": "", "codes": []}
 

@@ -13,6 +13,7 @@ from shared.contracts.booking import BookedRoom
 from shared.contracts.booking_life import (
     BookingCancelled,
     BookingModified,
+    CancellationDecided,
     GuestCheckedIn,
     GuestCheckedOut,
     GuestNotShown,
@@ -44,6 +45,13 @@ def modified(data: Changing, at: datetime) -> Outgoing:
         currency=data.currency,
     )
     return Outgoing(event, id=_id(data.booking_id, f"modified {data.revision}"))
+
+
+def cancellation_decided(data: Ending, at: datetime) -> Outgoing:
+    """The booking is off, and its money is being settled."""
+    facts = _facts(data.telling, data.booking_id, data.check_in, data.check_out, at)
+    event = CancellationDecided(**facts, text=wording.cancellation_decided(data))
+    return Outgoing(event, id=_id(data.booking_id, "cancellation decided"))
 
 
 def cancelled(data: Ending, at: datetime) -> Outgoing:

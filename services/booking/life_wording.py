@@ -39,6 +39,12 @@ class LifeWording:
             currency=data.currency,
         )
 
+    def cancellation_decided(self, data: Ending) -> str:
+        """That it is off, and that fee and refund are still to be told."""
+        return self._texts.render(
+            data.telling.language, "cancellation_decided", house=data.telling.property.name, codes=data.codes
+        )
+
     def cancelled(self, data: Ending) -> str:
         """The fee and what comes back."""
         return self._texts.render(

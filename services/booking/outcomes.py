@@ -19,6 +19,7 @@ from shared.contracts.booking import (
     PropertyFacts,
     RequestInvalid,
 )
+from shared.contracts.booking_life import PaymentEscalated
 from shared.contracts.common import Reason, RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import PaymentAwaited
@@ -82,6 +83,12 @@ def search_started(data: Data, reply: PaymentAwaited, at: datetime) -> PaymentSe
         next_attempt_at=reply.next_attempt_at,
         rooms_kept=not data.freed,
     )
+
+
+def escalated(data: Data, at: datetime) -> Outgoing:
+    """A person has the case; told once of a booking, under one id."""
+    event = PaymentEscalated(**_facts(data, at), text=wording.escalated(data))
+    return Outgoing(event, id=str(uuid5(data.booking_id, "payment escalated")))
 
 
 def rooms_gone(data: Data, no: No) -> Outgoing:

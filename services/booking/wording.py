@@ -64,6 +64,18 @@ class Wording:
             kept=not data.freed,
         )
 
+    def escalated(self, data: Data) -> str:
+        """A person looks for the payment now."""
+        return self._texts.render(
+            data.request.language,
+            "escalated",
+            house=data.property.name,
+            total=data.total,
+            currency=data.currency,
+            rooms=len(data.rooms),
+            kept=not data.freed,
+        )
+
     def _refused(self, language: Language, refusal: RefusalDetails, currency: str) -> str:
         details = {name: _worded(value, language) for name, value in refusal.details.items()}
         if "codes" in details:  # payments words them in the property's language, this guest may read another

@@ -153,7 +153,7 @@ async def _addressed(
         raise Refusal("no_channel", "the tenant never wrote in this thread: nobody knows their channel")
     channel = Channel(last["channel"]) if last else Channel.WHATSAPP
     provider = switchboard.provider_for(channel, last["provider"] if last else None)
-    refuse_late(channel, last["sent_at"] if last else None, now)
+    refuse_late(channel, await errands.heard_at(connection, thread_id, channel), now)
     refuse_long(wish.text, provider.longest)
     recipient = _recipient(channel, thread["contact"], last["sender"] if last else None)
     reply = Reply(uuid4(), wish.text, Author(wish.author), channel, recipient, {})

@@ -24,6 +24,7 @@ from services.conversations.webhooks.wati import WatiHook
 from services.conversations.world import Place
 from shared.access import Scopes
 from shared.contracts.common import Channel
+from shared.contracts.conversations import Author
 from shared.database import Database
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
@@ -33,8 +34,7 @@ def build(settings: Settings | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
     place = Place(settings.region)
-    named = {"manager": settings.manager, "assistant": settings.assistant}
-    staff = {role: e164(contact, settings.region) or contact for role, contact in named.items() if contact}
+    staff = staff_of(settings)
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     switchboard = Switchboard(providers_of(settings), LocalReplies())
     lease = timedelta(seconds=settings.lease_seconds)
@@ -74,11 +74,22 @@ def build(settings: Settings | None = None) -> Service:
     )
 
 
+def staff_of(settings: Settings) -> dict[str, str]:
+    """Who takes part beside the tenant, by role: a phone as E.164, or a chat identity."""
+    named = {Author.MANAGER.value: settings.manager, Author.ASSISTANT.value: settings.assistant}
+    return {role: e164(contact, settings.region) or contact for role, contact in named.items() if contact}
+
+
 def hooks_of(settings: Settings) -> list[Hook]:
     """The webhooks whose secrets are set."""
     made: list[Hook] = []
     if settings.twilio_token:
-        made.append(TwilioHook(settings.twilio_token.get_secret_value(), settings.assistant))
+        made.append(
+            TwilioHook(
+                settings.twilio_token.get_secret_value(),
+                {contact: Author(role) for role, contact in staff_of(settings).items()},
+            )
+        )
     if settings.wati_webhook_token:
         made.append(WatiHook(settings.wati_webhook_token.get_secret_value(), settings.wati_url))
     if settings.manychat_webhook_token:

@@ -6,7 +6,7 @@ from services.conversations import handlers
 from services.conversations.repository import Repository
 from services.conversations.world import World
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
+from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.conversations import ChatMessage
 from shared.contracts.topics import BOOKING_EVENTS, CONVERSATIONS_MESSAGES, internal
 from shared.routes import Routes
@@ -18,6 +18,7 @@ def routes(repository: Repository) -> Routes[World]:
     table.on(ChatMessage, handlers.chat_message)
     table.on(BookingConfirmed, handlers.booking_confirmed)
     table.on(BookingModified, handlers.booking_changed)
+    table.on(CancellationDecided, handlers.booking_changed)
     table.on(BookingCancelled, handlers.booking_changed)
     table.on(GuestNotShown, handlers.booking_changed)
     return table

@@ -19,7 +19,12 @@ from shared.database import Connection
 
 _LAST_FROM_TENANT = """
 SELECT channel, provider, sender, sent_at FROM messages
-WHERE thread_id = $1 AND author = 'tenant' ORDER BY number DESC LIMIT 1"""
+WHERE thread_id = $1 AND author = 'tenant' ORDER BY sent_at DESC, number DESC LIMIT 1"""
+# A provider's window is the tenant's, whichever of their threads a message went to.
+_HEARD_AT = """
+SELECT max(sent_at) FROM messages
+WHERE author = 'tenant' AND channel = $2 AND thread_id IN (
+    SELECT other.id FROM threads AS other JOIN threads AS ours ON other.contact = ours.contact WHERE ours.id = $1)"""
 _THREAD = "SELECT id, contact, closed_at FROM threads WHERE id = $1"
 _ADD = """
 INSERT INTO replies (id, thread_id, idempotency_key, author, text, channel, provider, recipient, status, due_at,
@@ -103,6 +108,12 @@ async def thread(connection: Connection, thread_id: UUID) -> Mapping[str, Any] |
 async def last_from_tenant(connection: Connection, thread_id: UUID) -> Mapping[str, Any] | None:
     """How the tenant wrote last: channel, provider, sender and when."""
     return await connection.fetchrow(_LAST_FROM_TENANT, thread_id)
+
+
+async def heard_at(connection: Connection, thread_id: UUID, channel: Channel) -> datetime | None:
+    """When a thread's tenant last wrote on a channel, in whichever thread."""
+    moment: datetime | None = await connection.fetchval(_HEARD_AT, thread_id, channel.value)
+    return moment
 
 
 async def add_reply(

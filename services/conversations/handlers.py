@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.conversations.domain.threads import Tenant, Thread
-from services.conversations.world import Told, UnknownBooking, World, booking_of, contacts_of, key_of
+from services.conversations.world import Told, World, booking_of, contacts_of, key_of
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import BookingModified
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked, GuestWrote
 from shared.messages import Message
 
@@ -50,11 +49,12 @@ def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) ->
 
 
 def booking_changed(world: World, message: Told, now: datetime) -> list[Message]:
-    """Let the guest's threads follow a booking that changed or is off; messages stay where they are."""
+    """Let the guest's threads follow a booking that changed or is off; messages stay where they are.
+
+    An end that is heard of first waits for its booking.
+    """
     tenant = world.tenant(contacts_of(message, world.place), now)
     if tenant is None:
         return []
-    if message.booking_id not in tenant.bookings and not isinstance(message, BookingModified):
-        raise UnknownBooking(f"booking {message.booking_id} is off and was never heard of")
     tenant.confirm(booking_of(message, tenant), now)
     return []

@@ -42,6 +42,8 @@ bookings = Table(
     Column("confirmed_at", DateTime(timezone=True), nullable=False),
     Column("as_of", DateTime(timezone=True), comment="the newest event that told its dates"),
     Column("off", Boolean, nullable=False, server_default=text("false"), comment="nobody is expected any longer"),
+    Column("off_at", DateTime(timezone=True), comment="since when"),
+    Column("versions", JSONB, nullable=False, server_default=text("'[]'::jsonb"), comment="dates and rooms, by time"),
 )
 
 subscribers = Table(

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
 
-from services.conversations.domain.bookings import Booking
+from services.conversations.domain.bookings import Booking, Version
 from services.conversations.domain.contacts import Contacts, of_guest, of_sender
 from services.conversations.domain.threads import Tenant, Thread
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
+from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.common import Channel
 from shared.contracts.conversations import ChatMessage
 
 # What is told of a booking: that it is, how it changed, that it is off.
-Told: TypeAlias = BookingConfirmed | BookingModified | BookingCancelled | GuestNotShown
+Told: TypeAlias = BookingConfirmed | BookingModified | CancellationDecided | BookingCancelled | GuestNotShown
 NOTHING: Mapping[str, str] = {}
 WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
 MessageKey = tuple[str, str]
@@ -25,10 +25,6 @@ MessageKey = tuple[str, str]
 
 class UnknownConversation(Exception):
     """A message came before what says whose it is: another attempt will know, or a person has to."""
-
-
-class UnknownBooking(Exception):
-    """A booking was off before it was heard of: another attempt will know it, or a person has to look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +140,8 @@ def _tenants_contact(message: ChatMessage, conversations: Mapping[str, str]) -> 
 
 
 def booking_of(message: Told, tenant: Tenant) -> Booking:
-    """What is kept of a booking, its rooms in the request's order; an end names none, and leaves those that it had."""
-    rooms = message.rooms if isinstance(message, BookingConfirmed | BookingModified) else ()
-    day = message.at.date()
+    """What an event tells of a booking, its rooms in the request's order; an end names none."""
+    off = isinstance(message, CancellationDecided | BookingCancelled | GuestNotShown)
     return Booking(
         id=message.booking_id,
         contact=tenant.contact,
@@ -154,13 +149,15 @@ def booking_of(message: Told, tenant: Tenant) -> Booking:
         property_id=message.property.id,
         property_name=message.property.name,
         timezone=message.property.timezone,
-        rooms=tuple(room.room for room in sorted(rooms, key=lambda room: room.line)),
-        check_in=message.check_in or day,
-        check_out=message.check_out or message.check_in or day,
-        confirmed_at=message.at,
-        as_of=message.at,
-        off=isinstance(message, BookingCancelled | GuestNotShown),
+        versions=(_version_of(message),) if isinstance(message, BookingConfirmed | BookingModified) else (),
+        off_at=message.at if off else None,
     )
+
+
+def _version_of(message: BookingConfirmed | BookingModified) -> Version:
+    revision = message.revision if isinstance(message, BookingModified) else 0
+    rooms = tuple(room.room for room in sorted(message.rooms, key=lambda room: room.line))
+    return Version(message.at, revision, message.check_in, message.check_out, rooms)
 
 
 def all_contacts(contacts: Iterable[Contacts]) -> list[str]:

@@ -16,7 +16,7 @@ from services.notifications.moments import (
     feedback_request,
 )
 from services.notifications.properties import House
-from shared.contracts.booking import BookedRoom, BookingConfirmed, Outcome
+from shared.contracts.booking import BookedRoom, BookingConfirmed, Outcome, PropertyFacts
 from shared.contracts.booking_life import BookingModified
 from shared.contracts.notifications import ReminderDue
 from shared.messages import Outgoing, digest_of
@@ -76,9 +76,7 @@ class Entry:
     def reminders(self, house: House, now: datetime) -> list[Outgoing]:
         """What must be told of this booking at its time, apart from what it is too late for."""
         planned = [(reminder, self.day_of(reminder)) for reminder in REMINDERS if self.wants(reminder)]
-        timed = [
-            (reminder, day, _moment(reminder, day, house, self.booked.property.timezone)) for reminder, day in planned
-        ]
+        timed = [(reminder, day, _moment(reminder, day, house, self.booked.property)) for reminder, day in planned]
         return [
             Outgoing(
                 ReminderDue(booking_id=self.booking_id, reminder=reminder.value, day=day),
@@ -103,7 +101,7 @@ class Entry:
             return False
         zone = self.booked.property.timezone
         if reminder is Event.ARRIVAL_REMINDER:
-            return now < at(day, house.check_in_time, zone)
+            return now < at(day, self.booked.property.check_in_time, zone)
         if reminder is Event.DEPARTURE_REMINDER:
             return now < at(day, house.check_out_time, zone)
         return now < feedback_request(day, zone) + FEEDBACK_WITHIN - timedelta(hours=1)
@@ -113,9 +111,10 @@ def _booked(message: BookingConfirmed | BookingModified) -> Booked:
     return Booked.model_validate(message.model_dump())
 
 
-def _moment(reminder: Event, day: date, house: House, zone: str) -> datetime:
+def _moment(reminder: Event, day: date, house: House, place: PropertyFacts) -> datetime:
+    zone = place.timezone
     if reminder is Event.ARRIVAL_REMINDER:
-        return arrival_reminder(day, house.check_in_time, zone)
+        return arrival_reminder(day, place.check_in_time, zone)
     if reminder is Event.DEPARTURE_REMINDER:
         return departure_reminder(day, house.check_out_time, zone)
     return feedback_request(day, zone)

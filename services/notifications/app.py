@@ -21,10 +21,18 @@ from services.notifications.watch import Watch
 from services.notifications.webhooks import Door, Proofs
 from services.notifications.webhooks import router as webhooks
 from shared.access import Scopes
+from shared.links import Links
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
 __all__ = ["build", "senders_of"]
+
+
+def links_of(settings: Settings) -> Links | None:
+    """The links of guests to their bookings; none where nobody has said where they lead."""
+    if settings.manage_url is None or settings.manage_key is None:
+        return None
+    return Links(settings.manage_url, settings.manage_key)
 
 
 def build(settings: Settings | None = None) -> Service:
@@ -48,6 +56,8 @@ def build(settings: Settings | None = None) -> Service:
         approved=settings.whatsapp_templates,
         staff_phone=settings.staff_phone,
         calls=settings.staff_calls,
+        links=links_of(settings),
+        links_last=timedelta(days=settings.manage_days),
     )
     bell = Bell()
     url, connections = settings.database_url.get_secret_value(), settings.database_connections

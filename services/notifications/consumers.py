@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from services.notifications import handlers
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository
+from services.notifications.world import World
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
 from shared.contracts.booking_life import (
     BookingCancelled,
     BookingModified,
+    CancellationDecided,
     GuestCheckedIn,
     GuestCheckedOut,
     GuestNotShown,
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import ChatMessage, GuestWrote
+from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, ReminderDue, StaffAlerted
-from shared.contracts.topics import BOOKING_EVENTS, CONVERSATIONS_MESSAGES, NOTIFICATIONS_EVENTS, internal
+from shared.contracts.topics import BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal
 from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[World]:
     """Every message that notifications handles."""
-    topics = (BOOKING_EVENTS, NOTIFICATIONS_EVENTS, CONVERSATIONS_MESSAGES, internal("notifications"))
+    topics = (BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal("notifications"))
     table = Routes("notifications", topics, repository)
     table.on(BookingConfirmed, handlers.booking_confirmed)
     table.on(BookingRefused, handlers.booking_refused)
@@ -30,13 +32,13 @@ def routes(repository: Repository) -> Routes[World]:
     table.on(PaymentSearchStarted, handlers.payment_search_started)
     table.on(PaymentEscalated, handlers.payment_escalated)
     table.on(BookingModified, handlers.booking_modified)
+    table.on(CancellationDecided, handlers.cancellation_decided)
     table.on(BookingCancelled, handlers.booking_cancelled)
     table.on(GuestNotShown, handlers.guest_not_shown)
     table.on(GuestCheckedIn, handlers.guest_checked_in)
     table.on(GuestCheckedOut, handlers.guest_checked_out)
     table.on(NextSessionDue, handlers.next_session_due)
     table.on(ReminderDue, handlers.reminder_due)
-    table.on(ChatMessage, handlers.chat_message)
     table.on(GuestWrote, handlers.guest_wrote)
     table.on(StaffAlerted, handlers.staff_alerted)
     table.on(DeliveryRateFell, handlers.delivery_rate_fell)

@@ -81,6 +81,7 @@ class Status(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+WAITING = frozenset({Status.PENDING, Status.STANDBY})
 ALIVE = frozenset({Status.PENDING, Status.SENT, Status.DELIVERED, Status.READ, Status.STORED})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -27,9 +27,11 @@ from services.notifications.rendering import Templates
 from shared.contracts.booking import Outcome
 from shared.contracts.common import Language
 from shared.contracts.notifications import StaffAlerted
+from shared.links import Links
 
 SELF = "Posada"
 STAFF = "staff"  # the recipient of alerts while nobody has said where staff read them
+MANAGED = frozenset({Event.CONFIRMED, Event.MODIFIED, Event.ARRIVAL_REMINDER, Event.CHECK_IN, Event.NEXT_SESSION})
 WITH_CALENDAR = frozenset({Event.CONFIRMED, Event.MODIFIED, Event.CANCELLED, Event.ARRIVAL_REMINDER})
 
 
@@ -38,7 +40,8 @@ class Desk:
     """What the decisions rest on.
 
     `local` are the channels without a provider: their messages are stored as soon as they are written. `approved`
-    are the names of approved WhatsApp templates by `event.language`. `calls` are the alerts that ring staff up.
+    are the names of approved WhatsApp templates by `event.language`. `calls` are the alerts that ring staff up. `links`
+    lead guests to their bookings, until `links_last` after the departure.
     """
 
     templates: Templates
@@ -51,11 +54,14 @@ class Desk:
     approved: Mapping[str, str] = field(default_factory=dict)
     staff_phone: str | None = None
     calls: Collection[str] = ()
+    links: Links | None = None
+    links_last: timedelta = timedelta(days=30)
 
     def to_guest(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
         """E-mail carries every event and chat some; the other chat channels stand by."""
         house = self.houses.of(outcome.property.id)
-        words = _Words(self, event, outcome.language, dict(outcome) | {"house": house})
+        facts = dict(outcome) | {"house": house, "manage_url": self._manage_url(event, outcome)}
+        words = _Words(self, event, outcome.language, facts)
         return [
             Delivery(
                 booking_id=outcome.booking_id,
@@ -73,6 +79,14 @@ class Desk:
             )
             for place, (address, at_once) in enumerate(self._channels(event, outcome))
         ]
+
+    def _manage_url(self, event: Event, outcome: Outcome) -> str | None:
+        """The event's own link, else one of ours where there is a booking left to manage; the same each time."""
+        if outcome.manage_url or self.links is None or event not in MANAGED:
+            return outcome.manage_url
+        left_on = outcome.check_out or outcome.at.date()
+        until = at(left_on, time(23, 59), outcome.property.timezone) + self.links_last
+        return self.links.to(outcome.booking_id, until)
 
     def _channels(self, event: Event, outcome: Outcome) -> Iterator[tuple[Address, bool]]:
         guest = outcome.guest
@@ -116,10 +130,13 @@ class Desk:
         )
         return [base, call]
 
-    def unreached(self, booking_id: UUID, occasion: str, channels: Sequence[str]) -> StaffAlerted:
+    def unreached(
+        self, booking_id: UUID, occasion: str, channels: Sequence[str], property_id: str = ""
+    ) -> StaffAlerted:
         """What staff must know when every one of these channels failed, or there was none."""
         text = self.templates.undelivered(self.staff_language, occasion, channels)
-        details = {"occasion": occasion, "channels": list(channels)}
+        details: dict[str, Any] = {"occasion": occasion, "channels": list(channels)}
+        details |= {"property_id": property_id} if property_id else {}
         return StaffAlerted(booking_id=booking_id, code="guest_not_notified", text=text, details=details)
 
     def first_status(self, channel: Channel) -> Status:
@@ -171,7 +188,7 @@ class _Words:
             booking_id=facts["booking_id"],
             summary=place.name,
             description=", ".join([*codes, *([facts["manage_url"]] if facts.get("manage_url") else [])]),
-            begins=at(check_in, house.check_in_time, place.timezone),
+            begins=at(check_in, place.check_in_time, place.timezone),
             ends=at(check_out, house.check_out_time, place.timezone),
             made_at=facts["at"],
             cancelled=self._event is Event.CANCELLED,

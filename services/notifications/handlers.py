@@ -10,32 +10,33 @@ from uuid import UUID
 from services.notifications.addressing import chat_address
 from services.notifications.agenda import Booked, Entry, State
 from services.notifications.deliveries import Channel, Event, Status
-from services.notifications.repository import World
+from services.notifications.world import World
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, Outcome, PaymentSearchStarted
 from shared.contracts.booking_life import (
     BookingCancelled,
     BookingModified,
+    CancellationDecided,
     GuestCheckedIn,
     GuestCheckedOut,
     GuestNotShown,
     NextSessionDue,
     PaymentEscalated,
 )
-from shared.contracts.conversations import Author, ChatMessage, GuestWrote
+from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, GuestNotified, ReminderDue, StaffAlerted
 from shared.messages import Message, Outgoing
 
 Sends = Sequence[Message | Outgoing]
+AT_ONCE = (Status.PENDING, Status.STORED)
 
 
 def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) -> Sends:
     """Tell the guest every code and the saga by which channels; where there is none, staff must. Plan reminders."""
-    deliveries = world.desk.to_guest(Event.CONFIRMED, message)
-    world.add(deliveries)
-    channels = tuple(one.channel.value for one in deliveries if one.status is not Status.STANDBY)
+    deliveries = world.tell(Event.CONFIRMED, message)
+    channels = tuple(one.channel.value for one in deliveries if one.status in AT_ONCE)
     answers: list[Message | Outgoing] = [GuestNotified(booking_id=message.booking_id, channels=channels)]
-    if not channels:
-        answers.append(world.desk.unreached(message.booking_id, Event.CONFIRMED, ()))
+    if not deliveries:
+        answers.append(world.desk.unreached(message.booking_id, Event.CONFIRMED, (), message.property.id))
     if message.booking_id in world.entries:
         return answers
     world.keep(Entry.of(message))
@@ -45,48 +46,55 @@ def booking_confirmed(world: World, message: BookingConfirmed, now: datetime) ->
 def booking_refused(world: World, message: BookingRefused, now: datetime) -> Sends:
     """Tell the guest why nothing was booked."""
     del now
-    world.add(world.desk.to_guest(Event.REFUSED, message))
+    world.tell(Event.REFUSED, message)
     return []
 
 
 def booking_failed(world: World, message: BookingFailed, now: datetime) -> Sends:
     """Tell the guest that it could not be brought to its end."""
     del now
-    world.add(world.desk.to_guest(Event.FAILED, message))
+    world.tell(Event.FAILED, message)
     return []
 
 
 def payment_search_started(world: World, message: PaymentSearchStarted, now: datetime) -> Sends:
     """Tell the guest, once in each stage, that the payment is being looked for."""
     del now
-    world.add(world.desk.to_guest(Event.PAYMENT_SEARCH, message, str(message.stage)))
+    world.tell(Event.PAYMENT_SEARCH, message, str(message.stage))
     return []
 
 
 def payment_escalated(world: World, message: PaymentEscalated, now: datetime) -> Sends:
     """Tell the guest that a person has the case."""
     del now
-    world.add(world.desk.to_guest(Event.PAYMENT_ESCALATED, message))
+    world.tell(Event.PAYMENT_ESCALATED, message)
     return []
 
 
 def booking_modified(world: World, message: BookingModified, now: datetime) -> Sends:
     """Tell the guest how the booking is now, and let reminders follow its dates."""
-    world.add(world.desk.to_guest(Event.MODIFIED, message, str(message.revision)))
+    world.tell(Event.MODIFIED, message, str(message.revision))
     entry = world.entries.get(message.booking_id)
     if entry and (message.at < entry.as_of or entry.state is State.OFF):
         return []
     changed = entry.changed(message) if entry else Entry.of(message)
     world.keep(changed)
     if entry and (entry.booked.check_in, entry.booked.check_out) != (message.check_in, message.check_out):
-        world.withdraw_reminders(message.booking_id)
+        world.take_back_reminders(message.booking_id)
     return _next_reminder(world, message.booking_id, now)
+
+
+def cancellation_decided(world: World, message: CancellationDecided, now: datetime) -> Sends:
+    """Nothing more is told of a booking that is off; the guest hears of its fee once payments has said it."""
+    del now
+    _end(world, message)
+    return []
 
 
 def booking_cancelled(world: World, message: BookingCancelled, now: datetime) -> Sends:
     """Tell the guest the fee and what comes back; nothing more is reminded of."""
     del now
-    world.add(world.desk.to_guest(Event.CANCELLED, message))
+    world.tell(Event.CANCELLED, message)
     _end(world, message)
     return []
 
@@ -101,7 +109,7 @@ def guest_not_shown(world: World, message: GuestNotShown, now: datetime) -> Send
 def guest_checked_in(world: World, message: GuestCheckedIn, now: datetime) -> Sends:
     """Welcome the guest; who is here needs no reminder to come."""
     del now
-    world.add(world.desk.to_guest(Event.CHECK_IN, message, _digest(message.reservation_codes)))
+    world.tell(Event.CHECK_IN, message, _digest(message.reservation_codes))
     entry = world.entries.get(message.booking_id)
     if entry and entry.state is State.EXPECTED:
         world.keep(entry.moved(State.HERE, max(message.at, entry.as_of)))
@@ -110,19 +118,19 @@ def guest_checked_in(world: World, message: GuestCheckedIn, now: datetime) -> Se
 
 def guest_checked_out(world: World, message: GuestCheckedOut, now: datetime) -> Sends:
     """Thank the guest; with the last one the stay is over, and its end is when they left."""
-    world.add(world.desk.to_guest(Event.CHECK_OUT, message, _digest(message.reservation_codes)))
+    world.tell(Event.CHECK_OUT, message, _digest(message.reservation_codes))
     entry = world.entries.get(message.booking_id)
     if entry is None or not message.last or entry.state is State.OFF:
         return []
     world.keep(entry.moved(State.GONE, max(message.at, entry.as_of), message.left_on))
-    world.withdraw_reminders(message.booking_id)
+    world.take_back_reminders(message.booking_id)
     return _next_reminder(world, message.booking_id, now)
 
 
 def next_session_due(world: World, message: NextSessionDue, now: datetime) -> Sends:
     """Congratulate the customer and ask for the next date."""
     del now
-    world.add(world.desk.to_guest(Event.NEXT_SESSION, message, f"{message.group_id}:{message.number}"))
+    world.tell(Event.NEXT_SESSION, message, f"{message.group_id}:{message.number}")
     return []
 
 
@@ -136,20 +144,14 @@ def reminder_due(world: World, message: ReminderDue, now: datetime) -> Sends:
     if entry.is_due(reminder, message.day, house, now):
         # Feedback is asked for once, also of a guest who is checked out later than was planned.
         stage = "" if reminder is Event.FEEDBACK else message.day.isoformat()
-        world.add(world.desk.to_guest(reminder, entry.booked, stage))
+        world.tell(reminder, entry.booked, stage)
     return _next_reminder(world, message.booking_id, now)
 
 
-def chat_message(world: World, message: ChatMessage, now: datetime) -> Sends:
-    """Note when a guest wrote: for a day we may answer freely."""
-    if message.author is Author.TENANT:
-        _hear(world, message, message.sent_at, now)
-    return []
-
-
 def guest_wrote(world: World, message: GuestWrote, now: datetime) -> Sends:
-    """The same of a message that conversations took in by a webhook."""
-    _hear(world, message, message.at, now)
+    """Note when a guest wrote, which a wrong clock may put ahead of ours: for a day we may answer freely."""
+    channel = Channel(message.channel)
+    world.hear(channel, chat_address(channel, message.contact), min(message.at, now))
     return []
 
 
@@ -174,12 +176,6 @@ def delivery_rate_fell(world: World, message: DeliveryRateFell, now: datetime) -
     return []
 
 
-def _hear(world: World, message: ChatMessage | GuestWrote, at: datetime, now: datetime) -> None:
-    """Note that the contact wrote at that time, which a wrong clock may put ahead of ours."""
-    channel = Channel(message.channel)
-    world.hear(channel, chat_address(channel, message.contact), min(at, now))
-
-
 def _end(world: World, message: Outcome) -> None:
     """Close a booking's entry, or open a closed one: its confirmation may still be on its second attempt."""
     entry = world.entries.get(message.booking_id)
@@ -188,7 +184,7 @@ def _end(world: World, message: Outcome) -> None:
         given = message.model_dump() | {"check_in": day, "check_out": message.check_out or day, "rooms": ()}
         entry = Entry(message.booking_id, message.at, State.OFF, Booked.model_validate(given))
     world.keep(entry.moved(State.OFF, max(message.at, entry.as_of)))
-    world.withdraw_reminders(message.booking_id)
+    world.overtake(message.booking_id, Event.CANCELLED)
 
 
 def _next_reminder(world: World, booking_id: UUID, now: datetime) -> list[Message | Outgoing]:

@@ -19,7 +19,6 @@ class House(BaseModel):
     chat_events: frozenset[Event] = Field(frozenset(), description="Events that go out by chat beyond the usual ones.")
     quiet_from: time = Field(time(21), description="From then on nothing rings that is not urgent.")
     quiet_until: time = Field(time(8), description="Until then; the same as quiet_from: no quiet hours.")
-    check_in_time: time = time(15)
     check_out_time: time = time(12)
     show_rooms: bool = Field(False, description="Guests may read their rooms' numbers before they arrive.")
     feedback_url: str | None = Field(None, description="Where guests leave an opinion; else they answer the message.")

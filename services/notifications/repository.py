@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.notifications import repository_sql as sql
-from services.notifications.agenda import REMINDERS, Entry
+from services.notifications.agenda import REMINDERS
 from services.notifications.bell import Bell
 from services.notifications.deliveries import (
     Audience,
     Channel,
     Claimed,
-    Delivery,
+    Event,
     Form,
     Outcome,
     Sibling,
@@ -25,57 +25,20 @@ from services.notifications.deliveries import (
 )
 from services.notifications.desk import Desk
 from services.notifications.metrics import DELIVERIES
-from services.notifications.reports import Fate, Report, after_report
-from shared.contracts.booking_life import (
-    BookingCancelled,
-    BookingModified,
-    GuestCheckedIn,
-    GuestCheckedOut,
-    GuestNotShown,
-)
+from services.notifications.overtaking import overtakes
+from services.notifications.reports import Fate, after_report
+from services.notifications.repository_log import DeliveryLog
+from services.notifications.world import World
+from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
 from shared.database import Connection
 from shared.messages import Message
-from shared.telemetry import traceparent_in_hand
 
-ABOUT_ENTRIES = (BookingModified, BookingCancelled, GuestCheckedIn, GuestCheckedOut, GuestNotShown, ReminderDue)
 LAPSES = 200  # at most in one transaction
 REPORTS = 500
 CLOSED = (Status.FAILED, Status.WITHDRAWN, Status.STORED)  # what no report changes any more
 
 Occasion = tuple[UUID, str]
-
-
-@dataclass
-class World:
-    """What a batch of events finds, and what it leads to."""
-
-    desk: Desk
-    new: list[Delivery] = field(default_factory=list)
-    entries: dict[UUID, Entry] = field(default_factory=dict)
-    changed: set[UUID] = field(default_factory=set)
-    heard: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
-    withdrawn: dict[UUID, None] = field(default_factory=dict)
-
-    def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Have deliveries written with the batch; those that are there already stay as they are."""
-        trace = traceparent_in_hand()
-        self.new += [replace(one, traceparent=trace) for one in deliveries]
-
-    def keep(self, entry: Entry) -> None:
-        """Have an entry of the agenda written."""
-        self.entries[entry.booking_id] = entry
-        self.changed.add(entry.booking_id)
-
-    def hear(self, channel: Channel, address: str, at: datetime) -> None:
-        """Note when somebody last wrote."""
-        known = self.heard.get((channel, address))
-        self.heard[channel, address] = max(at, known) if known else at
-
-    def withdraw_reminders(self, booking_id: UUID) -> None:
-        """Take back reminders that are written and wait for the morning."""
-        self.withdrawn[booking_id] = None
-        self.new = [one for one in self.new if one.booking_id != booking_id or one.urgent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,41 +49,32 @@ class Lost:
     occasion: str
     audience: Audience
     channels: tuple[str, ...]
+    property_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How many of a channel's messages arrived, of those that were finished within a window."""
-
-    channel: Channel
-    arrived: int
-    finished: int
-    problem: str | None
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        return self.arrived / self.finished
-
-
-class Repository:
-    """The deliveries: written by the batch shell, claimed and recorded by the sender, read by the API."""
+class Repository(DeliveryLog):
+    """The deliveries: written by the batch shell, claimed and recorded by the sender."""
 
     def __init__(self, desk: Desk, bell: Bell | None = None) -> None:
         self._desk = desk
         self._bell = bell or Bell()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
-        """The agenda of bookings whose life goes on; what was written before is found when writing."""
+        """The agenda of the bookings that something happened to, and of what their guests were told before."""
         del now
-        ids = sorted({one.booking_id for one in messages if isinstance(one, ABOUT_ENTRIES)})
-        rows = await connection.fetch(sql.ENTRIES, ids) if ids else []
-        return World(self._desk, entries={row["booking_id"]: sql.entry(row) for row in rows})
+        world = World(self._desk)
+        if ids := sorted({one.booking_id for one in messages if isinstance(one, BookingEvent | ReminderDue)}):
+            world.entries = {row["booking_id"]: sql.entry(row) for row in await connection.fetch(sql.ENTRIES, ids)}
+            for row in await connection.fetch(sql.TOLD, ids):
+                world.told.setdefault(row["booking_id"], set()).add(row["occasion"])
+        return world
 
     async def save(self, connection: Connection, world: World, now: datetime) -> None:
         """Write what is new, in one sorted order so that rivals wait for each other and never deadlock."""
+        if world.unplanned:
+            await connection.execute(sql.TAKE_BACK, list(world.unplanned), [one.value for one in REMINDERS], now)
         if world.withdrawn:
-            await connection.execute(sql.WITHDRAW, list(world.withdrawn), [one.value for one in REMINDERS], now)
+            await connection.execute(sql.WITHDRAW, *_split(set(world.withdrawn)), now)
         if world.changed:
             entries = [world.entries[booking_id] for booking_id in sorted(world.changed)]
             await connection.execute(sql.PLAN, *sql.entry_columns(entries))
@@ -175,19 +129,6 @@ class Repository:
             DELIVERIES.labels(row["channel"], Status.FAILED).inc()
         return await self._pass_on(connection, {(row["booking_id"], row["occasion"]) for row in rows}, now)
 
-    async def take_reports(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
-        """Write down what providers say; the same again changes nothing."""
-        await connection.execute(
-            sql.TAKE_REPORT,
-            [one.provider for one in reports],
-            [sql.storable(one.provider_id) for one in reports],
-            [one.fate.value for one in reports],
-            [one.at for one in reports],
-            [sql.storable(one.said) for one in reports],
-            [sql.storable(one.problem) for one in reports],
-            [now for _ in reports],
-        )
-
     async def apply_reports(self, connection: Connection, now: datetime) -> list[Lost]:
         """Let what providers said take effect, also what came before we had written down that the message was sent."""
         rows = await connection.fetch(sql.UNAPPLIED, REPORTS)
@@ -200,40 +141,24 @@ class Repository:
         failed: set[Occasion] = set()
         for row in rows:
             status, form, has_template = states[row["number"]]
-            after = after_report(status, form, Fate(row["fate"]), has_template=has_template)
-            states[row["number"]] = (after.status, after.form, has_template)
-            await connection.execute(sql.REPORTED, *_report_columns(row, after.status, after.form), list(CLOSED), now)
-            if after.status is Status.FAILED and status is not Status.FAILED:
+            reported = after_report(status, form, Fate(row["fate"]), has_template=has_template)
+            after, form = reported.status, reported.form
+            if after is Status.PENDING and await self._is_overtaken(connection, row["booking_id"], row["occasion"]):
+                after = Status.WITHDRAWN
+            states[row["number"]] = (after, form, has_template)
+            await connection.execute(sql.REPORTED, *_report_columns(row, after, form), list(CLOSED), now)
+            if after is Status.FAILED and status is not Status.FAILED:
                 failed.add((row["booking_id"], row["occasion"]))
                 DELIVERIES.labels(row["channel"], Status.FAILED).inc()
         await connection.execute(sql.APPLIED, [row["id"] for row in rows])
         self._bell.hold()
         return await self._pass_on(connection, failed, now)
 
-    async def forget_reports(self, connection: Connection, before: datetime) -> None:
-        """Drop what is long settled."""
-        await connection.execute(sql.FORGET_REPORTS, before)
-
-    async def rates(self, connection: Connection, since: datetime) -> list[Rate]:
-        """How each channel did since a moment."""
-        rows = await connection.fetch(sql.RATES, since)
-        return [Rate(Channel(row["channel"]), row["arrived"], row["finished"], row["problem"]) for row in rows]
-
-    async def open_alarms(self, connection: Connection) -> dict[Channel, tuple[UUID, datetime]]:
-        """Alarms that were raised and not cleared, with their times."""
-        rows = await connection.fetch(sql.ALARMS)
-        return {
-            Channel(row["channel"]): (row["alarm_id"], row["raised_at"]) for row in rows if row["cleared_at"] is None
-        }
-
-    async def raise_alarm(self, connection: Connection, channel: Channel, now: datetime) -> UUID | None:
-        """Begin an alarm; None where one is open, this instance's or another's."""
-        alarm_id = uuid4()
-        return alarm_id if await connection.fetchval(sql.RAISE, channel.value, alarm_id, now) else None
-
-    async def clear_alarm(self, connection: Connection, channel: Channel, now: datetime) -> bool:
-        """End an alarm; False where there is none."""
-        return bool(await connection.fetchval(sql.CLEAR, channel.value, now))
+    async def _is_overtaken(self, connection: Connection, booking_id: UUID, occasion: str) -> bool:
+        """Whether what would go out again has become untrue or idle meanwhile."""
+        newer = [row["occasion"] for row in await connection.fetch(sql.TOLD, [booking_id])]
+        newer += [Event.CANCELLED] if await connection.fetchval(sql.IS_OFF, booking_id) else []
+        return any(overtakes(one, occasion) for one in newer)
 
     async def _pass_on(self, connection: Connection, failed: set[Occasion], now: datetime) -> list[Lost]:
         if not failed:
@@ -248,7 +173,8 @@ class Repository:
                 woken.append(next(row for row in family if row["number"] == following.number))
             elif nobody_told(siblings):
                 audience = Audience(family[0]["audience"])
-                lost.append(Lost(booking_id, occasion, audience, tuple(one.channel.value for one in siblings)))
+                channels = tuple(one.channel.value for one in siblings)
+                lost.append(Lost(booking_id, occasion, audience, channels, family[0]["property_id"]))
         if woken:
             await self._wake(connection, woken, now)
         return lost
@@ -265,30 +191,6 @@ class Repository:
         )
         _count_stored([one for one, status in zip(channels, statuses, strict=True) if status is Status.STORED])
         self._bell.hold()
-
-    async def outbox(
-        self, connection: Connection, limit: int, booking_id: UUID | None, channel: Channel | None = None
-    ) -> list[Mapping[str, Any]]:
-        """The newest messages of the local outbox, oldest of them first."""
-        return list(await connection.fetch(sql.OUTBOX, limit, booking_id, channel))
-
-    async def alert_by_reference(self, connection: Connection, reference: UUID) -> str | None:
-        """What a call that is under way has to say; None for one that nobody is being called about."""
-        rows = await connection.fetch(sql.CALLS)
-        return next((row["text"] for row in rows if sql.claimed(row).delivery.reference == reference), None)
-
-    async def log(
-        self,
-        connection: Connection,
-        *,
-        booking_id: UUID | None,
-        status: Status | None,
-        channel: Channel | None,
-        before: int | None,
-        limit: int,
-    ) -> list[Mapping[str, Any]]:
-        """Deliveries, newest first, older than the number `before`."""
-        return list(await connection.fetch(sql.LOG, booking_id, status, channel, before, limit))
 
 
 def _count_stored(channels: Sequence[str]) -> None:

@@ -30,7 +30,7 @@ INSERT INTO deliveries (booking_id, occasion, audience, channel, recipient, send
                         template, place, status, property_id, timezone, urgent, traceparent, due_at, waits_since,
                         provider, created_at, finished_at)
 SELECT new.*, new.due_at, CASE WHEN status = 'stored' THEN 'local' END, $19::timestamptz,
-       CASE WHEN status = 'stored' THEN $19 END
+       CASE WHEN status IN ('stored', 'withdrawn') THEN $19 END
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
             $10::text[], $11::jsonb[], $12::smallint[], $13::text[], $14::text[], $15::text[], $16::boolean[],
             $17::text[], $18::timestamptz[])
@@ -61,8 +61,9 @@ FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::timestamptz[], $5::tex
             $8::text[], $9::text[], $10::boolean[])
      AS new (number, attempts, status, due_at, provider, provider_id, provider_status, problem, form, unsure)
 JOIN ours ON ours.number = new.number
-WHERE deliveries.number = new.number AND deliveries.status = 'pending'
-  AND (deliveries.attempts = new.attempts OR new.status = 'sent')
+WHERE deliveries.number = new.number
+  AND (deliveries.status = 'pending' AND (deliveries.attempts = new.attempts OR new.status = 'sent')
+       OR deliveries.status = 'withdrawn' AND new.status = 'sent')
 RETURNING deliveries.booking_id, deliveries.occasion, deliveries.status"""
 LOCK = """
 SELECT number FROM deliveries
@@ -88,20 +89,6 @@ UPDATE deliveries SET status = 'failed', problem = coalesce(problem, 'the provid
     finished_at = $2
 WHERE number = ANY($1::bigint[]) AND status = 'pending' AND (leased_until IS NULL OR leased_until <= $2)
 RETURNING booking_id, occasion, channel"""
-OUTBOX = """
-SELECT * FROM (
-    SELECT * FROM deliveries WHERE status = 'stored' AND ($2::uuid IS NULL OR booking_id = $2)
-      AND ($3::text IS NULL OR channel = $3)
-    ORDER BY number DESC LIMIT $1) AS newest
-ORDER BY number"""
-LOG = """
-SELECT * FROM deliveries
-WHERE ($1::uuid IS NULL OR booking_id = $1) AND ($2::text IS NULL OR status = $2)
-  AND ($3::text IS NULL OR channel = $3) AND ($4::bigint IS NULL OR number < $4)
-ORDER BY number DESC LIMIT $5"""
-CALLS = """
-SELECT deliveries.*, false AS was_unsure, NULL::timestamptz AS heard_at FROM deliveries
-WHERE channel = 'voice' AND status IN ('pending', 'sent') ORDER BY number DESC LIMIT 100"""
 HEAR = """
 INSERT INTO last_heard (channel, address, heard_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) ORDER BY 1, 2
@@ -115,19 +102,27 @@ SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::jsonb[], $5:
 ON CONFLICT (booking_id) DO UPDATE SET as_of = excluded.as_of, state = excluded.state, booked = excluded.booked,
     left_on = excluded.left_on
 WHERE agenda.as_of <= excluded.as_of"""
-# What was never begun leaves no trace, so that the same reminder may be planned again; the rest stays in the log.
+TOLD = """
+SELECT DISTINCT booking_id, occasion FROM deliveries WHERE booking_id = ANY($1::uuid[]) AND audience = 'guest'"""
+IS_OFF = "SELECT true FROM agenda WHERE booking_id = $1 AND state = 'off'"
+# What is under way may go out all the same: then its outcome says so, and else nobody tries it again.
 WITHDRAW = """
-WITH begun AS (
-    UPDATE deliveries SET status = 'withdrawn', finished_at = $3
-    WHERE booking_id = ANY($1::uuid[]) AND split_part(occasion, ':', 1) = ANY($2::text[]) AND attempts > 0
-      AND status IN ('pending', 'standby') AND (leased_until IS NULL OR leased_until <= $3))
-DELETE FROM deliveries
-WHERE booking_id = ANY($1::uuid[]) AND split_part(occasion, ':', 1) = ANY($2::text[])
-  AND status IN ('pending', 'standby') AND attempts = 0"""
-TAKE_REPORT = """
-INSERT INTO reports (provider, provider_id, fate, at, said, problem, received_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])
-ON CONFLICT DO NOTHING"""
+WITH overtaken AS (
+    SELECT number FROM deliveries
+    WHERE (booking_id, occasion) IN (SELECT * FROM unnest($1::uuid[], $2::text[])) AND audience = 'guest'
+      AND status IN ('pending', 'standby') ORDER BY number FOR UPDATE)
+UPDATE deliveries SET status = 'withdrawn', finished_at = $3, leased_until = NULL
+FROM overtaken WHERE deliveries.number = overtaken.number"""
+# What was never begun leaves no trace, so that the same reminder may be planned again; the rest stays in the log.
+TAKE_BACK = """
+WITH overtaken AS (
+    SELECT number, attempts FROM deliveries
+    WHERE booking_id = ANY($1::uuid[]) AND split_part(occasion, ':', 1) = ANY($2::text[])
+      AND status IN ('pending', 'standby') ORDER BY number FOR UPDATE),
+begun AS (
+    UPDATE deliveries SET status = 'withdrawn', finished_at = $3, leased_until = NULL
+    FROM overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts > 0)
+DELETE FROM deliveries USING overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts = 0"""
 UNAPPLIED = """
 SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
        deliveries.booking_id, deliveries.occasion, deliveries.channel
@@ -147,20 +142,6 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::ti
      AS new (number, status, form, said, problem, delivered_at, read_at)
 WHERE deliveries.number = new.number AND deliveries.status <> ALL($8::text[])"""
 APPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
-FORGET_REPORTS = "DELETE FROM reports WHERE received_at < $1"
-RATES = """
-SELECT channel, count(*) FILTER (WHERE status IN ('sent', 'delivered', 'read')) AS arrived, count(*) AS finished,
-       mode() WITHIN GROUP (ORDER BY problem) FILTER (WHERE status = 'failed') AS problem
-FROM deliveries
-WHERE finished_at > $1 AND status IN ('sent', 'delivered', 'read', 'failed') AND provider IS DISTINCT FROM 'local'
-GROUP BY channel"""
-ALARMS = "SELECT channel, alarm_id, raised_at, cleared_at FROM alarms FOR UPDATE"
-RAISE = """
-INSERT INTO alarms (channel, alarm_id, raised_at) VALUES ($1, $2, $3)
-ON CONFLICT (channel) DO UPDATE SET alarm_id = excluded.alarm_id, raised_at = excluded.raised_at, cleared_at = NULL
-WHERE alarms.cleared_at IS NOT NULL
-RETURNING channel"""
-CLEAR = "UPDATE alarms SET cleared_at = $2 WHERE channel = $1 AND cleared_at IS NULL RETURNING channel"
 
 
 def columns(deliveries: Sequence[Delivery], dues: Sequence[datetime]) -> tuple[list[Any], ...]:

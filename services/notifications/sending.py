@@ -16,15 +16,14 @@ which mailboxes drop the second.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from services.notifications.attempts import Attempts
 from services.notifications.bell import Bell
 from services.notifications.breaker import Breaker
 from services.notifications.deliveries import (
@@ -32,15 +31,13 @@ from services.notifications.deliveries import (
     Audience,
     Channel,
     Claimed,
-    Form,
     Outcome,
     Status,
-    after_problem,
 )
 from services.notifications.desk import Desk
 from services.notifications.metrics import AWAY, DELIVERIES, DELIVERY_SECONDS
 from services.notifications.repository import Lost, Repository
-from services.notifications.senders.port import NotSent, Receipt, Sender, Tracer
+from services.notifications.senders.port import Sender
 from shared import outbox
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -82,11 +79,11 @@ class Courier:
         self._desk = desk
         self._senders = senders
         self._at_once = at_once
-        self._send_seconds = send_seconds
         self._lease = lease
         self._clock = clock
         self._bell = bell or Bell()
         self._breakers = {channel: Breaker() for channel in senders}
+        self._attempts = Attempts(database, repository, desk, self._breakers, seconds=send_seconds, clock=clock)
         self._under_way: Counter[Channel] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
@@ -186,99 +183,15 @@ class Courier:
     async def _send(self, claimed: Claimed) -> None:
         channel = claimed.delivery.channel
         with DELIVERY_SECONDS.labels(channel).time(), _in_its_trace(claimed):
-            outcome = await self._attempt(claimed, self._senders[channel])
+            outcome = await self._attempts.make(claimed, self._senders[channel])
         AWAY.labels(channel).set(self._breakers[channel].open)
         self._under_way[channel] -= 1
         self._outcomes.append(outcome)
         self._news.set()
 
-    async def _attempt(self, claimed: Claimed, sender: Sender) -> Outcome:
-        """One attempt, in the form that the recipient's window allows, and in the other where the provider says so."""
-        now = self._clock()
-        claimed = replace(claimed, delivery=claimed.delivery.in_form(claimed.heard_at, now))
-        try:
-            return await self._hand_over(claimed, sender)
-        except NotSent as refused:
-            delivery = claimed.delivery
-            if refused.window_closed and delivery.content.template and delivery.form is Form.FREE:
-                claimed = replace(claimed, delivery=replace(delivery, form=Form.TEMPLATE), unsure=False)
-                try:
-                    return await self._hand_over(claimed, sender)
-                except NotSent as again:
-                    return self._after(claimed, sender, again)
-            return self._after(claimed, sender, refused)
-
-    async def _hand_over(self, claimed: Claimed, sender: Sender) -> Outcome:
-        """Ask first where the provider may have it already.
-
-        Raises:
-            NotSent: when it was not taken.
-        """
-        breaker = self._breakers[claimed.delivery.channel]
-        try:
-            async with asyncio.timeout(self._send_seconds):
-                receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
-        except NotSent:
-            raise
-        except TimeoutError as late:
-            raise NotSent("the provider did not answer in time", final=False, unsure=True) from late
-        except Exception as fault:  # an adapter's bug must not take the others' messages with it
-            problem = type(fault).__name__
-            log.error(  # noqa: TRY400 — see _where
-                "delivery.fault",
-                number=claimed.number,
-                fault=problem,
-                at=_where(fault),
-            )
-            raise NotSent(problem, final=False, unsure=True) from fault
-        breaker.passed()
-        return Outcome(
-            claimed,
-            receipt.status,
-            sender.name,
-            receipt.provider_id,
-            receipt.provider_status,
-            form=claimed.delivery.form,
-        )
-
-    @staticmethod
-    async def _traced(claimed: Claimed, sender: Sender) -> Receipt | None:
-        if claimed.unsure and isinstance(sender, Tracer):
-            return await sender.trace(claimed.delivery)
-        return None
-
-    def _after(self, claimed: Claimed, sender: Sender, refused: NotSent) -> Outcome:
-        now = self._clock()
-        delivery = claimed.delivery
-        self._note(self._breakers[delivery.channel], refused, now)
-        outcome = after_problem(
-            claimed,
-            sender.name,
-            refused.problem,
-            final=refused.final,
-            now=now,
-            retry_after=refused.retry_after,
-            unsure=refused.unsure or (claimed.unsure and not refused.final),
-        )
-        if outcome.due_at is None:
-            return outcome
-        due = self._desk.not_before(
-            delivery.channel, delivery.property_id, delivery.timezone, delivery.urgent, outcome.due_at
-        )
-        return replace(outcome, due_at=due)
-
-    @staticmethod
-    def _note(breaker: Breaker, refused: NotSent, now: datetime) -> None:
-        if refused.retry_after is not None:
-            breaker.told_to_wait(now + refused.retry_after)
-        elif refused.final:
-            breaker.passed()
-        else:
-            breaker.stumbled(now)
-
     def _alerts(self, lost: list[Lost], now: datetime) -> list[Row]:
         alerts = [
-            self._desk.unreached(one.booking_id, one.occasion, one.channels)
+            self._desk.unreached(one.booking_id, one.occasion, one.channels, one.property_id)
             for one in lost
             if one.audience is Audience.GUEST
         ]
@@ -308,12 +221,6 @@ def _in_its_trace(claimed: Claimed) -> Iterator[None]:
         calling(f"send {delivery.channel}", delivery.traceparent, **{"posada.booking": str(delivery.booking_id)}),
     ):
         yield
-
-
-def _where(fault: Exception) -> str:
-    """The place of a fault, without its words: they may quote an address."""
-    frame = traceback.extract_tb(fault.__traceback__)[-1]
-    return f"{frame.name}:{frame.lineno}"
 
 
 def _count(outcomes: list[Outcome], lost: list[Lost]) -> None:

@@ -22,6 +22,7 @@ GROUPS = (
     ("smtp_host", "smtp_from"),
     ("postmark_token", "postmark_from"),
     ("public_url", "callback_secret"),
+    ("manage_url", "manage_key"),
 )
 
 
@@ -112,6 +113,13 @@ class Settings(ServiceSettings):
     webhook_token: SecretStr | None = Field(
         None, description="What WATI's and Gupshup's webhooks show, as header X-Posada-Token or parameter token."
     )
+    manage_url: str | None = Field(
+        None, description="Where guests manage their booking, https://…; a signed token is put behind it."
+    )
+    manage_key: SecretStr | None = Field(
+        None, min_length=32, description="Signs those links; whoever opens the page checks them with it."
+    )
+    manage_days: float = Field(30, ge=0, le=400, description="So long after the departure such a link still opens.")
     replay_hours: float = Field(72, gt=0, description="Reports that are older are refused.")
 
     rate_wanted: float = Field(0.95, gt=0, le=1, description="The alarm is raised below this delivery rate.")

@@ -10,7 +10,8 @@ import structlog
 
 from services.notifications.deliveries import Channel
 from services.notifications.metrics import DELIVERY_RATE
-from services.notifications.repository import Rate, Repository
+from services.notifications.repository import Repository
+from services.notifications.repository_log import Rate
 from shared import outbox
 from shared.clock import Clock, system_clock
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered

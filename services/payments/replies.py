@@ -74,6 +74,7 @@ def awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None =
         keep_until=until + terms.hold_margin,
         keep_rooms=terms.keeps_rooms(attempt.stage),
         opens_stage=(searched and attempt.opens_stage) if opens_stage is None else opens_stage,
+        escalated=not searched,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
@@ -188,6 +189,7 @@ class PropertyFacts(Part):
     name: Text
     timezone: Zone
     contact: Text = ""
+    check_in_time: time = Field(time(15), description="From when guests may arrive, in its own time.")
 
 
 class BookedRoom(Occupants):

@@ -26,6 +26,12 @@ class BookingModified(
     currency: Currency
 
 
+class CancellationDecided(
+    Message, Outcome, type="posada.booking.cancellation-decided.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
+):
+    """The booking is off from now on; BookingCancelled follows with fee and refund, once payments has settled them."""
+
+
 class BookingCancelled(
     Message, Outcome, type="posada.booking.cancelled.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):

@@ -99,7 +99,7 @@ class PaymentAwaited(
 
     `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long the
     booking should wait, and its rooms stay held unless `keep_rooms` is false: then the property wants them freed, to be
-    held again when the money is found.
+    held again when the money is found. `escalated` says that nobody looks any longer: the staff has the case.
     """
 
     booking_id: UUID
@@ -109,6 +109,7 @@ class PaymentAwaited(
     keep_until: Moment
     keep_rooms: bool = True
     opens_stage: bool = False
+    escalated: bool = False
 
 
 class PaymentRefused(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from services.booking.settings import Settings
 from shared.contracts.availability import ChangeRooms, ReleaseRooms, RoomsHeld
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestCheckedIn
+from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestCheckedIn
 from shared.contracts.payments import FolioChanged, PaymentReserved, RepriceBooking
 from shared.database import Database
 from shared.tokens import Caller, Role, issue, new_secret
@@ -40,7 +40,7 @@ async def test_a_cancellation_frees_the_rooms_and_tells_when_the_money_is_settle
     done = await front.post(f"/bookings/{booking}/cancellation", reason="ill")
     assert (done["state"], done["status"], done["total"]) == ("done", "CANCELLED", "0.00")
     sent = front.office.messages
-    assert [type(one) for one in sent[-2:]] == [ReleaseRooms, RepriceBooking]
+    assert [type(one) for one in sent[-3:]] == [CancellationDecided, ReleaseRooms, RepriceBooking]
     asked = sent[-1]
     assert (asked.total, asked.fee, asked.refunds, asked.reason) == (0, 0, True, "ill")
     await front.tell(released(booking), repriced(booking, asked.change, "0.00", "690.00"))

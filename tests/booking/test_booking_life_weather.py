@@ -14,7 +14,7 @@ from services.booking.sagas.telling import Telling
 from shared import saga
 from shared.contracts.availability import PlacedWish, RoomsChanged, RoomsNotChanged
 from shared.contracts.booking import Contact, Guest
-from shared.contracts.booking_life import BookingCancelled, GuestNotShown
+from shared.contracts.booking_life import BookingCancelled, CancellationDecided, GuestNotShown
 from shared.contracts.common import Language
 from shared.contracts.payments import BookingRepriced
 from shared.messages import Message, Outgoing
@@ -82,7 +82,10 @@ def test_an_end(name: str, outside: bool) -> None:
             weather(table, data, case, START, answer).check()
 
 
-@pytest.mark.parametrize(("end", "event"), [(End.CANCELLED, BookingCancelled), (End.NO_SHOW, GuestNotShown)])
+@pytest.mark.parametrize(
+    ("end", "event"),
+    [(End.CANCELLED, CancellationDecided), (End.CANCELLED, BookingCancelled), (End.NO_SHOW, GuestNotShown)],
+)
 def test_an_end_is_told_once_under_one_id(end: End, event: type[Message]) -> None:
     data = ending(end=end)
     turn = saga.begin(ENDING, data, START)

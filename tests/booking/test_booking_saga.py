@@ -39,6 +39,7 @@ from shared.contracts.booking import (
     SagaDue,
     booking_id_of,
 )
+from shared.contracts.booking_life import PaymentEscalated
 from shared.contracts.common import Policy, RefusalDetails
 from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified, StaffAlerted
@@ -120,7 +121,7 @@ def reserved(**more: Any) -> PaymentReserved:
     return PaymentReserved.model_validate(facts | more)
 
 
-def awaited(stage: int, *, opens: bool, keep_rooms: bool = True) -> PaymentAwaited:
+def awaited(stage: int, *, opens: bool, keep_rooms: bool = True, escalated: bool = False) -> PaymentAwaited:
     later = START + timedelta(minutes=5)
     return PaymentAwaited(
         booking_id=ID,
@@ -130,6 +131,7 @@ def awaited(stage: int, *, opens: bool, keep_rooms: bool = True) -> PaymentAwait
         keep_until=later,
         keep_rooms=keep_rooms,
         opens_stage=opens,
+        escalated=escalated,
     )
 
 
@@ -172,6 +174,18 @@ def test_money_that_comes_late(given: Given) -> None:
     given.reply(awaited(1, opens=False)).expect(ExtendHold)
     given.reply(reserved(found_later=True)).expect(BookingConfirmed, BookRooms, CapturePayment)
     assert given.the(BookingConfirmed).payment_found_later
+
+
+def test_a_case_for_the_staff_is_told_once_under_one_id_and_instead_of_the_search(given: Given) -> None:
+    given.request().reply(held()).reply(awaited(1, opens=True, escalated=True)).expect(ExtendHold, PaymentEscalated)
+    assert "revisa" in given.the(PaymentEscalated).text
+    (first,) = [send.id for send in given.sends if isinstance(send.message, PaymentEscalated)]
+    given.reply(awaited(1, opens=True, escalated=True)).expect(ExtendHold)
+    other = Given()
+    other.request().reply(held()).reply(awaited(1, opens=True)).expect(ExtendHold, PaymentSearchStarted)
+    other.reply(awaited(3, opens=False, escalated=True)).expect(ExtendHold, PaymentEscalated)
+    assert first in {send.id for send in other.sends}
+    other.reply(reserved(found_later=True)).expect(BookingConfirmed, BookRooms, CapturePayment)
 
 
 def test_rooms_that_the_property_wants_freed_are_freed_once(given: Given) -> None:

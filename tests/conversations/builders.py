@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from services.conversations.domain.bookings import Booking
+from services.conversations.domain.bookings import Booking, Version
 from services.conversations.domain.threads import Tenant
 from services.conversations.world import Place, World
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact, Guest, PropertyFacts
+from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
 from shared.contracts.conversations import ChatMessage
 from shared.messages import Message
 
@@ -66,6 +67,32 @@ def confirmed(
     return BookingConfirmed.model_validate(base | given)
 
 
+def modified(
+    booking: BookingConfirmed, *rooms: str, at: datetime, starts: int, nights: int = 5, revision: int = 1
+) -> BookingModified:
+    """Other dates, and with them perhaps other rooms."""
+    check_in = TODAY + days(starts)
+    told = {
+        "revision": revision,
+        "check_in": check_in,
+        "check_out": check_in + days(nights),
+        "rooms": [_room(line, room) for line, room in enumerate(rooms, 1)],
+        "at": at,
+    }
+    return BookingModified.model_validate(booking.model_dump() | told)
+
+
+def cancelled(booking: BookingConfirmed, at: datetime) -> BookingCancelled:
+    """The booking is off."""
+    told = {"at": at, "reservation_codes": ["HR1"], "fee": 0, "refund": 0}
+    return BookingCancelled.model_validate(booking.model_dump() | told)
+
+
+def not_shown(booking: BookingConfirmed, at: datetime) -> GuestNotShown:
+    """Nobody came."""
+    return GuestNotShown.model_validate(booking.model_dump() | {"at": at})
+
+
 def _room(line: int, room: str) -> BookedRoom:
     return BookedRoom(
         line=line, code=f"HR{line}", room=room, type="junior", type_label="Junior", adults=2, amount=Decimal(230)
@@ -81,10 +108,9 @@ def a_booking(starts: int = -1, nights: int = 5, *, room: str = "101", created: 
         property_id="mar",
         property_name="Posada del Mar",
         timezone="America/El_Salvador",
-        rooms=(room,),
-        check_in=TODAY + days(starts),
-        check_out=TODAY + days(starts + nights),
-        confirmed_at=NOW + timedelta(minutes=created),
+        versions=(
+            Version(NOW + timedelta(minutes=created), 0, TODAY + days(starts), TODAY + days(starts + nights), (room,)),
+        ),
     )
 
 

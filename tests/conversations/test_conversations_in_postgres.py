@@ -11,17 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.engine import Connection as SyncConnection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.conversations import handlers
 from services.conversations.domain.bookings import Apartment
 from services.conversations.repository import Repository
-from services.conversations.tables import metadata
 from shared.consumer import Consumer
 from shared.contracts.booking import BookingConfirmed, Contact
 from shared.contracts.conversations import ChatMessage, ConversationLinked, GuestWrote
@@ -42,17 +37,6 @@ async def threads(database: Database) -> list[Any]:
 async def messages(database: Database) -> dict[str, UUID]:
     async with database.connection() as connection:
         return {row["message_id"]: row["thread_id"] for row in await connection.fetch("SELECT * FROM messages")}
-
-
-async def test_the_schema_is_what_the_tables_say(database_url: str) -> None:
-    engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
-
-    def differences(connection: SyncConnection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))
-
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-    await engine.dispose()
 
 
 async def test_a_message_then_its_booking_then_another_message(

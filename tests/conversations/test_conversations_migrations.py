@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 from alembic import command
 
+from services.conversations import repository_sql as sql
+from services.conversations.tables import metadata
 from shared.database import Connection
 from shared.migrations import alembic_config, upgrade
 from tests.support.databases import FreshDatabase, apart
+from tests.support.migrations import checks_in, checks_of, differences
 
 THREAD = """
 INSERT INTO threads (id, contact, property_id, room, name, participants, first_message_at, created_at)
@@ -19,6 +23,12 @@ VALUES ($1, $2, $3, $4, 'Ana', '{}', '2026-03-01T10:00Z', '2026-03-01T10:00Z')""
 MESSAGE = """
 INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at)
 VALUES ($1, 'whatsapp', $2, 'tenant', '¿Habitación?', $3::text::timestamptz, '2026-03-05T10:00Z')"""
+BOOKING = """
+INSERT INTO bookings (id, contact, guest_name, property_id, property_name, timezone, rooms, check_in, check_out,
+                      confirmed_at, as_of, off)
+VALUES ($1, '+50371234567', 'Ana', 'mar', 'Posada del Mar', 'UTC', ARRAY[$2::text], '2026-03-15', '2026-03-16',
+        $3::text::timestamptz, $4::text::timestamptz, $5)"""
+KEPT = "UPDATE bookings SET versions = $2::text::jsonb WHERE id = $1"
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
 
@@ -37,6 +47,35 @@ async def connection(url: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(url)
     yield connection
     await connection.close()
+
+
+async def test_the_migrations_make_what_the_tables_say(fresh_database: FreshDatabase) -> None:
+    url = fresh_database("conversations")
+    assert await differences(url, metadata) == []
+    assert await checks_in(url) == checks_of(metadata)
+
+
+async def test_older_bookings_keep_their_rooms_and_ends_and_newer_ones_are_read_after_an_older_program(
+    url: str, connection: Connection
+) -> None:
+    apart(upgrade, "conversations", url)
+    apart(lambda at: command.downgrade(alembic_config("conversations", at), "0003"), url)
+    await connection.execute(BOOKING, ONE, "101", "2026-03-01T10:00Z", None, False)
+    await connection.execute(BOOKING, OTHER, "102", "2026-03-01T10:00Z", "2026-03-02T10:00Z", True)
+    apart(upgrade, "conversations", url)
+    assert [_told(row) for row in await connection.fetch("SELECT * FROM bookings ORDER BY id")] == [
+        (["101"], None),
+        (["102"], "2026-03-01"),
+    ]
+    await connection.execute(KEPT, ONE, '[["2026-03-01T10:00:00+00:00", 0, "2026-03-15", "2026-03-16", ["100"]]]')
+    await connection.execute("UPDATE bookings SET as_of = '2026-03-03T10:00Z' WHERE id = $1", ONE)
+    (row,) = await connection.fetch("SELECT * FROM bookings WHERE id = $1", ONE)
+    assert _told(row) == (["100", "101"], None)
+
+
+def _told(row: Mapping[str, Any]) -> tuple[list[str], str | None]:
+    booking = sql.booking(row)
+    return [version.rooms[0] for version in booking.versions], booking.off_at and f"{booking.off_at:%F}"
 
 
 async def test_older_threads_are_settled_and_dated_and_older_messages_found(url: str, connection: Connection) -> None:

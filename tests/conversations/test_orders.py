@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.conversations.world import World
-from shared.contracts.booking import BookingConfirmed
+from shared.contracts.booking import BookingConfirmed, Outcome
 from shared.contracts.conversations import ChatMessage
 from shared.messages import Message
 
-from .builders import NOW, PHONE, a_world, chat, confirmed, days
+from .builders import NOW, PHONE, a_world, cancelled, chat, confirmed, days, modified, not_shown
 from .test_scenarios import handle, messages_in
 
 FIRST = NOW - days(40)
@@ -49,7 +49,7 @@ def happened(message: Message) -> datetime:
     """When an event happened, whenever it arrives."""
     if isinstance(message, ChatMessage):
         return message.sent_at
-    assert isinstance(message, BookingConfirmed)
+    assert isinstance(message, Outcome)
     return message.at
 
 
@@ -72,16 +72,35 @@ def shuffled(draw: st.DrawFn, messages: Sequence[Message]) -> list[Message]:
     return draw(st.permutations([*messages, *repeated]))
 
 
+ROOMS = st.lists(st.sampled_from(["101", "201", "301"]), min_size=1, max_size=2, unique=True)
+STARTS = st.integers(-45, 45)
+BOOLS = st.booleans()
+
+
+@st.composite
+def lives(draw: st.DrawFn, booking: BookingConfirmed) -> list[Message]:
+    """What becomes of a booking later: up to two changes of dates and rooms, and perhaps its end."""
+    hours = sorted(draw(st.lists(st.integers(1, 20 * 24), max_size=3, unique=True)))
+    moments = [booking.at + timedelta(hours=number) for number in hours]
+    ends = [draw(st.sampled_from([cancelled, not_shown]))(booking, moments.pop())] if moments and draw(BOOLS) else []
+    changes = [
+        modified(booking, *draw(ROOMS), at=at, starts=draw(STARTS), revision=revision)
+        for revision, at in enumerate(moments, 1)
+    ]
+    return [*changes, *ends]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Message]:
-    """Bookings of three apartments from the first on, and messages from three days before it until today."""
+    """Bookings of three apartments from the first on with their lives, and messages from three days before it until
+    today."""
     hours = st.integers(0, 39 * 24).map(lambda number: FIRST + timedelta(hours=number))
-    rooms = st.lists(st.sampled_from(["101", "201", "301"]), min_size=1, max_size=2, unique=True)
     made = [FIRST, *draw(st.lists(hours, max_size=3))]
-    bookings = [
-        confirmed(*draw(rooms), starts=draw(st.integers(-45, 45)), at=at, booking_id=UUID(int=number))
+    confirmations = [
+        confirmed(*draw(ROOMS), starts=draw(STARTS), at=at, booking_id=UUID(int=number))
         for number, at in enumerate(made, 1)
     ]
+    bookings = [told for one in confirmations for told in (one, *draw(lives(one)))]
     moments = st.integers(-3 * 24, 40 * 24).map(lambda number: FIRST + timedelta(hours=number))
     sent = draw(st.lists(moments, min_size=1, max_size=6))
     return [*bookings, *[chat(message_id=f"m{number}", sent_at=at) for number, at in enumerate(sent)]]
@@ -89,8 +108,8 @@ def histories(draw: st.DrawFn) -> list[Message]:
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> tuple[list[Message], list[Message]]:
-    """A history in its own order, and as it arrives: in any order and repeated, but no message before a booking that
-    was confirmed by the time it was written.
+    """A history in its own order, and as it arrives: in any order and repeated, but no message before what was told
+    of bookings by the time it was written.
 
     Such a message is already in a thread when its booking turns up, and messages never move between threads.
     """
@@ -98,11 +117,9 @@ def arrivals(draw: st.DrawFn) -> tuple[list[Message], list[Message]]:
     waiting = draw(shuffled(history))
     arrived: list[Message] = []
     while waiting:
-        bookings = [one for one in waiting if isinstance(one, BookingConfirmed) and one not in arrived]
+        bookings = [one for one in waiting if isinstance(one, Outcome) and one not in arrived]
         ready = (
-            one
-            for one in waiting
-            if isinstance(one, BookingConfirmed) or all(booking.at > happened(one) for booking in bookings)
+            one for one in waiting if isinstance(one, Outcome) or all(told.at > happened(one) for told in bookings)
         )
         waiting.remove(following := next(ready))
         arrived.append(following)

@@ -349,11 +349,21 @@ class TestReplies:
 
 class TestRefusals:
     async def test_a_day_after_the_tenants_last_message_only_a_template_may_be_sent(self, at_home: House) -> None:
-        await at_home.hear(chat(sent_at=NOW - timedelta(hours=24)))
+        await at_home.hear(chat(sent_at=NOW - timedelta(hours=23, minutes=58)))
         assert (await at_home.write()).status_code == 202
-        at_home.clock.forward(timedelta(seconds=1))
+        at_home.clock.forward(timedelta(minutes=1, seconds=30))  # what is left is for the way
         answer = await at_home.write(key="k2")
         assert (answer.status_code, answer.json()["error"]["reason"]) == (422, "window_closed")
+
+    async def test_what_the_tenant_wrote_in_another_thread_opens_the_window_too(self, at_home: House) -> None:
+        await at_home.hear(confirmed("101", starts=-20, nights=9, at=NOW - timedelta(days=30)))
+        await at_home.hear(chat(sent_at=NOW - timedelta(days=15)))
+        await at_home.hear(confirmed("201", starts=-1, at=NOW - timedelta(days=3)), chat(sent_at=NOW))
+        assert (await at_home.write("101")).status_code == 202
+
+    async def test_a_late_older_message_closes_no_window(self, at_home: House) -> None:
+        await at_home.hear(chat(sent_at=NOW), chat(sent_at=NOW - timedelta(days=2)))
+        assert (await at_home.write()).status_code == 202
 
     async def test_a_text_that_the_provider_would_not_take(self, at_manychat: House) -> None:
         await at_manychat.hear(chat(SUBSCRIBER, channel="messenger"))

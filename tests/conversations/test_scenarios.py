@@ -9,10 +9,11 @@ from services.conversations import handlers
 from services.conversations.domain.threads import Thread
 from services.conversations.world import World
 from shared.contracts.booking import BookingConfirmed, Contact
+from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
 from shared.messages import Message
 
-from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, a_world, chat, confirmed, days
+from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, a_world, cancelled, chat, confirmed, days, modified
 
 
 def handle(world: World, *messages: Message, later: int = 0) -> list[Any]:
@@ -22,6 +23,10 @@ def handle(world: World, *messages: Message, later: int = 0) -> list[Any]:
             answers += handlers.chat_message(world, message, NOW + days(later))
         elif isinstance(message, BookingConfirmed):
             answers += handlers.booking_confirmed(world, message, NOW + days(later))
+        elif isinstance(message, BookingModified | CancellationDecided | BookingCancelled | GuestNotShown):
+            answers += handlers.booking_changed(world, message, NOW + days(later))
+        else:
+            raise TypeError(type(message))
     return answers
 
 
@@ -209,3 +214,40 @@ def test_a_message_lets_its_thread_be_about_the_stay_of_its_day() -> None:
     handle(world, chat(), later=1)
     handle(world, chat(sent_at=NOW + days(32)), later=32)
     assert threads(world)["101"].booking_id == next_month.booking_id
+
+
+def test_the_thread_of_a_room_that_a_booking_left_is_no_longer_about_it() -> None:
+    world = a_world()
+    handle(world, booking := confirmed("101", at=NOW - days(9)), chat(sent_at=NOW - days(8)))
+    handle(world, modified(booking, "102", at=NOW - days(7), starts=-1))
+    assert threads(world)["101"].booking_id is None
+    handle(world, chat(message_id="there"))
+    assert messages_in(world, threads(world)["102"]) == ["there"]
+    assert threads(world)["102"].booking_id == booking.booking_id
+
+
+def test_the_thread_of_a_room_that_a_booking_left_is_about_who_else_has_it() -> None:
+    world = a_world()
+    other = confirmed("101", starts=20, at=NOW - days(10))
+    handle(world, other, booking := confirmed("101", at=NOW - days(9)), chat(sent_at=NOW - days(1)))
+    assert threads(world)["101"].booking_id == booking.booking_id
+    handle(world, modified(booking, "102", at=NOW, starts=-1))
+    assert threads(world)["101"].booking_id == other.booking_id
+
+
+def test_a_message_of_before_a_cancellation_goes_where_it_would_have_gone() -> None:
+    world = a_world()
+    here = confirmed("101", starts=-9, nights=20, at=NOW - days(20))
+    handle(world, here, confirmed("201", starts=40, at=NOW - days(19)), cancelled(here, NOW - days(1)))
+    handle(world, chat(message_id="late", sent_at=NOW - days(2)), chat(message_id="now"))
+    assert messages_in(world, threads(world)["101"]) == ["late"]
+    assert messages_in(world, threads(world)["201"]) == ["now"]
+
+
+def test_an_end_that_is_heard_first_is_kept_for_its_booking() -> None:
+    world = a_world()
+    booking = confirmed("101", at=NOW - days(9))
+    handle(world, cancelled(booking, NOW - days(1)), confirmed("201", at=NOW - days(10)))
+    assert not threads(world)
+    handle(world, booking, chat())
+    assert list(threads(world)) == ["201"]

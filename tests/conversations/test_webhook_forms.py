@@ -18,7 +18,8 @@ from services.conversations.webhooks.wati import WatiHook
 from shared.contracts.conversations import Attachment, Author, ChatMessage
 
 URL = "https://posada.example/webhooks/x"
-TWILIO, WATI, MANYCHAT = TwilioHook("12345", "bot"), WatiHook("w-secret", "https://wati.example/7"), ManyChatHook("m")
+STAFF = {"+50370009999": Author.MANAGER, "bot": Author.ASSISTANT}
+TWILIO, WATI, MANYCHAT = TwilioHook("12345", STAFF), WatiHook("w-secret", "https://wati.example/7"), ManyChatHook("m")
 
 # The worked example of Twilio's page on webhook security, and the vectors of its own libraries' tests.
 EXAMPLE = {
@@ -109,6 +110,22 @@ class TestTwilio:
     def test_whatever_else_is_not_genuine(self, call: Call) -> None:
         with pytest.raises(NotGenuine, match="POSADA_TWILIO_TOKEN"):
             TWILIO.check(call)
+
+    @pytest.mark.parametrize(
+        ("author", "role"),
+        [
+            ("+50370009999", Author.MANAGER),
+            ("whatsapp:+50370009999", Author.MANAGER),
+            ("bot", Author.ASSISTANT),
+            ("somebody else", Author.MANAGER),
+            ("whatsapp:+50371234567", Author.TENANT),
+        ],
+    )
+    def test_staff_are_known_by_their_phones_too(self, author: str, role: Author) -> None:
+        message = TWILIO.read(form(ADDED | {"Author": author}))
+        assert message
+        assert message.author is role
+        assert (message.contact == ADDED["ConversationSid"]) is (role is not Author.TENANT)
 
     def test_a_message_of_the_tenant(self) -> None:
         message = TWILIO.read(form(ADDED))

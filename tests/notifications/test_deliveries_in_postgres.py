@@ -7,12 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy.engine import Connection as SyncConnection
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from services.notifications.tables import metadata
 from shared.contracts.booking import BookingProgressed
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.database import Database
@@ -24,17 +19,6 @@ from .conftest import MakeConsumer, PostOffice
 async def rows(database: Database) -> list[Any]:
     async with database.connection() as connection:
         return list(await connection.fetch("SELECT * FROM deliveries ORDER BY number"))
-
-
-async def test_the_schema_is_what_the_tables_say(database_url: str) -> None:
-    engine = create_async_engine(database_url.replace("postgresql://", "postgresql+asyncpg://"))
-
-    def differences(connection: SyncConnection) -> list[Any]:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))
-
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-    await engine.dispose()
 
 
 async def test_a_confirmation_is_written_and_answered(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
+from pydantic import SecretStr
 
 from services.notifications import handlers
 from services.notifications.deliveries import Audience, Channel, Event, Status
-from services.notifications.repository import World
+from services.notifications.world import World
 from shared.contracts.booking import Contact
 from shared.contracts.notifications import GuestNotified, StaffAlerted
+from shared.links import LinkRefused, Links
 
 from .builders import NOW, a_desk, confirmed, failed, payment_search, refused
 
@@ -54,6 +60,7 @@ def test_a_guest_without_any_channel_is_for_staff() -> None:
     assert answers[0] == GuestNotified(booking_id=message.booking_id, channels=())
     assert isinstance(answers[1], StaffAlerted)
     assert answers[1].code == "guest_not_notified"
+    assert answers[1].details["property_id"] == "mar"
 
 
 def test_a_refusal_goes_by_email_and_chat() -> None:
@@ -124,6 +131,22 @@ def test_the_words_are_in_the_language_of_the_request() -> None:
     handlers.booking_confirmed(world, confirmed(language="en"), NOW)
     assert all("confirmed" in one.content.text for one in world.new)
     assert {one.sender_name for one in world.new} == {"Posada del Mar"}
+
+
+def test_emails_of_a_booking_carry_its_signed_link() -> None:
+    links = Links("https://posada.example/b", SecretStr("a key that nobody guesses, of 32+"))
+    world = World(replace(a_desk(local=()), links=links))
+    message = confirmed()
+    handlers.booking_confirmed(world, message, NOW)
+    html, entry = world.new[0].content.html, world.new[0].content.entry
+    found = re.search(r"https://posada\.example/b/([\w-]+)", html or "")
+    assert found
+    assert links.subject(found[1], NOW + timedelta(days=40)) == message.booking_id
+    assert found[0] in (entry.description if entry else "")
+    with pytest.raises(LinkRefused):
+        links.subject(found[1], NOW + timedelta(days=50))
+    handlers.booking_refused(world, refused(), NOW)
+    assert "posada.example" not in (world.new[-3].content.html or "")
 
 
 def test_a_property_may_send_more_by_chat() -> None:

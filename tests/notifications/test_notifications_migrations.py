@@ -7,9 +7,11 @@ from uuid import uuid4
 
 from alembic import command
 
+from services.notifications.tables import metadata
 from shared.database import Connection
 from shared.migrations import alembic_config, upgrade
 from tests.support.databases import FreshDatabase, apart, apart_async
+from tests.support.migrations import checks_in, checks_of, differences
 
 OLD = """
 INSERT INTO deliveries (booking_id, occasion, audience, channel, recipient, sender_name, text, place, status, attempts,
@@ -43,6 +45,12 @@ async def _later_values(connection: Connection) -> None:
 
 async def _statuses(connection: Connection) -> list[str]:
     return [row["status"] for row in await connection.fetch("SELECT status FROM deliveries ORDER BY number")]
+
+
+async def test_the_migrations_make_what_the_tables_say(fresh_database: FreshDatabase) -> None:
+    url = fresh_database("notifications")
+    assert await differences(url, metadata) == []
+    assert await checks_in(url) == checks_of(metadata)
 
 
 def test_deliveries_that_wait_are_taken_along_and_back(fresh_database: FreshDatabase) -> None:

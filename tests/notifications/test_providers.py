@@ -193,13 +193,18 @@ async def test_no_problem_quotes_an_address_or_a_word(house: House) -> None:
     assert len(found.problem) < 300
 
 
+async def nobodys(_: str) -> bool:
+    """Whether a message is another delivery's."""
+    return False
+
+
 @pytest.mark.parametrize("name", ["wati", "twilio whatsapp", "twilio sms", "twilio template", "postmark"])
 async def test_a_message_that_is_there_is_found_again(name: str, stack: AsyncExitStack) -> None:
     house = await open_house(name, stack)
     assert isinstance(house.sender, Tracer)
-    assert await house.sender.trace(house.delivery) is None
+    assert await house.sender.trace(house.delivery, nobodys) is None
     sent = await house.sender.send(house.delivery)
-    found = await house.sender.trace(house.delivery)
+    found = await house.sender.trace(house.delivery, nobodys)
     assert found
     assert found.provider_id == sent.provider_id
     changed = replace(
@@ -208,7 +213,7 @@ async def test_a_message_that_is_there_is_found_again(name: str, stack: AsyncExi
         content=replace(house.delivery.content, text="other", template=None),
         form=Form.FREE,
     )
-    assert await house.sender.trace(changed) is None
+    assert await house.sender.trace(changed, nobodys) is None
 
 
 @pytest.mark.parametrize("name", ["wati", "twilio whatsapp"])
@@ -345,3 +350,18 @@ async def test_two_at_once_share_two_connections(stack: AsyncExitStack) -> None:
     house = await open_house("postmark", stack)
     await asyncio.gather(*[house.sender.send(EMAIL) for _ in range(10)])
     assert len(house.double.accepted) == 10
+
+
+async def test_a_message_of_the_same_words_that_is_anothers_is_not_taken_for_ours(stack: AsyncExitStack) -> None:
+    house = await open_house("twilio whatsapp", stack)
+    assert isinstance(house.sender, Tracer)
+    others = await house.sender.send(house.delivery)
+
+    async def is_anothers(provider_id: str) -> bool:
+        return provider_id == others.provider_id
+
+    assert await house.sender.trace(house.delivery, is_anothers) is None
+    ours = await house.sender.send(house.delivery)
+    found = await house.sender.trace(house.delivery, is_anothers)
+    assert found
+    assert found.provider_id == ours.provider_id

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,9 +19,10 @@ from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
 from services.notifications.deliveries import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
 from services.notifications.desk import Desk
-from services.notifications.repository import Lost, Repository, World
-from services.notifications.senders.port import NotSent, Receipt, Sender
+from services.notifications.repository import Lost, Repository
+from services.notifications.senders.port import IsAnothers, NotSent, Receipt, Sender
 from services.notifications.sending import Courier
+from services.notifications.world import World
 from shared.consumer import Consumer
 from shared.contracts.notifications import StaffAlerted
 from shared.database import Connection, Database
@@ -175,13 +177,17 @@ async def test_a_failed_email_does_not_write_twice_by_chat(house: House) -> None
 
 
 async def test_when_nothing_is_left_staff_hear_of_it_once(house: House, post_office: PostOffice) -> None:
-    await house.write(EMAIL, MESSENGER, INSTAGRAM)
+    await house.write(*[replace(one, property_id="mar") for one in (EMAIL, MESSENGER, INSTAGRAM)])
     failing = {channel: ScriptedSender(FINAL) for channel in (Channel.EMAIL, Channel.MESSENGER, Channel.INSTAGRAM)}
     await house.settle(house.courier(failing), house.courier(failing))
     (alert,) = post_office.messages
     assert isinstance(alert, StaffAlerted)
     assert (alert.booking_id, alert.code) == (EMAIL.booking_id, "guest_not_notified")
-    assert alert.details == {"occasion": "confirmed", "channels": ["email", "messenger", "instagram"]}
+    assert alert.details == {
+        "occasion": "confirmed",
+        "channels": ["email", "messenger", "instagram"],
+        "property_id": "mar",
+    }
     assert "ana@" not in alert.text
 
 
@@ -214,6 +220,24 @@ async def test_instances_share_the_work(house: House) -> None:
     sent = Counter(delivery.booking_id for sender in senders for delivery in sender.sent)
     assert sent == {delivery.booking_id: 1 for delivery in deliveries}
     assert min(len(sender.sent) for sender in senders) > 0
+
+
+class Traceable(ScriptedSender):
+    """Has one message of these words from before, and knows no more of it."""
+
+    async def trace(self, delivery: Delivery, is_anothers: IsAnothers) -> Receipt | None:
+        return None if await is_anothers("before") else Receipt("before", "accepted")
+
+
+async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_goes_out(house: House) -> None:
+    await house.write(CHAT, replace(CHAT, booking_id=uuid4()))
+    async with house.database.transaction() as connection:
+        await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
+    house.clock.advance(LEASE + timedelta(seconds=1))
+    sender = Traceable()
+    await house.settle(house.courier({Channel.WHATSAPP: sender}))
+    assert len(sender.sent) == 1
+    assert {row["provider_id"] for row in await house.rows()} == {"before", "id-1"}
 
 
 async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: House) -> None:

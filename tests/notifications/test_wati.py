@@ -67,6 +67,8 @@ async def problem(wati: Wati, delivery: Delivery | None = None) -> tuple[str, bo
     [
         ({"result": False, "info": "Invalid Contact"}, "refused: Invalid Contact"),
         ({"result": False, "message": "Ticket has been expired."}, "refused: Ticket has been expired."),
+        ({"result": False, "info": "No contact +503 7123-4567"}, "refused: No contact ***4567"),
+        ({"result": False, "info": "50371234567 or ana@example.com"}, "refused: ***4567 or a***@example.com"),
         ({"result": False}, "refused: no reason given"),
         ({}, "refused: no reason given"),
     ],

@@ -49,6 +49,7 @@ async def test_an_ambiguous_slip_waits_for_the_staff_with_everything_known(house
     waits, alert = await ambiguous(house)
     assert isinstance(waits, PaymentAwaited)
     assert (waits.next_attempt_at, waits.opens_stage) == (NOW + timedelta(hours=12), True)
+    assert waits.escalated  # the guest hears that a person has it
     assert waits.keep_until > waits.next_attempt_at
     assert isinstance(alert, StaffAlerted)
     (listed,) = await house.get("/payment-cases")
@@ -134,6 +135,7 @@ async def test_a_frustrated_guest_is_escalated_at_once(house: House) -> None:
     waits, alert = await house.sent()
     assert isinstance(waits, PaymentAwaited)
     assert waits.opens_stage is False  # the guest has heard of the search
+    assert waits.escalated  # and hears now that a person has it
     assert isinstance(alert, StaffAlerted)
     assert (alert.code, alert.details["attempt"]) == ("payment_not_found", 1)
 

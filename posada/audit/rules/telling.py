@@ -9,6 +9,7 @@ from posada.audit.invariant import Terms, of_booking
 
 OUTCOMES = {"done": "confirmed", "refused": "refused", "failed": "failed"}
 THROUGH = {"pending", "sent", "delivered", "read", "stored"}
+SETTLED = {*THROUGH, "withdrawn"}  # the latter where newer news of the booking came first
 EMAIL = "email"
 
 
@@ -37,7 +38,7 @@ def told_the_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is {dossier.booking['status']} and the guest was told {', '.join(others)}"
     if wanted and wanted not in heard:
         yield f"it is {dossier.booking['status']} and the guest was never told"
-    elif wanted and not any(row["status"] in THROUGH for row in by_occasion[wanted]) and dossier.alert is None:
+    elif wanted and dossier.alert is None and not any(row["status"] in SETTLED for row in by_occasion[wanted]):
         yield f"no message of {wanted} got through, and staff was not told"
 
 

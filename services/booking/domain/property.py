@@ -37,7 +37,13 @@ class Property:
     @property
     def facts(self) -> PropertyFacts:
         """What texts say of it."""
-        return PropertyFacts(id=self.id, name=self.name, timezone=self.timezone, contact=self.contact)
+        return PropertyFacts(
+            id=self.id,
+            name=self.name,
+            timezone=self.timezone,
+            contact=self.contact,
+            check_in_time=self.check_in_time,
+        )
 
 
 def check_multi_room(house: Property, request: RequestFacts) -> None:

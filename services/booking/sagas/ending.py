@@ -59,6 +59,8 @@ def decide(data: Ending, now: datetime) -> Sends:
     """Nobody is expected any longer; what a cancelled guest gets back is told once it is known."""
     if data.end is End.NO_SHOW:
         yield life_events.not_shown(data, now)
+    else:
+        yield life_events.cancellation_decided(data, now)
 
 
 def release_rooms(data: Ending, _: datetime) -> Sends:

@@ -92,6 +92,7 @@ class Data(BaseModel):
     codes: tuple[str, ...] = ()
     outside: bool = False
     freed: bool = False
+    escalated: bool = False
     terms: Terms | None = None
 
     def but(self, **changes: Any) -> Data:
@@ -153,12 +154,18 @@ def payment_reserved(data: Data, reply: PaymentReserved) -> Data:
 
 
 def wait_for_payment(data: Data, reply: PaymentAwaited, now: datetime) -> Wait[Data]:
-    """Keep the rooms while the money is looked for, or free them once; the guest hears of each stage once."""
+    """Keep the rooms while the money is looked for, or free them once; the guest hears of each stage once.
+
+    Once the staff has the case the guest hears of that instead.
+    """
     sends: list[Any] = []
     if not data.freed:
         sends += _kept(data, reply.keep_until) if reply.keep_rooms else free_rooms(data, now)
     data = data if reply.keep_rooms or data.freed else data.but(freed=True)
-    if reply.opens_stage:
+    if reply.escalated and not data.escalated:
+        data = data.but(escalated=True)
+        sends.append(outcomes.escalated(data, now))
+    elif reply.opens_stage and not data.escalated:
         sends.append(outcomes.search_started(data, reply, now))
     return Wait(data, sends, reply.keep_until)
 

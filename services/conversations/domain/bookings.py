@@ -20,11 +20,22 @@ class Apartment(NamedTuple):
     room: str
 
 
+class Version(NamedTuple):
+    """A booking's dates and rooms from a moment on; `revision` is 0 as it was confirmed. They sort as they followed."""
+
+    since: datetime
+    revision: int
+    check_in: date
+    check_out: date
+    rooms: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Booking:
     """What a thread needs to know of a booking. `contact` stands for its tenant; rooms are in the request's order.
 
-    `as_of` is the time of the newest event that told its dates, `off` says that nobody is expected any longer.
+    `versions` are all that were told of, in their order, and the last one is what the booking is. There is none where
+    only its end was heard of; then it counts for nothing. From `off_at` on nobody is expected any longer.
     """
 
     id: UUID
@@ -33,19 +44,56 @@ class Booking:
     property_id: str
     property_name: str
     timezone: str
-    rooms: tuple[str, ...]
-    check_in: date
-    check_out: date
-    confirmed_at: datetime
-    as_of: datetime | None = None
-    off: bool = False
+    versions: tuple[Version, ...]
+    off_at: datetime | None = None
 
     def merged(self, told: Booking) -> Booking:
-        """With what another event told of it, whichever came first: the newest counts, and an end is for ever."""
-        ours, theirs = self.as_of or self.confirmed_at, told.as_of or told.confirmed_at
-        facts = told if told.rooms and (theirs >= ours or not self.rooms) else self
-        confirmed_at, off = min(self.confirmed_at, told.confirmed_at), self.off or told.off
-        return replace(facts, contact=told.contact, confirmed_at=confirmed_at, off=off)
+        """With what another event told of it, whichever came first: an end is for ever."""
+        versions = tuple(sorted({*self.versions, *told.versions}))
+        facts = told if told.versions and told.versions[-1] == versions[-1] else self
+        ends = [moment for moment in (self.off_at, told.off_at) if moment]
+        return replace(facts, contact=told.contact, versions=versions, off_at=min(ends, default=None))
+
+    @property
+    def began_at(self) -> datetime:
+        """When it was first told of: its confirmation, unless only changes were heard of so far."""
+        return self.versions[0].since
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether its confirmation was heard of."""
+        return bool(self.versions) and self.versions[0].revision == 0
+
+    @property
+    def moments(self) -> tuple[datetime, ...]:
+        """When something happened to it."""
+        return (*(version.since for version in self.versions), *([self.off_at] if self.off_at else []))
+
+    def at(self, moment: datetime) -> Booking | None:
+        """As it was at a moment; None before it was told of."""
+        versions = tuple(version for version in self.versions if version.since <= moment)
+        if not versions:
+            return None
+        return replace(self, versions=versions, off_at=self.off_at if self.off_at and self.off_at <= moment else None)
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """Its rooms."""
+        return self.versions[-1].rooms
+
+    @property
+    def check_in(self) -> date:
+        """The first day."""
+        return self.versions[-1].check_in
+
+    @property
+    def check_out(self) -> date:
+        """The day of departure."""
+        return self.versions[-1].check_out
+
+    def ever_had(self, apartment: Apartment) -> bool:
+        """Whether an apartment was among its rooms in any version."""
+        return apartment.property_id == self.property_id and any(apartment.room in one.rooms for one in self.versions)
 
     @property
     def apartments(self) -> tuple[Apartment, ...]:
@@ -72,9 +120,10 @@ class Booking:
 def best_booking(bookings: Collection[Booking], moment: datetime) -> Booking | None:
     """The booking that a message of a moment is about; of several that fit equally, the one created last.
 
-    Each booking reads the moment in its own property's days. One that is off counts only where there is no other.
+    They are given as they were at that moment. Each reads it in its own property's days. One that is off counts only
+    where there is no other.
     """
-    bookings = [booking for booking in bookings if not booking.off] or bookings
+    bookings = [booking for booking in bookings if booking.off_at is None] or bookings
     if current := [booking for booking in bookings if booking.contains(booking.day_of(moment))]:
         return latest(current)
     if near := [booking for booking in bookings if booking.may_concern(booking.day_of(moment))]:
@@ -85,4 +134,4 @@ def best_booking(bookings: Collection[Booking], moment: datetime) -> Booking | N
 
 def latest(bookings: Collection[Booking]) -> Booking | None:
     """The booking created last; ids break a tie, so that the answer is the same everywhere."""
-    return max(bookings, key=lambda booking: (booking.confirmed_at, booking.id), default=None)
+    return max(bookings, key=lambda booking: (booking.began_at, booking.id), default=None)

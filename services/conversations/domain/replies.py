@@ -8,13 +8,14 @@ from shared.contracts.common import Channel
 from shared.errors import Refusal
 
 WINDOW = timedelta(hours=24)
+ON_THE_WAY = timedelta(minutes=1)
 WITH_WINDOW = frozenset({Channel.WHATSAPP, Channel.MESSENGER, Channel.INSTAGRAM})
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
 
 
 def refuse_late(channel: Channel, last_from_tenant: datetime | None, now: datetime) -> None:
     """Refuse free text where the channel allows it only for 24 hours after the tenant's last message."""
-    if channel in WITH_WINDOW and (last_from_tenant is None or now - last_from_tenant > WINDOW):
+    if channel in WITH_WINDOW and (last_from_tenant is None or now - last_from_tenant > WINDOW - ON_THE_WAY):
         raise Refusal(
             "window_closed",
             f"{channel} lets us write freely for 24 hours after the tenant's last message: send a template instead",

@@ -6,7 +6,7 @@ reordered events lead to the same threads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -51,9 +51,9 @@ class Thread:
         self._note("first_message_at", min(self.first_message_at, sent_at))
         self._note("last_message_at", max(self.last_message_at or sent_at, sent_at))
 
-    def link(self, booking: Booking) -> None:
-        """Be about a booking from now on."""
-        self._note("booking_id", booking.id)
+    def link(self, booking: Booking | None) -> None:
+        """Be about a booking from now on, or about none."""
+        self._note("booking_id", booking.id if booking else None)
 
     def settle(self) -> None:
         """Stay with this apartment."""
@@ -79,12 +79,14 @@ class Thread:
     def look_again(self, bookings: list[Booking], now: datetime | None = None) -> None:
         """Be about that of its apartment's bookings which fits best at the newest thing that happened to it.
 
-        An operator's look at `now` is such a thing where it changes something.
+        `bookings` are all that ever had the apartment: what moved elsewhere is no longer this thread's. An operator's
+        look at `now` is such a thing where it changes something.
         """
-        happened = [now, self.last_message_at, self.relinked_at, *(booking.confirmed_at for booking in bookings)]
-        newest = max((moment for moment in happened if moment), default=self.first_message_at)
-        best = best_booking(bookings, newest)
-        if best and best.id != self.booking_id:
+        told = (moment for booking in bookings for moment in booking.moments)
+        happened = (moment for moment in (now, self.last_message_at, self.relinked_at, *told) if moment)
+        newest = max(happened, default=self.first_message_at)
+        best = best_booking([one for one in as_of(newest, bookings) if self.apartment in one.apartments], newest)
+        if (best.id if best else None) != self.booking_id:
             self.link(best)
             self._note("relinked_at", now or self.relinked_at)
 
@@ -166,15 +168,19 @@ class Tenant:
         return next(known, None)
 
     def booking_at(self, moment: datetime) -> Booking | None:
-        """The booking that fits a moment best, of those that were confirmed by then."""
-        return best_booking([one for one in self.bookings.values() if one.confirmed_at <= moment], moment)
+        """The booking that fits a moment best, of those that were confirmed by then and as they were then."""
+        return best_booking(as_of(moment, self.bookings.values()), moment)
 
     def home_of(self, first_message_at: datetime) -> Booking | None:
-        """The booking that a thread without one belongs to: that of its first message, else the first to adopt it."""
+        """The booking that a thread without one belongs to: that of its first message, else the first to adopt it.
+
+        A booking adopts as it was confirmed, whatever became of it later.
+        """
         if booking := self.booking_at(first_message_at):
             return booking
-        adopting = [booking for booking in self.bookings.values() if adopts(booking, first_message_at)]
-        return min(adopting, key=lambda booking: (booking.confirmed_at, booking.id), default=None)
+        confirmed = (one.at(one.began_at) for one in self.bookings.values() if one.is_confirmed)
+        adopting = [booking for booking in confirmed if booking and adopts(booking, first_message_at)]
+        return min(adopting, key=lambda booking: (booking.began_at, booking.id), default=None)
 
     def _thread_for(self, booking: Booking, name: str | None, moment: datetime, now: datetime) -> Thread:
         apartment = booking.apartments[0]
@@ -214,7 +220,7 @@ class Tenant:
         """Let every apartment's thread be about the booking that fits it best."""
         for thread in self.threads:
             if apartment := thread.apartment:
-                thread.look_again([one for one in self.bookings.values() if apartment in one.apartments], now)
+                thread.look_again([one for one in self.bookings.values() if one.ever_had(apartment)], now)
 
     def _adopt(self, thread: Thread, booking: Booking, now: datetime) -> None:
         apartment = booking.apartments[0]
@@ -227,9 +233,14 @@ class Tenant:
             thread.close(now)
 
 
+def as_of(moment: datetime, bookings: Iterable[Booking]) -> list[Booking]:
+    """The bookings that there were at a moment, as they were then."""
+    return [then for booking in bookings if (then := booking.at(moment))]
+
+
 def adopts(booking: Booking, first_message_at: datetime) -> bool:
     """Whether a thread without a booking began near the stay, or so shortly before the booking that it led to it."""
-    just_begun = first_message_at >= booking.confirmed_at - JUST_BEGUN
+    just_begun = first_message_at >= booking.began_at - JUST_BEGUN
     return just_begun or booking.may_concern(booking.day_of(first_message_at))
 
 

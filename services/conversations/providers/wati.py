@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.conversations.providers.port import NotDone, Reply, ask, client_of, object_in, refuse_failure
 from services.conversations.webhooks.wati import OWN_REPLY
+from shared.masking import without_addresses
 
 
 class WatiReplies:
@@ -28,7 +29,8 @@ class WatiReplies:
         refuse_failure(answer, "the message")
         said = object_in(answer)
         if said.get("result") not in (True, "true", "success"):
-            raise NotDone(f"refused: {str(said.get('info') or 'no reason given')[:200]}", final=True)
+            reason = without_addresses(str(said.get("info") or "no reason given")[:200])
+            raise NotDone(f"refused: {reason}", final=True)
         message = said.get("message")
         given = message.get("whatsappMessageId") if isinstance(message, dict) else None
         return str(given or ours)

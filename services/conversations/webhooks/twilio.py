@@ -21,16 +21,17 @@ _PREFIXES = {"whatsapp:": Channel.WHATSAPP, "messenger:": Channel.MESSENGER, "+"
 
 
 class TwilioHook:
-    """`onMessageAdded` of Twilio Conversations; `token` is the account's auth token, `assistant` its chat identity.
+    """`onMessageAdded` of Twilio Conversations; `token` is the account's auth token, `staff` are ours by phone (E.164)
+    or chat identity: whoever else writes by phone is a tenant.
 
     What our own replies cause is passed over: the reply itself writes it down.
     """
 
     name = "twilio"
 
-    def __init__(self, token: str, assistant: str | None = None) -> None:
+    def __init__(self, token: str, staff: Mapping[str, Author] | None = None) -> None:
         self._token = token
-        self._assistant = assistant
+        self._staff = staff or {}
 
     def check(self, call: Call) -> None:
         """Compare `X-Twilio-Signature` with ours."""
@@ -63,11 +64,11 @@ class TwilioHook:
     def _who(self, given: Mapping[str, str]) -> tuple[Author, Channel, str | None]:
         """Who wrote, on which channel, and the tenant's contact where it was the tenant."""
         author = given.get("Author", "")
-        for prefix, channel in _PREFIXES.items():
-            if author.startswith(prefix):
-                return Author.TENANT, channel, author if channel is Channel.SMS else author.removeprefix(prefix)
-        role = Author.ASSISTANT if self._assistant and author == self._assistant else Author.MANAGER
-        return role, Channel.WHATSAPP, None
+        channel = next((channel for prefix, channel in _PREFIXES.items() if author.startswith(prefix)), None)
+        address = author.removeprefix("whatsapp:").removeprefix("messenger:")
+        if channel is None or address in self._staff:
+            return self._staff.get(address, Author.MANAGER), Channel.WHATSAPP, None
+        return Author.TENANT, channel, address
 
 
 def signature(token: str, url: str, pairs: Iterable[tuple[str, str]]) -> str:

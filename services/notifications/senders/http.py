@@ -12,6 +12,7 @@ import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
 from services.notifications.senders.port import NotSent
+from shared.masking import without_addresses
 
 PASSING = frozenset({408, 425, 429})  # client errors that another attempt may not meet
 LIMITED = 429
@@ -108,6 +109,7 @@ def maybe_object(answer: httpx.Response) -> dict[str, Any] | None:
 
 
 def first_text(body: Mapping[str, Any], *names: str) -> str:
-    """The first of some fields that is text with something in it."""
+    """The first of some fields that is text with something in it, without anybody's address."""
     found = (body.get(name) for name in names)
-    return next((text for text in found if isinstance(text, str) and text), "no reason given")[:LONGEST_REASON]
+    reason = next((text for text in found if isinstance(text, str) and text), "no reason given")
+    return without_addresses(reason[:LONGEST_REASON])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
@@ -63,10 +64,17 @@ class Sender(Protocol):
         ...
 
 
+IsAnothers = Callable[[str], Awaitable[bool]]
+
+
 @runtime_checkable
 class Tracer(Protocol):
     """An adapter whose provider can be asked whether it has a message already: what closes the window of a crash."""
 
-    async def trace(self, delivery: Delivery) -> Receipt | None:
-        """The receipt of an earlier attempt, None if there was none. Raises NotSent where it cannot tell."""
+    async def trace(self, delivery: Delivery, is_anothers: IsAnothers) -> Receipt | None:
+        """The receipt of an earlier attempt, None if there was none. Raises NotSent where it cannot tell.
+
+        `is_anothers` says of a provider's id whether that message belongs to another delivery; it is asked where a
+        message is known by its words alone.
+        """
         ...

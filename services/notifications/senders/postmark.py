@@ -8,7 +8,7 @@ from typing import Any
 
 from services.notifications.deliveries import Delivery
 from services.notifications.senders.http import ask, client, maybe_object, read_object, refuse_failure
-from services.notifications.senders.port import NotSent, Receipt
+from services.notifications.senders.port import IsAnothers, NotSent, Receipt
 
 URL = "https://api.postmarkapp.com"
 MAINTENANCE, RATE_LIMIT = 100, 429
@@ -45,7 +45,7 @@ class Postmark:
             raise NotSent(f"Postmark {said.get('ErrorCode')}", final=True)
         return Receipt(str(said["MessageID"]) if said.get("MessageID") else None, "accepted")
 
-    async def trace(self, delivery: Delivery) -> Receipt | None:
+    async def trace(self, delivery: Delivery, _: IsAnothers) -> Receipt | None:
         """Ask for a message with this reference."""
         wanted = {"count": "1", "offset": "0", "metadata_reference": str(delivery.reference)}
         answer = await ask(self._client, "GET", "messages/outbound", params=wanted)
@@ -82,11 +82,11 @@ class Postmark:
         }
         if content.html:
             body["HtmlBody"] = content.html
-        if content.calendar:
+        if calendar := content.calendar:
             body["Attachments"] = [
                 {
                     "Name": "estadia.ics",
-                    "Content": b64encode(content.calendar.encode()).decode(),
+                    "Content": b64encode(calendar.encode()).decode(),
                     "ContentType": "text/calendar; charset=utf-8",
                 }
             ]

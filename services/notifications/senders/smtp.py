@@ -116,9 +116,9 @@ def compose(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
     message.set_content(content.text)
     if content.html:
         message.add_alternative(content.html, subtype="html")
-    if content.calendar:
+    if calendar := content.calendar:
         message.add_attachment(
-            content.calendar.encode(),
+            calendar.encode(),
             maintype="text",
             subtype="calendar",
             filename="estadia.ics",

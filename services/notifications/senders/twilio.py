@@ -12,7 +12,7 @@ import httpx
 from services.notifications.deliveries import Channel, Delivery, Form
 from services.notifications.senders.callbacks import Callbacks
 from services.notifications.senders.http import ask, client, maybe_object, read_object, refuse_failure
-from services.notifications.senders.port import NotSent, Receipt
+from services.notifications.senders.port import IsAnothers, NotSent, Receipt
 from shared.clock import Clock, system_clock
 
 URL = "https://api.twilio.com"
@@ -59,14 +59,14 @@ class Twilio:
         _refuse(answer)
         return _receipt(read_object(answer))
 
-    async def trace(self, delivery: Delivery) -> Receipt | None:
-        """Look through what went to the recipient since yesterday for a message with these words."""
+    async def trace(self, delivery: Delivery, is_anothers: IsAnothers) -> Receipt | None:
+        """Look through what went to the recipient since yesterday for a message of ours with these words."""
         since = (self._clock() - timedelta(days=1)).date().isoformat()
         wanted = {"To": self._address(delivery.channel, delivery.recipient), "DateSent>": since, "PageSize": "100"}
         answer = await ask(self._client, "GET", self._path, params=wanted)
         _refuse(answer)
         for message in read_object(answer).get("messages", ()):
-            if _is(delivery, str(message.get("body") or "")):
+            if _is(delivery, str(message.get("body") or "")) and not await is_anothers(str(message.get("sid"))):
                 return _receipt(message)
         return None
 

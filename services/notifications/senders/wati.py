@@ -6,7 +6,7 @@ from typing import Any
 
 from services.notifications.deliveries import Delivery, Form
 from services.notifications.senders.http import ask, client, first_text, read_object, refuse_failure
-from services.notifications.senders.port import NotSent, Receipt
+from services.notifications.senders.port import IsAnothers, NotSent, Receipt
 
 LONGEST_TEXT = 4096
 EXPIRED = ("expired", "24 hour", "24-hour", "24 hours")  # how WATI words a window that has closed
@@ -45,7 +45,7 @@ class Wati:
         _refuse_false(body)
         return Receipt(_message_id(body), "accepted")
 
-    async def trace(self, delivery: Delivery) -> Receipt | None:
+    async def trace(self, delivery: Delivery, _: IsAnothers) -> Receipt | None:
         """Ask for a session message by our own id."""
         if delivery.form is Form.TEMPLATE:
             return None
