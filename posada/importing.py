@@ -116,7 +116,7 @@ class Importing:
         if not self.payments_url:
             self.taken.not_kept = NO_PAYMENTS
             return
-        told = {"source": self.source, "file": self.file[:255], "lines": [_told(line) for line in lines]}
+        told = {"source": self.source, "file": self.file[:200], "lines": [_told(line) for line in lines]}
         try:
             self.taken.kept += tell(self.payments_url, "/payment-feeds/broken-lines", told)["kept"]
         except Problem as problem:
@@ -146,8 +146,11 @@ def _contradiction(line: TransferArrived, problem: str) -> BrokenLine:
 
 
 def _told(line: BrokenLine) -> dict[str, Any]:
-    """A broken line as JSON can carry it: bytes of another encoding become marks."""
+    """A broken line as JSON and a database carry it: bytes of another encoding and null characters become marks."""
     facts = {"field": line.field[:100], "problem": line.problem[:1000], "remedy": line.remedy[:1000]}
     facts |= {"line": line.text[:10_000]}
-    marked = {name: text.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name, text in facts.items()}
+    marked = {
+        name: text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+        for name, text in facts.items()
+    }
     return {"number": line.number, **marked}

@@ -87,6 +87,17 @@ def retry(
     out().print(f"the call for booking {booking_id} is made again", markup=False)
 
 
+@group.command()
+def dismiss(
+    booking_id: Annotated[UUID, typer.Argument(help="The booking, by its id.", metavar="BOOKING")],
+    *,
+    data: Data = HERE,
+) -> None:
+    """Say that a call that was given up is not needed: somebody has undone it in the outside system itself."""
+    exchange(url_of(data, "availability"), "DELETE", f"/outside-errands/{booking_id}")
+    out().print(f"the call for booking {booking_id} is not made again", markup=False)
+
+
 def tell(done: dict[str, Any]) -> None:
     """Say what was taken and what is broken."""
     for line in done["broken_lines"]:

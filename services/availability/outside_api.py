@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Depends, HTTPException, Query
 from pydantic import BaseModel
 
@@ -14,6 +15,8 @@ from shared.contracts.common import Identifier
 from shared.database import Database
 from shared.http import writers
 from shared.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
 
 
 class GivenUp(BaseModel):
@@ -53,5 +56,18 @@ def router(database: Database, settings: ServiceSettings) -> APIRouter:
             if not await queries.retry(connection, booking_id):
                 raise HTTPException(404, f"nothing was given up for booking {booking_id}")
         return Retried(booking_id=booking_id)
+
+    @router.delete(
+        "/{booking_id}",
+        status_code=204,
+        responses={403: {}, 404: {}},
+        dependencies=[Depends(writers(settings))],
+    )
+    async def dismiss(booking_id: UUID) -> None:
+        """Nothing is left to be called: a person has undone it in the outside system itself."""
+        async with database.connection() as connection:
+            if not await queries.dismiss(connection, booking_id):
+                raise HTTPException(404, f"nothing was given up for booking {booking_id}")
+        log.info("errand.dismissed", booking=str(booking_id))
 
     return router

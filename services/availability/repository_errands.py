@@ -48,6 +48,8 @@ _RETRY = """
 UPDATE outside_errands SET given_up_at = NULL, due_at = NULL, attempts = 0
 WHERE booking_id = $1 AND given_up_at IS NOT NULL"""
 
+_DISMISS = "DELETE FROM outside_errands WHERE booking_id = $1 AND given_up_at IS NOT NULL"
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -99,6 +101,11 @@ async def given_up(connection: Connection, property_id: str | None, limit: int) 
 async def retry(connection: Connection, booking_id: UUID) -> bool:
     """Begin a booking's errand anew; False: none was given up."""
     return bool((await connection.execute(_RETRY, booking_id)) != "UPDATE 0")
+
+
+async def dismiss(connection: Connection, booking_id: UUID) -> bool:
+    """A person has done a booking's errand elsewhere; False: none was given up."""
+    return bool((await connection.execute(_DISMISS, booking_id)) != "DELETE 0")
 
 
 def added(errands: Sequence[Errand]) -> Statement:

@@ -140,6 +140,7 @@ def change_dates(bookings: Bookings, command: ChangeDates, now: datetime) -> Don
         check_out=command.check_out,
         package=booking.package,
         wishes=tuple(_wish(stay) for stay in booking.stays),
+        avoid_rooms=bookings.sagas.by_id[booking.id].turn.data.request.avoid_rooms,
         who=command.who,
         reason=command.reason or "change of dates",
     )

@@ -15,7 +15,7 @@ from services.payments.feeds import BrokenLine
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.sources.keeper import Keeper
-from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod
+from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
 from shared.http import writers
@@ -93,16 +93,16 @@ class FoundBroken(BaseModel):
 
     number: int = Field(ge=0, le=2**31 - 1)
     field: Identifier
-    problem: Annotated[str, Field(max_length=1000)]
-    remedy: Annotated[str, Field(max_length=1000)]
-    line: Annotated[str, Field(max_length=10_000)] = ""
+    problem: Prose
+    remedy: Prose
+    line: Prose = ""
 
 
 class BrokenLines(BaseModel):
     """Lines of one file that could not be taken."""
 
     source: Identifier
-    file: Annotated[str, Field(max_length=255)]
+    file: Name
     lines: list[FoundBroken] = Field(max_length=1000)
 
 

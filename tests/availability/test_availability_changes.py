@@ -43,7 +43,9 @@ async def booked(service: Availability, rooms: int = 1, type_: str = "Matrimonia
     return held
 
 
-def change(held: Any, first: date = LATER, nights: int = 1, number: int = 1) -> ChangeRooms:
+def change(
+    held: Any, first: date = LATER, nights: int = 1, number: int = 1, avoid_rooms: tuple[str, ...] = ()
+) -> ChangeRooms:
     """The same rooms on other nights."""
     wishes = [
         PlacedWish(line=room.line, type=room.type, adults=room.adults, room=room.room, code=f"HR{room.line}")
@@ -57,6 +59,7 @@ def change(held: Any, first: date = LATER, nights: int = 1, number: int = 1) -> 
         check_out=first + timedelta(days=nights),
         package="Las Hojas",
         rooms=tuple(wishes),
+        avoid_rooms=avoid_rooms,
     )
 
 
@@ -106,6 +109,30 @@ async def test_a_stay_that_has_begun_can_be_made_longer_and_never_earlier(servic
     await only(service, keep(held))
     room = held.rooms[0].room
     assert await nights(service, held.booking_id) == {(room, CHECK_IN + timedelta(days=day)) for day in range(3)}
+
+
+async def test_a_room_to_be_avoided_is_not_given_for_other_nights_either(service: Availability) -> None:
+    """The booking's own room is, for it has that already."""
+    held = await booked(service)
+    own = held.rooms[0].room
+    all_rooms = {"22", "42", "47", "48", "53"}
+    (other,) = all_rooms - {own, *sorted(all_rooms - {own})[:3]}
+    stays = await only(service, change(held, avoid_rooms=(own,)))
+    assert [room.room for room in stays.rooms] == [own]
+    await only(service, drop(held))
+    in_the_way = hold(
+        uuid4(),
+        wish(1, "Matrimonial"),
+        check_in=LATER,
+        check_out=LATER + timedelta(days=1),
+        avoid_rooms=sorted(all_rooms - {own}),
+    )
+    await service.tell(in_the_way)
+    short = await only(service, change(held, number=2, avoid_rooms=tuple(all_rooms)))
+    assert isinstance(short, RoomsNotChanged)
+    assert short.refusal.reason == "not_enough_rooms"
+    changed = await only(service, change(held, number=3, avoid_rooms=tuple(sorted(all_rooms - {other}))))
+    assert [room.room for room in changed.rooms] == [other]
 
 
 async def test_a_change_that_is_dropped_leaves_what_there_was(service: Availability) -> None:

@@ -144,6 +144,14 @@ async def test_what_the_desk_takes_and_charges_counts_and_the_newest_word_of_it(
     assert (await front.post(f"/bookings/{booking}/check-out"))["balance"] == "0.00"
 
 
+async def test_rooms_to_be_avoided_are_avoided_on_other_dates_too(front: Front) -> None:
+    booking = await front.confirmed(avoid_rooms=["22", "23"])
+    await front.post(f"/bookings/{booking}/dates", 202, **days(CHECK_IN + timedelta(days=1), 1))
+    asked = front.office.messages[-1]
+    assert isinstance(asked, ChangeRooms)
+    assert asked.avoid_rooms == ("22", "23")
+
+
 async def test_an_answer_to_another_change_is_passed_over(front: Front) -> None:
     booking = await front.confirmed()
     await front.post(f"/bookings/{booking}/dates", 202, **days(CHECK_IN + timedelta(days=1), 1))

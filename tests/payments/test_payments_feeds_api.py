@@ -79,3 +79,25 @@ async def test_a_line_of_nobody_is_not_found(house: House) -> None:
 async def test_money_in_the_folder_is_found_at_the_first_look(reading: House) -> None:
     (reply,) = [one for one in await reading.tell(reserve(amount="5.00")) if isinstance(one, PaymentReserved)]
     assert reply.found_later is False
+
+
+async def test_lines_that_others_found_broken_are_kept_once(house: House) -> None:
+    line = {"number": 3, "field": "amount", "problem": "69o is no amount", "remedy": "correct it", "line": "T2,69o,,"}
+    for _ in range(2):
+        told = {"source": "bac", "file": "march.csv", "lines": [line]}
+        assert await house.put("/payment-feeds/broken-lines", told) == {"kept": 1}
+    (kept,) = await broken(house)
+    assert {name: kept[name] for name in (*line, "source", "file")} == line | {"source": "bac", "file": "march.csv"}
+    nulls = {"source": "bac", "file": "march.csv", "lines": [line | {"remedy": "a\0b"}]}
+    await house.put("/payment-feeds/broken-lines", nulls, 422)
+
+
+async def test_what_is_recorded_is_compared_with_what_is_told_now(house: House) -> None:
+    await house.tell(transfer("A", payer="Ana Paz"), transfer("B"))
+    again = [transfer("A", payer="ANA  PAZ"), transfer("B", "1.00", currency="EUR"), transfer("C")]
+    told = {"transfers": [one.model_dump(mode="json", exclude_none=True) for one in again]}
+    found = {one["transfer_id"]: one["differences"] for one in await house.put("/payment-feeds/compare", told)}
+    assert found == {
+        "A": [],
+        "B": ["amount was recorded as 690.00, and is told as 1.00", "currency was recorded as USD, and is told as EUR"],
+    }

@@ -97,9 +97,9 @@ async def test_what_cannot_be_kept_is_said(
     house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "march.csv"
-    file.write_bytes(MARCH.encode() + b"T5,1.00,2025-03-14,Pe\xf1a,\n")
+    file.write_bytes(MARCH.encode() + b"T5,1.00,2025-03-14,Pe\xf1a,\nT6,1.00,2025-03-14,An\0a,\n")
     assert await ended("payments", "import", str(file)) == 1
-    assert "2 lines are kept" in capsys.readouterr().err, "bytes of another encoding too"
+    assert "3 lines are kept" in capsys.readouterr().err, "bytes of another encoding too"
     monkeypatch.delenv("POSADA_PAYMENTS_URL")
     assert await ended("payments", "import", str(file), "--data", str(tmp_path)) == 1
     assert "kept nowhere but in the file: no payments service runs here" in capsys.readouterr().err

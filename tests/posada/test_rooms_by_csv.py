@@ -117,3 +117,12 @@ async def test_what_was_given_up_in_an_outside_system_is_listed_and_tried_again(
     assert await ended("rooms", "given-up") == 0
     assert await ended("rooms", "retry", str(outside_errand)) == 1
     assert "nothing was given up" in capsys.readouterr().err
+
+
+async def test_what_somebody_has_undone_elsewhere_is_dismissed(
+    api: str, outside_errand: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await ended("rooms", "dismiss", str(outside_errand)) == 0
+    assert await ended("rooms", "given-up") == 0
+    assert await ended("rooms", "dismiss", str(outside_errand)) == 1
+    assert "nothing was given up" in capsys.readouterr().err

@@ -33,14 +33,18 @@ def check_may_change(hold: Hold | None, command: ChangeRooms, house: House) -> H
 
 
 def find_rooms(inventory: Inventory, house: House, hold: Hold, command: ChangeRooms, wording: Says) -> list[HeldRoom]:
-    """One room for every line, all or none: its own wherever nobody else has it on those nights.
+    """One room for every line, all or none: its own wherever nobody else has it on those nights, else none to avoid.
 
     Raises:
         Refusal: for the first line that cannot be priced, or when rooms of a type fall short.
     """
     stay = Stay(command.check_in, command.check_out)
     priced = [(wish, _priced(house, stay, command.package, wish)) for wish in command.rooms]
-    free = {line.type.key: set(inventory.free_for(hold, stay, line.type.key)) for _, line in priced}
+    avoided = {room.casefold() for room in command.avoid_rooms} - {wish.room.casefold() for wish in command.rooms}
+    free = {
+        key: {room for room in inventory.free_for(hold, stay, key) if room.casefold() not in avoided}
+        for key in {line.type.key for _, line in priced}
+    }
     short = shortages([line.type.key for _, line in priced], {key: len(rooms) for key, rooms in free.items()})
     if short:
         inventory.check_view_is_whole(house)

@@ -44,6 +44,7 @@ class Changing(BaseModel):
     check_out: date
     package: str
     wishes: tuple[PlacedWish, ...]
+    avoid_rooms: tuple[str, ...] = ()
     who: str
     reason: str
     rooms: tuple[HeldRoom, ...] = ()
@@ -67,6 +68,7 @@ def hold_nights(data: Changing, _: datetime) -> Sends:
         check_out=data.check_out,
         package=data.package,
         rooms=data.wishes,
+        avoid_rooms=data.avoid_rooms,
         language=data.telling.language,
     )
 

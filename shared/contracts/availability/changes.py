@@ -35,7 +35,8 @@ class ChangeRooms(
 ):
     """Price a booking's rooms for other nights and hold those as well; what it has stays its own until it decides.
 
-    `change` numbers the changes of a booking and grows; one that comes after its DropChange is refused.
+    `change` numbers the changes of a booking and grows; one that comes after its DropChange is refused. A room that is
+    not the booking's own already is never one of `avoid_rooms`.
     """
 
     booking_id: UUID
@@ -45,6 +46,7 @@ class ChangeRooms(
     check_out: Day
     package: Identifier
     rooms: tuple[PlacedWish, ...] = Field(min_length=1, max_length=MOST_ROOMS)
+    avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
     language: Language = Language.SPANISH
 
 
