@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.availability import handlers
+from services.availability.domain.holding import never_held
 from services.availability.domain.inventory import Inventory
 from shared.alarm_clock import ring
 from shared.contracts.availability import (
@@ -233,6 +234,24 @@ async def test_a_release_frees_the_rooms_for_good(service: Availability) -> None
     (late,) = await service.tell(command)
     assert isinstance(late, RoomsNotHeld)
     assert isinstance((await service.tell(release))[0], RoomsReleased)
+
+
+async def test_a_booking_that_is_repeated_after_its_end_gets_no_room_back(service: Availability) -> None:
+    """What was sent again for want of an answer may come after everything that followed the answer."""
+    booking = uuid4()
+    (held,) = await service.tell(hold(booking))
+    assert isinstance(held, RoomsHeld)
+    book = BookRooms(booking_id=booking, property_id="las-hojas", codes={held.rooms[0].room: "HR1"})
+    await service.tell(book)
+    await service.tell(ReleaseRooms(booking_id=booking, property_id="las-hojas"))
+    (again,) = await service.tell(book)
+    assert isinstance(again, RoomsBooked)
+    assert await rooms_of(service, booking) == []
+
+
+def test_a_hold_that_was_released_unbooked_cannot_be_booked() -> None:
+    with pytest.raises(ValueError, match="was released and cannot be booked"):
+        never_held(uuid4(), "las-hojas", START).booked({"18": "HR1"})
 
 
 async def test_a_release_that_comes_first_wins(service: Availability) -> None:

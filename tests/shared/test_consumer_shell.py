@@ -192,7 +192,11 @@ async def test_while_the_database_is_away_nothing_is_lost(notes_url: str) -> Non
     away = Away(notes_url)
     await away.open()
     shell = Shell(away)
-    away.faults = [ConnectionRefusedError(), asyncpg.CannotConnectNowError("starting up")]
+    away.faults = [
+        ConnectionRefusedError(),
+        asyncpg.CannotConnectNowError("starting up"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+    ]
     await shell.take("a", "b")
     assert await noted(away) == ["a", "b"]
     assert len(shell.office.rows) == 2
@@ -290,7 +294,7 @@ async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(note
     await hurried.close()
 
 
-@pytest.mark.parametrize("fault", [asyncpg.InterfaceError, OSError, TimeoutError])
+@pytest.mark.parametrize("fault", [asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError])
 async def test_a_bug_that_looks_like_an_outage_blocks_nobody(database: Database, fault: type[Exception]) -> None:
     shell = Shell(database, failing("b", fault=fault))
     await shell.take("a", "b", "c")

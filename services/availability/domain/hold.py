@@ -87,8 +87,10 @@ class Hold:
         """Booked under its reservation codes; booking twice changes nothing.
 
         Raises:
-            ValueError: when it was released or freed, which a saga never asks for behind its pivot.
+            ValueError: when it was released unbooked or freed, which a saga never asks for behind its pivot.
         """
+        if self.state is State.RELEASED and self.codes:
+            return self  # a repetition that comes after the booking's end
         if self.state in {State.RELEASED, State.FREED}:
             raise ValueError(f"hold {self.booking_id} was {self.state} and cannot be booked")
         if self.changes:  # a repetition that comes after a change speaks of rooms that it had before
