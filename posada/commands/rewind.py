@@ -92,4 +92,4 @@ async def _refuse_if_running(bootstrap: str, service: str, group: str) -> None:
     members = answer.groups[0][5]
     if members:
         copies = "a copy" if len(members) == 1 else f"{len(members)} copies"
-        raise Problem(f"{copies} of {service} still run: stop every one, then rewind.", Exit.NO)
+        raise Problem(f"There is still {copies} of {service} at work: stop every one, then rewind.", Exit.NO)
