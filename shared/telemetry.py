@@ -32,7 +32,8 @@ def set_up_traces(service: str, endpoint: str | None) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": f"posada-{service}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
-    trace.set_tracer_provider(provider)
+    # Not as everybody's provider: FastAPI would trace by it each scrape and probe, of which a store would be full, and
+    # query strings, in which a guest's phone may stand.
     _tracer = provider.get_tracer("posada")
 
 

@@ -91,5 +91,5 @@ async def _refuse_if_running(bootstrap: str, service: str, group: str) -> None:
         await admin.close()
     members = answer.groups[0][5]
     if members:
-        copies = "a copy" if len(members) == 1 else f"{len(members)} copies"
-        raise Problem(f"{copies} of {service} still run: stop every one, then rewind.", Exit.NO)
+        copies = "one copy" if len(members) == 1 else f"{len(members)} copies"
+        raise Problem(f"{service} is still at work in {copies}: stop every one, then rewind.", Exit.NO)

@@ -15,7 +15,7 @@ from shared.messages import message_types
 from shared.topics import dead, internal
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/operate.md").read_text(encoding="utf-8").partition("## Kafka with users")[2]
 
 
 def rights(user: str) -> tuple[set[str], set[str]]:

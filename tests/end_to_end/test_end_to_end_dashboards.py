@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,18 +27,13 @@ ROOT = Path(__file__).parents[2]
 PROMETHEUS = shutil.which("prometheus") or ""
 PATIENCE_S = 120.0
 CROWD = 10
-# A mail server that is away, so that something waits to be sent.
-ENVIRONMENT = {
-    "POSADA_GAUGES_SECONDS": "1",
+MAIL = {
     "POSADA_SMTP_HOST": "127.0.0.1",
     "POSADA_SMTP_PORT": "1",
     "POSADA_SMTP_SECURITY": "none",
     "POSADA_SMTP_FROM": "reservas@posada.example",
 }
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is not installed (Debian: prometheus)"),
-]
+pytestmark = pytest.mark.skipif(not PROMETHEUS, reason="Prometheus is not installed (Debian: prometheus)")
 # What has no time series before it happens, or where nothing is configured: a day without it shows an empty panel.
 QUIET = {
     "posada_saga_alarms_total",
@@ -89,19 +83,18 @@ class Prometheus:
             return list(json.load(answer)["data"]["result"])
 
 
-@pytest.fixture(scope="module")
-def town() -> Iterator[Town]:
-    with (
-        tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
-        Town(Path(folder), env=ENVIRONMENT) as running,
-    ):
-        yield running
+@pytest.fixture
+def mail_away(town: Town) -> Iterator[None]:
+    """A mail server that is away, so that something waits to be sent."""
+    town.tell("notifications", MAIL)
+    yield
+    town.tell("notifications", {})
 
 
-@pytest.fixture(scope="module")
-def prometheus(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+@pytest.fixture
+def prometheus(town: Town, tmp_path: Path) -> Iterator[Prometheus]:
     """It reads our own configuration, but for the folder of the town and how often it looks."""
-    folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
+    folder, port = tmp_path, free_port()
     changed = yaml.safe_load((ROOT / "deploy/prometheus/local.yml").read_text())
     changed["global"]["scrape_interval"] = "1s"
     changed["scrape_configs"][0]["file_sd_configs"][0]["files"] = [str(town.data_dir / TARGETS)]
@@ -122,12 +115,7 @@ def prometheus(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         process.wait(30)
 
 
-@pytest.fixture
-async def gateway(town: Town) -> AsyncIterator[Gateway]:
-    async with Gateway(town) as client:
-        yield client
-
-
+@pytest.mark.usefixtures("mail_away")
 async def test_every_panel_has_an_answer(town: Town, prometheus: Prometheus, gateway: Gateway) -> None:
     await wait_for(prometheus.ready, what="Prometheus", timeout_s=PATIENCE_S)
     unanswered: list[str] = []
