@@ -122,7 +122,7 @@ def test_lines_without_an_id_are_told_apart_by_their_facts_and_their_number() ->
 
 
 def test_a_file_that_begins_within_a_day_makes_no_money_of_its_own() -> None:
-    """Its equal line counts as the first: rather money that is looked for than money that never came (decision 62)."""
+    """Its equal line counts as the first: rather money that is looked for than money that never came (decision 30)."""
     line = ",5,2025-03-14,Ana,,,"
     whole = {one.transfer_id for one in taken(HEADING, line, line)}
     part = {one.transfer_id for one in taken(HEADING, line)}
