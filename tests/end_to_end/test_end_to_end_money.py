@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer
 
-from posada.commands.payments import Taken, bring_in, reader
+from posada.commands.payments import reader
+from posada.importing import Importing, Taken
 from posada.town import Town
 from posada.web import ask
 from posada.wire import producer, publish
@@ -40,8 +41,10 @@ def files(folder: Path, batch: str) -> Iterator[Path]:
 
 
 async def brought_in(town: Town, file: Path, layout: Path) -> Taken:
+    source, read = reader(file, layout)
     with file.open("rb") as stream:
-        return await bring_in(town.kafka_bootstrap, stream, reader(file, layout), None, town.http("payments"))
+        importing = Importing(read, source, file.name, town.http("payments"))
+        return await importing.bring_in(town.kafka_bootstrap, stream, None)
 
 
 async def test_files_that_overlap_count_each_line_once(town: Town, tmp_path: Path) -> None:
