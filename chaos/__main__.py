@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import shutil
 import sys
@@ -18,6 +19,7 @@ from chaos.lines import Lines
 from chaos.plan import plan
 from chaos.report import write
 from chaos.storm import TOLD_EACH, Storm, Wish, raised
+from deploy.local.part import PARTS_VARIABLE
 from posada.output import err, out
 from posada.signals import ENDING, one_interruption, undisturbed
 
@@ -64,7 +66,9 @@ def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
         tempfile.TemporaryDirectory(prefix="posada-chaos-", ignore_cleanup_errors=True) as folder,
         Lines() as lines,
     ):
-        town = LinedTown(Path(folder), lines, service_env=TOLD_EACH, on_progress=_say)
+        # Parts of our own, also where Docker answers: those can be killed, frozen and cut as the plan says.
+        own = {**os.environ, PARTS_VARIABLE: "embedded"}
+        town = LinedTown(Path(folder), lines, environ=own, service_env=TOLD_EACH, on_progress=_say)
         try:
             town.start()
             storm = asyncio.run(_raised(town, wish))

@@ -19,7 +19,7 @@ from chaos.gateway import Gateway, Heard
 from chaos.guests import Guest, guests
 from chaos.lines import Lines
 from chaos.monitor import Monitor
-from chaos.plan import Blow, plan
+from chaos.plan import Blow, What, plan
 from chaos.tormentor import Struck, Tormentor, can_strike_servers
 from posada.audit.auditor import Auditor, Report
 from posada.audit.topic_books import TopicReader
@@ -95,6 +95,9 @@ class Storm:
         never = [
             f"{one.blow.what} {one.blow.target}: {one.problem}" for one in self.struck if one.problem and not one.missed
         ]
+        repeats = [one for one in self.struck if one.blow.what is What.REPEAT]
+        if repeats and not any(one.count for one in repeats):
+            never.append("nothing was delivered again, although it was to be")
         found = [f"{one.invariant} {one.subject}: {one.what}" for one in self.report.findings] if self.report else []
         return [one for one in [*said, *alone, *never, *found] if one]
 
