@@ -20,7 +20,7 @@ from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.logs import name_subject
 from shared.messages import Message
 from shared.relay import Relay
-from shared.routes import Routes
+from shared.routes import Route, Routes
 from tests.support.builders import held, request
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import MovedClock, PostOffice, raw_record
@@ -95,7 +95,7 @@ async def test_a_fault(consumer: Consumer, lines: list[Any]) -> None:
         raise RuntimeError("poison")
 
     routes: Routes[Any] = consumer.routes
-    routes.on(RoomsHeld, breaks)
+    routes.table[RoomsHeld] = Route(breaks)
     await consumer.take([record_of(held("r1")), record_of(held("r1"), topic=topics.internal("booking").name)])
     about(lines, "consumer.fault", "dead_letter")
 
@@ -104,7 +104,7 @@ async def test_a_batch_names_its_bookings(consumer: Consumer, lines: list[Any]) 
     def breaks(*_: Any) -> Any:
         raise RuntimeError("poison")
 
-    consumer.routes.on(BookingRequested, breaks, repeats=True)
+    consumer.routes.table[BookingRequested] = Route(breaks, repeats=True)
     await consumer.take([record_of(request("r1")), record_of(request("r2"))])
     (split,) = [line for line in lines if line["event"] == "consumer.batch_split"]
     assert split["bookings"] == [BOOKING, str(booking_id_of("r2"))]
