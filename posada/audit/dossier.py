@@ -21,7 +21,7 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "booking": {
         "bookings": """
 SELECT id AS booking_id, status, source, total, currency, number_of_rooms, check_in, check_out, created_at, updated_at,
-       paid, revision, saga_id IS NOT NULL AS changing
+       paid, revision, saga_id IS NOT NULL AS changing, folio_at IS NOT NULL AS told_of_money
 FROM bookings WHERE id BETWEEN $1 AND $2""",
         "sagas": """
 SELECT id AS booking_id, phase, wake_at, started_at, updated_at, progress->>'phase' AS told_phase,

@@ -16,6 +16,7 @@ from posada.wire import CONFIRMED, OUTCOMES, nobody_at
 from services.booking.outcomes import outcome_id
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
 from shared.deadletters import DeadLetter, list_dead
+from shared.kafka_access import from_environment
 
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BOOKING: Final = "posada/booking"
@@ -44,8 +45,9 @@ class TopicReader:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        access = from_environment()
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **access)
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access)
         self._announced: dict[UUID, list[str]] = {}
         self._places: dict[TopicPartition, int] = {}
         self._whole_since: datetime | None = None

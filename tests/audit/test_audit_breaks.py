@@ -38,7 +38,7 @@ async def test_a_clean_day_has_no_findings(house: House) -> None:
     report = await Auditor(house.urls, Shelf(house.books())).audit(grace_s=0, settle_s=0)
 
     assert report.findings == ()
-    assert (report.bookings, report.looks, report.passed_over) == (7, 1, 0)
+    assert (report.bookings, report.looks, report.passed_over) == (8, 1, 0)
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda one: one.invariant)
@@ -169,3 +169,19 @@ async def test_a_saga_is_given_the_time_that_its_terms_allow(house: House, datab
 
     assert "saga-in-time" not in {finding.invariant for finding in soon.findings}
     assert "saga-in-time" in {finding.invariant for finding in late.findings}
+
+
+async def test_a_room_may_be_out_of_order_or_gone_where_nothing_is_oversold(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "availability") as copy:
+        connection = await asyncpg.connect(copy.urls["availability"])
+        await connection.execute(
+            "UPDATE rooms SET (out_of_order_from, out_of_order_until) = (current_date + 9001, current_date + 9005)"
+            " WHERE number = '22'; INSERT INTO room_nights"
+            " SELECT 'las-hojas', number, current_date + 9000, gen_random_uuid()"
+            " FROM rooms WHERE type_key = (SELECT type_key FROM rooms WHERE number = '22');"
+            "INSERT INTO room_nights VALUES ('las-hojas', 'attic', current_date - 2, gen_random_uuid())"
+        )
+        await connection.close()
+        found = await look(copy)
+
+    assert "within-capacity" not in {finding.invariant for finding in found}

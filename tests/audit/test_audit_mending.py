@@ -12,7 +12,7 @@ from posada.audit.mending import MENDABLE, releases
 from posada.audit.snapshots import snapshots
 from shared.contracts.topics import SERVICES
 from tests.support.databases import Databases, FreshDatabase, apart_async
-from tests.support.lived_in import FIRST, SHORT, House, Shelf, live_a_day, spoiled
+from tests.support.lived_in import FIRST, House, Shelf, live_a_day, spoiled
 from tests.support.village import village_of
 
 pytestmark = pytest.mark.real
@@ -21,6 +21,10 @@ _HELD_FOR_NOBODY = """
 WITH hold AS (
     INSERT INTO holds SELECT '{stranger}', property_id, 'held', check_in + 90, check_out + 90, rooms,
            now() + interval '1 hour', NULL, answer, '{{}}', now() FROM holds WHERE booking_id = '{first}' RETURNING *)
+INSERT INTO room_nights SELECT property_id, room, night, booking_id
+FROM hold, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night"""
+_HELD_FOR_A_NO_SHOW = """
+WITH hold AS (UPDATE holds SET state = 'booked' WHERE booking_id = '{missed}' RETURNING *)
 INSERT INTO room_nights SELECT property_id, room, night, booking_id
 FROM hold, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night"""
 _MONEY_FOR_NOBODY = """
@@ -42,6 +46,7 @@ def house(module_database: FreshDatabase) -> House:
     ("service", "sql", "sends"),
     [
         ("availability", _HELD_FOR_NOBODY, ["posada.availability.release-rooms.v1"]),
+        ("availability", _HELD_FOR_A_NO_SHOW, ["posada.availability.release-rooms.v1"]),
         ("payments", _MONEY_FOR_NOBODY, ["posada.payments.release-payment.v1"]),
         ("payments", _MONEY_FOR_SHORT, ["posada.payments.release-payment.v1"]),
     ],
@@ -51,7 +56,7 @@ async def test_what_nobody_owns_is_given_back_and_then_nothing_is_wrong(
 ) -> None:
     with spoiled(house, databases, service) as copy:
         connection = await asyncpg.connect(copy.urls[service])
-        await connection.execute(sql.format(first=house.ids[FIRST], short=house.ids[SHORT], stranger=_STRANGER))
+        await connection.execute(sql.format(**house.ids, stranger=_STRANGER))
         await connection.close()
         auditor = Auditor(copy.urls, Shelf(house.books()))
         before = (await auditor.look()).findings

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 
 from deploy.local.folders import LOOPBACK, kept_ports
 from deploy.local.kafka import EmbeddedKafka
+from posada.audit.topic_books import TopicReader
 from posada.main import run
 from services.booking.app import build
 from services.booking.settings import Settings
@@ -114,6 +115,8 @@ class TestGuardedBroker:
             with pytest.raises(SystemExit) as ended:
                 await asyncio.to_thread(run, [*words, "--bootstrap", guarded.bootstrap])
             assert ended.value.code == 0
+        async with TopicReader(guarded.bootstrap) as topics:
+            assert (await topics.look()).dead == []
         settings = Settings(kafka_bootstrap=guarded.bootstrap, database_url=fresh_database("booking"))
         app = build(settings).app()
         http = AsyncClient(transport=ASGITransport(app), base_url="http://booking")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts.topics import SERVICES
-from tests.support.lived_in import FIRST, MOVED, OFF, SECOND, SHORT
+from tests.support.lived_in import FIRST, MISSED, MOVED, OFF, SECOND, SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,22 @@ ROOMS = [
     Break(
         "within-capacity",
         "availability",
-        f"{_NIGHTS} INSERT INTO room_nights SELECT 'las-hojas', '22', '2026-05-01', '{{first}}'"
+        f"{_NIGHTS} INSERT INTO room_nights SELECT 'las-hojas', '22', current_date + 9000, '{{first}}'"
         " FROM generate_series(1, 6)",
         about="",
     ),
     Break(
         "within-capacity",
         "availability",
-        "INSERT INTO room_nights VALUES ('las-hojas', 'attic', '2026-05-01', '{first}')",
+        "INSERT INTO room_nights VALUES ('las-hojas', 'attic', current_date + 9000, '{first}')",
+        about="",
+    ),
+    Break(
+        "within-capacity",
+        "availability",
+        "UPDATE rooms SET (out_of_order_from, out_of_order_until) = (current_date + 9000, current_date + 9000)"
+        " WHERE number = '22'; INSERT INTO room_nights SELECT 'las-hojas', number, current_date + 9000, '{first}'"
+        " FROM rooms WHERE type_key = (SELECT type_key FROM rooms WHERE number = '22')",
         about="",
     ),
     Break(
@@ -79,6 +87,9 @@ ROOMS = [
     ),
     Break("ended-has-no-rooms", "booking", _STAY.format(code="'HR1'", owner="'{short}'"), SHORT),
     Break("ended-has-no-rooms", "availability", "UPDATE holds SET state = 'booked' WHERE booking_id = '{off}'", OFF),
+    Break(
+        "ended-has-no-rooms", "availability", "UPDATE holds SET state = 'booked' WHERE booking_id = '{missed}'", MISSED
+    ),
     Break("rooms-have-an-owner", "availability", _HOLD, about=""),
 ]
 BOOKINGS = [
@@ -193,6 +204,14 @@ MONEY = [
         )
         for kind in ("reserved", "captured")
     ],
+    Break("ended-is-accounted", "booking", "UPDATE bookings SET paid = paid + 1 WHERE id = '{off}'", OFF),
+    Break(
+        "ended-is-accounted",
+        "payments",
+        "INSERT INTO ledger (payment_id, kind, cause, amount, at, booking_id) SELECT payment_id, 'refunded',"
+        " gen_random_uuid(), 1, now(), booking_id FROM ledger WHERE booking_id = '{missed}' AND kind = 'captured'",
+        MISSED,
+    ),
     Break(
         "money-has-an-owner",
         "payments",

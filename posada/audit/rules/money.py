@@ -12,7 +12,8 @@ from services.payments.reports import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
 
 HAVE_PAID = {Status.CONFIRMED, Status.CHECKED_IN, Status.CHECKED_OUT, Status.COMPLETED}
 HAVE_NOTHING = {Status.REJECTED, Status.FAILED}
-KEEP_NOTHING_ASIDE = HAVE_NOTHING | {Status.CANCELLED, Status.NO_SHOW}
+COST_A_FEE = {Status.CANCELLED, Status.NO_SHOW}
+KEEP_NOTHING_ASIDE = HAVE_NOTHING | COST_A_FEE
 FROM_GUESTS = {"CHAT"}  # only staff may book unpaid
 LOOKED_FOR = {"waiting", "escalated", "reserved"}
 
@@ -101,8 +102,12 @@ def _differs(dossier: Dossier, booking: Row, request: Row) -> Iterable[str]:
         if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
             yield f"it costs {booking['total']} {booking['currency']} and has {request['amount']} {request['currency']}"
         return
-    if dossier.kept != booking["paid"]:
-        yield f"it has paid {booking['paid']} by its own account and {dossier.kept} by the ledger"
+    yield from _disagrees(dossier, booking)
+
+
+def _disagrees(dossier: Dossier, booking: Row) -> Iterable[str]:
+    if dossier.kept != (booking["paid"] or NOTHING):
+        yield f"it has paid {booking['paid'] or NOTHING} by its own account and {dossier.kept} by the ledger"
 
 
 @of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
@@ -116,6 +121,14 @@ def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is {dossier.status} and {dossier.amount('reserved')} are reserved for it"
     if dossier.status in HAVE_NOTHING and dossier.kept != NOTHING:
         yield f"it is {dossier.status} and {dossier.kept} were taken for it"
+
+
+@of_booking("ended-is-accounted", "Booking and the ledger agree on what a cancelled guest or a no-show has paid")
+def ended_is_accounted(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Cancelled or not shown up, and payments kept more or less than it has told booking."""
+    booking = dossier.booking
+    if booking and dossier.status in COST_A_FEE and dossier.settled and booking["told_of_money"]:
+        yield from _disagrees(dossier, booking)
 
 
 @of_booking("money-has-an-owner", "No money is set aside without a booking that lives", MEND)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from posada.audit.dossier import Dossier
 from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
 from services.booking.domain.lifecycle import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
-HAVE_NONE = {Status.REJECTED, Status.FAILED, Status.CANCELLED}
+HAVE_NONE = {Status.REJECTED, Status.FAILED, Status.CANCELLED, Status.NO_SHOW}
 
 # A hold's own nights, and those that it has beside them while its booking changes to other dates.
 _CLAIMS = """
@@ -29,14 +30,17 @@ SELECT property_id, room, night, array_agg(DISTINCT booking_id) AS bookings FROM
     SELECT property_id, room, night, booking_id FROM ({_CLAIMS}) AS claims) AS claimed
 GROUP BY property_id, room, night HAVING count(DISTINCT booking_id) > 1 ORDER BY property_id, night, room"""  # noqa: S608 — ours alone
 _BEYOND_CAPACITY = """
-SELECT sold.property_id, type_key, night, count(*) AS sold, (
-    SELECT count(*) FROM rooms AS there
-    WHERE there.property_id = sold.property_id AND there.type_key = rooms.type_key) AS capacity
-FROM room_nights AS sold LEFT JOIN rooms ON rooms.property_id = sold.property_id AND rooms.number = sold.room
-GROUP BY sold.property_id, rooms.property_id, type_key, night
-HAVING count(*) > (SELECT count(*) FROM rooms AS there
-                   WHERE there.property_id = sold.property_id AND there.type_key = rooms.type_key)
-ORDER BY 1, 3, 2"""
+WITH taken AS (
+    SELECT nights.property_id, type_key, night, count(*) AS sold
+    FROM room_nights AS nights LEFT JOIN rooms ON rooms.property_id = nights.property_id AND number = room
+    GROUP BY 1, 2, 3)
+SELECT taken.*, capacity, coalesce(timezone, 'UTC') AS timezone
+FROM taken LEFT JOIN properties ON properties.id = property_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS capacity FROM rooms AS there
+    WHERE there.property_id = taken.property_id AND there.type_key = taken.type_key
+      AND (out_of_order_from IS NULL OR night < out_of_order_from OR night > out_of_order_until)) AS there
+WHERE sold > capacity ORDER BY 1, 3, 2"""
 _NOT_AS_HELD = f"""
 SELECT coalesce(holds.booking_id, nights.booking_id) AS booking_id, coalesce(state, 'unknown') AS state,
        coalesce(nights.taken, '{{}}') AS taken, coalesce(claimed.wanted, '{{}}') AS wanted
@@ -70,8 +74,11 @@ def sold_once(row: Row, _: Terms) -> tuple[object, str]:
     query=_BEYOND_CAPACITY,
     remedy="posada rooms export",
 )
-def within_capacity(row: Row, _: Terms) -> tuple[object, str]:
-    """More rooms of a type are taken than there are."""
+def within_capacity(row: Row, terms: Terms) -> tuple[object, str] | None:
+    """More rooms of a type are taken than there are and are in order."""
+    # What there was on a night that has passed is not known any more: rooms may have been removed since.
+    if row["night"] < terms.now.astimezone(ZoneInfo(row["timezone"])).date():
+        return None
     kind = row["type_key"] or "no known type"
     return f"{row['property_id']} {kind} {row['night']}", f"{row['sold']} rooms are taken, there are {row['capacity']}"
 
@@ -105,7 +112,7 @@ def confirmed_has_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 @of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", MEND)
 def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
-    """Refused, failed or cancelled, and rooms or codes are left."""
+    """Refused, failed, cancelled or not shown up, and rooms or codes are left."""
     if dossier.status not in HAVE_NONE or not dossier.settled:
         return
     if dossier.held_as not in {"none", "released"}:
