@@ -24,7 +24,7 @@ COUNTED = 100_000  # what is more than that is told as this: counting it would c
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One cheap query, whose $1 is the present moment, and the gauges that its columns set.
+    """One cheap query, whose $1 is the present moment and the rest `given`, and the gauges that its columns set.
 
     `labels` are columns too; a combination that the query no longer gives is no longer shown. Without labels the
     query gives one row. A column that is NULL counts as 0.
@@ -33,6 +33,7 @@ class Reading:
     query: str
     gauges: Mapping[str, Gauge]
     labels: tuple[str, ...] = field(default=())
+    given: tuple[Any, ...] = field(default=())
 
     def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Set the gauges to what was read."""
@@ -55,14 +56,17 @@ FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT {COUNTED}) AS o""",  # noq
         "oldest": Gauge("posada_outbox_oldest_due_seconds", "How long the outbox's oldest due row has been due"),
     },
 )
+# A phase behind a decision begins with it. `updated_at` says something else: each repetition of a step renews it.
 SAGAS = Reading(
     """
-SELECT name, phase, count(*) AS running, extract(epoch FROM $1 - min(started_at)) AS oldest,
+SELECT name, phase, count(*) AS running,
+       extract(epoch FROM $1 - min(CASE phase WHEN 'running' THEN started_at
+                                   ELSE coalesce((progress ->> 'decided_at')::timestamptz, started_at) END)) AS oldest,
        count(*) FILTER (WHERE wake_at < $1) AS overdue
 FROM sagas WHERE phase <> 'ended' GROUP BY name, phase""",
     {
         "running": Gauge("posada_sagas", "Sagas that have not ended, by phase", ["saga", "phase"]),
-        "oldest": Gauge("posada_saga_oldest_seconds", "Age of the oldest saga that has not ended", ["saga", "phase"]),
+        "oldest": Gauge("posada_saga_oldest_seconds", "How long the first saga of a phase is in it", ["saga", "phase"]),
         "overdue": Gauge("posada_sagas_overdue", "Sagas whose time to be woken has passed", ["saga", "phase"]),
     },
     labels=("name", "phase"),
@@ -73,7 +77,7 @@ async def read(database: Database, readings: Sequence[Reading], clock: Clock = s
     """Read everything once."""
     async with database.connection() as connection:
         for reading in readings:
-            reading.show(await connection.fetch(reading.query, clock()))
+            reading.show(await connection.fetch(reading.query, clock(), *reading.given))
     GAUGES_READ.set(time.time())
 
 

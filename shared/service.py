@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +34,7 @@ from shared.http import (
     refuse_open_door,
     within_scope,
 )
+from shared.http_bodies import BodyLimit
 from shared.http_headers import SecurityHeaders
 from shared.http_metrics import HttpMetrics
 from shared.logs import set_up_logs
@@ -64,7 +65,8 @@ class Service:
     `loops` are background works that run for as long as the service does; each is given the relay. `gauges` are what
     it shows of its database beside the outbox, `scopes` how it tells which property a request is about. `webhooks` are
     routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
-    service that nobody waits for lets what it listens to gather for `linger_ms`.
+    service that nobody waits for lets what it listens to gather for `linger_ms`. `large_bodies` has the paths that take
+    more bytes than others do.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Service:
     scopes: Scopes = field(default_factory=Scopes)
     clock: Clock = field(default=system_clock)
     linger_ms: int = 0
+    large_bodies: Mapping[str, int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Serve until SIGTERM or Ctrl-C.
@@ -114,6 +117,7 @@ class Service:
 
     def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        app.add_middleware(BodyLimit, larger=self.large_bodies)
         if self.settings.cors_origins:
             app.add_middleware(
                 CORSMiddleware,

@@ -38,4 +38,5 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         gauges=GAUGES,
         scopes=Scopes({"booking_id": "SELECT property_id FROM holds WHERE booking_id = $1::uuid"}),
         clock=clock,
+        large_bodies={"/catalogue/import": catalogue_api.MOST_BYTES},
     )

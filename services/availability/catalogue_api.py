@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
@@ -87,8 +87,9 @@ def _add(
 ) -> None:
     """The three endpoints of one kind of record."""
 
-    async def put(record: Record) -> Put:
-        return Put(changed=await records.put(record, clock()))
+    async def put(record: Record, request: Request) -> Put:
+        whole = request.state.caller.properties is None
+        return Put(changed=await records.put(record, clock(), all_properties=whole))
 
     async def remove(which: Any) -> None:
         key = tuple(getattr(which, name) for name in model.keys)
@@ -103,8 +104,8 @@ def _add(
         403: {"description": "No token is set, so nobody may write."},
         422: {"description": "Refused, with the reason."},
     }
-    _sign(put, "record", model, Put)
-    _sign(remove, "which", Annotated[_key_of(model), Query()], None)
+    _sign(put, {"record": model, "request": Request}, Put)
+    _sign(remove, {"which": Annotated[_key_of(model), Query()]}, None)
     router.add_api_route(
         path,
         put,
@@ -134,10 +135,10 @@ def _add(
     )
 
 
-def _sign(endpoint: Any, name: str, annotation: Any, returned: Any) -> None:
+def _sign(endpoint: Any, taken: Mapping[str, Any], returned: Any) -> None:
     """Tell FastAPI which model this endpoint takes: one function serves every kind."""
-    parameter = Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation)
-    endpoint.__signature__ = Signature([parameter], return_annotation=returned)
+    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=of) for name, of in taken.items()]
+    endpoint.__signature__ = Signature(parameters, return_annotation=returned)
 
 
 def _key_of(model: type[Record]) -> type[BaseModel]:

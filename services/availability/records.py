@@ -24,6 +24,7 @@ from services.availability.domain.catalogue import (
     Taken,
     TypeRecord,
     check_breaks_nothing,
+    check_leaves_the_default,
 )
 from services.availability.domain.house import plain
 from shared.contracts.common import Reason
@@ -123,11 +124,11 @@ class Records:
         self._database = database
         self._edited = edited
 
-    async def put(self, record: Record, now: datetime) -> bool:
-        """Add a record or change it; False: it was so already.
+    async def put(self, record: Record, now: datetime, *, all_properties: bool = True) -> bool:
+        """Add a record or change it; False: it was so already. `all_properties`: whoever asks may touch every one.
 
         Raises:
-            Refusal: when it names what is not there, or a booking would lose what it has.
+            Refusal: when it names what is not there, a booking would lose what it has, or another property be touched.
         """
         async with self._database.transaction() as connection:
             record = await _with_keys(connection, record)
@@ -138,6 +139,8 @@ class Records:
                 await _check(connection, old, record, now)
             if isinstance(old, OutsideRecord) and isinstance(record, OutsideRecord) and old.prefix != record.prefix:
                 await _check_nothing_outside(connection, old, "prefix", now)
+            if isinstance(record, PropertyRecord) and not all_properties:
+                check_leaves_the_default(old if isinstance(old, PropertyRecord) else None, record)
             if isinstance(record, PropertyRecord) and record.is_default:
                 await connection.execute(_NO_OTHER_DEFAULT, record.property_id)
             try:

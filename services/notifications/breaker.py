@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 FAILURES = 5  # in a row, before a provider counts as away
 PROBE_PAUSE = timedelta(seconds=15)
+NEWS_LASTS = timedelta(minutes=11)  # longer than the longest pause between retries: a probe may be as late as that
 
 
 class Breaker:
@@ -15,11 +16,16 @@ class Breaker:
         self._failures = 0
         self._refusals = 0
         self._not_before: datetime | None = None
+        self._failed_at: datetime | None = None
 
     @property
     def open(self) -> bool:
         """The provider is away."""
         return self._failures >= FAILURES
+
+    def away(self, now: datetime) -> bool:
+        """It is away as far as anybody knows: it failed lately, and is not merely asked for nothing since."""
+        return self.open and self._failed_at is not None and now - self._failed_at < NEWS_LASTS
 
     @property
     def struggling(self) -> bool:
@@ -40,6 +46,7 @@ class Breaker:
     def stumbled(self, now: datetime) -> None:
         """The provider failed, whoever the message was for."""
         self._failures += 1
+        self._failed_at = now
         if self.open:
             self._not_before = now + PROBE_PAUSE
 

@@ -147,6 +147,8 @@ class Courier:
         """Take in reports, give up on absent providers, claim what is due and begin to send it."""
         now = self._clock()
         slots = self._slots(now)
+        for channel, breaker in self._breakers.items():
+            AWAY.labels(channel).set(breaker.away(now))
         away = [channel for channel, breaker in self._breakers.items() if breaker.struggling]
         async with self._database.transaction() as connection:
             lost = await self._repository.apply_reports(connection, now)
@@ -184,7 +186,6 @@ class Courier:
         channel = claimed.delivery.channel
         with DELIVERY_SECONDS.labels(channel).time(), _in_its_trace(claimed):
             outcome = await self._attempts.make(claimed, self._senders[channel])
-        AWAY.labels(channel).set(self._breakers[channel].open)
         self._under_way[channel] -= 1
         self._outcomes.append(outcome)
         self._news.set()

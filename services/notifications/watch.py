@@ -67,14 +67,21 @@ class Watch:
     async def _judge(self, connection: Connection, rates: list[Rate], now: datetime) -> list[Message]:
         alarms = await self._repository.open_alarms(connection)
         told: list[Message] = []
+        self._show(rates)
         for rate in rates:
-            DELIVERY_RATE.labels(rate.channel).set(rate.share)
             if rate.share >= self._wanted and rate.channel in alarms:
                 if await self._repository.clear_alarm(connection, rate.channel, now):
                     told.append(self._recovered(rate, alarms, now))
             elif rate.share < self._wanted and rate.finished >= self._least and rate.channel not in alarms:
                 told += await self._fell(connection, rate, now)
         return told
+
+    def _show(self, rates: list[Rate]) -> None:
+        """Set the gauges; a channel that has too few messages within the window for a word shows none."""
+        DELIVERY_RATE.clear()
+        for rate in rates:
+            if rate.finished >= self._least:
+                DELIVERY_RATE.labels(rate.channel).set(rate.share)
 
     async def _fell(self, connection: Connection, rate: Rate, now: datetime) -> list[Message]:
         alarm_id = await self._repository.raise_alarm(connection, rate.channel, now)

@@ -8,7 +8,7 @@ from services.payments import api, api_cases, api_feeds, api_folios, api_gateway
 from services.payments.gateways.counter import Counter
 from services.payments.gateways.port import Gateway
 from services.payments.gateways.stripe_checkout import StripeCheckout
-from services.payments.gauges import GAUGES
+from services.payments.gauges import readings
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
@@ -62,7 +62,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         ],
         webhooks=[api_gateway.webhook(counter, office)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
-        gauges=GAUGES,
+        gauges=readings(source.name for source in sources),
         scopes=Scopes({"booking_id": _BOOKING, "payment_id": _PAYMENT}),
         clock=clock,
     )

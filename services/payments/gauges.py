@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import Gauge
 
 from shared.gauges import Reading
@@ -26,18 +28,20 @@ FROM payment_requests WHERE status = 'escalated' GROUP BY stage""",
     },
     labels=_LABELS,
 )
-FEEDS = Reading(
-    """
+_FEEDS = """
 SELECT source, extract(epoch FROM $1 - synced_at) AS age,
-       (failed_at IS NOT NULL AND (synced_at IS NULL OR failed_at > synced_at))::int AS failing FROM feeds""",
-    {
-        "age": Gauge("posada_feed_age_seconds", "Since a feed of money was last read to its end", ["source"]),
-        "failing": Gauge("posada_feed_failing", "1 while a feed's latest reading failed", ["source"]),
-    },
-    labels=("source",),
-)
+       (failed_at IS NOT NULL AND (synced_at IS NULL OR failed_at > synced_at))::int AS failing
+FROM feeds WHERE source = ANY($2::text[])"""
+_FEED_GAUGES = {
+    "age": Gauge("posada_feed_age_seconds", "Since a feed of money was last read to its end", ["source"]),
+    "failing": Gauge("posada_feed_failing", "1 while a feed's latest reading failed", ["source"]),
+}
 BROKEN = Reading(
     "SELECT count(*) AS lines FROM broken_lines WHERE corrected_at IS NULL AND found_at <= $1",
     {"lines": Gauge("posada_feed_broken_lines", "Lines of bank files that wait for somebody to correct them")},
 )
-GAUGES = (WAITING, FEEDS, BROKEN)
+
+
+def readings(sources: Iterable[str]) -> tuple[Reading, ...]:
+    """All of them; of the feeds these: one that is no longer configured is read by nobody, and never mended."""
+    return (WAITING, Reading(_FEEDS, _FEED_GAUGES, labels=("source",), given=(list(sources),)), BROKEN)

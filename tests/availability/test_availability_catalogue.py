@@ -349,3 +349,11 @@ async def test_without_a_token_the_catalogue_is_read_and_never_written(service: 
             assert answer.status_code == 403
             assert "POSADA_API_TOKEN" in answer.text
     await built.database.close()
+
+
+async def test_a_file_may_be_larger_than_any_other_body(api: AsyncClient) -> None:
+    line = ",".join(["nothing"] * len(COLUMNS))
+    lines = [",".join(COLUMNS), *[line] * (1_100_000 // len(line))]
+    answer = await api.post("/catalogue/import", content="\n".join(lines).encode())
+    assert (answer.status_code, answer.json()["broken"]) == (200, len(lines) - 1)
+    assert (await api.post("/catalogue/import", content=b"x" * 20_000_001)).status_code == 413

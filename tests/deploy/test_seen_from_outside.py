@@ -26,6 +26,7 @@ RUNBOOKS = ROOT / "docs/runbooks"
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 METRIC = re.compile(r"\b(?:posada|process|python)_[a-z_]+\b")
 LABEL_LIST = re.compile(r"(?:by|on|without|ignoring) \(([^)]*)\)")
+OF_THE_PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds")
 ENGINES = {"job", "instance", "le"}  # labels that come with scraping, or with a histogram
 PROMTOOL = shutil.which("promtool") or ""
 needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool is not installed (Debian: prometheus)")
@@ -68,7 +69,7 @@ EXPRESSIONS = [(rule["alert"], rule["expr"]) for rule in rules()] + [
 
 @pytest.mark.parametrize("expression", [one[1] for one in EXPRESSIONS], ids=[one[0] for one in EXPRESSIONS])
 def test_an_expression_names_metrics_and_labels_that_there_are(expression: str) -> None:
-    known = known_metrics() | {"process_cpu_seconds_total": set(), "process_resident_memory_bytes": set()}
+    known = known_metrics() | {name: set() for name in OF_THE_PROCESS}
     named = set(METRIC.findall(expression))
     assert named <= known.keys(), named - known.keys()
     assert named or "up{" in expression
@@ -96,6 +97,14 @@ def test_an_alert_has_a_runbook_that_speaks_of_it(rule: dict[str, Any]) -> None:
     page = ROOT / rule["annotations"]["runbook_url"]
     assert page.parent == RUNBOOKS
     assert f"`{rule['alert']}`" in page.read_text()
+
+
+def test_a_service_that_never_came_up_is_missed() -> None:
+    down = next(rule["expr"] for rule in rules() if rule["alert"] == "PosadaServiceDown")
+    assert set(re.findall(r'absent\(up\{job="(\w+)"\}\)', down)) == set(SERVICES)
+    listed = re.search(r'up\{job=~"([\w|]+)"\}', down)
+    assert listed
+    assert set(listed[1].split("|")) == set(SERVICES)
 
 
 def test_no_runbook_speaks_of_an_alert_that_is_no_more() -> None:

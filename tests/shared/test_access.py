@@ -172,6 +172,29 @@ class TestProperties:
                 await asked(client, f"/catalogue/room?property_id={OURS}", Role.ADMIN, OURS, **put)
             ).status_code == 403
 
+    async def test_the_default_property_is_chosen_by_who_is_for_all(self, fresh_database: FreshDatabase) -> None:
+        async with serving(built("availability", fresh_database("availability"), api_keys={"a": SECRET})) as client:
+            house = (await asked(client, f"/catalogue/property?property_id={OURS}", Role.ADMIN)).json()[0]
+            assert house["is_default"]
+
+            async def put(*properties: str, **changed: Any) -> Response:
+                path, json = "/catalogue/property", house | changed
+                return await asked(client, path, Role.ADMIN, *properties, method="PUT", json=json)
+
+            async def defaults() -> list[str]:
+                found = (await asked(client, "/catalogue/property", Role.ADMIN)).json()
+                return [one["property_id"] for one in found if one["is_default"]]
+
+            refused = await put(THEIRS, property_id=THEIRS, is_default=True)
+            assert (refused.status_code, "is_default" in refused.text) == (422, True)
+            assert (await put(THEIRS, property_id=THEIRS, is_default=False)).status_code == 200
+            assert (await put(THEIRS, property_id=THEIRS, is_default=True)).status_code == 422
+            assert (await put(OURS, is_default=False)).status_code == 422
+            assert (await put(OURS, name="Las Hojas II")).status_code == 200  # what it is it may stay
+            assert await defaults() == [OURS]
+            assert (await put(property_id=THEIRS, is_default=True)).status_code == 200
+            assert await defaults() == [THEIRS]
+
     async def test_a_payment_is_whose_bookings_it_served(self, fresh_database: FreshDatabase) -> None:
         payment = uuid4()
         service = built("payments", fresh_database("payments"), api_keys={"a": SECRET})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,16 +16,19 @@ from services.availability import gauges as availability
 from services.conversations import gauges as conversations
 from services.notifications import gauges as notifications
 from services.payments import gauges as payments
+from services.payments.app import build as build_payments
+from services.payments.settings import Settings as PaymentsSettings
 from shared.clock import system_clock
 from shared.database import Database
 from shared.gauges import OUTBOX, SAGAS, Reading, read
+from shared.saga_progress import Phase, Progress
 from tests.support.databases import FreshDatabase
 
 NOW = system_clock()
 BY_SERVICE: Mapping[str, Sequence[Reading]] = {
     "availability": availability.GAUGES,
     "booking": (SAGAS,),
-    "payments": payments.GAUGES,
+    "payments": payments.readings(("folder", "http")),
     "notifications": notifications.GAUGES,
     "conversations": conversations.GAUGES,
 }
@@ -111,6 +115,21 @@ async def test_sagas_are_told_by_phase_and_a_phase_that_is_over_is_forgotten(fre
         assert shown("posada_sagas", saga="multi-room", phase="running") is None
 
 
+@pytest.mark.parametrize("phase", [Phase.FINISHING, Phase.UNDOING])
+async def test_a_saga_that_waited_long_is_not_long_in_its_next_phase(
+    phase: Phase, fresh_database: FreshDatabase
+) -> None:
+    """Its age says nothing, nor does its latest write: a step that is repeated is written again and again."""
+    statement = "INSERT INTO sagas VALUES ($1, 'multi-room', $2, $3, '{}', $4, $1, $5, $4)"
+    async with opened(fresh_database("booking")) as database:
+        for minutes in (2, 30):
+            decided = NOW - timedelta(minutes=minutes)
+            progress = Progress(phase=phase, decided_at=decided).to_json()
+            await run(database, statement, uuid4(), phase, progress, NOW, NOW - timedelta(days=2))
+        await read(database, (SAGAS,), lambda: NOW)
+    assert shown("posada_saga_oldest_seconds", saga="multi-room", phase=phase) == 1800
+
+
 async def test_holds_are_told_by_how_soon_they_expire(fresh_database: FreshDatabase) -> None:
     async with opened(fresh_database("availability")) as database:
         for state, minutes in (("held", -1), ("held", 5), ("held", 30), ("booked", 5)):
@@ -136,7 +155,7 @@ INSERT INTO payment_requests (booking_id, status, started_at, changed_at, amount
         for status, stage, minutes in (("waiting", 0, 3), ("waiting", 1, 20), ("escalated", 2, 90), ("refused", 2, 9)):
             started = NOW - timedelta(minutes=minutes)
             await run(database, statement, uuid4(), status, started, stage, NOW - timedelta(minutes=1))
-        await read(database, payments.GAUGES, lambda: NOW)
+        await read(database, BY_SERVICE["payments"], lambda: NOW)
     assert shown("posada_payment_requests", status="waiting", stage="1") == 1
     assert shown("posada_payment_request_oldest_seconds", status="waiting", stage="1") == 1200
     assert shown("posada_payment_request_late_seconds", status="waiting", stage="0") == 60
@@ -150,9 +169,16 @@ async def test_feeds_show_their_age_and_their_trouble(fresh_database: FreshDatab
         statement = "INSERT INTO feeds (source, synced_at, failed_at) VALUES ($1, $2, $3)"
         await run(database, statement, "folder", minute_ago, hour_ago)
         await run(database, statement, "http", hour_ago, minute_ago)
-        await read(database, payments.GAUGES, lambda: NOW)
+        await run(database, statement, "another bank", hour_ago, minute_ago)  # that is no longer configured
+        await read(database, BY_SERVICE["payments"], lambda: NOW)
     assert shown("posada_feed_failing", source="folder") == 0
     assert (shown("posada_feed_failing", source="http"), shown("posada_feed_age_seconds", source="http")) == (1, 3600)
+    assert shown("posada_feed_failing", source="another bank") is None
+
+
+def test_the_feeds_that_are_shown_are_those_that_are_configured(tmp_path: Path) -> None:
+    service = build_payments(PaymentsSettings(feed_folder=tmp_path))
+    assert [one.given for one in service.gauges if "age" in one.gauges] == [(["folder"],)]
 
 
 async def test_messages_to_be_sent_are_told_by_channel(fresh_database: FreshDatabase) -> None:

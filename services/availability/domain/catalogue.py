@@ -15,6 +15,7 @@ from shared.contracts.common import Currency, Day, Identifier, Name, RoomNumber,
 from shared.errors import Refusal
 
 IN_USE = "in_use"
+ALL_PROPERTIES = "needs_all_properties"
 SHOWN = 5  # bookings and nights that a refusal names
 SEPARATOR = "|"  # between the entries of a list in one cell
 
@@ -230,6 +231,18 @@ def check_breaks_nothing(old: Record, new: Record | None, taken: Sequence[Taken]
         change = "changed so" if new else "removed"
         text = f"{old.kind} {old.told} cannot be {change}: {some}{more}; move or cancel these first"
         raise Refusal(IN_USE, text, bookings=sorted({booking for _, _, booking in broken})[:100])
+
+
+def check_leaves_the_default(old: PropertyRecord | None, new: PropertyRecord) -> None:
+    """Which property is the default is for the whole house: a caller who is for some properties leaves it as it is.
+
+    Raises:
+        Refusal: when it would be another one, or none.
+    """
+    if new.is_default != (old is not None and old.is_default):
+        asks = "true" if old and old.is_default else "false"
+        text = f"which property is the default is for an admin of all properties: leave is_default {asks}, or ask one"
+        raise Refusal(ALL_PROPERTIES, text, field="is_default")
 
 
 def _out_of_order(room: RoomRecord, night: date) -> bool:
