@@ -42,7 +42,11 @@ Patience = Annotated[
 ]
 Mend = Annotated[
     bool,
-    typer.Option("--mend", help="Give back rooms and money of bookings that came to nothing, and audit once more."),
+    typer.Option(
+        "--mend",
+        help="Changes something: has the services give back rooms and money of bookings that came to nothing or that"
+        " booking does not know, and audits once more. After a restore only once `posada rewind` has been read.",
+    ),
 ]
 WithoutTopics = Annotated[bool, typer.Option("--without-topics", help="Audit the databases alone.")]
 
@@ -64,10 +68,11 @@ def audit(
     data: Data = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Check every promise over all five databases and the topics, also while bookings are made; nothing is changed.
+    """Check every promise over all five databases and the topics, also while bookings are made. It only reads, unless
+    --mend asks for more.
 
     What seems wrong is looked at a second time: what is gone by then, or has a message on its way, was in flight.
-    Exit code 1 says that a promise is broken.
+    Exit code 1 says that a promise is broken, with --mend that one still is.
     """
     urls = urls_of(data, databases or [])
     broker = None if without_topics else bootstrap_of(data, bootstrap)

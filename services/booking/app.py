@@ -44,6 +44,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             {
                 "booking_id": "SELECT property_id FROM bookings WHERE id = $1::uuid",
                 "request_id": "SELECT property_id FROM bookings WHERE request_id = $1",
+                "command_id": "SELECT b.property_id FROM commands c JOIN bookings b ON b.id = c.booking_id"
+                " WHERE c.id = $1::uuid",
             }
         ),
         clock=clock,

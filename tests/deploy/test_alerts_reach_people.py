@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -64,7 +65,10 @@ class Running:
     def ring(self, *alerts: dict[str, str]) -> None:
         """Alerts as Prometheus hands them over: their labels, severity among them."""
         sent = [
-            {"labels": one, "annotations": {"summary": f"{one['alertname']} is told", "runbook_url": "docs/x.md"}}
+            {
+                "labels": one,
+                "annotations": {"summary": f"{one['alertname']} is told", "runbook": "docs/runbooks/service-down.md"},
+            }
             for one in alerts
         ]
         headers = {"Content-Type": "application/json"}
@@ -143,7 +147,11 @@ async def test_who_is_on_call_is_told_at_once_and_of_the_cause_alone(running: Ru
 
     told = [str(letter["Subject"]) for letter in running.letters.to("on-call@posada.example")]
     assert ["PosadaServiceDown" in told[0], "PosadaDeadLetters" in told[1]] == [True, True]
-    assert "PosadaServiceDown is told" in str(running.letters.to("on-call@posada.example")[0].get_body())
+    letter = running.letters.to("on-call@posada.example")[0].get_body()
+    assert letter is not None
+    shown = " ".join(re.sub("<[^>]*>", " ", letter.get_content()).split())
+    assert "PosadaServiceDown is told" in shown
+    assert "runbook = docs/runbooks/service-down.md" in shown
     # What is wrong with a service that is down has one cause; another service's trouble is its own.
     assert running.states() == {
         "PosadaServiceDown": "active",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -72,6 +73,14 @@ async def test_a_booking_goes_through_and_the_guest_has_one_letter(
 def test_the_command_line_in_a_container_follows_a_booking(system: Composed) -> None:
     told = system.compose("run", "--rm", "--no-deps", "-T", "cli", "request", "--example", "--with-transfer")
     assert "confirmed" in told
+
+
+def test_the_doctor_and_the_auditor_in_a_container_find_everything(system: Composed) -> None:
+    looked = json.loads(system.compose("run", "--rm", "--no-deps", "-T", "cli", "doctor", "booking", "--json"))
+    fine = {(one["about"], one["text"]) for one in looked["findings"]}
+    assert {("database of booking", "answers, and lets the role in"), ("settings of booking", "are complete")} <= fine
+    found = json.loads(system.compose("run", "--rm", "--no-deps", "-T", "cli", "audit", "--json"))
+    assert (found["clean"], found["bookings"] > 0) == (True, True)
 
 
 def test_containers_have_no_rights_and_nothing_to_build_with(system: Composed) -> None:

@@ -14,6 +14,9 @@ import yaml
 
 from deploy.image import healthy
 from deploy.local.folders import kept_ports
+from posada.commands.audit import urls_of
+from posada.commands.migrate import database_url
+from posada.options import bootstrap_of
 from shared.contracts.topics import SERVICES
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -77,6 +80,27 @@ def test_secrets_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     again = subprocess.run(["sh", DEPLOY / "secrets.sh", file], check=True, capture_output=True, text=True)  # noqa: S607
     assert "stays as it is" in again.stdout
     assert file.read_text(encoding="utf-8") == made
+
+
+def test_compose_s_command_line_finds_what_the_services_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The doctor and the auditor ask every database, and judge the settings that the services run with."""
+    services = yaml.safe_load(COMPOSE)["services"]
+    cli = services["cli"]["environment"]
+    for name in SERVICES:
+        monkeypatch.delenv(f"POSADA_{name.upper()}_DATABASE_URL", raising=False)
+    for name, value in cli.items():
+        monkeypatch.setenv(name, value)
+    own = {name: services[name]["environment"]["POSADA_DATABASE_URL"] for name in SERVICES}
+    assert urls_of(tmp_path, []) == own
+    assert {name: database_url(name, alone=False) for name in SERVICES} == own
+    assert bootstrap_of(tmp_path, None) == services["booking"]["environment"]["POSADA_KAFKA_BOOTSTRAP"]
+    theirs = {"POSADA_DATABASE_URL", "POSADA_OTLP_ENDPOINT", "POSADA_LOG_LEVEL"}
+    for name in SERVICES:
+        told = services[name]["environment"]
+        assert {key: cli.get(key) for key in told if key not in theirs} == {
+            key: value for key, value in told.items() if key not in theirs
+        }
+        assert services[name]["env_file"] == services["cli"]["env_file"]
 
 
 def test_compose_runs_every_service_and_mounts_only_what_is_there() -> None:

@@ -107,7 +107,7 @@ def test_pods_have_no_rights_and_no_secret_stands_in_a_manifest(values: str) -> 
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["limits"]["memory"]
         for name, one in environment(container).items():
-            if any(word in name for word in ("PASSWORD", "TOKEN", "USERNAME")):
+            if any(word in name for word in ("PASSWORD", "TOKEN", "KEYS", "USERNAME")):
                 assert set(one) == {"name", "valueFrom"}, name
 
 
@@ -126,6 +126,42 @@ def sorted_deployments(values: str) -> list[Manifest]:
     """The deployments by name."""
     found = of_kind(rendered(values), "Deployment")
     return [found[name] for name in sorted(found)]
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("token", "keys", "named"),
+    [
+        ("posada-api", "", {"POSADA_API_TOKEN": ("posada-api", "token")}),
+        ("", "signing", {"POSADA_API_KEYS": ("signing", "keys")}),
+        (
+            "posada-api",
+            "signing",
+            {"POSADA_API_TOKEN": ("posada-api", "token"), "POSADA_API_KEYS": ("signing", "keys")},
+        ),
+    ],
+)
+def test_a_house_moves_from_the_shared_token_to_keys(token: str, keys: str, named: dict[str, tuple[str, str]]) -> None:
+    for deployment in of_kind(
+        rendered("small", "--set", f"apiToken.secret={token},apiKeys.secret={keys}"), "Deployment"
+    ).values():
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        secrets = {
+            name: one["valueFrom"]["secretKeyRef"]
+            for name, one in environment(container).items()
+            if name.startswith("POSADA_API_")
+        }
+        assert {name: (one["name"], one["key"]) for name, one in secrets.items()} == named
+
+
+@needs_helm
+def test_a_service_s_secrets_are_beside_those_of_all() -> None:
+    more = ("--set-json", 'defaults.envSecrets=["common"]', "--set-json", 'services.payments.envSecrets=["own"]')
+    found = {}
+    for name, deployment in of_kind(rendered("small", *more), "Deployment").items():
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        found[name.removeprefix("r-posada-")] = [one["secretRef"]["name"] for one in container["envFrom"]]
+    assert found == {service: ["common", "own"] if service == "payments" else ["common"] for service in SERVICES}
 
 
 @needs_helm
@@ -176,7 +212,12 @@ def test_one_database_takes_all_services_by_roles_of_their_own() -> None:
 @needs_helm
 @pytest.mark.parametrize(
     ("value", "complaint"),
-    [("kafka.bootstrap=kafka", "/kafka/bootstrap"), ("replicas=3", "replicas"), ("services.bookings.x=1", "bookings")],
+    [
+        ("kafka.bootstrap=kafka", "/kafka/bootstrap"),
+        ("replicas=3", "replicas"),
+        ("services.bookings.x=1", "bookings"),
+        ("apiToken.secret=", "apiKeys.secret"),
+    ],
 )
 def test_a_value_that_is_wrong_or_unknown_is_refused_by_name(value: str, complaint: str) -> None:
     told = helm("template", "r", str(CHART), "--kube-version", VERSIONS[1], "--set", value)

@@ -94,7 +94,7 @@ def test_every_metric_of_ours_is_on_a_dashboard() -> None:
 def test_an_alert_has_a_runbook_that_speaks_of_it(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"info", "warning", "critical"}
     assert rule["annotations"]["summary"]
-    page = ROOT / rule["annotations"]["runbook_url"]
+    page = ROOT / rule["annotations"]["runbook"]
     assert page.parent == RUNBOOKS
     assert f"`{rule['alert']}`" in page.read_text()
 

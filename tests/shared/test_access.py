@@ -30,6 +30,9 @@ BOOKING = uuid4()
 ROWS = {
     "availability": "INSERT INTO holds VALUES ($1, $2, 'held', '2030-01-01', '2030-01-02', '{1}', now(), NULL, '',"
     " '{}', now())",
+    "booking": "INSERT INTO bookings (id, request_id, property_id, status, source, guest_name, guest_email, check_in,"
+    " check_out, package, number_of_rooms, created_at, updated_at) VALUES ($1, 'r1', $2, 'CONFIRMED', 'CHAT', 'Ana',"
+    " 'ana@example.com', '2030-01-01', '2030-01-02', 'bb', 1, now(), now())",
     "payments": "INSERT INTO payment_requests (booking_id, property_id, status, amount, currency, started_at,"
     " changed_at, next_attempt_at, method, slip_date, slip_amount, stage, attempt) VALUES ($1, $2, 'waiting', 10,"
     " 'USD', now(), now(), now(), 'bank_transfer', '2030-01-01', 10, 1, 1)",
@@ -239,6 +242,27 @@ async def test_money_that_is_nobodys_may_be_chosen_for_ones_own_booking_alone(fr
             body = {"staff": "ana", "payment_id": str(payment)}
             tried.append((await asked(client, path, Role.DESK, *properties, method="POST", json=body)).status_code)
         assert tried == [403, 403, 200]
+
+
+@pytest.mark.real
+async def test_a_command_is_told_to_who_is_for_its_booking(fresh_database: FreshDatabase) -> None:
+    """A desk that is answered 202 asks for the command, also where its token is for one property."""
+    command = uuid4()
+    service = built("booking", fresh_database("booking"), api_keys={"a": SECRET})
+    async with serving(service) as client, service.database.connection() as connection:
+        await connection.execute(ROWS["booking"], BOOKING, OURS)
+        await connection.execute(
+            "INSERT INTO commands (id, booking_id, type, digest, state, at)"
+            " VALUES ($1, $2, 'x', $1, 'under_way', now())",
+            command,
+            BOOKING,
+        )
+        path = f"/commands/{command}"
+        told = await asked(client, path, Role.DESK, OURS)
+        assert (told.status_code, told.json()["booking_id"]) == (202, str(BOOKING))
+        assert (await asked(client, path, Role.DESK, THEIRS)).status_code == 403
+        assert (await asked(client, path, Role.VIEWER, OURS)).status_code == 403
+        assert (await asked(client, f"/commands/{uuid4()}", Role.DESK, THEIRS)).status_code == 404
 
 
 @pytest.mark.real

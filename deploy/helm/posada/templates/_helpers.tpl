@@ -42,10 +42,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* A service's settings, as JSON: the defaults with what it has otherwise. */}}
+{{/* A service's settings, as JSON: the defaults with what it has otherwise. Its Secrets come behind the common ones: the last counts. */}}
 {{- define "posada.settings" -}}
 {{- $own := index .root.Values.services .service | default dict -}}
-{{- mustMergeOverwrite (deepCopy .root.Values.defaults) $own | toJson -}}
+{{- $secrets := concat (.root.Values.defaults.envSecrets | default list) ($own.envSecrets | default list) | uniq -}}
+{{- $settings := mustMergeOverwrite (deepCopy .root.Values.defaults) (deepCopy $own) -}}
+{{- set $settings "envSecrets" $secrets | toJson -}}
+{{- end -}}
+
+{{/* By what the HTTP APIs know who calls: a shared token, keys of tokens, or both. With neither no service would start. */}}
+{{- define "posada.callersEnv" -}}
+{{- if not (or .Values.apiToken.secret .Values.apiKeys.secret) -}}
+{{- fail "apiToken.secret and apiKeys.secret are both empty: name the Secret of one of them, or nobody may call" -}}
+{{- end -}}
+{{- with .Values.apiToken.secret -}}
+- name: POSADA_API_TOKEN
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: {{ $.Values.apiToken.key }}}
+{{ end }}
+{{- with .Values.apiKeys.secret -}}
+- name: POSADA_API_KEYS
+  valueFrom:
+    secretKeyRef: {name: {{ . }}, key: {{ $.Values.apiKeys.key }}}
+{{- end -}}
 {{- end -}}
 
 {{- define "posada.isSasl" -}}
