@@ -17,7 +17,7 @@ from services.payments.commands import ChooseTransfer, DeclinePayment
 from services.payments.domain.ruling import Action
 from services.payments.office import Office
 from services.payments.reports import Reports
-from shared.contracts.common import Name, Text
+from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http import writers
 from shared.settings import ServiceSettings
@@ -61,9 +61,12 @@ def reading(office: Office, reports: Reports) -> APIRouter:
     routes = APIRouter(tags=["cases"])
 
     @routes.get("/payment-cases")
-    async def cases(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[RequestRecord]:
+    async def cases(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        property_id: Annotated[Identifier | None, Query(description="Of this property alone.")] = None,
+    ) -> list[RequestRecord]:
         """What waits for the staff, the case whose time ends next first; `next_attempt_at` is when it ends."""
-        return [request_record(row) for row in await reports.escalated(limit)]
+        return [request_record(row) for row in await reports.escalated(limit, property_id)]
 
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
     async def case(booking_id: UUID) -> Case:

@@ -25,7 +25,8 @@ FROM payments
 WHERE ($1::uuid IS NULL OR id > $1) AND ($2::date IS NULL OR posted_on >= $2) AND ($3::date IS NULL OR posted_on <= $3)
 ORDER BY id LIMIT $4"""
 _ESCALATED = """
-SELECT * FROM payment_requests WHERE status = 'escalated' ORDER BY next_attempt_at, booking_id LIMIT $1"""
+SELECT * FROM payment_requests WHERE status = 'escalated' AND ($2::text IS NULL OR property_id = $2)
+ORDER BY next_attempt_at, booking_id LIMIT $1"""
 _FOLIO = """
 SELECT asked.currency,
        CASE WHEN asked.status IN ('refused', 'released') THEN 0
@@ -204,10 +205,10 @@ class Reports:
         async with self._database.connection() as connection:
             return await connection.fetch(_RECORDED, ids)
 
-    async def escalated(self, limit: int) -> Sequence[Row]:
-        """Requests that wait for the staff, the one whose time ends next first."""
+    async def escalated(self, limit: int, property_id: str | None = None) -> Sequence[Row]:
+        """Requests that wait for the staff, of one property or of all, the one whose time ends next first."""
         async with self._database.connection() as connection:
-            return await connection.fetch(_ESCALATED, limit)
+            return await connection.fetch(_ESCALATED, limit, property_id)
 
     async def rulings(self, booking_id: UUID) -> Sequence[Row]:
         """What people decided about a booking's money, oldest first."""

@@ -27,6 +27,7 @@ OURS, THEIRS = "las-hojas", "elsewhere"
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 NOW = system_clock()
 BOOKING = uuid4()
+REFUSAL = '{"reason": "payment_not_found", "text": "…", "details": {}}'
 ROWS = {
     "availability": "INSERT INTO holds VALUES ($1, $2, 'held', '2030-01-01', '2030-01-02', '{1}', now(), NULL, '',"
     " '{}', now())",
@@ -160,6 +161,21 @@ class TestProperties:
                 assert (await asked(client, f"{path}?property_id={OURS}", Role.ADMIN, OURS)).status_code == 403
                 body = {"property_id": OURS}
                 assert (await asked(client, path, Role.ADMIN, OURS, json=body)).status_code == 403
+
+    async def test_a_property_asks_for_its_own_cases(self, fresh_database: FreshDatabase) -> None:
+        path, other = "/payment-cases", uuid4()
+        service = built("payments", fresh_database("payments"), api_keys={"a": SECRET})
+        async with serving(service) as client:
+            async with service.database.connection() as connection:
+                for booking, whose in ((BOOKING, OURS), (other, THEIRS)):
+                    await connection.execute(ROWS["payments"], booking, whose)
+                await connection.execute("UPDATE payment_requests SET status = 'escalated', refusal = $1", REFUSAL)
+            assert (await asked(client, path, Role.DESK, OURS)).status_code == 403
+            assert (await asked(client, f"{path}?property_id={THEIRS}", Role.DESK, OURS)).status_code == 403
+            told = await asked(client, f"{path}?property_id={OURS}", Role.DESK, OURS)
+            assert [case["booking_id"] for case in told.json()] == [str(BOOKING)]
+            every = await asked(client, path, Role.DESK)
+            assert {case["booking_id"] for case in every.json()} == {str(BOOKING), str(other)}
 
     async def test_a_property_that_is_named_must_be_ones_own(self, fresh_database: FreshDatabase) -> None:
         async with serving(built("availability", fresh_database("availability"), api_keys={"a": SECRET})) as client:
