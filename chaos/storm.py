@@ -96,7 +96,7 @@ class Storm:
             f"{one.blow.what} {one.blow.target}: {one.problem}" for one in self.struck if one.problem and not one.missed
         ]
         repeats = [one for one in self.struck if one.blow.what is What.REPEAT]
-        if repeats and not any(one.count for one in repeats):
+        if len(repeats) > 1 and not any(one.count for one in repeats):  # one may have met a broker that was away
             never.append("nothing was delivered again, although it was to be")
         found = [f"{one.invariant} {one.subject}: {one.what}" for one in self.report.findings] if self.report else []
         return [one for one in [*said, *alone, *never, *found] if one]

@@ -87,6 +87,13 @@ def test_a_blow_into_the_void_is_a_miss_and_no_failure() -> None:
     assert judged(storm(struck=[missed]), known={"paid", "unpaid"}).wrong == []
 
 
+def test_that_nothing_was_ever_delivered_again_is_a_failure() -> None:
+    missed = [struck(What.REPEAT, problem="KafkaConnectionError: nobody there") for _ in range(2)]
+    assert judged(storm(struck=missed), known={"paid", "unpaid"}).wrong == [
+        "nothing was delivered again, although it was to be"
+    ]
+
+
 def test_what_copies_count_is_read_by_what_it_means() -> None:
     metrics = """
 # TYPE posada_messages_handled_total counter
