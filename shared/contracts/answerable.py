@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -24,14 +25,20 @@ def answerable(invalid: Invalid, kind: type[M]) -> M | None:
     error = RefusalDetails(reason=Reason.INVALID_REQUEST, text=invalid.text[:2000], details=details)
     try:
         return kind(
-            request_id=_id(invalid.given.get("request_id")),
-            language=Language.ENGLISH if invalid.given.get("language") == "en" else Language.SPANISH,
+            request_id=id_in(invalid.given),
+            language=language_in(invalid.given),
             error=error,
         )
     except ValidationError:
         return None
 
 
-def _id(given: Any) -> str:
-    """The id as far as there is one: a number counts, a list or an object names nobody."""
-    return str(given) if isinstance(given, str | int | float) and given else ""
+def id_in(given: Mapping[str, Any]) -> str:
+    """The request's id as far as there is one: a number counts, a list or an object names nobody."""
+    found = given.get("request_id")
+    return str(found) if isinstance(found, str | int | float) and found else ""
+
+
+def language_in(given: Mapping[str, Any]) -> Language:
+    """The language that is asked for, or the house's."""
+    return Language.ENGLISH if given.get("language") == "en" else Language.SPANISH

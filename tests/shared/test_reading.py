@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
-from shared.contracts.booking import BookingRequested
+from shared.contracts.booking import BookingRequested, RequestInvalid
 from shared.contracts.topics import SERVICES, internal
 from shared.deadletters import ORIGIN
 from shared.messages import Message
@@ -143,3 +143,10 @@ def test_a_type_has_one_route() -> None:
     routes = routes_of("booking")
     with pytest.raises(ValueError, match="has a route already"):
         routes.on(BookingRequested, lambda *_: ())
+
+
+def test_a_null_character_in_an_events_own_id_keeps_nobody_from_an_answer() -> None:
+    asked = raw_record(REQUESTS, b"{}", headers=[("ce_id", b"odd\0id")])
+    answered = Reader(routes_of("booking")).read(asked, NOW).message
+    assert isinstance(answered, RequestInvalid)
+    assert "\0" not in answered.request_id
