@@ -19,6 +19,7 @@ from rich.console import Console
 
 from benchmarks import houses, spending
 from benchmarks.load import Load
+from benchmarks.measured import measured_town
 from posada.town import Town
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 
@@ -41,11 +42,8 @@ Figures = Mapping[str, float]
 def main() -> None:
     """Start everything, measure two levels, print what a booking took of each part."""
     with tempfile.TemporaryDirectory(prefix="posada-costs-") as folder:
-        town = Town(
+        town = measured_town(
             Path(folder),
-            kafka_heap_mb=512,
-            kafka_full_jit=True,
-            env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
             on_progress=lambda said: people.print(f"[dim]{said}[/]"),
         )
         with town:

@@ -25,6 +25,7 @@ from rich.console import Console
 from benchmarks import documents, growth_report, houses, reckoning, spending
 from benchmarks.filling import HOUSES, Fill, administered
 from benchmarks.load import Load
+from benchmarks.measured import measured_town
 from benchmarks.rivals.plan import Level
 from benchmarks.rivals.posada_run import OWN_PARTS, settle
 from posada.town import Town
@@ -66,11 +67,8 @@ def main() -> None:
     sizes = asked.bookings or (SHORT_BOOKINGS if asked.short else BOOKINGS)
     with tempfile.TemporaryDirectory(prefix="posada-growth-", ignore_cleanup_errors=True) as folder:
         _see_to_the_disk(Path(folder), sizes[-1])
-        town = Town(
+        town = measured_town(
             Path(folder),
-            kafka_heap_mb=512,
-            kafka_full_jit=True,
-            env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
             environ=OWN_PARTS,
             on_progress=_say,
         )

@@ -18,6 +18,7 @@ from rich.table import Table
 
 from benchmarks import floor, houses
 from benchmarks.load import Load
+from benchmarks.measured import measured_town
 from posada.town import Town
 
 PROPERTIES = 20
@@ -32,11 +33,8 @@ people = Console(stderr=True)
 def main() -> None:
     """Start everything, measure, print, stop."""
     with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder:
-        town = Town(
+        town = measured_town(
             Path(folder),
-            kafka_heap_mb=512,
-            kafka_full_jit=True,
-            env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
             on_progress=lambda said: people.print(f"[dim]{said}[/]"),
         )
         with town:

@@ -25,6 +25,7 @@ from rich.table import Table
 
 from benchmarks import documents, houses
 from benchmarks.load import Load
+from benchmarks.measured import measured_town
 from benchmarks.rivals.posada_run import settle
 from posada.audit.auditor import Auditor
 from posada.audit.topic_books import TopicReader
@@ -83,12 +84,9 @@ def main() -> None:
     parser.add_argument("--services", nargs="+", choices=SERVICES, default=list(SERVICES), help="those that restart")
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posada-rolling-") as folder:
-        town = Town(
+        town = measured_town(
             Path(folder),
             scale=dict.fromkeys(SERVICES, COPIES),
-            kafka_heap_mb=512,
-            kafka_full_jit=True,
-            env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
             on_progress=lambda said: people.print(f"[dim]{said}[/]"),
         )
         with town:

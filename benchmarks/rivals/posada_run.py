@@ -14,6 +14,7 @@ import uvloop
 
 from benchmarks import floor, houses
 from benchmarks.load import Load
+from benchmarks.measured import measured_town
 from benchmarks.rivals.climbing import climb
 from benchmarks.rivals.plan import PROPERTIES, Plan
 from deploy.local.part import PARTS_VARIABLE, Progress
@@ -44,11 +45,8 @@ def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     `settled_s` is how long after the last outcome everything behind it was done. Raises PartFailed where it does not
     start, TimeoutError where payments do not arrive.
     """
-    town = Town(
+    town = measured_town(
         folder,
-        kafka_heap_mb=512,
-        kafka_full_jit=True,
-        env={"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"},
         environ=OWN_PARTS,
         on_progress=on_progress,
     )

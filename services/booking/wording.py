@@ -54,21 +54,16 @@ class Wording:
 
     def search_started(self, data: Data) -> str:
         """The payment has not arrived yet."""
-        return self._texts.render(
-            data.request.language,
-            "search_started",
-            house=data.property.name,
-            total=data.total,
-            currency=data.currency,
-            rooms=len(data.rooms),
-            kept=not data.freed,
-        )
+        return self._waiting("search_started", data)
 
     def escalated(self, data: Data) -> str:
         """A person looks for the payment now."""
+        return self._waiting("escalated", data)
+
+    def _waiting(self, text: str, data: Data) -> str:
         return self._texts.render(
             data.request.language,
-            "escalated",
+            text,
             house=data.property.name,
             total=data.total,
             currency=data.currency,
