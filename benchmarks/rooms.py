@@ -85,7 +85,7 @@ class Size:
     fill: float = 0.7
 
 
-SIZES = (Size("small", 1, 20), Size("one large house", 1, 2000), Size("500 houses", 500, 30))
+SIZES = (Size("small", 1, 20), Size("one large house", 1, 2000), Size("500 houses", 500, 90))
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from posada.problems import Problem
@@ -19,6 +18,7 @@ from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 from shared.kafka_access import from_environment
 from shared.messages import Envelope, Headers, Message
 from shared.telemetry import new_traceparent
+from shared.topic_admin import partitions
 
 SOURCE: Final = "posada/cli"
 POLL_MS: Final = 200
@@ -131,15 +131,10 @@ class Watch:
 
 async def partitions_of(bootstrap: str, topic: str) -> list[TopicPartition]:
     """The partitions of a topic; raises Problem when there is no such topic."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
-    await admin.start()
-    try:
-        (told,) = await admin.describe_topics([topic])
-    finally:
-        await admin.close()
-    if told["error_code"]:
+    found = await partitions(bootstrap, {topic})
+    if not found:
         raise Problem(f"Kafka at {bootstrap} has no topic {topic}: make it with `posada topics`.")
-    return [TopicPartition(topic, number) for number in sorted(one["partition"] for one in told["partitions"])]
+    return found
 
 
 def nobody_at(bootstrap: str) -> Problem:

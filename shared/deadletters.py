@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from shared.kafka_access import from_environment
 from shared.messages import Envelope, Headers
 from shared.outbox import Row
+from shared.topic_admin import partitions
 from shared.topics import Topic
 
 HISTORY = "posada_history"
@@ -131,31 +132,25 @@ def _kept(headers: dict[str, bytes | None]) -> Headers:
 
 async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
     """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing."""
+    there = await partitions(bootstrap, {topic.name for topic in topics})
+    if not there:
+        return []
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **from_environment()
     )
     await consumer.start()
     try:
-        there = await consumer.topics()
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in topics
-            if topic.name in there
-            for number in range(topic.partitions)
-        ]
-        if not partitions:
-            return []
-        consumer.assign(partitions)
-        return await _read_all(consumer, partitions)
+        consumer.assign(there)
+        return await _read_all(consumer, there)
     finally:
         await consumer.stop()
 
 
-async def _read_all(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> list[DeadLetter]:
-    ends = await consumer.end_offsets(partitions)
-    await consumer.seek_to_beginning(*partitions)
+async def _read_all(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> list[DeadLetter]:
+    ends = await consumer.end_offsets(places)
+    await consumer.seek_to_beginning(*places)
     letters: dict[str, DeadLetter] = {}
-    while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+    while any([await consumer.position(place) < ends[place] for place in places]):
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
                 _fold(letters, record)

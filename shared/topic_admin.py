@@ -1,9 +1,10 @@
-"""Creates the topics that are missing on a broker."""
+"""Creates the topics that are missing on a broker, and asks it for the partitions of those that are there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
@@ -29,6 +30,18 @@ async def create_topics(bootstrap: str, topics: Iterable[Topic], replication: in
     finally:
         await admin.close()
     return [name for name in (_created(*error) for error in answer.topic_errors) if name]
+
+
+async def partitions(bootstrap: str, topics: Collection[str]) -> list[TopicPartition]:
+    """Every partition that these topics have, those that were added later too; a topic that is not there has none."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
+    await admin.start()
+    try:
+        there = await admin.describe_topics()  # all: asked for one by name, a broker may make it
+    finally:
+        await admin.close()
+    wanted = [one for one in there if one["topic"] in topics]
+    return sorted(TopicPartition(one["topic"], each["partition"]) for one in wanted for each in one["partitions"])
 
 
 def _created(name: str, code: int, *_: object) -> str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 _SUMMED_UP = "compact"
+DEFAULT_PARTITIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Topic:
 
     name: str
     description: str
-    partitions: int = 4
+    partitions: int = DEFAULT_PARTITIONS
     retention: timedelta = timedelta(days=7)
     public: bool = False
     compacted: bool = False
@@ -30,6 +31,12 @@ class Topic:
         if self.compacted:
             return {"cleanup.policy": _SUMMED_UP}
         return {"retention.ms": str(int(self.retention.total_seconds() * 1000))}
+
+    def for_instances(self, most: int) -> Topic:
+        """The same for so many instances to share its work; one with a single partition stays as it is."""
+        if self.partitions == 1:
+            return self
+        return replace(self, partitions=max(1, self.partitions * most // DEFAULT_PARTITIONS))
 
 
 def internal(service: str) -> Topic:

@@ -17,6 +17,7 @@ from services.booking.outcomes import outcome_id
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
 from shared.deadletters import DeadLetter, list_dead
 from shared.kafka_access import from_environment
+from shared.topic_admin import partitions
 
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BOOKING: Final = "posada/booking"
@@ -76,11 +77,11 @@ class TopicReader:
         await self._admin.close()
 
     async def _read_outcomes(self) -> None:
-        partitions = [TopicPartition(BOOKING_EVENTS.name, number) for number in range(BOOKING_EVENTS.partitions)]
-        begins = await self._consumer.beginning_offsets(partitions)
+        there = await partitions(self._bootstrap, {BOOKING_EVENTS.name})
+        begins = await self._consumer.beginning_offsets(there)
         for partition, begin in begins.items():
             self._places[partition] = max(self._places.get(partition, 0), begin)
-        ends = await self._consumer.end_offsets(partitions)
+        ends = await self._consumer.end_offsets(there)
 
         async def note(record: Record) -> None:
             partition = TopicPartition(record.topic, record.partition)

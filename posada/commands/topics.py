@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +14,14 @@ from posada.output import out, print_json, table
 from posada.wire import nobody_at
 from shared.contracts.topics import ALL_TOPICS
 from shared.topic_admin import create_topics
-from shared.topics import Topic
+from shared.topics import DEFAULT_PARTITIONS, Topic
 
 Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition, on as many brokers.")]
+
+Instances = Annotated[
+    int,
+    typer.Option("--instances", min=1, help="Most copies of a service that will share its work: a partition each."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,17 +32,20 @@ def register(app: typer.Typer) -> None:
 def topics(
     list_: Annotated[bool, typer.Option("--list", help="Only show them; needs no broker.")] = False,
     replication: Replication = 1,
+    instances: Instances = DEFAULT_PARTITIONS,
+    *,
     bootstrap: Bootstrap = None,
     data: Data = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Create the topics that are missing; those that exist stay as they are."""
+    wanted = [topic.for_instances(instances) for topic in ALL_TOPICS]
     if list_:
-        _list(as_json)
+        _list(wanted, as_json)
         return
     address = bootstrap_of(data, bootstrap)
     try:
-        made = asyncio.run(create_topics(address, ALL_TOPICS, replication))
+        made = asyncio.run(create_topics(address, wanted, replication))
     except KafkaConnectionError as error:
         raise nobody_at(address) from error
     if as_json:
@@ -45,13 +54,13 @@ def topics(
         out().print(f"created {len(made)} of {len(ALL_TOPICS)} topics; the others are there", markup=False)
 
 
-def _list(as_json: bool) -> None:
+def _list(wanted: Sequence[Topic], as_json: bool) -> None:
     if as_json:
-        print_json([described(topic) for topic in ALL_TOPICS])
+        print_json([described(topic) for topic in wanted])
         return
     rows = [
         (topic.name, topic.partitions, _kept(topic), "public" if topic.public else "", topic.description)
-        for topic in ALL_TOPICS
+        for topic in wanted
     ]
     out().print(table("", ("topic", ">partitions", "kept", "", "what it carries"), rows))
 

@@ -149,6 +149,9 @@ def test_topics_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture
     code, out, _ = outcome(capsys, "topics", "--list")
     assert code == 0
     assert all(topic.name in out for topic in ALL_TOPICS)
+    code, out, _ = outcome(capsys, "topics", "--list", "--instances", "24", "--json")
+    assert code == 0
+    assert max(topic["partitions"] for topic in json.loads(out)) == 24
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
