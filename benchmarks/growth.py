@@ -1,6 +1,6 @@
-"""How Posada grows: rates and costs with 1, 2 and 4 instances, and with 10,000 to 1,000,000 bookings in the databases.
+"""How Posada grows: with 1, 2 and 4 partitions and instances, and with 10,000 to 1,000,000 bookings in the databases.
 
-Prints one JSON object on standard output and tables on standard error; without `--short` it writes both tables into
+Prints one JSON object on standard output and tables on standard error; without `--short` it writes its tables into
 docs/scale.md and draws docs/growth.svg.
 """
 
@@ -34,6 +34,7 @@ from shared.contracts.topics import SERVICES
 
 LOAD_HOUSES: Final = 40
 INSTANCES: Final = (1, 2, 4)
+PARTITIONS: Final = (1, 2, 4)  # each with as many instances
 BOOKINGS: Final = (10_000, 100_000, 1_000_000)
 SHORT_BOOKINGS: Final = (2000, 5000, 20_000)
 # Clients, seconds, and the most requests that a measurement may make: a warm-up, one client, many.
@@ -67,13 +68,10 @@ def main() -> None:
     sizes = asked.bookings or (SHORT_BOOKINGS if asked.short else BOOKINGS)
     with tempfile.TemporaryDirectory(prefix="posada-growth-", ignore_cleanup_errors=True) as folder:
         _see_to_the_disk(Path(folder), sizes[-1])
-        town = measured_town(
-            Path(folder),
-            environ=OWN_PARTS,
-            on_progress=_say,
-        )
-        with town:
-            results = uvloop.run(Growth(town, sizes, SHORT if asked.short else FULL).run())
+        plan = SHORT if asked.short else FULL
+        by_partitions = [_partitioned(Path(folder, f"width-{number}"), number, plan) for number in PARTITIONS]
+        with measured_town(Path(folder), environ=OWN_PARTS, on_progress=_say) as town:
+            results = uvloop.run(Growth(town, sizes, plan).run()) | {"by_partitions": by_partitions}
     for table in growth_report.for_people(results):
         people.print(table)
     sys.stdout.write(json.dumps(results) + "\n")
@@ -81,6 +79,14 @@ def main() -> None:
         documents.put(DOCUMENT, "growth", growth_report.for_documents(results, CHART.name))
         documents.put(DOCUMENT, "reckoning", reckoning.in_words(results, topics.BOOKING_REQUESTS.partitions))
         growth_report.draw(results, CHART)
+
+
+def _partitioned(folder: Path, number: int, plan: Sequence[Level]) -> dict[str, Any]:
+    """One measurement of a town of its own, with so many partitions of each work topic and copies of each service."""
+    wide = [topic.for_instances(number) for topic in topics.ALL_TOPICS]
+    scale = dict.fromkeys(SERVICES, number)
+    with measured_town(folder, environ=OWN_PARTS, on_progress=_say, topics=wide, scale=scale) as town:
+        return uvloop.run(Growth(town, (), plan).width(number)) | {"partitions": number}
 
 
 def _sizes(told: str) -> tuple[int, ...]:
@@ -142,6 +148,14 @@ class Growth:
             "by_instances": by_instances,
             "bytes_a_booking": {name: round((full[name] - empty[name]) / booked) for name in full},
         }
+
+    async def width(self, instances: int) -> dict[str, Any]:
+        """One measurement of the town as it was started."""
+        await houses.plant(self._urls["availability"], self._urls["booking"], LOAD_HOUSES)
+        await self._load.start()
+        point = await self._point(instances, 0)
+        await self._load.stop()
+        return point
 
     async def _scaled(self, instances: int, size: int) -> dict[str, Any]:
         await self._scale(instances)
