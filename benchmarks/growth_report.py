@@ -101,8 +101,8 @@ def draw(results: dict[str, Any], chart: Path) -> None:
         include_x_axis=True,
     )
     labelled = [(f"{point['bookings']:,} bookings", point) for point in results["by_bookings"]]
-    labelled += [(f"{point['instances']} instances", point) for point in results["by_instances"]]
-    labelled += [(f"{point['partitions']} partitions and instances", point) for point in results["by_partitions"]]
+    labelled += [(f"{point['instances']} of each service", point) for point in results["by_instances"]]
+    labelled += [(f"{point['partitions']} and partitions", point) for point in results["by_partitions"]]
     bars.x_labels = [label for label, _ in labelled]
     bars.add("sagas/s", [point["crowd"]["sagas_per_s"] for _, point in labelled])
     chart.write_bytes(bars.render())
