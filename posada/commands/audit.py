@@ -45,7 +45,14 @@ Mend = Annotated[
     typer.Option(
         "--mend",
         help="Changes something: has the services give back rooms and money of bookings that came to nothing or that"
-        " booking does not know, and audits once more. After a restore only once `posada rewind` has been read.",
+        " booking does not know, unless they were confirmed, and audits once more.",
+    ),
+]
+EvenPromised = Annotated[
+    bool,
+    typer.Option(
+        "--even-promised",
+        help="With --mend, give back too what a guest was promised by a confirmation that booking does not know.",
     ),
 ]
 WithoutTopics = Annotated[bool, typer.Option("--without-topics", help="Audit the databases alone.")]
@@ -61,6 +68,7 @@ def audit(
     databases: Databases = None,
     without_topics: WithoutTopics = False,
     mend: Mend = False,
+    even_promised: EvenPromised = False,
     grace: Grace = GRACE_S,
     settle: Settle = SETTLE_S,
     patience: Patience = PATIENCE_S,
@@ -74,13 +82,15 @@ def audit(
     What seems wrong is looked at a second time: what is gone by then, or has a message on its way, was in flight.
     Exit code 1 says that a promise is broken, with --mend that one still is.
     """
+    if mend and without_topics:
+        raise Problem("--mend asks the topics what guests were promised: leave out --without-topics.", Exit.USAGE)
     urls = urls_of(data, databases or [])
     broker = None if without_topics else bootstrap_of(data, bootstrap)
     report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if mend and report.findings:
-        sent = asyncio.run(mending.mend(urls, bootstrap_of(data, bootstrap), report.findings))
-        for message in sent:
-            err().print(f"sent {message.type_name} for {message.booking}", markup=False)
+        address = bootstrap_of(data, bootstrap)
+        done = asyncio.run(mending.mend(urls, address, report.findings, even_promised=even_promised))
+        say_mended(done)
         report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if as_json:
         print_json(report.as_json())
@@ -96,6 +106,17 @@ async def audited(
     async with AsyncExitStack() as stack:
         topics = await stack.enter_async_context(TopicReader(bootstrap)) if bootstrap else None
         return await Auditor(urls, topics, patience=patience).audit(grace_s=grace_s, settle_s=settle_s)
+
+
+def say_mended(done: mending.Mended) -> None:
+    """A line for each command that was sent, and for each booking that was left as it is."""
+    for message in done.sent:
+        err().print(f"sent {message.type_name} for {message.booking}", markup=False)
+    for booking in done.promised:
+        text = (
+            f"left {booking}: it was confirmed and booking does not know it; `posada rewind booking` first, if it was"
+        )
+        err().print(f"{text} restored; else give it up with --even-promised", markup=False, soft_wrap=True)
 
 
 def say(report: Report) -> None:

@@ -78,6 +78,29 @@ async def test_a_booking_that_lives_keeps_everything(house: House) -> None:
     assert sends == []
 
 
+@pytest.mark.parametrize("restored", ["announced", "booked"])
+async def test_what_a_guest_was_promised_is_not_given_back_by_a_booking_that_was_restored(
+    house: House, databases: Databases, restored: str
+) -> None:
+    """As between a restore and the rewind: booking does not know whom it has confirmed."""
+    with spoiled(house, databases, "booking") as copy:
+        connection = await asyncpg.connect(copy.urls["booking"])
+        await connection.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
+        await connection.execute("TRUNCATE bookings, sagas CASCADE")
+        await connection.close()
+        async with snapshots(copy.urls) as seen:
+            dossier = await seen.dossier(house.ids[FIRST])
+    assert dossier.held_as == "booked"
+    if restored == "announced":
+        dossier.announced = ("confirmed",)
+        assert dossier.hold
+        dossier.hold = {**dossier.hold, "state": "held"}
+        dossier.request = {**(dossier.request or {}), "status": "reserved"}
+    assert releases(dossier) == []
+    given_back = [message.type_name for message in releases(dossier, even_promised=True)]
+    assert "posada.availability.release-rooms.v1" in given_back
+
+
 async def test_a_confirmed_bookings_money_is_left_to_people(house: House, databases: Databases) -> None:
     with spoiled(house, databases, "payments") as copy:
         connection = await asyncpg.connect(copy.urls["payments"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.contracts.topics import SERVICES
-from tests.support.lived_in import FIRST, MISSED, MOVED, OFF, SECOND, SHORT
+from tests.support.lived_in import FIRST, HERE, MISSED, MOVED, OFF, SECOND, SHORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +253,15 @@ TELLING = [
         " AND occasion = 'confirmed'",
     ),
 ]
+BECAME = [
+    Break(
+        "told-what-became-of-it",
+        "notifications",
+        f"DELETE FROM deliveries WHERE booking_id = '{{{about}}}' AND occasion LIKE '{occasion}%'",
+        about,
+    )
+    for about, occasion in ((MOVED, "modified"), (OFF, "cancelled"), (HERE, "check_in"), (HERE, "check_out"))
+]
 _THREAD = """INSERT INTO threads (id, contact, property_id, room, name, participants, first_message_at, created_at)
 SELECT gen_random_uuid(), contact, property_id, room, name, participants, first_message_at, now() FROM threads WHERE"""
 THREADS = [
@@ -276,4 +285,4 @@ THREADS = [
         "conversation-knows", "conversations", "UPDATE bookings SET id = '{short}' WHERE id = '{first}'", about=SHORT
     ),
 ]
-BREAKS = [*ROOMS, *BOOKINGS, *MONEY, *TELLING, *THREADS]
+BREAKS = [*ROOMS, *BOOKINGS, *MONEY, *TELLING, *BECAME, *THREADS]

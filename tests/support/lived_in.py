@@ -10,7 +10,7 @@ from uuid import UUID
 
 from posada.audit.topic_books import TopicBooks, outcome_in
 from shared.contracts.booking import BookingRequested, booking_id_of
-from shared.contracts.booking_staff import CancelBooking, ChangeDates, MarkNoShow
+from shared.contracts.booking_staff import CancelBooking, ChangeDates, CheckIn, CheckOut, MarkNoShow
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
 from shared.outbox import Row
@@ -20,7 +20,7 @@ from tests.support.post_office import START, record_of_row
 from tests.support.village import Village, village_of
 
 FIRST, SECOND, SHORT, CROWD, UNPAID = "first", "second", "short", "crowd", "unpaid"
-MOVED, OFF, MISSED = "moved", "off", "missed"
+MOVED, OFF, MISSED, HERE = "moved", "off", "missed", "here"
 
 
 def asked(name: str, nights_on: int, **more: object) -> BookingRequested:
@@ -39,7 +39,7 @@ class House:
     @property
     def ids(self) -> dict[str, UUID]:
         """The bookings by their requests' names."""
-        return {name: booking_id_of(name) for name in (FIRST, SECOND, SHORT, CROWD, UNPAID, MOVED, OFF, MISSED)}
+        return {name: booking_id_of(name) for name in (FIRST, SECOND, SHORT, CROWD, UNPAID, MOVED, OFF, MISSED, HERE)}
 
     def books(self) -> TopicBooks:
         """What stands on the topics."""
@@ -64,15 +64,16 @@ class Shelf:
 async def live_a_day(urls: Mapping[str, str]) -> House:
     """Two bookings confirmed, one paid too little, one for more rooms than there are, one never paid; and a chat.
 
-    Of three more that are confirmed one moves to two other nights, one is called off, and one's guests do not come.
+    Of four more that are confirmed one moves to two other nights, one is called off, one's guests do not come, and
+    one's come and leave again.
     """
     async with village_of(urls) as village:
         await village.publish(transfer_for(FIRST), transfer_for(SECOND), transfer_for(SHORT, "100.00"))
         await village.publish(asked(FIRST, 1), asked(FIRST, 1), asked(SECOND, 2), asked(SHORT, 3), asked(UNPAID, 4))
         await village.publish(asked(CROWD, 5, rooms=[room(2, "Matrimonial")] * 6))
         await village.publish(_chat("50371234567", "m1"), _chat("50379999999", "m2"))
-        await village.publish(*map(transfer_for, (MOVED, OFF, MISSED)))
-        await village.publish(asked(MOVED, 60), asked(OFF, 64), asked(MISSED, -5))
+        await village.publish(*map(transfer_for, (MOVED, OFF, MISSED, HERE)))
+        await village.publish(asked(MOVED, 60), asked(OFF, 64), asked(MISSED, -5), asked(HERE, -5))
         # To the evening of the day on which the missed ones were to come, and not to the others' reminders.
         await village.run(until=village.clock() + timedelta(hours=9))
         moved, off = booking_id_of(MOVED), booking_id_of(OFF)
@@ -80,6 +81,8 @@ async def live_a_day(urls: Mapping[str, str]) -> House:
         await village.publish(ChangeDates(command_id=UUID(int=1), booking_id=moved, who="Marta", **nights))
         await village.publish(CancelBooking(command_id=UUID(int=2), booking_id=off, who="Marta"))
         await village.publish(MarkNoShow(command_id=UUID(int=3), booking_id=booking_id_of(MISSED), who="Marta"))
+        await village.publish(CheckIn(command_id=UUID(int=4), booking_id=booking_id_of(HERE), who="Marta"))
+        await village.publish(CheckOut(command_id=UUID(int=5), booking_id=booking_id_of(HERE), who="Marta"))
         await village.run()
         return House(dict(urls), _log_of(village))
 
