@@ -66,8 +66,8 @@ def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
         tempfile.TemporaryDirectory(prefix="posada-chaos-", ignore_cleanup_errors=True) as folder,
         Lines() as lines,
     ):
-        # Parts of our own, also where Docker answers: those can be killed, frozen and cut as the plan says.
-        own = {**os.environ, PARTS_VARIABLE: "embedded"}
+        # The embedded parts, also where Docker answers: they have lines that can be torn. Asked for, containers do.
+        own = {PARTS_VARIABLE: "embedded", **os.environ}
         town = LinedTown(Path(folder), lines, environ=own, service_env=TOLD_EACH, on_progress=_say)
         try:
             town.start()

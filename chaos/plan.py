@@ -45,9 +45,6 @@ class What(StrEnum):
     FILL = "fill"
 
 
-# What is done to lines and disks of ours alone.
-OURS_ALONE: Final = (What.TEAR, What.SLOW, What.MUTE, What.FILL)
-
 # Seconds that a blow lasts, at least and at most. Ten seconds of silence cost a service its partitions.
 LASTS: Final = {
     What.KILL: (0.3, 6.0),
@@ -81,13 +78,13 @@ class Blow:
         return f"{self.at:6.1f} s  {self.what} {self.target}{lasting}"
 
 
-def plan(seed: int, seconds: float, blows: int, *, servers: bool = True) -> list[Blow]:
-    """So many blows over so many seconds; without `servers` broker, database and lines are left alone."""
+def plan(seed: int, seconds: float, blows: int, *, servers: bool = True, lines: bool = True) -> list[Blow]:
+    """So many blows over so many seconds; without `servers` or `lines` those are left alone."""
     random = Random(f"blows {seed}")  # noqa: S311
     gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
     free_at: dict[str, float] = {}
     made: list[Blow] = []
-    hand = _Hand(_decks(random, blows, servers=servers))
+    hand = _Hand(_decks(random, blows, servers=servers, lines=lines))
     at = CALM_S
     for number in range(1, blows + 1):
         what, target = hand.play(free_at, at)
@@ -117,7 +114,7 @@ class _Hand:
         return self._kept.pop(0)
 
 
-def _decks(random: Random, blows: int, *, servers: bool) -> Iterator[tuple[What, str]]:
+def _decks(random: Random, blows: int, *, servers: bool, lines: bool) -> Iterator[tuple[What, str]]:
     """Decks without end, each shuffled; a storm too short for a whole one begins with what must not be left out."""
     targets = (*SERVICES, *(SERVERS if servers else ()))
     kills = [(What.KILL, target) for target in targets]
@@ -127,20 +124,22 @@ def _decks(random: Random, blows: int, *, servers: bool) -> Iterator[tuple[What,
         *[(What.SCALE, service) for service in SCALED],
         *[(What.REPEAT, TOPICS)] * 3,
     ]
+    disk = [(What.FILL, DATABASE)] if servers else []
     least = [(What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")]
+    if lines:
+        least += [(What.TEAR, BROKER_LINE), (What.MUTE, database_line("booking"))]
     if servers:
-        least += [(What.TEAR, BROKER_LINE), (What.MUTE, database_line("booking")), (What.FILL, DATABASE)]
+        least.append((What.FILL, DATABASE))
     if blows < len(kills) + len(rest) + len(LINES):
         yield from _shuffled(random, [*kills, *least])
     while True:
-        yield from _shuffled(random, [*kills, *rest, *(_of_ours_alone(random) if servers else ())])
+        yield from _shuffled(random, [*kills, *rest, *(_on_lines(random) if lines else ()), *disk])
 
 
-def _of_ours_alone(random: Random) -> Iterator[tuple[What, str]]:
-    """Every line is struck somehow, and the disk is full once."""
+def _on_lines(random: Random) -> Iterator[tuple[What, str]]:
+    """Every line is struck somehow."""
     lines = _shuffled(random, LINES)
     yield from ((what, line) for what, line in zip((What.TEAR, What.SLOW, What.MUTE) * 2, lines, strict=True))
-    yield What.FILL, DATABASE
 
 
 def _shuffled(random: Random, cards: Sequence[Card]) -> list[Card]:

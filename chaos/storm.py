@@ -104,8 +104,8 @@ class Storm:
 
 async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Lines | None = None) -> Storm:
     """Let the storm pass over a town that runs, over these lines if any, wait for quiet, and audit."""
-    ours = lines is not None and can_strike_servers(town)
-    blows = plan(wish.seed, wish.seconds, wish.blows, servers=ours)
+    lined = lines is not None and bool(lines.names)
+    blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town), lines=lined)
     coming = guests(wish.seed, wish.bookings, wish.seconds, datetime.now(UTC).date())
     storm = Storm(wish, blows, coming)
     async with Gateway(town.kafka_bootstrap) as gateway:

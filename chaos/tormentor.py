@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from chaos import between
 from chaos.lines import Lines
 from chaos.plan import BROKER, DATABASE, Blow, What, database_line
-from deploy.local.embedded import EmbeddedPart
+from deploy.local.part import OwnPart
 from deploy.local.processes import PartFailed
 from posada.town import Town
 from shared.contracts.topics import ALL_TOPICS, SERVICES
@@ -131,12 +131,16 @@ class Tormentor:
 
     async def _freeze(self, struck: Struck) -> None:
         part = self._part(struck.blow.target)
-        process = part.process if part else self._town.instance(struck.blow.target).process
-        await asyncio.to_thread(process.pause)
+        freeze, thaw = (part.freeze, part.thaw) if part else self._of_process(struck.blow.target)
+        await asyncio.to_thread(freeze)
         try:
             await asyncio.sleep(struck.blow.lasts)
         finally:
-            await asyncio.to_thread(process.resume)
+            await asyncio.to_thread(thaw)
+
+    def _of_process(self, service: str) -> tuple[Callable[[], None], Callable[[], None]]:
+        process = self._town.instance(service).process
+        return process.pause, process.resume
 
     async def _cut(self, struck: Struck) -> None:
         """End every connection of a service to its database, from the database's side."""
@@ -185,24 +189,24 @@ class Tormentor:
         """Whether a service is away for a blow of its own, where only its line was struck."""
         return service != target and self.is_struck(service)
 
-    def _part(self, target: str) -> EmbeddedPart | None:
+    def _part(self, target: str) -> OwnPart | None:
         """The broker or the database, where the target is one of them."""
         part = {BROKER: self._town.parts.kafka, DATABASE: self._town.parts.postgres}.get(target)
-        return part if isinstance(part, EmbeddedPart) else None
+        return part if isinstance(part, OwnPart) else None
 
 
-def _start(part: EmbeddedPart) -> None:
+def _start(part: OwnPart) -> None:
     """Start a server; one that lives and only takes long on a busy machine is waited for like any other target."""
     try:
         part.start()
     except PartFailed:
-        if not part.process.alive:
+        if not part.alive:
             raise
 
 
 def can_strike_servers(town: Town) -> bool:
     """Whether broker and database are ours to kill."""
-    return all(isinstance(part, EmbeddedPart) for part in (town.parts.kafka, town.parts.postgres))
+    return all(isinstance(part, OwnPart) for part in (town.parts.kafka, town.parts.postgres))
 
 
 async def repeat(bootstrap: str, random: Random) -> int:

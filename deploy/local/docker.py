@@ -14,7 +14,7 @@ from deploy.local.databases import PostgresPart, url_for
 from deploy.local.folders import LOOPBACK, kept_ports
 from deploy.local.kafka_probe import kafka_answers
 from deploy.local.kafka_settings import ONE_BROKER
-from deploy.local.part import PARTS_VARIABLE, KafkaPart, Progress, silent
+from deploy.local.part import PARTS_VARIABLE, KafkaPart, OwnPart, Progress, silent
 from deploy.local.processes import PartFailed
 from deploy.local.waiting import wait_until
 
@@ -82,10 +82,27 @@ class Runner:
             hint = f"{PARTS_VARIABLE}=embedded does without Docker"
             raise PartFailed(f"Docker could not run {self.image}: {error}. {hint}") from error
 
+    @property
+    def alive(self) -> bool:
+        """Whether the container runs, paused or not."""
+        if self._container is None:
+            return False
+        wrapped = self._container.get_wrapped_container()
+        wrapped.reload()
+        return wrapped.status in {"running", "paused"}
+
     def kill(self) -> None:
         """End the container as a crash would."""
         if self._container is not None:
             self._container.get_wrapped_container().kill()
+
+    def pause(self) -> None:
+        """Let everything in the container stand still."""
+        self.container.get_wrapped_container().pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.container.get_wrapped_container().unpause()
 
     def _log_tail(self) -> str:
         output, errors = self.container.get_logs()
@@ -111,7 +128,32 @@ class OneBroker(OnThisMachine, KafkaContainer):
         """Accept any image: the check compares its tag with Confluent's numbers, and others have their own."""
 
 
-class DockerKafka(KafkaPart):
+class DockerPart(OwnPart):
+    """A server in a container that a runner has."""
+
+    _runner: Runner
+
+    @property
+    def alive(self) -> bool:
+        return self._runner.alive
+
+    def start(self) -> None:
+        self._runner.start(self.answers)
+
+    def stop(self) -> None:
+        self._runner.stop()
+
+    def kill(self) -> None:
+        self._runner.kill()
+
+    def freeze(self) -> None:
+        self._runner.pause()
+
+    def thaw(self) -> None:
+        self._runner.resume()
+
+
+class DockerKafka(DockerPart, KafkaPart):
     """Kafka in a container; its host port is kept in `data_dir`, its data only until it is stopped."""
 
     def __init__(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> None:
@@ -127,15 +169,8 @@ class DockerKafka(KafkaPart):
         container = self._runner.container
         return f"{container.get_container_host_ip()}:{container.get_exposed_port(KAFKA_PORT)}"
 
-    def start(self) -> None:
-        self._runner.start(lambda: kafka_answers(self.bootstrap))
-
-    def stop(self) -> None:
-        self._runner.stop()
-
-    def kill(self) -> None:
-        """End the broker as a crash would; `start()` brings it back with its data on the same port."""
-        self._runner.kill()
+    def answers(self) -> bool:
+        return kafka_answers(self.bootstrap)
 
     def _new_container(self) -> DockerContainer:
         container = OneBroker(self._runner.image, KAFKA_PORT).with_kraft()
@@ -144,11 +179,11 @@ class DockerKafka(KafkaPart):
         return on_loopback(container, KAFKA_PORT, kept_host_port(self._folder, "kafka"))
 
 
-class DockerPostgres(PostgresPart):
+class DockerPostgres(DockerPart, PostgresPart):
     """PostgreSQL in a container; its host port and secret are kept in `data_dir`, its data until it is stopped."""
 
     def __init__(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> None:
-        super().__init__(data_dir)
+        PostgresPart.__init__(self, data_dir)
         self._folder = data_dir
         self._runner = Runner(environ.get(*POSTGRES_IMAGE), self._new_container, on_progress)
 
@@ -162,15 +197,8 @@ class DockerPostgres(PostgresPart):
         host = f"{container.get_container_host_ip()}:{container.get_exposed_port(POSTGRES_PORT)}"
         return url_for(f"postgresql://{host}/", ADMIN, ADMIN, self._secret.password(ADMIN))
 
-    def start(self) -> None:
-        self._runner.start(self.answers)
-
-    def stop(self) -> None:
-        self._runner.stop()
-
-    def kill(self) -> None:
-        """End the server as a crash would; `start()` brings it back with all that was committed."""
-        self._runner.kill()
+    def answers(self) -> bool:
+        return PostgresPart.answers(self)
 
     def _new_container(self) -> DockerContainer:
         container = OneServer(

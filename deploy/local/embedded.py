@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from deploy.local.folders import only_one_starts
-from deploy.local.part import Part, Progress
+from deploy.local.part import OwnPart, Progress
 from deploy.local.processes import PartFailed, Process, refuse_if_running, wait_until_answering
 
 START_TIMEOUT_S: Final = 60.0
 
 
-class EmbeddedPart(Part):
+class EmbeddedPart(OwnPart):
     """A server that we run ourselves; `called` names its files in the folder."""
 
     called: ClassVar[str]
@@ -25,10 +25,6 @@ class EmbeddedPart(Part):
     def _prepared(self) -> Process:
         """Set up what is missing in the folder, and give the server's process, not yet started."""
 
-    @abstractmethod
-    def answers(self) -> bool:
-        """Whether it serves clients now."""
-
     @property
     def log_file(self) -> Path:
         """Where the server writes its log."""
@@ -36,7 +32,7 @@ class EmbeddedPart(Part):
 
     @property
     def process(self) -> Process:
-        """The server's process, to freeze it or look at it; raises PartFailed before the first start."""
+        """The server's process, to look at it; raises PartFailed before the first start."""
         if self._process is None:
             raise PartFailed(f"{self.name} was not started")
         return self._process
@@ -47,7 +43,7 @@ class EmbeddedPart(Part):
         Raises AlreadyRunning when another process works on the folder, and PartFailed, with the end of the log,
         when the server does not come up.
         """
-        if self._process is not None and self._process.alive:
+        if self.alive:
             return
         with only_one_starts(self._folder):
             refuse_if_running(self.name, self._pid_file)
@@ -62,12 +58,19 @@ class EmbeddedPart(Part):
             self._process.stop()
 
     def kill(self) -> None:
-        """End the server, with all that it started, as a crash would; `start()` brings it back on the same port.
-
-        What it acknowledged is still there.
-        """
+        """End the server, with all that it started."""
         if self._process is not None:
             self._process.kill()
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    def freeze(self) -> None:
+        self.process.pause()
+
+    def thaw(self) -> None:
+        self.process.resume()
 
     @property
     def _pid_file(self) -> Path:

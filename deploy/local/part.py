@@ -40,6 +40,31 @@ class Part(ABC):
         self.stop()
 
 
+class OwnPart(Part):
+    """A server that is ours, so that it may be struck: ended as by a crash, or frozen, and brought back."""
+
+    @property
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether it runs, frozen or not."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it serves clients now."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End it as a crash would; `start()` brings it back on the same port with all that it acknowledged."""
+
+    @abstractmethod
+    def freeze(self) -> None:
+        """Let it stand still, with its connections open, until `thaw()`."""
+
+    @abstractmethod
+    def thaw(self) -> None:
+        """Let it go on."""
+
+
 class KafkaPart(Part):
     """A Kafka broker."""
 

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from chaos.guests import REQUESTS, TRANSFERS, Manner, guests
-from chaos.plan import CALM_S, SERVERS, What, plan
+from chaos.plan import CALM_S, LINES, SERVERS, What, plan
 from shared.contracts.booking import BookingRequested
 from shared.contracts.payments import TransferArrived
 from shared.contracts.topics import SERVICES
@@ -35,6 +35,7 @@ def test_everything_is_killed_and_every_kind_of_blow_falls(seed: int) -> None:
 
 def test_servers_of_others_are_left_alone() -> None:
     assert not {blow.target for blow in plan(3, 240, 100, servers=False)} & set(SERVERS)
+    assert not {blow.target for blow in plan(3, 240, 100, lines=False)} & set(LINES)
 
 
 def test_guests_are_of_every_manner_and_send_what_the_contract_takes() -> None:
