@@ -21,7 +21,7 @@ SETS = ("small", "production", "one-database")
 # The oldest that Chart.yaml lets in, and newer ones.
 VERSIONS = ("1.27.0", "1.33.0", "1.37.0")
 # Their schemas come with their operators, not with Kubernetes.
-OTHERS = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor"}
+OTHERS = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PrometheusRule"}
 # What is no setting of ours but the database client's.
 CLIENT = {"PGPASSWORD", "PGSSLMODE", "PGSSLROOTCERT"}
 KAFKA = {f"POSADA_KAFKA_{name}" for name in ("SECURITY_PROTOCOL", "SASL_MECHANISM", "USERNAME", "PASSWORD", "CA_FILE")}
@@ -187,7 +187,7 @@ def test_production_scales_on_lag_and_speaks_to_kafka_by_sasl_and_tls() -> None:
 
 
 @needs_helm
-def test_migrations_run_before_the_services_each_by_its_own_secret() -> None:
+def test_migrations_run_before_the_services_each_by_its_owner() -> None:
     jobs = of_kind(rendered("small"), "Job")
     assert set(jobs) == {f"r-posada-migrate-{service}" for service in SERVICES} | {"r-posada-topics"}
     for service in SERVICES:
@@ -196,8 +196,35 @@ def test_migrations_run_before_the_services_each_by_its_own_secret() -> None:
         [container] = job["spec"]["template"]["spec"]["containers"]
         assert container["args"] == ["migrate", service]
         variables = environment(container)
-        assert variables["POSADA_DATABASE_URL"]["value"] == f"postgresql://{service}@postgres:5432/{service}"
-        assert variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "posada-database", "key": service}
+        assert variables["POSADA_DATABASE_URL"]["value"] == f"postgresql://{service}_owner@postgres:5432/{service}"
+        secret = variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"]
+        assert secret == {"name": "posada-database-owners", "key": service}
+
+
+@needs_helm
+def test_services_work_by_roles_of_their_own_that_own_nothing() -> None:
+    for _, container in containers(rendered("small")):
+        if container["args"][0] == "serve":
+            service, variables = container["args"][1], environment(container)
+            assert variables["POSADA_DATABASE_URL"]["value"] == f"postgresql://{service}@postgres:5432/{service}"
+            assert variables["PGPASSWORD"]["valueFrom"]["secretKeyRef"] == {"name": "posada-database", "key": service}
+
+
+@needs_helm
+def test_who_has_no_owners_migrates_by_the_services_roles_and_one_may_have_its_own() -> None:
+    changes = (
+        "database.owners.secret=",
+        "services.payments.database.owner=dba",
+        "services.payments.database.ownerSecret=s",
+    )
+    told = helm("template", "r", str(CHART), "--kube-version", VERSIONS[1], *[w for c in changes for w in ("--set", c)])
+    jobs = of_kind(list(yaml.safe_load_all(told.stdout)), "Job")
+    found = {}
+    for service in SERVICES:
+        [container] = jobs[f"r-posada-migrate-{service}"]["spec"]["template"]["spec"]["containers"]
+        variables = environment(container)
+        found[service] = variables["POSADA_DATABASE_URL"]["value"].partition("@")[0].removeprefix("postgresql://")
+    assert found == {service: service for service in SERVICES} | {"payments": "dba"}
 
 
 @needs_helm
@@ -223,6 +250,33 @@ def test_a_value_that_is_wrong_or_unknown_is_refused_by_name(value: str, complai
     told = helm("template", "r", str(CHART), "--kube-version", VERSIONS[1], "--set", value)
     assert told.returncode != 0
     assert complaint in told.stderr
+
+
+@needs_helm
+def test_rules_and_dashboards_are_the_files_that_prometheus_and_grafana_read() -> None:
+    manifests = rendered("production")
+    rules = of_kind(manifests, "PrometheusRule")
+    files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
+    assert len(files) > 3
+    assert [rules[f"r-posada-{file.stem}"]["spec"] for file in files] == [
+        yaml.safe_load(file.read_text(encoding="utf-8")) for file in files
+    ]
+    assert all(rule["metadata"]["labels"]["release"] == "prometheus" for rule in rules.values())
+    dashboards = of_kind(manifests, "ConfigMap")
+    boards = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+    assert len(boards) == len(dashboards) > 2
+    for board in boards:
+        found = dashboards[f"r-posada-{board.stem}"]
+        assert json.loads(found["data"][board.name]) == json.loads(board.read_text(encoding="utf-8"))
+        assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+@needs_helm
+def test_a_service_s_volumes_are_its_own_and_its_migration_s() -> None:
+    for pod, container in containers(rendered("production")):
+        mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+        assert {one["name"] for one in pod["volumes"]} == set(mounted)
+        assert mounted.get("bank") == ("/var/lib/posada" if "payments" in container["args"] else None)
 
 
 def test_every_value_is_documented_with_its_default() -> None:

@@ -95,7 +95,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{/*
-A service's database, by service and settings. The password is an environment variable of its own, which
+A service's database, by service and settings; with `owner` for the role that migrates it. The password is an environment variable of its own, which
 the client library reads: so it may hold any character, and stands in no address.
 */}}
 {{- define "posada.databaseEnv" -}}
@@ -103,11 +103,18 @@ the client library reads: so it may hold any character, and stands in no address
 {{- $own := .settings.database -}}
 {{- $user := $own.user | default .service -}}
 {{- $name := $own.name | default $common.one | default .service -}}
+{{- $secret := $own.secret | default $common.passwords.secret }}
+{{- $key := $own.key | default .service }}
+{{- if and .owner (or $own.ownerSecret $common.owners.secret) }}
+{{- $user = $own.owner | default (printf "%s_owner" .service) }}
+{{- $secret = $own.ownerSecret | default $common.owners.secret }}
+{{- $key = $own.ownerKey | default .service }}
+{{- end -}}
 - name: POSADA_DATABASE_URL
   value: {{ printf "postgresql://%s@%s:%v/%s" $user ($own.host | default $common.host) ($own.port | default $common.port) $name | quote }}
 - name: PGPASSWORD
   valueFrom:
-    secretKeyRef: {name: {{ $own.secret | default $common.passwords.secret }}, key: {{ $own.key | default .service }}}
+    secretKeyRef: {name: {{ $secret }}, key: {{ $key }}}
 - name: PGSSLMODE
   value: {{ $common.sslMode }}
 {{- if $common.ca.secret }}
