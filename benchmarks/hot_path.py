@@ -64,7 +64,7 @@ async def _measure(town: Town) -> dict[str, Any]:
 
 async def _floor(town: Town) -> float:
     people.print("[dim]measuring the floor[/]")
-    return await floor.measure(town.kafka_bootstrap, {name: town.database_url(name) for name in floor.STOPS})
+    return await floor.measure(town.kafka_bootstrap, {name: town.parts.owner_url(name) for name in floor.STOPS})
 
 
 async def _level(load: Load, clients: int, seconds: float, most: int) -> dict[str, Any]:

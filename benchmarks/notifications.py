@@ -205,7 +205,7 @@ def main() -> None:
         with choose_parts(Path(folder), os.environ).postgres as server:
             name = f"bench_{uuid4().hex[:8]}"
             server.create_databases([name])
-            url = server.dsn(name, name)
+            url = server.owner_dsn(name)
             upgrade("notifications", url)
             figures = uvloop.run(measure(url, ours.recv(), given.bookings, given.senders))
             server.drop_databases([name])

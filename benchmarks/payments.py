@@ -102,7 +102,7 @@ def _fresh(server: PostgresPart) -> str:
     """An empty database: what a ledger holds can never be taken away."""
     server.drop_databases(["payments"])
     server.create_databases(["payments"])
-    url = server.dsn("payments", "payments")
+    url = server.owner_dsn("payments")
     upgrade("payments", url)
     return url
 

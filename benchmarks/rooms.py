@@ -94,7 +94,7 @@ def main() -> None:
     sizes = SIZES[:2] if "--quick" in sys.argv else SIZES
     with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder, _server(Path(folder)) as server:
         server.create_databases(["availability"])
-        url = server.dsn("availability", "availability")
+        url = server.owner_dsn("availability")
         upgrade("availability", url)
         figures = asyncio.run(_measure(url, sizes))
     sys.stdout.write(json.dumps(figures) + "\n")

@@ -1,13 +1,15 @@
 #!/bin/sh
 # Makes .env beside this file, or the file that is named, with fresh passwords, readable by its owner alone; one that
-# is there stays as it is.
+# is there keeps what it has and is given what it lacks.
 set -eu
 umask 077
 file=${1:-$(dirname "$0")/.env}
-[ ! -e "$file" ] || { echo "$file is there already: it stays as it is"; exit 0; }
 secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+touch "$file"
+[ -z "$(tail -c1 "$file")" ] || echo >> "$file"
 for name in POSTGRES_PASSWORD AVAILABILITY_PASSWORD BOOKING_PASSWORD PAYMENTS_PASSWORD NOTIFICATIONS_PASSWORD \
-  CONVERSATIONS_PASSWORD POSADA_API_TOKEN GRAFANA_PASSWORD; do
-  echo "$name=$(secret)"
-done > "$file"
-echo "made $file"
+  CONVERSATIONS_PASSWORD AVAILABILITY_OWNER_PASSWORD BOOKING_OWNER_PASSWORD PAYMENTS_OWNER_PASSWORD \
+  NOTIFICATIONS_OWNER_PASSWORD CONVERSATIONS_OWNER_PASSWORD POSADA_API_TOKEN GRAFANA_PASSWORD; do
+  grep -q "^$name=" "$file" || { echo "$name=$(secret)" >> "$file"; echo "made $name in $file"; }
+done
+echo "$file has every password"

@@ -302,7 +302,7 @@ class Town:
         with ThreadPoolExecutor(max_workers=1) as pool:
             for service in self._names:
                 self._on_progress(f"preparing the database of {service}")
-                pool.submit(migrate, service, self._urls[service]).result()
+                pool.submit(migrate, service, self.parts.owner_url(service)).result()
 
     async def _create_topics(self) -> None:
         made = await create_topics(self.kafka_bootstrap, self._topics)

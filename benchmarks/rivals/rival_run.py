@@ -25,7 +25,7 @@ def run(rival: Rival, folder: Path, plan: Plan, on_progress: Progress) -> dict[s
     """
     with EmbeddedPostgres(folder / "postgres", on_progress=on_progress) as server:
         server.create_databases(["hotel", "engine"])
-        place = Place(folder, server.dsn("hotel", "hotel"), server.dsn("engine", "engine"))
+        place = Place(folder, server.owner_dsn("hotel"), server.owner_dsn("engine"))
         asyncio.run(data.fill(place.database_url, PROPERTIES, plan.requests))
         on_progress(f"starting {rival.title}")
         with place:

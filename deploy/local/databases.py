@@ -1,4 +1,7 @@
-"""Makes a role and a database for each service in any PostgreSQL server, closed to every other service's role."""
+"""Makes a database with two roles for each service in any PostgreSQL server: its owner, and who works with its rows.
+
+For operators' own servers `deploy/postgres/databases.sh` does the same.
+"""
 
 import re
 from abc import abstractmethod
@@ -13,11 +16,19 @@ from deploy.local.folders import KeptSecret
 from deploy.local.part import Part
 from deploy.local.waiting import run_apart
 
-NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,56}")  # of PostgreSQL's 63 the owner's name needs six more
 ANSWER_TIMEOUT_S: Final = 5.0
 CHANGE_TIMEOUT_S: Final = 60.0
 # Two test sessions may prepare the same server at once: any number that both take as a lock.
 LOCK: Final = 706_829
+
+# The service's role may not alter what the owner makes: constraints and triggers hold against the service too.
+_RIGHTS: Final = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{name}";
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{name}";
+ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "{name}";
+ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO "{name}";
+"""
 
 
 class PostgresPart(Part):
@@ -35,13 +46,20 @@ class PostgresPart(Part):
         """The address of `database` for `user`, as a postgresql:// URL for asyncpg and others."""
         return url_for(self.admin_url, database, user, self._secret.password(user))
 
-    def create_databases(self, names: Iterable[str]) -> None:
-        """Make for each name a role and a database that it owns and only it may connect to; repeating is harmless.
+    def owner_dsn(self, database: str) -> str:
+        """The same for the role that owns the database, if it was made here."""
+        return self.dsn(database, owner_of(database))
 
-        Raises ValueError for a name that is not lower case letters, digits and underscores (63 at most).
+    def create_databases(self, names: Iterable[str]) -> None:
+        """Make for each name a database, its owner and a role that works with its rows; repeating is harmless.
+
+        What such a role owned itself, as it once did, goes to the owner.
+
+        Raises ValueError for a name that is not lower case letters, digits and underscores (57 at most).
         """
-        passwords = {checked(name): self._secret.password(name) for name in names}
-        run_apart(lambda: _create(self.admin_url, passwords), CHANGE_TIMEOUT_S)
+        wanted = [checked(name) for name in names]
+        passwords = {role: self._secret.password(role) for name in wanted for role in (name, owner_of(name))}
+        run_apart(lambda: _create(self.admin_url, wanted, passwords), CHANGE_TIMEOUT_S)
 
     def drop_databases(self, names: Iterable[str]) -> None:
         """Remove the databases and their roles, ending their connections; what is not there is passed over."""
@@ -64,6 +82,11 @@ def checked(name: str) -> str:
     return name
 
 
+def owner_of(name: str) -> str:
+    """The role that owns a database and migrates it."""
+    return f"{name}_owner"
+
+
 def url_for(url: str, database: str, user: str, password: str) -> str:
     """The URL with another database, user and password; host, port and options stay."""
     parts = urlsplit(url)
@@ -77,15 +100,30 @@ async def _greet(url: str) -> None:
     await connection.close()
 
 
-async def _create(url: str, passwords: dict[str, str]) -> None:
+async def _create(url: str, names: list[str], passwords: dict[str, str]) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
-        for name, password in passwords.items():
-            await _create_role(connection, name, password)
+        for role, password in passwords.items():
+            await _create_role(connection, role, password)
+        for name in names:
             await _create_database(connection, name)
+            await _give_rights(_database_url(url, name), name)
     finally:
         await connection.close()
+
+
+async def _give_rights(url: str, name: str) -> None:
+    inside = await asyncpg.connect(url)
+    try:
+        await inside.execute(f'REASSIGN OWNED BY "{name}" TO "{owner_of(name)}"')
+        await inside.execute(_RIGHTS.format(name=name, owner=owner_of(name)))
+    finally:
+        await inside.close()
+
+
+def _database_url(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 async def _create_role(connection: asyncpg.Connection, name: str, password: str) -> None:
@@ -99,8 +137,10 @@ async def _create_role(connection: asyncpg.Connection, name: str, password: str)
 async def _create_database(connection: asyncpg.Connection, name: str) -> None:
     there = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
     if not there:
-        await connection.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
+        await connection.execute(f'CREATE DATABASE "{name}" OWNER "{owner_of(name)}"')
+    await connection.execute(f'ALTER DATABASE "{name}" OWNER TO "{owner_of(name)}"')
     await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+    await connection.execute(f'GRANT CONNECT ON DATABASE "{name}" TO "{name}"')
 
 
 async def _drop(url: str, names: list[str]) -> None:
@@ -109,6 +149,7 @@ async def _drop(url: str, names: list[str]) -> None:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         for name in names:
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            await connection.execute(f'DROP ROLE IF EXISTS "{name}"')
+            for role in (name, owner_of(name)):
+                await connection.execute(f'DROP ROLE IF EXISTS "{role}"')
     finally:
         await connection.close()

@@ -65,7 +65,7 @@ class Parts:
             self.postgres.stop()
 
     def prepare_databases(self, services: Iterable[str], prefix: str = "") -> None:
-        """Make a role and a database for each service, named after it behind `prefix`; repeating is harmless."""
+        """Make a database and its roles for each service, named after it behind `prefix`; repeating is harmless."""
         names = {service: f"{prefix}{service}" for service in services}
         self.postgres.create_databases(names.values())
         self._databases.update(names)
@@ -82,6 +82,13 @@ class Parts:
         """
         name = self._databases[service]
         return self.postgres.dsn(name, name)
+
+    def owner_url(self, service: str) -> str:
+        """The same for the role that owns it: for migrations, and for who alters it.
+
+        Raises KeyError when it was not prepared.
+        """
+        return self.postgres.owner_dsn(self._databases[service])
 
     def __enter__(self) -> Self:
         self.start()

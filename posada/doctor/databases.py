@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from typing import Any
@@ -18,7 +19,9 @@ from shared.migrations import newest
 
 SECONDS = 5
 _TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+_OWNS = "SELECT EXISTS (SELECT FROM pg_tables WHERE tableowner = current_user AND schemaname = current_schema())"
 _POWERS = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
+_TWO_ROLES = "run deploy/postgres/databases.sh, which makes an owner that migrates and a role for the service"
 
 
 async def look_at(service: str, url: str) -> AsyncIterator[Finding]:
@@ -37,9 +40,9 @@ async def look_at(service: str, url: str) -> AsyncIterator[Finding]:
         yield skew(about, theirs, before, system_clock())
         yield await _privacy(about, url, connection)
         if await connection.fetchval(_POWERS):
-            yield worth_a_look(
-                about, "its role may do more than the service needs", "give it a role that owns its tables"
-            )
+            yield worth_a_look(about, "its role administers the server", _TWO_ROLES)
+        elif await connection.fetchval(_OWNS):
+            yield worth_a_look(about, "its role owns the tables, and could undo their constraints", _TWO_ROLES)
     finally:
         await connection.close()
 
@@ -57,7 +60,7 @@ async def _schema(about: str, service: str, connection: asyncpg.Connection[Any])
 
 async def _privacy(about: str, url: str, connection: asyncpg.Connection[Any]) -> Finding:
     if await connection.fetchval(_TLS):
-        if "sslmode=verify-full" in url:
+        if "sslmode=verify-full" in url or ("sslmode=" not in url and os.environ.get("PGSSLMODE") == "verify-full"):
             return fine(about, "speaks TLS and its name is checked")
         return worth_a_look(about, "speaks TLS, but nobody checks to whom", "add sslmode=verify-full to its address")
     if is_near(urlsplit(url).hostname):

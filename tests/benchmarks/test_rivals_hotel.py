@@ -34,7 +34,7 @@ async def url(postgres: PostgresPart, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     """A filled hotel that the steps find."""
     name = f"test_{uuid4().hex[:8]}_hotel"
     postgres.create_databases([name])
-    address = postgres.dsn(name, name)
+    address = postgres.owner_dsn(name)
     await data.fill(address, HOUSES, 100)
     monkeypatch.setenv(hotel.DATABASE_VARIABLE, address)
     yield address

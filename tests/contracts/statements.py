@@ -102,7 +102,7 @@ def record(postgres: EmbeddedPostgres, folder: Path) -> None:
     for service in SERVICES:
         name = f"recorded_{service}"
         postgres.create_databases([name])
-        url = postgres.dsn(name, name)
+        url = postgres.owner_dsn(name)
         apart(upgrade, service, url)
         own = in_modules(f"services.{service}")
         left_out = asyncio.run(not_understood(url, sorted(own | shared)))

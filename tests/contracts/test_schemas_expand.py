@@ -35,7 +35,7 @@ class Column:
 def empty(postgres: PostgresPart) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     postgres.create_databases([name])
-    yield postgres.dsn(name, name)
+    yield postgres.owner_dsn(name)
     postgres.drop_databases([name])
 
 

@@ -78,8 +78,18 @@ def test_secrets_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets.values())
 
     again = subprocess.run(["sh", DEPLOY / "secrets.sh", file], check=True, capture_output=True, text=True)  # noqa: S607
-    assert "stays as it is" in again.stdout
+    assert "PASSWORD" not in again.stdout
     assert file.read_text(encoding="utf-8") == made
+
+
+def test_secrets_of_an_older_posada_are_completed(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# ours\nBOOKING_PASSWORD=theirs\nKAFKA_PORT=1", encoding="utf-8")
+    subprocess.run(["sh", DEPLOY / "secrets.sh", file], check=True, capture_output=True)  # noqa: S607
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert lines[:3] == ["# ours", "BOOKING_PASSWORD=theirs", "KAFKA_PORT=1"]
+    assert set(re.findall(r"\$\{(\w+):\?", COMPOSE)) <= {line.partition("=")[0] for line in lines}
+    assert sum(line.startswith("BOOKING_PASSWORD=") for line in lines) == 1
 
 
 def test_compose_s_command_line_finds_what_the_services_have(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -36,12 +36,40 @@ async def test_settings_that_the_services_count_on(postgres: EmbeddedPostgres) -
         assert await ask(postgres.admin_url, f"SHOW {setting}") == value
 
 
-async def test_a_service_owns_its_database(postgres: EmbeddedPostgres) -> None:
+async def test_a_service_works_with_rows_and_alters_nothing(postgres: EmbeddedPostgres) -> None:
     postgres.create_databases(["booking"])
-
     url = postgres.dsn("booking", "booking")
 
-    assert await ask(url, "CREATE TABLE stay (nights int)", "INSERT INTO stay VALUES (3) RETURNING nights") == 3
+    await ask(postgres.owner_dsn("booking"), "CREATE TABLE stay (id bigserial, nights int CHECK (nights > 0))")
+
+    assert await ask(url, "INSERT INTO stay (nights) VALUES (3) RETURNING nights") == 3
+    assert await ask(url, "UPDATE stay SET nights = 4 RETURNING nights") == 4
+    assert await ask(url, "DELETE FROM stay RETURNING nights") == 4
+    for statement in (
+        "CREATE TABLE more (n int)",
+        "ALTER TABLE stay DROP CONSTRAINT stay_nights_check",
+        "TRUNCATE stay",
+        "DROP TABLE stay",
+        "CREATE TEMPORARY TABLE more (n int)",
+        "CREATE SCHEMA more",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await ask(url, statement)
+
+
+async def test_what_a_service_once_owned_goes_to_the_owner(postgres: EmbeddedPostgres) -> None:
+    """Databases of an older Posada: their service owned them."""
+    postgres.create_databases(["payments"])
+    url = postgres.dsn("payments", "payments")
+    await ask(postgres.admin_url, 'ALTER DATABASE payments OWNER TO "payments"')
+    await ask(url, "CREATE TABLE older (id bigserial, n int)", "INSERT INTO older (n) VALUES (7)")
+
+    postgres.create_databases(["payments"])
+
+    assert await ask(url, "INSERT INTO older (n) VALUES (8) RETURNING id") == 2
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await ask(url, "DROP TABLE older")
+    await ask(postgres.owner_dsn("payments"), "DROP TABLE older")
 
 
 async def test_one_service_can_t_open_another_s_database(postgres: EmbeddedPostgres) -> None:
@@ -62,7 +90,7 @@ async def test_passwords_are_asked_for(postgres: EmbeddedPostgres) -> None:
 
 async def test_creating_again_changes_nothing(postgres: EmbeddedPostgres) -> None:
     postgres.create_databases(["availability"])
-    url = postgres.dsn("availability", "availability")
+    url = postgres.owner_dsn("availability")
     await ask(url, "CREATE TABLE room AS SELECT 7 AS number")
 
     postgres.create_databases(["availability"])
@@ -89,7 +117,7 @@ async def test_dropping_ends_connections_and_is_repeatable(postgres: EmbeddedPos
     postgres.drop_databases(["t1_booking"])
     postgres.drop_databases(["t1_booking"])
 
-    assert await ask(postgres.admin_url, "SELECT count(*) FROM pg_roles WHERE rolname = 't1_booking'") == 0
+    assert await ask(postgres.admin_url, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 't1_booking%'") == 0
     connection.terminate()
 
 
@@ -108,12 +136,12 @@ def test_a_second_start_on_the_same_folder_is_refused(postgres: EmbeddedPostgres
 async def test_what_was_committed_survives_stop_kill_and_the_loss_of_its_head(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
         server.create_databases(["booking"])
-        url = server.dsn("booking", "booking")
+        url = server.owner_dsn("booking")
         await ask(url, "CREATE TABLE stay AS SELECT 1 AS nights")
     assert not server.process.alive
 
     with EmbeddedPostgres(folder) as server:
-        assert server.dsn("booking", "booking") == url  # port and password
+        assert server.owner_dsn("booking") == url  # port and password
         await ask(url, "UPDATE stay SET nights = nights + 1")
 
         server.kill()

@@ -60,7 +60,7 @@ async def test_payments_of_an_older_day_catch_up(
     await booked(gateway)
     await until_whole(town)
     older, begun = await captured(town), datetime.now(UTC)
-    backup, url = tmp_path / "payments.dump", town.database_url("payments")
+    backup, url = tmp_path / "payments.dump", town.parts.owner_url("payments")
     await asyncio.to_thread(tool, "pg_dump", "--format=custom", "--file", backup, url)
     await booked(gateway)
     await until_whole(town)

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from deploy.local.databases import PostgresPart
+from deploy.local.databases import PostgresPart, owner_of
 from deploy.local.waiting import run_apart
 from shared.migrations import upgrade
 
@@ -34,18 +34,18 @@ class Databases:
         """The address of a database with the service's schema and seed in it, for a role that owns it."""
         role = self._template(service)
         name = f"{role}_{uuid4().hex[:8]}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{role}" OWNER "{role}"')
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{role}" OWNER "{owner_of(role)}"')
         self._copies.add(name)
-        return self._server.dsn(name, role)
+        return self._server.dsn(name, owner_of(role))
 
     def copy(self, url: str) -> str:
         """The address of a copy of a database that was made here and that nobody is connected to."""
         source = _name_in(url)
         role = source.rpartition("_")[0]
         name = f"{role}_{uuid4().hex[:8]}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{role}"')
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner_of(role)}"')
         self._copies.add(name)
-        return self._server.dsn(name, role)
+        return self._server.dsn(name, owner_of(role))
 
     def drop(self, url: str) -> None:
         """Remove one, whoever is still connected."""
@@ -65,8 +65,10 @@ class Databases:
             name = f"{self._prefix}{service}"
             self._server.create_databases([name])
             self._templates[service] = name
-            self._administer(f'ALTER ROLE "{name}" SET synchronous_commit = off')  # tests do not pull the plug
-            apart(_prepare, service, self._server.dsn(name, name))
+            self._administer(
+                f'ALTER ROLE "{owner_of(name)}" SET synchronous_commit = off'
+            )  # tests do not pull the plug
+            apart(_prepare, service, self._server.owner_dsn(name))
         return self._templates[service]
 
     def _administer(self, statement: str) -> None:
@@ -77,7 +79,7 @@ def _name_in(url: str) -> str:
     return url.rpartition("/")[2].partition("?")[0]
 
 
-def apart(work: Callable[..., None], *arguments: str) -> None:
+def apart(work: Callable[..., object], *arguments: str) -> None:
     """Run blocking work in a thread of its own, where no event loop runs yet."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         pool.submit(work, *arguments).result()

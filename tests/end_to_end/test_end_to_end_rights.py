@@ -1,0 +1,45 @@
+"""What the services' own roles may do in the running town's databases: work with rows, and undo no guard."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from posada.town import Town
+from shared.contracts.topics import SERVICES
+
+pytestmark = pytest.mark.real
+TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_no_table_is_the_services_to_alter(town: Town, service: str) -> None:
+    connection = await asyncpg.connect(town.database_url(service))
+    try:
+        tables = [row[0] for row in await connection.fetch(TABLES)]
+        assert "outbox" in tables
+        for table in tables:
+            for statement in ("ALTER TABLE {} DISABLE TRIGGER USER", "TRUNCATE {} CASCADE", "DROP TABLE {} CASCADE"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(statement.format(table))
+    finally:
+        await connection.close()
+
+
+async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(town: Town) -> None:
+    connection = await asyncpg.connect(town.database_url("payments"))
+    owner = urlsplit(town.parts.owner_url("payments")).username
+    try:
+        for statement in ("SET session_replication_role = replica", f'SET ROLE "{owner}"'):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_no_service_is_let_into_another_s_database(town: Town) -> None:
+    theirs = town.database_url("payments").rpartition("/")[2]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await asyncpg.connect(town.database_url("booking").rpartition("/")[0] + f"/{theirs}")
