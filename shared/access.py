@@ -5,9 +5,9 @@ from __future__ import annotations
 import hmac
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 from fastapi import HTTPException, Request, status
@@ -18,6 +18,8 @@ from shared.database import Database
 from shared.tokens import Caller, Keys, Role, TokenRefused, read
 
 PROPERTY = "property_id"
+LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are written down of who did it, and of whose token it was
+Body = TypeVar("Body", bound=BaseModel)
 REMEMBERED = 10_000  # callers whose rate is known
 ANYBODY = Caller("anybody", Role.VIEWER)
 HOUSE = Caller("the shared token", Role.ADMIN)
@@ -46,6 +48,28 @@ def known(token: SecretStr | None, keys: Keys, shown: str | None) -> Caller:
 
 def _unknown(why: str) -> HTTPException:
     return HTTPException(status.HTTP_401_UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
+
+
+def signed(model: type[Body], field: str) -> Callable[..., Body]:
+    """A dependency that gives an endpoint its body, where `field` is who a person says to be, and by whose token.
+
+    The shared token is everybody's, so that it adds nothing to the name.
+    """
+
+    def body(request: Request, said: Body) -> Body:
+        name = _named(getattr(said, field), request.state.caller)
+        return said.model_copy(update={field: name})
+
+    body.__annotations__ = {"request": Request, "said": model}  # which FastAPI reads
+    return body
+
+
+def _named(name: str, caller: Caller) -> str:
+    if caller is HOUSE or caller is ANYBODY or caller.subject == name:
+        return name
+    subject = "".join(letter for letter in caller.subject if letter.isprintable())[:LONGEST_SUBJECT]
+    whose = f" (token of {subject})"
+    return name[: LONGEST_NAME - len(whose)] + whose
 
 
 @dataclass

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from services.booking import reports
 from services.booking.domain.cancellation import NOTHING
 from services.booking.lives import State, digest_of_command
+from shared.access import signed
 from shared.consumer import Consumer
 from shared.contracts.booking_staff import (
     CancelBooking,
@@ -104,6 +105,13 @@ class Outcome(BaseModel):
     currency: str | None
 
 
+SignedSaid = Annotated[Said, Depends(signed(Said, "who"))]
+SignedEnded = Annotated[Ended, Depends(signed(Ended, "who"))]
+SignedArrived = Annotated[Arrived, Depends(signed(Arrived, "who"))]
+SignedLeft = Annotated[Left, Depends(signed(Left, "who"))]
+SignedDates = Annotated[Dates, Depends(signed(Dates, "who"))]
+
+
 def router(database: Database, settings: ServiceSettings, *, seconds: float = SECONDS) -> APIRouter:
     """What the desk does; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["desk"], dependencies=[Depends(writers(settings))])
@@ -117,12 +125,12 @@ def router(database: Database, settings: ServiceSettings, *, seconds: float = SE
 
 def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
-    async def cancel(booking_id: UUID, said: Ended, intake: Intake) -> Response:
+    async def cancel(booking_id: UUID, said: SignedEnded, intake: Intake) -> Response:
         """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
         return await desk.do(intake, CancelBooking(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/no-show", response_model=Outcome, responses=dict(ANSWERS))
-    async def no_show(booking_id: UUID, said: Ended, intake: Intake) -> Response:
+    async def no_show(booking_id: UUID, said: SignedEnded, intake: Intake) -> Response:
         """The guests did not come: the same as a cancellation, under its own name."""
         return await desk.do(intake, MarkNoShow(booking_id=booking_id, **said.model_dump()))
 
@@ -130,26 +138,26 @@ def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     path = "/bookings/{booking_id}/rejection"
 
     @routes.post(path, response_model=Outcome, responses=dict(ANSWERS), dependencies=guards)
-    async def reject(booking_id: UUID, said: Said, intake: Intake) -> Response:
+    async def reject(booking_id: UUID, said: SignedSaid, intake: Intake) -> Response:
         """The hotel does not take a booking that is not confirmed yet: a manager's decision."""
         return await desk.do(intake, RejectBooking(booking_id=booking_id, **said.model_dump()))
 
 
 def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/check-in", response_model=Outcome, responses=dict(ANSWERS))
-    async def check_in(booking_id: UUID, said: Arrived, intake: Intake) -> Response:
+    async def check_in(booking_id: UUID, said: SignedArrived, intake: Intake) -> Response:
         """Guests have arrived in the rooms that they were given."""
         return await desk.do(intake, CheckIn(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/check-out", response_model=Outcome, responses=dict(ANSWERS))
-    async def check_out(booking_id: UUID, said: Left, intake: Intake, request: Request) -> Response:
+    async def check_out(booking_id: UUID, said: SignedLeft, intake: Intake, request: Request) -> Response:
         """Guests have left; the last one only with nothing owed, or on a manager's word."""
         if said.owing:
             overrules(request)
         return await desk.do(intake, CheckOut(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))
-    async def change_dates(booking_id: UUID, dates: Dates, intake: Intake) -> Response:
+    async def change_dates(booking_id: UUID, dates: SignedDates, intake: Intake) -> Response:
         """Other nights for all rooms, if they can be had; the difference in price is the booking's balance."""
         return await desk.do(intake, ChangeDates(booking_id=booking_id, **dates.model_dump()))
 

@@ -17,6 +17,7 @@ from services.payments.commands import ChooseTransfer, DeclinePayment
 from services.payments.domain.ruling import Action
 from services.payments.office import Office
 from services.payments.reports import Reports
+from shared.access import signed
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http import writers
@@ -34,6 +35,10 @@ class Choice(Decided):
     """The payment that the guest means."""
 
     payment_id: UUID
+
+
+SignedDecided = Annotated[Decided, Depends(signed(Decided, "staff"))]
+SignedChoice = Annotated[Choice, Depends(signed(Choice, "staff"))]
 
 
 class RulingRecord(BaseModel):
@@ -93,22 +98,22 @@ def deciding(office: Office, reports: Reports, settings: ServiceSettings) -> API
     acts = Acts(office, partial(_request_of, reports))
 
     @routes.post("/bookings/{booking_id}/payment-case/choice")
-    async def choose(booking_id: UUID, choice: Choice) -> RequestRecord:
+    async def choose(booking_id: UUID, choice: SignedChoice) -> RequestRecord:
         """This payment is meant: reserve from it, and the booking goes on."""
         return await acts.do(handlers.choose_transfer, ChooseTransfer, booking_id, choice)
 
     @routes.post("/bookings/{booking_id}/payment-case/refusal")
-    async def decline(booking_id: UUID, decided: Decided) -> RequestRecord:
+    async def decline(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
         """No payment is meant: the booking fails."""
         return await acts.do(handlers.decline_payment, DeclinePayment, booking_id, decided)
 
     @routes.post("/bookings/{booking_id}/payment-case/frustration")
-    async def frustrate(booking_id: UUID, decided: Decided) -> RequestRecord:
+    async def frustrate(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
         """The guest has lost patience: look once more and escalate."""
         return await acts.do(handlers.mark_frustrated, MarkFrustrated, booking_id, decided)
 
     @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
-    async def withdraw(booking_id: UUID, decided: Decided) -> RequestRecord:
+    async def withdraw(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
         """Give the search up: retries end, holds are released."""
         return await acts.do(handlers.withdraw_payment, WithdrawPayment, booking_id, decided)
 

@@ -15,6 +15,7 @@ from services.payments.feeds import BrokenLine
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.sources.keeper import Keeper
+from shared.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
@@ -65,6 +66,9 @@ class CorrectedTransfer(BaseModel):
     payer: Name | None = None
     reference: Identifier | None = None
     authorization_number: Identifier | None = None
+
+
+SignedCorrected = Annotated[Corrected, Depends(signed(Corrected, "staff"))]
 
 
 class Asked(BaseModel):
@@ -174,7 +178,7 @@ def writing(keeper: Keeper, office: Office, reports: Reports, settings: ServiceS
         return Kept(kept=len(lines))
 
     @routes.post("/payment-feeds/broken-lines/{line_id}/correction")
-    async def correct(line_id: UUID, corrected: Corrected) -> dict[str, str]:
+    async def correct(line_id: UUID, corrected: SignedCorrected) -> dict[str, str]:
         """Take the line as a person reads it, or put it aside; whoever waits for the money is served at once."""
         row = await reports.broken_line(line_id)
         if row is None:

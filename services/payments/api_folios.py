@@ -19,6 +19,7 @@ from services.payments.domain.folio import ChargeKind, Folio
 from services.payments.domain.payment import DeskMethod
 from services.payments.office import Office
 from services.payments.reports import Reports
+from shared.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http import writers
@@ -90,6 +91,11 @@ class GivenBack(BaseModel):
     staff: Name
 
 
+SignedTaken = Annotated[Taken, Depends(signed(Taken, "staff"))]
+SignedCharged = Annotated[Charged, Depends(signed(Charged, "staff"))]
+SignedGivenBack = Annotated[GivenBack, Depends(signed(GivenBack, "staff"))]
+
+
 class Refunded(BaseModel):
     """A payment after a refund."""
 
@@ -125,18 +131,18 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
     acts = Acts(office, partial(_folio, reports))
 
     @routes.post("/bookings/{booking_id}/payments")
-    async def take(booking_id: UUID, taken: Taken) -> FolioRecord:
+    async def take(booking_id: UUID, taken: SignedTaken) -> FolioRecord:
         """Money taken at the desk; a booking that waits for all of its money goes on with it."""
         day = taken.received_on or await _today(office, reports, booking_id)
         return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
-    async def charge(booking_id: UUID, charged: Charged) -> FolioRecord:
+    async def charge(booking_id: UUID, charged: SignedCharged) -> FolioRecord:
         """Something that the booking costs beside its rooms."""
         return await acts.do(handlers.add_charge, AddCharge, booking_id, charged)
 
     @routes.post("/payments/{payment_id}/refunds")
-    async def refund(payment_id: UUID, given: GivenBack) -> Refunded:
+    async def refund(payment_id: UUID, given: SignedGivenBack) -> Refunded:
         """Money given back, with its reason."""
         await office.tell(handlers.refund_payment, RefundPayment(payment_id=payment_id, **given.model_dump()))
         row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")

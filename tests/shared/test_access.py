@@ -283,13 +283,15 @@ async def test_a_command_is_told_to_who_is_for_its_booking(fresh_database: Fresh
 
 @pytest.mark.real
 async def test_roles_write_what_is_theirs(fresh_database: FreshDatabase) -> None:
-    refusal = {"staff": "ana", "reason": "no such transfer"}
+    refusal = {"staff": "Marta", "reason": "no such transfer"}
     async with with_booking("payments", fresh_database("payments")) as client:
         path = f"/bookings/{BOOKING}/payment-case/refusal"
         viewer = await asked(client, path, Role.VIEWER, OURS, method="POST", json=refusal)
         assert (viewer.status_code, "role desk" in viewer.text) == (403, True)
         desk = await asked(client, path, Role.DESK, OURS, method="POST", json=refusal)
         assert desk.status_code not in {401, 403, 500}
+        case = (await asked(client, f"/bookings/{BOOKING}/payment-case", Role.VIEWER, OURS)).json()
+        assert [ruling["staff"] for ruling in case["rulings"]] == ["Marta (token of ana)"]
     async with serving(built("availability", fresh_database("availability"), api_keys={"a": SECRET})) as client:
         capacity = {"type": "junior", "capacity": 1}
         desk = await asked(client, f"/catalogue/capacity/{OURS}", Role.DESK, method="PUT", json=capacity)
