@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from deploy.local.databases import PostgresPart
+from services.availability import records
 from shared.contracts.topics import SERVICES
 from tests.contracts.statements import FOLDER, in_modules, not_understood
-from tests.support.databases import FreshDatabase
+from tests.support.databases import FreshDatabase, as_service
 
 pytestmark = pytest.mark.real
 
@@ -43,18 +46,20 @@ def test_every_version_has_recorded_every_service() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_what_older_versions_ask_is_understood_by_the_newest_schema(
-    service: str, fresh_database: FreshDatabase
+async def test_what_older_versions_ask_is_understood_by_the_newest_schema_and_permitted(
+    service: str, fresh_database: FreshDatabase, postgres: PostgresPart
 ) -> None:
-    url = fresh_database(service)
+    url = as_service(fresh_database(service), postgres)
     for file in (one for one in RECORDED if one.stem == service):
         assert await not_understood(url, statements(file)) == {}, file.parent.name
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_what_this_version_asks_is_understood(service: str, fresh_database: FreshDatabase) -> None:
-    """A statement that PostgreSQL refuses whenever it is asked shows here, however seldom it is."""
-    url = fresh_database(service)
+async def test_what_this_version_asks_is_understood_and_permitted(
+    service: str, fresh_database: FreshDatabase, postgres: PostgresPart
+) -> None:
+    """A statement that PostgreSQL refuses whenever the service's role asks shows here, however seldom it does."""
+    url = as_service(fresh_database(service), postgres)
     refused = await not_understood(url, sorted(in_modules(f"services.{service}")))
     assert [sql for sql in refused if not sql.startswith(PARTS.get(service, ("\0",)))] == []
 
@@ -69,3 +74,22 @@ async def test_a_schema_that_older_versions_stumble_over_is_seen(
     await connection.close()
     [file, *_] = [one for one in RECORDED if one.stem == service]
     assert any(complaint in told for told in (await not_understood(url, statements(file))).values())
+
+
+async def test_a_right_that_is_missing_is_seen(fresh_database: FreshDatabase, postgres: PostgresPart) -> None:
+    url = fresh_database("payments")
+    own = as_service(url, postgres)
+    connection = await asyncpg.connect(url)
+    await connection.execute(f'REVOKE UPDATE ON payment_requests FROM "{urlsplit(own).username}"')
+    await connection.close()
+    refused = await not_understood(own, sorted(in_modules("services.payments")))
+    assert any("permission denied for table payment_requests" in told for told in refused.values())
+
+
+async def test_nobody_takes_rooms_while_the_catalogue_changes_by_the_services_role_too(
+    fresh_database: FreshDatabase, postgres: PostgresPart
+) -> None:
+    connection = await asyncpg.connect(as_service(fresh_database("availability"), postgres))
+    async with connection.transaction():
+        await connection.execute(records._NOBODY_TAKES)
+    await connection.close()

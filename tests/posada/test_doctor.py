@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.local.databases import PostgresPart
 from deploy.local.parts import Parts
 from posada.commands.doctor import line_of
 from posada.doctor import databases, kafka, surroundings
@@ -25,7 +23,7 @@ from posada.doctor.findings import Finding, State
 from posada.main import run
 from shared.contracts.topics import ALL_TOPICS, BOOKING_EVENTS, SERVICES
 from shared.topic_admin import create_topics
-from tests.support.databases import FreshDatabase
+from tests.support.databases import FreshDatabase, as_service
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 NOBODY = "127.0.0.1:1"
@@ -33,12 +31,6 @@ NOBODY = "127.0.0.1:1"
 
 async def found_at(service: str, url: str) -> dict[str, Finding]:
     return {finding.text: finding async for finding in databases.look_at(service, url)}
-
-
-def as_service(url: str, server: PostgresPart) -> str:
-    """A database's address for the service's own role, from that for its owner."""
-    address = urlsplit(url)
-    return server.dsn(address.path[1:], str(address.username).removesuffix("_owner"))
 
 
 def states(findings: dict[str, Finding]) -> set[State]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -73,6 +74,12 @@ class Databases:
 
     def _administer(self, statement: str) -> None:
         apart(lambda: asyncio.run(_execute(self._server.admin_url, statement)))
+
+
+def as_service(url: str, server: PostgresPart) -> str:
+    """A database's address for the service's own role, from that for its owner."""
+    address = urlsplit(url)
+    return server.dsn(address.path[1:], str(address.username).removesuffix("_owner"))
 
 
 def _name_in(url: str) -> str:
