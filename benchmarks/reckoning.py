@@ -9,6 +9,9 @@ from typing import Any, Final
 BOOKINGS_A_YEAR: Final = 41_000_000
 PEAK_BOOKINGS_A_SECOND: Final = 75.0
 COUNTS_A_BOOKING: Final = 50
+# Availability and PostgreSQL together, for every type of a house of 60 rooms of which 70 % are taken: what
+# `python -m benchmarks.rooms` measures, with 20 houses of that size.
+COUNT_CPU_MS: Final = 2.1
 # How full a processor is to be at the peak, so that waiting stays short and one of two zones may fail.
 BUSY_AT_MOST: Final = 0.4
 # A general-purpose processor and a GB of disk, rented for a year without discounts: to be replaced by one's own prices.
@@ -21,26 +24,27 @@ PARTS: Final = (*SERVICES, "postgres", "kafka")
 def in_words(results: dict[str, Any], partitions: int) -> str:
     """The reckoning as Markdown, from the largest database that was measured."""
     point = results["by_bookings"][-1]
-    spent: dict[str, float] = point["cpu_ms_a_booking"]
-    needed = {part: _cores(spent.get(part, 0.0)) for part in PARTS}
-    count_ms = spent.get("availability", 0.0) + spent.get("postgres", 0.0) / len(SERVICES)
-    counts = _cores(count_ms * COUNTS_A_BOOKING)
+    full: dict[str, float] = point["cpu_ms_a_booking"]
+    alone: dict[str, float] = point["cpu_ms_alone"]
+    counts = _cores(COUNT_CPU_MS * COUNTS_A_BOOKING)
+    most = sum(_cores(alone.get(part, 0.0)) for part in PARTS) + counts
     bytes_a_booking: float = sum(results["bytes_a_booking"].values())
     lines = [
         f"With {point['bookings']:,} bookings in the databases, at {PEAK_BOOKINGS_A_SECOND:.0f} bookings a second, "
-        f"processors at most {BUSY_AT_MOST:.0%} busy:",
+        f"processors at most {BUSY_AT_MOST:.0%} busy. A booking costs least in full batches (64 clients, one instance) "
+        "and most where it shares its batch with none (one client); several instances at 75 a second lie in between:",
         "",
-        "| part | CPU ms a booking | cores at the peak | processes |",
+        "| part | CPU ms a booking, full batches to none | cores at the peak | processes |",
         "| --- | --- | --- | --- |",
-        *[_row(part, spent.get(part, 0.0), cores) for part, cores in needed.items()],
-        f"| counts, {COUNTS_A_BOOKING} of {count_ms:.2f} ms | {count_ms * COUNTS_A_BOOKING:.1f} | {counts:.1f} "
-        f"| {max(2, math.ceil(counts))} |",
+        *[_row(part, full.get(part, 0.0), alone.get(part, 0.0)) for part in PARTS],
+        f"| counts, {COUNTS_A_BOOKING} of {COUNT_CPU_MS} ms | {COUNT_CPU_MS * COUNTS_A_BOOKING:.0f} | {counts:.1f} "
+        f"| {math.ceil(counts)} |",
         "",
-        "- A count is taken to cost what availability and its fifth of PostgreSQL do for a booking.",
-        *[f"- {line}" for line in (_processors(sum(needed.values()) + counts), _disk(bytes_a_booking))],
-        f"- {_limit(spent, partitions)}",
-        f"- A booking that shares its batch with no other costs {_alone(point):.1f} times as much: at a low rate the "
-        "processors are used less well, and have nothing else to do.",
+        f"- {_processors(most)}",
+        f"- {_disk(bytes_a_booking)}",
+        f"- Counts are nearly all of it. So many processes need as many partitions of `posada.availability.requests` "
+        f"(`posada topics --instances`; {partitions} unless told otherwise), or ask over HTTP, which has none.",
+        f"- {_limit(full, alone)}",
     ]
     return "\n".join(lines)
 
@@ -62,19 +66,19 @@ def _disk(bytes_a_booking: float) -> str:
     )
 
 
-def _limit(spent: dict[str, float], partitions: int) -> str:
-    dearest = max(SERVICES, key=lambda part: spent.get(part, 0.0))
-    limit = 1000 / max(spent.get(dearest, 0.0), 0.001)
+def _limit(full: dict[str, float], alone: dict[str, float]) -> str:
+    dearest = max(SERVICES, key=lambda part: full.get(part, 0.0))
+    least, most = (1000 / max(spent.get(dearest, 0.0), 0.001) for spent in (alone, full))
     return (
-        f"{dearest.capitalize()} is the dearest service. One instance of it, which is one processor, is full at some "
-        f"{limit:,.0f} bookings a second; the {partitions} that {partitions} partitions allow at "
-        f"{limit * partitions:,.0f}, "
-        f"{limit * partitions / PEAK_BOOKINGS_A_SECOND:,.0f} times the chain's peak."
+        f"{dearest.capitalize()} is the dearest service. One instance of it, which is one processor, is full between "
+        f"{least:,.0f} and {most:,.0f} bookings a second, {least / PEAK_BOOKINGS_A_SECOND:,.1f} to "
+        f"{most / PEAK_BOOKINGS_A_SECOND:,.1f} times the chain's peak; what several do takes machines to measure."
     )
 
 
-def _row(part: str, cost_ms: float, cores: float) -> str:
-    return f"| {part} | {cost_ms:.2f} | {cores:.2f} | {_processes(part, cores)} |"
+def _row(part: str, full: float, alone: float) -> str:
+    cores = _cores(full), _cores(alone)
+    return f"| {part} | {full:.2f} to {alone:.2f} | {cores[0]:.2f} to {cores[1]:.2f} | {_processes(part, cores[1])} |"
 
 
 def _processes(part: str, cores: float) -> str:
@@ -83,9 +87,3 @@ def _processes(part: str, cores: float) -> str:
 
 def _cores(cost_ms: float) -> float:
     return cost_ms / 1000 * PEAK_BOOKINGS_A_SECOND / BUSY_AT_MOST
-
-
-def _alone(point: dict[str, Any]) -> float:
-    """How much dearer a booking is that shares no batch, in processor time of everything."""
-    alone, crowd = (sum(point[name].values()) for name in ("cpu_ms_alone", "cpu_ms_a_booking"))
-    return float(alone / max(crowd, 0.001))

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import psutil
 from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.table import Table
@@ -99,19 +100,29 @@ async def rate_and_percentiles(
     *,
     answer: type[Message] | None = None,
 ) -> dict[str, Any]:
-    """Percentiles of the first instance alone, in milliseconds, and messages a second of all others together.
+    """Percentiles of the first instance alone, in milliseconds; messages a second of all others together, and what
+    processor time each took of this process and the database.
 
     With `answer` every message must be answered by that type.
     """
     alone = await times_of(tellers[:1], make, warm_up, samples, answer)
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), processor_seconds()
     together = await times_of(tellers[1:], make, 0, samples, answer)
     rate = len(together) / (time.perf_counter() - began)
+    spent = processor_seconds() - spent
     return {
         f"{name}s/s": round(rate),
         f"{name} p50 ms": ms(statistics.median(alone)),
         f"{name} p99 ms": ms(sorted(alone)[int(len(alone) * 0.99)]),
+        f"{name} CPU ms": ms(spent / len(together)),
     }
+
+
+def processor_seconds() -> float:
+    """What this process and all that it started, the database's processes too, have taken of processors."""
+    ours = psutil.Process()
+    used = [one.cpu_times() for one in (ours, *ours.children(recursive=True))]
+    return float(sum(one.user + one.system for one in used))
 
 
 def record_of(message: Message) -> ConsumerRecord[bytes, bytes]:

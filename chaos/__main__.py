@@ -43,7 +43,7 @@ def chaos(
     chosen = random.SystemRandom().randrange(1, 1_000_000) if seed is None else seed
     wish = Wish(chosen, bookings, minutes * 60, blows if blows is not None else round(minutes * 60 / SECONDS_A_BLOW))
     if plan_only:
-        for blow in plan(wish.seed, wish.seconds, wish.blows):
+        for blow in plan(wish.seed, wish.seconds, wish.blows, lines=os.environ.get(PARTS_VARIABLE) != "docker"):
             out().print(blow.told, markup=False)
         return
     err().print(f"seed {wish.seed}: {wish.bookings} bookings, {wish.blows} blows in {wish.seconds:.0f} s", markup=False)

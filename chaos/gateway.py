@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from chaos.guests import Guest, Send
 from posada.wire import OUTCOMES
 from shared.contracts.topics import BOOKING_EVENTS
+from shared.topic_admin import partitions
 
 SEND_S: Final = 10.0
 PAUSE_S: Final = 0.3
@@ -54,7 +55,7 @@ class Gateway:
             bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await consumer.start()
-        consumer.assign([TopicPartition(BOOKING_EVENTS.name, number) for number in range(BOOKING_EVENTS.partitions)])
+        consumer.assign(await partitions(self._bootstrap, {BOOKING_EVENTS.name}))
         self._tasks.append(asyncio.create_task(self._listen(consumer)))
         return self
 

@@ -35,7 +35,8 @@ def text(storm: Storm) -> str:
     wish = storm.wish
     verdict = "Everything held." if not storm.wrong else f"{len(storm.wrong)} things went wrong."
     quiet = f"{storm.quiet_at:.0f} s" if storm.quiet_at else "never"
-    replay = f"python -m chaos --seed {wish.seed} --bookings {wish.bookings} --minutes {wish.seconds / 60:g}"
+    where = "" if storm.lined else "POSADA_PARTS=docker "
+    replay = f"{where}python -m chaos --seed {wish.seed} --bookings {wish.bookings} --minutes {wish.seconds / 60:g}"
     parts = [
         f"# Storm {wish.seed}",
         f"**{verdict}** {wish.bookings} bookings and {len(storm.struck)} blows in {wish.seconds:.0f} s;"

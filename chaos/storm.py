@@ -61,6 +61,7 @@ class Storm:
     wish: Wish
     blows: list[Blow]
     guests: list[Guest]
+    lined: bool = True  # whether there were lines to strike
     struck: list[Struck] = field(default_factory=list)
     began: float = 0.0
     quiet_at: float | None = None
@@ -107,7 +108,7 @@ async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Line
     lined = lines is not None and bool(lines.names)
     blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town), lines=lined)
     coming = guests(wish.seed, wish.bookings, wish.seconds, datetime.now(UTC).date())
-    storm = Storm(wish, blows, coming)
+    storm = Storm(wish, blows, coming, lined)
     async with Gateway(town.kafka_bootstrap) as gateway:
         storm.gateway = gateway
         storm.desk = Desk(town.http("booking"), TOKEN, gateway)

@@ -18,6 +18,7 @@ from shared.database import Database
 from shared.tokens import Caller, Keys, Role, TokenRefused, read
 
 PROPERTY = "property_id"
+MARK = "(token of "
 LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are written down of who did it, and of whose token it was
 Body = TypeVar("Body", bound=BaseModel)
 REMEMBERED = 10_000  # callers whose rate is known
@@ -65,10 +66,11 @@ def signed(model: type[Body], field: str) -> Callable[..., Body]:
 
 
 def _named(name: str, caller: Caller) -> str:
+    name = name.replace(MARK, "(")  # which nobody writes but we
     if caller is HOUSE or caller is ANYBODY or caller.subject == name:
         return name
     subject = "".join(letter for letter in caller.subject if letter.isprintable())[:LONGEST_SUBJECT]
-    whose = f" (token of {subject})"
+    whose = f" {MARK}{subject})"
     return name[: LONGEST_NAME - len(whose)] + whose
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -33,10 +34,10 @@ class Topic:
         return {"retention.ms": str(int(self.retention.total_seconds() * 1000))}
 
     def for_instances(self, most: int) -> Topic:
-        """The same for so many instances to share its work; one with a single partition stays as it is."""
+        """The same for so many instances: those with little to do keep their share, a single partition stays one."""
         if self.partitions == 1:
             return self
-        return replace(self, partitions=max(1, self.partitions * most // DEFAULT_PARTITIONS))
+        return replace(self, partitions=math.ceil(self.partitions * most / DEFAULT_PARTITIONS))
 
 
 def internal(service: str) -> Topic:

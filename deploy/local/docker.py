@@ -54,13 +54,18 @@ class Runner:
         return self._container
 
     def start(self, answers: Callable[[], bool]) -> None:
-        """Start the container and wait until `answers()`; raises PartFailed with the reason otherwise."""
+        """Start the container and wait until `answers()`.
+
+        Raises PartFailed with the reason otherwise; a container that was there before stays, for its data.
+        """
         self._on_progress(f"starting {self.image} in Docker")
         with self._changing:
+            fresh = self._container is None
             self._start()
         if not wait_until(answers, START_TIMEOUT_S):
             log = self._log_tail()
-            self.stop()
+            if fresh:
+                self.stop()
             raise PartFailed(f"{self.image} did not answer within {START_TIMEOUT_S:g} s. Its log ends with:\n{log}")
 
     def stop(self) -> None:
@@ -71,6 +76,7 @@ class Runner:
                 self._container = None
 
     def _start(self) -> None:
+        fresh = self._container is None
         try:
             if self._container is None:
                 self._container = self._new_container()
@@ -78,7 +84,8 @@ class Runner:
             else:
                 self._container.get_wrapped_container().start()
         except Exception as error:
-            self.stop()
+            if fresh:
+                self.stop()
             hint = f"{PARTS_VARIABLE}=embedded does without Docker"
             raise PartFailed(f"Docker could not run {self.image}: {error}. {hint}") from error
 

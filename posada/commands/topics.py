@@ -20,7 +20,11 @@ Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies o
 
 Instances = Annotated[
     int,
-    typer.Option("--instances", min=1, help="Most copies of a service that will share its work: a partition each."),
+    typer.Option(
+        "--instances",
+        min=DEFAULT_PARTITIONS,
+        help="Most copies of a service that will ever share its work: as many partitions, half for topics with little.",
+    ),
 ]
 
 

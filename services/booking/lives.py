@@ -124,5 +124,5 @@ def saga_id_of(command_id: UUID) -> UUID:
 
 
 def digest_of_command(command: StaffCommand) -> UUID:
-    """Stands for all that a command says: another one under the same id is known as another."""
-    return digest_of(type(command).__name__, command.model_dump_json())
+    """Stands for all that a command asks for, whoever asks: another one under the same id is known as another."""
+    return digest_of(type(command).__name__, command.model_dump_json(exclude={"who"}))

@@ -35,7 +35,11 @@ def test_everything_is_killed_and_every_kind_of_blow_falls(seed: int) -> None:
 
 def test_servers_of_others_are_left_alone() -> None:
     assert not {blow.target for blow in plan(3, 240, 100, servers=False)} & set(SERVERS)
-    assert not {blow.target for blow in plan(3, 240, 100, lines=False)} & set(LINES)
+    without_lines = plan(3, 240, 100, lines=False)
+    assert not {blow.target for blow in without_lines} & set(LINES)
+    struck = {(blow.what, blow.target) for blow in without_lines}
+    assert {(What.KILL, server) for server in SERVERS} | {(What.FREEZE, server) for server in SERVERS} <= struck
+    assert any(what is What.FILL for what, _ in struck)
 
 
 def test_guests_are_of_every_manner_and_send_what_the_contract_takes() -> None:

@@ -10,6 +10,7 @@ import pytest
 from deploy.local.kafka_probe import kafka_answers
 from deploy.local.parts import Parts, choose_parts
 from deploy.local.processes import PartFailed
+from deploy.local.waiting import wait_until
 
 pytestmark = pytest.mark.real
 SERVICES = ["booking", "payments"]
@@ -67,6 +68,12 @@ async def test_docker_s_parts_serve_and_come_back_after_a_kill(folder: Path) -> 
         for part in (parts.kafka, parts.postgres):
             assert isinstance(part, DockerKafka | DockerPostgres)
             part.kill()
+            assert not part.alive
             part.start()
+            part.freeze()
+            assert part.alive
+            assert not part.answers()
+            part.thaw()
+            assert wait_until(part.answers, 30)
         assert (parts.kafka_bootstrap, parts.postgres.admin_url) == addresses
         await use(parts)

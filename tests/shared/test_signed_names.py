@@ -50,6 +50,8 @@ async def written(name: str, caller: Caller) -> str:
         ("Marta", HOUSE, "Marta"),
         ("Marta", ANYBODY, "Marta"),
         ("ana", Caller("ana", Role.DESK), "ana"),
+        ("Marta (token of boss)", HOUSE, "Marta (boss)"),
+        ("Marta (token of boss)", Caller("ana", Role.DESK), "Marta (boss) (token of ana)"),
         ("Marta", Caller("ana", Role.DESK), "Marta (token of ana)"),
         ("Marta", Caller("a\nna", Role.DESK), "Marta (token of ana)"),
         ("M" * 200, Caller("ana", Role.DESK), "M" * 185 + " (token of ana)"),

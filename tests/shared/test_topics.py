@@ -18,7 +18,7 @@ from shared.topics import DEFAULT_PARTITIONS, Topic, dead
 
 @pytest.mark.parametrize(
     ("declared", "instances", "made"),
-    [(4, 4, 4), (4, 1, 1), (4, 24, 24), (2, 24, 12), (2, 1, 1), (1, 24, 1), (2, 3, 1)],
+    [(4, 4, 4), (4, 1, 1), (4, 24, 24), (2, 24, 12), (2, 1, 1), (1, 24, 1), (2, 3, 2)],
 )
 def test_a_topic_is_made_for_as_many_instances(declared: int, instances: int, made: int) -> None:
     assert Topic("posada.wide", "", partitions=declared).for_instances(instances).partitions == made
