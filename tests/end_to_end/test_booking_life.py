@@ -26,6 +26,7 @@ SECONDS = 60.0
 # Timers of reminders, which are judged when they are due; and what became of them.
 BRING_FORWARD = """
 UPDATE outbox SET due_at = now() WHERE key = $1 AND topic = 'posada.notifications.internal' RETURNING id"""
+TIMERS = "SELECT id FROM outbox WHERE key = $1 AND topic = 'posada.notifications.internal'"
 DUE = "SELECT id FROM outbox WHERE key = $1 AND topic = 'posada.notifications.internal' AND due_at <= now()"
 REMINDED = "SELECT DISTINCT occasion FROM deliveries WHERE booking_id = $1 AND occasion LIKE 'arrival_reminder%'"
 TOLD = (
@@ -60,15 +61,28 @@ async def posada(town: Town, *words: str, code: int = 0) -> Any:
     return json.loads(out) if code == 0 else err.decode()
 
 
-async def time_for_reminders(town: Town, booking_id: str) -> int:
-    """Let all reminders that wait for a booking be due now, and wait until they are sent; gives how many there were."""
-    timers = await rows(town, "notifications", BRING_FORWARD, booking_id)
+async def time_for_reminders(town: Town, booking_id: str, timers: int) -> None:
+    """Let the reminders that wait for a booking be due now, once they are so many, and wait until they are sent."""
+
+    async def planned() -> bool:
+        return len(await rows(town, "notifications", TIMERS, booking_id)) == timers
+
+    await wait_for(planned, what=f"{timers} reminders to be planned", timeout_s=30)
+    await rows(town, "notifications", BRING_FORWARD, booking_id)
 
     async def gone() -> bool:
         return not await rows(town, "notifications", DUE, booking_id)
 
     await wait_for(gone, what="the reminders to be sent", timeout_s=30)
-    return len(timers)
+
+
+async def known_to_conversations(town: Town, booking_id: str, name: str, wanted: object) -> None:
+    """Wait until conversations knows a booking so."""
+
+    async def known() -> bool:
+        return [row[name] for row in await rows(town, "conversations", KNOWN, UUID(booking_id))] == [wanted]
+
+    await wait_for(known, what=f"conversations to know {name} as {wanted}", timeout_s=30)
 
 
 async def reminded(town: Town, booking_id: str) -> list[str]:
@@ -114,13 +128,10 @@ async def test_other_dates_take_the_reminders_the_rooms_and_the_conversation_alo
     said = await event(gateway, wanted, "modified")
     assert [one["room"] for one in said.body["rooms"]] == [one["room"] for one in outcome.body["rooms"]]
     await until_whole(town)
-    assert (
-        await time_for_reminders(town, booking_id) == 2
-    )  # the old day's timer is still there, and finds that it is over
+    await time_for_reminders(town, booking_id, 2)  # the old day's timer is still there, and finds that it is over
     await wait_for(lambda: _equals(reminded(town, booking_id), [moved.isoformat()]), what="the reminder", timeout_s=30)
     assert len(await told(town, booking_id, "modified")) == len(set(await told(town, booking_id, "modified"))) >= 1
-    (known,) = await rows(town, "conversations", KNOWN, UUID(booking_id))
-    assert known["check_in"] == moved
+    await known_to_conversations(town, booking_id, "check_in", moved)
     folio = ask(town.http("payments"), f"/bookings/{booking_id}/balance")
     assert (folio["total"], folio["balance"]) == ("1380.00", "690.00")
     (listed,) = await posada(town, "list", code)
@@ -148,7 +159,7 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town,
     said = await event(gateway, wanted, "cancelled")
     assert (said.body["fee"], said.body["refund"]) == ("12.50", "850.00")
     await until_whole(town)
-    assert await time_for_reminders(town, booking_id) == 1
+    await time_for_reminders(town, booking_id, 1)
 
     async def by_email() -> bool:
         return "email" in await told(town, booking_id, "cancelled")
@@ -156,8 +167,7 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town,
     await wait_for(by_email, what="the e-mail that tells of the cancellation", timeout_s=30)
     channels = await told(town, booking_id, "cancelled")
     assert channels == sorted(set(channels))  # once by each
-    (known,) = await rows(town, "conversations", KNOWN, UUID(booking_id))
-    assert known["off"] is True
+    await known_to_conversations(town, booking_id, "off", True)
     (refund,) = await rows(town, "payments", REFUNDED, money["transfer_id"])
     assert (refund["amount"], refund["reason"], str(refund["booking_id"])) == (Decimal("850.00"), "ill", booking_id)
     folio = ask(town.http("payments"), f"/bookings/{booking_id}/balance")
@@ -167,7 +177,7 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town,
 
     next_one = request(night, rooms=rooms, amount=amount)  # all five of them are free again
     other = (await booked(town, gateway, next_one)).body["booking_id"]
-    await time_for_reminders(town, other)  # behind the other's on the same partition: once this is heard, that was
+    await time_for_reminders(town, other, 1)  # behind the other's on the same partition: once this is heard, that was
     await wait_for(lambda: _equals(reminded(town, other), [night.isoformat()]), what="the reminder", timeout_s=30)
     assert await reminded(town, booking_id) == []
 
