@@ -53,6 +53,15 @@ class Runner:
             raise RuntimeError(f"{self.image} has no address before it is started")
         return self._container
 
+    @property
+    def address(self) -> str:
+        """Where the container's one port is on this machine; Docker is not asked, which says nothing of what is paused.
+
+        Raises RuntimeError before the first start.
+        """
+        ((host, port),) = self.container.ports.values()  # type: ignore[misc]  # as `on_loopback` has put it
+        return f"{host}:{port}"
+
     def start(self, answers: Callable[[], bool]) -> None:
         """Start the container and wait until `answers()`.
 
@@ -173,8 +182,7 @@ class DockerKafka(DockerPart, KafkaPart):
 
     @property
     def bootstrap(self) -> str:
-        container = self._runner.container
-        return f"{container.get_container_host_ip()}:{container.get_exposed_port(KAFKA_PORT)}"
+        return self._runner.address
 
     def answers(self) -> bool:
         return kafka_answers(self.bootstrap)
@@ -200,9 +208,7 @@ class DockerPostgres(DockerPart, PostgresPart):
 
     @property
     def admin_url(self) -> str:
-        container = self._runner.container
-        host = f"{container.get_container_host_ip()}:{container.get_exposed_port(POSTGRES_PORT)}"
-        return url_for(f"postgresql://{host}/", ADMIN, ADMIN, self._secret.password(ADMIN))
+        return url_for(f"postgresql://{self._runner.address}/", ADMIN, ADMIN, self._secret.password(ADMIN))
 
     def answers(self) -> bool:
         return PostgresPart.answers(self)
