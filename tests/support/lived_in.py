@@ -20,7 +20,9 @@ from tests.support.post_office import START, record_of_row
 from tests.support.village import Village, village_of
 
 FIRST, SECOND, SHORT, CROWD, UNPAID = "first", "second", "short", "crowd", "unpaid"
-MOVED, OFF, MISSED, HERE = "moved", "off", "missed", "here"
+MOVED, OFF, MISSED, HERE, EARLY = "moved", "off", "missed", "here", "early"
+
+EVERYBODY = (FIRST, SECOND, SHORT, CROWD, UNPAID, MOVED, OFF, MISSED, HERE, EARLY)
 
 
 def asked(name: str, nights_on: int, **more: object) -> BookingRequested:
@@ -39,7 +41,7 @@ class House:
     @property
     def ids(self) -> dict[str, UUID]:
         """The bookings by their requests' names."""
-        return {name: booking_id_of(name) for name in (FIRST, SECOND, SHORT, CROWD, UNPAID, MOVED, OFF, MISSED, HERE)}
+        return {name: booking_id_of(name) for name in EVERYBODY}
 
     def books(self) -> TopicBooks:
         """What stands on the topics."""
@@ -65,7 +67,7 @@ async def live_a_day(urls: Mapping[str, str]) -> House:
     """Two bookings confirmed, one paid too little, one for more rooms than there are, one never paid; and a chat.
 
     Of four more that are confirmed one moves to two other nights, one is called off, one's guests do not come, and
-    one's come and leave again.
+    one's come and leave again. One is cancelled while its money is still looked for.
     """
     async with village_of(urls) as village:
         await village.publish(transfer_for(FIRST), transfer_for(SECOND), transfer_for(SHORT, "100.00"))
@@ -83,6 +85,9 @@ async def live_a_day(urls: Mapping[str, str]) -> House:
         await village.publish(MarkNoShow(command_id=UUID(int=3), booking_id=booking_id_of(MISSED), who="Marta"))
         await village.publish(CheckIn(command_id=UUID(int=4), booking_id=booking_id_of(HERE), who="Marta"))
         await village.publish(CheckOut(command_id=UUID(int=5), booking_id=booking_id_of(HERE), who="Marta"))
+        await village.publish(asked(EARLY, 70))
+        await village.run(until=village.clock() + timedelta(minutes=1))
+        await village.publish(CancelBooking(command_id=UUID(int=6), booking_id=booking_id_of(EARLY), who="Marta"))
         await village.run()
         return House(dict(urls), _log_of(village))
 

@@ -8,12 +8,19 @@ from datetime import timedelta
 
 from posada.audit.dossier import Dossier
 from posada.audit.invariant import Row, Terms, of_booking, of_database
+from services.booking.domain.lifecycle import Status
 from services.booking.sagas.multi_room import ORDER_PATIENCE
 from services.booking.world import STATUS
 from shared.contracts.topics import SERVICES
 from shared.saga_progress import Verdict
 
-FIRST = {STATUS[Verdict.DONE]: "done", STATUS[Verdict.REFUSED]: "refused", STATUS[Verdict.FAILED]: "failed"}
+# What its first decision makes of a booking. One that is cancelled before that was given up: its saga is refused.
+FIRST = {
+    STATUS[Verdict.DONE]: "done",
+    STATUS[Verdict.REFUSED]: "refused",
+    STATUS[Verdict.FAILED]: "failed",
+    Status.CANCELLED: "refused",
+}
 OVERDUE = timedelta(minutes=2)
 _OVERDUE_ROWS = """
 SELECT id, topic, due_at, now() AS read_at FROM outbox WHERE due_at < now() - interval '2 minutes'
