@@ -138,6 +138,9 @@ def say(report: Report) -> None:
     if len(report.findings) > SHOWN:
         err().print(f"… and {len(report.findings) - SHOWN} more: see them all with --json", markup=False)
     passed = f"; {report.passed_over} that seemed wrong were in flight" if report.passed_over else ""
+    if report.undecided:
+        text = f"{report.undecided} of them may be in flight: too much is unread, and it does not become less; see that"
+        err().print(f"{text} every service runs, and audit again", markup=False, soft_wrap=True)
     found = len(report.findings) or "no"
     promises = f"{report.bookings} bookings, {len(report.invariants)} promises"
     out().print(f"{promises}, {found} findings; looks: {report.looks}{passed}", markup=False)

@@ -12,6 +12,7 @@ import pytest
 from posada.audit.auditor import Auditor
 from posada.audit.finding import Finding
 from posada.audit.invariant import ALL
+from posada.audit.snapshots import snapshots
 from posada.audit.topic_books import TopicBooks
 from shared.contracts.topics import SERVICES
 from shared.deadletters import DeadLetter
@@ -123,6 +124,46 @@ async def test_what_is_in_flight_is_waited_for_and_then_named(house: House, data
         assert [finding.invariant for finding in report.findings] == ["conversation-knows"]
     assert arrived.looks == 4
     assert late.looks > 4
+
+
+class Crowded(Shelf):
+    """Topics with so much unread that nobody can tell whom it is about: at each look so many, then the last again."""
+
+    def __init__(self, house: House, *unread: int) -> None:
+        super().__init__(house.books())
+        self._unread = list(unread)
+
+    async def look(self) -> TopicBooks:
+        unread = self._unread.pop(0) if len(self._unread) > 1 else self._unread[0]
+        return replace(self.books, unread=unread)
+
+
+@pytest.mark.parametrize(
+    ("unread", "looks", "undecided"),
+    [
+        ((90_000, 70_000, 60_000, 55_000, 0), 5, 0),  # it came down, and what stands then is wrong
+        ((90_000, 70_000, 70_000), 3, 1),  # nobody reads any more
+    ],
+)
+async def test_a_great_backlog_is_waited_for_as_long_as_it_becomes_less(
+    house: House, databases: Databases, unread: tuple[int, ...], looks: int, undecided: int
+) -> None:
+    with spoiled(house, databases, "conversations") as copy:
+        connection = await asyncpg.connect(copy.urls["conversations"])
+        await connection.execute("DELETE FROM bookings WHERE id = $1", house.ids[FIRST])
+        await connection.close()
+        report = await Auditor(copy.urls, Crowded(copy, *unread)).audit(grace_s=0.01, settle_s=0)
+
+    assert (report.looks, report.undecided) == (looks, undecided)
+    assert [finding.invariant for finding in report.findings] == ["conversation-knows"]
+
+
+async def test_the_time_is_that_of_bookings_database(house: House) -> None:
+    connection = await asyncpg.connect(house.urls["booking"])
+    before = await connection.fetchval("SELECT clock_timestamp()")
+    async with snapshots(house.urls) as seen:
+        assert before < seen.now < await connection.fetchval("SELECT clock_timestamp()")
+    await connection.close()
 
 
 async def test_what_comes_right_by_the_second_look_was_in_flight(house: House, databases: Databases) -> None:
