@@ -37,7 +37,8 @@ WHERE booking_id BETWEEN $1 AND $2 AND change->>'field' = 'status' ORDER BY audi
     },
     "availability": {
         "holds": """
-SELECT booking_id, property_id, state, rooms, codes, expires_at FROM holds
+SELECT booking_id, property_id, state, rooms, codes, expires_at,
+       property_id IN (SELECT property_id FROM outside_inventories) AS outside FROM holds
 WHERE booking_id BETWEEN $1 AND $2""",
     },
     "payments": {
@@ -96,6 +97,11 @@ class Dossier:
     def status(self) -> Status | None:
         """The booking's status; None where booking does not know it, or not this word."""
         return status_named(self.booking["status"]) if self.booking else None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether booking has nothing of it at all."""
+        return self.booking is None and self.saga is None
 
     @property
     def settled(self) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from posada.audit.auditor import Auditor
 from posada.audit.finding import Finding
-from posada.audit.invariant import ALL
+from posada.audit.invariant import ALL, MEND
+from posada.audit.mending import releases
 from posada.audit.snapshots import snapshots
 from posada.audit.topic_books import TopicBooks
 from shared.contracts.topics import SERVICES
@@ -50,7 +51,10 @@ async def test_what_is_broken_is_named(house: House, databases: Databases, broke
         await connection.execute(broken.sql.format(**ids))
         await connection.close()
         found = await look(copy)
+        async with snapshots(copy.urls) as seen:
+            to_mend = [await seen.dossier(UUID(finding.subject)) for finding in found if finding.remedy == MEND]
 
+    assert all(releases(dossier, even_promised=True) for dossier in to_mend), "told to mend, and nothing would be sent"
     named = [finding for finding in found if finding.invariant == broken.invariant]
     assert named, f"not seen; found instead: {found}"
     assert not broken.about or ids[broken.about] in {finding.subject for finding in named}, named
