@@ -34,6 +34,11 @@ FROM sagas WHERE name = 'multi_room' AND id BETWEEN $1 AND $2""",
 SELECT booking_id, change->>'old' AS old, change->>'new' AS new
 FROM audit_log CROSS JOIN LATERAL jsonb_array_elements(changes) AS change
 WHERE booking_id BETWEEN $1 AND $2 AND change->>'field' = 'status' ORDER BY audit_log.id""",
+        "stay_changes": """
+SELECT booking_id, audit_log.id AS entry, left(change->>'field', -7) AS code, change->>'old' AS old,
+       change->>'new' AS new
+FROM audit_log CROSS JOIN LATERAL jsonb_array_elements(changes) AS change
+WHERE booking_id BETWEEN $1 AND $2 AND change->>'field' LIKE '%.status' ORDER BY audit_log.id""",
     },
     "availability": {
         "holds": """
@@ -54,10 +59,14 @@ FROM ledger WHERE booking_id BETWEEN $1 AND $2 GROUP BY 1""",
     },
     "notifications": {
         "deliveries": """
-SELECT booking_id, occasion, channel, status, count(*) AS times, count(DISTINCT recipient) AS recipients
-FROM deliveries WHERE audience = 'guest' AND booking_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4""",
+SELECT booking_id, occasion, channel, array_agg(DISTINCT status) AS statuses, count(*) AS times,
+       count(DISTINCT recipient) AS recipients
+FROM deliveries WHERE audience = 'guest' AND booking_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3""",
+        # One for each occasion that no channel could tell the guest of; whatever else staff is told does not count.
         "alerts": """
-SELECT DISTINCT booking_id FROM deliveries WHERE audience = 'staff' AND booking_id BETWEEN $1 AND $2""",
+SELECT booking_id, count(DISTINCT occasion) AS alerts FROM deliveries
+WHERE audience = 'staff' AND occasion LIKE 'staff_alert:guest_not_notified:%' AND booking_id BETWEEN $1 AND $2
+GROUP BY 1""",
     },
     "conversations": {
         "linked": "SELECT id AS booking_id FROM bookings WHERE id BETWEEN $1 AND $2",
@@ -84,6 +93,7 @@ class Dossier:
     saga: Row | None = None
     stays: list[Row] = field(default_factory=list)
     changes: list[Row] = field(default_factory=list)
+    stay_changes: list[Row] = field(default_factory=list)
     hold: Row | None = None
     request: Row | None = None
     money: Row | None = None

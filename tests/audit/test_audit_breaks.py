@@ -19,7 +19,7 @@ from shared.contracts.topics import SERVICES
 from shared.deadletters import DeadLetter
 from tests.support.breaks import BREAKS, Break
 from tests.support.databases import Databases, FreshDatabase, apart_async
-from tests.support.lived_in import CROWD, FIRST, SHORT, UNPAID, House, Shelf, live_a_day, spoiled
+from tests.support.lived_in import CROWD, EARLY, FIRST, HERE, MOVED, SHORT, UNPAID, House, Shelf, live_a_day, spoiled
 
 pytestmark = pytest.mark.real
 
@@ -41,6 +41,16 @@ async def test_a_clean_day_has_no_findings(house: House) -> None:
 
     assert report.findings == ()
     assert (report.bookings, report.looks, report.passed_over) == (10, 1, 0)
+
+
+async def test_the_day_has_what_it_is_to_have(house: House) -> None:
+    async with snapshots(house.urls) as seen:
+        moved, here, early = [await seen.dossier(house.ids[name]) for name in (MOVED, HERE, EARLY)]
+    assert moved.booking
+    assert moved.booking["revision"] == 2
+    told = [row["occasion"].partition(":")[0] for row in here.deliveries if row["channel"] == "email"]
+    assert (told.count("check_in"), told.count("check_out")) == (2, 2)
+    assert (early.status, early.verdict, early.held_as) == ("CANCELLED", "refused", "released")
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda one: one.invariant)

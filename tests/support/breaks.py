@@ -124,6 +124,20 @@ BOOKINGS = [
         "UPDATE bookings SET status = 'CONFIRMED' WHERE id = '{short}'",
         SHORT,
     ),
+    Break("legal-stays", "booking", "UPDATE stays SET status = 'CHECKED_IN' WHERE booking_id = '{second}'", SECOND),
+    Break("legal-stays", "booking", "UPDATE bookings SET status = 'CHECKED_IN' WHERE id = '{first}'"),
+    Break("legal-stays", "booking", "UPDATE bookings SET status = 'CONFIRMED' WHERE id = '{here}'", HERE),
+    *[
+        Break(
+            "legal-stays",
+            "booking",
+            "INSERT INTO audit_log (booking_id, at, who, action, changes) SELECT booking_id, now(), 'x', 'UPDATE',"
+            f" jsonb_build_array(jsonb_build_object('field', code || '.status', 'old', '{old}', 'new', 'CHECKED_OUT'))"
+            " FROM stays WHERE booking_id = '{first}' AND line = 1;"
+            "UPDATE stays SET status = 'CHECKED_OUT' WHERE booking_id = '{first}' AND line = 1",
+        )
+        for old in ("CONFIRMED", "CHECKED_IN")
+    ],
     Break("saga-in-time", "booking", "UPDATE sagas SET phase = 'finishing', wake_at = NULL WHERE id = '{first}'"),
     Break(
         "saga-in-time",
@@ -149,6 +163,7 @@ BOOKINGS = [
         "booking",
         """UPDATE sagas SET progress = jsonb_set(progress, '{{verdict}}', '"failed"') WHERE id = '{first}'""",
     ),
+    Break("saga-agrees", "booking", "DELETE FROM sagas WHERE id = '{first}'"),
     Break(
         "saga-agrees",
         "booking",
@@ -224,15 +239,26 @@ MONEY = [
 ]
 _COLUMNS = """booking_id, occasion, audience, channel, recipient, sender_name, text, place, status, due_at, created_at,
 waits_since"""
+
+
+def _another(of: str, **changes: str) -> str:
+    """A delivery once more, with some columns changed; `of` says which."""
+    columns = [f"'{changes[name]}'" if name in changes else name for name in _COLUMNS.replace("\n", " ").split(", ")]
+    return f"INSERT INTO deliveries ({_COLUMNS}) SELECT {', '.join(columns)} FROM deliveries WHERE {of}"
+
+
+_CONFIRMATION = "booking_id = '{first}' AND occasion = 'confirmed'"
 TELLING = [
-    Break(
-        "told-once",
-        "notifications",
-        "DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE contype = 'u' AND"
-        " conrelid = 'deliveries'::regclass; EXECUTE 'ALTER TABLE deliveries DROP CONSTRAINT ' || quote_ident(name);"
-        f" END $$; INSERT INTO deliveries ({_COLUMNS}) SELECT {_COLUMNS} FROM deliveries"
-        " WHERE booking_id = '{first}' AND occasion = 'confirmed'",
-    ),
+    *[
+        Break(
+            "told-once",
+            "notifications",
+            "DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE contype = 'u' AND"
+            " conrelid = 'deliveries'::regclass; EXECUTE 'ALTER TABLE deliveries DROP CONSTRAINT ' || quote_ident(name);"
+            f" END $$; {_another(_CONFIRMATION, status=status)}",
+        )
+        for status in ("stored", "delivered")
+    ],
     Break(
         "told-once",
         "notifications",
@@ -249,6 +275,27 @@ TELLING = [
     Break(
         "told-the-outcome",
         "notifications",
+        "UPDATE deliveries SET status = 'failed' WHERE booking_id = '{first}' AND occasion = 'confirmed';"
+        + _another(f"{_CONFIRMATION} LIMIT 1", audience="staff", occasion="staff_alert:payment_ambiguous:7"),
+    ),
+    Break(
+        "told-the-outcome",
+        "notifications",
+        "UPDATE deliveries SET status = 'withdrawn' WHERE booking_id = '{second}' AND occasion = 'confirmed'",
+        SECOND,
+    ),
+    *[
+        Break(
+            "messages-leave",
+            "notifications",
+            "UPDATE deliveries SET status = 'pending', due_at = now() - interval '21 minutes'"
+            f" WHERE booking_id = '{{first}}' AND channel = '{channel}'",
+        )
+        for channel in ("email", "whatsapp")
+    ],
+    Break(
+        "told-the-outcome",
+        "notifications",
         "UPDATE deliveries SET occasion = 'refused' WHERE booking_id = '{first}' AND channel = 'email'"
         " AND occasion = 'confirmed'",
     ),
@@ -260,7 +307,37 @@ BECAME = [
         f"DELETE FROM deliveries WHERE booking_id = '{{{about}}}' AND occasion LIKE '{occasion}%'",
         about,
     )
-    for about, occasion in ((MOVED, "modified"), (OFF, "cancelled"), (HERE, "check_in"), (HERE, "check_out"))
+    for about, occasion in (
+        (MOVED, "modified"),
+        (MOVED, "modified:1"),
+        (OFF, "modified"),
+        (OFF, "cancelled"),
+        (HERE, "check_in"),
+        (HERE, "check_out"),
+    )
+]
+BECAME += [
+    Break(
+        "told-what-became-of-it",
+        "notifications",
+        "DELETE FROM deliveries WHERE booking_id = '{here}' AND occasion ="
+        f" (SELECT min(occasion) FROM deliveries WHERE booking_id = '{{here}}' AND occasion LIKE '{event}:%')",
+        HERE,
+    )
+    for event in ("check_in", "check_out")
+]
+BECAME += [
+    Break(
+        "told-what-became-of-it",
+        "notifications",
+        f"UPDATE deliveries SET status = '{status}' WHERE booking_id = '{{moved}}' AND occasion = 'modified:2'",
+        MOVED,
+    )
+    for status in ("withdrawn", "failed", "standby")
+]
+BECAME += [
+    Break("told-what-became-of-it", "notifications", _another(_CONFIRMATION, occasion=occasion))
+    for occasion in ("cancelled", "modified:1", "check_in:0123456789ab", "check_out:0123456789ab")
 ]
 _THREAD = """INSERT INTO threads (id, contact, property_id, room, name, participants, first_message_at, created_at)
 SELECT gen_random_uuid(), contact, property_id, room, name, participants, first_message_at, now() FROM threads WHERE"""
