@@ -17,7 +17,8 @@ from posada.audit.snapshots import snapshots
 from posada.audit.topic_books import TopicBooks
 from shared.contracts.topics import SERVICES
 from shared.deadletters import DeadLetter
-from tests.support.breaks import BREAKS, Break
+from tests.support.breaking import Break
+from tests.support.breaks import BREAKS
 from tests.support.databases import Databases, FreshDatabase, apart_async
 from tests.support.lived_in import CROWD, EARLY, FIRST, HERE, MOVED, SHORT, UNPAID, House, Shelf, live_a_day, spoiled
 

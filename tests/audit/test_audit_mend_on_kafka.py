@@ -12,6 +12,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from posada.audit import topic_books
 from posada.audit.booking_reads import GROUP, TOPICS
 from posada.audit.finding import Finding
 from posada.audit.invariant import MEND
@@ -169,3 +170,33 @@ def test_options_that_make_no_sense_together_are_refused(
 ) -> None:
     code, told = said(capsys, *words)
     assert (code, words[0] in told) == (Exit.USAGE, True)
+
+
+async def test_nothing_is_sent_while_nobody_can_tell_whom_messages_are_about(
+    restored: House, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create_topics(kafka_bootstrap, ALL_TOPICS)
+    monkeypatch.setattr(topic_books, "MOST_UNREAD", -1)  # what is unread, be it nothing, is too much
+    before = await commands(kafka_bootstrap)
+    async with booking_at_work(kafka_bootstrap):
+        with pytest.raises(Problem, match="too many to tell"):
+            await mend(restored.urls, kafka_bootstrap, FINDINGS, even_promised=True, within_s=10)
+    assert await commands(kafka_bootstrap) == before
+
+
+async def test_whom_a_message_is_about_is_left(house: House, databases: Databases, kafka_bootstrap: str) -> None:
+    await create_topics(kafka_bootstrap, ALL_TOPICS)
+    moving = uuid4()
+    with spoiled(house, databases, "availability") as copy:
+        connection = await asyncpg.connect(copy.urls["availability"])
+        await connection.execute(_HOLD, moving)
+        await connection.execute(
+            "INSERT INTO outbox"
+            " VALUES (gen_random_uuid(), 'posada.booking.replies', $1, '[]', '', now() + interval '2 minutes')",
+            str(moving),
+        )
+        await connection.close()
+        async with booking_at_work(kafka_bootstrap):
+            finding = Finding("rooms-have-an-owner", str(moving), "", MEND)
+            done = await mend(copy.urls, kafka_bootstrap, [finding], within_s=10)
+    assert (done.moving, done.sent) == ([moving], [])
