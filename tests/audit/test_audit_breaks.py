@@ -173,12 +173,27 @@ async def test_a_great_backlog_is_waited_for_as_long_as_it_becomes_less(
     assert [finding.invariant for finding in report.findings] == ["conversation-knows"]
 
 
-async def test_the_time_is_that_of_bookings_database(house: House) -> None:
-    connection = await asyncpg.connect(house.urls["booking"])
-    before = await connection.fetchval("SELECT clock_timestamp()")
-    async with snapshots(house.urls) as seen:
-        assert before < seen.now < await connection.fetchval("SELECT clock_timestamp()")
-    await connection.close()
+# From then on whoever connects to the database is two days ahead.
+_AHEAD = """
+CREATE FUNCTION now() RETURNS timestamptz LANGUAGE sql AS $now$ SELECT pg_catalog.now() + interval '2 days' $now$;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$"""
+
+
+async def test_the_time_is_that_of_bookings_database(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "booking") as copy:
+        connection = await asyncpg.connect(copy.urls["booking"])
+        await connection.execute(
+            "UPDATE sagas SET phase = 'finishing', wake_at = now() + interval '1 day',"
+            " progress = jsonb_set(progress, '{decided_at}', to_jsonb(now())) WHERE id = $1",
+            house.ids[FIRST],
+        )
+        here = await look(copy)
+        await connection.execute(_AHEAD)
+        await connection.close()
+        ahead = await look(copy)
+
+    assert "saga-in-time" not in {finding.invariant for finding in here}
+    assert "saga-in-time" in {finding.invariant for finding in ahead}
 
 
 async def test_what_comes_right_by_the_second_look_was_in_flight(house: House, databases: Databases) -> None:
