@@ -18,6 +18,7 @@ from shared.contracts.booking import booking_id_of
 PAUSE_S: Final = 1.0
 ANSWER_S: Final = 15.0
 DONE: Final = "done"
+UNKNOWN: Final = "unknown_booking"
 FAULT: Final = "server error"
 AGAIN: Final = {httpx.codes.ACCEPTED, httpx.codes.SERVICE_UNAVAILABLE}
 
@@ -35,7 +36,7 @@ class Came:
 
 @dataclass
 class Desk:
-    """Serves guests once the gateway has heard that they are confirmed."""
+    """Serves guests once the gateway has heard that they are confirmed, and those who give up before that."""
 
     url: str
     token: str
@@ -70,9 +71,7 @@ class Desk:
 
     async def _serve(self, client: httpx.AsyncClient, came: Came) -> None:
         request_id = came.plan.request_id
-        while (heard := self.gateway.heard.get(request_id)) is None:  # noqa: ASYNC110  # heard from afar
-            await asyncio.sleep(PAUSE_S)
-        if heard.kind == "confirmed":
+        if came.plan.errand is Errand.GIVE_UP or await self._is_confirmed(request_id):
             await asyncio.sleep(came.plan.after_s)
             for step in came.plan.steps:
                 answer = await self._answered(client, request_id, step)
@@ -83,6 +82,11 @@ class Desk:
                 if step.path == "dates":
                     came.dates = step.says["check_in"], step.says["check_out"]
         came.over = True
+
+    async def _is_confirmed(self, request_id: str) -> bool:
+        while (heard := self.gateway.heard.get(request_id)) is None:  # noqa: ASYNC110  # heard from afar
+            await asyncio.sleep(PAUSE_S)
+        return heard.kind == "confirmed"
 
     async def _answered(self, client: httpx.AsyncClient, request_id: str, step: Step) -> str:
         """Done, or why not: the same command again while nobody answers, another where the booking was busy."""
@@ -100,7 +104,8 @@ class Desk:
             last = several[-1]
             if last.status_code == httpx.codes.OK:
                 return DONE
-            if last.status_code == httpx.codes.CONFLICT:  # something else is under way: the same under another id
+            # Something else is under way, or the request is still to be read: the same under another id.
+            if last.status_code == httpx.codes.CONFLICT or _why(last) == UNKNOWN:
                 attempt += 1
             elif last.status_code not in AGAIN:
                 return _why(last)

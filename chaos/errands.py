@@ -1,4 +1,4 @@
-"""What becomes of confirmed guests in a storm, a pure function of its seed: they cancel, move, come, or stay away."""
+"""What guests of a storm are up to, a pure function of its seed: they cancel, move, come, stay away, or give up."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
-from chaos.guests import REQUESTS, Guest
+from chaos.guests import REQUESTS, Guest, Manner
 
 SHARE: Final = 0.3  # of the guests who may be confirmed
 MOST_WAIT_S: Final = 15.0
+GIVE_UP_SHARE: Final = 0.5  # of those who may still be waited for
+MOST_PATIENCE_S: Final = 8.0
 TWICE: Final = 0.15  # of all commands are given twice at the same moment
 FAR: Final = (120, 300)  # days from now that nobody else has asked for
 
@@ -24,6 +26,7 @@ class Errand(StrEnum):
     MOVE = "moves to other dates"
     STAY = "comes today and leaves"
     AWAY = "moves to today and does not come"
+    GIVE_UP = "cancels while the money is looked for"
 
 
 WEIGHTS: Final = {Errand.CANCEL: 40, Errand.MOVE: 30, Errand.STAY: 20, Errand.AWAY: 10}
@@ -41,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one guest does, and how long after the confirmation, in seconds."""
+    """What one guest does, and how many seconds after the confirmation; who gives up, after the storm's beginning."""
 
     request_id: str
     errand: Errand
@@ -52,9 +55,23 @@ class Plan:
 def errands(seed: int, guests: Iterable[Guest], today: date) -> list[Plan]:
     """Plans for some of the guests; `today` is the property's."""
     random = Random(f"errands {seed}")  # noqa: S311
+    guests = list(guests)
     able = [guest for guest in guests if guest.manner.may_be_confirmed]
     chosen = random.sample(able, round(len(able) * SHARE))
-    return [_plan(random, guest, today) for guest in chosen]
+    served = {guest.request_id for guest in chosen}
+    waited_for = [one for one in guests if one.manner in {Manner.NEVER, Manner.LATE} and one.request_id not in served]
+    return [*[_plan(random, guest, today) for guest in chosen], *_given_up(seed, waited_for)]
+
+
+def _given_up(seed: int, guests: list[Guest]) -> list[Plan]:
+    """Some who give up, maybe in the moment in which their money is found."""
+    random = Random(f"given up {seed}")  # noqa: S311
+    plans = []
+    for guest in random.sample(guests, round(len(guests) * GIVE_UP_SHARE)):
+        asked_at = min(send.at for send in guest.sends if send.topic == REQUESTS)
+        step = Step("cancellation", {}, "CANCELLED", random.random() < TWICE)
+        plans.append(Plan(guest.request_id, Errand.GIVE_UP, asked_at + random.uniform(0.0, MOST_PATIENCE_S), (step,)))
+    return plans
 
 
 def _plan(random: Random, guest: Guest, today: date) -> Plan:

@@ -52,6 +52,12 @@ class LagMeter:
             await admin.close()
 
 
+async def members(admin: AIOKafkaAdminClient, group: str) -> int:
+    """How many copies of a service read under its group."""
+    (answer,) = await admin.describe_consumer_groups([group])
+    return len(answer.groups[0][5])
+
+
 async def lag(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str) -> int:
     """Messages between a group's committed offsets and the ends of its partitions."""
     committed = await admin.list_consumer_group_offsets(group)

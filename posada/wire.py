@@ -129,11 +129,18 @@ class Watch:
             self._consumer.seek(partition, end)  # at once: a lazy seek would miss what is published meanwhile
 
 
-async def partitions_of(bootstrap: str, topic: str) -> list[TopicPartition]:
-    """The partitions of a topic; raises Problem when there is no such topic."""
-    found = await partitions(bootstrap, {topic})
-    if not found:
-        raise Problem(f"Kafka at {bootstrap} has no topic {topic}: make it with `posada topics`.")
+async def partitions_of(bootstrap: str, *topics: str) -> list[TopicPartition]:
+    """The partitions of topics.
+
+    Raises:
+        Problem: when there is no such topic, or we may not know of it: a broker says the same of both.
+    """
+    found = await partitions(bootstrap, topics)
+    if missing := sorted(set(topics) - {one.topic for one in found}):
+        raise Problem(
+            f"Kafka at {bootstrap} has no topic {missing[0]}, or keeps it from this user: make it with `posada topics`,"
+            " or let the user describe and read it."
+        )
     return found
 
 

@@ -16,7 +16,7 @@ from posada.audit.finding import Finding
 from posada.audit.invariant import ALL, Invariant, OfBooking, OfDatabase, OfTopics, Terms
 from posada.audit.snapshots import Snapshots, snapshots
 from posada.audit.topic_books import TopicBooks
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 
 PATIENCE_S: Final = 900.0
 GRACE_S: Final = 10.0
@@ -25,12 +25,20 @@ SETTLE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found, and which bookings have a message on its way. `everybody`: too many to tell."""
+    """What one look found, and which bookings have a message on its way.
+
+    `unread` messages wait for a service; `everybody`: too many to tell whom they are about.
+    """
 
     findings: tuple[Finding, ...]
     bookings: int
     in_flight: frozenset[str] = frozenset()
+    unread: int = 0
     everybody: bool = False
+
+    def comes_nearer(self, before: Look) -> bool:
+        """Whether there is too much unread to tell anything, and less than there was."""
+        return self.everybody and self.unread < before.unread
 
     def excuses(self, finding: Finding) -> bool:
         """Whether what seems wrong may yet come right by itself."""
@@ -39,12 +47,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an audit found. `passed_over` seemed wrong at first and was only on its way."""
+    """What an audit found. `passed_over` seemed wrong at first and was only on its way.
+
+    Of `undecided` findings nobody can tell that: too much is unread, and it does not become less.
+    """
 
     findings: tuple[Finding, ...]
     bookings: int
     looks: int
     passed_over: int
+    undecided: int = 0
     invariants: tuple[Invariant, ...] = field(default_factory=lambda: tuple(ALL.values()))
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +69,7 @@ class Report:
             "bookings": self.bookings,
             "looks": self.looks,
             "passed_over": self.passed_over,
+            "undecided": self.undecided,
             "invariants": [
                 {"name": one.name, "promise": one.promise, "findings": by_name[one.name]} for one in self.invariants
             ],
@@ -80,8 +93,9 @@ class Auditor:
         topics: Topics | None = None,
         *,
         patience: timedelta = timedelta(seconds=PATIENCE_S),
-        clock: Clock = system_clock,
+        clock: Clock | None = None,
     ) -> None:
+        """Sagas are judged by the clock of booking's database, which is theirs; a test may give another."""
         self._urls = urls
         self._topics = topics
         self._patience = patience
@@ -91,26 +105,28 @@ class Auditor:
         """Look; and where something seems wrong, look again every `grace_s` seconds for as long as it may be in flight.
 
         What is gone at the next look, or has changed, was in flight. What stands unchanged is wrong, unless a message
-        about it is on its way: that is waited for, `settle_s` seconds at the most, and then it counts.
+        about it is on its way: that is waited for, `settle_s` seconds at the most, and then it counts. Where too much
+        is unread to tell whom it is about, it is waited for as long as it becomes less.
         """
-        look = await self.look()
+        look = before = await self.look()
         first = suspects = set(look.findings)
         wrong: set[Finding] = set()
         looks = 1
-        while suspects and (looks == 1 or grace_s * looks <= settle_s):
+        while suspects and (looks == 1 or grace_s * looks <= settle_s or look.comes_nearer(before)):
             await asyncio.sleep(grace_s)
-            look, looks = await self.look(), looks + 1
+            before, look, looks = look, await self.look(), looks + 1
             suspects = suspects & set(look.findings)
             wrong |= {finding for finding in suspects if not look.excuses(finding)}
             suspects -= wrong
         left = wrong | suspects
-        return Report(tuple(sorted(left, key=_order)), look.bookings, looks, len(first - left))
+        undecided = len(suspects) if look.everybody else 0
+        return Report(tuple(sorted(left, key=_order)), look.bookings, looks, len(first - left), undecided)
 
     async def look(self) -> Look:
         """One look: every finding, whether or not it is in flight."""
-        terms = Terms(self._clock(), self._patience)
         async with AsyncExitStack() as stack:
             seen = await stack.enter_async_context(snapshots(self._urls))
+            terms = Terms(self._clock() if self._clock else seen.now, self._patience)
             books = await self._topics.look() if self._topics else None
             findings = [
                 *[finding async for finding in _of_databases(seen, terms)],
@@ -122,6 +138,7 @@ class Auditor:
                 tuple(findings),
                 seen.bookings,
                 frozenset(map(str, moving)),
+                unread=books.unread if books else 0,
                 everybody=books is not None and books.much_unread,
             )
 

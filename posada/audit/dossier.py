@@ -34,10 +34,16 @@ FROM sagas WHERE name = 'multi_room' AND id BETWEEN $1 AND $2""",
 SELECT booking_id, change->>'old' AS old, change->>'new' AS new
 FROM audit_log CROSS JOIN LATERAL jsonb_array_elements(changes) AS change
 WHERE booking_id BETWEEN $1 AND $2 AND change->>'field' = 'status' ORDER BY audit_log.id""",
+        "stay_changes": """
+SELECT booking_id, audit_log.id AS entry, left(change->>'field', -7) AS code, change->>'old' AS old,
+       change->>'new' AS new
+FROM audit_log CROSS JOIN LATERAL jsonb_array_elements(changes) AS change
+WHERE booking_id BETWEEN $1 AND $2 AND change->>'field' LIKE '%.status' ORDER BY audit_log.id""",
     },
     "availability": {
         "holds": """
-SELECT booking_id, property_id, state, rooms, codes, expires_at FROM holds
+SELECT booking_id, property_id, state, rooms, codes, expires_at,
+       property_id IN (SELECT property_id FROM outside_inventories) AS outside FROM holds
 WHERE booking_id BETWEEN $1 AND $2""",
     },
     "payments": {
@@ -53,10 +59,14 @@ FROM ledger WHERE booking_id BETWEEN $1 AND $2 GROUP BY 1""",
     },
     "notifications": {
         "deliveries": """
-SELECT booking_id, occasion, channel, status, count(*) AS times, count(DISTINCT recipient) AS recipients
-FROM deliveries WHERE audience = 'guest' AND booking_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3, 4""",
+SELECT booking_id, occasion, channel, array_agg(DISTINCT status) AS statuses, count(*) AS times,
+       count(DISTINCT recipient) AS recipients
+FROM deliveries WHERE audience = 'guest' AND booking_id BETWEEN $1 AND $2 GROUP BY 1, 2, 3""",
+        # One for each occasion that no channel could tell the guest of; whatever else staff is told does not count.
         "alerts": """
-SELECT DISTINCT booking_id FROM deliveries WHERE audience = 'staff' AND booking_id BETWEEN $1 AND $2""",
+SELECT booking_id, count(DISTINCT occasion) AS alerts FROM deliveries
+WHERE audience = 'staff' AND occasion LIKE 'staff_alert:guest_not_notified:%' AND booking_id BETWEEN $1 AND $2
+GROUP BY 1""",
     },
     "conversations": {
         "linked": "SELECT id AS booking_id FROM bookings WHERE id BETWEEN $1 AND $2",
@@ -83,6 +93,7 @@ class Dossier:
     saga: Row | None = None
     stays: list[Row] = field(default_factory=list)
     changes: list[Row] = field(default_factory=list)
+    stay_changes: list[Row] = field(default_factory=list)
     hold: Row | None = None
     request: Row | None = None
     money: Row | None = None
@@ -96,6 +107,11 @@ class Dossier:
     def status(self) -> Status | None:
         """The booking's status; None where booking does not know it, or not this word."""
         return status_named(self.booking["status"]) if self.booking else None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether booking has nothing of it at all."""
+        return self.booking is None and self.saga is None
 
     @property
     def settled(self) -> bool:

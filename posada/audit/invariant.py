@@ -14,6 +14,7 @@ from posada.audit.topic_books import TopicBooks
 Row: TypeAlias = Mapping[str, Any]
 STATUS: Final = "posada status {subject}"
 MEND: Final = "posada audit --mend"
+LEDGER: Final = "posada payments audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong, with a remedy of its own where the invariant's would not help."""
+
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Invariant:
     """A promise, in words, and the command that goes on from a broken one ({subject} stands for the id)."""
 
@@ -32,16 +41,17 @@ class Invariant:
     promise: str
     remedy: str
 
-    def finding(self, subject: object, what: str) -> Finding:
+    def finding(self, subject: object, what: str | Wrong) -> Finding:
         """The finding that it is broken."""
-        return Finding(self.name, str(subject), what, self.remedy.format(subject=subject))
+        wrong = Wrong(what) if isinstance(what, str) else what
+        return Finding(self.name, str(subject), wrong.what, (wrong.remedy or self.remedy).format(subject=subject))
 
 
 @dataclass(frozen=True, slots=True)
 class OfBooking(Invariant):
     """Judged from everything that the five databases hold of one booking; `judge` gives each wrong in words."""
 
-    judge: Callable[[Dossier, Terms], Iterable[str]]
+    judge: Callable[[Dossier, Terms], Iterable[str | Wrong]]
 
     def judged(self, dossier: Dossier, terms: Terms) -> Iterable[Finding]:
         """What is wrong with this booking."""
@@ -82,7 +92,7 @@ def _known(invariant: Invariant) -> None:
     ALL[invariant.name] = invariant
 
 
-BookingJudge: TypeAlias = Callable[[Dossier, Terms], Iterable[str]]
+BookingJudge: TypeAlias = Callable[[Dossier, Terms], Iterable[str | Wrong]]
 RowJudge: TypeAlias = Callable[[Row, Terms], "tuple[object, str] | None"]
 TopicJudge: TypeAlias = Callable[[TopicBooks, Terms], Iterable[tuple[object, str]]]
 

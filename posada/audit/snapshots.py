@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 from uuid import UUID
@@ -24,16 +25,19 @@ AT_ONCE: Final = 1_000
 SECONDS: Final = 600
 _COUNT: Final = "SELECT count(*) FROM bookings"
 _MOMENT: Final = "SELECT txid_current_snapshot()::text"
+_NOW: Final = "SELECT now()"
+# A message on its second attempt waits for up to two minutes.
 _ON_ITS_WAY: Final = """
-SELECT key, headers FROM outbox WHERE due_at < now() + interval '1 minute' ORDER BY due_at LIMIT 50000"""
+SELECT key, headers FROM outbox WHERE due_at < now() + interval '3 minutes' ORDER BY due_at LIMIT 50000"""
 
 
 class Snapshots:
-    """The five databases, each as of one moment."""
+    """The five databases, each as of one moment; `now` is booking's, by its database's clock."""
 
-    def __init__(self, connections: Mapping[str, Connection], bookings: int) -> None:
+    def __init__(self, connections: Mapping[str, Connection], bookings: int, now: datetime) -> None:
         self._connections = connections
         self.bookings = bookings
+        self.now = now
 
     async def dossiers(self) -> AsyncIterator[list[Dossier]]:
         """Every booking that anybody knows, a slice at a time."""
@@ -87,7 +91,8 @@ async def snapshots(urls: Mapping[str, str]) -> AsyncIterator[Snapshots]:
                 connections[service].transaction(isolation="repeatable_read", readonly=True)
             )
             await connections[service].fetchval(_MOMENT)
-        yield Snapshots(connections, await connections["booking"].fetchval(_COUNT))
+        booking = connections["booking"]
+        yield Snapshots(connections, await booking.fetchval(_COUNT), await booking.fetchval(_NOW))
 
 
 def slices(bookings: int) -> list[tuple[UUID, UUID]]:

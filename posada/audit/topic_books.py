@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Self, TypeAlias
+from typing import Final, Self
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
-from posada.wire import CONFIRMED, OUTCOMES, nobody_at
+from posada.audit.reading import Record, read_between, went_silent
+from posada.wire import CONFIRMED, OUTCOMES, nobody_at, partitions_of
 from services.booking.outcomes import outcome_id
+from shared.clock import Clock, system_clock
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
 from shared.deadletters import DeadLetter, list_dead
 from shared.kafka_access import from_environment
-from shared.topic_admin import partitions
 
-Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BOOKING: Final = "posada/booking"
 MOST_UNREAD: Final = 50_000
-POLL_MS: Final = 500
+LETTERS_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +31,32 @@ class TopicBooks:
     """What a look at the topics found.
 
     `announced` has the kinds of outcome of each booking (confirmed, refused, failed). Of bookings decided before
-    `whole_since` the broker may have forgotten some. `in_flight` are bookings that an unread message is about, and
-    with `much_unread` there are too many to tell.
+    `whole_since` the broker may have forgotten some. `in_flight` are bookings that one of the `unread` messages is
+    about, and with `much_unread` there are too many to tell.
     """
 
     announced: Mapping[UUID, Sequence[str]] = field(default_factory=dict)
     whole_since: datetime | None = None
     dead: Sequence[DeadLetter] = ()
     in_flight: frozenset[UUID] = frozenset()
-    much_unread: bool = False
+    unread: int = 0
+
+    @property
+    def much_unread(self) -> bool:
+        """Whether more is unread than can be told whom it is about."""
+        return self.unread > MOST_UNREAD
 
 
 class TopicReader:
     """Reads the topics without a group, so that nobody's place moves; a second look reads only what is new."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, clock: Clock = system_clock) -> None:
         self._bootstrap = bootstrap
+        self._clock = clock
         access = from_environment()
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **access)
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **access
+        )
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access)
         self._announced: dict[UUID, list[str]] = {}
         self._places: dict[TopicPartition, int] = {}
@@ -66,70 +75,74 @@ class TopicReader:
         await self._close()
 
     async def look(self) -> TopicBooks:
-        """Everything that stands there now."""
+        """Everything that stands there now.
+
+        Raises:
+            Problem: when a topic is not there or not for us to read, or the broker falls silent.
+        """
         await self._read_outcomes()
-        unread = await self._read_unread()
-        letters = await list_dead(self._bootstrap, [dead(service) for service in SERVICES])
-        return TopicBooks(self._announced, self._whole_since, letters, *unread)
+        in_flight, unread = await self._read_unread()
+        return TopicBooks(self._announced, self._whole_since, await self._read_dead(), in_flight, unread)
 
     async def _close(self) -> None:
         await self._consumer.stop()
         await self._admin.close()
 
     async def _read_outcomes(self) -> None:
-        there = await partitions(self._bootstrap, {BOOKING_EVENTS.name})
+        there = await partitions_of(self._bootstrap, BOOKING_EVENTS.name)
+        asked_at = self._clock()
         begins = await self._consumer.beginning_offsets(there)
         for partition, begin in begins.items():
             self._places[partition] = max(self._places.get(partition, 0), begin)
         ends = await self._consumer.end_offsets(there)
 
-        async def note(record: Record) -> None:
+        def note(record: Record) -> None:
             partition = TopicPartition(record.topic, record.partition)
             if begins[partition] > 0 and record.offset == begins[partition]:  # what came before is forgotten
                 oldest = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-                self._whole_since = max(self._whole_since or oldest, oldest)
+                self._forgets_before(oldest)
             self._places[partition] = record.offset + 1
             if (found := outcome_in(record)) is not None:
                 self._announced.setdefault(found[0], []).append(found[1])
 
-        await self._read(dict(self._places), ends, note)
+        for partition, begin in begins.items():
+            if 0 < begin == ends[partition]:  # all that stood there is forgotten
+                self._forgets_before(asked_at)
+        await read_between(self._consumer, dict(self._places), ends, note)
 
-    async def _read_unread(self) -> tuple[frozenset[UUID], bool]:
-        """Whom messages are about that a group has not committed: they may be in hand, or still to come."""
+    def _forgets_before(self, moment: datetime) -> None:
+        self._whole_since = max(self._whole_since or moment, moment)
+
+    async def _read_dead(self) -> list[DeadLetter]:
+        topics = [dead(service) for service in SERVICES]
+        await partitions_of(self._bootstrap, *[topic.name for topic in topics])
+        try:
+            async with asyncio.timeout(LETTERS_S):
+                return await list_dead(self._bootstrap, topics)
+        except TimeoutError as silent:
+            raise went_silent(LETTERS_S) from silent
+
+    async def _read_unread(self) -> tuple[frozenset[UUID], int]:
+        """Whom messages are about that a group has not committed, and how many those are.
+
+        They may be in hand, or still to come.
+        """
         places: dict[TopicPartition, int] = {}
         for service in SERVICES:
             committed = await self._admin.list_consumer_group_offsets(f"posada-{service}")
             for partition, place in committed.items():
                 places[partition] = min(places.get(partition, place.offset), place.offset)
         ends = await self._consumer.end_offsets(list(places)) if places else {}
-        if sum(max(0, end - places[partition]) for partition, end in ends.items()) > MOST_UNREAD:
-            return frozenset(), True
+        unread = sum(max(0, end - places[partition]) for partition, end in ends.items())
+        if unread > MOST_UNREAD:
+            return frozenset(), unread
         found: set[UUID] = set()
 
-        async def note(record: Record) -> None:
+        def note(record: Record) -> None:
             found.update(about(record.headers, record.key))
 
-        await self._read(places, ends, note)
-        return frozenset(found), False
-
-    async def _read(
-        self,
-        places: Mapping[TopicPartition, int],
-        ends: Mapping[TopicPartition, int],
-        note: Callable[[Record], Awaitable[None]],
-    ) -> None:
-        unread = {partition for partition, end in ends.items() if places[partition] < end}
-        if not unread:
-            return
-        self._consumer.assign(list(unread))
-        for partition in unread:
-            self._consumer.seek(partition, places[partition])
-        while unread:
-            for partition, records in (await self._consumer.getmany(timeout_ms=POLL_MS)).items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        await note(record)
-            unread = {partition for partition in unread if await self._consumer.position(partition) < ends[partition]}
+        await read_between(self._consumer, places, ends, note)
+        return frozenset(found), unread
 
 
 def outcome_in(record: Record) -> tuple[UUID, str] | None:

@@ -82,6 +82,8 @@ def audit(
     What seems wrong is looked at a second time: what is gone by then, or has a message on its way, was in flight.
     Exit code 1 says that a promise is broken, with --mend that one still is.
     """
+    if even_promised and not mend:
+        raise Problem("--even-promised says how to mend: give it with --mend, or leave it out.", Exit.USAGE)
     if mend and without_topics:
         raise Problem("--mend asks the topics what guests were promised: leave out --without-topics.", Exit.USAGE)
     urls = urls_of(data, databases or [])
@@ -89,7 +91,7 @@ def audit(
     report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if mend and report.findings:
         address = bootstrap_of(data, bootstrap)
-        done = asyncio.run(mending.mend(urls, address, report.findings, even_promised=even_promised))
+        done = asyncio.run(mending.mend(urls, address, report.findings, even_promised=even_promised, within_s=settle))
         say_mended(done)
         report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if as_json:
@@ -112,6 +114,12 @@ def say_mended(done: mending.Mended) -> None:
     """A line for each command that was sent, and for each booking that was left as it is."""
     for message in done.sent:
         err().print(f"sent {message.type_name} for {message.booking}", markup=False)
+    for booking in done.asked_for:
+        text = f"left {booking}: booking does not know it, and its request still stands on its topic; `posada rewind"
+        err().print(f"{text} booking` gives it back to booking", markup=False, soft_wrap=True)
+    for booking in done.moving:
+        text = f"left {booking}: a message about it is on its way; audit again in a minute"
+        err().print(text, markup=False, soft_wrap=True)
     for booking in done.promised:
         text = (
             f"left {booking}: it was confirmed and booking does not know it; `posada rewind booking` first, if it was"
@@ -138,6 +146,9 @@ def say(report: Report) -> None:
     if len(report.findings) > SHOWN:
         err().print(f"… and {len(report.findings) - SHOWN} more: see them all with --json", markup=False)
     passed = f"; {report.passed_over} that seemed wrong were in flight" if report.passed_over else ""
+    if report.undecided:
+        text = f"{report.undecided} of them may be in flight: too much is unread, and it does not become less; see that"
+        err().print(f"{text} every service runs, and audit again", markup=False, soft_wrap=True)
     found = len(report.findings) or "no"
     promises = f"{report.bookings} bookings, {len(report.invariants)} promises"
     out().print(f"{promises}, {found} findings; looks: {report.looks}{passed}", markup=False)

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, UnknownMemberIdError
 from aiokafka.structs import OffsetAndMetadata
 
+from posada.lag import members
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, known_service
 from posada.output import out, print_json
 from posada.problems import Exit, Problem
@@ -86,10 +87,9 @@ async def _refuse_if_running(bootstrap: str, service: str, group: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
     await admin.start()
     try:
-        (answer,) = await admin.describe_consumer_groups([group])
+        running = await members(admin, group)
     finally:
         await admin.close()
-    members = answer.groups[0][5]
-    if members:
-        copies = "one copy" if len(members) == 1 else f"{len(members)} copies"
+    if running:
+        copies = "one copy" if running == 1 else f"{running} copies"
         raise Problem(f"{service} is still at work in {copies}: stop every one, then rewind.", Exit.NO)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.notifications.calendars import StayEntry
@@ -207,6 +208,11 @@ def after_problem(
         return Outcome(claimed, Status.FAILED, provider, problem=problem, form=form)
     pause = max(BACK_OFF[min(claimed.attempt, len(BACK_OFF)) - 1], retry_after or timedelta())
     return Outcome(claimed, Status.PENDING, provider, problem=problem, due_at=now + pause, unsure=unsure, form=form)
+
+
+def of_stays(codes: Sequence[str]) -> str:
+    """Which of a booking's stays an occasion is about, short enough to be its stage."""
+    return sha256("\n".join(sorted(codes)).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
 from uuid import UUID
 
 from services.notifications.addressing import chat_address
 from services.notifications.agenda import Booked, Entry, State
-from services.notifications.deliveries import Channel, Event, Status
+from services.notifications.deliveries import Channel, Event, Status, of_stays
 from services.notifications.world import World
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, Outcome, PaymentSearchStarted
 from shared.contracts.booking_life import (
@@ -109,7 +108,7 @@ def guest_not_shown(world: World, message: GuestNotShown, now: datetime) -> Send
 def guest_checked_in(world: World, message: GuestCheckedIn, now: datetime) -> Sends:
     """Welcome the guest; who is here needs no reminder to come."""
     del now
-    world.tell(Event.CHECK_IN, message, _digest(message.reservation_codes))
+    world.tell(Event.CHECK_IN, message, of_stays(message.reservation_codes))
     entry = world.entries.get(message.booking_id)
     if entry and entry.state is State.EXPECTED:
         world.keep(entry.moved(State.HERE, max(message.at, entry.as_of)))
@@ -118,7 +117,7 @@ def guest_checked_in(world: World, message: GuestCheckedIn, now: datetime) -> Se
 
 def guest_checked_out(world: World, message: GuestCheckedOut, now: datetime) -> Sends:
     """Thank the guest; with the last one the stay is over, and its end is when they left."""
-    world.tell(Event.CHECK_OUT, message, _digest(message.reservation_codes))
+    world.tell(Event.CHECK_OUT, message, of_stays(message.reservation_codes))
     entry = world.entries.get(message.booking_id)
     if entry is None or not message.last or entry.state is State.OFF:
         return []
@@ -191,8 +190,3 @@ def _next_reminder(world: World, booking_id: UUID, now: datetime) -> list[Messag
     entry = world.entries[booking_id]
     planned = entry.reminders(world.desk.houses.of(entry.booked.property.id), now)
     return [min(planned, key=lambda one: one.due or now)] if planned else []
-
-
-def _digest(codes: Sequence[str]) -> str:
-    """Which of a booking's stays it was about, short enough for an occasion."""
-    return sha256("\n".join(sorted(codes)).encode()).hexdigest()[:12]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from posada.audit.auditor import Auditor
 from posada.audit.finding import Finding
-from posada.audit.invariant import ALL
+from posada.audit.invariant import ALL, MEND
+from posada.audit.mending import releases
+from posada.audit.snapshots import snapshots
 from posada.audit.topic_books import TopicBooks
 from shared.contracts.topics import SERVICES
 from shared.deadletters import DeadLetter
-from tests.support.breaks import BREAKS, Break
+from tests.support.breaking import Break
+from tests.support.breaks import BREAKS
 from tests.support.databases import Databases, FreshDatabase, apart_async
-from tests.support.lived_in import CROWD, FIRST, SHORT, UNPAID, House, Shelf, live_a_day, spoiled
+from tests.support.lived_in import CROWD, EARLY, FIRST, HERE, MOVED, SHORT, UNPAID, House, Shelf, live_a_day, spoiled
 
 pytestmark = pytest.mark.real
 
@@ -38,7 +41,17 @@ async def test_a_clean_day_has_no_findings(house: House) -> None:
     report = await Auditor(house.urls, Shelf(house.books())).audit(grace_s=0, settle_s=0)
 
     assert report.findings == ()
-    assert (report.bookings, report.looks, report.passed_over) == (9, 1, 0)
+    assert (report.bookings, report.looks, report.passed_over) == (10, 1, 0)
+
+
+async def test_the_day_has_what_it_is_to_have(house: House) -> None:
+    async with snapshots(house.urls) as seen:
+        moved, here, early = [await seen.dossier(house.ids[name]) for name in (MOVED, HERE, EARLY)]
+    assert moved.booking
+    assert moved.booking["revision"] == 2
+    told = [row["occasion"].partition(":")[0] for row in here.deliveries if row["channel"] == "email"]
+    assert (told.count("check_in"), told.count("check_out")) == (2, 2)
+    assert (early.status, early.verdict, early.held_as) == ("CANCELLED", "refused", "released")
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda one: one.invariant)
@@ -49,7 +62,10 @@ async def test_what_is_broken_is_named(house: House, databases: Databases, broke
         await connection.execute(broken.sql.format(**ids))
         await connection.close()
         found = await look(copy)
+        async with snapshots(copy.urls) as seen:
+            to_mend = [await seen.dossier(UUID(finding.subject)) for finding in found if finding.remedy == MEND]
 
+    assert all(releases(dossier, even_promised=True) for dossier in to_mend), "told to mend, and nothing would be sent"
     named = [finding for finding in found if finding.invariant == broken.invariant]
     assert named, f"not seen; found instead: {found}"
     assert not broken.about or ids[broken.about] in {finding.subject for finding in named}, named
@@ -123,6 +139,61 @@ async def test_what_is_in_flight_is_waited_for_and_then_named(house: House, data
         assert [finding.invariant for finding in report.findings] == ["conversation-knows"]
     assert arrived.looks == 4
     assert late.looks > 4
+
+
+class Crowded(Shelf):
+    """Topics with so much unread that nobody can tell whom it is about: at each look so many, then the last again."""
+
+    def __init__(self, house: House, *unread: int) -> None:
+        super().__init__(house.books())
+        self._unread = list(unread)
+
+    async def look(self) -> TopicBooks:
+        unread = self._unread.pop(0) if len(self._unread) > 1 else self._unread[0]
+        return replace(self.books, unread=unread)
+
+
+@pytest.mark.parametrize(
+    ("unread", "looks", "undecided"),
+    [
+        ((90_000, 70_000, 60_000, 55_000, 0), 5, 0),  # it came down, and what stands then is wrong
+        ((90_000, 70_000, 70_000), 3, 1),  # nobody reads any more
+    ],
+)
+async def test_a_great_backlog_is_waited_for_as_long_as_it_becomes_less(
+    house: House, databases: Databases, unread: tuple[int, ...], looks: int, undecided: int
+) -> None:
+    with spoiled(house, databases, "conversations") as copy:
+        connection = await asyncpg.connect(copy.urls["conversations"])
+        await connection.execute("DELETE FROM bookings WHERE id = $1", house.ids[FIRST])
+        await connection.close()
+        report = await Auditor(copy.urls, Crowded(copy, *unread)).audit(grace_s=0.01, settle_s=0)
+
+    assert (report.looks, report.undecided) == (looks, undecided)
+    assert [finding.invariant for finding in report.findings] == ["conversation-knows"]
+
+
+# From then on whoever connects to the database is two days ahead.
+_AHEAD = """
+CREATE FUNCTION now() RETURNS timestamptz LANGUAGE sql AS $now$ SELECT pg_catalog.now() + interval '2 days' $now$;
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$"""
+
+
+async def test_the_time_is_that_of_bookings_database(house: House, databases: Databases) -> None:
+    with spoiled(house, databases, "booking") as copy:
+        connection = await asyncpg.connect(copy.urls["booking"])
+        await connection.execute(
+            "UPDATE sagas SET phase = 'finishing', wake_at = now() + interval '1 day',"
+            " progress = jsonb_set(progress, '{decided_at}', to_jsonb(now())) WHERE id = $1",
+            house.ids[FIRST],
+        )
+        here = await look(copy)
+        await connection.execute(_AHEAD)
+        await connection.close()
+        ahead = await look(copy)
+
+    assert "saga-in-time" not in {finding.invariant for finding in here}
+    assert "saga-in-time" in {finding.invariant for finding in ahead}
 
 
 async def test_what_comes_right_by_the_second_look_was_in_flight(house: House, databases: Databases) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
 from posada.audit.auditor import Auditor
-from posada.audit.mending import MENDABLE, releases
+from posada.audit.dossier import Dossier
+from posada.audit.invariant import MEND
+from posada.audit.mending import Mended, mended, releases
 from posada.audit.snapshots import snapshots
+from posada.commands.audit import say_mended
+from shared.contracts.availability import ReleaseRooms
 from shared.contracts.topics import SERVICES
 from tests.support.databases import Databases, FreshDatabase, apart_async
 from tests.support.lived_in import FIRST, House, Shelf, live_a_day, spoiled
@@ -23,6 +28,11 @@ WITH hold AS (
            now() + interval '1 hour', NULL, answer, '{{}}', now() FROM holds WHERE booking_id = '{first}' RETURNING *)
 INSERT INTO room_nights SELECT property_id, room, night, booking_id
 FROM hold, unnest(rooms) AS room, generate_series(check_in, check_out - 1, interval '1 day') AS night"""
+_FREED_FOR_NOBODY = """
+INSERT INTO holds SELECT '{stranger}', property_id, 'freed', check_in + 90, check_out + 90, '{{}}',
+       now() + interval '1 hour', NULL, answer, '{{}}', now() FROM holds WHERE booking_id = '{first}'"""
+_KEPT_ELSEWHERE = """
+INSERT INTO outside_inventories VALUES ('las-hojas', 'http://127.0.0.1:9', 'HR', true, 1, 1, 0);"""
 _HELD_FOR_A_NO_SHOW = """
 WITH hold AS (UPDATE holds SET state = 'booked' WHERE booking_id = '{missed}' RETURNING *)
 INSERT INTO room_nights SELECT property_id, room, night, booking_id
@@ -47,6 +57,12 @@ def house(module_database: FreshDatabase) -> House:
     [
         ("availability", _HELD_FOR_NOBODY, ["posada.availability.release-rooms.v1"]),
         ("availability", _HELD_FOR_A_NO_SHOW, ["posada.availability.release-rooms.v1"]),
+        ("availability", _FREED_FOR_NOBODY, ["posada.availability.release-rooms.v1"]),
+        (
+            "availability",
+            _KEPT_ELSEWHERE + _HELD_FOR_NOBODY,
+            ["posada.availability.release-rooms.v1", "posada.availability.cancel-orders.v1"],
+        ),
         ("payments", _MONEY_FOR_NOBODY, ["posada.payments.release-payment.v1"]),
         ("payments", _MONEY_FOR_SHORT, ["posada.payments.release-payment.v1"]),
     ],
@@ -67,7 +83,7 @@ async def test_what_nobody_owns_is_given_back_and_then_nothing_is_wrong(
             await village.run()
         after = (await auditor.look()).findings
 
-    assert {finding.invariant for finding in before} <= MENDABLE
+    assert {finding.remedy for finding in before} == {MEND}
     assert [message.type_name for message in messages] == sends
     assert after == ()
 
@@ -110,3 +126,45 @@ async def test_a_confirmed_bookings_money_is_left_to_people(house: House, databa
         await connection.close()
         async with snapshots(copy.urls) as seen:
             assert releases(await seen.dossier(house.ids[FIRST])) == []
+
+
+def held_for(booking_id: UUID, **more: Any) -> Dossier:
+    """Rooms that are held for a booking of which booking has nothing."""
+    return Dossier(booking_id, hold={"state": "held", "property_id": "las-hojas", "outside": False}, **more)
+
+
+@pytest.mark.parametrize("even_promised", [False, True])
+def test_only_what_nobody_will_ask_for_is_given_back(even_promised: bool) -> None:
+    gone, promised, asked_for, moving = (UUID(int=number) for number in range(4))
+    confirmed = held_for(promised, announced=("confirmed",))
+    promised_and_asked_for = held_for(asked_for, announced=("confirmed",))
+    nothing_left = Dossier(UUID(int=4), hold={"state": "released"}, announced=("confirmed",))
+
+    done = mended(
+        [held_for(gone), confirmed, promised_and_asked_for, held_for(moving), nothing_left],
+        asked_for={asked_for, moving},
+        moving={moving},
+        even_promised=even_promised,
+    )
+
+    assert [message.booking for message in done.sent] == [str(gone), *[str(promised)] * even_promised]
+    assert done.promised == [promised] * (not even_promised)
+    assert (done.asked_for, done.moving) == ([asked_for], [moving])
+
+
+def test_a_booking_that_is_known_is_mended_whatever_stands_on_the_topic() -> None:
+    known = held_for(UUID(int=1), booking={"status": "CANCELLED", "changing": False})
+    done = mended([known], asked_for={known.id}, moving=frozenset())
+    assert [message.booking for message in done.sent] == [str(known.id)]
+    assert done.asked_for == []
+
+
+def test_what_was_done_and_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two, three, four = (UUID(int=number) for number in range(4))
+    say_mended(Mended([ReleaseRooms(booking_id=one, property_id="las-hojas")], [two], [three], [four]))
+
+    told = capsys.readouterr().err.splitlines()
+    assert f"sent posada.availability.release-rooms.v1 for {one}" in told
+    for booking, remedy in ((two, "--even-promised"), (three, "posada rewind booking"), (four, "audit again")):
+        (line,) = [line for line in told if line.startswith(f"left {booking}")]
+        assert remedy in line

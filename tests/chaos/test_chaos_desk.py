@@ -16,7 +16,7 @@ from chaos import desk as desks
 from chaos.desk import Desk
 from chaos.errands import Errand, Plan, Step, errands
 from chaos.gateway import Gateway, Heard
-from chaos.guests import guests
+from chaos.guests import Manner, guests
 from shared.contracts.booking import booking_id_of
 
 TODAY = date(2026, 3, 10)
@@ -25,6 +25,7 @@ CANCEL = Plan("r1", Errand.CANCEL, 0.0, (Step("cancellation", {}, "CANCELLED", F
 MOVE = Plan(
     "r1", Errand.MOVE, 0.0, (Step("dates", {"check_in": "2026-09-01", "check_out": "2026-09-02"}, "CONFIRMED", True),)
 )
+GIVE_UP = Plan("r1", Errand.GIVE_UP, 0.0, (Step("cancellation", {}, "CANCELLED", False),))
 Answers = Callable[[httpx.Request], httpx.Response]
 
 
@@ -34,8 +35,11 @@ def test_a_seed_repeats_its_errands_and_there_are_all_kinds() -> None:
     assert plans == errands(5, coming, TODAY)
     assert plans != errands(6, coming, TODAY)
     assert {plan.errand for plan in plans} == set(Errand)
-    able = {guest.request_id for guest in coming if guest.manner.may_be_confirmed}
-    assert {plan.request_id for plan in plans} < able
+    manners = {guest.request_id: guest.manner for guest in coming}
+    assert len({plan.request_id for plan in plans}) == len(plans), "a guest is up to two things"
+    given_up = {manners[plan.request_id] for plan in plans if plan.errand is Errand.GIVE_UP}
+    assert given_up == {Manner.NEVER, Manner.LATE}
+    assert all(manners[plan.request_id].may_be_confirmed for plan in plans if plan.errand is not Errand.GIVE_UP)
 
 
 @pytest.fixture
@@ -57,7 +61,8 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[...,
         transport = httpx.MockTransport(answer)
         monkeypatch.setattr(httpx, "AsyncClient", lambda **told: real(transport=transport, base_url=told["base_url"]))
         gateway = Gateway("nowhere:1")
-        gateway.heard["r1"] = Heard("confirmed", "", 1.0)
+        if plan.errand is not Errand.GIVE_UP:
+            gateway.heard["r1"] = Heard("confirmed", "", 1.0)
         desk = Desk("http://desk", "token", gateway)
         async with asyncio.timeout(60):
             await desk.serve([plan])
@@ -83,6 +88,15 @@ async def test_without_an_answer_the_same_command_is_given_again(served: Callabl
 async def test_a_busy_booking_is_asked_anew_under_another_id(served: Callable[..., Any]) -> None:
     _, asked = await served(CANCEL, (409, {}), (200, {}))
     assert len({one["command_id"] for one in asked}) == 2
+
+
+async def test_who_gives_up_waits_for_no_outcome_and_asks_until_the_booking_is_known(
+    served: Callable[..., Any],
+) -> None:
+    desk, asked = await served(GIVE_UP, (404, {"error": {"reason": "unknown_booking"}}), (200, {}))
+    assert len({one["command_id"] for one in asked}) == 2
+    assert desk.broken(states("CANCELLED")) == []
+    assert desk.broken(states("CONFIRMED")) == ["r1"]
 
 
 async def test_a_refusal_promises_nothing(served: Callable[..., Any]) -> None:

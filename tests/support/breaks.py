@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shared.contracts.topics import SERVICES
-from tests.support.lived_in import FIRST, HERE, MISSED, MOVED, OFF, SECOND, SHORT
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """`sql` may name bookings as {first}. `about` is who must be named, a request's name; empty where another is."""
-
-    invariant: str
-    service: str
-    sql: str
-    about: str = FIRST
-
+from tests.support.breaking import Break
+from tests.support.breaks_of_telling import TELLING
+from tests.support.lived_in import HERE, MISSED, MOVED, OFF, SECOND, SHORT
 
 _LOG = "ALTER TABLE audit_log DISABLE TRIGGER USER;"
 _NIGHTS = "ALTER TABLE room_nights DROP CONSTRAINT room_nights_pkey;"
@@ -124,6 +113,20 @@ BOOKINGS = [
         "UPDATE bookings SET status = 'CONFIRMED' WHERE id = '{short}'",
         SHORT,
     ),
+    Break("legal-stays", "booking", "UPDATE stays SET status = 'CHECKED_IN' WHERE booking_id = '{second}'", SECOND),
+    Break("legal-stays", "booking", "UPDATE bookings SET status = 'CHECKED_IN' WHERE id = '{first}'"),
+    Break("legal-stays", "booking", "UPDATE bookings SET status = 'CONFIRMED' WHERE id = '{here}'", HERE),
+    *[
+        Break(
+            "legal-stays",
+            "booking",
+            "INSERT INTO audit_log (booking_id, at, who, action, changes) SELECT booking_id, now(), 'x', 'UPDATE',"
+            f" jsonb_build_array(jsonb_build_object('field', code || '.status', 'old', '{old}', 'new', 'CHECKED_OUT'))"
+            " FROM stays WHERE booking_id = '{first}' AND line = 1;"
+            "UPDATE stays SET status = 'CHECKED_OUT' WHERE booking_id = '{first}' AND line = 1",
+        )
+        for old in ("CONFIRMED", "CHECKED_IN")
+    ],
     Break("saga-in-time", "booking", "UPDATE sagas SET phase = 'finishing', wake_at = NULL WHERE id = '{first}'"),
     Break(
         "saga-in-time",
@@ -149,6 +152,7 @@ BOOKINGS = [
         "booking",
         """UPDATE sagas SET progress = jsonb_set(progress, '{{verdict}}', '"failed"') WHERE id = '{first}'""",
     ),
+    Break("saga-agrees", "booking", "DELETE FROM sagas WHERE id = '{first}'"),
     Break(
         "saga-agrees",
         "booking",
@@ -222,46 +226,6 @@ MONEY = [
         "money-has-an-owner", "payments", "UPDATE payment_requests SET status = 'reserved' WHERE booking_id = '{first}'"
     ),
 ]
-_COLUMNS = """booking_id, occasion, audience, channel, recipient, sender_name, text, place, status, due_at, created_at,
-waits_since"""
-TELLING = [
-    Break(
-        "told-once",
-        "notifications",
-        "DO $$ DECLARE name text; BEGIN SELECT conname INTO name FROM pg_constraint WHERE contype = 'u' AND"
-        " conrelid = 'deliveries'::regclass; EXECUTE 'ALTER TABLE deliveries DROP CONSTRAINT ' || quote_ident(name);"
-        f" END $$; INSERT INTO deliveries ({_COLUMNS}) SELECT {_COLUMNS} FROM deliveries"
-        " WHERE booking_id = '{first}' AND occasion = 'confirmed'",
-    ),
-    Break(
-        "told-once",
-        "notifications",
-        f"INSERT INTO deliveries ({_COLUMNS}) SELECT {_COLUMNS.replace('channel', chr(39) + 'messenger' + chr(39))}"
-        " FROM deliveries WHERE booking_id = '{first}' AND occasion = 'confirmed' AND channel = 'whatsapp'",
-    ),
-    Break("told-the-outcome", "notifications", "DELETE FROM deliveries WHERE booking_id = '{first}'"),
-    Break(
-        "told-the-outcome",
-        "notifications",
-        "UPDATE deliveries SET status = 'failed' WHERE booking_id = '{second}'",
-        SECOND,
-    ),
-    Break(
-        "told-the-outcome",
-        "notifications",
-        "UPDATE deliveries SET occasion = 'refused' WHERE booking_id = '{first}' AND channel = 'email'"
-        " AND occasion = 'confirmed'",
-    ),
-]
-BECAME = [
-    Break(
-        "told-what-became-of-it",
-        "notifications",
-        f"DELETE FROM deliveries WHERE booking_id = '{{{about}}}' AND occasion LIKE '{occasion}%'",
-        about,
-    )
-    for about, occasion in ((MOVED, "modified"), (OFF, "cancelled"), (HERE, "check_in"), (HERE, "check_out"))
-]
 _THREAD = """INSERT INTO threads (id, contact, property_id, room, name, participants, first_message_at, created_at)
 SELECT gen_random_uuid(), contact, property_id, room, name, participants, first_message_at, now() FROM threads WHERE"""
 THREADS = [
@@ -285,4 +249,4 @@ THREADS = [
         "conversation-knows", "conversations", "UPDATE bookings SET id = '{short}' WHERE id = '{first}'", about=SHORT
     ),
 ]
-BREAKS = [*ROOMS, *BOOKINGS, *MONEY, *TELLING, *BECAME, *THREADS]
+BREAKS = [*ROOMS, *BOOKINGS, *MONEY, *TELLING, *THREADS]

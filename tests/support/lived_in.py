@@ -20,7 +20,9 @@ from tests.support.post_office import START, record_of_row
 from tests.support.village import Village, village_of
 
 FIRST, SECOND, SHORT, CROWD, UNPAID = "first", "second", "short", "crowd", "unpaid"
-MOVED, OFF, MISSED, HERE = "moved", "off", "missed", "here"
+MOVED, OFF, MISSED, HERE, EARLY = "moved", "off", "missed", "here", "early"
+
+EVERYBODY = (FIRST, SECOND, SHORT, CROWD, UNPAID, MOVED, OFF, MISSED, HERE, EARLY)
 
 
 def asked(name: str, nights_on: int, **more: object) -> BookingRequested:
@@ -39,7 +41,7 @@ class House:
     @property
     def ids(self) -> dict[str, UUID]:
         """The bookings by their requests' names."""
-        return {name: booking_id_of(name) for name in (FIRST, SECOND, SHORT, CROWD, UNPAID, MOVED, OFF, MISSED, HERE)}
+        return {name: booking_id_of(name) for name in EVERYBODY}
 
     def books(self) -> TopicBooks:
         """What stands on the topics."""
@@ -64,8 +66,9 @@ class Shelf:
 async def live_a_day(urls: Mapping[str, str]) -> House:
     """Two bookings confirmed, one paid too little, one for more rooms than there are, one never paid; and a chat.
 
-    Of four more that are confirmed one moves to two other nights, one is called off, one's guests do not come, and
-    one's come and leave again.
+    Of four more that are confirmed one moves to other nights and again to two others, one moves and is called off,
+    one's guests do not come, and one's come and leave again, room by room. One is cancelled while its money is looked
+    for.
     """
     async with village_of(urls) as village:
         await village.publish(transfer_for(FIRST), transfer_for(SECOND), transfer_for(SHORT, "100.00"))
@@ -76,15 +79,29 @@ async def live_a_day(urls: Mapping[str, str]) -> House:
         await village.publish(asked(MOVED, 60), asked(OFF, 64), asked(MISSED, -5), asked(HERE, -5))
         # To the evening of the day on which the missed ones were to come, and not to the others' reminders.
         await village.run(until=village.clock() + timedelta(hours=9))
-        moved, off = booking_id_of(MOVED), booking_id_of(OFF)
-        nights = {"check_in": CHECK_IN + timedelta(days=61), "check_out": CHECK_IN + timedelta(days=63)}
-        await village.publish(ChangeDates(command_id=UUID(int=1), booking_id=moved, who="Marta", **nights))
+        moved, off, here = booking_id_of(MOVED), booking_id_of(OFF), booking_id_of(HERE)
+        await village.publish(_moves(moved, 11, 62, 63), _moves(off, 12, 65, 66))
+        await village.run(until=village.clock() + timedelta(minutes=1))
+        await village.publish(_moves(moved, 1, 61, 63))
         await village.publish(CancelBooking(command_id=UUID(int=2), booking_id=off, who="Marta"))
         await village.publish(MarkNoShow(command_id=UUID(int=3), booking_id=booking_id_of(MISSED), who="Marta"))
-        await village.publish(CheckIn(command_id=UUID(int=4), booking_id=booking_id_of(HERE), who="Marta"))
-        await village.publish(CheckOut(command_id=UUID(int=5), booking_id=booking_id_of(HERE), who="Marta"))
+        stays = await village.ask("booking", "SELECT code FROM stays WHERE booking_id = $1 ORDER BY line", here)
+        first, *others = [stay["code"] for stay in stays]
+        for number, codes in ((20, (first,)), (21, tuple(others))):
+            await village.publish(CheckIn(command_id=UUID(int=number), booking_id=here, who="Marta", codes=codes))
+        for number, codes in ((22, tuple(others)), (23, ())):  # the last one without saying which
+            await village.publish(CheckOut(command_id=UUID(int=number), booking_id=here, who="Marta", codes=codes))
+        await village.publish(asked(EARLY, 70))
+        await village.run(until=village.clock() + timedelta(minutes=1))
+        await village.publish(CancelBooking(command_id=UUID(int=6), booking_id=booking_id_of(EARLY), who="Marta"))
         await village.run()
         return House(dict(urls), _log_of(village))
+
+
+def _moves(booking_id: UUID, number: int, first: int, last: int) -> ChangeDates:
+    """To other nights, counted from the first day on."""
+    nights = {"check_in": CHECK_IN + timedelta(days=first), "check_out": CHECK_IN + timedelta(days=last)}
+    return ChangeDates(command_id=UUID(int=number), booking_id=booking_id, who="Marta", **nights)
 
 
 def _log_of(village: Village) -> list[Row]:

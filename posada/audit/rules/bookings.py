@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from posada.audit.dossier import Dossier, status_named
 from posada.audit.invariant import Row, Terms, of_booking, of_database
-from services.booking.domain.lifecycle import FOLLOWS, Status
+from services.booking.domain.lifecycle import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 
 # A booking begins as pending, or in the same batch already as what follows that.
 BEGINNINGS = {Status.PENDING, *FOLLOWS[Status.PENDING]}
+# A stay is written when its booking is confirmed, and the audit log has what becomes of it from then on.
+FIRST_OF_A_STAY = StayStatus.CONFIRMED
+STEPS_OF_A_STAY = {(old.value, new.value) for old, followers in STAY_FOLLOWS.items() for new in followers}
+ARRIVED = {StayStatus.CHECKED_IN, StayStatus.CHECKED_OUT}
 
 _CODE_TWICE = """
 SELECT code, array_agg(DISTINCT booking_id) AS bookings, count(*) AS times FROM stays
@@ -39,6 +43,36 @@ def legal_path(dossier: Dossier, _: Terms) -> Iterable[str]:
         at = new
     if at != dossier.booking["status"]:
         yield f"it is {dossier.booking['status']}, and its last audit entry says {at or 'nothing'}"
+
+
+@of_booking("legal-stays", "Each room of a booking goes its own legal path, and the booking with them")
+def legal_stays(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """A stay took a step that may not be taken or that the audit log has not, or is where its booking is not."""
+    changes: dict[str, list[Row]] = {}
+    for change in dossier.stay_changes:
+        changes.setdefault(change["code"], []).append(change)
+    for stay in dossier.stays:
+        yield from _path_of(stay, changes.get(stay["code"], []))
+    states = {stay["status"] for stay in dossier.stays}
+    if (dossier.status is Status.CHECKED_IN and not (states & ARRIVED and states - {StayStatus.CHECKED_OUT})) or (
+        dossier.status is Status.CHECKED_OUT and states != {StayStatus.CHECKED_OUT}
+    ):
+        yield f"it is {dossier.status}, and its stays are {', '.join(sorted(states)) or 'none'}"
+    elif dossier.status is Status.CONFIRMED and states & ARRIVED:
+        yield f"it is {dossier.status}, and its stays are {', '.join(sorted(states))}"
+
+
+def _path_of(stay: Row, changes: Sequence[Row]) -> Iterable[str]:
+    at: str = FIRST_OF_A_STAY
+    for change in changes:
+        old, new = change["old"], change["new"]
+        if old != at:
+            yield f"stay {stay['code']} became {new} from {old} when it was {at}"
+        elif (old, new) not in STEPS_OF_A_STAY:
+            yield f"stay {stay['code']} was {old} and became {new}"
+        at = new
+    if at != stay["status"]:
+        yield f"stay {stay['code']} is {stay['status']}, and its last audit entry says {at}"
 
 
 def _may_follow(old: str | None, new: str) -> bool:

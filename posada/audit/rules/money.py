@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.dossier import NOTHING, Dossier
-from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
+from posada.audit.invariant import LEDGER, MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
 from services.booking.domain.lifecycle import Status
 from services.payments.domain.ledger import audit
 from services.payments.reports import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
@@ -39,7 +39,7 @@ FROM entries FULL JOIN balances USING (currency) FULL JOIN asked USING (currency
     "For each payment: arrived = free + reserved + captured + refunded, as its ledger entries add up",
     service="payments",
     query=AUDIT,
-    remedy="posada payments audit",
+    remedy=LEDGER,
 )
 def balance_is_ledger(row: Row, _: Terms) -> tuple[object, str] | None:
     """What payments' own audit finds."""
@@ -52,7 +52,7 @@ def balance_is_ledger(row: Row, _: Terms) -> tuple[object, str] | None:
     "What a booking's request says is what the ledger says of it",
     service="payments",
     query=AUDIT_REQUESTS,
-    remedy="posada payments audit",
+    remedy=LEDGER,
 )
 def request_is_ledger(row: Row, _: Terms) -> tuple[object, str]:
     """What payments' own audit finds of requests."""
@@ -65,7 +65,7 @@ def request_is_ledger(row: Row, _: Terms) -> tuple[object, str]:
     "In all: money arrived = free + reserved + captured + refunded",
     service="payments",
     query=_IN_ALL,
-    remedy="posada payments audit",
+    remedy=LEDGER,
 )
 def money_in_all(row: Row, _: Terms) -> tuple[object, str] | None:
     """The sums of a currency do not add up."""
@@ -111,16 +111,16 @@ def _disagrees(dossier: Dossier, booking: Row) -> Iterable[str]:
 
 
 @of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
-def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str]:
+def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
     """Refused or failed, and money is reserved or captured for it."""
     if dossier.status not in KEEP_NOTHING_ASIDE or not dossier.settled:
         return
     if dossier.paid_as in LOOKED_FOR:
         yield f"it is {dossier.status} and its money is {dossier.paid_as}"
-    if dossier.amount("reserved") != NOTHING:
-        yield f"it is {dossier.status} and {dossier.amount('reserved')} are reserved for it"
-    if dossier.status in HAVE_NOTHING and dossier.kept != NOTHING:
-        yield f"it is {dossier.status} and {dossier.kept} were taken for it"
+    elif dossier.amount("reserved") != NOTHING:  # by entries that no request stands for
+        yield Wrong(f"it is {dossier.status} and {dossier.amount('reserved')} are reserved for it", LEDGER)
+    if dossier.status in HAVE_NOTHING and dossier.kept != NOTHING:  # a person gives that back
+        yield Wrong(f"it is {dossier.status} and {dossier.kept} were taken for it", STATUS)
 
 
 @of_booking("ended-is-accounted", "Booking and the ledger agree on what a cancelled guest or a no-show has paid")
@@ -131,12 +131,13 @@ def ended_is_accounted(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield from _disagrees(dossier, booking)
 
 
-@of_booking("money-has-an-owner", "No money is set aside without a booking that lives", MEND)
-def money_has_an_owner(dossier: Dossier, _: Terms) -> Iterable[str]:
+@of_booking("money-has-an-owner", "No money is set aside without a booking that lives")
+def money_has_an_owner(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
     """Money is set aside or looked for, for a booking that nobody knows or that has ended."""
     if dossier.paid_as not in LOOKED_FOR:
         return
     if dossier.booking is None:
-        yield f"money is {dossier.paid_as} for it, and booking does not know it"
+        what = f"money is {dossier.paid_as} for it, and booking does not know it"
+        yield Wrong(what, MEND if dossier.unknown else STATUS)
     elif dossier.settled and dossier.status in HAVE_PAID:
         yield f"its money is {dossier.paid_as}, and its saga has ended"

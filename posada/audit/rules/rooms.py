@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from posada.audit.dossier import Dossier
-from posada.audit.invariant import MEND, Row, Terms, of_booking, of_database
+from posada.audit.invariant import MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
 from services.booking.domain.lifecycle import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
@@ -111,23 +111,25 @@ def confirmed_has_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", MEND)
-def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
+def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
     """Refused, failed, cancelled or not shown up, and rooms or codes are left."""
     if dossier.status not in HAVE_NONE or not dossier.settled:
         return
     if dossier.held_as not in {"none", "released"}:
         yield f"it is {dossier.status} and its rooms are {dossier.held_as}"
     if dossier.codes:
-        yield f"it is {dossier.status} and has the codes {', '.join(sorted(dossier.codes.values()))}"
+        codes = ", ".join(sorted(dossier.codes.values()))
+        yield Wrong(f"it is {dossier.status} and has the codes {codes}", STATUS)
 
 
-@of_booking("rooms-have-an-owner", "No room is held without a booking that lives", MEND)
-def rooms_have_an_owner(dossier: Dossier, terms: Terms) -> Iterable[str]:
+@of_booking("rooms-have-an-owner", "No room is held without a booking that lives")
+def rooms_have_an_owner(dossier: Dossier, terms: Terms) -> Iterable[str | Wrong]:
     """Rooms are held for a booking that nobody knows, that has ended, or for longer than they were to be."""
     if dossier.held_as in {"none", "released"} or dossier.hold is None:
         return
     if dossier.booking is None:
-        yield f"{len(dossier.hold['rooms'])} rooms are {dossier.held_as} for it, and booking does not know it"
+        what = f"{len(dossier.hold['rooms'])} rooms are {dossier.held_as} for it, and booking does not know it"
+        yield Wrong(what, MEND if dossier.unknown else STATUS)
     elif dossier.held_as == "held" and dossier.settled and dossier.status not in HAVE_NONE | HAVE_ROOMS:
         yield f"{len(dossier.hold['rooms'])} rooms are held for it, and its saga has ended"
     elif dossier.held_as == "held" and dossier.hold["expires_at"] + terms.patience < terms.now:

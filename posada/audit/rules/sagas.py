@@ -8,12 +8,20 @@ from datetime import timedelta
 
 from posada.audit.dossier import Dossier
 from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.rules.money import FROM_GUESTS
+from services.booking.domain.lifecycle import Status
 from services.booking.sagas.multi_room import ORDER_PATIENCE
 from services.booking.world import STATUS
 from shared.contracts.topics import SERVICES
 from shared.saga_progress import Verdict
 
-FIRST = {STATUS[Verdict.DONE]: "done", STATUS[Verdict.REFUSED]: "refused", STATUS[Verdict.FAILED]: "failed"}
+# What its first decision makes of a booking. One that is cancelled before that was given up: its saga is refused.
+FIRST = {
+    STATUS[Verdict.DONE]: "done",
+    STATUS[Verdict.REFUSED]: "refused",
+    STATUS[Verdict.FAILED]: "failed",
+    Status.CANCELLED: "refused",
+}
 OVERDUE = timedelta(minutes=2)
 _OVERDUE_ROWS = """
 SELECT id, topic, due_at, now() AS read_at FROM outbox WHERE due_at < now() - interval '2 minutes'
@@ -72,6 +80,8 @@ def saga_agrees(dossier: Dossier, _: Terms) -> Iterable[str]:
     if saga is None or booking is None:
         if saga is not None:
             yield "there is a saga and no booking"
+        elif booking is not None and booking["source"] in FROM_GUESTS:  # a request's booking comes of its saga alone
+            yield "there is a booking and no saga"
         return
     if saga["phase"] != saga["told_phase"]:
         yield f"its saga is {saga['phase']} in its row and {saga['told_phase']} in its progress"

@@ -4,77 +4,95 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.dossier import Dossier, Row
-from posada.audit.invariant import Terms, of_booking
+from posada.audit.dossier import Dossier
+from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.told import by_occasion, missed
 from services.booking.domain.lifecycle import Status, StayStatus
+from services.notifications.deliveries import ALIVE, Event, of_stays
 
 OUTCOMES = {"done": "confirmed", "refused": "refused", "failed": "failed"}
-THROUGH = {"pending", "sent", "delivered", "read", "stored"}
-SETTLED = {*THROUGH, "withdrawn"}  # the latter where newer news of the booking came first
 EMAIL = "email"
+PRESENCE = {StayStatus.CHECKED_IN: Event.CHECK_IN, StayStatus.CHECKED_OUT: Event.CHECK_OUT}
+OF_A_LIFE = {Event.MODIFIED, Event.CANCELLED, *PRESENCE.values()}
+
+# A message that waits for its provider, or for the morning, has a time to come; a channel is given up after 15 minutes.
+_STAYS_BEHIND = """
+SELECT booking_id, occasion, channel, audience, due_at FROM deliveries
+WHERE status = 'pending' AND due_at < now() - interval '20 minutes' ORDER BY due_at LIMIT 1000"""
 
 
 @of_booking("told-once", "Each guest is told once of each event")
 def told_once(dossier: Dossier, _: Terms) -> Iterable[str]:
     """The same event went to the same recipient twice, or by two chat channels."""
+    chats: dict[str, set[str]] = {}
     for row in dossier.deliveries:
         if row["times"] > row["recipients"]:
             yield f"{row['occasion']} went out {row['times']} times by {row['channel']}"
-    for occasion, rows in _by_occasion(dossier).items():
-        chats = sorted({row["channel"] for row in rows if row["channel"] != EMAIL and row["status"] in THROUGH})
-        if len(chats) > 1:
-            yield f"{occasion} went out by {' and '.join(chats)}"
+        if row["channel"] != EMAIL and ALIVE & set(row["statuses"]):
+            chats.setdefault(row["occasion"], set()).add(row["channel"])
+    for occasion, channels in chats.items():
+        if len(channels) > 1:
+            yield f"{occasion} went out by {' and '.join(sorted(channels))}"
 
 
 @of_booking("told-the-outcome", "Each guest is told how the booking came out, and nothing else", "posada outbox")
 def told_the_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
     """The guest was not told the outcome, or heard of another; or everything failed and staff was not told."""
-    wanted = OUTCOMES.get(dossier.verdict)
-    by_occasion = _by_occasion(dossier)
-    heard = sorted(by_occasion.keys() & set(OUTCOMES.values()))
     if dossier.booking is None or not dossier.settled:
         return
+    wanted = OUTCOMES.get(dossier.verdict)
+    heard = sorted(by_occasion(dossier).keys() & set(OUTCOMES.values()))
     others = [occasion for occasion in heard if occasion != wanted]
     if others:
         yield f"it is {dossier.booking['status']} and the guest was told {', '.join(others)}"
     if wanted and wanted not in heard:
         yield f"it is {dossier.booking['status']} and the guest was never told"
-    elif wanted and dossier.alert is None and not any(row["status"] in SETTLED for row in by_occasion[wanted]):
-        yield f"no message of {wanted} got through, and staff was not told"
+    elif wanted and (why := missed(dossier, wanted)):
+        yield why
 
 
 @of_booking(
     "told-what-became-of-it",
-    "Each guest with a booking is told of its last change, its cancellation, an arrival and a departure",
+    "Each guest is told of every change, of the cancellation, each arrival and departure, and of none that was not",
     "posada outbox",
 )
 def told_what_became_of_it(dossier: Dossier, _: Terms) -> Iterable[str]:
-    """Something happened to a confirmed booking and the guest has no message of it, not even one that was withdrawn."""
-    if dossier.booking is None or not dossier.settled or dossier.verdict != "done":
+    """Something happened to a booking and its guest cannot have heard of it, or heard of what never happened."""
+    if dossier.booking is None or not dossier.settled:
         return
-    occasions = set(_by_occasion(dossier))
-    events = {occasion.partition(":")[0] for occasion in occasions}
-    for happened in _happened(dossier):
-        if happened not in (occasions if ":" in happened else events):
-            yield f"it is {dossier.booking['status']} and the guest was never told of {happened}"
+    told, happened = by_occasion(dossier), _happened(dossier)
+    for occasion in sorted(happened):
+        if occasion not in told:
+            yield f"it is {dossier.booking['status']} and the guest was never told of {occasion}"
+        elif why := missed(dossier, occasion):
+            yield why
+    for occasion in sorted(told.keys() - happened):
+        if occasion.partition(":")[0] in OF_A_LIFE:
+            yield f"it is {dossier.booking['status']} and the guest was told of {occasion}, which never happened"
 
 
-def _happened(dossier: Dossier) -> Iterable[str]:
-    """Occasions, or of those that may come in parts the event alone. Who has cancelled hears of no older change."""
+@of_database(
+    "messages-leave",
+    "What guests and staff are to be told goes out in its time",
+    service="notifications",
+    query=_STAYS_BEHIND,
+    remedy="posada serve notifications",
+)
+def messages_leave(row: Row, _: Terms) -> tuple[object, str]:
+    """A message waits for somebody to send it."""
+    what = f"{row['occasion'].partition(':')[0]} to the {row['audience']} by {row['channel']}"
+    return row["booking_id"], f"{what} should have gone out at {row['due_at']:%Y-%m-%d %H:%M:%S}"
+
+
+def _happened(dossier: Dossier) -> set[str]:
+    """What its guest has to hear of, as the occasions that notifications makes of it."""
+    if dossier.booking is None or dossier.verdict != "done":
+        return set()
+    found = {f"{Event.MODIFIED}:{number}" for number in range(1, (dossier.booking["revision"] or 0) + 1)}
     if dossier.status is Status.CANCELLED:
-        yield "cancelled"
-        return
-    if dossier.booking and dossier.booking["revision"]:
-        yield f"modified:{dossier.booking['revision']}"
-    stays = {stay["status"] for stay in dossier.stays}
-    if stays & {StayStatus.CHECKED_IN, StayStatus.CHECKED_OUT}:
-        yield "check_in"
-    if StayStatus.CHECKED_OUT in stays:
-        yield "check_out"
-
-
-def _by_occasion(dossier: Dossier) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in dossier.deliveries:
-        found.setdefault(row["occasion"], []).append(row)
-    return found
+        found.add(Event.CANCELLED.value)
+    together: dict[tuple[int, str], list[str]] = {}  # who arrives or leaves with one command is told of together
+    for change in dossier.stay_changes:
+        if event := PRESENCE.get(change["new"]):
+            together.setdefault((change["entry"], event), []).append(change["code"])
+    return found | {f"{event}:{of_stays(codes)}" for (_, event), codes in together.items()}
