@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 
 from deploy.local.databases import PostgresPart, url_for
 from deploy.local.postgres import programs
+from posada.doctor import databases
+from posada.doctor.findings import State
 from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
 from tests.support.databases import apart
@@ -25,6 +28,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed (Debian: postgresql-client)"),
 ]
 SCRIPT = Path("deploy/postgres/databases.sh")
+ROTATING = Path("docs/routines/rotate-a-key.md").read_text(encoding="utf-8")
 # With all that a shell could make something else of.
 SIGNS = "p'a\"ss $HOME `id` \\ %"
 REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError)
@@ -195,6 +199,23 @@ async def test_a_service_s_database_is_restored(ground: Ground, one: str, who: s
     assert await ask(other, "SELECT count(*) FROM inbox") == 1
     apart(migrate, "payments", owner)
     assert await ask(owner, "ALTER TABLE inbox ADD COLUMN later int", "ALTER FUNCTION only_grows() STABLE") is None
+
+
+@either_way
+async def test_a_second_role_takes_a_service_s_place_as_the_page_says(ground: Ground, one: str) -> None:
+    ground.prepare(one)
+    database = one or "booking"
+    apart(migrate, "booking", ground.address(database, "booking_owner"))
+    made, *found = re.findall(r"`((?:CREATE|ALTER) ROLE booking_2 [^`]+)`", " ".join(ROTATING.split()))
+    assert len(found) == 1
+    await ask(ground.admin(database), made, *(found if one else ()))
+    try:
+        url = url_for(ground.admin_url, database, "booking_2", "SECRET")
+        await assert_works_with_rows_alone(url)
+        texts = {finding.text: finding.state async for finding in databases.look_at("booking", url)}
+        assert set(texts.values()) == {State.FINE}, texts
+    finally:
+        await ask(ground.admin(database), "DROP ROLE booking_2")
 
 
 @pytest.mark.parametrize("ground", ["administrator"], indirect=True)

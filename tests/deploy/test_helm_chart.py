@@ -1,6 +1,7 @@
 """The chart: three sets of values give manifests that Kubernetes accepts, safe by default; each value is documented."""
 
 import json
+import re
 import shutil
 import subprocess
 import tomllib
@@ -329,6 +330,17 @@ def test_values_of_an_older_release_do_for_an_upgrade() -> None:
     more = [*new, "migrations.volumes", "migrations.volumeMounts", "migrations.seedFolder"]
     words = [word for name in more for word in ("--set", f"{name}=null")]
     assert rendered("small", *words) == rendered("small")
+
+
+def test_the_pod_for_commands_is_one_that_kubernetes_accepts_and_services_let_in() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    [given] = re.findall(r"```yaml\n(.+?)```", page, flags=re.DOTALL)
+    pod = yaml.safe_load(given)
+    for version in VERSIONS:
+        kubernetes_validate.validate(pod, version, strict=True)
+    names = [one["name"] for one in pod["spec"]["containers"][0]["env"]]
+    assert names.index("BOOKING") < names.index("POSADA_BOOKING_DATABASE_URL")
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "posada"
 
 
 def test_every_value_is_documented_with_its_default() -> None:
