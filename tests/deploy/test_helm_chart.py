@@ -264,6 +264,9 @@ def test_rules_and_dashboards_are_the_files_that_prometheus_and_grafana_read() -
         yaml.safe_load(file.read_text(encoding="utf-8")) for file in files
     ]
     assert all(rule["metadata"]["labels"]["release"] == "prometheus" for rule in rules.values())
+    [monitor] = of_kind(manifests, "ServiceMonitor").values()
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert endpoint["relabelings"] == [{"action": "replace", "targetLabel": "system", "replacement": "posada"}]
     dashboards = of_kind(manifests, "ConfigMap")
     boards = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
     assert len(boards) == len(dashboards) > 2
