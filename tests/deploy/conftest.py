@@ -11,6 +11,7 @@ from aiosmtpd.controller import Controller
 from deploy.local.kafka import EmbeddedKafka
 from deploy.local.postgres import EmbeddedPostgres
 from tests.support.composed import free_port
+from tests.support.debian_postgres import folder_of_its_own
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +21,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres() -> Iterator[EmbeddedPostgres]:
+    with folder_of_its_own() as folder, EmbeddedPostgres(folder) as server:
         yield server
 
 

@@ -21,7 +21,7 @@ from posada.doctor.findings import State
 from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
 from tests.support.databases import apart
-from tests.support.debian_postgres import ABSENT, INSTALLED, DebianPostgres
+from tests.support.debian_postgres import ABSENT, INSTALLED, DebianPostgres, folder_of_its_own
 
 pytestmark = [
     pytest.mark.real,
@@ -91,9 +91,9 @@ async def ask(url: str, *statements: str) -> object:
 
 
 @pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianPostgres]:
+def older() -> Iterator[DebianPostgres]:
     """Debian's server."""
-    with DebianPostgres(tmp_path_factory.mktemp("older")) as server:
+    with folder_of_its_own() as folder, DebianPostgres(folder) as server:
         yield server
 
 
@@ -199,6 +199,25 @@ async def test_a_service_s_database_is_restored(ground: Ground, one: str, who: s
     assert await ask(other, "SELECT count(*) FROM inbox") == 1
     apart(migrate, "payments", owner)
     assert await ask(owner, "ALTER TABLE inbox ADD COLUMN later int", "ALTER FUNCTION only_grows() STABLE") is None
+
+
+@either_way
+async def test_a_backup_comes_back_on_an_empty_server(ground: Ground, one: str, tmp_path: Path) -> None:
+    ground.prepare(one)
+    database, backup = one or "payments", tmp_path / "backup"
+    owner, own = ground.address(database, "payments_owner"), ground.address(database, "payments")
+    apart(migrate, "payments", owner)
+    await ask(own, "INSERT INTO inbox VALUES (gen_random_uuid(), now())")
+    ground.run("pg_dump", "--format=custom", "--file", str(backup), ground.admin(database))
+    await ask(ground.admin_url, f'DROP DATABASE "{database}" WITH (FORCE)')
+
+    ground.prepare(one)
+    how = ["--clean", "--if-exists", "--no-owner", *(["--schema=payments"] if one else [])]
+    ground.run("pg_restore", *how, "--dbname", owner, str(backup))
+
+    assert await ask(own, "DELETE FROM inbox RETURNING 1") == 1
+    await assert_works_with_rows_alone(own)
+    apart(migrate, "payments", owner)
 
 
 @either_way

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +16,13 @@ from deploy.local.processes import Process, run_to_end
 
 INSTALLED: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 ABSENT: Final = "" if INSTALLED else "needs Debian's postgresql"
+
+
+@contextmanager
+def folder_of_its_own() -> Iterator[Path]:
+    """A folder outside of pytest's, which the next session closes to PostgreSQL's account when it starts."""
+    with tempfile.TemporaryDirectory(prefix="posada-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 class DebianPostgres(EmbeddedPostgres):
