@@ -45,8 +45,8 @@ class Ground:
     admin_url: str
     programs: Path
 
-    def run_script(self, one: str = "", *, mark: str = "") -> subprocess.CompletedProcess[str]:
-        """Run the script; `one` is the database that all share, `mark` makes other passwords."""
+    def run_script(self, one: str = "", *, mark: str = "", first: str = "postgres") -> subprocess.CompletedProcess[str]:
+        """Run the script; `one` is the database of all, `mark` makes other passwords, `first` is where it begins."""
         admin = urlsplit(self.admin_url)
         roles = [role for service in SERVICES for role in (service, f"{service}_owner")]
         variables = {
@@ -55,6 +55,7 @@ class Ground:
             "PGPORT": str(admin.port),
             "PGUSER": str(admin.username),
             "PGPASSWORD": str(admin.password),
+            "PGDATABASE": first,
             "POSADA_ONE_DATABASE": one,
             **{f"{role.upper()}_PASSWORD": password(role) + mark for role in roles},
         }
@@ -118,6 +119,8 @@ async def ground(request: pytest.FixtureRequest, postgres: PostgresPart) -> Grou
     return Ground(url_for(server.admin_url, "postgres", "administrator", "hers"), at)
 
 
+# Where nothing else than these could differ.
+MOST_APART = ["superuser", "administrator of an older server"]
 either_way = pytest.mark.parametrize("one", ["", "posada"], ids=["each its own", "one for all"])
 
 
@@ -172,6 +175,7 @@ async def test_what_services_of_an_older_posada_owned_goes_to_the_owners(ground:
 
 
 @either_way
+@pytest.mark.parametrize("ground", MOST_APART, indirect=True)
 @pytest.mark.parametrize("who", ["the owner", "an administrator as the owner", "an administrator"])
 async def test_a_service_s_database_is_restored(ground: Ground, one: str, who: str, tmp_path: Path) -> None:
     """As docs/operate.md says: also where all share one database, of which only one service is put back."""
@@ -202,6 +206,7 @@ async def test_a_service_s_database_is_restored(ground: Ground, one: str, who: s
 
 
 @either_way
+@pytest.mark.parametrize("ground", MOST_APART, indirect=True)
 async def test_a_backup_comes_back_on_an_empty_server(ground: Ground, one: str, tmp_path: Path) -> None:
     ground.prepare(one)
     database, backup = one or "payments", tmp_path / "backup"
@@ -221,6 +226,7 @@ async def test_a_backup_comes_back_on_an_empty_server(ground: Ground, one: str, 
 
 
 @either_way
+@pytest.mark.parametrize("ground", ["administrator"], indirect=True)
 async def test_a_second_role_takes_a_service_s_place_as_the_page_says(ground: Ground, one: str) -> None:
     ground.prepare(one)
     database = one or "booking"
@@ -265,6 +271,14 @@ async def test_what_an_administrator_may_not_hand_over_is_named(ground: Ground, 
     assert done.returncode == 0, done.stderr
     assert "TABLE kept belongs to postgres" in done.stderr
     assert "ALTER TABLE kept OWNER TO booking_owner" in done.stderr
+
+
+@pytest.mark.parametrize("ground", ["administrator"], indirect=True)
+async def test_it_begins_in_the_database_that_is_named(ground: Ground) -> None:
+    """Not every server lets its administrator into one that is called postgres."""
+    done = ground.run_script(first="nowhere")
+    assert done.returncode != 0
+    assert 'database "nowhere" does not exist' in done.stderr
 
 
 def test_a_password_that_is_missing_is_named() -> None:
