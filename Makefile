@@ -20,7 +20,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help env demo up test test-containers chaos chaos-long image compose bench bench-rivals bench-growth lint types schemas \
-  fix secrets audit sbom
+  fix secrets audit sbom sbom-image
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 27
@@ -88,6 +88,9 @@ audit: $(READY) ## Known weaknesses of the locked packages; needs the network
 
 sbom: $(READY) ## What Posada is made of, as CycloneDX on standard output
 	@VIRTUAL_ENV= $(BIN)/uv export --frozen --quiet --no-default-groups --format cyclonedx1.5 --preview-features sbom-export
+
+sbom-image: $(READY) ## The same with what the image has beside: Debian's packages, Python; IMAGE=posada:local
+	@$(MAKE) sbom | $(BIN)/python .ci/sbom-image $(or $(IMAGE),posada:local)
 
 env: $(READY) ## Only set up .venv
 	@:

@@ -1,14 +1,16 @@
-"""Brings a service's database to its newest schema and plants what the service is delivered with."""
+"""Brings a service's database to its newest schema and plants seed data: what is delivered, and an operator's own."""
 
 from __future__ import annotations
 
 import asyncio
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import asyncpg
 
 from shared.migrations import upgrade
+from shared.seeds import SeedSettings
 
 
 def migrate(service: str, url: str) -> list[str]:
@@ -17,16 +19,19 @@ def migrate(service: str, url: str) -> list[str]:
     It runs an event loop of its own: call it from a thread that has none.
 
     Raises:
+        ValueError: when POSADA_SEED_FOLDER, or a file of it, is wrong; nothing was migrated where the folder is.
         OSError, asyncpg.PostgresError, sqlalchemy.exc.DBAPIError: when the database cannot be reached or refuses.
     """
-    upgrade(service, url)
     seed = f"services.{service}.seed"
-    return asyncio.run(_plant(seed, url)) if find_spec(seed) else []
+    own = SeedSettings().folder_of(service) if find_spec(seed) else None
+    upgrade(service, url)
+    return asyncio.run(_plant(seed, url, own)) if find_spec(seed) else []
 
 
-async def _plant(seed: str, url: str) -> list[str]:
+async def _plant(seed: str, url: str, own: Path | None) -> list[str]:
+    plant = import_module(seed).plant
     connection = await asyncpg.connect(url)
     try:
-        return list(await import_module(seed).plant(connection) or ())
+        return [*await plant(connection), *(await plant(connection, own) if own else ())]
     finally:
         await connection.close()

@@ -19,9 +19,18 @@ from deploy.local.waiting import run_apart
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,56}")  # of PostgreSQL's 63 the owner's name needs six more
 ANSWER_TIMEOUT_S: Final = 5.0
 CHANGE_TIMEOUT_S: Final = 60.0
+LOCK_TIMEOUT_S: Final = 5
 # Two test sessions may prepare the same server at once: any number that both take as a lock.
 LOCK: Final = 706_829
 
+# What an administrator restored is the administrator's. Tables take their own sequences along.
+_OF_OTHERS: Final = """
+SELECT format('ALTER TABLE %s OWNER TO %I', oid::regclass, $1::text) FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')
+AND pg_get_userbyid(relowner) <> $1 AND pg_has_role(relowner, 'USAGE')
+UNION ALL
+SELECT format('ALTER ROUTINE %s OWNER TO %I', oid::regprocedure, $1::text) FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND pg_get_userbyid(proowner) <> $1 AND pg_has_role(proowner, 'USAGE')"""
 # The service's role may not alter what the owner makes: constraints and triggers hold against the service too.
 _RIGHTS: Final = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{name}";
@@ -114,10 +123,15 @@ async def _create(url: str, names: list[str], passwords: dict[str, str]) -> None
 
 
 async def _give_rights(url: str, name: str) -> None:
+    """All or nothing: a service at work loses no right in between, and waits for no lock that is not to be had."""
     inside = await asyncpg.connect(url)
     try:
-        await inside.execute(f'REASSIGN OWNED BY "{name}" TO "{owner_of(name)}"')
-        await inside.execute(_RIGHTS.format(name=name, owner=owner_of(name)))
+        async with inside.transaction():
+            await inside.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'")
+            await inside.execute(f'REASSIGN OWNED BY "{name}" TO "{owner_of(name)}"')
+            for row in await inside.fetch(_OF_OTHERS, owner_of(name)):
+                await inside.execute(row[0])
+            await inside.execute(_RIGHTS.format(name=name, owner=owner_of(name)))
     finally:
         await inside.close()
 

@@ -2,16 +2,19 @@
 # Makes two roles and a database for each service. NAME_owner owns the database and everything in it, and migrates; NAME,
 # the service's own, reads and writes rows and can alter nothing, its constraints and triggers least of all. No other
 # service may connect. With POSADA_ONE_DATABASE=name they share that database, each in a schema of its service's name.
-# Run again it changes nothing but the passwords; what services of an older Posada owned goes to the owners. It takes
-# the server from PGHOST, PGUSER, PGPASSWORD, and passwords from BOOKING_PASSWORD, BOOKING_OWNER_PASSWORD and so on.
+# Run again it changes nothing but the passwords; what services of an older Posada owned, or whoever restored a backup,
+# goes to the owners. It takes the server from PGHOST, PGUSER, PGPASSWORD, and passwords from BOOKING_PASSWORD,
+# BOOKING_OWNER_PASSWORD and so on. Who runs it may create roles and databases, and need not be a superuser.
 set -eu
 services="availability booking payments notifications conversations"
 one=${POSADA_ONE_DATABASE:-}
+# Nobody needs to hear what is there already.
+export PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning"
 
 # The passwords reach psql by its environment, never by an argument that others may list.
 administer() {
   psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=service="$1" --set=owner="$1_owner" --set=database="$2" \
-    --set=schema="$3" --dbname="$4"
+    --set=schema="$3" --set=one="$one" --dbname="$4"
 }
 
 for service in $services; do
@@ -20,41 +23,79 @@ for service in $services; do
   export SERVICE_PASSWORD OWNER_PASSWORD
   database=${one:-$service}
   schema=${one:+$service}
-  administer "$service" "$database" "${schema:-public}" postgres <<'SQL'
+  administer "$service" "$database" "${schema:-public}" "${PGDATABASE:-postgres}" <<'SQL'
 \getenv password SERVICE_PASSWORD
 \getenv owner_password OWNER_PASSWORD
 SELECT format('CREATE ROLE %I LOGIN', role) FROM unnest(ARRAY[:'service', :'owner']) role
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
-SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %L', :'service', :'password') \gexec
-SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %L', :'owner', :'owner_password') \gexec
--- An administrator who is no superuser may give something only to a role that it belongs to.
-GRANT :"service", :"owner" TO CURRENT_USER;
+SELECT format('ALTER ROLE %I NOCREATEDB NOCREATEROLE PASSWORD %L', :'service', :'password') \gexec
+SELECT format('ALTER ROLE %I NOCREATEDB NOCREATEROLE PASSWORD %L', :'owner', :'owner_password') \gexec
+-- An administrator who is no superuser may give something only to a role that it belongs to; since PostgreSQL 16 only
+-- where that role's rights are its own and it may act as that role.
+SELECT format('GRANT %I, %I TO CURRENT_USER', :'service', :'owner')
+  || CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END
+FROM pg_roles WHERE rolname = current_user AND NOT rolsuper \gexec
 SELECT format('CREATE DATABASE %I', :'database')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
-REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 SQL
-  if [ -n "$one" ]; then
-    administer "$service" "$one" "$service" "$one" <<'SQL'
+  # All or nothing: services that are at work lose no right in between, and wait for no lock that is not to be had.
+  administer "$service" "$database" "${schema:-public}" "$database" <<'SQL' || {
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
+SELECT :'one' <> '' AS shared \gset
+\if :shared
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 CREATE SCHEMA IF NOT EXISTS :"schema" AUTHORIZATION :"owner";
+-- Before what is in it: whoever is given something in a schema has to be allowed to make it there.
+SELECT format('ALTER SCHEMA %I OWNER TO %I', :'schema', :'owner') FROM pg_namespace
+WHERE nspname = :'schema' AND nspowner <> :'owner'::regrole AND pg_has_role(nspowner, 'USAGE') \gexec
 -- The service's own role finds it by its name.
 ALTER ROLE :"owner" IN DATABASE :"database" SET search_path = :"schema";
-SQL
-  else
-    administer "$service" "$service" public postgres <<'SQL'
+\else
 ALTER DATABASE :"database" OWNER TO :"owner";
-SQL
-  fi
-  administer "$service" "$database" "${schema:-public}" "$database" <<'SQL'
+-- In databases that began before PostgreSQL 15 everybody may make tables there, and their owner may not by itself.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE, CREATE ON SCHEMA public TO :"owner";
+\endif
 REASSIGN OWNED BY :"service" TO :"owner";
+-- What an administrator restored is the administrator's. Tables take their own sequences along.
+WITH things AS (
+  SELECT 'SCHEMA ' || quote_ident(nspname) AS thing, nspowner AS holder, 'pg_namespace'::regclass AS kind, oid
+  FROM pg_namespace WHERE nspname = :'schema' AND :'one' <> ''
+  UNION ALL
+  SELECT 'TABLE ' || oid::regclass, relowner, 'pg_class'::regclass, oid
+  FROM pg_class WHERE relnamespace = :'schema'::regnamespace AND (relkind IN ('r', 'p', 'v', 'm', 'f') OR relkind = 'S'
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid
+      AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')))
+  UNION ALL
+  SELECT 'ROUTINE ' || oid::regprocedure, proowner, 'pg_proc'::regclass, oid
+  FROM pg_proc WHERE pronamespace = :'schema'::regnamespace
+)
+SELECT CASE WHEN pg_has_role(holder, 'USAGE') THEN format('ALTER %s OWNER TO %I', thing, :'owner') ELSE
+  format('DO %L', format('BEGIN RAISE WARNING %L; END', format(
+    '%1$s belongs to %2$s and cannot be migrated: let %2$s run ALTER %1$s OWNER TO %3$I',
+    thing, holder::regrole, :'owner')))
+END
+FROM things WHERE holder <> :'owner'::regrole AND NOT EXISTS (
+  SELECT FROM pg_depend WHERE classid = kind AND objid = things.oid AND deptype = 'e'  -- an extension's
+) \gexec
 -- After that: what is granted to who owns a thing goes with it to the next owner.
 GRANT CONNECT ON DATABASE :"database" TO :"service", :"owner";
+REVOKE TEMPORARY ON DATABASE :"database" FROM :"service";
 GRANT USAGE ON SCHEMA :"schema" TO :"service";
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA :"schema" TO :"service";
-GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA :"schema" TO :"service";
+SELECT format('GRANT %s ON %s TO %I', CASE relkind WHEN 'S' THEN 'USAGE, SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END,
+  oid::regclass, :'service')
+FROM pg_class WHERE relnamespace = :'schema'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+  AND relowner = :'owner'::regrole \gexec
 -- The same for what migrations will make.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO :"service";
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT USAGE, SELECT ON SEQUENCES TO :"service";
+COMMIT;
 SQL
+    echo "the rights in database $database are as they were for $service; where a lock was the reason (a backup, an" \
+      "audit or a long query reads the tables), run this again when it has ended" >&2
+    exit 1
+  }
 done
 echo "roles and databases are there: $services"

@@ -19,9 +19,17 @@ from shared.migrations import newest
 
 SECONDS = 5
 _TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-_OWNS = "SELECT EXISTS (SELECT FROM pg_tables WHERE tableowner = current_user AND schemaname = current_schema())"
+_OWNS = """
+SELECT EXISTS (SELECT FROM pg_tables
+WHERE schemaname = current_schema() AND pg_has_role(current_user, tableowner::name, 'MEMBER'))"""
+_CLOSED = """
+SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+    AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))"""
 _POWERS = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = current_user"
 _TWO_ROLES = "run deploy/postgres/databases.sh, which makes an owner that migrates and a role for the service"
+_RIGHTS = "run deploy/postgres/databases.sh, which gives the rights; restore backups by the owner's role"
 
 
 async def look_at(service: str, url: str) -> AsyncIterator[Finding]:
@@ -33,18 +41,29 @@ async def look_at(service: str, url: str) -> AsyncIterator[Finding]:
         yield broken(about, f"cannot be used: {described(fault)}", f"correct POSADA_{service.upper()}_DATABASE_URL")
         return
     try:
-        yield fine(about, "answers, and lets the role in")
-        yield await _schema(about, service, connection)
-        before = system_clock()
-        theirs = await connection.fetchval("SELECT clock_timestamp()")
-        yield skew(about, theirs, before, system_clock())
-        yield await _privacy(about, url, connection)
-        if await connection.fetchval(_POWERS):
-            yield worth_a_look(about, "its role administers the server", _TWO_ROLES)
-        elif await connection.fetchval(_OWNS):
-            yield worth_a_look(about, "its role owns the tables, and could undo their constraints", _TWO_ROLES)
+        async for finding in _found(about, service, url, connection):
+            yield finding
+    except asyncpg.InsufficientPrivilegeError as fault:
+        yield broken(about, f"its role may not look at it: {described(fault)}", _RIGHTS)
+    except (*UNAVAILABLE, asyncpg.PostgresError) as fault:
+        yield broken(about, f"could not be looked at to the end: {described(fault)}", "see the server's log")
     finally:
         await connection.close()
+
+
+async def _found(about: str, service: str, url: str, connection: asyncpg.Connection[Any]) -> AsyncIterator[Finding]:
+    yield fine(about, "answers, and lets the role in")
+    yield await _schema(about, service, connection)
+    if closed := await connection.fetchval(_CLOSED):
+        yield broken(about, f"its role may not work with {closed}", _RIGHTS)
+    before = system_clock()
+    theirs = await connection.fetchval("SELECT clock_timestamp()")
+    yield skew(about, theirs, before, system_clock())
+    yield await _privacy(about, url, connection)
+    if await connection.fetchval(_POWERS):
+        yield worth_a_look(about, "its role administers the server", _TWO_ROLES)
+    elif await connection.fetchval(_OWNS):
+        yield worth_a_look(about, "its role owns the tables, and could undo their constraints", _TWO_ROLES)
 
 
 async def _schema(about: str, service: str, connection: asyncpg.Connection[Any]) -> Finding:
@@ -53,6 +72,8 @@ async def _schema(about: str, service: str, connection: asyncpg.Connection[Any])
         found = await connection.fetchval("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         return broken(about, "has no schema", f"run `posada migrate {service}`")
+    except asyncpg.InsufficientPrivilegeError:
+        return broken(about, "the role may not read its tables", _RIGHTS)
     if found != wanted:
         return broken(about, f"its schema is {found}, this version needs {wanted}", f"run `posada migrate {service}`")
     return fine(about, f"its schema is {found}, the newest")

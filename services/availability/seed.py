@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shared.database import Connection
-from shared.seeds import read_seeds
+from shared.seeds import plant_files
 
 FOLDER = Path(__file__).parent / "seed"
 
 _PROPERTY = """
 INSERT INTO properties (id, name, timezone, currency, tax_rate, prices_include_tax, hold_minutes, is_default)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id"""
+# Where the delivered one was given up for another default it stays away; one's own is told that there is a default.
+_OWN_PROPERTY = _PROPERTY.replace("ON CONFLICT", "ON CONFLICT (id)")
 _TYPE = "INSERT INTO room_types VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 _ROOM = "INSERT INTO rooms (property_id, number, type_key) VALUES ($1, $2, $3)"
 _PACKAGE = """
@@ -31,18 +34,19 @@ Row = tuple[Any, ...]
 
 
 async def plant(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """Write every property of the folder that is not there; returns the ids of those planted."""
-    planted = []
-    for given in read_seeds(folder):
-        async with connection.transaction():
-            planted += await _plant(connection, given)
-    return planted
+    """Write every property of the folder that is not there; returns the ids of those planted.
+
+    Raises:
+        BrokenSeed: for a file that is wrong.
+    """
+    new_property = _PROPERTY if folder == FOLDER else _OWN_PROPERTY
+    return await plant_files(connection, folder, partial(_plant, new_property))
 
 
-async def _plant(connection: Connection, given: Mapping[str, Any]) -> list[str]:
+async def _plant(new_property: str, connection: Connection, given: Mapping[str, Any]) -> list[str]:
     house = given["property"]
     new = await connection.fetchval(
-        _PROPERTY,
+        new_property,
         house["id"],
         house["name"],
         house["timezone"],

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from services.availability.inventories.manners import Manners
+from shared.seeds import SeedSettings
 from shared.settings import ServiceSettings
 
 AS_THEY_ARE = Manners()
 
 
-class Settings(ServiceSettings):
+class Settings(ServiceSettings, SeedSettings):
     """What every service has; holds, taxes and rates are data of the property."""
 
     http_port: int = 8101

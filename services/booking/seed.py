@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shared.database import Connection
-from shared.seeds import read_seeds
+from shared.seeds import plant_files
 
 FOLDER = Path(__file__).parent / "seed"
 
 _PROPERTY = """
 INSERT INTO properties (id, name, timezone, contact, policy, multi_room, multi_room_guests, is_default, check_in_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id"""
+# Where the delivered one was given up for another default it stays away; one's own is told that there is a default.
+_OWN_PROPERTY = _PROPERTY.replace("ON CONFLICT", "ON CONFLICT (id)")
 _CANCELLATION = """
 INSERT INTO cancellation_policies (property_id, name, free_hours, first_night, percentage)
 VALUES ($1, $2, $3, $4, $5)"""
@@ -23,17 +26,23 @@ _COUNTER = "INSERT INTO code_counters VALUES ($1, $2, $3)"
 
 
 async def plant(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """Write every property of the folder that is not there; returns the ids of those planted."""
-    planted = []
-    for given in read_seeds(folder):
-        async with connection.transaction():
-            new = await connection.fetchval(_PROPERTY, *_row(given))
-            if new:
-                await connection.execute(_COUNTER, given["id"], given["code_prefix"], given["first_code"])
-                if terms := given.get("cancellation"):
-                    await connection.execute(_CANCELLATION, given["id"], *_terms(terms))
-                planted.append(given["id"])
-    return planted
+    """Write every property of the folder that is not there; returns the ids of those planted.
+
+    Raises:
+        BrokenSeed: for a file that is wrong.
+    """
+    new_property = _PROPERTY if folder == FOLDER else _OWN_PROPERTY
+    return await plant_files(connection, folder, partial(_plant, new_property))
+
+
+async def _plant(new_property: str, connection: Connection, given: Mapping[str, Any]) -> list[str]:
+    new = await connection.fetchval(new_property, *_row(given))
+    if new is None:
+        return []
+    await connection.execute(_COUNTER, given["id"], given["code_prefix"], given["first_code"])
+    if terms := given.get("cancellation"):
+        await connection.execute(_CANCELLATION, given["id"], *_terms(terms))
+    return [given["id"]]
 
 
 def _row(given: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from shared.seeds import SeedSettings
 from shared.settings import ServiceSettings
 
 
-class Settings(ServiceSettings):
+class Settings(ServiceSettings, SeedSettings):
     """What every service has; policies and switches are data of the property."""
 
     http_port: int = 8102

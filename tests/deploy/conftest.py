@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
+from deploy.local.databases import PostgresPart, url_for
 from deploy.local.kafka import EmbeddedKafka
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres import EmbeddedPostgres, programs
+from shared.contracts.topics import SERVICES
 from tests.support.composed import free_port
+from tests.support.debian_postgres import ABSENT, INSTALLED, DebianPostgres, folder_of_its_own
+from tests.support.grounds import Ground, ask
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +24,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres() -> Iterator[EmbeddedPostgres]:
+    with folder_of_its_own() as folder, EmbeddedPostgres(folder) as server:
         yield server
 
 
@@ -49,3 +53,31 @@ def letters() -> Iterator[tuple[Letters, int]]:
     controller.start()
     yield handler, port
     controller.stop()
+
+
+@pytest.fixture(scope="module")
+def older() -> Iterator[DebianPostgres]:
+    """Debian's server."""
+    with folder_of_its_own() as folder, DebianPostgres(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["superuser", "administrator", "administrator of an older server"])
+async def ground(request: pytest.FixtureRequest, postgres: PostgresPart) -> Ground:
+    """A server without what an earlier test made, by a superuser or one who may only make roles and databases."""
+    if request.param.endswith("older server"):
+        if ABSENT:
+            pytest.skip(ABSENT)
+        server: PostgresPart = request.getfixturevalue("older")
+        at = INSTALLED[-1].parent
+    else:
+        server, at = postgres, programs()
+    server.drop_databases(["posada", *SERVICES])
+    if request.param == "superuser":
+        return Ground(server.admin_url, at)
+    await ask(
+        server.admin_url,
+        "DROP ROLE IF EXISTS administrator",
+        "CREATE ROLE administrator LOGIN CREATEROLE CREATEDB PASSWORD 'hers'",
+    )
+    return Ground(url_for(server.admin_url, "postgres", "administrator", "hers"), at)

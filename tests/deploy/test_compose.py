@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -131,7 +132,7 @@ async def test_a_step_that_hangs_ends_when_it_is_told_to(system: Composed) -> No
     await wait_for(healthy, what="PostgreSQL's health", timeout_s=PATIENCE_S)
 
 
-def test_one_database_can_take_all_services(system: Composed) -> None:
+async def test_one_database_can_take_all_services(system: Composed) -> None:
     one = {"POSADA_ONE_DATABASE": "together"}
     told = system.compose("run", "--rm", "-T", "migrate", env=one)
     assert told.count("at its newest schema") == len(SERVICES)
@@ -139,7 +140,15 @@ def test_one_database_can_take_all_services(system: Composed) -> None:
         *("exec", "-T", "postgres", "psql", "-U", "postgres", "-At", "-d", "together", "-c"),
         "SELECT DISTINCT schemaname || ' ' || tableowner FROM pg_tables WHERE tablename = 'outbox'",
     )
-    assert set(tables.split("\n")) - {""} == {f"{service} {service}" for service in SERVICES}
+    assert set(tables.split("\n")) - {""} == {f"{service} {service}_owner" for service in SERVICES}
+    for service in SERVICES:  # by the service's own role
+        connection = await asyncpg.connect(f"{system.database_url(service).rpartition('/')[0]}/together")
+        try:
+            assert await connection.fetchval("SELECT count(*) FROM inbox") == 0
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute("ALTER TABLE inbox ADD n int")
+        finally:
+            await connection.close()
 
 
 async def test_three_copies_share_the_work_and_one_that_is_killed_loses_nothing(

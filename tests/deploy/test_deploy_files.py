@@ -113,6 +113,15 @@ def test_compose_s_command_line_finds_what_the_services_have(monkeypatch: pytest
         assert services[name]["env_file"] == services["cli"]["env_file"]
 
 
+def test_compose_plants_an_operator_s_folder_and_makes_topics_for_as_many_copies_as_are_named() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    assert services["topics"]["command"][-2:] == ["--instances", "${KAFKA_INSTANCES:-4}"]
+    mounted = services["migrate"]["volumes"][0].split(":")[-2]
+    assert services["migrate"]["environment"]["POSADA_SEED_FOLDER"] == mounted
+    page = (DEPLOY.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in ("KAFKA_INSTANCES", "SEED_FOLDER"))
+
+
 def test_compose_runs_every_service_and_mounts_only_what_is_there() -> None:
     services = yaml.safe_load(COMPOSE)["services"]
     for name in SERVICES:
@@ -123,7 +132,7 @@ def test_compose_runs_every_service_and_mounts_only_what_is_there() -> None:
     for one in services.values():
         assert str(one["image"]).startswith("${"), "every image can be another"
         for volume in one.get("volumes", []):
-            source = volume.partition(":")[0]
+            source = re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", volume).partition(":")[0]
             assert not source.startswith("./") or (DEPLOY / source).exists(), source
         for port in one.get("ports", []):
             assert port.startswith("127.0.0.1:")

@@ -4,10 +4,12 @@ import os
 import signal
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from deploy.local.databases import url_for
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.processes import AlreadyRunning
 from deploy.local.waiting import wait_until
@@ -69,6 +71,37 @@ async def test_what_a_service_once_owned_goes_to_the_owner(postgres: EmbeddedPos
     assert await ask(url, "INSERT INTO older (n) VALUES (8) RETURNING id") == 2
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await ask(url, "DROP TABLE older")
+    await ask(postgres.owner_dsn("payments"), "DROP TABLE older")
+
+
+async def test_what_an_administrator_restored_goes_to_the_owner(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["payments"])
+    admin = urlsplit(postgres.admin_url)
+    inside = url_for(postgres.admin_url, "payments", str(admin.username), str(admin.password))
+    function = "CREATE FUNCTION seven() RETURNS int LANGUAGE sql RETURN 7"
+    await ask(inside, "CREATE TABLE restored (id bigserial, n int)", function)
+
+    postgres.create_databases(["payments"])
+
+    assert await ask(postgres.dsn("payments", "payments"), "INSERT INTO restored (n) VALUES (8) RETURNING id") == 1
+    await ask(postgres.owner_dsn("payments"), "DROP TABLE restored", "DROP FUNCTION seven")
+
+
+async def test_a_service_that_is_read_keeps_its_rights_until_they_can_change_hands(postgres: EmbeddedPostgres) -> None:
+    postgres.create_databases(["payments"])
+    url = postgres.dsn("payments", "payments")
+    await ask(postgres.admin_url, 'ALTER DATABASE payments OWNER TO "payments"')
+    await ask(url, "CREATE TABLE older (n int)")
+    reader = await asyncpg.connect(url)
+    try:
+        async with reader.transaction():
+            await reader.execute("LOCK TABLE older IN ACCESS SHARE MODE")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                postgres.create_databases(["payments"])
+            await ask(url, "INSERT INTO older VALUES (7)")
+    finally:
+        await reader.close()
+    postgres.create_databases(["payments"])
     await ask(postgres.owner_dsn("payments"), "DROP TABLE older")
 
 

@@ -1,6 +1,7 @@
 """The chart: three sets of values give manifests that Kubernetes accepts, safe by default; each value is documented."""
 
 import json
+import re
 import shutil
 import subprocess
 import tomllib
@@ -244,6 +245,7 @@ def test_one_database_takes_all_services_by_roles_of_their_own() -> None:
         ("replicas=3", "replicas"),
         ("services.bookings.x=1", "bookings"),
         ("apiToken.secret=", "apiKeys.secret"),
+        ("database.owners.secret=,services.payments.database.owner=dba", "services.payments.database.owner is dba"),
     ],
 )
 def test_a_value_that_is_wrong_or_unknown_is_refused_by_name(value: str, complaint: str) -> None:
@@ -262,6 +264,9 @@ def test_rules_and_dashboards_are_the_files_that_prometheus_and_grafana_read() -
         yaml.safe_load(file.read_text(encoding="utf-8")) for file in files
     ]
     assert all(rule["metadata"]["labels"]["release"] == "prometheus" for rule in rules.values())
+    [monitor] = of_kind(manifests, "ServiceMonitor").values()
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert endpoint["relabelings"] == [{"action": "replace", "targetLabel": "system", "replacement": "posada"}]
     dashboards = of_kind(manifests, "ConfigMap")
     boards = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
     assert len(boards) == len(dashboards) > 2
@@ -272,11 +277,73 @@ def test_rules_and_dashboards_are_the_files_that_prometheus_and_grafana_read() -
 
 
 @needs_helm
-def test_a_service_s_volumes_are_its_own_and_its_migration_s() -> None:
+def test_a_service_s_volumes_are_its_own_and_jobs_wait_for_none_of_them() -> None:
+    """A claim that one node may mount is held by the copy at work: a job with it would wait, and the upgrade too."""
     for pod, container in containers(rendered("production")):
         mounted = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
         assert {one["name"] for one in pod["volumes"]} == set(mounted)
-        assert mounted.get("bank") == ("/var/lib/posada" if "payments" in container["args"] else None)
+        expected = "/var/lib/posada" if container["args"] == ["serve", "payments"] else None
+        assert mounted.get("bank") == expected
+
+
+@needs_helm
+def test_migrations_plant_files_from_a_volume_of_their_own() -> None:
+    more = (
+        *("--set-json", 'migrations.volumes=[{"name": "seeds", "configMap": {"name": "properties"}}]'),
+        *("--set-json", 'migrations.volumeMounts=[{"name": "seeds", "mountPath": "/seeds"}]'),
+        *("--set", "migrations.seedFolder=/seeds"),
+    )
+    for pod, container in containers(rendered("small", *more)):
+        migrates = container["args"][0] == "migrate"
+        assert ("seeds" in {one["name"] for one in pod["volumes"]}) is migrates
+        assert ("/seeds" in {one["mountPath"] for one in container["volumeMounts"]}) is migrates
+        found = environment(container).get("POSADA_SEED_FOLDER")
+        assert found == ({"name": "POSADA_SEED_FOLDER", "value": "/seeds"} if migrates else None)
+
+
+@needs_helm
+def test_jobs_run_where_services_may() -> None:
+    where = {
+        "nodeSelector": {"pool": "hotel"},
+        "tolerations": [{"key": "hotel", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "posada",
+    }
+    more = [word for name, value in where.items() for word in ("--set-json", f"defaults.{name}={json.dumps(value)}")]
+    notes = {"sidecar.istio.io/inject": "false"}
+    manifests = rendered("small", *more, "--set-json", f"defaults.podAnnotations={json.dumps(notes)}")
+    for pod, _ in containers(manifests):
+        assert {name: pod[name] for name in where} == where
+    for job in of_kind(manifests, "Job").values():
+        assert job["spec"]["template"]["metadata"]["annotations"] == notes
+
+
+@needs_helm
+@pytest.mark.parametrize("instances", [4, 24])
+def test_topics_are_made_for_as_many_copies_as_are_wanted(instances: int) -> None:
+    job = of_kind(rendered("small", "--set", f"topics.instances={instances}"), "Job")["r-posada-topics"]
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["topics", "--replication", "1", "--instances", str(instances)]
+
+
+@needs_helm
+def test_values_of_an_older_release_do_for_an_upgrade() -> None:
+    """`helm upgrade --reuse-values` brings the old values and none of the new: what they lack is as by default."""
+    new = ("database.owners", "apiKeys", "prometheusRule", "dashboards", "topics.instances")
+    more = [*new, "migrations.volumes", "migrations.volumeMounts", "migrations.seedFolder"]
+    words = [word for name in more for word in ("--set", f"{name}=null")]
+    assert rendered("small", *words) == rendered("small")
+
+
+def test_the_pod_for_commands_is_one_that_kubernetes_accepts_and_services_let_in() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    [given] = re.findall(r"```yaml\n(.+?)```", page, flags=re.DOTALL)
+    pod = yaml.safe_load(given)
+    for version in VERSIONS:
+        kubernetes_validate.validate(pod, version, strict=True)
+    names = [one["name"] for one in pod["spec"]["containers"][0]["env"]]
+    assert names.index("BOOKING") < names.index("POSADA_BOOKING_DATABASE_URL")
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "posada"
 
 
 def test_every_value_is_documented_with_its_default() -> None:

@@ -78,6 +78,21 @@ def test_an_expression_names_metrics_and_labels_that_there_are(expression: str) 
     assert listed <= offered, listed - offered
 
 
+@pytest.mark.parametrize("expression", [one[1] for one in EXPRESSIONS], ids=[one[0] for one in EXPRESSIONS])
+def test_what_others_show_too_is_asked_of_ours_alone(expression: str) -> None:
+    """Another team's job may be called payments, and every Python process shows when it started."""
+    for name in ("up", *OF_THE_PROCESS):
+        for labels in re.findall(rf"(?<![\w:]){name}(?!\w)(\{{[^}}]*\}})?", expression):
+            assert 'system="posada"' in labels, name
+
+
+def test_scrape_configurations_say_what_is_ours() -> None:
+    ours = {"target_label": "system", "replacement": "posada"}
+    for file in ("prometheus.yml", "local.yml"):
+        config = yaml.safe_load((ROOT / "deploy" / "prometheus" / file).read_text())
+        assert all(ours in one["relabel_configs"] for one in config["scrape_configs"])
+
+
 def test_every_metric_of_ours_is_on_a_dashboard() -> None:
     shown = {name for board, panel in panels() for one in panel["targets"] for name in METRIC.findall(one["expr"])}
     behind = {
@@ -101,8 +116,8 @@ def test_an_alert_has_a_runbook_that_speaks_of_it(rule: dict[str, Any]) -> None:
 
 def test_a_service_that_never_came_up_is_missed() -> None:
     down = next(rule["expr"] for rule in rules() if rule["alert"] == "PosadaServiceDown")
-    assert set(re.findall(r'absent\(up\{job="(\w+)"\}\)', down)) == set(SERVICES)
-    listed = re.search(r'up\{job=~"([\w|]+)"\}', down)
+    assert set(re.findall(r'absent\(up\{system="posada", job="(\w+)"\}\)', down)) == set(SERVICES)
+    listed = re.search(r'up\{system="posada", job=~"([\w|]+)"\}', down)
     assert listed
     assert set(listed[1].split("|")) == set(SERVICES)
 

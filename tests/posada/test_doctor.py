@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -31,6 +32,14 @@ NOBODY = "127.0.0.1:1"
 
 async def found_at(service: str, url: str) -> dict[str, Finding]:
     return {finding.text: finding async for finding in databases.look_at(service, url)}
+
+
+async def execute(url: str, statement: str, *given: object) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement, *given)
+    finally:
+        await connection.close()
 
 
 def states(findings: dict[str, Finding]) -> set[State]:
@@ -80,6 +89,48 @@ class TestDatabases:
             await connection.close()
             (finding,) = [one for text, one in (await found_at("payments", url)).items() if text.startswith(said)]
             assert (finding.state, finding.remedy) == (State.BROKEN, "run `posada migrate payments`")
+
+    @pytest.mark.parametrize(
+        ("table", "said"),
+        [("alembic_version", "the role may not read its tables"), ("inbox", "its role may not work with inbox")],
+    )
+    async def test_tables_that_are_closed_to_the_role_are_broken_and_the_rest_is_told(
+        self, fresh_database: FreshDatabase, parts: Parts, table: str, said: str
+    ) -> None:
+        """As after a restore by an administrator: the tables have come without their rights."""
+        url = fresh_database("booking")
+        service = as_service(url, parts.postgres)
+        role = str(urlsplit(service).username)
+        await execute(url, f'REVOKE ALL ON {table} FROM "{role}"')
+        found = await found_at("booking", service)
+        assert (found[said].state, "databases.sh" in found[said].remedy) == (State.BROKEN, True)
+        assert any("clock" in text for text in found)
+
+    async def test_a_role_that_may_become_the_owner_is_worth_a_look(
+        self, fresh_database: FreshDatabase, parts: Parts
+    ) -> None:
+        url = fresh_database("booking")
+        service = as_service(url, parts.postgres)
+        member, owner = urlsplit(service).username, urlsplit(url).username
+        await execute(parts.postgres.admin_url, f'GRANT "{owner}" TO "{member}"')
+        try:
+            found = await found_at("booking", service)
+            assert "its role owns the tables, and could undo their constraints" in found
+        finally:  # the roles are of all copies of this database
+            await execute(parts.postgres.admin_url, f'REVOKE "{owner}" FROM "{member}"')
+
+    async def test_a_connection_that_is_lost_amid_the_look_is_a_finding(
+        self, fresh_database: FreshDatabase, parts: Parts
+    ) -> None:
+        url = fresh_database("booking")
+        found = []
+        async for finding in databases.look_at("booking", url):
+            found.append(finding)
+            if len(found) == 1:
+                ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1"
+                await execute(parts.postgres.admin_url, ended, urlsplit(url).username)
+        assert found[-1].state is State.BROKEN
+        assert "could not be looked at to the end" in found[-1].text
 
     async def test_credentials_and_addresses_that_are_wrong_name_the_variable(
         self, fresh_database: FreshDatabase

@@ -16,14 +16,15 @@ from posada.doctor.findings import State
 from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
 from shared.database import Database
+from tests.support.debian_postgres import folder_of_its_own
 from tests.support.tls_postgres import ABSENT, TlsPostgres, make_certificate
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(ABSENT), reason=ABSENT)]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsPostgres]:
-    with TlsPostgres(tmp_path_factory.mktemp("tls")) as server:
+def server() -> Iterator[TlsPostgres]:
+    with folder_of_its_own() as folder, TlsPostgres(folder) as server:
         server.create_databases(SERVICES)
         for service in SERVICES:  # by the owner, over TLS, and on an older PostgreSQL than the embedded one
             migrate(service, trusted(server.owner_dsn(service), server.certificate))

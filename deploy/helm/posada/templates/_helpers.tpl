@@ -52,7 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{/* By what the HTTP APIs know who calls: a shared token, keys of tokens, or both. With neither no service would start. */}}
 {{- define "posada.callersEnv" -}}
-{{- if not (or .Values.apiToken.secret .Values.apiKeys.secret) -}}
+{{- if not (or .Values.apiToken.secret (.Values.apiKeys).secret) -}}
 {{- fail "apiToken.secret and apiKeys.secret are both empty: name the Secret of one of them, or nobody may call" -}}
 {{- end -}}
 {{- with .Values.apiToken.secret -}}
@@ -60,7 +60,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   valueFrom:
     secretKeyRef: {name: {{ . }}, key: {{ $.Values.apiToken.key }}}
 {{ end }}
-{{- with .Values.apiKeys.secret -}}
+{{- with (.Values.apiKeys).secret -}}
 - name: POSADA_API_KEYS
   valueFrom:
     secretKeyRef: {name: {{ . }}, key: {{ $.Values.apiKeys.key }}}
@@ -105,9 +105,13 @@ the client library reads: so it may hold any character, and stands in no address
 {{- $name := $own.name | default $common.one | default .service -}}
 {{- $secret := $own.secret | default $common.passwords.secret }}
 {{- $key := $own.key | default .service }}
-{{- if and .owner (or $own.ownerSecret $common.owners.secret) }}
+{{- $owners := $own.ownerSecret | default (dig "owners" "secret" "posada-database-owners" $common) }}
+{{- if and $own.owner (not $owners) }}
+{{- fail (printf "services.%s.database.owner is %s, but no Secret has its password: name one in ownerSecret or in database.owners.secret" .service $own.owner) }}
+{{- end }}
+{{- if and .owner $owners }}
 {{- $user = $own.owner | default (printf "%s_owner" .service) }}
-{{- $secret = $own.ownerSecret | default $common.owners.secret }}
+{{- $secret = $owners }}
 {{- $key = $own.ownerKey | default .service }}
 {{- end -}}
 - name: POSADA_DATABASE_URL
@@ -146,7 +150,10 @@ the client library reads: so it may hold any character, and stands in no address
 {{- end }}
 {{- end -}}
 
-{{/* The pod of a job: no account is there before the first install, and none is needed. */}}
+{{/*
+The pod of a job: no account is there before the first install, and none is needed. It runs where the services may. Volumes are last, so that others
+can follow.
+*/}}
 {{- define "posada.jobPod" -}}
 restartPolicy: Never
 automountServiceAccountToken: false
@@ -154,6 +161,15 @@ automountServiceAccountToken: false
 imagePullSecrets:
 {{- range . }}
   - name: {{ . }}
+{{- end }}
+{{- end }}
+{{- with .Values.defaults.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- range $name := list "nodeSelector" "tolerations" "affinity" }}
+{{- with index $.Values.defaults $name }}
+{{ $name }}:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 securityContext:
