@@ -45,6 +45,13 @@ def test_a_storm_that_everything_stood_has_nothing_wrong() -> None:
     assert b"<svg" in chart(calm)
 
 
+def test_a_storm_is_raised_again_over_the_same_parts() -> None:
+    """Without lines the blows of a seed are others: a storm over containers is repeated over containers."""
+    again = "python -m chaos --seed 1 --bookings 2"
+    assert f"`{again}" in text(storm())
+    assert f"`POSADA_PARTS=docker {again}" in text(storm(lined=False))
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
