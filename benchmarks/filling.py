@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
+
+from deploy.local.databases import at_database
 
 CHUNK: Final = 25_000
 HOUSES: Final = 1000
@@ -129,7 +131,7 @@ async def _in_a_hurry(admin_url: str) -> AsyncIterator[None]:
 
 def administered(admin_url: str, url: str) -> str:
     """The database of `url` at the administrator's address."""
-    return urlunsplit(urlsplit(admin_url)._replace(path=urlsplit(url).path))
+    return at_database(admin_url, urlsplit(url).path[1:])
 
 
 def _whose(service: str, table: str, columns: list[tuple[str, str]]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +12,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import psutil
 from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.spending import seconds_of
 from shared.clock import system_clock
 from shared.consumer import Consumer
 from shared.database import Database
@@ -106,23 +107,16 @@ async def rate_and_percentiles(
     With `answer` every message must be answered by that type.
     """
     alone = await times_of(tellers[:1], make, warm_up, samples, answer)
-    began, spent = time.perf_counter(), processor_seconds()
+    began, spent = time.perf_counter(), seconds_of(os.getpid())
     together = await times_of(tellers[1:], make, 0, samples, answer)
     rate = len(together) / (time.perf_counter() - began)
-    spent = processor_seconds() - spent
+    spent = seconds_of(os.getpid()) - spent
     return {
         f"{name}s/s": round(rate),
         f"{name} p50 ms": ms(statistics.median(alone)),
         f"{name} p99 ms": ms(sorted(alone)[int(len(alone) * 0.99)]),
         f"{name} CPU ms": ms(spent / len(together)),
     }
-
-
-def processor_seconds() -> float:
-    """What this process and all that it started, the database's processes too, have taken of processors."""
-    ours = psutil.Process()
-    used = [one.cpu_times() for one in (ours, *ours.children(recursive=True))]
-    return float(sum(one.user + one.system for one in used))
 
 
 def record_of(message: Message) -> ConsumerRecord[bytes, bytes]:

@@ -23,13 +23,17 @@ def processor_seconds(town: Town) -> dict[str, float]:
         process = getattr(part, "process", None)  # only one of our own
         if process is not None:
             pids["kafka" if part is town.parts.kafka else "postgres"] = [process.pid]
-    return {part: sum(_seconds(pid, part) for pid in found if pid is not None) for part, found in pids.items()}
+    return {
+        part: sum(seconds_of(pid, alone=part == "load") for pid in found if pid is not None)
+        for part, found in pids.items()
+    }
 
 
-def _seconds(pid: int, part: str) -> float:
+def seconds_of(pid: int, *, alone: bool = False) -> float:
+    """The processor time that a process has used so far, unless `alone` with all that it started; 0 if it is gone."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        several = [process] if part == "load" else [process, *process.children(recursive=True)]
+        several = [process] if alone else [process, *process.children(recursive=True)]
         total = 0.0
         for one in several:
             with suppress(psutil.NoSuchProcess):

@@ -128,8 +128,7 @@ def _decks(random: Random, blows: int, *, servers: bool, lines: bool) -> Iterato
     least = [(What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")]
     if lines:
         least += [(What.TEAR, BROKER_LINE), (What.MUTE, database_line("booking"))]
-    if servers:
-        least.append((What.FILL, DATABASE))
+    least += disk
     if blows < len(kills) + len(rest) + len(LINES):
         yield from _shuffled(random, [*kills, *least])
     while True:

@@ -23,9 +23,12 @@ def migrate(service: str, url: str) -> list[str]:
         OSError, asyncpg.PostgresError, sqlalchemy.exc.DBAPIError: when the database cannot be reached or refuses.
     """
     seed = f"services.{service}.seed"
-    own = SeedSettings().folder_of(service) if find_spec(seed) else None
+    if find_spec(seed) is None:
+        upgrade(service, url)
+        return []
+    own = SeedSettings().folder_of(service)
     upgrade(service, url)
-    return asyncio.run(_plant(seed, url, own)) if find_spec(seed) else []
+    return asyncio.run(_plant(seed, url, own))
 
 
 async def _plant(seed: str, url: str, own: Path | None) -> list[str]:

@@ -133,8 +133,11 @@ def _kept(headers: dict[str, bytes | None]) -> Headers:
 async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
     """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing."""
     there = await partitions(bootstrap, {topic.name for topic in topics})
-    if not there:
-        return []
+    return await read_dead(bootstrap, there) if there else []
+
+
+async def read_dead(bootstrap: str, there: list[TopicPartition]) -> list[DeadLetter]:
+    """The same of these partitions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **from_environment()
     )

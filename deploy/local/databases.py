@@ -117,7 +117,7 @@ async def _create(url: str, names: list[str], passwords: dict[str, str]) -> None
             await _create_role(connection, role, password)
         for name in names:
             await _create_database(connection, name)
-            await _give_rights(_database_url(url, name), name)
+            await _give_rights(at_database(url, name), name)
     finally:
         await connection.close()
 
@@ -136,7 +136,8 @@ async def _give_rights(url: str, name: str) -> None:
         await inside.close()
 
 
-def _database_url(url: str, database: str) -> str:
+def at_database(url: str, database: str) -> str:
+    """The URL with another database; who connects stays."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 

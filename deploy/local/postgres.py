@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 from deploy.local.accounts import opened_way, own, unprivileged_account
@@ -47,6 +47,8 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
     """
 
     called = "postgres"
+    # The same order of words on every machine, whatever its locales.
+    initdb_flags: ClassVar[tuple[str, ...]] = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
     def __init__(self, data_dir: Path, port: int | None = None, *, on_progress: Progress = silent) -> None:
         EmbeddedPart.__init__(self, data_dir, on_progress)
@@ -103,7 +105,7 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
         return self._folder / "cluster"
 
     def _open_ways(self) -> None:
-        ways = [*opened_way(self._cluster, self._account), *opened_way(programs() / "postgres", self._account)]
+        ways = [*opened_way(self._cluster, self._account), *opened_way(self._programs / "postgres", self._account)]
         for folder in ways:
             self._on_progress(f"letting PostgreSQL's account pass through {folder}")
 
@@ -127,10 +129,9 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
 
     def _run_initdb(self, cluster: Path, password: Path) -> None:
         argv = [
-            *(str(programs() / "initdb"), f"--pgdata={cluster}", f"--username={ADMIN}", f"--pwfile={password}"),
+            *(str(self._programs / "initdb"), f"--pgdata={cluster}", f"--username={ADMIN}", f"--pwfile={password}"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-            # The same order of words on every machine, whatever its locales.
-            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *self.initdb_flags,
         ]
         process = Process("initdb", argv, None, self.log_file, account=self._account, cwd=self._folder)
         run_to_end(process, START_TIMEOUT_S)
@@ -143,12 +144,19 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
             raise PartFailed(f"{folder} belongs to someone else: PostgreSQL's socket can't be put there")
         own(folder, self._account, 0o700)
 
+    @property
+    def _programs(self) -> Path:
+        """The folder of initdb and postgres."""
+        return programs()
+
+    def _settings(self, port: int) -> dict[str, str]:
+        return {**SETTINGS, "port": str(port), "unix_socket_directories": quoted(self.socket_dir)}
+
     def _server_process(self, port: int) -> Process:
-        settings = {**SETTINGS, "port": str(port), "unix_socket_directories": quoted(self.socket_dir)}
-        flags = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        flags = [part for key, value in self._settings(port).items() for part in ("-c", f"{key}={value}")]
         return Process(
             "PostgreSQL",
-            [str(programs() / "postgres"), "-D", str(self._cluster), *flags],
+            [str(self._programs / "postgres"), "-D", str(self._cluster), *flags],
             None,
             self.log_file,
             pid_file=self._pid_file,

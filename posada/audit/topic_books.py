@@ -18,7 +18,7 @@ from posada.wire import CONFIRMED, OUTCOMES, nobody_at, partitions_of
 from services.booking.outcomes import outcome_id
 from shared.clock import Clock, system_clock
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
-from shared.deadletters import DeadLetter, list_dead
+from shared.deadletters import DeadLetter, read_dead
 from shared.kafka_access import from_environment
 
 BOOKING: Final = "posada/booking"
@@ -114,11 +114,10 @@ class TopicReader:
         self._whole_since = max(self._whole_since or moment, moment)
 
     async def _read_dead(self) -> list[DeadLetter]:
-        topics = [dead(service) for service in SERVICES]
-        await partitions_of(self._bootstrap, *[topic.name for topic in topics])
+        there = await partitions_of(self._bootstrap, *[dead(service).name for service in SERVICES])
         try:
             async with asyncio.timeout(LETTERS_S):
-                return await list_dead(self._bootstrap, topics)
+                return await read_dead(self._bootstrap, there)
         except TimeoutError as silent:
             raise went_silent(LETTERS_S) from silent
 

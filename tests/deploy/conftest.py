@@ -13,8 +13,9 @@ from deploy.local.kafka import EmbeddedKafka
 from deploy.local.postgres import EmbeddedPostgres, programs
 from shared.contracts.topics import SERVICES
 from tests.support.composed import free_port
+from tests.support.databases import ask
 from tests.support.debian_postgres import ABSENT, INSTALLED, DebianPostgres, folder_of_its_own
-from tests.support.grounds import Ground, ask
+from tests.support.grounds import Ground
 
 
 @pytest.fixture(scope="module")

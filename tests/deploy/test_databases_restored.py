@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from posada.migrating import migrate
-from tests.support.databases import apart
-from tests.support.grounds import MOST_APART, Ground, ask, assert_works_with_rows_alone, either_way
+from tests.support.databases import apart, ask
+from tests.support.grounds import MOST_APART, Ground, assert_works_with_rows_alone, either_way
 
 pytestmark = [
     pytest.mark.real,

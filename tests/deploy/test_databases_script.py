@@ -17,8 +17,8 @@ from posada.doctor import databases
 from posada.doctor.findings import State
 from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
-from tests.support.databases import apart
-from tests.support.grounds import REFUSED, SCRIPT, Ground, ask, assert_works_with_rows_alone, either_way
+from tests.support.databases import apart, ask
+from tests.support.grounds import REFUSED, SCRIPT, Ground, assert_works_with_rows_alone, either_way
 
 pytestmark = [
     pytest.mark.real,

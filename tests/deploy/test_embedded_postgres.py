@@ -13,18 +13,9 @@ from deploy.local.databases import url_for
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.processes import AlreadyRunning
 from deploy.local.waiting import wait_until
+from tests.support.databases import ask
 
 pytestmark = pytest.mark.real
-
-
-async def ask(url: str, *statements: str) -> object:
-    connection = await asyncpg.connect(url)
-    try:
-        for statement in statements:
-            answer = await connection.fetchval(statement)
-    finally:
-        await connection.close()
-    return answer
 
 
 async def test_settings_that_the_services_count_on(postgres: EmbeddedPostgres) -> None:

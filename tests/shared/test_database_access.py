@@ -16,8 +16,9 @@ from posada.doctor.findings import State
 from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
 from shared.database import Database
+from tests.support.certificates import make_certificate
 from tests.support.debian_postgres import folder_of_its_own
-from tests.support.tls_postgres import ABSENT, TlsPostgres, make_certificate
+from tests.support.tls_postgres import ABSENT, TlsPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(ABSENT), reason=ABSENT)]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,9 +30,9 @@ from services.booking.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, BOOKING_REQUESTS
 from shared.kafka_access import KafkaSettings
 from shared.topic_admin import create_topics
+from tests.support.certificates import OPENSSL, make_certificate
 from tests.support.databases import FreshDatabase
 
-OPENSSL = shutil.which("openssl") or ""
 HOUSE, STRANGER = ("posada", "a-password-of-the-house"), ("stranger", "another-password")
 GIVEN = {"kafka_username": HOUSE[0], "kafka_password": HOUSE[1]}
 
@@ -88,8 +86,7 @@ def made_certificate(folder: Path) -> Path:
     if not OPENSSL:
         pytest.skip("openssl is not installed")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    words = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=posada -addext subjectAltName=IP:{LOOPBACK}"
-    subprocess.run([OPENSSL, *words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    make_certificate(key, certificate)
     (folder / "both.pem").write_text(key.read_text() + certificate.read_text())
     return certificate
 

@@ -115,6 +115,15 @@ async def _execute(url: str, statement: str) -> None:
         await connection.close()
 
 
+async def ask(url: str, *statements: str) -> object:
+    """The last statement's answer."""
+    connection = await asyncpg.connect(url)
+    try:
+        return [await connection.fetchval(statement) for statement in statements][-1]
+    finally:
+        await connection.close()
+
+
 def apart_async(work: Callable[[str], Coroutine[Any, Any, Result]], url: str) -> Result:
     """Run a coroutine about a database in a thread of its own."""
     return run_apart(lambda: work(url), SECONDS)

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.local.databases import url_for
+from deploy.local.databases import at_database, url_for
 from shared.contracts.topics import SERVICES
+from tests.support.databases import ask
 
 SCRIPT = Path("deploy/postgres/databases.sh")
 # With all that a shell could make something else of.
@@ -62,22 +63,12 @@ class Ground:
 
     def admin(self, database: str) -> str:
         """The administrator's address."""
-        admin = urlsplit(self.admin_url)
-        return url_for(self.admin_url, database, str(admin.username), str(admin.password))
+        return at_database(self.admin_url, database)
 
     def run(self, program: str, *words: str) -> None:
         """Run a program of PostgreSQL, which has to succeed."""
         done = subprocess.run([self.programs / program, *words], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-
-
-async def ask(url: str, *statements: str) -> object:
-    """The last statement's answer."""
-    connection = await asyncpg.connect(url)
-    try:
-        return [await connection.fetchval(statement) for statement in statements][-1]
-    finally:
-        await connection.close()
 
 
 async def assert_works_with_rows_alone(url: str) -> None:

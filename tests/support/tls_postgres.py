@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
 from deploy.local.accounts import own
-from deploy.local.folders import LOOPBACK
+from tests.support.certificates import OPENSSL, make_certificate
 from tests.support.debian_postgres import INSTALLED, DebianPostgres
 
-OPENSSL: Final = shutil.which("openssl") or ""
 ABSENT: Final = "needs openssl and Debian's postgresql" if not (INSTALLED and OPENSSL) else ""
 RULES: Final = "hostssl all all 127.0.0.1/32 scram-sha-256\nlocal all all scram-sha-256\n"
 
@@ -34,9 +32,3 @@ class TlsPostgres(DebianPostgres):
 
     def _settings(self, port: int) -> dict[str, str]:
         return {**super()._settings(port), "ssl": "on"}
-
-
-def make_certificate(key: Path, certificate: Path) -> None:
-    """A key and a certificate for 127.0.0.1, valid for two days."""
-    words = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=posada -addext subjectAltName=IP:{LOOPBACK}"
-    subprocess.run([OPENSSL, *words.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
