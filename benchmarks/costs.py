@@ -13,7 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from benchmarks.load import Load
 from benchmarks.measured import measured_town
 from posada.town import Town
 from shared.contracts.topics import ALL_TOPICS, SERVICES
+from shared.kafka_consumers import consumer
 
 PROPERTIES = 20
 WARM_UP = (64, 20.0, 8000)
@@ -117,13 +118,13 @@ async def _once(url: str) -> dict[str, float]:
 
 async def _records(bootstrap: str) -> dict[str, float]:
     """Messages so far, on all topics."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
-    await consumer.start()
+    reader = consumer(bootstrap)
+    await reader.start()
     try:
         places = [TopicPartition(topic.name, number) for topic in ALL_TOPICS for number in range(topic.partitions)]
-        ends = await consumer.end_offsets(places)
+        ends = await reader.end_offsets(places)
     finally:
-        await consumer.stop()
+        await reader.stop()
     return {"messages": float(sum(ends.values()))}
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import asyncpg
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from benchmarks import houses
 from shared.contracts import topics
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, booking_id_of
+from shared.kafka_consumers import consumer
 
 OUTCOMES = {kind.type_name.encode() for kind in (BookingConfirmed, BookingRefused, BookingFailed)}
 CONFIRMED = BookingConfirmed.type_name.encode()
@@ -96,9 +97,7 @@ class Load(Clients):
     async def start(self) -> None:
         """Connect, and begin to read outcomes."""
         self._producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=0)
-        self._consumer = AIOKafkaConsumer(
-            topics.BOOKING_EVENTS.name, bootstrap_servers=self.bootstrap, auto_offset_reset="latest"
-        )
+        self._consumer = consumer(self.bootstrap, topics.BOOKING_EVENTS.name, auto_offset_reset="latest")
         await self._producer.start()
         await self._consumer.start()
         await self._consumer.seek_to_end()

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from chaos.guests import Guest, Send
 from posada.wire import OUTCOMES
 from shared.contracts.topics import BOOKING_EVENTS
+from shared.kafka_consumers import consumer
 from shared.topic_admin import partitions
 
 SEND_S: Final = 10.0
@@ -51,12 +52,10 @@ class Gateway:
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", request_timeout_ms=5_000)
         await self._producer.start()
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
-        await consumer.start()
-        consumer.assign(await partitions(self._bootstrap, {BOOKING_EVENTS.name}))
-        self._tasks.append(asyncio.create_task(self._listen(consumer)))
+        reader = consumer(self._bootstrap, auto_offset_reset="earliest")
+        await reader.start()
+        reader.assign(await partitions(self._bootstrap, {BOOKING_EVENTS.name}))
+        self._tasks.append(asyncio.create_task(self._listen(reader)))
         return self
 
     async def __aexit__(
@@ -110,11 +109,11 @@ class Gateway:
                 self.sent += 1
                 return
 
-    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
+    async def _listen(self, reader: AIOKafkaConsumer) -> None:
         try:
             while True:
                 try:
-                    read = await consumer.getmany(timeout_ms=500)
+                    read = await reader.getmany(timeout_ms=500)
                 except KafkaError:
                     await asyncio.sleep(PAUSE_S)
                     continue
@@ -122,7 +121,7 @@ class Gateway:
                     for record in records:
                         self._hear(record)
         finally:
-            await consumer.stop()
+            await reader.stop()
 
     def _hear(self, record: Any) -> None:
         headers = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}

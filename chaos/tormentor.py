@@ -21,6 +21,7 @@ from deploy.local.part import OwnPart
 from deploy.local.processes import PartFailed
 from posada.town import Town
 from shared.contracts.topics import ALL_TOPICS, SERVICES
+from shared.kafka_consumers import consumer
 from shared.topic_admin import partitions
 
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
@@ -216,27 +217,27 @@ async def repeat(bootstrap: str, random: Random) -> int:
     """
     unread = ("progress", "dead", "answers")
     topics = random.sample([topic for topic in ALL_TOPICS if not topic.name.endswith(unread)], 3)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    reader = consumer(bootstrap)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
     try:
-        await consumer.start()
+        await reader.start()
         await producer.start()
-        ends = await consumer.end_offsets(await partitions(bootstrap, {topic.name for topic in topics}))
-        records = await _some(consumer, {partition: end for partition, end in ends.items() if end}, random)
+        ends = await reader.end_offsets(await partitions(bootstrap, {topic.name for topic in topics}))
+        records = await _some(reader, {partition: end for partition, end in ends.items() if end}, random)
         for record in records:
             await producer.send_and_wait(record.topic, record.value, key=record.key, headers=list(record.headers))
         return len(records)
     finally:
         await producer.stop()
-        await consumer.stop()
+        await reader.stop()
 
 
-async def _some(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], random: Random) -> list[Record]:
+async def _some(reader: AIOKafkaConsumer, ends: dict[TopicPartition, int], random: Random) -> list[Record]:
     wanted = random.randint(*REPEATED)
     records: list[Record] = []
     for partition, end in ends.items():
-        consumer.assign([partition])
-        consumer.seek(partition, random.randrange(end))
-        for read in (await consumer.getmany(timeout_ms=1_000, max_records=wanted)).values():
+        reader.assign([partition])
+        reader.seek(partition, random.randrange(end))
+        for read in (await reader.getmany(timeout_ms=1_000, max_records=wanted)).values():
             records += read
     return random.sample(records, min(wanted, len(records)))

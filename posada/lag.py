@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.kafka_access import from_environment
+from shared.kafka_consumers import consumer
 
 EVERY_S: Final = 2.0
 
@@ -38,17 +39,17 @@ class LagMeter:
             await asyncio.sleep(EVERY_S)
 
     async def _measure_while_connected(self) -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, **from_environment())
+        reader = consumer(self._bootstrap)
         admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, **from_environment())
         try:
-            await consumer.start()
+            await reader.start()
             await admin.start()
             while True:
                 for service in self._services:
-                    self._lags[service] = await lag(admin, consumer, f"posada-{service}")
+                    self._lags[service] = await lag(admin, reader, f"posada-{service}")
                 await asyncio.sleep(EVERY_S)
         finally:
-            await consumer.stop()
+            await reader.stop()
             await admin.close()
 
 
@@ -58,10 +59,10 @@ async def members(admin: AIOKafkaAdminClient, group: str) -> int:
     return len(answer.groups[0][5])
 
 
-async def lag(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, group: str) -> int:
+async def lag(admin: AIOKafkaAdminClient, reader: AIOKafkaConsumer, group: str) -> int:
     """Messages between a group's committed offsets and the ends of its partitions."""
     committed = await admin.list_consumer_group_offsets(group)
     if not committed:
         return 0
-    ends = await consumer.end_offsets(list(committed))
+    ends = await reader.end_offsets(list(committed))
     return sum(max(0, ends[partition] - max(0, place.offset)) for partition, place in committed.items())

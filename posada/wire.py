@@ -10,17 +10,18 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from posada.problems import Problem
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 from shared.kafka_access import from_environment
+from shared.kafka_consumers import consumer
 from shared.messages import Envelope, Headers, Message
 from shared.telemetry import new_traceparent
 from shared.topic_admin import partitions
 
-SOURCE: Final = "posada/cli"
+SOURCE: Final = "posada-cli"
 POLL_MS: Final = 200
 OUTCOMES: Final = ("posada.booking.confirmed.v1", "posada.booking.refused.v1", "posada.booking.failed.v1")
 CONFIRMED: Final = OUTCOMES[0]
@@ -94,7 +95,7 @@ class Watch:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **from_environment())
+        self._consumer = consumer(bootstrap)
 
     async def __aenter__(self) -> Watch:
         try:

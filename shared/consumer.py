@@ -47,13 +47,14 @@ class Consumer:
         *,
         clock: Clock = system_clock,
         back_off: Sequence[timedelta] = BACK_OFF,
+        made_here: bool = False,
     ) -> None:
         self.routes = routes
         self._database = database
         self._relay = relay
         self._clock = clock
         self._back_off = back_off
-        self._reader = Reader(routes)
+        self._reader = Reader(routes, made_here=made_here)
         repository = routes.repository
         self._optimist = repository if isinstance(repository, OptimisticRepository) else None
         self.last_progress = time.monotonic()
@@ -266,14 +267,18 @@ class Consumer:
         """Give a message another attempt later, or after the last one set it aside with its history."""
         now = self._clock()
         attempt, service = delivery.envelope.attempt, self.routes.service
+        again = attempt < len(self._back_off) and len(delivery.record.value or b"") <= deadletters.MAX_BODY
         with gathering() as afterwards:
-            if attempt < len(self._back_off) and len(delivery.record.value or b"") <= deadletters.MAX_BODY:
+            if again:
                 row = second_attempts.later(service, delivery, fault, self._back_off[attempt], now)
             else:
                 row = second_attempts.set_aside(service, delivery, described(fault), now)
             async with self._database.transaction() as connection:
-                if not await inbox.claim(connection, [delivery.inbox_key], now):
+                key = delivery.inbox_key if again else delivery.set_aside_key
+                if not await inbox.claim(connection, [key], now):
                     return
+                if not again:
+                    await inbox.release(connection, delivery.claimed(service))
                 await outbox.add(connection, [row], now)
         await self._sent([row], afterwards)
 

@@ -13,15 +13,17 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from shared.kafka_access import from_environment
+from shared.kafka_consumers import consumer
 from shared.messages import Envelope, Headers
 from shared.outbox import Row
+from shared.tolerant_records import unreadable
 from shared.topic_admin import partitions
 from shared.topics import Topic
 
 HISTORY = "posada_history"
 ORIGINAL = "original_"
 ORIGIN = "posada_origin"  # where a message stood that comes again by the service's own topic
+LETTER = "posada_letter"  # the dead letter that a message comes again from
 CUT = "dead_cut"
 MAX_HISTORY = 10
 MAX_FAULT = 500
@@ -29,7 +31,7 @@ MAX_FAULT = 500
 # came compressed may be of any size.
 MAX_BODY = 900_000
 MAX_HEADERS = 64_000
-_ATTEMPTS = {"posada_attempt", "posada_replay", HISTORY, ORIGIN}
+_ATTEMPTS = {"posada_attempt", HISTORY, ORIGIN, LETTER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,8 @@ def row_for(
 ) -> Row:
     """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers.
 
-    A body too large to be sent on is cut, and says so; where the whole record is (`origin`, topic/partition/offset)
-    stands in `dead_place`.
+    A body too large to be sent on is cut, and says so, as does a batch that cannot be read, whose body is the batch as
+    it is stored. Where the whole record is (`origin`, topic/partition/offset) stands in `dead_place`.
     """
     body = record.value or b""
     headers: Headers = [
@@ -111,7 +113,7 @@ def row_for(
         ("dead_at", now.isoformat().encode()),
         (HISTORY, told(record.headers, envelope.attempt, fault, now)),
     ]
-    if len(body) > MAX_BODY:
+    if len(body) > MAX_BODY or unreadable(record.headers):
         headers.append((CUT, str(len(body)).encode()))
     original = {name: value for name, value in record.headers if name != ORIGIN} | dict(envelope.headers())
     headers += [(f"{ORIGINAL}{name}", value) for name, value in _kept(original)]
@@ -138,23 +140,21 @@ async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
 
 async def read_dead(bootstrap: str, there: list[TopicPartition]) -> list[DeadLetter]:
     """The same of these partitions."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **from_environment()
-    )
-    await consumer.start()
+    reader = consumer(bootstrap, auto_offset_reset="earliest")
+    await reader.start()
     try:
-        consumer.assign(there)
-        return await _read_all(consumer, there)
+        reader.assign(there)
+        return await _read_all(reader, there)
     finally:
-        await consumer.stop()
+        await reader.stop()
 
 
-async def _read_all(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> list[DeadLetter]:
-    ends = await consumer.end_offsets(places)
-    await consumer.seek_to_beginning(*places)
+async def _read_all(reader: AIOKafkaConsumer, places: list[TopicPartition]) -> list[DeadLetter]:
+    ends = await reader.end_offsets(places)
+    await reader.seek_to_beginning(*places)
     letters: dict[str, DeadLetter] = {}
-    while any([await consumer.position(place) < ends[place] for place in places]):
-        for records in (await consumer.getmany(timeout_ms=500)).values():
+    while any([await reader.position(place) < ends[place] for place in places]):
+        for records in (await reader.getmany(timeout_ms=500)).values():
             for record in records:
                 _fold(letters, record)
         await asyncio.sleep(0)
@@ -192,8 +192,8 @@ async def replay(producer: AIOKafkaProducer, letter: DeadLetter, dead: Topic, to
         ValueError: when it is not whole.
     """
     if letter.cut_from:
-        raise ValueError(f"{letter.id} was too large to be kept whole and cannot be replayed: publish it again")
+        raise ValueError(f"{letter.id} is not a whole message and cannot be replayed: publish it again")
     headers = [(name, value) for name, value in letter.headers if name not in _ATTEMPTS]
-    headers += [("posada_replay", letter.id.encode()), (ORIGIN, letter.place.encode())]
+    headers += [(ORIGIN, letter.place.encode()), (LETTER, letter.id.encode())]
     await producer.send_and_wait(to.name, value=letter.body, key=letter.key.encode() or None, headers=headers)
     await producer.send_and_wait(dead.name, value=None, key=letter.id.encode())

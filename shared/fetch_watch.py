@@ -31,7 +31,7 @@ class FetchWatch:
 
     async def look(self, client: AIOKafkaConsumer, now: float) -> None:
         """Note the positions; where it is time, ask the broker what it has, and wait but briefly for its answer."""
-        self.note({partition: state._position for partition, state in _states(client).items()}, now)
+        self.note(positions(client), now)
         if now < self._next_look or not self._stood:
             return
         self._next_look = now + LOOK_SECONDS
@@ -86,9 +86,15 @@ class FetchWatch:
         """The same for each topic that this consumer has partitions of."""
         waiting: dict[str, int] = {}
         for partition, state in _states(client).items():
-            behind = max(0, max(state.highwater or 0, self.ends.get(partition, 0)) - (state._position or 0))
+            # As far as transactions are done: what stands behind an open one cannot be fetched yet.
+            behind = max(0, max(state.lso or 0, self.ends.get(partition, 0)) - (state._position or 0))
             waiting[partition.topic] = waiting.get(partition.topic, 0) + behind
         return waiting
+
+
+def positions(client: AIOKafkaConsumer) -> dict[TopicPartition, int | None]:
+    """What is to be fetched next of each assigned partition; None where that is not yet known."""
+    return {partition: state._position for partition, state in _states(client).items()}
 
 
 def _states(client: AIOKafkaConsumer) -> dict[TopicPartition, Any]:

@@ -14,6 +14,7 @@ INSERT INTO inbox (message_key, received_at)
 SELECT key, $2 FROM unnest($1::uuid[]) AS key ORDER BY key
 ON CONFLICT DO NOTHING RETURNING message_key"""
 _ARRIVED = "INSERT INTO inbox (message_key, received_at) SELECT key, $2 FROM unnest($1::uuid[]) AS key ORDER BY key"
+_RELEASE = "DELETE FROM inbox WHERE message_key = ANY($1::uuid[])"
 _FORGET = """
 DELETE FROM inbox WHERE message_key IN (SELECT message_key FROM inbox WHERE received_at < $1 LIMIT 5000)"""
 
@@ -30,6 +31,11 @@ async def claim(connection: Connection, keys: Sequence[UUID], now: datetime) -> 
 def arrived(keys: Sequence[UUID], now: datetime) -> Statement:
     """Writes down keys that are taken for new; one that was there already fails as a Conflict."""
     return Statement(_ARRIVED, (list(keys), now))
+
+
+async def release(connection: Connection, keys: Sequence[UUID]) -> None:
+    """Take back what was claimed for a message that came to nothing, so that it may come again under its id."""
+    await connection.execute(_RELEASE, list(keys))
 
 
 async def forget(connection: Connection, before: datetime) -> int:

@@ -30,6 +30,10 @@ class KafkaSettings(BaseSettings):
         None, description="Certificates (PEM) that Kafka's is signed by; unset: those of the system."
     )
 
+    kafka_metadata_seconds: float = Field(
+        10, ge=1, le=300, description="So soon a client sees that a topic has more partitions, or another leader."
+    )
+
     @model_validator(mode="after")
     def _kafka_fits(self) -> Self:
         named, asks = bool(self.kafka_username and self.kafka_password), self._asks_for_password
@@ -52,6 +56,11 @@ class KafkaSettings(BaseSettings):
     @property
     def _asks_for_password(self) -> bool:
         return self.kafka_security_protocol.startswith("SASL")
+
+    @property
+    def metadata_age_ms(self) -> int:
+        """How old what a client knows of the cluster may become, in milliseconds."""
+        return int(self.kafka_metadata_seconds * 1000)
 
     def kafka_client(self) -> dict[str, Any]:
         """What aiokafka's clients are told beyond the address; nothing where Kafka is spoken to in plain text."""

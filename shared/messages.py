@@ -11,11 +11,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.telemetry import new_traceparent
+from shared.telemetry import continued
 from shared.topics import Topic
 
 Headers = list[tuple[str, bytes]]
 LONGEST_REFERENCE = 100
+LONGEST_HEADER = 500  # bytes of a context header of ours; one that is longer, or no text, makes the message invalid
 
 _REGISTRY: dict[str, type[Message]] = {}
 _ALWAYS: Headers = [("ce_specversion", b"1.0"), ("content-type", b"application/json")]
@@ -116,10 +117,14 @@ class Envelope:
     attempt: int = 0
     replay: str = ""
 
-    @property
-    def inbox_key(self) -> UUID:
-        """What the inbox remembers: CloudEvents makes `source` and `id` unique; each attempt at it counts once."""
-        return digest_of(self.source, self.id, self.attempt, self.replay)
+    def inbox_key(self, service: str, topic: str, attempt: int | None = None) -> UUID:
+        """What a service's inbox remembers of a message that came by a topic.
+
+        CloudEvents makes `source` and `id` unique, but whoever may write to one topic must not claim what comes by
+        another: so the topic counts too. Each attempt is remembered by itself; unset, it is this one.
+        """
+        attempt = self.attempt if attempt is None else attempt
+        return digest_of(service, topic, self.source, self.id, attempt, self.replay)
 
     @property
     def reference(self) -> str:
@@ -159,20 +164,72 @@ class Envelope:
     ) -> Envelope:
         """Read the context from Kafka headers; what a client left out is taken from the other arguments.
 
-        `place` is where in its topic the record stands, in words that no other record there ever has.
+        `place` is where in its topic the record stands, in words that no other record there ever has. What is no
+        context (see `context_problems`) is taken for left out.
         """
-        given = {name.lower(): value.decode("utf-8", "replace") for name, value in headers if value}
+        given = _context(headers)[0]
         return cls(
             id=given.get("ce_id") or f"{topic}/{place}",
             type=given.get("ce_type") or type_name,
             source=given.get("ce_source") or (f"kafka/{topic}" if "ce_id" in given else "kafka"),
             correlation=given.get("ce_correlationid", ""),
             causation=given.get("ce_causationid", ""),
-            traceparent=given.get("traceparent") or new_traceparent(),
+            traceparent=continued(given.get("traceparent", "")),
             time=now,
             attempt=_count(given.get("posada_attempt")),
             replay=given.get("posada_replay", ""),
         )
+
+
+_CONTEXT = frozenset(
+    {
+        "ce_id",
+        "ce_type",
+        "ce_source",
+        "ce_correlationid",
+        "ce_causationid",
+        "traceparent",
+        "posada_attempt",
+        "posada_replay",
+    }
+)
+
+
+def context_problems(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str], ...]:
+    """What is wrong with the context headers of a record, each with its field; a bad traceparent is just not used.
+
+    Read loosely, two ids that are no text could become one, and one message would hide the other.
+    """
+    return _context(headers)[1]
+
+
+def _context(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str], tuple[dict[str, str], ...]]:
+    given: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for written, value in headers:
+        name = written.lower()
+        if name not in _CONTEXT or not value:
+            continue
+        text = _text(value)
+        if name in given or name in problems:
+            problems[name] = "is given more than once: send it once"
+        elif text is None:
+            problems[name] = f"must be printable text in UTF-8, at most {LONGEST_HEADER} bytes: correct it"
+        else:
+            given[name] = text
+    problems.pop("traceparent", None)
+    told = tuple({"field": name, "problem": problem} for name, problem in problems.items())
+    return {name: text for name, text in given.items() if name not in problems}, told
+
+
+def _text(value: bytes) -> str | None:
+    if len(value) > LONGEST_HEADER:
+        return None
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text.isprintable() else None
 
 
 @dataclass(frozen=True, slots=True)

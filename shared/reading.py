@@ -15,12 +15,12 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from shared.complaints import complaints
-from shared.deadletters import ORIGIN
+from shared.deadletters import LETTER, ORIGIN
 from shared.errors import described
 from shared.logs import speaking_of
-from shared.messages import Envelope, Message, digest_of, message_types
+from shared.messages import Envelope, Message, context_problems, digest_of, message_types
 from shared.routes import Invalid, Routes
-from shared.tolerant_records import broken_names
+from shared.tolerant_records import broken_names, unreadable
 from shared.topics import internal
 
 log = structlog.get_logger(__name__)
@@ -28,11 +28,16 @@ log = structlog.get_logger(__name__)
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 
 
+# Ids of these sources are reckoned by us, so that others could know them before we use them.
+RESERVED_SOURCES = ("kafka", "kafka/", "posada/", "webhooks/")
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A record with its envelope, and its message or what is wrong with it.
 
-    `origin` is where it first stood, as topic/partition/offset: a second attempt comes by the service's own topic.
+    `inbox_key` is what the inbox remembers of it. `origin` is where it first stood, as topic/partition/offset: a second
+    attempt comes by the service's own topic.
     """
 
     record: Record
@@ -46,16 +51,29 @@ class Delivery:
         """The id of the booking that the message speaks of itself, as far as it could be read; else empty."""
         return _booking(self.message)
 
+    @property
+    def set_aside_key(self) -> UUID:
+        """What the inbox remembers of its being set aside: once for a record, and once more for each replay."""
+        letter = next((value for name, value in self.record.headers if name == LETTER), b"")
+        return digest_of("set aside", self.origin, self.envelope.id, self.envelope.attempt, letter)
+
+    def claimed(self, service: str) -> list[UUID]:
+        """The inbox keys of all attempts at the message so far: once it is set aside, its id is free again."""
+        topic = self.origin.rsplit("/", 2)[0]
+        return [self.envelope.inbox_key(service, topic, attempt) for attempt in range(self.envelope.attempt + 1)]
+
     def in_logs(self) -> AbstractContextManager[None]:
         """Lines of the block name the message's booking and trace."""
         return speaking_of(self.booking, self.envelope.traceparent)
 
 
 class Reader:
-    """Reads the records of one service's topics."""
+    """Reads the records of one service's topics; `made_here` are not Kafka's, but made by the service itself."""
 
-    def __init__(self, routes: Routes[Any]) -> None:
+    def __init__(self, routes: Routes[Any], *, made_here: bool = False) -> None:
         self._routes = routes
+        self._made_here = made_here
+        self._open = frozenset() if made_here else frozenset(topic.name for topic in routes.topics if topic.open)
         self._defaults: Mapping[str, str] = {topic.name: topic.default_type or "" for topic in routes.topics}
         self._not_ours = {
             (kind.topic.name, name.encode()) for name, kind in message_types().items() if kind not in routes.table
@@ -91,10 +109,18 @@ class Reader:
             now=now,
         )
         origin = self._origin(record)
-        message = self._misplaced(origin.rsplit("/", 2)[0], envelope) or self._read(record, envelope)
+        topic = origin.rsplit("/", 2)[0]
+        if odd := _unreadable(record) or self._misplaced(topic, envelope):
+            _log_invalid(odd, envelope)
+            return Delivery(record, envelope, odd, digest_of(record.topic, _place(record)), origin)
+        message = self._read(record, envelope)
+        key = self._inbox_key(record, topic, envelope, message)
+        if isinstance(message, Invalid):
+            _log_invalid(message, envelope)
+            message = self._answerable(message) or message
         if isinstance(message, Message) and not envelope.correlation:
             envelope = replace(envelope, correlation=message.correlation)
-        return Delivery(record, envelope, message, self._inbox_key(record, envelope, message), origin)
+        return Delivery(record, envelope, message, key, origin)
 
     def _origin(self, record: Record) -> str:
         """Where the message first stood; only our own topic is believed about another one."""
@@ -109,21 +135,26 @@ class Reader:
         if kind is None or (topic, envelope.type) in self._taken:
             return None
         problem = f"{envelope.type} does not travel on {topic}, but on {kind.topic.name}"
-        invalid = Invalid(envelope.type, envelope.reference, b"", None, ({"field": "ce_type", "problem": problem},))
-        with speaking_of("", envelope.traceparent):
-            log.warning("invalid", type=envelope.type, fields=_fields(invalid))
-        return invalid
+        return Invalid(envelope.type, envelope.reference, b"", None, ({"field": "ce_type", "problem": problem},))
 
     def _read(self, record: Record, envelope: Envelope) -> Message | Invalid:
-        message = read_message(envelope.type, record.value or b"", envelope.reference)
+        body = record.value or b""
+        if problems := self._problems(record, envelope):
+            return Invalid(envelope.type, envelope.reference, body, _given(body), problems)
+        return read_message(envelope.type, body, envelope.reference)
+
+    def _problems(self, record: Record, envelope: Envelope) -> tuple[dict[str, str], ...]:
+        """What is wrong with a record beside its body."""
         if names := broken_names(record.headers):
-            message = _badly_named(names, envelope, record.value or b"")
-        if isinstance(message, Message):
-            return message
-        answerable = self._answerable(message)
-        with speaking_of(_booking(answerable or message), envelope.traceparent):
-            log.warning("invalid", type=bounded(envelope.type), fields=_fields(message))
-        return answerable or message
+            named = ", ".join(names)[:200]
+            problem = f"the names of headers must be UTF-8, and {named} is not: correct it or leave it out"
+            return ({"field": "headers", "problem": problem},)
+        if problems := context_problems(record.headers):
+            return problems
+        if record.topic in self._open and _is_reserved(record.headers):
+            problem = f"{', '.join(RESERVED_SOURCES)}* are names that Posada keeps: take your own, or none"
+            return ({"field": "ce_source", "problem": problem},)
+        return ()
 
     def _answerable(self, invalid: Invalid) -> Message | None:
         """What can be told to its sender; what even that stumbles over is set aside for a person."""
@@ -133,11 +164,14 @@ class Reader:
             log.warning("invalid.unanswerable", type=bounded(invalid.type_name), fault=described(fault))
             return None
 
-    def _inbox_key(self, record: Record, envelope: Envelope, message: Message | Invalid) -> UUID:
-        route = None if isinstance(message, Invalid) else self._routes.table[type(message)]
-        if route and route.repeats:
+    def _inbox_key(self, record: Record, topic: str, envelope: Envelope, message: Message | Invalid) -> UUID:
+        """Only what can be handled is known by the id that its sender gave it; else by its place, so that whoever
+        corrects it may send it again under the same id.
+        """
+        by_place = isinstance(message, Invalid) or self._routes.table[type(message)].repeats
+        if by_place and not self._made_here:
             return digest_of(record.topic, _place(record))
-        return envelope.inbox_key
+        return envelope.inbox_key(self._routes.service, topic)
 
 
 def read_message(type_name: str, body: bytes, reference: str = "") -> Message | Invalid:
@@ -162,16 +196,28 @@ def bounded(type_name: str) -> str:
     return type_name if type_name in message_types() else "unknown"
 
 
-def _badly_named(names: Sequence[str], envelope: Envelope, body: bytes) -> Invalid:
-    problem = f"the names of headers must be UTF-8, and {', '.join(names)[:200]} is not: correct it or leave it out"
-    return Invalid(envelope.type, envelope.reference, body, _given(body), ({"field": "headers", "problem": problem},))
-
-
 def _given(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+
+
+def _unreadable(record: Record) -> Invalid | None:
+    """What is wrong with a record that stands for a batch which could not be read; None for any other."""
+    if why := unreadable(record.headers):
+        return Invalid("", "", record.value or b"", None, ({"field": "batch", "problem": why},))
+    return None
+
+
+def _is_reserved(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    source = next((value for name, value in headers if value and name.lower() == "ce_source"), b"").decode()
+    return source == RESERVED_SOURCES[0] or source.startswith(RESERVED_SOURCES[1:])
+
+
+def _log_invalid(invalid: Invalid, envelope: Envelope) -> None:
+    with speaking_of(_booking(invalid), envelope.traceparent):
+        log.warning("invalid", type=bounded(envelope.type), fields=_fields(invalid))
 
 
 def _place(record: Record) -> str:

@@ -200,17 +200,24 @@ class _Running:
             compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
             max_batch_size=128 * 1024,
             partitioner=partition,
+            metadata_max_age_ms=settings.metadata_age_ms,
             **settings.kafka_client(),
         )
         carrier = KafkaCarrier(producer)
         relay = Relay(carrier, service.database, clock=service.clock)
         # One of its own: what comes in over HTTP says nothing about the progress with Kafka, nor waits for it.
-        app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock)
+        app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock, made_here=True)
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
         consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
         brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
-        broker = KafkaBroker(brokers, security=settings.kafka_broker(), apply_types=False, logger=None)
+        broker = KafkaBroker(
+            brokers,
+            security=settings.kafka_broker(),
+            metadata_max_age_ms=settings.metadata_age_ms,
+            apply_types=False,
+            logger=None,
+        )
         subscriber = Subscriber(
             broker,
             consumer,

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
@@ -18,7 +18,8 @@ from shared import metrics
 from shared.back_lane import BackLane
 from shared.consumer import Consumer
 from shared.errors import described
-from shared.fetch_watch import FetchWatch
+from shared.fetch_watch import FetchWatch, positions
+from shared.kafka_consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.reading import Delivery
 from shared.tolerant_records import read_tolerantly
 
@@ -26,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 COMMIT_SECONDS = 1.0
 WATCH_SECONDS = 1.0
-BATCH_WAIT_MS = 500
+POLL_MS = 1_000  # a poll that finds nothing ends then, and the next one begins at once
 BROKEN_PAUSE_S = 1.0
 # aiokafka leaves a partition whose records wait for us out of its next fetch: the wait bounds how long it is missed.
 FETCH_WAIT_MS = 100
@@ -53,18 +54,19 @@ class Subscriber:
     ) -> None:
         self._consumer = consumer
         self._stalled_seconds = stalled_seconds
+        self._most = batch_messages
+        self._taken: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
         self._lane = BackLane(self._in_any_case, most=batch_messages)
         self._watch = FetchWatch()
         self._tasks: list[asyncio.Task[None]] = []
         read_tolerantly()
+        # Without a handler FastStream connects, joins the group and leaves it; the polling is ours. Its own loop for
+        # batches sleeps after a poll that found nothing, so that whoever comes first after a quiet time waits.
         self._subscriber = broker.subscriber(
             *[topic.name for topic in consumer.routes.topics],
             group_id=f"posada-{consumer.routes.service}",
-            batch=True,
-            max_records=batch_messages,
-            batch_timeout_ms=BATCH_WAIT_MS,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             listener=_Listener(self),
@@ -73,23 +75,44 @@ class Subscriber:
             max_poll_interval_ms=600_000,
             fetch_max_wait_ms=linger_ms or FETCH_WAIT_MS,
             fetch_min_bytes=GATHERED_BYTES if linger_ms else 1,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_BYTES,
+            isolation_level=COMMITTED,
         )
-        self._subscriber(self._take)
-        # FastStream's own way to a handler (middlewares, parsers, contexts) costs a fifth of a millisecond a batch, and
-        # we want the records as they came: its loop hands them straight over.
-        self._subscriber.consume_one = self._take  # type: ignore[method-assign, assignment]
 
-    async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
+    async def _poll_on(self) -> None:
+        """Poll until the client is stopped, whatever fails on the way."""
+        while client := self._client:
+            try:
+                await self._poll(client)
+            except ConsumerStoppedError:
+                return
+            except KafkaError as fault:
+                log.warning("consumer.poll_failed", fault=described(fault))
+                await asyncio.sleep(BROKEN_PAUSE_S)
+            except Exception:
+                await _broken(())
+
+    async def _poll(self, client: AIOKafkaConsumer) -> None:
+        """Take what the broker has, or wait for it."""
+        found = await client.getmany(timeout_ms=POLL_MS, max_records=self._most)
+        # Positions pass over what is no record too: marks of transactions, and what was taken back.
+        moved = {at: end for at, end in positions(client).items() if end and self._taken.get(at) != end}
+        if moved:
+            self._taken.update(moved)
+            await self._take([record for records in found.values() for record in records], moved)
+
+    async def _take(self, records: Sequence[ConsumerRecord[Any, Any]], ends: Mapping[TopicPartition, int]) -> None:
+        """Handle records; where they end in their partitions is noted as done behind them."""
         async with self._in_hand:
             waited_for, rest = await self._read_in_any_case(records)
             await self._in_any_case(waited_for)
-            ends = {TopicPartition(record.topic, record.partition): record.offset + 1 for record in records}
             await self._lane.put(rest, partial(self._note_done, ends))
 
     async def _read_in_any_case(
         self, records: Sequence[ConsumerRecord[Any, Any]]
     ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
-        """FastStream drops a batch that raises, and the next commit would pass it over: we stay at it, and say so."""
+        """A batch that is dropped would be passed over by the next commit: we stay at it, and say so."""
         while True:
             try:
                 return self._consumer.read(records)
@@ -109,8 +132,9 @@ class Subscriber:
         self._done.update(ends)
 
     def start(self) -> None:
-        """Begin to commit offsets and to watch; the broker starts the consuming itself."""
+        """Begin to poll, to commit offsets and to watch; the broker has connected and joins the group by itself."""
         self._tasks = [
+            asyncio.create_task(self._poll_on(), name="poll"),
             asyncio.create_task(self._commit_often(), name="offsets"),
             asyncio.create_task(self._watch_often(), name="fetch watch"),
         ]

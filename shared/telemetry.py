@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _tracer: trace.Tracer | None = None
 _in_hand: ContextVar[str] = ContextVar("traceparent", default="")
 
@@ -42,10 +42,24 @@ def new_traceparent() -> str:
     return f"00-{token_hex(16)}-{token_hex(8)}-01"
 
 
-def trace_id(traceparent: str) -> str:
-    """The trace's id, for logs; empty when there is none, or what a client wrote instead."""
+def continued(traceparent: str) -> str:
+    """The trace that a client names, in the version that we speak, or a new one where that is no traceparent.
+
+    What makes one is W3C trace context's: no version ff, no id of zeros alone, nothing behind the flags of version 00.
+    """
     found = _TRACEPARENT.fullmatch(traceparent)
-    return found[1] if found else ""
+    if not found:
+        return new_traceparent()
+    version, trace, span, flags, more = found.groups()
+    if version == "ff" or (version == "00" and more) or not trace.strip("0") or not span.strip("0"):
+        return new_traceparent()
+    return f"00-{trace}-{span}-{flags}"
+
+
+def trace_id(traceparent: str) -> str:
+    """The trace's id, for logs; empty when there is none."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return found[2] if found else ""
 
 
 def traceparent_in_hand() -> str:

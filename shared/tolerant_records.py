@@ -1,21 +1,27 @@
-"""Reads Kafka records whose header names are no text, where aiokafka gives up on the whole partition."""
+"""Reads record batches that aiokafka stumbles over: header names that are no text, and what unpacks to too much."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import DefaultRecord, _DefaultRecordBatchPy
+from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
+
+from shared.unpacking import CannotUnpack, unpacked
 
 _OVERHEAD = struct.calcsize(">qi")  # a batch's first offset, and its length from there on
 _LENGTH_AT = struct.calcsize(">q")
 _MAGIC_AT = struct.calcsize(">qii")
 _MAGIC = 2  # today's format of records
+_ATTRIBUTES_AT = _DefaultRecordBatchPy.ATTRIBUTES_OFFSET
+_RECORDS_AT = _DefaultRecordBatchPy.HEADER_STRUCT.size
+_CODEC = _DefaultRecordBatchPy.CODEC_MASK
 
 
 class BrokenName(str):
@@ -24,11 +30,24 @@ class BrokenName(str):
     __slots__ = ()
 
 
+class UnreadableBatch(str):
+    """The name of the only header of the record that stands for a batch which cannot be read; why is its value.
+
+    The record is the batch's last one by offset, and its value is the batch as it is stored.
+    """
+
+    __slots__ = ()
+
+
+_UNREADABLE = UnreadableBatch("posada_unreadable")
+
+
 def read_tolerantly() -> None:
     """Make every consumer of this process read such records, their odd names as BrokenName.
 
     aiokafka raises at the first of them, drops what it had read of the batch and of other partitions, and raises at
-    the same place for ever. It offers no way to bring a reader of one's own, so its fetcher is given ours.
+    the same place for ever; and it unpacks whatever it is given, as far as memory goes. It offers no way to bring a
+    reader of one's own, so its fetcher is given ours.
 
     Raises:
         RuntimeError: when this version of aiokafka has no such place.
@@ -41,6 +60,14 @@ def read_tolerantly() -> None:
 def broken_names(headers: Any) -> list[str]:
     """The names among a record's headers that are not UTF-8."""
     return [name for name, _ in headers if isinstance(name, BrokenName)]
+
+
+def unreadable(headers: Any) -> str:
+    """Why a record stands for a batch that cannot be read; empty for any other record."""
+    for name, value in headers:
+        if isinstance(name, UnreadableBatch):
+            return str(value.decode())
+    return ""
 
 
 class TolerantRecords:
@@ -67,7 +94,7 @@ class TolerantRecords:
 
 
 class TolerantBatch:
-    """One batch: read by aiokafka's fast reader, and by our own where that one raises."""
+    """One batch: unpacked within bounds, read by aiokafka's fast reader, and by our own where that one raises."""
 
     def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch = batch
@@ -80,21 +107,55 @@ class TolerantBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        """The records one by one: a batch may hold a million, and whoever reads takes some hundreds at a time."""
+        read = 0
         try:
-            return iter(list(self._batch))
-        except (CorruptRecordException, UnicodeDecodeError):
-            if self._data[_MAGIC_AT] < _MAGIC:
-                raise  # older records have no headers
-            return iter(list(records_of(self._data)))
+            plain = _unpacked(self._data)
+            try:
+                for record in self._batch if plain is None else DefaultRecordBatch(plain):
+                    yield record
+                    read += 1
+            except (CorruptRecordException, UnicodeDecodeError):
+                yield from islice(records_of(self._data if plain is None else plain), read, None)
+        except (CannotUnpack, CorruptRecordException) as why:
+            # Its checksum was right, so that it was written like this: fetching it again would change nothing.
+            yield self._unreadable(str(why))
+
+    def _unreadable(self, why: str) -> Any:
+        batch = self._batch
+        first, last = batch.base_offset, batch.next_offset - 1
+        reason = f"the batch at offsets {first} to {last} cannot be read: {why}".encode()
+        data = bytes(self._data)
+        return DefaultRecord(last, batch.max_timestamp, batch.timestamp_type, None, data, [(_UNREADABLE, reason)])
+
+
+def _unpacked(data: memoryview) -> bytes | None:
+    """A packed batch as if it had never been packed; None for one that was not.
+
+    Raises:
+        CannotUnpack: when what comes out is too much, or damaged.
+    """
+    if data[_MAGIC_AT] < _MAGIC:
+        if data[_MAGIC_AT + 1] & _CODEC:
+            raise CannotUnpack("it is packed in the format of Kafka 0.10 and before")
+        return None
+    (attributes,) = struct.unpack_from(">h", data, _ATTRIBUTES_AT)
+    if not (codec := attributes & _CODEC):
+        return None
+    head = bytearray(data[:_RECORDS_AT])
+    struct.pack_into(">h", head, _ATTRIBUTES_AT, attributes & ~_CODEC)
+    return bytes(head) + unpacked(bytes(data[_RECORDS_AT:]), codec)
 
 
 def records_of(data: bytes | memoryview) -> Iterator[Any]:
-    """The records of a batch in today's format (magic 2), with any header names.
+    """The records of a batch in today's format (magic 2) that is not packed, with any header names.
 
     Raises:
         CorruptRecordException: when it is not built as Kafka's protocol has it; a broker takes no such batch.
     """
-    batch = iter(_DefaultRecordBatchPy(data))  # it unpacks what is compressed
+    if data[_MAGIC_AT] < _MAGIC:
+        raise CorruptRecordException("a record in the format of Kafka 0.10 and before is damaged")
+    batch = iter(_DefaultRecordBatchPy(data))
     reader = _Reader(batch._buffer, batch._pos)
     try:
         for _ in range(batch._num_records):

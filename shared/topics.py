@@ -16,7 +16,8 @@ class Topic:
 
     `partitions` bounds how many instances share its work, and every one costs each fetch of each instance a little:
     aiokafka writes and reads them all, every time. `default_type` is the CloudEvents type that a message
-    without a `ce_type` header is taken for; only public topics that carry a single type have one.
+    without a `ce_type` header is taken for; only public topics that carry a single type have one. `open` says that
+    others than our services write to it.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Topic:
     partitions: int = DEFAULT_PARTITIONS
     retention: timedelta = timedelta(days=7)
     public: bool = False
+    open: bool = False
     compacted: bool = False
     default_type: str | None = None
 

@@ -22,6 +22,7 @@ from posada.wire import nobody_at, partitions_of
 from shared.contracts.booking import booking_id_of
 from shared.contracts.topics import BOOKING_REPLIES, BOOKING_REQUESTS, internal
 from shared.kafka_access import from_environment
+from shared.kafka_consumers import consumer
 from shared.messages import Envelope
 
 GROUP: Final = "posada-booking"
@@ -36,14 +37,14 @@ async def check_has_read(bootstrap: str, within_s: float) -> None:
     Raises:
         Problem: when no copy of it runs, or it has not done so within so many seconds.
     """
-    async with _asking(bootstrap) as (consumer, admin):
+    async with _asking(bootstrap) as (reader, admin):
         if not await members(admin, GROUP):
             text = f"booking does not run, so nobody knows what it still has to read: start it. {AFTER_A_RESTORE}."
             raise Problem(text, Exit.NO)
         places = await partitions_of(bootstrap, *TOPICS)
-        ends = await consumer.end_offsets(places)
+        ends = await reader.end_offsets(places)
         deadline = time.monotonic() + within_s
-        while (left := await _left(consumer, admin, ends)) > 0:
+        while (left := await _left(reader, admin, ends)) > 0:
             if time.monotonic() > deadline:
                 text = f"booking has {left} messages still to read, and what they ask for would be taken from it: wait"
                 raise Problem(f"{text} until it has read them. {AFTER_A_RESTORE}.", Exit.NO)
@@ -58,9 +59,9 @@ async def requested(bootstrap: str) -> set[UUID]:
         if name := _request_in(record):
             found.add(booking_id_of(name))
 
-    async with _asking(bootstrap) as (consumer, _):
+    async with _asking(bootstrap) as (reader, _):
         places = await partitions_of(bootstrap, BOOKING_REQUESTS.name)
-        await read_between(consumer, await consumer.beginning_offsets(places), await consumer.end_offsets(places), note)
+        await read_between(reader, await reader.beginning_offsets(places), await reader.end_offsets(places), note)
     return found
 
 
@@ -79,9 +80,9 @@ def _request_in(record: Record) -> str:
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)  # an envelope's time is of no interest here
 
 
-async def _left(consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, ends: dict[TopicPartition, int]) -> int:
+async def _left(reader: AIOKafkaConsumer, admin: AIOKafkaAdminClient, ends: dict[TopicPartition, int]) -> int:
     """Messages before these ends that the group has not committed."""
-    begins = await consumer.beginning_offsets(list(ends))
+    begins = await reader.beginning_offsets(list(ends))
     committed = await admin.list_consumer_group_offsets(GROUP)
     read = {place: max(begins[place], committed[place].offset if place in committed else 0) for place in ends}
     return sum(max(0, end - read[place]) for place, end in ends.items())
@@ -89,17 +90,14 @@ async def _left(consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient, ends: di
 
 @asynccontextmanager
 async def _asking(bootstrap: str) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaAdminClient]]:
-    access = from_environment()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **access
-    )
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access)
+    reader = consumer(bootstrap, auto_offset_reset="earliest")
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
     try:
-        await consumer.start()
+        await reader.start()
         await admin.start()
-        yield consumer, admin
+        yield reader, admin
     except KafkaConnectionError as error:
         raise nobody_at(bootstrap) from error
     finally:
-        await consumer.stop()
+        await reader.stop()
         await admin.close()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, Self
 from uuid import UUID
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
@@ -20,6 +20,7 @@ from shared.clock import Clock, system_clock
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
 from shared.deadletters import DeadLetter, read_dead
 from shared.kafka_access import from_environment
+from shared.kafka_consumers import consumer
 
 BOOKING: Final = "posada/booking"
 MOST_UNREAD: Final = 50_000
@@ -53,11 +54,8 @@ class TopicReader:
     def __init__(self, bootstrap: str, clock: Clock = system_clock) -> None:
         self._bootstrap = bootstrap
         self._clock = clock
-        access = from_environment()
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", **access
-        )
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **access)
+        self._consumer = consumer(bootstrap, auto_offset_reset="earliest")
+        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **from_environment())
         self._announced: dict[UUID, list[str]] = {}
         self._places: dict[TopicPartition, int] = {}
         self._whole_since: datetime | None = None

@@ -104,11 +104,11 @@ def report_cut(cut: list[DeadLetter]) -> None:
     """Say which letters cannot be given back; raises Problem when there are any."""
     if not cut:
         return
-    those = f"Dead letter {cut[0].id} was" if len(cut) == 1 else f"{len(cut)} dead letters were"
+    those = f"Dead letter {cut[0].id} is not whole" if len(cut) == 1 else f"{len(cut)} dead letters are not whole"
     places = ", ".join(letter.place or letter.id for letter in cut)
     raise Problem(
-        f"{those} too large to be kept whole and cannot be replayed: publish it again from where it came, or read it"
-        f" at {places}.",
+        f"{those} (too large, or packed so that it cannot be read) and cannot be replayed: publish it again from where"
+        f" it came, or read it at {places}.",
         Exit.NO,
     )
 

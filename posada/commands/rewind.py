@@ -19,6 +19,7 @@ from posada.output import out, print_json
 from posada.problems import Exit, Problem
 from posada.wire import nobody_at, partitions_of
 from shared.kafka_access import from_environment
+from shared.kafka_consumers import consumer
 
 
 def register(app: typer.Typer) -> None:
@@ -60,26 +61,24 @@ async def _rewind(bootstrap: str, service: str, since: datetime) -> int:
     topics = import_module(f"services.{service}.app").build().routes.topics
     partitions = [one for topic in topics for one in await partitions_of(bootstrap, topic.name)]
     await _refuse_if_running(bootstrap, service, group)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False, **from_environment()
-    )
-    await consumer.start()
+    reader = consumer(bootstrap, group_id=group)
+    await reader.start()
     try:
-        consumer.assign(partitions)
-        moved = await _places(consumer, partitions, since)
-        was = {one: await consumer.committed(one) for one in moved}
+        reader.assign(partitions)
+        moved = await _places(reader, partitions, since)
+        was = {one: await reader.committed(one) for one in moved}
         back = {one: OffsetAndMetadata(place, "") for one, place in moved.items() if place < (was[one] or 0)}
         if back:
-            await consumer.commit(back)
+            await reader.commit(back)
         return sum((was[one] or 0) - back[one].offset for one in back)
     finally:
-        await consumer.stop()
+        await reader.stop()
 
 
 async def _places(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime
+    reader: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime
 ) -> dict[TopicPartition, int]:
-    found = await consumer.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
+    found = await reader.offsets_for_times(dict.fromkeys(partitions, int(since.timestamp() * 1000)))
     return {partition: place.offset for partition, place in found.items() if place is not None}
 
 

@@ -119,7 +119,7 @@ class _Desk:
             service, dead(service), record, envelope=envelope, origin=origin, fault=problem, now=now
         )
         async with self._database.transaction() as connection:
-            if await inbox.claim(connection, [digest_of("set aside", envelope.inbox_key)], now):
+            if await inbox.claim(connection, [digest_of("set aside", envelope.inbox_key(service, record.topic))], now):
                 await outbox.add(connection, [row], now)
         HANDLED.labels(f"webhook.{hook.name}", "set_aside").inc()
         log.warning("webhook.set_aside", provider=hook.name, problem=problem)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 Amount = Annotated[
@@ -29,8 +30,22 @@ def _line(longest: int) -> Any:
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
+def _fitting(longest: int) -> Callable[[Any], Any]:
+    """Makes one line of what somebody wrote: line breaks and other such characters become blanks, the rest is cut."""
+
+    def fit(given: Any) -> Any:
+        parts = given if isinstance(given, list) else [given]
+        words = " ".join(str(part) for part in parts if isinstance(part, str | int | float))
+        line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+        return line[:longest].rstrip() or None
+
+    return fit
+
+
 Identifier = Annotated[str, _line(100)]
 Name = Annotated[str, _line(200)]
+Describing = Annotated[Annotated[str, _line(100)] | None, BeforeValidator(_fitting(100))]
+DescribingName = Annotated[Annotated[str, _line(200)] | None, BeforeValidator(_fitting(200))]
 RoomNumber = Annotated[str, _line(20)]
 Prose = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # What we word ourselves, and what others word for us: may be empty.

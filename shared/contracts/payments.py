@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from shared.contracts import topics
 from shared.contracts.common import (
@@ -14,6 +16,8 @@ from shared.contracts.common import (
     Count,
     Currency,
     Day,
+    Describing,
+    DescribingName,
     Identifier,
     Language,
     Moment,
@@ -27,6 +31,9 @@ from shared.contracts.common import (
 from shared.messages import Message
 
 MOST_CODES = 1000  # of one payment in one answer
+# What the desk took and what an online gateway paid is recorded under ids that others could reckon.
+OWN_SOURCES: Final = frozenset({"desk", "stripe"})
+FROM_KAFKA: Final = "kafka"
 
 
 class Verification(StrEnum):
@@ -55,7 +62,10 @@ class Evidence(Part):
 class TransferArrived(
     Message, type="posada.payments.transfer-arrived.v1", topic=topics.PAYMENTS_TRANSFERS, key="transfer_id"
 ):
-    """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique."""
+    """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique.
+
+    What only describes the money never keeps it out: text of any length and form is made fit.
+    """
 
     transfer_id: Identifier
     source: Identifier = "kafka"
@@ -64,9 +74,26 @@ class TransferArrived(
     amount: Amount = Field(gt=0)
     currency: Currency = "USD"
     posted_on: Day
-    payer: Name | None = None
-    reference: Identifier | None = None
-    authorization_number: Identifier | None = None
+    payer: DescribingName = None
+    reference: Describing = None
+    authorization_number: Describing = None
+
+    @classmethod
+    def from_wire(cls, body: bytes, reference: str) -> Self:
+        """Read one that came over Kafka, where nobody speaks for what only Posada itself records.
+
+        Raises:
+            pydantic.ValidationError: naming every field that does not fit.
+        """
+        del reference
+        return cls.model_validate_json(body, context=FROM_KAFKA)
+
+    @field_validator("source")
+    @classmethod
+    def _not_ours(cls, source: str, info: ValidationInfo) -> str:
+        if info.context == FROM_KAFKA and source.casefold() in OWN_SOURCES:
+            raise PydanticCustomError("own_source", "is a name that Posada keeps for itself: take another one")
+        return source
 
 
 class ReservePayment(

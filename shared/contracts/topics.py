@@ -14,6 +14,7 @@ BOOKING_REQUESTS = Topic(
     "posada.booking.requests",
     "Booking requests from chat gateways. Any key; the request's own id is what counts.",
     public=True,
+    open=True,
     default_type="posada.booking.requested.v1",
 )
 BOOKING_EVENTS = Topic(
@@ -32,6 +33,7 @@ AVAILABILITY_REQUESTS = Topic(
     "posada.availability.requests",
     "Room-count requests from chat gateways. Any key.",
     public=True,
+    open=True,
     default_type="posada.availability.count-requested.v1",
 )
 AVAILABILITY_ANSWERS = Topic(
@@ -53,6 +55,7 @@ PAYMENTS_REQUESTS = Topic(
     "Gateways' questions about payments, and what they tell of guests who wait for theirs. Any key.",
     partitions=2,
     public=True,
+    open=True,
     default_type="posada.payments.verify-payment.v1",
 )
 PAYMENTS_ANSWERS = Topic(
@@ -66,6 +69,7 @@ PAYMENTS_TRANSFERS = Topic(
     "posada.payments.transfers",
     "Money that arrived: bank transfers and card authorisations, from the feeds. Any key.",
     public=True,
+    open=True,
     default_type="posada.payments.transfer-arrived.v1",
 )
 
@@ -73,6 +77,7 @@ CONVERSATIONS_MESSAGES = Topic(
     "posada.conversations.messages",
     "Chat messages between tenants and staff, from chat gateways. Key: the sender's phone or id.",
     public=True,
+    open=True,
     default_type="posada.conversations.chat-message.v1",
 )
 NOTIFICATIONS_EVENTS = Topic(

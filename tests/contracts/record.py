@@ -15,7 +15,7 @@ import shared.contracts  # noqa: F401 — it makes the types known
 from shared.messages import Message, message_types
 
 FOLDER = Path(__file__).parent / "recorded"
-ENVELOPE = {"ce_id": "6f1f0c2e-0000-4000-8000-000000000001", "ce_source": "posada/recorded"}
+ENVELOPE = {"ce_id": "6f1f0c2e-0000-4000-8000-000000000001", "ce_source": "recorded"}
 # What a hotel would write, by the field's name; for other fields its schema decides.
 WORDS: Mapping[str, Any] = {
     "property_id": "las-hojas",

@@ -61,3 +61,9 @@ def make_consumer(database: Database, relay: Relay, repository: Repository) -> M
         return Consumer(routes(repository), database, relay, clock=lambda: builders.NOW, back_off=())
 
     return make
+
+
+@pytest.fixture
+def intake(database: Database, relay: Relay, repository: Repository) -> Consumer:
+    """What webhooks put their messages through."""
+    return Consumer(routes(repository), database, relay, clock=lambda: builders.NOW, back_off=(), made_here=True)

@@ -60,8 +60,8 @@ def make_client(database: Database) -> MakeClient:
 
 
 @pytest.fixture
-async def client(make_client: MakeClient, consumer: Consumer) -> AsyncIterator[httpx.AsyncClient]:
-    async with make_client(consumer) as client:
+async def client(make_client: MakeClient, intake: Consumer) -> AsyncIterator[httpx.AsyncClient]:
+    async with make_client(intake) as client:
         yield client
 
 
@@ -134,7 +134,7 @@ async def test_an_old_timestamp_is_refused_and_kept_once_for_a_person(
 def replayed(headers: Sequence[tuple[str, bytes]], body: bytes) -> ConsumerRecord[bytes, bytes]:
     """A dead letter as `posada dead replay` gives it back."""
     original = [(name.removeprefix("original_"), value) for name, value in headers if name.startswith("original_")]
-    given = [*original, ("posada_replay", b"1")]
+    given = [*original, ("posada_letter", b"1")]
     return ConsumerRecord("posada.conversations.internal", 0, 0, 0, 0, b"", body, None, 0, len(body), given)
 
 
@@ -185,7 +185,7 @@ async def test_while_the_database_is_away_nothing_is_promised(
 ) -> None:
     app = FastAPI()
     app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), seconds=0.2))
-    app.state.intake = Consumer(routes(repository), Away(""), relay, clock=lambda: NOW)
+    app.state.intake = Consumer(routes(repository), Away(""), relay, clock=lambda: NOW, made_here=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)
     assert answer.status_code == 503
@@ -201,7 +201,9 @@ async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
     make_client: MakeClient, repository: Repository, database: Database
 ) -> None:
     relay = Relay(PostOffice(kafka_is_away), database)
-    intake = Consumer(routes(repository), database, relay, clock=lambda: NOW, back_off=[timedelta(seconds=1)])
+    intake = Consumer(
+        routes(repository), database, relay, clock=lambda: NOW, back_off=[timedelta(seconds=1)], made_here=True
+    )
     async with make_client(intake) as client:
         answers = [
             await client.post(WATI_ADDRESS, json=GUEST),
@@ -274,7 +276,7 @@ WRITERS = 4
 @asynccontextmanager
 async def racing(make_client: MakeClient, database: Database, relay: Relay) -> AsyncIterator[httpx.AsyncClient]:
     meeting = Meeting(WRITERS)
-    async with make_client(Consumer(routes(meeting), database, relay, clock=lambda: NOW)) as client:
+    async with make_client(Consumer(routes(meeting), database, relay, clock=lambda: NOW, made_here=True)) as client:
         yield client
 
 
@@ -317,7 +319,7 @@ async def test_without_its_index_the_race_ends_in_several_threads(
 
 async def race_for_a_message(database: Database, relay: Relay, make_client: MakeClient) -> None:
     """One message from a webhook and from a gateway over Kafka, at once: it is stored once."""
-    intake = Consumer(routes(Meeting(2)), database, relay, clock=lambda: NOW)
+    intake = Consumer(routes(Meeting(2)), database, relay, clock=lambda: NOW, made_here=True)
     again = record(chat(message_id=GUEST["whatsappMessageId"]))
     async with make_client(intake) as client:
         answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), intake.take([again]))

@@ -53,7 +53,9 @@ class Served:
         database = self._service.database
         await database.open()
         try:
-            self._app.state.intake = Consumer(self._service.routes, database, Relay(PostOffice(), database))
+            self._app.state.intake = Consumer(
+                self._service.routes, database, Relay(PostOffice(), database), made_here=True
+            )
             await self._server.serve()
         finally:
             await database.close()

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from shared.contracts.availability import CountRequested
+from shared.contracts.topics import dead, internal
 from shared.database import Database
+from shared.routes import Routes
+from shared.topic_admin import create_topics
+from shared.topics import Topic
 from tests.support.databases import FreshDatabase
-from tests.support.notes import TABLE
+from tests.support.instances import PARTITIONS
+from tests.support.notes import TABLE, Notes
 
 
 @pytest.fixture
@@ -29,3 +37,12 @@ async def database(notes_url: str) -> AsyncIterator[Database]:
     await opened.open()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def routes(kafka_bootstrap: str) -> Routes[Any]:
+    """A service that no other test knows, with its topics made."""
+    service = f"notes-{uuid4().hex[:8]}"
+    topic = Topic(f"{service}.requests", "", partitions=PARTITIONS, default_type=CountRequested.type_name)
+    await create_topics(kafka_bootstrap, [topic, internal(service), dead(service)])
+    return Notes().routes(service, topic)

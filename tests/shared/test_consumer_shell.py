@@ -25,7 +25,8 @@ from shared.messages import Envelope, Outgoing
 from shared.metrics import HANDLED
 from shared.outbox import Row
 from shared.relay import Relay
-from tests.support.notes import Notes, OptimisticNotes, asked, noted
+from shared.topics import Topic
+from tests.support.notes import Notes, OptimisticNotes, asked, body, noted
 from tests.support.post_office import MovedClock, PostOffice, raw_record, record_of_row
 
 pytestmark = pytest.mark.real
@@ -142,6 +143,36 @@ async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database
     assert history.count("RuntimeError: b is poison") == 6
     assert headers["original_ce_id"] == b"b"
     assert await noted(database) == []
+
+
+async def test_what_was_not_handled_claims_no_id(database: Database, kind: type[Notes]) -> None:
+    """A message that became a dead letter, at once or after its attempts, may be sent again under the same id."""
+    healed: list[bool] = []
+
+    def breaks(request_id: str) -> None:
+        if request_id == "b" and not healed:
+            raise RuntimeError("not yet")
+
+    shell = Shell(database, kind(breaks))
+    shell.consumer = Consumer(shell.routes, database, shell.relay, clock=shell.clock, back_off=())
+    bad = raw_record(shell.routes.topics[0].name, b"{}", headers=[("ce_id", b"a")])
+    await shell.consumer.take([bad, bad, asked(shell.routes, "b")])
+    assert [row.topic.endswith(".dead") for row in shell.office.taken()] == [True, True]
+    healed.append(True)
+    again = [asked(shell.routes, "a"), asked(shell.routes, "b")]
+    await shell.consumer.take([*again, *again])
+    assert await noted(database) == ["a", "b"]
+
+
+async def test_an_id_on_another_topic_hides_nothing(database: Database, kind: type[Notes]) -> None:
+    notes = kind()
+    topics = [Topic(f"{uuid4().hex}.{name}", "", default_type=CountRequested.type_name) for name in ("mine", "yours")]
+    routes = notes.routes("notes", topics[0])
+    routes.topics = tuple(topics)
+    shell = Shell(database, notes, routes=routes)
+    same = [raw_record(topic.name, body(topic.name), headers=[("ce_id", b"1")]) for topic in topics]
+    await shell.consumer.take([*same, *same])
+    assert await noted(database) == [topic.name for topic in topics]
 
 
 async def test_rivals_are_outlasted_at_once(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 
 from shared.contracts.older_names import modernise
 from shared.contracts.topics import ALL_TOPICS
-from shared.messages import Envelope, message_types
+from shared.messages import LONGEST_HEADER, Envelope, context_problems, message_types
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1)
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=100).filter(str.isprintable)
 MOMENTS = st.datetimes(min_value=datetime(2000, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 — hypothesis adds it
+TRACES = st.builds("00-{:032x}-{:016x}-01".format, st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1))
 ENVELOPES = st.builds(
-    Envelope, TEXT, TEXT, TEXT, correlation=TEXT, causation=TEXT, traceparent=TEXT, time=MOMENTS,
+    Envelope, TEXT, TEXT, TEXT, correlation=TEXT, causation=TEXT, traceparent=TRACES, time=MOMENTS,
     attempt=st.integers(0, 999), replay=TEXT,
 )  # fmt: skip
 
@@ -43,7 +45,59 @@ def test_any_headers_make_an_envelope(headers: Any) -> None:
 @given(ENVELOPES, st.integers(0, 9))
 def test_each_attempt_counts_once_in_the_inbox(envelope: Envelope, attempt: int) -> None:
     other = Envelope(envelope.id, envelope.type, envelope.source, attempt=attempt, replay=envelope.replay)
-    assert (other.inbox_key == envelope.inbox_key) is (attempt == envelope.attempt)
+    keys = other.inbox_key("s", "t"), envelope.inbox_key("s", "t")
+    assert (keys[0] == keys[1]) is (attempt == envelope.attempt)
+    assert envelope.inbox_key("s", "t", attempt) == keys[0]
+
+
+@given(ENVELOPES)
+def test_an_id_is_claimed_for_one_service_and_one_topic(envelope: Envelope) -> None:
+    assert len({envelope.inbox_key(*place) for place in (("s", "t"), ("s", "u"), ("r", "t"))}) == 3
+
+
+ZEROS = "0" * 32
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        "",
+        "garbage",
+        f"00-{ZEROS}-{SPAN}-01",
+        f"00-{TRACE}-{ZEROS[:16]}-01",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01\r\nx: y",
+        f"00-{TRACE}-{SPAN}-01\0",
+        "0" * 100_000,
+    ],
+)
+def test_what_is_no_traceparent_begins_a_new_trace(given_: str) -> None:
+    """`kafka-traceparent-malformed` of the cases."""
+    begun = read([("ce_id", b"1"), ("traceparent", given_.encode())]).traceparent
+    assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", begun)
+    assert TRACE not in begun
+    assert context_problems([("traceparent", given_.encode())]) == ()
+
+
+def test_a_trace_is_continued_in_the_version_that_we_speak() -> None:
+    for given_ in (f"00-{TRACE}-{SPAN}-01", f"01-{TRACE}-{SPAN}-01-later"):
+        assert read([("traceparent", given_.encode())]).traceparent == f"00-{TRACE}-{SPAN}-01"
+
+
+@pytest.mark.parametrize("name", ["ce_id", "CE_SOURCE", "ce_type", "ce_correlationid", "posada_replay"])
+@pytest.mark.parametrize("value", [b"pag\xf3-X", b"a\0b", b"a\r\nb", b"x" * (LONGEST_HEADER + 1)])
+def test_a_context_header_that_is_no_text_is_named(name: str, value: bytes) -> None:
+    (problem,) = context_problems([(name, value), ("note", b"\xff")])
+    assert problem["field"] == name.lower()
+    assert "UTF-8" in problem["problem"]
+
+
+def test_a_context_header_that_is_given_twice_is_named() -> None:
+    (problem,) = context_problems([("ce_id", b"1"), ("CE_ID", b"2")])
+    assert (problem["field"], "once" in problem["problem"]) == ("ce_id", True)
 
 
 def test_every_message_travels_on_a_declared_topic_under_a_versioned_name() -> None:

@@ -11,16 +11,17 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.contracts.booking import BookingRequested, RequestInvalid
-from shared.contracts.topics import SERVICES, internal
+from shared.contracts.payments import OWN_SOURCES, TransferArrived
+from shared.contracts.topics import ALL_TOPICS, SERVICES, internal
 from shared.deadletters import ORIGIN
-from shared.messages import Message
+from shared.messages import Envelope, Message
 from shared.reading import Reader
 from shared.routes import Invalid, Routes
 from tests.support.end_to_end_bad_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Bad, Place, bad_messages
 from tests.support.post_office import raw_record
 
 REQUEST_WITHOUT_ID = json.dumps({name: value for name, value in REQUEST.items() if name != "request_id"}).encode()
-REQUESTS = "posada.booking.requests"
+REQUESTS, TRANSFERS = "posada.booking.requests", "posada.payments.transfers"
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 OPEN = [place for place in PLACES if not place.topic.endswith(".internal")]
 
@@ -112,6 +113,80 @@ def test_a_topic_made_anew_begins_anew(headers: Any) -> None:
         for at in (1, 1, 2)
     }
     assert len(keys) == 2
+
+
+WRITTEN_BY_OTHERS = [topic.name for topic in ALL_TOPICS if topic.open]
+OURS = ["posada/booking", "webhooks/twilio", "kafka", "kafka/posada.payments.transfers"]
+
+
+@pytest.mark.parametrize("topic", WRITTEN_BY_OTHERS)
+@pytest.mark.parametrize("source", OURS)
+def test_a_source_that_posada_keeps_for_itself_is_refused_from_outside(topic: str, source: str) -> None:
+    place = next(place for place in OPEN if place.topic == topic)
+    given = raw_record(topic, b"{}", headers=[("ce_id", b"1"), ("CE_Source", source.encode())])
+    for service in place.readers:
+        reader = Reader(routes_of(service))
+        assert "ce_source" in [problem["field"] for problem in reader._problems(given, envelope_of(given))]
+        inside = Reader(routes_of(service), made_here=True)
+        assert inside._problems(given, envelope_of(given)) == ()
+
+
+def envelope_of(given: ConsumerRecord[bytes, bytes]) -> Envelope:
+    return Envelope.from_headers(given.headers, topic=given.topic, place="0/0/0", type_name="", now=NOW)
+
+
+def test_ids_that_are_no_text_are_two_messages_for_a_person() -> None:
+    """`kafka-ce-id-not-utf8` of the cases: read loosely the two ids were one, and a transfer vanished."""
+    reader = Reader(routes_of("payments"))
+    body = b'{"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}'
+    found = [
+        reader.read(raw_record(TRANSFERS, body, headers=[("ce_source", b"gw"), ("ce_id", name)]), NOW)
+        for name in (b"pag\xf3-X", b"pag\xf1-X")
+    ]
+    assert len({one.inbox_key for one in found}) == 2
+    assert all(isinstance(one.message, Invalid) and "ce_id" in one.message.text for one in found)
+
+
+def test_a_message_that_cannot_be_handled_does_not_take_its_id() -> None:
+    reader = Reader(routes_of("payments"))
+    good = b'{"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}'
+    keys = [reader.read(raw_record(TRANSFERS, body, headers=[("ce_id", b"1")]), NOW).inbox_key for body in (b"", good)]
+    assert len(set(keys)) == 2
+    verify = [("ce_id", b"2"), ("ce_type", b"posada.payments.verify-payment.v1")]
+    answered = reader.read(raw_record("posada.payments.requests", b'{"request_id": "1"}', headers=verify), NOW)
+    assert isinstance(answered.message, Message)
+    assert answered.inbox_key not in answered.claimed("payments")
+
+
+@pytest.mark.parametrize("source", sorted(OWN_SOURCES))
+def test_money_that_only_posada_records_is_not_told_over_kafka(source: str) -> None:
+    body = json.dumps({"transfer_id": "1", "source": source, "amount": "1.00", "posted_on": "2026-03-10"}).encode()
+    message = Reader(routes_of("payments")).read(raw_record(TRANSFERS, body), NOW).message
+    assert isinstance(message, Invalid)
+    assert "source" in message.text
+
+
+@pytest.mark.parametrize(
+    ("given_", "fitted"),
+    [
+        ("SVWZ " * 30, ("SVWZ " * 20).strip()),
+        ("ANA\nLOPEZ\u2028\x00 ", "ANA LOPEZ"),
+        ("", None),
+        (" \t", None),
+        (12345, "12345"),
+        (["RENT", "MARCH"], "RENT MARCH"),
+        ({"a": 1}, None),
+        (None, None),
+    ],
+)
+def test_text_that_only_describes_money_never_keeps_it_out(given_: Any, fitted: str | None) -> None:
+    """`kafka-transfer-text-blocks-money` of the cases."""
+    fields = dict.fromkeys(("payer", "reference", "authorization_number"), given_)
+    facts = {"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"} | fields
+    message = Reader(routes_of("payments")).read(raw_record(TRANSFERS, json.dumps(facts).encode()), NOW).message
+    assert isinstance(message, TransferArrived), message
+    assert message.reference == message.authorization_number == fitted
+    assert (message.payer or "")[:99] == (fitted or "")[:99]
 
 
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)

@@ -15,6 +15,7 @@ from shared import subscriber as subscriber_module
 from shared.consumer import Consumer
 from shared.subscriber import Subscriber
 
+PLACE = TopicPartition("orders", 0)
 WAITED_FOR, REST = "waited for", "rest"
 
 
@@ -49,10 +50,10 @@ async def test_offsets_stay_behind_what_waits_in_the_lane_while_others_go_on() -
     shell = Shell()
     subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Consumer", shell), batch_messages=50, stalled_seconds=60)
     async with asyncio.timeout(10):
-        await subscriber._take([record(0, WAITED_FOR)])
+        await subscriber._take([record(0, WAITED_FOR)], {PLACE: 1})
         assert subscriber._done == {TopicPartition("orders", 0): 1}
-        await subscriber._take([record(1, REST), record(2, WAITED_FOR)])
-        await subscriber._take([record(3, WAITED_FOR)])
+        await subscriber._take([record(1, REST), record(2, WAITED_FOR)], {PLACE: 3})
+        await subscriber._take([record(3, WAITED_FOR)], {PLACE: 4})
         assert shell.handled == [0, 2, 3]
         assert subscriber._done == {TopicPartition("orders", 0): 1}
         shell.let.set()
@@ -67,6 +68,6 @@ async def test_a_batch_that_cannot_be_read_is_stayed_at_and_not_passed_over(monk
     shell.stumbles = 2
     subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Consumer", shell), batch_messages=50, stalled_seconds=60)
     async with asyncio.timeout(10):
-        await subscriber._take([record(0, WAITED_FOR)])
+        await subscriber._take([record(0, WAITED_FOR)], {PLACE: 1})
     assert shell.handled == [0]
     assert subscriber._done == {TopicPartition("orders", 0): 1}

@@ -3,113 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from faststream.kafka import KafkaBroker
 
 from shared import fetch_watch, subscriber
-from shared.consumer import Consumer
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
 from shared.database import Database
 from shared.deadletters import list_dead, replay
-from shared.relay import KafkaCarrier, Relay
+from shared.relay import KafkaCarrier
 from shared.routes import Routes
-from shared.subscriber import Subscriber
 from shared.topic_admin import create_topics
 from shared.topics import Topic
+from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.notes import Notes, body, noted
 from tests.support.odd_records import CODECS, ODD, SHOWN, publish_batch
-from tests.support.post_office import PostOffice
 
 pytestmark = pytest.mark.real
-PARTITIONS = 4
-PATIENCE = 30.0
-
-
-async def until(condition: Callable[[], Awaitable[Any]]) -> None:
-    """Wait for a condition, however busy the machine is."""
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110 — a broker has no event to wait for
-            await asyncio.sleep(0.05)
-
-
-@dataclass
-class Instance:
-    """One process of the service of notes, as far as Kafka can tell."""
-
-    bootstrap: str
-    database: Database
-    routes: Routes[Any]
-    commits: bool = True
-    carrier: Any = field(default_factory=PostOffice)
-    stalled_seconds: float = 60
-
-    async def start(self) -> Instance:
-        self.relay = Relay(self.carrier, self.database)
-        consumer = Consumer(self.routes, self.database, self.relay, back_off=())
-        self.broker = KafkaBroker(self.bootstrap, apply_types=False, logger=None)
-        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=self.stalled_seconds)
-        await self.broker.start()
-        if self.commits:
-            self.subscriber.start()
-        return self
-
-    async def stop(self) -> None:
-        await self.subscriber.stop()
-        await self.broker.stop()
-
-    @property
-    def assigned(self) -> set[TopicPartition]:
-        client = self.subscriber._client
-        return set(client.assignment()) if client else set()
-
-
-@asynccontextmanager
-async def producing(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    try:
-        yield producer
-    finally:
-        await producer.stop()
-
-
-async def ask(bootstrap: str, topic: str, *request_ids: str) -> None:
-    async with producing(bootstrap) as producer:
-        for number, request_id in enumerate(request_ids):
-            headers = [("ce_id", request_id.encode())]
-            await producer.send(topic, body(request_id), headers=headers, partition=number % PARTITIONS)
-        await producer.flush()
-
-
-async def committed(bootstrap: str, routes: Routes[Any]) -> int:
-    """How many messages Kafka believes to be handled."""
-    client = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=f"posada-{routes.service}", enable_auto_commit=False
-    )
-    await client.start()
-    try:
-        partitions = [TopicPartition(routes.topics[0].name, number) for number in range(PARTITIONS)]
-        return sum([await client.committed(partition) or 0 for partition in partitions])
-    finally:
-        await client.stop()
-
-
-@pytest.fixture
-async def routes(kafka_bootstrap: str) -> Routes[Any]:
-    """A service that no other test knows, with its topics made."""
-    service = f"notes-{uuid4().hex[:8]}"
-    topic = Topic(f"{service}.requests", "", partitions=PARTITIONS, default_type=CountRequested.type_name)
-    await create_topics(kafka_bootstrap, [topic, internal(service), dead(service)])
-    return Notes().routes(service, topic)
 
 
 async def test_topics_are_made_once_with_their_partitions(kafka_bootstrap: str) -> None:
@@ -131,13 +44,9 @@ async def test_what_came_before_is_read_and_offsets_follow_the_database(
     wanted = [f"m{number}" for number in range(20)]
     await ask(kafka_bootstrap, routes.topics[0].name, *wanted)
     instance = await Instance(kafka_bootstrap, database, routes).start()
-    await until(lambda: _count(database, 20))
+    await until(lambda: has_noted(database, 20))
     await instance.stop()
     assert await committed(kafka_bootstrap, routes) == 20
-
-
-async def _count(database: Database, number: int) -> bool:
-    return len(await noted(database)) >= number
 
 
 async def test_a_death_between_database_and_offsets_brings_messages_back_that_are_known(
@@ -146,12 +55,12 @@ async def test_a_death_between_database_and_offsets_brings_messages_back_that_ar
     wanted = [f"m{number}" for number in range(20)]
     await ask(kafka_bootstrap, routes.topics[0].name, *wanted)
     dying = await Instance(kafka_bootstrap, database, routes, commits=False).start()
-    await until(lambda: _count(database, 20))
+    await until(lambda: has_noted(database, 20))
     await dying.broker.stop()  # its offsets die with it
     assert await committed(kafka_bootstrap, routes) == 0
     heir = await Instance(kafka_bootstrap, database, routes).start()
     await ask(kafka_bootstrap, routes.topics[0].name, *[f"n{number}" for number in range(8)])
-    await until(lambda: _count(database, 28))
+    await until(lambda: has_noted(database, 28))
     await heir.stop()
     found = await noted(database)
     assert sorted(found) == sorted(wanted + [f"n{number}" for number in range(8)])
@@ -170,7 +79,7 @@ async def test_two_instances_share_the_partitions_and_each_message_is_handled_on
 
     await until(shared)
     await ask(kafka_bootstrap, routes.topics[0].name, *[f"m{number}" for number in range(40)])
-    await until(lambda: _count(database, 40))
+    await until(lambda: has_noted(database, 40))
     assert len(await noted(database)) == 40
     assert first.carrier.rows
     assert second.carrier.rows
@@ -205,7 +114,7 @@ async def test_a_dead_letter_is_listed_replayed_and_then_gone(
         assert letter.type == CountRequested.type_name
         healed.set()
         await replay(producer, letter, dead(service), internal(service))
-        await until(lambda: _count(database, 2))
+        await until(lambda: has_noted(database, 2))
         assert await noted(database) == ["good", "poison"]
         assert await list_dead(kafka_bootstrap, [dead(service)]) == []
         await instance.stop()
@@ -228,9 +137,9 @@ async def test_a_header_name_that_is_no_text_is_set_aside_and_all_around_it_is_h
         carrier = KafkaCarrier(producer)
         instance = await Instance(kafka_bootstrap, database, routes, carrier=carrier).start()
         await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
-        await until(lambda: _count(database, 8))
+        await until(lambda: has_noted(database, 8))
         await publish_batch(producer, topic, batch("e1"), codec=codec)
-        await until(lambda: _count(database, 9))
+        await until(lambda: has_noted(database, 9))
         await until(lambda: _all_are_committed(kafka_bootstrap, routes, 12))
         letters = await list_dead(kafka_bootstrap, [dead(routes.service)])
         await instance.stop()
@@ -269,7 +178,7 @@ async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
     await until(lambda: _has_trouble(instance, "none was"))
     assert instance.subscriber.lag() == 3
     client.resume(*client.assignment())
-    await until(lambda: _count(database, 3))
+    await until(lambda: has_noted(database, 3))
     await until(lambda: _has_trouble(instance, None))
     await instance.stop()
 

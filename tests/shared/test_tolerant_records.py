@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tolerant_records import TolerantRecords, broken_names, records_of
+from shared.tolerant_records import TolerantRecords, broken_names, records_of, unreadable
+from shared.unpacking import MOST_BYTES, CannotUnpack, unpacked
 from tests.support.odd_records import CODECS, ODD, SHOWN, batch_bytes
 
 BODIES = st.binary(max_size=300)
@@ -25,7 +28,9 @@ def facts(record: Any) -> Any:
 @given(BATCHES, st.sampled_from(sorted(CODECS)))
 def test_our_reader_reads_what_aiokafkas_does(records: Any, codec: str) -> None:
     data = batch_bytes(records, codec)
-    assert [facts(record) for record in records_of(data)] == [facts(record) for record in DefaultRecordBatch(data)]
+    assert [facts(record) for record in TolerantRecords(data).next_batch()] == [
+        facts(record) for record in DefaultRecordBatch(data)
+    ]
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -45,8 +50,66 @@ def test_only_the_odd_name_is_odd(codec: str) -> None:
     assert found[1].headers == [("ce_id", b"2"), (SHOWN, b"hot"), ("ce_type", b"t")]
 
 
-def test_what_is_no_batch_is_said_to_be_corrupt() -> None:
-    data = bytearray(batch_bytes([(b"body", [(ODD, b"1")])]))
+def test_what_is_no_batch_becomes_one_record_that_says_so() -> None:
+    data = bytearray(batch_bytes([(b"body", [("a", b"1")]), (b"body", [(ODD, b"1")])]))
     data[-2] = 0x60  # the length of the header's value
+    *_, last = TolerantRecords(bytes(data)).next_batch()
+    assert "offsets 0 to 1" in unreadable(last.headers)
+    assert (last.offset, last.value) == (1, bytes(data))
     with pytest.raises(CorruptRecordException, match="offset 0"):
-        list(TolerantRecords(bytes(data)).next_batch())
+        list(records_of(data))
+
+
+PACKED_AT = 61  # behind the head of a batch
+
+
+def packed(body: bytes, codec: str) -> bytes:
+    return batch_bytes([(body, [("ce_id", b"1")])], codec)
+
+
+@pytest.mark.parametrize("codec", sorted(set(CODECS) - {"none"}))
+def test_a_batch_that_unpacks_to_too_much_takes_no_memory(codec: str) -> None:
+    bomb = packed(b"0" * 150_000_000, codec)
+    tracemalloc.start()
+    try:
+        (record,) = TolerantRecords(bomb).next_batch()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "unpack to more than" in unreadable(record.headers)
+    assert record.value == bomb
+    assert peak < 3 * len(bomb) + 3 * MOST_BYTES
+
+
+@pytest.mark.parametrize("codec", sorted(set(CODECS) - {"none"}))
+@pytest.mark.parametrize("size", [0, 1, 900_000])
+def test_what_is_sent_in_earnest_is_within_the_bounds(codec: str, size: int) -> None:
+    body = (b'{"amount": "690.00", "payer": "Ana"}, ' * (size // 38 + 1))[:size]
+    (record,) = TolerantRecords(packed(body, codec)).next_batch()
+    assert (record.value, unreadable(record.headers)) == (body, "")
+
+
+@pytest.mark.parametrize("codec", sorted(set(CODECS) - {"none"}))
+def test_a_damaged_batch_becomes_one_record_that_says_so(codec: str) -> None:
+    data = bytearray(packed(bytes(range(256)) * 20, codec))
+    data[PACKED_AT : PACKED_AT + 4] = b"\xff" * 4
+    (record,) = TolerantRecords(bytes(data)).next_batch()
+    assert "offsets 0 to 0 cannot be read" in unreadable(record.headers)
+
+
+def test_a_codec_that_nobody_knows_is_named() -> None:
+    with pytest.raises(CannotUnpack, match="codec 7"):
+        unpacked(b"x", 7)
+
+
+def test_the_records_of_a_batch_are_made_as_they_are_asked_for() -> None:
+    many = batch_bytes([(b"", [])] * 100_000, "zstd")
+    batch = iter(TolerantRecords(many).next_batch())
+    tracemalloc.start()
+    try:
+        first = [record.offset for record in islice(batch, 500)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert first == list(range(500))
+    assert peak < 10_000_000

@@ -69,7 +69,7 @@ class Front:
         self.consumer = Consumer(routes(repository), database, relay, clock=self.clock)
         app = FastAPI()
         answer_refusals(app)
-        app.state.intake = Consumer(routes(repository), database, relay, clock=self.clock)
+        app.state.intake = Consumer(routes(repository), database, relay, clock=self.clock, made_here=True)
         guards = [Depends(authenticated(settings))]
         app.include_router(api_list.router(database, repository, settings, self.clock), dependencies=guards)
         app.include_router(api.router(database, repository), dependencies=guards)

@@ -1,0 +1,110 @@
+"""Unpacks what a record batch holds, within bounds: a few kilobytes must not become memory without end."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import cramjam
+
+MOST_BYTES: Final = 8 * 1024 * 1024  # of one batch, unpacked
+FREE_BYTES: Final = 1024 * 1024  # so much may come out of however little
+MOST_RATIO: Final = 100  # beyond that: times the packed size
+
+GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4  # Kafka's numbers of the codecs
+_FIRST_BYTES: Final = 64 * 1024
+_BLOCKS_OF_SNAPPY: Final = b"\x82SNAPPY\x00"  # Java's framing: versions, then length and data of each block
+_BLOCKS_BEGIN: Final = 16
+_GZIP_FRAME: Final = 16 + zlib.MAX_WBITS
+_Unpack: TypeAlias = Callable[[bytes, int], bytes]
+
+
+class CannotUnpack(Exception):
+    """What is packed is too large, damaged, or packed in a way that we do not know; the text says which."""
+
+
+def unpacked(data: bytes, codec: int) -> bytes:
+    """The bytes that `codec` (Kafka's number of it) packed.
+
+    Memory is taken step by step and never much beyond the bound: at most MOST_BYTES, and beyond FREE_BYTES at most
+    MOST_RATIO times as much as is packed.
+
+    Raises:
+        CannotUnpack: when it is more than that, or damaged.
+    """
+    unpack = _CODECS.get(codec)
+    if unpack is None:
+        raise CannotUnpack(f"it is packed with codec {codec}, which is none of gzip, snappy, lz4 and zstd")
+    most = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * len(data)))
+    try:
+        found: bytes = unpack(data, most)
+    except (zlib.error, cramjam.DecompressionError, struct.error, ValueError) as damaged:
+        raise CannotUnpack(f"it is damaged: {str(damaged)[:200]}") from damaged
+    return found
+
+
+def _too_large(packed: int, most: int) -> CannotUnpack:
+    return CannotUnpack(f"{packed} bytes unpack to more than {most}: send smaller batches, or pack them less")
+
+
+def _gzip(data: bytes, most: int) -> bytes:
+    found = bytearray()
+    rest = data
+    while rest:  # several members may follow each other
+        member = zlib.decompressobj(_GZIP_FRAME)
+        found += member.decompress(rest, most - len(found) + 1)
+        if len(found) > most:
+            raise _too_large(len(data), most)
+        if not member.eof:
+            raise ValueError("it ends too early")
+        rest = member.unused_data
+    return bytes(found)
+
+
+def _snappy(data: bytes, most: int) -> bytes:
+    found = bytearray()
+    for block in _blocks_of_snappy(data) if data.startswith(_BLOCKS_OF_SNAPPY) else (data,):
+        if len(found) + cramjam.snappy.decompress_raw_len(block) > most:  # a block says in front how long it is
+            raise _too_large(len(data), most)
+        found += bytes(cramjam.snappy.decompress_raw(block))
+    return bytes(found)
+
+
+def _blocks_of_snappy(data: bytes) -> Iterator[bytes]:
+    at = _BLOCKS_BEGIN
+    while at < len(data):
+        (length,) = struct.unpack_from(">i", data, at)
+        at += 4
+        if not 0 < length <= len(data) - at:
+            raise ValueError("a block reaches beyond its end")
+        yield data[at : at + length]
+        at += length
+
+
+def _into_room(decompress_into: Callable[[bytes, bytearray], int]) -> _Unpack:
+    """Unpacks by a function that fills the room it is given: little at first, up to the bound."""
+
+    def unpack(data: bytes, most: int) -> bytes:
+        size = min(most, max(_FIRST_BYTES, 8 * len(data)))
+        while True:
+            room = bytearray(size)
+            try:
+                return bytes(memoryview(room)[: decompress_into(data, room)])
+            except cramjam.DecompressionError as fault:
+                if "write whole buffer" not in str(fault):
+                    raise
+            if size == most:
+                raise _too_large(len(data), most)
+            size = min(most, 4 * size)
+
+    return unpack
+
+
+_CODECS: Final[Mapping[int, Any]] = {
+    GZIP: _gzip,
+    SNAPPY: _snappy,
+    LZ4: _into_room(cramjam.lz4.decompress_into),
+    ZSTD: _into_room(cramjam.zstd.decompress_into),
+}
