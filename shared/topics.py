@@ -22,8 +22,8 @@ class Topic:
     `partitions` bounds how many instances share its work, and every one costs each fetch of each instance a little:
     aiokafka writes and reads them all, every time. `default_type` is the CloudEvents type that a message
     without a `ce_type` header is taken for; only public topics that carry a single type have one. `open` says that
-    others than our services write to it. `largest` is how many bytes a record may have, or a batch of several, packed as
-    it was sent.
+    others than our services write to it. `largest` is how many bytes a record may have, or a batch of several, packed
+    as it was sent.
     """
 
     name: str
