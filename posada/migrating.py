@@ -20,6 +20,7 @@ def migrate(service: str, url: str) -> list[str]:
 
     Raises:
         ValueError: when POSADA_SEED_FOLDER, or a file of it, is wrong; nothing was migrated where the folder is.
+        TablesBusy: when others held its tables for too long; nothing was migrated.
         OSError, asyncpg.PostgresError, sqlalchemy.exc.DBAPIError: when the database cannot be reached or refuses.
     """
     seed = f"services.{service}.seed"

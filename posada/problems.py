@@ -8,7 +8,7 @@ import asyncpg
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from shared.errors import described
+from shared.errors import TablesBusy, described
 
 
 class Exit(IntEnum):
@@ -76,6 +76,7 @@ def _part_failed() -> tuple[type[Exception], ...]:
 
 _SAID = (
     (ValidationError, _settings),
+    (TablesBusy, _own_words),
     (_part_failed(), _own_words),
     (KafkaError, _kafka),
     (asyncpg.PostgresError, _database),

@@ -21,7 +21,7 @@ from deploy.local.waiting import run_apart
 from posada.address import Address, forget, write_targets
 from posada.instance import Instance, copy_name
 from shared.contracts.topics import ALL_TOPICS, SERVICES
-from shared.topic_admin import create_topics
+from shared.topic_admin import bound_messages, create_topics
 from shared.topics import Topic
 
 READY_TIMEOUT_S: Final = 120.0  # five interpreters on two busy cores take their time
@@ -306,6 +306,7 @@ class Town:
 
     async def _create_topics(self) -> None:
         made = await create_topics(self.kafka_bootstrap, self._topics)
+        await bound_messages(self.kafka_bootstrap, [topic for topic in self._topics if topic.name not in made])
         if made:
             self._on_progress(f"created {len(made)} topics")
 

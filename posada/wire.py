@@ -20,6 +20,7 @@ from shared.kafka_consumers import consumer
 from shared.messages import Envelope, Headers, Message
 from shared.telemetry import new_traceparent
 from shared.topic_admin import partitions
+from shared.topics import KEPT_BYTES
 
 SOURCE: Final = "posada-cli"
 POLL_MS: Final = 200
@@ -61,6 +62,7 @@ async def producer(bootstrap: str, *, linger_ms: int = 0) -> AsyncIterator[AIOKa
         acks="all",
         linger_ms=linger_ms,
         compression_type="lz4",
+        max_request_size=KEPT_BYTES,
         **from_environment(),
     )
     try:

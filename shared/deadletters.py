@@ -18,7 +18,7 @@ from shared.messages import Envelope, Headers
 from shared.outbox import Row
 from shared.tolerant_records import unreadable
 from shared.topic_admin import partitions
-from shared.topics import Topic
+from shared.topics import MESSAGE_BYTES, Topic
 
 HISTORY = "posada_history"
 ORIGINAL = "original_"
@@ -27,9 +27,9 @@ LETTER = "posada_letter"  # the dead letter that a message comes again from
 CUT = "dead_cut"
 MAX_HISTORY = 10
 MAX_FAULT = 500
-# What a broker's usual limit of 1 MiB leaves to a body and to the headers beside our own, in bytes. A record that
-# came compressed may be of any size.
-MAX_BODY = 900_000
+# What the limit of our own topics (KEPT_BYTES) leaves to a body and to the headers beside our own, in bytes: all that
+# can have come. A record that came compressed may be of any size.
+MAX_BODY = MESSAGE_BYTES
 MAX_HEADERS = 64_000
 _ATTEMPTS = {"posada_attempt", HISTORY, ORIGIN, LETTER}
 

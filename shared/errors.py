@@ -23,6 +23,10 @@ class Conflict(Exception):
     """Another writer was first: run the work again on what is there now."""
 
 
+class TablesBusy(Exception):
+    """A database cannot be migrated while others hold its tables; the message says who, and what to do."""
+
+
 # SQLSTATE classes whose words are about servers, roles and databases, and never about a row.
 _OF_THE_SERVER = ("08", "28", "3D", "53", "57")
 

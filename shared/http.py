@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Annotated
 
+import asyncpg
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, status
 from fastapi.responses import JSONResponse
@@ -124,15 +125,20 @@ def within_scope(database: Database, scopes: Scopes) -> Callable[[Request], Awai
 
 
 def answer_outages(app: FastAPI) -> None:
-    """Turn a database that cannot be reached into a 503: whoever asks must never take it for an empty answer."""
+    """Turn a database that cannot be reached into a 503, and tables that others hold: nobody may take it for empty."""
 
     async def excuse(request: Request, outage: Exception) -> JSONResponse:
         log.warning("http.database_away", path=request.url.path, outage=described(outage))
         detail = "the database cannot be reached; ask again in a moment"
         return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
 
+    async def put_off(_: Request, __: Exception) -> JSONResponse:
+        detail = "others are writing what this would change, and nothing was done; ask again in a moment"
+        return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
+
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, excuse)
+    app.add_exception_handler(asyncpg.LockNotAvailableError, put_off)
 
 
 def answer_refusals(app: FastAPI) -> None:

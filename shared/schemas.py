@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from shared.messages import Message
-from shared.topics import Topic
+from shared.topics import LARGEST_MESSAGE, Topic
 
 ASYNCAPI_FILE: Final = "asyncapi.json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -84,6 +84,7 @@ def channel(topic: Topic, names: Iterable[str]) -> Json:
     kept: Json = {"cleanup.policy": ["compact" if topic.compacted else "delete"]}
     if "retention.ms" in settings:
         kept["retention.ms"] = int(settings["retention.ms"])
+    kept[LARGEST_MESSAGE] = int(settings[LARGEST_MESSAGE])
     kafka = {"partitions": topic.partitions, "topicConfiguration": kept, "bindingVersion": KAFKA_BINDING}
     visible = "public" if topic.public else "internal"
     return {

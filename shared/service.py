@@ -44,6 +44,7 @@ from shared.routes import Routes
 from shared.settings import ServiceSettings
 from shared.subscriber import Subscriber
 from shared.telemetry import set_up_traces
+from shared.topics import KEPT_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -199,6 +200,7 @@ class _Running:
             linger_ms=0,
             compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
             max_batch_size=128 * 1024,
+            max_request_size=KEPT_BYTES,
             partitioner=partition,
             metadata_max_age_ms=settings.metadata_age_ms,
             **settings.kafka_client(),

@@ -15,13 +15,15 @@ Level = tuple[int, float, int]
 class Plan:
     """A warm-up and levels, the same for everybody.
 
-    `quiet_s` is how long a quiet machine is waited for each time, `longest_s` how long an engine may take in all.
+    `quiet_s` is how long a quiet machine is waited for each time, `longest_s` how long an engine may take in all,
+    `rounds` how many make a figure of the floor.
     """
 
     warm_up: Level
     levels: tuple[Level, ...]
     quiet_s: float
     longest_s: float
+    rounds: int = 400
 
     @property
     def requests(self) -> int:
@@ -41,4 +43,5 @@ SHORT: Final = Plan(
     levels=((1, 2.0, 1000), (16, 3.0, 4000), (64, 3.0, 4000), (256, 3.0, 4000)),
     quiet_s=1.0,
     longest_s=300.0,
+    rounds=100,
 )

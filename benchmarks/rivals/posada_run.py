@@ -65,7 +65,7 @@ async def _measure(town: Town, plan: Plan, on_progress: Progress) -> dict[str, A
 
     async def measure_floor() -> None:
         on_progress("measuring the floor")
-        floors.append(await floor.measure(town.kafka_bootstrap, urls))
+        floors.append(await floor.measure(town, plan.rounds))
 
     done = await climb(load, plan, on_progress, beside_one=measure_floor)
     found: dict[str, Any] = {"levels": done.levels, "faults": [], "failed": done.failed}

@@ -103,8 +103,11 @@ class Runner:
         """Whether the container runs, paused or not."""
         if self._container is None:
             return False
-        wrapped = self._container.get_wrapped_container()
-        wrapped.reload()
+        try:
+            wrapped = self._container.get_wrapped_container()
+            wrapped.reload()
+        except Exception:  # somebody removed it, or the daemon is away: see docker_answers
+            return False
         return wrapped.status in {"running", "paused"}
 
     def kill(self) -> None:

@@ -13,7 +13,7 @@ ANSWER_TIMEOUT_S: Final = 5.0
 
 def kafka_answers(bootstrap: str) -> bool:
     """Whether the broker at host:port takes part in its cluster and its group coordinator has loaded."""
-    if not _listens(bootstrap):  # cheaper than a client, which would log its failure besides
+    if not listens(bootstrap):  # cheaper than a client, which would log its failure besides
         return False
     try:
         return run_apart(lambda: _serves_groups(bootstrap), ANSWER_TIMEOUT_S)
@@ -21,7 +21,8 @@ def kafka_answers(bootstrap: str) -> bool:
         return False
 
 
-def _listens(bootstrap: str) -> bool:
+def listens(bootstrap: str) -> bool:
+    """Whether somebody listens at host:port."""
     host, _, port = bootstrap.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=1):

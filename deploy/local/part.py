@@ -30,6 +30,10 @@ class Part(ABC):
     def stop(self) -> None:
         """Stop the part cleanly; does nothing when it does not run."""
 
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it serves clients now."""
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -47,10 +51,6 @@ class OwnPart(Part):
     @abstractmethod
     def alive(self) -> bool:
         """Whether it runs, frozen or not."""
-
-    @abstractmethod
-    def answers(self) -> bool:
-        """Whether it serves clients now."""
 
     @abstractmethod
     def kill(self) -> None:

@@ -9,6 +9,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from deploy.local.databases import PostgresPart
+from deploy.local.kafka_probe import listens
 from deploy.local.part import PARTS_VARIABLE, KafkaPart, Progress, silent
 
 KAFKA_VARIABLE: Final = "POSADA_KAFKA_BOOTSTRAP"
@@ -113,6 +114,10 @@ class GivenKafka(KafkaPart):
     @property
     def bootstrap(self) -> str:
         return self._bootstrap
+
+    def answers(self) -> bool:
+        """Whether somebody listens at one of its addresses: it may ask for more than we know here."""
+        return any(listens(one) for one in self._bootstrap.split(","))
 
     def start(self) -> None:
         """Nothing to do."""

@@ -1,4 +1,4 @@
-"""posada topics: creates the topics that are missing, or lists what they are."""
+"""posada topics: creates the topics that are missing and bounds those that are there, or lists what they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
 from posada.output import out, print_json, table
 from posada.wire import nobody_at
 from shared.contracts.topics import ALL_TOPICS
-from shared.topic_admin import create_topics, partitions
+from shared.topic_admin import bound_messages, create_topics, partitions
 from shared.topics import DEFAULT_PARTITIONS, Topic
 
 Replication = Annotated[int, typer.Option("--replication", min=1, help="Copies of each partition, on as many brokers.")]
@@ -43,20 +43,22 @@ def topics(
     data: Data = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Create the topics that are missing; those that exist stay as they are, and are named where too narrow."""
+    """Create the topics that are missing; those that exist get their largest message and are named where too narrow."""
     wanted = [topic.for_instances(instances) for topic in ALL_TOPICS]
     if list_:
         _list(wanted, as_json)
         return
     address = bootstrap_of(data, bootstrap)
     try:
-        made, narrow = asyncio.run(_create(address, wanted, replication))
+        made, bound, narrow = asyncio.run(_create(address, wanted, replication))
     except KafkaConnectionError as error:
         raise nobody_at(address) from error
     if as_json:
-        print_json({"created": made, "known": len(ALL_TOPICS), "narrower": narrow})
+        print_json({"created": made, "bounded": bound, "known": len(ALL_TOPICS), "narrower": narrow})
         return
     out().print(f"created {len(made)} of {len(ALL_TOPICS)} topics; the others are there", markup=False)
+    if bound:
+        out().print(f"bounded the messages of {', '.join(bound)}", markup=False, soft_wrap=True)
     for one in narrow:
         out().print(
             "{name} has {partitions} partitions, too few for so many copies: "
@@ -66,16 +68,20 @@ def topics(
         )
 
 
-async def _create(address: str, wanted: Sequence[Topic], replication: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """The topics made, and those that were there with fewer partitions."""
+async def _create(
+    address: str, wanted: Sequence[Topic], replication: int
+) -> tuple[list[str], list[str], list[dict[str, Any]]]:
+    """The topics made, those whose messages were bounded, and those that were there with fewer partitions."""
     made = await create_topics(address, wanted, replication)
     there = {topic.name: topic.partitions for topic in wanted if topic.name not in made}
+    bound = await bound_messages(address, [topic for topic in wanted if topic.name in there])
     found = Counter(one.topic for one in await partitions(address, there.keys()))
-    return made, [
+    narrow = [
         {"name": name, "partitions": found[name], "wanted": most}
         for name, most in there.items()
         if 0 < found[name] < most
     ]
+    return made, bound, narrow
 
 
 def _list(wanted: Sequence[Topic], as_json: bool) -> None:

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from posada.town import Town
 
 REFRESH_S: Final = 1.0
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 30.0
-STEADY_S: Final = 60.0
 
 Scale = Annotated[
     list[str] | None, typer.Option("--scale", metavar="SERVICE=COPIES", help="Several copies of a service; repeat it.")
@@ -40,6 +37,7 @@ def register(app: typer.Typer) -> None:
 def up(data: Data = HERE, scale: Scale = None) -> None:
     """Start Kafka, PostgreSQL and the five services, and keep them running until Ctrl-C.
 
+    What ends by itself is started again; where Kafka or PostgreSQL does not stay, everything stops, with exit code 4.
     Data is kept from run to run, except by containers (POSADA_PARTS=docker).
     """
     from posada.town import Town  # noqa: PLC0415  # needs the dependency group `local`, other commands don't
@@ -74,7 +72,12 @@ def copies_of(text: str) -> tuple[str, int]:
 
 
 def keep_running(console: Console, town: Town) -> None:
-    """Show how everything does and start again what ended, until we are interrupted."""
+    """Show how everything does and start again what ended, until we are interrupted.
+
+    Raises:
+        PartFailed: when Kafka or PostgreSQL does not stay.
+    """
+    from posada.keeper import Keeper  # noqa: PLC0415  # see up
     from posada.lag import LagMeter  # noqa: PLC0415  # see up
 
     meter = LagMeter(town.kafka_bootstrap, [one.service for one in town.services if one.number == 1])
@@ -84,41 +87,10 @@ def keep_running(console: Console, town: Town) -> None:
     keeper = Keeper(town)
     with screen:
         while True:
-            screen.show([one.health() for one in town.services], keeper.remarks)
-            keeper.look_after()
+            healths = [one.health() for one in town.services]
+            screen.show(healths, keeper.remarks)
+            keeper.look_after(all_ready=all(one.ready for one in healths))
             time.sleep(REFRESH_S)
-
-
-class Keeper:
-    """Starts copies again that ended by themselves, more and more slowly while they keep ending."""
-
-    def __init__(self, town: Town) -> None:
-        self._town = town
-        self._pauses: dict[str, float] = {}
-        self._due: dict[str, float] = {}
-        self._started: dict[str, float] = {}
-        self.remarks: list[str] = []
-
-    def look_after(self) -> None:
-        """Start what is due to be started."""
-        now = time.monotonic()
-        for one in self._town.services:
-            if one.process.alive:
-                continue
-            if one.name not in self._due:
-                self._put_off(one.name, one.process.returncode, now)
-            elif now >= self._due[one.name]:
-                del self._due[one.name]
-                self._started[one.name] = now
-                one.process.start()
-
-    def _put_off(self, name: str, code: int | None, now: float) -> None:
-        steady = now - self._started.get(name, 0) > STEADY_S
-        pause = FIRST_PAUSE_S if steady else min(self._pauses.get(name, FIRST_PAUSE_S) * 2, LONGEST_PAUSE_S)
-        self._pauses[name] = pause
-        self._due[name] = now + pause
-        log = self._town.data_dir / "logs" / f"{name}.log"
-        self.remarks = [*self.remarks[-4:], f"{name} ended with code {code}, starts again in {pause:g} s; see {log}"]
 
 
 class Screen:
@@ -149,6 +121,8 @@ class Screen:
         for one, health in zip(self._town.services, healths, strict=True):
             state = health.trouble or "ready"
             self._tell(one.name, f"{one.name} (process {health.pid}, {one.url}): {state}")
+        for said in remarks:
+            self._tell(said, said)
 
     def _tell(self, name: str, line: str) -> None:
         if self._told.get(name) != line:

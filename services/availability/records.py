@@ -45,8 +45,9 @@ _TABLES: dict[str, tuple[str, dict[str, str]]] = {
 _TODAY = "SELECT timezone FROM properties WHERE id = $1"
 _NAMES = "SELECT key, label FROM room_types WHERE property_id = $1 ORDER BY position, key"
 _NO_OTHER_DEFAULT = "UPDATE properties SET is_default = false WHERE is_default AND id <> $1"
-# Waits for holds that are being written, and lets none begin: what a change is checked against stays as it is.
-_NOBODY_TAKES = "LOCK TABLE room_nights IN SHARE ROW EXCLUSIVE MODE"
+# Waits for holds that are being written, and lets none begin: what a change is checked against stays as it is. Briefly,
+# as all holds wait behind it.
+_NOBODY_TAKES = "SET LOCAL lock_timeout = '5s'; LOCK TABLE room_nights IN SHARE ROW EXCLUSIVE MODE"
 _TAKEN = """
 SELECT n.room, n.night, n.booking_id::text FROM room_nights n
 JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room

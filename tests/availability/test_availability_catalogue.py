@@ -334,6 +334,19 @@ async def test_edits_and_holds_at_once_leave_nobody_in_a_closed_room(service: Av
         assert await connection.fetchval(wrong) == 0
 
 
+async def test_an_edit_that_waits_for_a_long_hold_gives_up_and_lets_others_hold(
+    service: Availability, api: AsyncClient
+) -> None:
+    room = {"room": "30", "type": "Junior", "out_of_order_from": CHECK_IN.isoformat()}
+    async with asyncio.timeout(20), service.database.transaction() as long:  # less than a statement may take
+        await long.execute("LOCK TABLE room_nights IN ROW EXCLUSIVE MODE")
+        answer = await api.put("/catalogue/room", json=HOUSE | room)
+        assert answer.status_code == 503
+        assert "others are writing" in answer.json()["detail"]
+        await held(service, wish())
+    await put(api, "room", **room)
+
+
 async def test_without_a_token_the_catalogue_is_read_and_never_written(service: Availability) -> None:
     built = build(Settings(database_url=service.database._url), MovedClock())
     await built.database.open()

@@ -1,4 +1,4 @@
-"""posada topics on a real broker: what is there already stays, and is named where it is too narrow."""
+"""posada topics on a real broker: what is there already is bounded, and named where it is too narrow."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 import json
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from posada.main import run
-from shared.contracts.topics import ALL_TOPICS
+from shared.contracts.topics import ALL_TOPICS, BOOKING_EVENTS
 from shared.topic_admin import create_topics
+from shared.topics import LARGEST_MESSAGE
 
 pytestmark = pytest.mark.real
 
@@ -27,7 +30,8 @@ def test_topics_that_are_there_with_too_few_partitions_are_named(
 ) -> None:
     asyncio.run(create_topics(kafka_bootstrap, ALL_TOPICS))
     at = ("--bootstrap", kafka_bootstrap)
-    assert json.loads(told(capsys, *at, "--json")) == {"created": [], "known": len(ALL_TOPICS), "narrower": []}
+    as_it_is = {"created": [], "bounded": [], "known": len(ALL_TOPICS), "narrower": []}
+    assert json.loads(told(capsys, *at, "--json")) == as_it_is
 
     answer = json.loads(told(capsys, *at, "--instances", "24", "--json"))
 
@@ -36,3 +40,25 @@ def test_topics_that_are_there_with_too_few_partitions_are_named(
     }
     text = told(capsys, *at, "--instances", "24")
     assert "kafka-topics.sh --alter --topic posada.booking.events --partitions 24\n" in text
+
+
+async def narrow(bootstrap: str, topic: str) -> None:
+    """Let a topic carry little."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    own = {LARGEST_MESSAGE: "5000"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, own)])
+    while True:  # until the broker goes by it
+        (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        if own.items() <= {entry[0]: entry[1] for entry in answer.resources[0][4]}.items():
+            break
+        await asyncio.sleep(0.05)
+    await admin.close()
+
+
+def test_topics_that_are_there_are_bounded(capsys: pytest.CaptureFixture[str], kafka_bootstrap: str) -> None:
+    asyncio.run(create_topics(kafka_bootstrap, ALL_TOPICS))
+    asyncio.run(narrow(kafka_bootstrap, BOOKING_EVENTS.name))
+    at = ("--bootstrap", kafka_bootstrap)
+    assert json.loads(told(capsys, *at, "--json"))["bounded"] == [BOOKING_EVENTS.name]
+    assert "bounded" not in told(capsys, *at)

@@ -1,19 +1,26 @@
-"""How wide topics are made, and that partitions which were added later are found."""
+"""How wide topics are made, what they may carry, and that partitions which were added later are found."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import MessageSizeTooLargeError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.clock import system_clock
 from shared.contracts.topics import ALL_TOPICS
-from shared.deadletters import list_dead
-from shared.topic_admin import create_topics, partitions
-from shared.topics import DEFAULT_PARTITIONS, Topic, dead
+from shared.deadletters import MAX_HISTORY, list_dead, row_for
+from shared.messages import Envelope
+from shared.topic_admin import bound_messages, create_topics, partitions
+from shared.topics import DEFAULT_PARTITIONS, KEPT_BYTES, LARGEST_MESSAGE, MESSAGE_BYTES, Topic, dead
 
 
 @pytest.mark.parametrize(
@@ -36,6 +43,8 @@ def test_at_least_so_many_may_share_the_work_of_a_wide_topic(instances: int) -> 
 async def test_every_partition_that_is_there_is_found(kafka_bootstrap: str) -> None:
     wide, other = (Topic(f"posada.wide.{uuid4().hex}", "", partitions=number) for number in (3, 2))
     await create_topics(kafka_bootstrap, [wide, other])
+    while not await partitions(kafka_bootstrap, {wide.name}):  # noqa: ASYNC110 — nobody tells of it
+        await asyncio.sleep(0.05)
     assert await partitions(kafka_bootstrap, {wide.name, "posada.nowhere"}) == [
         TopicPartition(wide.name, number) for number in range(3)
     ]
@@ -54,3 +63,72 @@ async def test_a_letter_on_a_partition_that_was_added_is_listed(kafka_bootstrap:
         "letter-1",
         "letter-2",
     }
+
+
+async def settings_of(bootstrap: str, topic: str) -> dict[str, str]:
+    """What the broker goes by for a topic."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    await admin.close()
+    return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("before", "bound"),
+    [({}, MESSAGE_BYTES), ({LARGEST_MESSAGE: "5000"}, MESSAGE_BYTES), ({LARGEST_MESSAGE: "9000000"}, 9_000_000)],
+)
+async def test_topics_that_are_there_are_bounded_and_keep_what_was_set_by_hand(
+    kafka_bootstrap: str, before: dict[str, str], bound: int
+) -> None:
+    topic = Topic(f"posada.bounded.{uuid4().hex}", "")
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic.name, 1, 1, topic_configs={"segment.ms": "77000000", **before})])
+    while topic.name not in await admin.list_topics():  # noqa: ASYNC110 — nobody tells of it
+        await asyncio.sleep(0.05)
+    await admin.close()
+    nowhere = Topic(f"posada.nowhere.{uuid4().hex}", "")
+    changed = await bound_messages(kafka_bootstrap, [topic, nowhere])
+    assert changed == ([topic.name] if bound == MESSAGE_BYTES else [])
+    after = await settings_of(kafka_bootstrap, topic.name)
+    assert (after[LARGEST_MESSAGE], after["segment.ms"]) == (str(bound), "77000000")
+    assert await bound_messages(kafka_bootstrap, [topic]) == []
+
+
+@pytest.mark.real
+async def test_what_is_too_large_for_a_topic_does_not_get_in(kafka_bootstrap: str) -> None:
+    topic = Topic(f"posada.bounded.{uuid4().hex}", "", partitions=1, largest=20_000)
+    await create_topics(kafka_bootstrap, [topic])
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap) as producer:
+        await producer.send_and_wait(topic.name, b"x" * 19_000)
+        with pytest.raises(MessageSizeTooLargeError):
+            await producer.send_and_wait(topic.name, b"x" * 21_000)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("headers", [0, 20_000])
+async def test_the_largest_message_with_the_longest_history_is_set_aside_whole(
+    kafka_bootstrap: str, headers: int
+) -> None:
+    name = f"large-{uuid4().hex}"
+    topic, letters = Topic(f"posada.{name}", "", partitions=1), dead(name)
+    await create_topics(kafka_bootstrap, [topic, letters])
+    body = b"x" * (MESSAGE_BYTES - 200 - headers * 10)
+    sent = [(f"{number:x}", b"") for number in range(headers)]
+    history = [{"attempt": "1", "at": "", "fault": "\N{ADMISSION TICKETS}" * 500}] * MAX_HISTORY
+    envelope = Envelope(id="1", type="t", source="s", time=system_clock())
+    async with (
+        AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, max_request_size=KEPT_BYTES) as producer,
+        AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest") as consumer,
+    ):
+        await producer.send_and_wait(topic.name, body, headers=sent)
+        record = await consumer.getone()
+        record = replace(record, headers=(*record.headers, ("posada_history", json.dumps(history).encode())))
+        row = row_for(
+            name, letters, record, envelope=envelope, origin="t/0/0", fault="\N{SNOWMAN}" * 999, now=envelope.time
+        )
+        await producer.send_and_wait(row.topic, row.body, key=row.key.encode(), headers=row.headers)
+    (letter,) = await list_dead(kafka_bootstrap, [letters])
+    assert (letter.body, letter.cut_from, len(letter.history)) == (body, 0, MAX_HISTORY)

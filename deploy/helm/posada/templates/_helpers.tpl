@@ -74,6 +74,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{/* Kafka's address and credentials; `kafkaSecret` in place of the common one. */}}
 {{- define "posada.kafkaEnv" -}}
 {{- $kafka := .root.Values.kafka -}}
+{{- if not (or $kafka.insecure (eq $kafka.securityProtocol "SASL_SSL")) -}}
+{{- fail (printf "kafka.securityProtocol is %s, by which others can read, change or send messages: give SASL_SSL, or kafka.insecure true to take it" $kafka.securityProtocol) -}}
+{{- end -}}
 - name: POSADA_KAFKA_BOOTSTRAP
   value: {{ $kafka.bootstrap | quote }}
 - name: POSADA_KAFKA_SECURITY_PROTOCOL
@@ -101,6 +104,9 @@ the client library reads: so it may hold any character, and stands in no address
 {{- define "posada.databaseEnv" -}}
 {{- $common := .root.Values.database -}}
 {{- $own := .settings.database -}}
+{{- if not (or $common.insecure (eq $common.sslMode "verify-full")) -}}
+{{- fail (printf "database.sslMode is %s, which does not check which server answers: give verify-full, or database.insecure true to take it" $common.sslMode) -}}
+{{- end -}}
 {{- $user := $own.user | default .service -}}
 {{- $name := $own.name | default $common.one | default .service -}}
 {{- $secret := $own.secret | default $common.passwords.secret }}
@@ -121,10 +127,15 @@ the client library reads: so it may hold any character, and stands in no address
     secretKeyRef: {name: {{ $secret }}, key: {{ $key }}}
 - name: PGSSLMODE
   value: {{ $common.sslMode }}
-{{- if $common.ca.secret }}
+{{- if hasPrefix "verify-" $common.sslMode }}
 - name: PGSSLROOTCERT
-  value: /etc/posada/database/{{ $common.ca.key }}
+  value: {{ include "posada.databaseCa" .root | empty | ternary "/etc/ssl/certs/ca-certificates.crt" (printf "/etc/posada/database/%s" $common.ca.key) }}
 {{- end }}
+{{- end -}}
+
+{{/* The Secret of the database's authority, where there is one and the server is checked by it. */}}
+{{- define "posada.databaseCa" -}}
+{{- if hasPrefix "verify-" .Values.database.sslMode }}{{ .Values.database.ca.secret }}{{ end -}}
 {{- end -}}
 
 {{- define "posada.mounts" -}}
@@ -132,7 +143,7 @@ the client library reads: so it may hold any character, and stands in no address
 {{- if .Values.kafka.ca.secret }}
 - {name: kafka-ca, mountPath: /etc/posada/kafka, readOnly: true}
 {{- end }}
-{{- if .Values.database.ca.secret }}
+{{- if include "posada.databaseCa" . }}
 - {name: database-ca, mountPath: /etc/posada/database, readOnly: true}
 {{- end }}
 {{- end -}}
@@ -144,9 +155,9 @@ the client library reads: so it may hold any character, and stands in no address
 - name: kafka-ca
   secret: {secretName: {{ .Values.kafka.ca.secret }}}
 {{- end }}
-{{- if .Values.database.ca.secret }}
+{{- with include "posada.databaseCa" . }}
 - name: database-ca
-  secret: {secretName: {{ .Values.database.ca.secret }}}
+  secret: {secretName: {{ . }}}
 {{- end }}
 {{- end -}}
 
