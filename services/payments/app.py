@@ -53,7 +53,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_ledger.router(reports),
             api_cases.reading(office, reports),
             api_cases.deciding(office, reports, settings),
-            api_feeds.reading(office, reports),
+            api_feeds.reading(office, reports, settings),
             api_feeds.writing(keeper, office, reports, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
             api_folios.reading(office, reports, keeper.before),
@@ -86,7 +86,14 @@ def sources_of(settings: Settings, clock: Clock) -> list[Source]:
     sources: list[Source] = []
     if settings.feed_folder:
         sources.append(
-            WatchedFolder("folder", settings.feed_folder, settings.feed_csv, settings.feed_camt, clock=clock)
+            WatchedFolder(
+                "folder",
+                settings.feed_folder,
+                settings.feed_csv,
+                settings.feed_camt,
+                clock=clock,
+                most_bytes=settings.feed_most_bytes,
+            )
         )
     if settings.feed_url:
         token = settings.feed_token.get_secret_value() if settings.feed_token else None

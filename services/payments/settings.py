@@ -15,6 +15,7 @@ from services.payments.domain.retries import Schedule
 from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, Terms, Unfound, schedule_of
 from services.payments.feeds import CsvLayout
 from services.payments.sources.camt import CamtLayout
+from services.payments.sources.folder import MOST_BYTES
 from shared.contracts.common import Language, PaymentMethod
 from shared.settings import ServiceSettings
 
@@ -79,6 +80,9 @@ class Settings(ServiceSettings):
 
     feed_folder: Path | None = Field(
         None, description="A folder whose settled .csv and .xml (camt.053) files are money that arrived."
+    )
+    feed_most_bytes: int = Field(
+        MOST_BYTES, gt=0, description="A larger file in that folder is refused: split it, or raise this."
     )
     feed_csv: CsvLayout = Field(CsvLayout(), description="How the bank writes the folder's CSV files, as JSON.")
     feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's statements do not say, as JSON.")
