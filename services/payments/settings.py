@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -42,6 +42,8 @@ class PropertyTerms(BaseModel):
 
 class Settings(ServiceSettings):
     """How payments runs. POSADA_RETRY_INTERVALS='[5, 10, 20]' makes a demo of two days last a minute."""
+
+    OUTSIDE: ClassVar[tuple[str, ...]] = ("feed_url", "stripe_url")
 
     http_port: int = Field(8103, ge=0, le=65535, description="Port of the HTTP API.")
     date_tolerance_days: int = Field(

@@ -234,8 +234,10 @@ def test_xml_without_an_end_is_refused_in_bounded_memory(
     monkeypatch: pytest.MonkeyPatch, head: bytes, more: bytes
 ) -> None:
     monkeypatch.setattr(camt_module, "MOST_OF_AN_ENTRY", 500_000)
-    used, found = peak(read_camt(endless(head, more, 5)))
+    stream = endless(head, more, 5)
+    used, found = peak(read_camt(stream))
     (broken,) = found
+    assert stream.read(1), "it was read to its end"
     assert (broken.field, broken.number) == ("file", 1)
     assert used < 20_000_000
 
