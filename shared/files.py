@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final
+from uuid import uuid4
 
 LONGEST_SHOWN: Final = 100
 MOST_LINKS: Final = 8
@@ -93,6 +94,18 @@ class Folder:
                 os.unlink(free, dir_fd=target)
                 raise
 
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file there, whole, in place of whatever has its name; raises OSError when that is a folder."""
+        fresh = f".{uuid4()}"
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(fresh, flags, 0o600, dir_fd=self._handle), "wb") as file:  # noqa: PTH123 — a handle
+            file.write(content)
+        try:
+            os.replace(fresh, _single(name), src_dir_fd=self._handle, dst_dir_fd=self._handle)
+        except OSError:
+            os.unlink(fresh, dir_fd=self._handle)
+            raise
+
     def _followed(self, name: str) -> tuple[str, ...]:
         """The path below this folder that a name leads to, link by link."""
         path: tuple[str, ...] = (_single(name),)
@@ -128,6 +141,24 @@ def opened_folder(path: Path) -> Iterator[Folder]:
         yield Folder(handle)
     finally:
         os.close(handle)
+
+
+def check_own(path: Path) -> None:
+    """Raise RefusedFile for a folder into which others may put what this process then takes for its own.
+
+    Its owner is who runs this process, or the system's administrator.
+    """
+    facts = path.stat()
+    if facts.st_uid not in {os.geteuid(), 0}:
+        raise RefusedFile(f"{path} belongs to somebody else: choose another folder")
+    if facts.st_mode & stat.S_IWOTH:
+        raise RefusedFile(f"{path} can be written by everybody: chmod o-w it, or choose another folder")
+
+
+def write_into(folder: Path, name: str, text: str) -> None:
+    """Write a file that its owner alone reads, in place of whatever has its name; a link there is not followed."""
+    with opened_folder(folder) as held:
+        held.write(name, text.encode())
 
 
 def read_named(path: Path, most_bytes: int) -> bytes:
