@@ -101,6 +101,7 @@ def parts(database_url: str, port: int) -> tuple[RingingDatabase, Repository, De
     url = f"http://127.0.0.1:{port}"
     settings = Settings.model_validate(
         {
+            "outbound_allowed": ["127.0.0.1"],
             "wati_url": url,
             "wati_token": "t",
             "postmark_token": "t",

@@ -12,8 +12,12 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from posada.problems import Problem
+from shared.files import RefusedFile, check_own, opened_folder
+
 FILE: Final = "posada.json"
 TARGETS: Final = "prometheus.json"
+MOST_BYTES: Final = 1_000_000
 
 
 class Address(BaseModel):
@@ -48,12 +52,27 @@ def forget(folder: Path) -> None:
 
 
 def find(folder: Path) -> Address | None:
-    """The Posada that runs on `folder`; None when none does."""
+    """The Posada that runs on `folder`; None when none does.
+
+    Raises:
+        Problem: when others may have written there: they would be sent the token of whoever asks.
+    """
     with suppress(OSError, ValidationError):
-        address = Address.model_validate_json((folder / FILE).read_bytes())
+        with opened_folder(folder) as held:
+            content = held.open(FILE, MOST_BYTES).stream.read()
+        check_ours(folder)
+        address = Address.model_validate_json(content)
         if _lives(address.pid):
             return address
     return None
+
+
+def check_ours(folder: Path) -> None:
+    """Raise Problem for a data folder that others own, or may write into."""
+    try:
+        check_own(folder)
+    except RefusedFile as refused:
+        raise Problem(f"{refused}.") from refused
 
 
 def _lives(pid: int) -> bool:

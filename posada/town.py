@@ -18,7 +18,7 @@ from deploy.local.part import Progress, silent
 from deploy.local.parts import POSTGRES_VARIABLE, Parts, choose_parts
 from deploy.local.processes import PartFailed, Process, refuse_if_running
 from deploy.local.waiting import run_apart
-from posada.address import Address, forget, write_targets
+from posada.address import Address, check_ours, forget, write_targets
 from posada.instance import Instance, copy_name
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.topic_admin import bound_messages, create_topics
@@ -138,6 +138,7 @@ class Town:
     def start_parts(self) -> None:
         """Start Kafka and PostgreSQL, unless they were given."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
+        check_ours(self.data_dir)
         if self._given_parts is None:
             self._parts = self._choose_parts(
                 self.data_dir,

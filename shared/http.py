@@ -115,6 +115,11 @@ def writers(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Requ
     return check
 
 
+def may_write(settings: ServiceSettings, caller: Caller, role: Role = Role.DESK) -> bool:
+    """Whether `writers` of this role would let the caller in: for what only they are shown."""
+    return settings.asks_for_token and caller.role.includes(role)
+
+
 def within_scope(database: Database, scopes: Scopes) -> Callable[[Request], Awaitable[None]]:
     """A dependency behind `authenticated`: a caller who is for some properties touches these alone."""
 

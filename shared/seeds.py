@@ -14,8 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.database import Connection
 from shared.errors import described
+from shared.files import RefusedFile, opened_folder
 
 Plant = Callable[[Connection, Mapping[str, Any]], Awaitable[list[str]]]
+
+MOST_BYTES = 20_000_000
 
 # What a file can be wrong in: YAML, a field's kind, a value that is none, or what the database does not take.
 _WRONG = (
@@ -63,14 +66,16 @@ async def plant_files(connection: Connection, folder: Path, plant: Plant) -> lis
     """Plant each file of the folder in the order of their names, and return the ids planted; a file is planted whole.
 
     Raises:
-        BrokenSeed: for the first file that is wrong.
+        BrokenSeed: for the first file that is wrong, and for one that is no plain file of this folder.
     """
     planted: list[str] = []
     for file in await asyncio.to_thread(lambda: sorted(folder.glob("*.yaml"))):
         try:
-            given = yaml.safe_load(await asyncio.to_thread(file.read_text, "utf-8"))
+            given = yaml.safe_load(await asyncio.to_thread(_text, file))
             async with connection.transaction():
                 planted += await plant(connection, given)
+        except RefusedFile as refused:
+            raise BrokenSeed(f"{folder}: {refused}") from refused
         except KeyError as missing:
             raise BrokenSeed(
                 f"{file}: {missing.args[0]} is missing; take a file that is delivered as a pattern."
@@ -78,3 +83,8 @@ async def plant_files(connection: Connection, folder: Path, plant: Plant) -> lis
         except _WRONG as fault:
             raise BrokenSeed(f"{file}: {described(fault)}; correct it and migrate again.") from fault
     return planted
+
+
+def _text(file: Path) -> str:
+    with opened_folder(file.parent) as folder, folder.open(file.name, MOST_BYTES, links_inside=True).stream as stream:
+        return stream.read().decode("utf-8")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from typing import ClassVar, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.destinations import Allowed, Forbidden
 from shared.kafka_access import KafkaSettings
 from shared.tokens import LEAST_SECRET, Keys
 
@@ -34,6 +37,8 @@ class KeySettings(BaseSettings):
 class ServiceSettings(KeySettings, KafkaSettings):
     """One service's settings. Each process has its own environment, so names need no service in them."""
 
+    OUTSIDE: ClassVar[tuple[str, ...]] = ()  # settings that are addresses of outside systems
+
     kafka_bootstrap: str = Field("localhost:9092", description="Kafka brokers, host:port, comma-separated.")
     database_url: SecretStr = Field(
         SecretStr("postgresql://localhost/posada"), description="This service's own database, postgresql://…"
@@ -59,6 +64,11 @@ class ServiceSettings(KeySettings, KafkaSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_json: bool | None = Field(None, description="JSON logs; unset: JSON unless a terminal is attached.")
+    outbound_allowed: list[str] = Field(
+        default_factory=list,
+        description="What of your own network outside systems may be at, as JSON: networks such as 10.1.0.0/16, "
+        "addresses, names of hosts. Beside these only public addresses are called.",
+    )
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector, http://host:4318; unset: none.")
 
     @field_validator("cors_origins")
@@ -67,6 +77,21 @@ class ServiceSettings(KeySettings, KafkaSettings):
         if "*" in origins:
             raise ValueError("name the origins, such as https://desk.example: * would let every page call")
         return origins
+
+    @model_validator(mode="after")
+    def _may_be_called(self) -> Self:
+        allowed = self.outbound
+        for name in self.OUTSIDE:
+            try:
+                allowed.check_url(getattr(self, name) or "https://unset.example")
+            except Forbidden as wrong:
+                raise ValueError(f"POSADA_{name.upper()}: {wrong}") from None
+        return self
+
+    @property
+    def outbound(self) -> Allowed:
+        """Which addresses outside systems may have; raises ValueError where the setting names none."""
+        return Allowed.of(self.outbound_allowed)
 
     @property
     def asks_for_token(self) -> bool:

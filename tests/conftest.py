@@ -14,6 +14,7 @@ import structlog
 from deploy.local.databases import PostgresPart
 from deploy.local.parts import Parts, choose_parts
 from tests.support.databases import Databases, FreshDatabase
+from tests.support.loopback import AS_A_VARIABLE
 
 pytest.register_assert_rewrite("tests.support.saga_storm", "tests.support.village")
 
@@ -23,6 +24,7 @@ FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the parts; nothing starts yet. Only what goes wrong is logged."""
+    os.environ.setdefault("POSADA_OUTBOUND_ALLOWED", AS_A_VARIABLE)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     folder = tempfile.TemporaryDirectory(prefix="posada-tests-", ignore_cleanup_errors=True)
     config.stash[FOLDER] = folder

@@ -14,6 +14,7 @@ from rich.text import Text
 from posada.options import HERE, AsJson, Data, url_of
 from posada.output import out, print_json
 from posada.web import ask
+from shared.files import write_into
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +50,7 @@ def write(folder: Path, messages: Iterable[Mapping[str, Any]]) -> None:
     for message in messages:
         for field, ending in (("html", "html"), ("calendar", "ics")):
             if message.get(field):
-                (folder / f"{message['number']}.{ending}").write_text(str(message[field]), encoding="utf-8")
+                write_into(folder, f"{int(message['number'])}.{ending}", str(message[field]))
 
 
 def show(console: Console, messages: Iterable[Mapping[str, Any]]) -> None:

@@ -22,8 +22,10 @@ from posada.web import ask, ask_patiently
 from services.payments.feeds import CsvLayout, read_csv
 from services.payments.sources.camt import CamtLayout, read_camt
 from services.payments.sources.port import Line
+from shared.files import RefusedFile, read_named
 
 MOST_LISTED: Final = 1000
+MOST_OF_A_LAYOUT: Final = 100_000  # bytes
 
 File = Annotated[Path, typer.Argument(help="The bank's CSV or camt.053 (.xml) file, or - for CSV on standard input.")]
 Layout = Annotated[Path | None, typer.Option("--layout", help="YAML or JSON that says how this bank writes its file.")]
@@ -117,9 +119,11 @@ def _given(file: Path | None) -> Any:
     if file is None:
         return {}
     try:
-        given: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        given: Any = yaml.safe_load(read_named(file, MOST_OF_A_LAYOUT))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Problem(f"{file} is neither YAML nor JSON: see CsvLayout for its fields.", Exit.USAGE) from error
+    except RefusedFile as refused:
+        raise Problem(f"{refused}.", Exit.USAGE) from refused
     except OSError as error:
         raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
     return given

@@ -26,8 +26,10 @@ from posada.web import ask
 from posada.wire import CONFIRMED, Event, Watch, headers_for, producer, publish
 from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.contracts.payments import TransferArrived
+from shared.files import RefusedFile, read_named
 
 TRANSFER_WAIT_S = 5.0
+MOST_BYTES = 1_000_000  # what a record at Kafka may have
 
 File = Annotated[Path | None, typer.Argument(help="A JSON file, or - for standard input.", show_default=False)]
 Example = Annotated[bool, typer.Option("--example", help="Take the example: three Junior rooms in thirty days.")]
@@ -92,7 +94,9 @@ def parsed(text: str, name: str) -> dict[str, Any]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return read_named(file, MOST_BYTES).decode("utf-8")
+    except RefusedFile as refused:
+        raise Problem(f"{refused}.", Exit.USAGE) from refused
     except UnicodeDecodeError as error:
         raise Problem(f"{file} is not UTF-8 text: save it as UTF-8.", Exit.USAGE) from error
     except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -16,6 +16,9 @@ from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
 from posada.web import ask, exchange
 from posada.web import tell as ask_to
+from shared.files import RefusedFile, read_named, read_within
+
+MOST_BYTES: Final = 20_000_000  # what the service takes
 
 group = typer.Typer(help="Properties, room types, rooms, packages and rates.", no_args_is_help=True)
 Property = Annotated[str | None, typer.Option("--property", help="Only this property.", metavar="ID")]
@@ -37,7 +40,10 @@ def import_(
 ) -> None:
     """Take a catalogue in: lines add or change, what is not in the file stays. Exit code 1: some lines are broken."""
     try:
-        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        given = str(file) == "-"
+        content = read_within(sys.stdin.buffer, MOST_BYTES, "-") if given else read_named(file, MOST_BYTES)
+    except RefusedFile as refused:
+        raise Problem(f"{refused}.", Exit.USAGE) from refused
     except OSError as error:
         raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
     done = json.loads(exchange(url_of(data, "availability"), "POST", "/catalogue/import", content))

@@ -19,6 +19,7 @@ from services.notifications.deliveries import Content, Event
 from services.notifications.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.samples import check, samples
 from shared.contracts.common import Language
+from shared.files import write_into
 
 Region = Annotated[str, typer.Option("--region", help="ISO country: how money and dates are written.")]
 FORMS = ("email", "chat", "sms", "whatsapp", "voice")
@@ -130,8 +131,7 @@ def _write(folder: Path, pages: list[Page]) -> Path:
     for page in pages:
         name = f"{page.language}-{page.event}-{page.form}-{page.number}.html"
         text = f"<meta charset=utf-8><pre style='white-space:pre-wrap;font:16px sans-serif'>{escape(page.content.text)}"
-        (folder / name).write_text(page.content.html or text, encoding="utf-8")
+        write_into(folder, name, page.content.html or text)
         links.append(f"<li><a href='{name}'>{escape(_title(page))}</a>")
-    index = folder / "index.html"
-    index.write_text("<meta charset=utf-8><title>Posada</title><ul>" + "\n".join(links), encoding="utf-8")
-    return index.absolute()
+    write_into(folder, "index.html", "<meta charset=utf-8><title>Posada</title><ul>" + "\n".join(links))
+    return (folder / "index.html").absolute()

@@ -21,7 +21,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     settings = settings or Settings()
     database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
     repository = Repository()
-    records = Records(database, edited=repository.forget)
+    records = Records(database, edited=repository.forget, allowed=settings.outbound)
     errands = Errands(database, repository, records, clock, manners=settings.manners())
     return Service(
         name="availability",

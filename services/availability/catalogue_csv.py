@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, TextIO
 
 from pydantic import BaseModel, ValidationError
 
 from services.availability.domain.catalogue import BY_KIND, RECORDS, SEPARATOR, Record
+from shared import spreadsheets
 from shared.complaints import complaints
 from shared.errors import Refusal
 
@@ -34,7 +34,7 @@ def read(stream: TextIO) -> Iterator[tuple[int, Record] | BrokenLine]:
     Raises:
         Refusal: when the header is not that of a catalogue.
     """
-    lines = csv.DictReader(stream, restkey=_EXTRA, strict=True)
+    lines = spreadsheets.reader(stream, beyond=_EXTRA)
     _check_header(lines.fieldnames)
     while True:
         try:
@@ -44,14 +44,12 @@ def read(stream: TextIO) -> Iterator[tuple[int, Record] | BrokenLine]:
             continue
         if row is None:
             return
-        yield _line(lines.line_num, row)
+        yield _line(lines.line_num, spreadsheets.as_it_was(row))
 
 
 def write(records: Iterable[Record]) -> str:
     """The lines of some records, without a header."""
-    text = io.StringIO()
-    csv.DictWriter(text, COLUMNS).writerows(map(_row, records))
-    return text.getvalue()
+    return spreadsheets.lines(COLUMNS, map(_row, records))
 
 
 async def written(records: AsyncIterator[Record]) -> AsyncIterator[str]:
@@ -62,7 +60,7 @@ async def written(records: AsyncIterator[Record]) -> AsyncIterator[str]:
 
 def header() -> str:
     """The first line."""
-    return ",".join(COLUMNS) + "\r\n"
+    return spreadsheets.heading(COLUMNS)
 
 
 def broken_by(number: int, refusal: Refusal, record: Record) -> BrokenLine:

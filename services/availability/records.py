@@ -24,11 +24,13 @@ from services.availability.domain.catalogue import (
     Taken,
     TypeRecord,
     check_breaks_nothing,
+    check_callable,
     check_leaves_the_default,
 )
 from services.availability.domain.house import plain
 from shared.contracts.common import Reason
 from shared.database import Connection, Database
+from shared.destinations import PUBLIC, Allowed
 from shared.errors import Refusal
 
 # Where each record is kept: its table, and the columns whose names differ from its fields'.
@@ -119,18 +121,27 @@ _SQL = {kind.kind: _sql(kind) for kind in RECORDS}
 
 
 class Records:
-    """Edits the catalogue. `edited` is called after each change, so that nobody goes on with what was."""
+    """Edits the catalogue. `edited` is called after each change, so that nobody goes on with what was.
 
-    def __init__(self, database: Database, edited: Callable[[], None] = lambda: None) -> None:
+    `allowed` says which addresses outside systems may be given; what is there already is judged when it is called.
+    """
+
+    def __init__(
+        self, database: Database, edited: Callable[[], None] = lambda: None, *, allowed: Allowed = PUBLIC
+    ) -> None:
         self._database = database
+        self._allowed = allowed
         self._edited = edited
 
     async def put(self, record: Record, now: datetime, *, all_properties: bool = True) -> bool:
         """Add a record or change it; False: it was so already. `all_properties`: whoever asks may touch every one.
 
         Raises:
-            Refusal: when it names what is not there, a booking would lose what it has, or another property be touched.
+            Refusal: when it names what is not there, a booking would lose what it has, another property be touched, or
+                an outside system be at an address that may not be called.
         """
+        if isinstance(record, OutsideRecord):
+            check_callable(record, self._allowed)
         async with self._database.transaction() as connection:
             record = await _with_keys(connection, record)
             old = await _one(connection, type(record), record.key)

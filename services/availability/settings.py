@@ -44,4 +44,5 @@ class Settings(ServiceSettings, SeedSettings):
             self.outside_rest_seconds,
             self.outside_pause_growth,
             self.outside_at_once,
+            self.outbound,
         )

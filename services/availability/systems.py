@@ -77,6 +77,7 @@ class Systems:
             cancels=record.cancels,
             seconds=float(record.seconds),
             token=self._manners.tokens.get(record.property_id),
+            allowed=self._manners.allowed,
         )
         guarded = Guarded(pms, threshold=self._manners.failures, open_seconds=self._manners.rest_seconds)
         pause = timedelta(seconds=float(record.pause_seconds))

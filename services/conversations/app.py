@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from services.conversations import answering, api, hooks, relinking
 from services.conversations.answering import Switchboard
@@ -100,19 +101,20 @@ def hooks_of(settings: Settings) -> list[Hook]:
 def providers_of(settings: Settings) -> dict[Channel, list[Provider]]:
     """Who sends on each channel, the first choice first; a channel without any keeps its replies here."""
     found: dict[Channel, list[Provider]] = {channel: [] for channel in Channel}
+    limits: dict[str, Any] = {"seconds": settings.send_seconds, "allowed": settings.outbound}
     given = {Channel.WHATSAPP: settings.twilio_whatsapp_from, Channel.SMS: settings.twilio_sms_from}
     ours = {channel: address for channel, address in given.items() if address}
     if ours and settings.twilio_account and settings.twilio_token:
         account = Account(settings.twilio_account, settings.twilio_token.get_secret_value(), ours)
-        twilio = TwilioConversations(account, seconds=settings.send_seconds, url=settings.twilio_conversations_url)
+        twilio = TwilioConversations(account, url=settings.twilio_conversations_url, **limits)
         for channel in ours:
             found[channel].append(twilio)
     if settings.wati_url and settings.wati_token:
         token = settings.wati_token.get_secret_value()
-        found[Channel.WHATSAPP].append(WatiReplies(settings.wati_url, token, seconds=settings.send_seconds))
+        found[Channel.WHATSAPP].append(WatiReplies(settings.wati_url, token, **limits))
     if settings.manychat_token:
         token = settings.manychat_token.get_secret_value()
-        manychat = ManyChatReplies(token, seconds=settings.send_seconds, url=settings.manychat_url)
+        manychat = ManyChatReplies(token, url=settings.manychat_url, **limits)
         found[Channel.MESSENGER].append(manychat)
         found[Channel.INSTAGRAM].append(manychat)
     return found

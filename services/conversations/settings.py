@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
@@ -11,6 +11,8 @@ from shared.settings import ServiceSettings
 
 class Settings(ServiceSettings):
     """Days need no setting: every booking brings its property's time zone."""
+
+    OUTSIDE: ClassVar[tuple[str, ...]] = ("twilio_conversations_url", "wati_url", "manychat_url")
 
     http_port: int = Field(8105, ge=0, le=65535, description="Port of the HTTP API.")
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(

@@ -22,7 +22,11 @@ from services.notifications.settings import Settings
 
 def senders_of(settings: Settings) -> dict[Channel, Sender]:
     """The provider of each channel; the local outbox where none is configured."""
-    limits: dict[str, Any] = {"seconds": settings.send_seconds, "connections": settings.sending_at_once}
+    limits: dict[str, Any] = {
+        "seconds": settings.send_seconds,
+        "connections": settings.sending_at_once,
+        "allowed": settings.outbound,
+    }
     # A later one goes before an earlier.
     candidates: list[tuple[Channel, Sender | None]] = [
         (Channel.SMS, _gupshup_sms(settings, limits)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_validator
 
@@ -31,6 +31,16 @@ class Settings(ServiceSettings):
 
     Where several providers of a channel are configured, the first of those named beside it is used.
     """
+
+    OUTSIDE: ClassVar[tuple[str, ...]] = (
+        "wati_url",
+        "twilio_url",
+        "gupshup_url",
+        "gupshup_sms_url",
+        "manychat_url",
+        "exotel_url",
+        "postmark_url",
+    )
 
     http_port: int = Field(8104, ge=0, le=65535, description="Port of the HTTP API.")
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Query, status
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
 from pydantic import BaseModel, Field
 
 from services.payments import handlers, records
@@ -14,12 +14,13 @@ from services.payments.domain.payment import Contradiction, payment_of
 from services.payments.feeds import BrokenLine
 from services.payments.office import Office
 from services.payments.reports import Reports
+from services.payments.repository_feeds import LONGEST_KEPT
 from services.payments.sources.keeper import Keeper
 from shared.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
-from shared.http import writers
+from shared.http import may_write, writers
 from shared.settings import ServiceSettings
 
 
@@ -34,7 +35,10 @@ class FeedRecord(BaseModel):
 
 
 class BrokenLineRecord(BaseModel):
-    """A line that could not be taken: where it stands, the field that is wrong, the remedy, and the line itself."""
+    """A line that could not be taken: where it stands, the field that is wrong, and the remedy.
+
+    `line` is its beginning, for those who may correct it; None for everybody else.
+    """
 
     id: UUID
     source: str
@@ -43,7 +47,7 @@ class BrokenLineRecord(BaseModel):
     field: str
     problem: str
     remedy: str
-    line: str
+    line: str | None
     found_at: datetime
 
 
@@ -125,7 +129,7 @@ class SynchronisedRecord(BaseModel):
     problem: str | None
 
 
-def reading(office: Office, reports: Reports) -> APIRouter:
+def reading(office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
     """How the feeds are."""
     routes = APIRouter(tags=["feeds"])
 
@@ -136,10 +140,13 @@ def reading(office: Office, reports: Reports) -> APIRouter:
 
     @routes.get("/payment-feeds/broken-lines")
     async def broken(
-        source: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        request: Request, source: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> list[BrokenLineRecord]:
-        """Lines that nobody has corrected yet, oldest first."""
-        return [BrokenLineRecord.model_validate(dict(row)) for row in await reports.broken_lines(source, limit)]
+        """Lines that nobody has corrected yet, oldest first; what they say is for those who may correct them."""
+        found = [BrokenLineRecord.model_validate(dict(row)) for row in await reports.broken_lines(source, limit)]
+        if may_write(settings, request.state.caller):
+            return [one.model_copy(update={"line": (one.line or "")[:LONGEST_KEPT]}) for one in found]
+        return [one.model_copy(update={"line": None}) for one in found]
 
     @routes.post("/payments/known")
     async def known(asked: Asked) -> list[str]:

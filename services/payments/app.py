@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import httpx
-
 from services.payments import api, api_cases, api_feeds, api_folios, api_gateway, api_ledger, consumers
 from services.payments.gateways.counter import Counter
 from services.payments.gateways.port import Gateway
@@ -17,6 +15,7 @@ from services.payments.sources.folder import WatchedFolder
 from services.payments.sources.http import HttpFeed
 from services.payments.sources.keeper import Keeper
 from services.payments.sources.port import Source
+from shared import outbound
 from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -53,7 +52,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_ledger.router(reports),
             api_cases.reading(office, reports),
             api_cases.deciding(office, reports, settings),
-            api_feeds.reading(office, reports),
+            api_feeds.reading(office, reports, settings),
             api_feeds.writing(keeper, office, reports, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
             api_folios.reading(office, reports, keeper.before),
@@ -78,6 +77,7 @@ def gateway_of(settings: Settings) -> Gateway | None:
         success_url=settings.stripe_success_url,
         terms=settings.terms(),
         base_url=settings.stripe_url,
+        allowed=settings.outbound,
     )
 
 
@@ -86,10 +86,17 @@ def sources_of(settings: Settings, clock: Clock) -> list[Source]:
     sources: list[Source] = []
     if settings.feed_folder:
         sources.append(
-            WatchedFolder("folder", settings.feed_folder, settings.feed_csv, settings.feed_camt, clock=clock)
+            WatchedFolder(
+                "folder",
+                settings.feed_folder,
+                settings.feed_csv,
+                settings.feed_camt,
+                clock=clock,
+                most_bytes=settings.feed_most_bytes,
+            )
         )
     if settings.feed_url:
         token = settings.feed_token.get_secret_value() if settings.feed_token else None
-        client = httpx.AsyncClient(timeout=settings.feed_seconds)
+        client = outbound.client(seconds=settings.feed_seconds, allowed=settings.outbound)
         sources.append(HttpFeed("http", client, settings.feed_url, token))
     return sources

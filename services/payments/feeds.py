@@ -22,6 +22,9 @@ from shared.contracts.payments import TransferArrived
 
 FIELDS = ("transfer_id", "amount", "posted_on", "payer", "reference", "currency", "authorization_number")
 NEEDED = ("amount", "posted_on")
+LONGEST_LINE = 50_000  # characters; a bank's has some hundred
+MOST_OF_A_LINE = 200  # so many times as long, and its end is no longer looked for
+_TOO_LONG = "export the file again: a bank's lines are short"
 _NUMBER = {
     False: re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?"),
     True: re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?"),
@@ -78,14 +81,19 @@ def read_csv(stream: BinaryIO, layout: CsvLayout | None = None) -> Iterator[Tran
     """Read a file line by line, good lines and broken ones in its order; only a useless heading ends it early.
 
     `stream` is open for bytes and stays open. A line is a line of the file: quoted line breaks are broken lines, so
-    that a stray quotation mark costs one line and not the rest of the file.
+    that a stray quotation mark costs one line and not the rest of the file. One that is longer than any bank's is
+    never in memory whole; where no end of it comes at all, reading ends. A problem never quotes the line.
     """
     reader = _Reader(layout or CsvLayout())
     lines = io.TextIOWrapper(stream, reader.layout.encoding, errors="surrogateescape", newline="")
     number = 0
     try:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
+        for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), ""), 1):
+            if len(line) == LONGEST_LINE and not line.endswith(("\r", "\n")):
+                yield BrokenLine(number, "line", f"the line is longer than {LONGEST_LINE} characters", _TOO_LONG)
+                if not _passed(lines):
+                    return
+            elif line.strip():
                 yield from reader.take(number, line.rstrip("\r\n"))
                 if reader.useless:
                     return
@@ -113,6 +121,19 @@ def _plain(amount: Decimal) -> str:
     if not isinstance(exponent, int) or (exponent < -2 and any(digits[exponent + 2 :])):  # noqa: PLR2004 — cents
         return str(amount)
     return f"{amount:.2f}"
+
+
+def _told(text: str) -> str:
+    return "what stands there" if text else "nothing"
+
+
+def _passed(lines: io.TextIOWrapper) -> bool:
+    """Pass over the rest of a line; False where its end is nowhere near: then this is no file of lines."""
+    for _ in range(MOST_OF_A_LINE):
+        rest = lines.readline(LONGEST_LINE)
+        if len(rest) < LONGEST_LINE or rest.endswith(("\r", "\n")):
+            return True
+    return False
 
 
 class _Broken(ValueError):
@@ -190,7 +211,7 @@ class _Reader:
             return TransferArrived.model_validate({**line, "property_id": self.layout.property_id})
         except ValidationError as wrong:
             first = wrong.errors(include_url=False)[0]
-            raise _Broken(str(first["loc"][0]), first["msg"]) from None
+            raise _Broken(str(first["loc"][0]) if first["loc"] else "line", first["msg"]) from None
 
     def _own_id(self, facts: Mapping[str, str]) -> str:
         equal = transfer_id_of(facts, 0)
@@ -202,14 +223,12 @@ class _Reader:
         bare = "".join(text.split())
         if not _NUMBER[comma].fullmatch(bare):
             wanted = "1.234,50" if comma else "1,234.50"
-            raise _Broken(
-                "amount", f"{text or 'nothing'} is no amount like {wanted}", "correct it or set decimal_comma"
-            )
+            raise _Broken("amount", f"{_told(text)} is no amount like {wanted}", "correct it or set decimal_comma")
         return Decimal(bare.replace(".", "").replace(",", ".") if comma else bare.replace(",", ""))
 
     def _date(self, text: str) -> date:
         try:
             return datetime.strptime(text, self.layout.date_format).date()  # noqa: DTZ007  # the bank's own day
         except ValueError:
-            problem = f"{text or 'nothing'} is no date like {self.layout.date_format}"
+            problem = f"{_told(text)} is no date like {self.layout.date_format}"
             raise _Broken("posted_on", problem) from None

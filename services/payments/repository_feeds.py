@@ -10,6 +10,8 @@ from services.payments.feeds import BrokenLine
 from shared.database import Connection
 from shared.messages import digest_of
 
+LONGEST_KEPT = 500  # characters of a line: enough to correct it by
+LONGEST_COMPARED = 10_000  # characters that tell a line from another
 _CURSOR = "SELECT cursor FROM feeds WHERE source = $1"
 _READ = """
 INSERT INTO feeds (source, cursor, synced_at) VALUES ($1, $2, $3)
@@ -51,17 +53,17 @@ async def keep_broken(
 
 
 def _columns(source: str, file: str, broken: Sequence[BrokenLine]) -> tuple[list[Any], ...]:
-    lines = [_storable(line.text) for line in broken]
+    lines = [_storable(line.text)[:LONGEST_COMPARED] for line in broken]
     return (
         [digest_of(source, file, line.number, text) for line, text in zip(broken, lines, strict=True)],
         [line.number for line in broken],
         [line.field for line in broken],
-        [_storable(line.problem) for line in broken],
+        [_storable(line.problem)[:LONGEST_KEPT] for line in broken],
         [line.remedy for line in broken],
-        lines,
+        [line[:LONGEST_KEPT] for line in lines],
     )
 
 
 def _storable(text: str) -> str:
     """A line as PostgreSQL can keep it: bytes of another encoding become marks."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "�")[:10_000]
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "�")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -15,6 +15,7 @@ from services.payments.domain.retries import Schedule
 from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, Terms, Unfound, schedule_of
 from services.payments.feeds import CsvLayout
 from services.payments.sources.camt import CamtLayout
+from services.payments.sources.folder import MOST_BYTES
 from shared.contracts.common import Language, PaymentMethod
 from shared.settings import ServiceSettings
 
@@ -41,6 +42,8 @@ class PropertyTerms(BaseModel):
 
 class Settings(ServiceSettings):
     """How payments runs. POSADA_RETRY_INTERVALS='[5, 10, 20]' makes a demo of two days last a minute."""
+
+    OUTSIDE: ClassVar[tuple[str, ...]] = ("feed_url", "stripe_url")
 
     http_port: int = Field(8103, ge=0, le=65535, description="Port of the HTTP API.")
     date_tolerance_days: int = Field(
@@ -79,6 +82,9 @@ class Settings(ServiceSettings):
 
     feed_folder: Path | None = Field(
         None, description="A folder whose settled .csv and .xml (camt.053) files are money that arrived."
+    )
+    feed_most_bytes: int = Field(
+        MOST_BYTES, gt=0, description="A larger file in that folder is refused: split it, or raise this."
     )
     feed_csv: CsvLayout = Field(CsvLayout(), description="How the bank writes the folder's CSV files, as JSON.")
     feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's statements do not say, as JSON.")

@@ -199,6 +199,7 @@ async def test_everything_goes_out_and_comes_in_again(api: AsyncClient, fresh_da
     await put(api, "rate", package="gala", adult="0.0001", child="0", extra_bed="99999999.9999", **conditions)
     await put(api, "fee", name="=1+1", amount="10", unit="guest_night")
     text = (await api.get("/catalogue/export")).text
+    assert ",'=1+1," in text, "a spreadsheet would run it"
     again = await api.post("/catalogue/import", content=text.encode())
     assert again.json() == {"taken": text.count("\n") - 1, "changed": 0, "broken": 0, "broken_lines": []}
     other = build(Settings(database_url=fresh_database("availability"), api_token=TOKEN), MovedClock())

@@ -28,6 +28,7 @@ from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.desk import Desk, serving
 from tests.support.line import line_to
+from tests.support.loopback import LOOPBACK
 from tests.support.post_office import MovedClock
 
 pytestmark = pytest.mark.real
@@ -90,7 +91,7 @@ async def desk() -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def pms(desk: Desk) -> AsyncIterator[Place]:
-    inventory = Pms(desk.url, "HR", NUMBERING, cancels=True, seconds=5)
+    inventory = Pms(desk.url, "HR", NUMBERING, cancels=True, seconds=5, allowed=LOOPBACK)
 
     async def snatch(room: str) -> None:
         desk.take(room, STAY.check_in, STAY.check_out)
@@ -359,7 +360,7 @@ async def test_three_failures_are_enough(desk: Desk, pms: Place, journal: Attemp
 
 
 async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, journal: Attempts) -> None:
-    inventory = Pms(desk.url, "HR", NUMBERING, cancels=False)
+    inventory = Pms(desk.url, "HR", NUMBERING, cancels=False, allowed=LOOPBACK)
     desk.snatches = {"20"}
     desk.take("21", STAY.check_in, STAY.check_out)
     done = await ordering(inventory, journal).book(uuid4(), lines("18", "19", "20"))
@@ -372,7 +373,7 @@ async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, j
 
 async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(desk: Desk, journal: Attempts) -> None:
     desk.hangs_after = 1
-    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.3)
+    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.3, allowed=LOOPBACK)
     done = await ordering(inventory, journal).book(uuid4(), lines("18"))
     assert [one.fate for one in done.attempts] == [Fate.DOUBTFUL, Fate.BOOKED]
     assert "room 18" in done.for_staff
@@ -381,7 +382,7 @@ async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(des
 
 async def test_a_system_that_hangs_is_away(desk: Desk) -> None:
     desk.hangs = 1
-    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.2)
+    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.2, allowed=LOOPBACK)
     with pytest.raises(InventoryAway, match="Timeout"):
         await inventory.free_rooms(STAY)
     await inventory.close()

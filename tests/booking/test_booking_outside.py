@@ -11,6 +11,7 @@ import pytest
 
 from services.availability.domain.catalogue import OutsideRecord
 from services.availability.errands import Errands
+from services.availability.inventories.manners import Manners
 from services.availability.records import Records
 from services.availability.repository import Repository
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
@@ -20,6 +21,7 @@ from tests.support.builders import request, transfer_for
 from tests.support.databases import FreshDatabase
 from tests.support.desk import Desk, serving
 from tests.support.invariants import check_invariants
+from tests.support.loopback import LOOPBACK
 from tests.support.post_office import message_of
 from tests.support.village import Village, village_of
 
@@ -45,14 +47,16 @@ async def connect(village: Village, desk: Desk, *, cancels: bool = True) -> None
     record = OutsideRecord.model_validate(
         {"property_id": "las-hojas", "base_url": desk.url, "prefix": "PM", "cancels": cancels, "pause_seconds": 0}
     )
-    await Records(village.residents["availability"].database).put(record, village.clock())
+    await Records(village.residents["availability"].database, allowed=LOOPBACK).put(record, village.clock())
 
 
 async def book(village: Village, **more: Any) -> Any:
     """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
     await village.publish(transfer_for(), request(**more))
     resident = village.residents["availability"]
-    errands = Errands(resident.database, Repository(), Records(resident.database), village.clock)
+    errands = Errands(
+        resident.database, Repository(), Records(resident.database), village.clock, manners=Manners(allowed=LOOPBACK)
+    )
     began = village.clock()
     for _ in range(20):
         await village.run(until=began + timedelta(seconds=20))

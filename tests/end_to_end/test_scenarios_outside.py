@@ -21,6 +21,7 @@ from tests.support.desk import Desk, serving
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole
+from tests.support.loopback import LOOPBACK
 
 ROOMS = ("18", "19", "20", "21")
 PREFIXES = iter(("PM", "PN", "PO"))  # each test's desk counts its reservations from the same number
@@ -33,7 +34,7 @@ async def desk(town: Town) -> AsyncIterator[Desk]:
     """A desk that keeps the reference property's rooms, until the test ends: then they are ours again."""
     database = Database(town.database_url("availability"))
     await database.open()
-    records = Records(database)
+    records = Records(database, allowed=LOOPBACK)
     key = {"property_id": "las-hojas"}
     async with serving(Desk(rooms=ROOMS)) as running:
         facts = {"base_url": running.url, "prefix": next(PREFIXES), "cancels": True, "pause_seconds": 0}

@@ -21,6 +21,7 @@ from shared.consumer import Consumer
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered, StaffAlerted
 from shared.database import Database
 from shared.relay import Relay
+from tests.support.loopback import LOOPBACK
 from tests.support.post_office import PostOffice, message_of, record_of_row
 
 from . import provider_doubles as doubles
@@ -49,7 +50,9 @@ class Hour:
         self.relay = Relay(post_office, database, clock=self.clock)
         self.desk = a_desk(local=(), staff_email="desk@example.com")
         self.repository = Repository(self.desk)
-        self.whatsapp = GupshupWhatsApp("secret", "DemoApp", "50322223333", url=double.url, seconds=0.05, connections=8)
+        self.whatsapp = GupshupWhatsApp(
+            "secret", "DemoApp", "50322223333", url=double.url, seconds=0.05, connections=8, allowed=LOOPBACK
+        )
         self.sms, self.email = ScriptedSender(), ScriptedSender()
         senders: dict[Channel, Sender] = {
             Channel.WHATSAPP: self.whatsapp,

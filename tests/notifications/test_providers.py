@@ -25,12 +25,13 @@ from services.notifications.senders.port import NotSent, Receipt, Sender, Tracer
 from services.notifications.senders.postmark import Postmark
 from services.notifications.senders.twilio import Twilio
 from services.notifications.senders.wati import Wati
+from tests.support.loopback import LOOPBACK
 
 from . import provider_doubles as doubles
 from .builders import NOW, a_delivery
 from .provider_doubles import Answer, Asked, Double, told
 
-LIMITS: dict[str, Any] = {"seconds": 0.5, "connections": 2}
+LIMITS: dict[str, Any] = {"seconds": 0.5, "connections": 2, "allowed": LOOPBACK}
 CALLBACKS = Callbacks("https://posada.example/", "callback-secret", clock=lambda: NOW)
 APPROVED = Template("HXabc", "es", (("guest", "Ana"), ("codes", "HR26181, HR26182")))
 TEMPLATE = a_delivery(form=Form.TEMPLATE, content=Content("¡Hola!", template=APPROVED))

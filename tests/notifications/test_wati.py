@@ -10,6 +10,7 @@ import pytest
 from services.notifications.deliveries import Content, Delivery
 from services.notifications.senders.port import NotSent
 from services.notifications.senders.wati import Wati
+from tests.support.loopback import LOOPBACK
 
 from .builders import a_delivery
 from .doubles import WatiDouble, wati_double
@@ -23,7 +24,7 @@ async def wati_server() -> AsyncIterator[WatiDouble]:
 
 @pytest.fixture
 async def wati(wati_server: WatiDouble) -> AsyncIterator[Wati]:
-    sender = Wati(wati_server.url, "secret", seconds=2, connections=2)
+    sender = Wati(wati_server.url, "secret", seconds=2, connections=2, allowed=LOOPBACK)
     yield sender
     await sender.close()
 
@@ -49,7 +50,7 @@ async def test_a_repetition_carries_the_same_reference(wati: Wati, wati_server: 
 
 
 async def test_a_token_may_come_with_its_word(wati_server: WatiDouble) -> None:
-    sender = Wati(wati_server.url + "/", "Bearer secret", seconds=2, connections=1)
+    sender = Wati(wati_server.url + "/", "Bearer secret", seconds=2, connections=1, allowed=LOOPBACK)
     await sender.send(a_delivery())
     await sender.close()
     assert wati_server.requests[0]["headers"]["authorization"] == "Bearer secret"
@@ -93,7 +94,7 @@ async def test_what_is_no_answer_may_pass(wati: Wati, wati_server: WatiDouble, b
 
 
 async def test_nobody_there_may_pass() -> None:
-    sender = Wati("http://127.0.0.1:1", "secret", seconds=1, connections=1)
+    sender = Wati("http://127.0.0.1:1", "secret", seconds=1, connections=1, allowed=LOOPBACK)
     assert await problem(sender) == ("ConnectError", False)
     await sender.close()
 

@@ -130,3 +130,25 @@ async def test_what_nobody_would_read_is_refused_before_anything_is_migrated(
 def test_services_without_seeds_do_not_mind_the_folder(folder: Path, fresh_database: FreshDatabase) -> None:
     write(folder, "booking")
     apart(migrate, "payments", fresh_database("payments"))
+
+
+@pytest.mark.parametrize("target", ["../secret", "/etc/hostname"])
+async def test_a_seed_that_leads_out_of_its_folder_is_not_read(
+    folder: Path, fresh_database: FreshDatabase, target: str
+) -> None:
+    (folder / "secret").write_text("token: hush", encoding="utf-8")
+    (folder / "availability").mkdir()
+    (folder / "availability" / "el-faro.yaml").symlink_to(target)
+    with pytest.raises(BrokenSeed, match=r"el-faro\.yaml is a link that leads out") as refused:
+        await asyncio.to_thread(migrate, "availability", fresh_database("availability"))
+    assert "hush" not in str(refused.value)
+
+
+async def test_seeds_of_a_config_map_are_planted(folder: Path, fresh_database: FreshDatabase) -> None:
+    """Kubernetes shows them as links to a folder beside them."""
+    file = write(folder, "availability")
+    (data := file.parent / "..2025").mkdir()
+    file.rename(data / file.name)
+    (file.parent / "..data").symlink_to("..2025")
+    file.symlink_to(f"..data/{file.name}")
+    assert await asyncio.to_thread(migrate, "availability", fresh_database("availability")) == ["el-faro"]

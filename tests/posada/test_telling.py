@@ -19,6 +19,7 @@ from posada.commands.status import show
 from posada.instance import counts_of
 from posada.problems import Problem
 from posada.timeline import line_of
+from posada.town import Town
 from posada.wire import Event
 from shared.deadletters import DeadLetter
 
@@ -113,6 +114,37 @@ def test_a_running_posada_is_found_by_its_owner_only(tmp_path: Path) -> None:
     assert address.find(tmp_path) == running
     assert stat.S_IMODE((tmp_path / address.FILE).stat().st_mode) == 0o600
     address.forget(tmp_path)
+    assert address.find(tmp_path) is None
+
+
+def give_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make it another user's."""
+    if os.geteuid() == 0:
+        os.chown(folder, 12_345, -1)
+    else:
+        monkeypatch.setattr("shared.files.os.geteuid", lambda: 12_345)
+
+
+@pytest.mark.parametrize("whose", ["another's", "everybody's"])
+def test_a_posada_in_a_folder_of_others_gets_no_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """As somebody could plant one where many work, for instance below /tmp."""
+    Address(pid=os.getpid(), kafka_bootstrap="k:1", http={"booking": ["http://b"]}, database_urls={}).write(tmp_path)
+    if whose == "everybody's":
+        tmp_path.chmod(0o777)
+    else:
+        give_away(tmp_path, monkeypatch)
+    with pytest.raises(Problem, match="choose another folder"):
+        address.find(tmp_path)
+    with pytest.raises(Problem, match="choose another folder"):
+        Town(tmp_path).start_parts()
+
+
+def test_a_posada_s_file_is_not_read_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    Address(pid=os.getpid(), kafka_bootstrap="k:1", http={}, database_urls={}).write(tmp_path / "theirs")
+    (tmp_path / address.FILE).symlink_to(tmp_path / "theirs" / address.FILE)
     assert address.find(tmp_path) is None
 
 

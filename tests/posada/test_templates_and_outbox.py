@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from uuid import UUID
 
@@ -59,6 +60,17 @@ def test_the_bodies_for_whatsapp_s_approval_have_their_variables() -> None:
     bodies = json.loads(templates("whatsapp", "--json").stdout)
     assert "{{guest}}" in bodies["confirmed.es"]
     assert not any(body.endswith("}}") for body in bodies.values())
+
+
+def test_what_is_written_out_follows_no_link_and_is_read_by_its_owner_only(tmp_path: Path) -> None:
+    (victim := tmp_path / "victim").write_text("as it was", encoding="utf-8")
+    (folder := tmp_path / "mails").mkdir()
+    (folder / "7.html").symlink_to(victim)
+    outbox.write(folder, [{"number": 7, "html": "<p>HR26181</p>", "calendar": None}])
+    assert victim.read_text(encoding="utf-8") == "as it was"
+    assert (folder / "7.html").read_text(encoding="utf-8") == "<p>HR26181</p>"
+    assert (folder / "7.html").lstat().st_mode == stat.S_IFREG | 0o600
+    assert [page.name for page in folder.iterdir()] == ["7.html"]
 
 
 @pytest.mark.parametrize("calendar", [None, "written"])

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from services.availability.domain.house import Unit
-from shared.contracts.common import Currency, Day, Identifier, Name, RoomNumber, Zone
+from shared.contracts.common import Currency, Day, Identifier, Name, Reason, RoomNumber, Zone
+from shared.destinations import Allowed, Forbidden
 from shared.errors import Refusal
 
 IN_USE = "in_use"
@@ -248,3 +249,15 @@ def check_leaves_the_default(old: PropertyRecord | None, new: PropertyRecord) ->
 def _out_of_order(room: RoomRecord, night: date) -> bool:
     first, last = room.out_of_order_from, room.out_of_order_until
     return first is not None and first <= night and (last is None or night <= last)
+
+
+def check_callable(record: OutsideRecord, allowed: Allowed) -> None:
+    """An outside system is at a public address, or where the operator allows it; what a name leads to is judged later.
+
+    Raises:
+        Refusal: for any other.
+    """
+    try:
+        allowed.check_url(record.base_url)
+    except Forbidden as wrong:
+        raise Refusal(Reason.INVALID_REQUEST, f"base_url: {wrong}", field="base_url") from None

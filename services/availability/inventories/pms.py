@@ -11,6 +11,8 @@ import structlog
 from services.availability.domain.numbering import Numbering
 from services.availability.domain.stay import Stay
 from services.availability.inventories.port import CannotCancel, FreeRooms, InventoryAway, RoomOrder, RoomTaken
+from shared.destinations import Allowed
+from shared.outbound import DestinationForbidden, client
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +40,13 @@ class Pms:
         cancels: bool = False,
         seconds: float = TIMEOUT_SECONDS,
         token: str | None = None,
+        allowed: Allowed,
     ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=base_url.rstrip("/") + "/",
-            timeout=seconds,
-            trust_env=False,
+        self._client = client(
+            base_url,
+            seconds=seconds,
+            allowed=allowed,
+            by_proxy=False,
             headers={"Authorization": f"Bearer {token}"} if token else {},
         )
         self._prefix = prefix
@@ -117,6 +121,8 @@ class Pms:
     async def _answered(self, method: str, path: str, **how: Any) -> httpx.Response:
         try:
             return await self._client.request(method, path, **how)
+        except DestinationForbidden as fault:
+            raise InventoryAway(f"base_url: {fault}") from fault
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             raise InventoryAway(type(fault).__name__) from fault
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from services.conversations.providers.port import NotDone, Reply, ask, client_of, object_in, refuse_failure
+from services.conversations.providers.port import NotDone, Reply, ask, object_in, refuse_failure
 from shared.contracts.common import Channel
+from shared.destinations import Allowed
+from shared.outbound import client
 
 URL = "https://api.manychat.com"
 
@@ -17,9 +19,9 @@ class ManyChatReplies:
     name = "manychat"
     longest = 1000  # what one text on Instagram may have
 
-    def __init__(self, token: str, *, seconds: float, url: str = URL) -> None:
+    def __init__(self, token: str, *, seconds: float, allowed: Allowed, url: str = URL) -> None:
         headers = {"Authorization": f"Bearer {token.removeprefix('Bearer ')}"}
-        self._client = client_of(url, seconds=seconds, headers=headers)
+        self._client = client(url, seconds=seconds, allowed=allowed, headers=headers)
 
     async def send(self, reply: Reply) -> str:
         """Send to a subscriber's id."""

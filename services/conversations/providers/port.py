@@ -11,6 +11,7 @@ import httpx
 
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
+from shared.outbound import DestinationForbidden
 
 PASSING = frozenset({408, 409, 425, 429})  # client errors that another attempt may not meet
 
@@ -87,15 +88,12 @@ class KeepsConversations(Protocol):
         ...
 
 
-def client_of(url: str, *, seconds: float, **given: Any) -> httpx.AsyncClient:
-    """A client of one provider; `seconds` bounds each wait."""
-    return httpx.AsyncClient(base_url=url.rstrip("/") + "/", timeout=seconds, **given)
-
-
 async def ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> httpx.Response:
     """A provider's answer, whatever its status; raises NotDone when there was none."""
     try:
         return await client.request(method, path, **given)
+    except DestinationForbidden as fault:
+        raise NotDone(str(fault), final=False) from fault
     except httpx.HTTPError as fault:
         raise NotDone(type(fault).__name__, final=False) from fault
 

@@ -15,12 +15,13 @@ from services.conversations.providers.port import (
     NotDone,
     Reply,
     ask,
-    client_of,
     object_in,
     refuse_failure,
 )
 from services.conversations.webhooks.twilio import OWN_REPLY
 from shared.contracts.common import Channel
+from shared.destinations import Allowed
+from shared.outbound import client
 
 URL = "https://conversations.twilio.com"
 BOUND_ELSEWHERE = 50416  # "A binding for this participant and proxy address already exists in Conversation CH…"
@@ -49,9 +50,9 @@ class TwilioConversations:
     name = "twilio"
     longest = 1600
 
-    def __init__(self, account: Account, *, seconds: float, url: str = URL) -> None:
+    def __init__(self, account: Account, *, seconds: float, allowed: Allowed, url: str = URL) -> None:
         self._addresses = account.addresses
-        self._client = client_of(f"{url}/v1", seconds=seconds, auth=(account.user, account.secret))
+        self._client = client(f"{url}/v1", seconds=seconds, allowed=allowed, auth=(account.user, account.secret))
 
     async def keep(self, conversation: Conversation) -> str:
         """Create the conversation or name it anew, and have everybody in it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from services.conversations.providers.port import NotDone, Reply, ask, client_of, object_in, refuse_failure
+from services.conversations.providers.port import NotDone, Reply, ask, object_in, refuse_failure
 from services.conversations.webhooks.wati import OWN_REPLY
+from shared.destinations import Allowed
 from shared.masking import without_addresses
+from shared.outbound import client
 
 
 class WatiReplies:
@@ -16,9 +18,9 @@ class WatiReplies:
     name = "wati"
     longest = 4096
 
-    def __init__(self, url: str, token: str, *, seconds: float) -> None:
+    def __init__(self, url: str, token: str, *, seconds: float, allowed: Allowed) -> None:
         headers = {"Authorization": f"Bearer {token.removeprefix('Bearer ')}"}
-        self._client = client_of(url, seconds=seconds, headers=headers)
+        self._client = client(url, seconds=seconds, allowed=allowed, headers=headers)
 
     async def send(self, reply: Reply) -> str:
         """Send to the digits of the recipient's phone."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from services.notifications.deliveries import Delivery
 from services.notifications.senders.callbacks import Callbacks
-from services.notifications.senders.http import ask, client, first_text, maybe_object, read_object, refuse_failure
+from services.notifications.senders.http import ask, first_text, maybe_object, read_object, refuse_failure
 from services.notifications.senders.port import NotSent, Receipt
+from shared.destinations import Allowed
+from shared.outbound import client
 
 FLOW = "http://my.exotel.com/{account}/exoml/start_voice/{flow}"
 RING_SECONDS = "45"
@@ -32,9 +34,10 @@ class Exotel:
         url: str,
         seconds: float,
         connections: int,
+        allowed: Allowed,
         callbacks: Callbacks | None = None,
     ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections, auth=(key, token))
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, auth=(key, token))
         self._path = f"v1/Accounts/{account}/Calls/connect.json"
         self._ours = {
             "CallerId": caller,

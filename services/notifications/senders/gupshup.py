@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from services.notifications.deliveries import Delivery, Form
-from services.notifications.senders.http import ask, client, first_text, maybe_object, read_object, refuse_failure
+from services.notifications.senders.http import ask, first_text, maybe_object, read_object, refuse_failure
 from services.notifications.senders.port import NotSent, Receipt
+from shared.destinations import Allowed
+from shared.outbound import client
 
 WHATSAPP_URL = "https://api.gupshup.io"
 SMS_URL = "https://enterprise.smsgupshup.com"
@@ -25,9 +27,17 @@ class GupshupWhatsApp:
     name = "gupshup"
 
     def __init__(
-        self, key: str, app: str, source: str, *, seconds: float, connections: int, url: str = WHATSAPP_URL
+        self,
+        key: str,
+        app: str,
+        source: str,
+        *,
+        seconds: float,
+        connections: int,
+        allowed: Allowed,
+        url: str = WHATSAPP_URL,
     ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections, headers={"apikey": key})
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, headers={"apikey": key})
         self._ours = {"channel": "whatsapp", "source": source.removeprefix("+"), "src.name": app}
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -65,9 +75,17 @@ class GupshupSms:
     name = "gupshup"
 
     def __init__(
-        self, user: str, password: str, mask: str | None, *, seconds: float, connections: int, url: str = SMS_URL
+        self,
+        user: str,
+        password: str,
+        mask: str | None,
+        *,
+        seconds: float,
+        connections: int,
+        allowed: Allowed,
+        url: str = SMS_URL,
     ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections)
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed)
         self._ours = {
             "method": "SendMessage",
             "userid": user,

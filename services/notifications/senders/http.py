@@ -1,4 +1,4 @@
-"""How adapters speak HTTP: one client with time-outs, and one reading of what its failures mean."""
+"""How adapters ask providers over HTTP: one reading of what answers and failures mean."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import HttpxAiohttpClient
 
 from services.notifications.senders.port import NotSent
 from shared.masking import without_addresses
+from shared.outbound import DestinationForbidden
 
 PASSING = frozenset({408, 425, 429})  # client errors that another attempt may not meet
 LIMITED = 429
@@ -21,15 +21,6 @@ LONGEST_PAUSE = timedelta(minutes=10)
 LONGEST_REASON = 200
 # Nothing left the house: these say for sure that the provider does not have the message.
 NEVER_ARRIVED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
-
-
-def client(base_url: str, *, seconds: float, connections: int, **given: Any) -> httpx.AsyncClient:
-    """A client for one provider; `seconds` bounds connecting, sending and each wait for its answer.
-
-    It speaks through aiohttp, whose parser is in C: httpx's own costs more than all the rest of a sending.
-    """
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return HttpxAiohttpClient(base_url=base_url.rstrip("/") + "/", timeout=seconds, limits=limits, **given)
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> httpx.Response:
@@ -47,6 +38,8 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -
 def _name(fault: httpx.HTTPError) -> str:
     """What happened, in one word; the transport has one for all that can happen to a connection."""
     cause = fault.__cause__
+    if isinstance(fault, DestinationForbidden):
+        return str(fault)
     if isinstance(cause, aiohttp.ClientConnectorError):
         return "ConnectError"
     lost = isinstance(fault, httpx.ConnectTimeout) and not isinstance(cause, aiohttp.ConnectionTimeoutError)
@@ -55,7 +48,7 @@ def _name(fault: httpx.HTTPError) -> str:
 
 def _never_arrived(fault: httpx.HTTPError) -> bool:
     """What aiohttp says of it counts: the transport calls a connection that was lost at any time one that never was."""
-    return isinstance(fault.__cause__, NEVER_ARRIVED)
+    return isinstance(fault, DestinationForbidden) or isinstance(fault.__cause__, NEVER_ARRIVED)
 
 
 def refuse_failure(answer: httpx.Response, reason: str = "") -> None:

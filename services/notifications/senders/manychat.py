@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from services.notifications.deliveries import Channel, Delivery
-from services.notifications.senders.http import ask, client, first_text, maybe_object, read_object, refuse_failure
+from services.notifications.senders.http import ask, first_text, maybe_object, read_object, refuse_failure
 from services.notifications.senders.port import NotSent, Receipt
+from shared.destinations import Allowed
+from shared.outbound import client
 
 URL = "https://api.manychat.com"
 LONGEST = {Channel.MESSENGER: 2000, Channel.INSTAGRAM: 1000}  # characters of one text; a long one becomes several
@@ -20,9 +22,11 @@ class ManyChat:
 
     name = "manychat"
 
-    def __init__(self, token: str, tag: str | None = None, *, seconds: float, connections: int, url: str = URL) -> None:
+    def __init__(
+        self, token: str, tag: str | None = None, *, seconds: float, connections: int, allowed: Allowed, url: str = URL
+    ) -> None:
         headers = {"Authorization": f"Bearer {token.removeprefix('Bearer ')}"}
-        self._client = client(url, seconds=seconds, connections=connections, headers=headers)
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, headers=headers)
         self._tag = tag
 
     async def send(self, delivery: Delivery) -> Receipt:

@@ -7,8 +7,10 @@ from email.headerregistry import Address
 from typing import Any
 
 from services.notifications.deliveries import Delivery
-from services.notifications.senders.http import ask, client, maybe_object, read_object, refuse_failure
+from services.notifications.senders.http import ask, maybe_object, read_object, refuse_failure
 from services.notifications.senders.port import IsAnothers, NotSent, Receipt
+from shared.destinations import Allowed
+from shared.outbound import client
 
 URL = "https://api.postmarkapp.com"
 MAINTENANCE, RATE_LIMIT = 100, 429
@@ -25,10 +27,18 @@ class Postmark:
     name = "postmark"
 
     def __init__(
-        self, token: str, sender: str, *, stream: str, seconds: float, connections: int, url: str = URL
+        self,
+        token: str,
+        sender: str,
+        *,
+        stream: str,
+        seconds: float,
+        connections: int,
+        allowed: Allowed,
+        url: str = URL,
     ) -> None:
         headers = {"X-Postmark-Server-Token": token, "Accept": "application/json"}
-        self._client = client(url, seconds=seconds, connections=connections, headers=headers)
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, headers=headers)
         self._sender = sender
         self._stream = stream
 

@@ -11,9 +11,11 @@ import httpx
 
 from services.notifications.deliveries import Channel, Delivery, Form
 from services.notifications.senders.callbacks import Callbacks
-from services.notifications.senders.http import ask, client, maybe_object, read_object, refuse_failure
+from services.notifications.senders.http import ask, maybe_object, read_object, refuse_failure
 from services.notifications.senders.port import IsAnothers, NotSent, Receipt
 from shared.clock import Clock, system_clock
+from shared.destinations import Allowed
+from shared.outbound import client
 
 URL = "https://api.twilio.com"
 LONGEST = {Channel.WHATSAPP: 4096, Channel.SMS: 1600}
@@ -39,11 +41,12 @@ class Twilio:
         *,
         seconds: float,
         connections: int,
+        allowed: Allowed,
         url: str = URL,
         callbacks: Callbacks | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections, auth=(account, token))
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, auth=(account, token))
         self._path = f"2010-04-01/Accounts/{account}/Messages.json"
         self._senders = senders
         self._callbacks = callbacks

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from services.notifications.deliveries import Delivery, Form
-from services.notifications.senders.http import ask, client, first_text, read_object, refuse_failure
+from services.notifications.senders.http import ask, first_text, read_object, refuse_failure
 from services.notifications.senders.port import IsAnothers, NotSent, Receipt
+from shared.destinations import Allowed
+from shared.outbound import client
 
 LONGEST_TEXT = 4096
 EXPIRED = ("expired", "24 hour", "24-hour", "24 hours")  # how WATI words a window that has closed
@@ -24,9 +26,9 @@ class Wati:
 
     name = "wati"
 
-    def __init__(self, url: str, token: str, *, seconds: float, connections: int) -> None:
+    def __init__(self, url: str, token: str, *, seconds: float, connections: int, allowed: Allowed) -> None:
         headers = {"Authorization": f"Bearer {token.removeprefix('Bearer ')}"}
-        self._client = client(url, seconds=seconds, connections=connections, headers=headers)
+        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, headers=headers)
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Send to `delivery.recipient`, digits with the country's prefix."""

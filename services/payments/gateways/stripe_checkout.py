@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import stripe
 from pydantic import ValidationError
 
@@ -13,6 +15,8 @@ from services.payments.domain.terms import Terms
 from services.payments.gateways.port import Forged, GatewayDown, GatewayRefused, NewOrder, Order
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
+from shared.destinations import Allowed
+from shared.outbound import client
 
 # https://docs.stripe.com/currencies: how many of Stripe's units make one; the others have a hundred.
 _WHOLE = frozenset(
@@ -36,6 +40,7 @@ class StripeCheckout:
         *,
         success_url: str,
         terms: Terms,
+        allowed: Allowed,
         base_url: str | None = None,
         seconds: float = 10,
         tolerance_seconds: int = 300,
@@ -46,7 +51,7 @@ class StripeCheckout:
             key,
             base_addresses={"api": base_url} if base_url else None,
             max_network_retries=2,
-            http_client=stripe.HTTPXClient(timeout=seconds),
+            http_client=_Client(seconds, allowed),
         )
         self._secret = webhook_secret
         self._success_url = success_url
@@ -117,6 +122,29 @@ class StripeCheckout:
             )
         except ValidationError as wrong:
             raise GatewayDown(f"stripe tells of a payment that cannot be: {wrong.error_count()} fields") from None
+
+
+class _Client(stripe.HTTPXClient):
+    """Stripe's client, whose calls go out as all others do."""
+
+    def __init__(self, seconds: float, allowed: Allowed) -> None:
+        super().__init__(timeout=seconds)
+        self._guarded = client(seconds=seconds, allowed=allowed)
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """What Stripe answers; raises stripe.APIConnectionError when it does not."""
+        try:
+            answer = await self._guarded.request(method, url, headers=headers, content=post_data)
+        except httpx.HTTPError as fault:
+            raise stripe.APIConnectionError(type(fault).__name__, should_retry=True) from fault  # type: ignore[no-untyped-call]
+        return answer.content, answer.status_code, answer.headers
+
+    async def close_async(self) -> None:
+        """Close the connections."""
+        await self._guarded.aclose()
+        await super().close_async()  # type: ignore[no-untyped-call]
 
 
 def in_units(amount: Decimal, currency: str) -> int:

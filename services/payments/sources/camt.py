@@ -15,6 +15,9 @@ from services.payments.feeds import BrokenLine, transfer_id_of
 from shared.contracts.payments import TransferArrived
 
 LONGEST = 100
+DEEPEST = 64  # a bank's elements stand some 15 deep in each other
+MOST_OF_AN_ENTRY = 16_000_000  # bytes; one that sums ten thousand payments up has some ten millions
+_STATEMENT = ["Document", "BkToCstmrStmt"]
 _NO_REFERENCE = {"", "NOTPROVIDED"}
 _REMEDY = "correct the entry and import the statement again"
 
@@ -32,24 +35,67 @@ def read_camt(stream: BinaryIO, layout: CamtLayout | None = None) -> Iterator[Tr
     """Read a statement entry by entry; a broken one costs itself alone, broken XML the rest of the file.
 
     Debits, reversals and what is only pending are passed over. An entry that sums several payments up becomes one
-    transfer for each. `number` of a broken line counts the statement's entries from 1. Entities and DTDs are refused.
+    transfer for each. `number` of a broken line counts the statement's entries from 1. Entities and DTDs are refused,
+    and so is what no bank writes: elements within elements without end, or an entry of more than `MOST_OF_AN_ENTRY`
+    bytes. Nothing but the entry in hand is in memory.
     """
-    reader, number, open_elements = _Reader(layout or CamtLayout()), 0, []
+    reader, walk = _Reader(layout or CamtLayout()), _Walk(stream)
     try:
-        for event, element in iterparse(stream, events=("start", "end"), forbid_dtd=True):
-            if event == "start":
-                open_elements.append(element)
-                continue
-            open_elements.pop()
-            if _name(element) == "Ntry":
-                number += 1
-                yield from reader.take(number, element)
-                open_elements[-1].remove(element)  # read entries are forgotten: a statement may be endless
-        if not number and not reader.statement(element):
+        for entry in walk.entries():
+            yield from reader.take(walk.number, entry)
+        if not walk.number and not walk.is_statement:
             yield BrokenLine(0, "file", "this is no camt.053 statement", "export a camt.053 file at the bank's site")
     except (ParseError, DefusedXmlException, LookupError, ValueError) as wrong:  # an unknown encoding, a strange root
-        problem = f"the XML cannot be read behind entry {number}: {type(wrong).__name__}"
-        yield BrokenLine(number + 1, "file", problem, "export the statement once more; it must have no DTD")
+        problem = f"the XML cannot be read behind entry {walk.number}: {type(wrong).__name__}"
+        yield BrokenLine(walk.number + 1, "file", problem, "export the statement once more; it must have no DTD")
+
+
+class _Walk:
+    """Goes through a statement, and forgets what is behind it: a statement may be endless."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.number = 0
+        self.is_statement = False
+        self._stream = stream
+        self._left = MOST_OF_AN_ENTRY
+        self._open: list[Element] = []
+        self._within: Element | None = None
+
+    def entries(self) -> Iterator[Element]:
+        """Each entry, whole; `number` counts them."""
+        for event, element in iterparse(self, events=("start", "end"), forbid_dtd=True):
+            if event == "start":
+                self._enter(element)
+            else:
+                yield from self._leave(element)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The statement's bytes, for the parser; too many of them without the end of an entry are refused."""
+        some = self._stream.read(size)
+        self._left -= len(some)
+        if self._left < 0:
+            raise ParseError(f"more than {MOST_OF_AN_ENTRY} bytes without the end of an entry")
+        return some
+
+    def _enter(self, element: Element) -> None:
+        self._open.append(element)
+        if len(self._open) > DEEPEST:
+            raise ParseError(f"elements stand more than {DEEPEST} deep in each other")
+        if self._within is None and len(self._open) > 1 and _name(element) == "Ntry":
+            self._within = element
+        if len(self._open) == len(_STATEMENT) and [_name(one) for one in self._open] == _STATEMENT:
+            self.is_statement = True
+
+    def _leave(self, element: Element) -> Iterator[Element]:
+        self._open.pop()
+        if self._within is not None and self._within is not element:
+            return
+        if self._within is element:
+            self.number += 1
+            yield element
+            self._within, self._left = None, MOST_OF_AN_ENTRY
+        if self._open:
+            self._open[-1].remove(element)
 
 
 class _Reader:
@@ -58,9 +104,6 @@ class _Reader:
     def __init__(self, layout: CamtLayout) -> None:
         self._layout = layout
         self._seen: Counter[str] = Counter()
-
-    def statement(self, root: Element) -> bool:
-        return _name(root) == "Document" and any(_name(child) == "BkToCstmrStmt" for child in root)
 
     def take(self, number: int, entry: Element) -> Iterator[TransferArrived | BrokenLine]:
         if _text(entry, "CdtDbtInd") != "CRDT" or _text(entry, "RvslInd") in {"true", "1"}:
@@ -79,7 +122,8 @@ class _Reader:
             return TransferArrived.model_validate({**line, "property_id": self._layout.property_id})
         except ValidationError as wrong:
             first = wrong.errors(include_url=False)[0]
-            return BrokenLine(number, str(first["loc"][0]), first["msg"], _REMEDY, repr(line))
+            field = str(first["loc"][0]) if first["loc"] else "entry"
+            return BrokenLine(number, field, first["msg"], _REMEDY, repr(line))
 
     def _own_id(self, facts: dict[str, str]) -> str:
         equal = transfer_id_of(facts, 0)

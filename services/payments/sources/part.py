@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from services.payments.sources.port import Line
+from shared.files import Opened
 
 AT_ONCE = 500
 
@@ -24,11 +24,10 @@ class Part:
     come again, and none is read twice.
     """
 
-    file: Path
+    file: Opened
     mark: tuple[str, int, int]
     done: int = 0
     read: Callable[[BinaryIO], Iterator[Line]] = field(default=lambda _: iter(()))
-    _stream: BinaryIO | None = None
     _lines: Iterator[Line] | None = None
     _reading: asyncio.Task[list[Line]] | None = None
 
@@ -57,22 +56,19 @@ class Part:
         if isinstance(self._lines, Generator):
             self._lines.close()
         self._lines = None
-        if self._stream:
-            self._stream.close()
+        self.file.stream.close()
 
     def _next(self) -> list[Line]:
         if self._lines is None:
-            self._stream = self.file.open("rb")
-            self._lines = self.read(self._stream)
+            self._lines = self.read(self.file.stream)
             for _ in islice(self._lines, self.done):  # read again, for what they say of equal lines behind them
                 pass
         return list(islice(self._lines, AT_ONCE))
 
 
-def parted(file: Path, cursor: str | None) -> Part:
+def parted(file: Opened, cursor: str | None) -> Part:
     """A file behind what a cursor says of it; one that says nothing of this very file means its beginning."""
-    facts = file.stat()
-    mark = (file.name, facts.st_mtime_ns, facts.st_size)
+    mark = (file.name, file.facts.st_mtime_ns, file.facts.st_size)
     return Part(file, mark, _done(cursor, mark))
 
 
