@@ -31,12 +31,15 @@ from shared.http import (
     answer_refusals,
     authenticated,
     health_router,
+    let_clients_leave,
     refuse_open_door,
     within_scope,
 )
 from shared.http_bodies import BodyLimit
+from shared.http_database import DatabaseOfRequests
 from shared.http_headers import SecurityHeaders
 from shared.http_metrics import HttpMetrics
+from shared.http_server import config_of
 from shared.logs import set_up_logs
 from shared.partitioning import partition
 from shared.relay import KafkaCarrier, Relay
@@ -94,16 +97,7 @@ class Service:
         set_up_logs(self.name, level=self.settings.log_level, as_json=self.settings.log_json)
         set_up_traces(self.name, self.settings.otlp_endpoint)
         running = _Running(self)
-        config = uvicorn.Config(
-            self._app(running),
-            host=self.settings.http_host,
-            port=self.settings.http_port,
-            loop="uvloop",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(config_of(self._app(running), self.settings))
         running.on_fault = lambda: setattr(server, "should_exit", True)
         with suppress(KeyboardInterrupt):
             server.run()
@@ -118,6 +112,7 @@ class Service:
 
     def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        app.add_middleware(DatabaseOfRequests)
         app.add_middleware(BodyLimit, larger=self.large_bodies)
         if self.settings.cors_origins:
             app.add_middleware(
@@ -131,6 +126,7 @@ class Service:
         metrics.BUILD.labels(self.name, self.version).set(1)
         answer_outages(app)
         answer_refusals(app)
+        let_clients_leave(app)
         app.include_router(health_router(running.trouble))
         guards = [
             Depends(authenticated(self.settings)),

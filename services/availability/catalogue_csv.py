@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from pydantic import BaseModel, ValidationError
@@ -52,12 +52,6 @@ def write(records: Iterable[Record]) -> str:
     text = io.StringIO()
     csv.DictWriter(text, COLUMNS).writerows(map(_row, records))
     return text.getvalue()
-
-
-async def written(records: AsyncIterator[Record]) -> AsyncIterator[str]:
-    """The same as they come."""
-    async for record in records:
-        yield write([record])
 
 
 def header() -> str:
