@@ -131,7 +131,7 @@ class Database:
 
     async def _answers(self) -> bool:
         try:
-            connection = await asyncpg.connect(self._url, timeout=PROBE_SECONDS, command_timeout=PROBE_SECONDS)
+            connection = await self.connect_apart()
             try:
                 read_only: str = await connection.fetchval("SHOW transaction_read_only")
             finally:
@@ -139,6 +139,14 @@ class Database:
         except (*UNAVAILABLE, asyncpg.PostgresError):
             return False
         return read_only == "off"
+
+    async def connect_apart(self) -> asyncpg.Connection[Any]:
+        """A connection beside the pools, for asking how the server is; to be terminated by whoever has it.
+
+        Raises:
+            OSError, asyncpg.PostgresError: when the server cannot be reached or refuses.
+        """
+        return await asyncpg.connect(self._url, timeout=PROBE_SECONDS, command_timeout=PROBE_SECONDS)
 
     async def renew(self) -> None:
         """Let nobody have a connection that is older than now: those from before an outage may be dead unnoticed."""

@@ -24,6 +24,7 @@ from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
+from shared.database_watch import DatabaseWatch
 from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
 from shared.http import (
@@ -52,6 +53,7 @@ from shared.topics import KEPT_BYTES
 log = structlog.get_logger(__name__)
 
 GARBAGE = 20_000  # new objects before the collector looks through the youngest; a batch makes thousands
+READY_SECONDS = 1.0  # how often the gauge of readiness is set
 LINGER_MS = 200  # what one that nobody waits for may let messages gather
 NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
 # A stop is over within 30 s, whatever is away: so long for the batch in hand and its offsets, then so long for each
@@ -150,12 +152,21 @@ class _Running:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._subscriber: Subscriber | None = None
+        self._watch = DatabaseWatch(service.database)  # which counts from the start
         self._stopping = asyncio.Event()
         self.fault: Exception | None = None
         self.on_fault: Callable[[], None] = lambda: None
 
     def trouble(self) -> str | None:
-        return self._subscriber.trouble() if self._subscriber else STARTING
+        """Why it is not ready: known beforehand, so that asking waits for nothing that may stand still."""
+        if self._subscriber is None:
+            return STARTING
+        return self._watch.trouble() or self._subscriber.trouble()
+
+    async def _tell(self) -> None:
+        while True:
+            metrics.READY.set(0 if self.trouble() else 1)
+            await asyncio.sleep(READY_SECONDS)
 
     async def check_started(self) -> None:
         """A dependency of what reads the database."""
@@ -231,8 +242,10 @@ class _Running:
         parts.push_async_callback(subscriber.stop)
         gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
         loops = [asyncio.create_task(_keep(loop, relay)) for loop in (*service.loops, gauges)]
-        parts.push_async_callback(_end, loops)
+        self._watch = DatabaseWatch(service.database)
         self._subscriber = subscriber
+        loops += [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tell())]
+        parts.push_async_callback(_end, loops)
         _spare_the_collector()
         log.info("service.started", port=settings.http_port)
 
