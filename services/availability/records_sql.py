@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.availability.domain.catalogue import RECORDS, Record
 
-PAGE = 200  # records of a listing that are read at once
+PAGE = 100  # records of a listing that are read at once
 # Where each record is kept: its table, and the columns whose names differ from its fields'.
 _TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "property": ("properties", {"property_id": "id"}),
