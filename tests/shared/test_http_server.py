@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
 from shared import http_server
-from shared.http import let_clients_leave
+from shared.http import authenticated, let_clients_leave
 from shared.http_bounds import Bounds, Connections, Pace, Place, client_of
 from shared.http_server import MOST_HEAD, MOST_PIPELINED, config_of
 from shared.settings import ServiceSettings
@@ -25,6 +25,7 @@ PATIENCE, WHOLE = 1.0, 4.0
 LIMIT = 30.0  # seconds after which a test has failed
 CHUNK = "x" * 50_000
 OTHER = "127.0.0.2"
+SECRET = "a token that nobody of these shows, long enough"  # noqa: S105 — of this test alone
 
 
 def application() -> FastAPI:
@@ -57,7 +58,16 @@ def application() -> FastAPI:
     async def who(request: Request) -> str:
         return request.client.host if request.client else ""
 
+    guard(app)
     return app
+
+
+def guard(app: FastAPI) -> None:
+    """An address that asks for a token, and once a second."""
+
+    @app.get("/secret", dependencies=[Depends(authenticated(ServiceSettings(api_token=SECRET, http_rate=1)))])
+    async def secret() -> str:
+        return SECRET
 
 
 @asynccontextmanager
@@ -301,6 +311,18 @@ async def test_a_client_chooses_no_address_of_its_own() -> None:
             async with connected(port, source=source) as raw:
                 await raw.send(forwarded)
                 assert seen in await raw.take()
+
+
+async def test_a_guesser_of_tokens_has_one_bucket_whatever_it_says_it_is() -> None:
+    """Also on loopback, whose word was taken for a proxy's."""
+    guess = b"GET /secret HTTP/1.1\r\nHost: s\r\nX-Forwarded-For: 203.0.113.%d\r\nAuthorization: Bearer no\r\n\r\n"
+    async with served() as port, connected(port) as raw:
+        told = []
+        for number in range(20):
+            await raw.send(guess % number)
+            told.append((await raw.take()).split()[1])
+    assert set(told[:2]) == {b"401"}
+    assert told[-1] == b"429"
 
 
 @pytest.mark.parametrize("proxy", ["*", "0.0.0.0/0", "::/0", "proxy.example", "10.0.0.1/8"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +46,7 @@ class Pms:
             trust_env=False,
             headers={"Authorization": f"Bearer {token}"} if token else {},
         )
+        self._seconds = seconds
         self._prefix = prefix
         self.numbering = numbering or Numbering()
         self._cancels = cancels
@@ -116,8 +118,9 @@ class Pms:
 
     async def _answered(self, method: str, path: str, **how: Any) -> httpx.Response:
         try:
-            return await self._client.request(method, path, **how)
-        except (httpx.HTTPError, httpx.InvalidURL) as fault:
+            async with asyncio.timeout(self._seconds):  # the client's own is for each wait: an answer may come in drops
+                return await self._client.request(method, path, **how)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as fault:
             raise InventoryAway(type(fault).__name__) from fault
 
 

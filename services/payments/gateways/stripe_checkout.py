@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ _WHOLE = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
 )
 _THOUSANDS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+_RETRIES = 2
 _PAID = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 
 
@@ -45,9 +47,10 @@ class StripeCheckout:
         self._client = stripe.StripeClient(
             key,
             base_addresses={"api": base_url} if base_url else None,
-            max_network_retries=2,
+            max_network_retries=_RETRIES,
             http_client=stripe.HTTPXClient(timeout=seconds),
         )
+        self._seconds = (1 + _RETRIES) * seconds
         self._secret = webhook_secret
         self._success_url = success_url
         self._terms = terms
@@ -61,10 +64,11 @@ class StripeCheckout:
     async def order(self, wanted: NewOrder) -> Order:
         """Open a session; Stripe knows a repetition by the order's id for a day at least."""
         try:
-            session = await self._client.v1.checkout.sessions.create_async(
-                self._asked(wanted), {"idempotency_key": f"posada-order-{wanted.id}"}
-            )
-        except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError) as down:
+            async with asyncio.timeout(self._seconds):  # the client's own is for each wait: an answer may come in drops
+                session = await self._client.v1.checkout.sessions.create_async(
+                    self._asked(wanted), {"idempotency_key": f"posada-order-{wanted.id}"}
+                )
+        except (stripe.APIConnectionError, stripe.RateLimitError, stripe.APIError, TimeoutError) as down:
             raise GatewayDown(f"stripe does not take orders now: {type(down).__name__}") from down
         except stripe.StripeError as refused:
             raise GatewayRefused(f"stripe refuses the order: {refused.code or type(refused).__name__}") from refused
