@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.errors import described
 
-LOOK_SECONDS = 5.0
-ANSWER_SECONDS = 5.0
+LOOK_SECONDS = 2.0
+ANSWER_SECONDS = 3.0
+SILENT_SECONDS = 5.0  # and no more: with the pause before it this shows within ten that a broker stands still
 
 
 @dataclass
@@ -27,7 +28,7 @@ class FetchWatch:
     _stood: dict[TopicPartition, tuple[int | None, float]] = field(default_factory=dict)
     _next_look: float = float("-inf")
     _silent_since: float | None = None
-    _fault: str = ""
+    _fault: str = "no answer"
 
     async def look(self, client: AIOKafkaConsumer, now: float) -> None:
         """Note the positions; where it is time, ask the broker what it has, and wait but briefly for its answer."""
@@ -35,15 +36,19 @@ class FetchWatch:
         if now < self._next_look or not self._stood:
             return
         self._next_look = now + LOOK_SECONDS
+        self.asked(now)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 self.told(await client.end_offsets(list(self._stood)))
         except Exception as fault:
-            self.untold(fault, now)
+            self._fault = described(fault)
 
     def trouble(self, now: float, patience: float) -> str | None:
-        """Why nothing may be coming in, once it has lasted `patience` seconds; None while all is well."""
-        if self._silent_since is not None and now - self._silent_since > patience:
+        """Why nothing may be coming in; None while all is well.
+
+        A broker has SILENT_SECONDS to answer, and what it has `patience` seconds to be fetched.
+        """
+        if self._silent_since is not None and now - self._silent_since > SILENT_SECONDS:
             return f"Kafka has not said for {now - self._silent_since:.0f} s what there is ({self._fault})"
         stalled = [
             partition
@@ -73,9 +78,8 @@ class FetchWatch:
         self.looks += 1
         self._silent_since = None
 
-    def untold(self, fault: BaseException, now: float) -> None:
-        """Note that the broker did not answer."""
-        self._fault = described(fault)
+    def asked(self, now: float) -> None:
+        """Note that the broker was asked, and since when no answer has come."""
         self._silent_since = now if self._silent_since is None else self._silent_since
 
     def waiting(self, client: AIOKafkaConsumer) -> int:

@@ -13,10 +13,12 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import ClientDisconnect
 
 from shared.access import ANYBODY, NO_TOKEN, RateLimit, Scopes, known
-from shared.database import UNAVAILABLE, Database
+from shared.database import UNAVAILABLE, Busy, Database
 from shared.errors import Refusal, described
+from shared.http_bounds import client_of
 from shared.settings import ServiceSettings
 from shared.tokens import Caller, Role
 
@@ -26,8 +28,12 @@ _bearer = HTTPBearer(auto_error=False, description="The service's API token.")
 
 
 def health_router(trouble: Callable[[], str | None]) -> APIRouter:
-    """Liveness, readiness and metrics; `trouble` says why the instance is not ready."""
+    """Liveness, readiness and metrics; `trouble` says why the instance is not ready.
+
+    They ask for no token: none of them waits for anything, and metrics are written out once a second at most.
+    """
     router = APIRouter(tags=["operations"])
+    written = _Metrics()
 
     @router.get("/health/live")
     async def live() -> dict[str, str]:
@@ -45,9 +51,22 @@ def health_router(trouble: Callable[[], str | None]) -> APIRouter:
     @router.get("/metrics")
     async def metrics() -> Response:
         """Prometheus metrics."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(written.at(time.monotonic()), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+class _Metrics:
+    """Prometheus' text, for whoever asks within the same second."""
+
+    def __init__(self) -> None:
+        self._text = b""
+        self._until = float("-inf")
+
+    def at(self, now: float) -> bytes:
+        if now >= self._until:
+            self._text, self._until = generate_latest(), now + 1
+        return self._text
 
 
 def refuse_open_door(settings: ServiceSettings) -> None:
@@ -80,7 +99,7 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
     async def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        address = request.client.host if request.client else "nowhere"
+        address = client_of(request.client.host) if request.client else "nowhere"
         try:
             caller = known(settings.api_token, settings.api_keys, given.credentials if given else None)
         except HTTPException:
@@ -134,7 +153,8 @@ def answer_outages(app: FastAPI) -> None:
 
     async def excuse(request: Request, outage: Exception) -> JSONResponse:
         log.warning("http.database_away", path=request.url.path, outage=described(outage))
-        detail = "the database cannot be reached; ask again in a moment"
+        what = "has no connection free for this" if isinstance(outage, Busy) else "cannot be reached"
+        detail = f"the database {what}; ask again in a moment"
         return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
 
     async def put_off(_: Request, __: Exception) -> JSONResponse:
@@ -144,6 +164,14 @@ def answer_outages(app: FastAPI) -> None:
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, excuse)
     app.add_exception_handler(asyncpg.LockNotAvailableError, put_off)
+
+
+def let_clients_leave(app: FastAPI) -> None:
+    """Make nothing of a client that is gone before its body has come: that is no fault of ours."""
+
+    @app.exception_handler(ClientDisconnect)
+    async def leave(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=status.HTTP_400_BAD_REQUEST)
 
 
 def answer_refusals(app: FastAPI) -> None:

@@ -37,3 +37,5 @@ HTTP_SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+HTTP_CONNECTIONS = Gauge("posada_http_connections", "HTTP connections that are open")
+HTTP_CUT = Counter("posada_http_cut", "HTTP connections that were ended or refused by their bounds", ["reason"])

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from shared.database import FULL, Database
+from shared.database import FULL, Busy, Database
 from shared.errors import described
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,13 @@ class Outage:
         self._pause_when_full = PAUSE[0]
 
     async def passed(self, fault: Exception) -> bool:
-        """Wait until the server answers: true when the work should be tried again, false when it is at fault."""
+        """Wait until the server answers: true when the work should be tried again, false when it is at fault.
+
+        Raises:
+            Busy: when it is one: who asked over HTTP waits no longer for a connection than it has.
+        """
+        if isinstance(fault, Busy):
+            raise fault
         log.warning("consumer.database_away", outage=described(fault), tries_left=self._left)
         pause, longest = PAUSE
         await asyncio.sleep(pause)

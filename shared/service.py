@@ -24,6 +24,7 @@ from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
+from shared.database_watch import DatabaseWatch
 from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
 from shared.http import (
@@ -31,12 +32,15 @@ from shared.http import (
     answer_refusals,
     authenticated,
     health_router,
+    let_clients_leave,
     refuse_open_door,
     within_scope,
 )
 from shared.http_bodies import BodyLimit
+from shared.http_database import DatabaseOfRequests
 from shared.http_headers import SecurityHeaders
 from shared.http_metrics import HttpMetrics
+from shared.http_server import config_of
 from shared.logs import set_up_logs
 from shared.partitioning import partition
 from shared.relay import KafkaCarrier, Relay
@@ -49,6 +53,7 @@ from shared.topics import KEPT_BYTES
 log = structlog.get_logger(__name__)
 
 GARBAGE = 20_000  # new objects before the collector looks through the youngest; a batch makes thousands
+READY_SECONDS = 1.0  # how often the gauge of readiness is set
 LINGER_MS = 200  # what one that nobody waits for may let messages gather
 NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
 # A stop is over within 30 s, whatever is away: so long for the batch in hand and its offsets, then so long for each
@@ -94,16 +99,7 @@ class Service:
         set_up_logs(self.name, level=self.settings.log_level, as_json=self.settings.log_json)
         set_up_traces(self.name, self.settings.otlp_endpoint)
         running = _Running(self)
-        config = uvicorn.Config(
-            self._app(running),
-            host=self.settings.http_host,
-            port=self.settings.http_port,
-            loop="uvloop",
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(config_of(self._app(running), self.settings))
         running.on_fault = lambda: setattr(server, "should_exit", True)
         with suppress(KeyboardInterrupt):
             server.run()
@@ -118,6 +114,7 @@ class Service:
 
     def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        app.add_middleware(DatabaseOfRequests)
         app.add_middleware(BodyLimit, larger=self.large_bodies)
         if self.settings.cors_origins:
             app.add_middleware(
@@ -131,6 +128,7 @@ class Service:
         metrics.BUILD.labels(self.name, self.version).set(1)
         answer_outages(app)
         answer_refusals(app)
+        let_clients_leave(app)
         app.include_router(health_router(running.trouble))
         guards = [
             Depends(authenticated(self.settings)),
@@ -154,12 +152,21 @@ class _Running:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._subscriber: Subscriber | None = None
+        self._watch = DatabaseWatch(service.database)  # which counts from the start
         self._stopping = asyncio.Event()
         self.fault: Exception | None = None
         self.on_fault: Callable[[], None] = lambda: None
 
     def trouble(self) -> str | None:
-        return self._subscriber.trouble() if self._subscriber else STARTING
+        """Why it is not ready: known beforehand, so that asking waits for nothing that may stand still."""
+        if self._subscriber is None:
+            return STARTING
+        return self._watch.trouble() or self._subscriber.trouble()
+
+    async def _tell(self) -> None:
+        while True:
+            metrics.READY.set(0 if self.trouble() else 1)
+            await asyncio.sleep(READY_SECONDS)
 
     async def check_started(self) -> None:
         """A dependency of what reads the database."""
@@ -235,8 +242,10 @@ class _Running:
         parts.push_async_callback(subscriber.stop)
         gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
         loops = [asyncio.create_task(_keep(loop, relay)) for loop in (*service.loops, gauges)]
-        parts.push_async_callback(_end, loops)
+        self._watch = DatabaseWatch(service.database)
         self._subscriber = subscriber
+        loops += [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tell())]
+        parts.push_async_callback(_end, loops)
         _spare_the_collector()
         log.info("service.started", port=settings.http_port)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import ClassVar, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.destinations import Allowed, Forbidden
+from shared.http_bounds import Networks
 from shared.kafka_access import KafkaSettings
 from shared.tokens import LEAST_SECRET, Keys
 
@@ -43,7 +45,10 @@ class ServiceSettings(KeySettings, KafkaSettings):
     database_url: SecretStr = Field(
         SecretStr("postgresql://localhost/posada"), description="This service's own database, postgresql://…"
     )
-    database_connections: int = Field(8, ge=2, le=100, description="Most connections at once.")
+    database_connections: int = Field(8, ge=2, le=100, description="Most connections at once for messages and timers.")
+    http_database_connections: int = Field(
+        4, ge=1, le=100, description="Most connections at once for HTTP requests, beside those for messages."
+    )
     http_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP API.")
     api_token: SecretStr | None = Field(
@@ -52,6 +57,24 @@ class ServiceSettings(KeySettings, KafkaSettings):
     )
     http_rate: float = Field(
         100, gt=0, description="Requests a second of one caller, twice as many at once; webhooks are not counted."
+    )
+    http_connections: int = Field(500, ge=1, le=100_000, description="Most HTTP connections that are served at once.")
+    http_client_connections: int = Field(
+        100, ge=1, le=100_000, description="Most of them of one client (for IPv6 a /64); a trusted proxy may have all."
+    )
+    http_patience_seconds: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="How long a client may take for a request's head, and for each 5,000 bytes of a body or an answer.",
+    )
+    http_transfer_seconds: float = Field(
+        300, gt=0, le=86_400, description="How long a client may take for the whole of a body, or of an answer."
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed, as JSON; unset: "
+        "nobody's.",
     )
     cors_origins: list[str] = Field(
         default_factory=list,
@@ -92,6 +115,23 @@ class ServiceSettings(KeySettings, KafkaSettings):
     def outbound(self) -> Allowed:
         """Which addresses outside systems may have; raises ValueError where the setting names none."""
         return Allowed.of(self.outbound_allowed)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            try:
+                network = ip_network(proxy)
+            except ValueError:
+                raise ValueError(f"{proxy!r} is no address or network: write it like 10.0.0.7 or 10.0.0.0/24") from None
+            if network.prefixlen == 0:
+                raise ValueError(f"{proxy} is everybody, who could then call as anybody: name your proxies' network")
+        return proxies
+
+    @property
+    def proxies(self) -> Networks:
+        """The networks of trusted proxies."""
+        return [ip_network(one) for one in self.trusted_proxies]
 
     @property
     def asks_for_token(self) -> bool:

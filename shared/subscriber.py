@@ -178,7 +178,6 @@ class Subscriber:
     def _tell(self) -> None:
         metrics.ASSIGNED.set(len(self._client.assignment()) if self._client else 0)
         metrics.PROGRESS.set(time.time() - (time.monotonic() - self._consumer.last_progress))
-        metrics.READY.set(0 if self.trouble() else 1)
         metrics.LAG.clear()
         for topic, waiting in (self._watch.waiting_by_topic(self._client) if self._client else {}).items():
             metrics.LAG.labels(topic).set(waiting)

@@ -19,7 +19,11 @@ from shared.version import VERSION
 def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
     """The service, ready to run."""
     settings = settings or Settings()
-    database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections=settings.database_connections,
+        http_connections=settings.http_database_connections,
+    )
     repository = Repository()
     records = Records(database, edited=repository.forget, allowed=settings.outbound)
     errands = Errands(database, repository, records, clock, manners=settings.manners())

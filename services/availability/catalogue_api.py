@@ -153,8 +153,8 @@ def _key_of(model: type[Record]) -> type[BaseModel]:
 async def _exported(records: Records, property_id: str | None) -> AsyncIterator[str]:
     yield catalogue_csv.header()
     for kind in BY_KIND:
-        async for line in catalogue_csv.written(records.listing(kind, property_id)):
-            yield line
+        async for page in records.pages(kind, property_id):
+            yield catalogue_csv.write(page)
 
 
 async def _body(request: Request) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
 from pydantic import BaseModel, ValidationError
@@ -50,12 +50,6 @@ def read(stream: TextIO) -> Iterator[tuple[int, Record] | BrokenLine]:
 def write(records: Iterable[Record]) -> str:
     """The lines of some records, without a header."""
     return spreadsheets.lines(COLUMNS, map(_row, records))
-
-
-async def written(records: AsyncIterator[Record]) -> AsyncIterator[str]:
-    """The same as they come."""
-    async for record in records:
-        yield write([record])
 
 
 def header() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +12,6 @@ import asyncpg
 from services.availability.domain.catalogue import (
     BY_KIND,
     IN_USE,
-    RECORDS,
     SHOWN,
     OutsideRecord,
     PackageRecord,
@@ -28,22 +26,12 @@ from services.availability.domain.catalogue import (
     check_leaves_the_default,
 )
 from services.availability.domain.house import plain
+from services.availability.records_sql import PAGE, SQL
 from shared.contracts.common import Reason
 from shared.database import Connection, Database
 from shared.destinations import PUBLIC, Allowed
 from shared.errors import Refusal
 
-# Where each record is kept: its table, and the columns whose names differ from its fields'.
-_TABLES: dict[str, tuple[str, dict[str, str]]] = {
-    "property": ("properties", {"property_id": "id"}),
-    "type": ("room_types", {"type": "key"}),
-    "room": ("rooms", {"room": "number", "type": "type_key"}),
-    "package": ("packages", {"package": "key"}),
-    "rate": ("rates", {"package": "package_key", "type": "type_key"}),
-    "supplement": ("supplements", {"package": "package_key"}),
-    "fee": ("fees", {}),
-    "outside": ("outside_inventories", {}),
-}
 _TODAY = "SELECT timezone FROM properties WHERE id = $1"
 _NAMES = "SELECT key, label FROM room_types WHERE property_id = $1 ORDER BY position, key"
 _NO_OTHER_DEFAULT = "UPDATE properties SET is_default = false WHERE is_default AND id <> $1"
@@ -86,40 +74,6 @@ INSERT INTO rooms (property_id, number, type_key)
 SELECT $1, unnest($3::text[]), $2 ON CONFLICT (property_id, number) DO NOTHING"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sql:
-    """The statements of one kind of record, made of our own names alone."""
-
-    one: str
-    listing: str
-    put: str
-    remove: str
-
-
-def _sql(kind: type[Record]) -> _Sql:
-    table, columns = _TABLES[kind.kind]
-    named = {name: columns.get(name, name) for name in kind.model_fields}
-    keys = [named[name] for name in kind.keys]
-    which = " AND ".join(
-        f"{column} {'=' if place == 1 else 'IS NOT DISTINCT FROM'} ${place}" for place, column in enumerate(keys, 1)
-    )
-    chosen = ", ".join(f"{column} AS {name}" for name, column in named.items())
-    values = ", ".join(f"${place}" for place in range(1, len(named) + 1))
-    changed = ", ".join(f"{column} = excluded.{column}" for column in named.values() if column not in keys)
-    insert = f"INSERT INTO {table} ({', '.join(named.values())}) VALUES ({values})"  # noqa: S608
-    in_order = ["position" if kind is TypeRecord else "", "length(number)" if kind is RoomRecord else "", *keys]
-    return _Sql(
-        one=f"SELECT {chosen} FROM {table} WHERE {which}",  # noqa: S608
-        listing=f"SELECT {chosen} FROM {table} WHERE $1::text IS NULL OR {keys[0]} = $1"  # noqa: S608
-        f" ORDER BY {', '.join(filter(None, [keys[0], *in_order]))}",
-        put=f"{insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}",
-        remove=f"DELETE FROM {table} WHERE {which}",  # noqa: S608
-    )
-
-
-_SQL = {kind.kind: _sql(kind) for kind in RECORDS}
-
-
 class Records:
     """Edits the catalogue. `edited` is called after each change, so that nobody goes on with what was.
 
@@ -156,7 +110,7 @@ class Records:
             if isinstance(record, PropertyRecord) and record.is_default:
                 await connection.execute(_NO_OTHER_DEFAULT, record.property_id)
             try:
-                await connection.execute(_SQL[record.kind].put, *_values(record))
+                await connection.execute(SQL[record.kind].put, *_values(record))
             except asyncpg.ForeignKeyViolationError:
                 raise _nothing_there(record) from None
         self._edited()
@@ -180,16 +134,34 @@ class Records:
                 await _check_nothing_outside(connection, old, "property_id", now)
             for statement in _REMOVED_WITH.get(kind, ()):
                 await connection.execute(statement, *key)
-            await connection.execute(_SQL[kind].remove, *map(_value, key))
+            await connection.execute(SQL[kind].remove, *map(_value, key))
         self._edited()
         return True
 
     async def listing(self, kind: str, property_id: str | None) -> AsyncIterator[Record]:
-        """Every record of a kind, of one property or of all."""
-        model = BY_KIND[kind]
-        async with self._database.connection() as connection, connection.transaction(readonly=True):
-            async for row in connection.cursor(_SQL[kind].listing, property_id):
-                yield _record(model, row)
+        """Every record of a kind, of one property or of all, read like its pages."""
+        async for page in self.pages(kind, property_id):
+            for record in page:
+                yield record
+
+    async def pages(self, kind: str, property_id: str | None) -> AsyncIterator[list[Record]]:
+        """The same in parts, with no connection held between two of them, however long they lie apart.
+
+        What is there from the first part to the last is read once. What is added or removed meanwhile may be among it
+        or not, and what is changed meanwhile may have moved.
+        """
+        model, sql = BY_KIND[kind], SQL[kind]
+        behind: list[Any] = [property_id or "", True, *[None] * (len(sql.place) - 1)]
+        while True:
+            async with self._database.connection() as connection:
+                rows = await connection.fetch(sql.page, property_id, *behind)
+            if not rows:
+                return
+            yield [_record(model, row) for row in rows]
+            if len(rows) < PAGE:
+                return
+            first, *rest = (rows[-1][name] for name in sql.place)
+            behind = [first, False, *rest]
 
     async def set_capacity(self, property_id: str, type_name: str, capacity: int, now: datetime) -> int:
         """How many places of a type there are for each day; returns how many there were.
@@ -268,7 +240,7 @@ async def _add_places(connection: Connection, property_id: str, key: str, number
 
 
 async def _one(connection: Connection, model: type[Record], key: tuple[Any, ...]) -> Record | None:
-    row = await connection.fetchrow(_SQL[model.kind].one, *map(_value, key))
+    row = await connection.fetchrow(SQL[model.kind].one, *map(_value, key))
     return _record(model, row) if row else None
 
 
@@ -307,8 +279,10 @@ async def _type_key(connection: Connection, property_id: str, name: str, field: 
 
 
 def _record(model: type[Record], row: asyncpg.Record) -> Record:
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return model.model_validate(given)
+    given = {name: row[name] for name in model.model_fields}
+    return model.model_validate(
+        {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    )
 
 
 def _values(record: Record) -> list[Any]:

@@ -23,7 +23,11 @@ from shared.version import VERSION
 def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
     """The service, ready to run."""
     settings = settings or Settings()
-    database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections=settings.database_connections,
+        http_connections=settings.http_database_connections,
+    )
     patience = timedelta(seconds=settings.saga_patience_seconds)
     lives = LifeStore(ENDING.with_patience(patience), CHANGE_DATES.with_patience(patience))
     repository = Repository(MULTI_ROOM.with_patience(patience), lives)

@@ -36,7 +36,11 @@ def build(settings: Settings | None = None) -> Service:
     settings = settings or Settings()
     place = Place(settings.region)
     staff = staff_of(settings)
-    database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections=settings.database_connections,
+        http_connections=settings.http_database_connections,
+    )
     switchboard = Switchboard(providers_of(settings), LocalReplies())
     lease = timedelta(seconds=settings.lease_seconds)
     postman = Postman(database, switchboard.all, seconds=settings.send_seconds, lease=lease)

@@ -60,8 +60,12 @@ def build(settings: Settings | None = None) -> Service:
         links_last=timedelta(days=settings.manage_days),
     )
     bell = Bell()
-    url, connections = settings.database_url.get_secret_value(), settings.database_connections
-    database = RingingDatabase(url, bell, connections=connections)
+    database = RingingDatabase(
+        settings.database_url.get_secret_value(),
+        bell,
+        connections=settings.database_connections,
+        http_connections=settings.http_database_connections,
+    )
     repository = Repository(desk, bell)
     courier = Courier(
         database,

@@ -41,8 +41,8 @@ class RingingDatabase(Database):
     none is left, and each of them rings. A ring too many costs one look at an empty index.
     """
 
-    def __init__(self, url: str, bell: Bell, *, connections: int = 8) -> None:
-        super().__init__(url, connections=connections)
+    def __init__(self, url: str, bell: Bell, *, connections: int = 8, http_connections: int = 4) -> None:
+        super().__init__(url, connections=connections, http_connections=http_connections)
         self._bell = bell
         self._open = 0
 

@@ -34,7 +34,11 @@ SELECT r.property_id FROM ledger AS l JOIN payment_requests AS r USING (booking_
 def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
     """The service, ready to run; settings come from the environment unless they are given."""
     settings = settings or Settings()
-    database = Database(settings.database_url.get_secret_value(), connections=settings.database_connections)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections=settings.database_connections,
+        http_connections=settings.http_database_connections,
+    )
     terms = settings.terms()
     reports, repository = Reports(database), Repository(terms)
     office = Office(repository, database, clock, terms)

@@ -294,7 +294,8 @@ def test_topics_are_made_for_as_many_copies_as_are_wanted(instances: int) -> Non
 def test_values_of_an_older_release_do_for_an_upgrade() -> None:
     """`helm upgrade --reuse-values` brings the old values and none of the new: what they lack is as by default."""
     new = ("database.owners", "apiKeys", "prometheusRule", "dashboards", "topics.instances")
-    more = [*new, "migrations.volumes", "migrations.volumeMounts", "migrations.seedFolder"]
+    more = [*new, *(f"migrations.{name}" for name in ("volumes", "volumeMounts", "seedFolder"))]
+    more.append("defaults.httpDatabaseConnections")
     words = [word for name in more for word in ("--set", f"{name}=null")]
     assert rendered("small", *words) == rendered("small")
 

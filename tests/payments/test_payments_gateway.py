@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import SecretStr, ValidationError
 
-from services.payments.gateways.port import GatewayRefused
-from services.payments.gateways.stripe_checkout import in_units, of_units
+from services.payments.gateways.port import GatewayDown, GatewayRefused, NewOrder
+from services.payments.gateways.stripe_checkout import StripeCheckout, in_units, of_units
 from services.payments.settings import Settings
 from shared.contracts.payments import PaymentReserved
 from shared.database import Database
+from tests.support.drops import answering_in_drops
 from tests.support.payments_builders import reserve_by_card
 from tests.support.payments_house import House
 from tests.support.stripe_double import KEY, SECRET, StripeDouble, serving, signed
@@ -185,3 +187,12 @@ def test_units_are_there_and_back_the_same(amount: Decimal, currency: str) -> No
             in_units(amount, currency)
         return
     assert of_units(in_units(amount, currency), currency) == amount
+
+
+async def test_an_answer_in_drops_is_none() -> None:
+    order = NewOrder(uuid4(), "las-hojas", Decimal(690), "USD", "A stay")
+    async with answering_in_drops() as url, asyncio.timeout(30):
+        terms = Settings().terms()
+        gateway = StripeCheckout(KEY, SECRET, success_url="https://a.example", terms=terms, base_url=url, seconds=0.2)
+        with pytest.raises(GatewayDown, match="TimeoutError"):
+            await gateway.order(order)

@@ -39,7 +39,7 @@ async def house(
     await database.open()
     house = House(database, url)
     built = build(Settings(database_url=url, api_token=TOKEN))
-    built.database._pool = database._pool
+    built.database._pool, built.database._http_pool = database._pool, database._http_pool
     await create_topics(kafka_bootstrap, [PAYMENTS_TRANSFERS])
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(built.app(), lifespan="off", log_level="critical"))

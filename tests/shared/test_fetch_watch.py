@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiokafka import TopicPartition
 
-from shared.fetch_watch import FetchWatch
+from shared.fetch_watch import LOOK_SECONDS, SILENT_SECONDS, FetchWatch
+from shared.subscriber import WATCH_SECONDS
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 PATIENCE = 60.0
@@ -55,9 +56,15 @@ def test_a_position_that_is_never_found_is_trouble_where_there_is_something_to_r
 def test_a_broker_that_does_not_answer_is_trouble_after_a_while() -> None:
     watch = FetchWatch()
     watch.note({ONE: 7}, 0)
-    watch.untold(TimeoutError(), 0)
-    watch.untold(TimeoutError(), 50)
-    assert watch.trouble(50, PATIENCE) is None
-    assert "TimeoutError" in (watch.trouble(61, PATIENCE) or "")
+    watch.asked(0)
+    watch.asked(4)
+    assert watch.trouble(SILENT_SECONDS, PATIENCE) is None
+    assert "has not said" in (watch.trouble(SILENT_SECONDS + 1, PATIENCE) or "")
     watch.told({ONE: 7})
     assert watch.trouble(61, PATIENCE) is None
+    watch.asked(100)
+    assert watch.trouble(101, PATIENCE) is None
+
+
+def test_a_broker_that_stands_still_is_seen_within_ten_seconds() -> None:
+    assert LOOK_SECONDS + WATCH_SECONDS + SILENT_SECONDS < 10

@@ -35,6 +35,7 @@ class House:
         )
         service = build(settings, self.clock)
         service.database._pool = database._pool  # the test's own, open already
+        service.database._http_pool = database._http_pool
         self.relay = Relay(self.post, database, clock=self.clock)
         self.consumer = Consumer(service.routes, database, self.relay, clock=self.clock, back_off=())
         self.client = httpx.AsyncClient(

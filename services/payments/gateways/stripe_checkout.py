@@ -23,6 +23,7 @@ _WHOLE = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
 )
 _THOUSANDS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+_RETRIES = 2
 _PAID = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 
 
@@ -50,7 +51,7 @@ class StripeCheckout:
         self._client = stripe.StripeClient(
             key,
             base_addresses={"api": base_url} if base_url else None,
-            max_network_retries=2,
+            max_network_retries=_RETRIES,
             http_client=_Client(seconds, allowed),
         )
         self._secret = webhook_secret
