@@ -14,8 +14,8 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from shared.access import ANYBODY, NO_TOKEN, RateLimit, Scopes, known
-from shared.database import UNAVAILABLE, Database
+from shared.access import ANYBODY, NO_TOKEN, RateLimit, known
+from shared.database import UNAVAILABLE
 from shared.errors import Refusal, described
 from shared.settings import ServiceSettings
 from shared.tokens import Caller, Role
@@ -111,15 +111,6 @@ def writers(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Requ
         if not caller.role.includes(role):
             detail = f"the role {caller.role} may not do this: ask for a token with the role {role}"
             raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
-
-    return check
-
-
-def within_scope(database: Database, scopes: Scopes) -> Callable[[Request], Awaitable[None]]:
-    """A dependency behind `authenticated`: a caller who is for some properties touches these alone."""
-
-    async def check(request: Request) -> None:
-        await scopes.check(request, request.state.caller, database)
 
     return check
 

@@ -23,6 +23,7 @@ from shared.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http import writers
+from shared.judged import Calling
 from shared.routes import Before
 from shared.settings import ServiceSettings
 
@@ -114,11 +115,12 @@ def reading(office: Office, reports: Reports, before: Before) -> APIRouter:
         return await _folio(reports, booking_id)
 
     @routes.post("/payments/verify")
-    async def verify(ask: VerifyPayment) -> PaymentVerified:
+    async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
         await before([ask])
         world = await office.look(ask)
-        (answer,) = handlers.verify_payment(world, ask, office.now())
+        others = await reports.of_others(list(world.payments), caller.properties)
+        (answer,) = handlers.verify_payment(world.without(others), ask, office.now())
         return PaymentVerified.model_validate(answer)
 
     return routes

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from services.payments import api_ledger
 from services.payments.api import router
@@ -20,6 +20,7 @@ from services.payments.repository import Repository
 from services.payments.settings import Settings
 from shared.consumer import Consumer
 from shared.database import Database
+from shared.http import authenticated
 from shared.messages import Message
 from shared.relay import Relay
 from tests.support.payments_builders import (
@@ -59,8 +60,9 @@ class Api:
 @pytest.fixture
 async def api(database: Database) -> AsyncIterator[Api]:
     app = FastAPI()
-    app.include_router(api_ledger.router(Reports(database)))
-    app.include_router(router(Reports(database), TERMS))
+    known = [Depends(authenticated(Settings()))]
+    app.include_router(api_ledger.router(Reports(database)), dependencies=known)
+    app.include_router(router(Reports(database), TERMS), dependencies=known)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payments") as client:
         yield Api(database, client)
 

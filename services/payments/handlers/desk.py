@@ -22,7 +22,7 @@ def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends
     """Money taken at the desk: a booking that waits goes on with it, any other has paid it."""
     request, payment = known_request(world, command.booking_id), payment_at_desk(command, now)
     if known := world.payments.get(payment.id):
-        if not known.same_money(payment):
+        if not known.same_money(payment) or (known.id, request.booking_id) not in world.kept:
             raise desk.done_otherwise("payment_id", command.payment_id)
         return []
     if request.status in {Status.REFUSED, Status.RELEASED}:
