@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 import asyncpg
@@ -70,6 +70,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def neighbourhood(host: str) -> str:
+    """Whose a bucket of requests is: an address, or the network of an IPv6 one, of which everybody has 2^64."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(ip_network((address, 64), strict=False))  # noqa: PLR2004
+
+
 def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]:
     """A dependency that lets in who shows the shared token, or one signed with a key of ours, and not too often.
 
@@ -80,7 +89,7 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
     async def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        address = request.client.host if request.client else "nowhere"
+        address = neighbourhood(request.client.host if request.client else "nowhere")
         try:
             caller = known(settings.api_token, settings.api_keys, given.credentials if given else None)
         except HTTPException:
@@ -119,7 +128,8 @@ def answer_outages(app: FastAPI) -> None:
     """Turn a database that cannot be reached into a 503, and tables that others hold: nobody may take it for empty."""
 
     async def excuse(request: Request, outage: Exception) -> JSONResponse:
-        log.warning("http.database_away", path=request.url.path, outage=described(outage))
+        route = getattr(request.scope.get("route"), "path", "")  # never the address: an id in it may be a person's
+        log.warning("http.database_away", route=route, outage=described(outage))
         detail = "the database cannot be reached; ask again in a moment"
         return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
 

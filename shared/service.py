@@ -102,6 +102,7 @@ class Service:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,
+            forwarded_allow_ips=self.settings.trusted_proxies,
         )
         server = uvicorn.Server(config)
         running.on_fault = lambda: setattr(server, "should_exit", True)

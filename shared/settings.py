@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, field_validator
+from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kafka_access import KafkaSettings
 from shared.tokens import LEAST_SECRET, Keys
 
 
+def _hard_to_guess(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < LEAST_SECRET:
+        raise ValueError(
+            f"give at least {LEAST_SECRET} characters that nobody can guess: `posada token key` prints some"
+        )
+    return secret
+
+
+# A secret of ours that others show us or that signs what they bring: whoever guesses it is let in.
+OwnSecret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
+
+
 class KeySettings(BaseSettings):
     """The keys that sign API tokens: the services' and the command line's."""
 
-    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
 
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -41,9 +56,14 @@ class ServiceSettings(KeySettings, KafkaSettings):
     database_connections: int = Field(8, ge=2, le=100, description="Most connections at once.")
     http_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP API.")
-    api_token: SecretStr | None = Field(
+    api_token: OwnSecret | None = Field(
         None,
-        description="Bearer token that the API asks for; without one it is open, and only loopback may be listened on.",
+        description="Bearer token that the API asks for, of at least 32 characters; without one it is open, and only "
+        "loopback may be listened on.",
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses or networks of proxies, as JSON, whose X-Forwarded-For says who calls; unset: nobody's.",
     )
     http_rate: float = Field(
         100, gt=0, description="Requests a second of one caller, twice as many at once; webhooks are not counted."
@@ -67,6 +87,14 @@ class ServiceSettings(KeySettings, KafkaSettings):
         if "*" in origins:
             raise ValueError("name the origins, such as https://desk.example: * would let every page call")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, proxies: list[str]) -> list[str]:
+        for one in proxies:
+            if not ip_network(one).prefixlen:  # raises ValueError with what is wrong
+                raise ValueError(f"{one} would let everybody say who calls: name your proxies' own addresses")
+        return proxies
 
     @property
     def asks_for_token(self) -> bool:

@@ -143,7 +143,7 @@ async def test_what_is_waited_for_with_stage_attempt_and_time(api: Api) -> None:
 
 
 def test_the_service_is_put_together(payments_url: str) -> None:
-    service = build(Settings(database_url=payments_url, api_token="secret"))
+    service = build(Settings(database_url=payments_url, api_token="a secret of thirty-two characters"))
     paths = service.app().openapi()["paths"]
     assert {"/payments/{payment_id}", "/payments/flat", "/health/ready"} <= set(paths)
     assert [topic.name for topic in service.routes.topics] == [

@@ -22,7 +22,7 @@ from shared.tokens import Caller, Role, issue, new_secret
 from tests.support.databases import FreshDatabase
 
 SECRET = new_secret()
-SHARED = "the-small-house"
+SHARED = "the-small-house-that-shares-one-token"
 OURS, THEIRS = "las-hojas", "elsewhere"
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 NOW = system_clock()
