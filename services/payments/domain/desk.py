@@ -51,8 +51,10 @@ def require_currency(request: PaymentRequest, currency: str) -> None:
     """A booking is paid and charged in the currency that it costs.
 
     Raises:
-        Refusal: when it is another.
+        Refusal: when it is another, or the booking was given up before it cost anything.
     """
+    if request.claim is None:
+        raise settled(request)
     if currency != request.wanted.currency:
         text = f"currency: booking {request.booking_id} costs {request.wanted.currency}, not {currency}"
         raise Refusal("payment_in_another_currency", text)
