@@ -139,14 +139,15 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
         return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
-    async def charge(booking_id: UUID, charged: SignedCharged) -> FolioRecord:
-        """Something that the booking costs beside its rooms."""
-        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged)
+    async def charge(booking_id: UUID, charged: SignedCharged, caller: Calling) -> FolioRecord:
+        """Something that the booking costs beside its rooms, within the limit of the caller's role."""
+        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
 
     @routes.post("/payments/{payment_id}/refunds")
-    async def refund(payment_id: UUID, given: SignedGivenBack) -> Refunded:
-        """Money given back, with its reason."""
-        await office.tell(handlers.refund_payment, RefundPayment(payment_id=payment_id, **given.model_dump()))
+    async def refund(payment_id: UUID, given: SignedGivenBack, caller: Calling) -> Refunded:
+        """Money given back, with its reason, within the limit of the caller's role."""
+        asked = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
+        await office.tell(handlers.refund_payment, asked)
         row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 
