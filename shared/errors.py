@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
+
+from shared.masking import without_links
 
 
 class Refusal(Exception):
@@ -28,17 +31,30 @@ class TablesBusy(Exception):
 
 
 # SQLSTATE classes whose words are about servers, roles and databases, and never about a row.
+_MOST_CAUSES = 5
 _OF_THE_SERVER = ("08", "28", "3D", "53", "57")
 
 
 def described(fault: BaseException) -> str:
-    """A fault for logs and histories: its kind and first line, without the values that a database error quotes."""
+    """A fault for logs and histories: its kind and first line, without the values that a database error quotes and
+    without what stands behind the host of a web address.
+    """
     if type(fault).__module__.startswith("asyncpg.") and not _speaks_of_the_server(fault):
         named = (getattr(fault, "sqlstate", None), getattr(fault, "constraint_name", None))
         return " ".join([f"{type(fault).__name__}:", *filter(None, named)]).rstrip(":")
-    first_line = str(fault).partition("\n")[0]
+    first_line = without_links(str(fault).partition("\n")[0])
     return f"{type(fault).__name__}: {first_line[:300]}" if first_line else type(fault).__name__
 
 
 def _speaks_of_the_server(fault: BaseException) -> bool:
     return str(getattr(fault, "sqlstate", None) or "").startswith(_OF_THE_SERVER)
+
+
+def traced(fault: BaseException) -> str:
+    """A fault with where it came from and what was before it, each described: their own words may quote anything."""
+    parts: list[str] = []
+    one: BaseException | None = fault
+    while one is not None and len(parts) < _MOST_CAUSES:
+        parts.append("".join([*traceback.format_tb(one.__traceback__), described(one)]))
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+    return "\n\nafter that:\n".join(reversed(parts))

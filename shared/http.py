@@ -15,8 +15,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
-from shared.access import ANYBODY, NO_TOKEN, RateLimit, Scopes, known
-from shared.database import UNAVAILABLE, Busy, Database
+from shared.access import ANYBODY, NO_TOKEN, RateLimit, known
+from shared.database import UNAVAILABLE, Busy
 from shared.errors import Refusal, described
 from shared.http_bounds import client_of
 from shared.settings import ServiceSettings
@@ -139,20 +139,12 @@ def may_write(settings: ServiceSettings, caller: Caller, role: Role = Role.DESK)
     return settings.asks_for_token and caller.role.includes(role)
 
 
-def within_scope(database: Database, scopes: Scopes) -> Callable[[Request], Awaitable[None]]:
-    """A dependency behind `authenticated`: a caller who is for some properties touches these alone."""
-
-    async def check(request: Request) -> None:
-        await scopes.check(request, request.state.caller, database)
-
-    return check
-
-
 def answer_outages(app: FastAPI) -> None:
     """Turn a database that cannot be reached into a 503, and tables that others hold: nobody may take it for empty."""
 
     async def excuse(request: Request, outage: Exception) -> JSONResponse:
-        log.warning("http.database_away", path=request.url.path, outage=described(outage))
+        route = getattr(request.scope.get("route"), "path", "")  # never the address: an id in it may be a person's
+        log.warning("http.database_away", route=route, outage=described(outage))
         what = "has no connection free for this" if isinstance(outage, Busy) else "cannot be reached"
         detail = f"the database {what}; ask again in a moment"
         return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})

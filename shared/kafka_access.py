@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class KafkaSettings(BaseSettings):
     """How to get to Kafka."""
 
-    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="How Kafka is spoken to: SASL with a password, SSL by TLS."

@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 import structlog
 
+from shared.errors import traced
+from shared.masking import without_links
 from shared.telemetry import trace_id
 
 # A booking's id and a traceparent; structlog's own context would be copied whole for every message.
@@ -62,7 +64,7 @@ def set_up_logs(service: str, *, level: str = "INFO", as_json: bool | None = Non
 def _set_up_libraries(stamped: list[Any], level: str, *, use_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    last = [structlog.processors.format_exc_info, _as_text] if use_json else _READABLE
+    last: list[Any] = [_cut_links, *([_tell_fault, _as_text] if use_json else _READABLE)]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamped, processors=[clean, *last]))
     handler.addFilter(Seldom("aiokafka"))
     logging.basicConfig(handlers=[handler], level=level, force=True)
@@ -105,6 +107,22 @@ def _stamp(service: str) -> Any:
     return stamp
 
 
+def _tell_fault(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A traceback without the words of its faults as they are: those of a library may quote an address or a row."""
+    given = event.pop("exc_info", None)
+    fault = (
+        given if isinstance(given, BaseException) else (sys.exc_info() if given is True else given or (None,) * 3)[1]
+    )
+    if fault is not None:
+        event["exception"] = traced(fault)
+    return event
+
+
+def _cut_links(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    event["event"] = without_links(str(event["event"]))
+    return event
+
+
 def _as_bytes(_: Any, __: str, event: dict[str, Any]) -> bytes:
     return orjson.dumps(event, default=str)
 
@@ -118,6 +136,5 @@ def _print_to_stderr(*_: Any) -> structlog.PrintLogger:
 
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
-_JSON: list[Any] = [structlog.processors.format_exc_info, _as_bytes]
-# Plain tracebacks: rich ones print local variables, and personal data with them.
-_READABLE: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+_JSON: list[Any] = [_tell_fault, _as_bytes]
+_READABLE: list[Any] = [_tell_fault, structlog.dev.ConsoleRenderer()]

@@ -20,7 +20,6 @@ from faststream.kafka import KafkaBroker
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from shared import metrics
-from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.consumer import Consumer
 from shared.database import UNAVAILABLE, Database
@@ -34,17 +33,18 @@ from shared.http import (
     health_router,
     let_clients_leave,
     refuse_open_door,
-    within_scope,
 )
 from shared.http_bodies import BodyLimit
 from shared.http_database import DatabaseOfRequests
 from shared.http_headers import SecurityHeaders
 from shared.http_metrics import HttpMetrics
 from shared.http_server import config_of
+from shared.judged import judged
 from shared.logs import set_up_logs
 from shared.partitioning import partition
 from shared.relay import KafkaCarrier, Relay
 from shared.routes import Routes
+from shared.scopes import Scopes
 from shared.settings import ServiceSettings
 from shared.subscriber import Subscriber
 from shared.telemetry import set_up_traces
@@ -69,7 +69,7 @@ class Service:
     """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
 
     `loops` are background works that run for as long as the service does; each is given the relay. `gauges` are what
-    it shows of its database beside the outbox, `scopes` how it tells which property a request is about. `webhooks` are
+    it shows of its database beside the outbox, `scopes` whose each request is. `webhooks` are
     routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
     service that nobody waits for lets what it listens to gather for `linger_ms`. `large_bodies` has the paths that take
     more bytes than others do.
@@ -130,13 +130,9 @@ class Service:
         answer_refusals(app)
         let_clients_leave(app)
         app.include_router(health_router(running.trouble))
-        guards = [
-            Depends(authenticated(self.settings)),
-            Depends(running.check_started),
-            Depends(within_scope(self.database, self.scopes)),
-        ]
+        guards = [Depends(authenticated(self.settings)), Depends(running.check_started)]
         for router in self.routers:
-            app.include_router(router, dependencies=guards)
+            app.include_router(judged(router, self.scopes, self.database), dependencies=guards)
         for router in self.webhooks:
             app.include_router(router)
         return app

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.destinations import Allowed, Forbidden
@@ -14,10 +14,22 @@ from shared.kafka_access import KafkaSettings
 from shared.tokens import LEAST_SECRET, Keys
 
 
+def _hard_to_guess(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < LEAST_SECRET:
+        raise ValueError(
+            f"give at least {LEAST_SECRET} characters that nobody can guess: `posada token key` prints some"
+        )
+    return secret
+
+
+# A secret of ours that others show us or that signs what they bring: whoever guesses it is let in.
+OwnSecret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
+
+
 class KeySettings(BaseSettings):
     """The keys that sign API tokens: the services' and the command line's."""
 
-    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
 
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -51,9 +63,10 @@ class ServiceSettings(KeySettings, KafkaSettings):
     )
     http_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP API.")
-    api_token: SecretStr | None = Field(
+    api_token: OwnSecret | None = Field(
         None,
-        description="Bearer token that the API asks for; without one it is open, and only loopback may be listened on.",
+        description="Bearer token that the API asks for, of at least 32 characters; without one it is open, and only "
+        "loopback may be listened on.",
     )
     http_rate: float = Field(
         100, gt=0, description="Requests a second of one caller, twice as many at once; webhooks are not counted."

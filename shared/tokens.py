@@ -101,17 +101,18 @@ def read(keys: Keys, token: str) -> Caller:
         key = keys.get(str(jwt.get_unverified_header(token).get("kid")))
         if key is None:
             raise TokenRefused("the token is signed with a key that is not known here: ask for a new one")
-        claims = _Claims.model_validate(
-            jwt.decode(
-                token,
-                key.get_secret_value(),
-                algorithms=[ALGORITHM],
-                audience=AUDIENCE,
-                issuer=ISSUER,
-                leeway=LEEWAY,
-                options={"require": ["exp", "iat", "sub", "iss", "aud"]},
-            )
+        told = jwt.decode(
+            token,
+            key.get_secret_value(),
+            algorithms=[ALGORITHM],
+            audience=AUDIENCE,
+            issuer=ISSUER,
+            leeway=LEEWAY,
+            options={"require": ["exp", "iat", "sub", "iss", "aud"]},
         )
+        if int(told["exp"]) - int(told["iat"]) > LONGEST.total_seconds():
+            raise TokenRefused(f"the token lasts longer than {LONGEST.days} days: ask for a new one")
+        claims = _Claims.model_validate(told)
     except jwt.ExpiredSignatureError:
         raise TokenRefused("the token has expired: ask for a new one") from None
     except (jwt.PyJWTError, ValidationError, ValueError):

@@ -90,9 +90,12 @@ def as_markdown(found: list[Variable]) -> str:
 
 
 def _variable(service: str, name: str, field: FieldInfo) -> Variable:
-    kinds = (field.annotation, *get_args(field.annotation))
-    secret = any(kind is SecretStr for kind in kinds) or SecretStr in get_args(kinds[0])
+    secret = _is_secret(field.annotation)
     return Variable(f"POSADA_{name.upper()}", service, _default(field), field.description or "", secret)
+
+
+def _is_secret(kind: Any) -> bool:
+    return kind is SecretStr or any(_is_secret(inner) for inner in get_args(kind))
 
 
 def _default(field: FieldInfo) -> str:

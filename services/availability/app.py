@@ -7,8 +7,8 @@ from services.availability.errands import Errands
 from services.availability.gauges import GAUGES
 from services.availability.records import Records
 from services.availability.repository import Repository
+from services.availability.scopes import SCOPES
 from services.availability.settings import Settings
-from shared.access import Scopes
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -40,7 +40,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         ],
         loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
         gauges=GAUGES,
-        scopes=Scopes({"booking_id": "SELECT property_id FROM holds WHERE booking_id = $1::uuid"}),
+        scopes=SCOPES,
         clock=clock,
         large_bodies={"/catalogue/import": catalogue_api.MOST_BYTES},
     )

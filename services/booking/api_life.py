@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from services.booking import reports
 from services.booking.domain.cancellation import NOTHING
 from services.booking.lives import State, digest_of_command
+from services.booking.settings import Settings
 from shared.access import signed
 from shared.consumer import Consumer
 from shared.contracts.booking_staff import (
@@ -33,8 +34,9 @@ from shared.contracts.common import MOST_ROOMS, Amount, Day, Identifier, Name, T
 from shared.database import UNAVAILABLE, Database
 from shared.errors import Refusal
 from shared.http import writers
-from shared.settings import ServiceSettings
-from shared.tokens import Role
+from shared.judged import Calling
+from shared.limits import most
+from shared.tokens import Caller, Role
 
 Guard = Callable[[Request], None]
 
@@ -112,10 +114,10 @@ SignedLeft = Annotated[Left, Depends(signed(Left, "who"))]
 SignedDates = Annotated[Dates, Depends(signed(Dates, "who"))]
 
 
-def router(database: Database, settings: ServiceSettings, *, seconds: float = SECONDS) -> APIRouter:
+def router(database: Database, settings: Settings, *, seconds: float = SECONDS) -> APIRouter:
     """What the desk does; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["desk"], dependencies=[Depends(writers(settings))])
-    desk = _Desk(database, seconds)
+    desk = _Desk(database, seconds, settings)
     overrules = writers(settings, Role.MANAGER)
     _add_ends(routes, desk, overrules)
     _add_stays(routes, desk, overrules)
@@ -125,14 +127,16 @@ def router(database: Database, settings: ServiceSettings, *, seconds: float = SE
 
 def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
-    async def cancel(booking_id: UUID, said: SignedEnded, intake: Intake) -> Response:
+    async def cancel(booking_id: UUID, said: SignedEnded, intake: Intake, caller: Calling) -> Response:
         """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
-        return await desk.do(intake, CancelBooking(booking_id=booking_id, **said.model_dump()))
+        leeway = await desk.leeway(booking_id, caller)
+        return await desk.do(intake, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/no-show", response_model=Outcome, responses=dict(ANSWERS))
-    async def no_show(booking_id: UUID, said: SignedEnded, intake: Intake) -> Response:
+    async def no_show(booking_id: UUID, said: SignedEnded, intake: Intake, caller: Calling) -> Response:
         """The guests did not come: the same as a cancellation, under its own name."""
-        return await desk.do(intake, MarkNoShow(booking_id=booking_id, **said.model_dump()))
+        leeway = await desk.leeway(booking_id, caller)
+        return await desk.do(intake, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     guards = [Depends(overrules)]
     path = "/bookings/{booking_id}/rejection"
@@ -183,9 +187,18 @@ Intake = Annotated[Consumer, Depends(_intake)]
 
 
 class _Desk:
-    def __init__(self, database: Database, seconds: float) -> None:
+    def __init__(self, database: Database, seconds: float, settings: Settings) -> None:
         self._database = database
         self._seconds = seconds
+        self._settings = settings
+
+    async def leeway(self, booking_id: UUID, caller: Caller) -> Decimal | None:
+        """How far a fee that the caller names for a booking may lie from the policy's; None: any."""
+        limits = self._settings.fee_limits
+        if own := self._settings.property_fee_limits:
+            async with self._database.connection() as connection:
+                limits = own.get(await reports.property_of(connection, booking_id) or "", limits)
+        return most(limits, caller.role)
 
     async def do(self, intake: Consumer, command: StaffCommand) -> Response:
         """Put a command through like Kafka's messages, and wait a while for what comes of it."""

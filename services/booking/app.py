@@ -10,8 +10,8 @@ from services.booking.repository import Repository
 from services.booking.sagas.change_dates import CHANGE_DATES
 from services.booking.sagas.ending import ENDING
 from services.booking.sagas.multi_room import MULTI_ROOM
+from services.booking.scopes import SCOPES
 from services.booking.settings import Settings
-from shared.access import Scopes
 from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
 from shared.database import Database
@@ -44,13 +44,6 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         ],
         loops=[ringing(database, "posada/booking", repository.due, clock)],
         gauges=(SAGAS,),
-        scopes=Scopes(
-            {
-                "booking_id": "SELECT property_id FROM bookings WHERE id = $1::uuid",
-                "request_id": "SELECT property_id FROM bookings WHERE request_id = $1",
-                "command_id": "SELECT b.property_id FROM commands c JOIN bookings b ON b.id = c.booking_id"
-                " WHERE c.id = $1::uuid",
-            }
-        ),
+        scopes=SCOPES,
         clock=clock,
     )

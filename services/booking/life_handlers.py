@@ -150,7 +150,7 @@ def change_dates(bookings: Bookings, command: ChangeDates, now: datetime) -> Don
 
 def _end(bookings: Bookings, command: CancelBooking | MarkNoShow, booking: Booking, end: End, now: datetime) -> Sends:
     arrives_at, zone = _clock(bookings, booking)
-    fee = booking.fee_now(command.fee, arrives_at, zone, now)
+    fee = booking.fee_now(command.fee, arrives_at, zone, now, command.leeway)
     telling = _telling(bookings, command)
     data = Ending(
         booking_id=booking.id,

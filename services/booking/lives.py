@@ -125,4 +125,4 @@ def saga_id_of(command_id: UUID) -> UUID:
 
 def digest_of_command(command: StaffCommand) -> UUID:
     """Stands for all that a command asks for, whoever asks: another one under the same id is known as another."""
-    return digest_of(type(command).__name__, command.model_dump_json(exclude={"who"}))
+    return digest_of(type(command).__name__, command.model_dump_json(exclude={"who", "leeway"}))

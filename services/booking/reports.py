@@ -68,6 +68,7 @@ WHERE ($1::text IS NULL OR b.property_id = $1) AND ($2::text[] IS NULL OR b.stat
   AND ($8::text IS NULL OR b.guest_name ILIKE $8 OR b.guest_email ILIKE $8
        OR b.id IN (SELECT booking_id FROM stays WHERE code = upper($9)))"""
 _COMMAND = "SELECT * FROM commands WHERE id = $1"
+_PROPERTY_OF = "SELECT property_id FROM bookings WHERE id = $1"
 _ACCOUNT = """
 SELECT id, status, check_in, check_out, total, currency, charges, paid, fee, refund, revision
 FROM bookings WHERE id = $1"""
@@ -109,6 +110,12 @@ async def command(connection: Connection, command_id: UUID) -> Row | None:
     """What came of a command."""
     row: Row | None = await connection.fetchrow(_COMMAND, command_id)
     return row
+
+
+async def property_of(connection: Connection, booking_id: UUID) -> str | None:
+    """Whose a booking is."""
+    whose: str | None = await connection.fetchval(_PROPERTY_OF, booking_id)
+    return whose
 
 
 async def account(connection: Connection, booking_id: UUID) -> Row | None:

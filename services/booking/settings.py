@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from pydantic import Field
 
+from shared.limits import Limits
 from shared.seeds import SeedSettings
 from shared.settings import ServiceSettings
+from shared.tokens import Role
 
 
 class Settings(ServiceSettings, SeedSettings):
     """What every service has; policies and switches are data of the property."""
 
     http_port: int = 8102
+    fee_limits: Limits = Field(
+        {Role.DESK: Decimal(100), Role.MANAGER: Decimal(2000)},
+        description="How far the fee that a role names for a cancellation or no-show may lie from the policy's, in the "
+        "booking's currency, as JSON by role; one that is not named may name any.",
+    )
+    property_fee_limits: dict[str, Limits] = Field(
+        default_factory=dict, description='What properties choose otherwise, as JSON: {"las-hojas": {"desk": 0}}.'
+    )
     saga_patience_seconds: float = Field(
         30,
         ge=0.1,

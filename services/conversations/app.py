@@ -17,13 +17,13 @@ from services.conversations.providers.port import Provider
 from services.conversations.providers.twilio import Account, TwilioConversations
 from services.conversations.providers.wati import WatiReplies
 from services.conversations.repository import Repository
+from services.conversations.scopes import SCOPES
 from services.conversations.settings import Settings
 from services.conversations.webhooks.manychat import ManyChatHook
 from services.conversations.webhooks.port import Hook
 from services.conversations.webhooks.twilio import TwilioHook
 from services.conversations.webhooks.wati import WatiHook
 from services.conversations.world import Place
-from shared.access import Scopes
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database import Database
@@ -68,13 +68,7 @@ def build(settings: Settings | None = None) -> Service:
         ],
         loops=[postman.send_for_ever, postman.keep_for_ever],
         gauges=GAUGES,
-        scopes=Scopes(
-            {
-                "thread_id": "SELECT property_id FROM threads WHERE id = $1::uuid",
-                "reply_id": "SELECT t.property_id FROM replies r JOIN threads t ON t.id = r.thread_id"
-                " WHERE r.id = $1::uuid",
-            }
-        ),
+        scopes=SCOPES,
         linger_ms=LINGER_MS,
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from shared.settings import ServiceSettings
+from shared.settings import OwnSecret, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -35,11 +35,11 @@ class Settings(ServiceSettings):
 
     wati_url: str | None = Field(None, description="WATI's API endpoint as its dashboard shows it, tenant included.")
     wati_token: SecretStr | None = Field(None, description="WATI's access token, without the word Bearer.")
-    wati_webhook_token: SecretStr | None = Field(None, description="What WATI's webhook address has as ?token=….")
+    wati_webhook_token: OwnSecret | None = Field(None, description="What WATI's webhook address has as ?token=….")
 
     manychat_token: SecretStr | None = Field(None, description="ManyChat's API token.")
     manychat_url: str = Field("https://api.manychat.com", description="ManyChat's API.")
-    manychat_webhook_token: SecretStr | None = Field(None, description="What ManyChat's request shows as Bearer token.")
+    manychat_webhook_token: OwnSecret | None = Field(None, description="What ManyChat's request shows as Bearer token.")
 
     send_seconds: float = Field(20, gt=0, description="Longest wait for a provider's answer.")
     lease_seconds: float = Field(60, gt=0, description="How long what an instance took to send is its own.")

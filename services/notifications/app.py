@@ -14,13 +14,13 @@ from services.notifications.providers import callbacks_of, senders_of, told
 from services.notifications.rendering import Templates
 from services.notifications.repository import Repository
 from services.notifications.samples import check
+from services.notifications.scopes import SCOPES
 from services.notifications.senders.local import LocalOutbox
 from services.notifications.sending import Courier
 from services.notifications.settings import Settings
 from services.notifications.watch import Watch
 from services.notifications.webhooks import Door, Proofs
 from services.notifications.webhooks import router as webhooks
-from shared.access import Scopes
 from shared.links import Links
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
@@ -101,9 +101,6 @@ def build(settings: Settings | None = None) -> Service:
         webhooks=[webhooks(door)],
         loops=[courier.run, watch.run],
         gauges=GAUGES,
-        scopes=Scopes(
-            {"booking_id": "SELECT property_id FROM deliveries WHERE booking_id = $1::uuid"},
-            common=frozenset({"/rates", "/previews/{language}/{event}"}),
-        ),
+        scopes=SCOPES,
         linger_ms=LINGER_MS,
     )

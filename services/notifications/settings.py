@@ -9,7 +9,7 @@ from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_valida
 from services.notifications.deliveries import Event
 from services.notifications.properties import House
 from shared.contracts.common import Language
-from shared.settings import ServiceSettings
+from shared.settings import OwnSecret, ServiceSettings
 
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{8,15}$")]
 # What belongs together: either all of a group is set or nothing.
@@ -108,7 +108,7 @@ class Settings(ServiceSettings):
     postmark_token: SecretStr | None = Field(None, description="The server's API token at Postmark.")
     postmark_from: EmailStr | None = Field(None, description="The address that e-mail through Postmark comes from.")
     postmark_stream: str = Field("outbound", description="Postmark's message stream.")
-    postmark_webhook: SecretStr | None = Field(None, description="user:password that Postmark's webhook shows.")
+    postmark_webhook: OwnSecret | None = Field(None, description="user:password that Postmark's webhook shows.")
     postmark_url: str = Field("https://api.postmarkapp.com", description="Postmark's API.")
 
     smtp_host: str | None = Field(None, description="The server that takes our e-mail.")
@@ -119,15 +119,15 @@ class Settings(ServiceSettings):
     smtp_from: EmailStr | None = Field(None, description="The address that guests' e-mail comes from.")
 
     public_url: str | None = Field(None, description="Where providers reach this service's /webhooks, https://….")
-    callback_secret: SecretStr | None = Field(None, description="Signs the addresses that providers report to.")
-    webhook_token: SecretStr | None = Field(
+    callback_secret: OwnSecret | None = Field(None, description="Signs the addresses that providers report to.")
+    webhook_token: OwnSecret | None = Field(
         None, description="What WATI's and Gupshup's webhooks show, as header X-Posada-Token or parameter token."
     )
     manage_url: str | None = Field(
         None, description="Where guests manage their booking, https://…; a signed token is put behind it."
     )
-    manage_key: SecretStr | None = Field(
-        None, min_length=32, description="Signs those links; whoever opens the page checks them with it."
+    manage_key: OwnSecret | None = Field(
+        None, description="Signs those links; whoever opens the page checks them with it."
     )
     manage_days: float = Field(30, ge=0, le=400, description="So long after the departure such a link still opens.")
     replay_hours: float = Field(72, gt=0, description="Reports that are older are refused.")

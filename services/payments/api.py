@@ -15,6 +15,8 @@ from services.payments.domain.request import Status
 from services.payments.domain.terms import Terms
 from services.payments.reports import Reports, Row
 from shared.contracts.common import Amount, PaymentMethod
+from shared.judged import Calling
+from shared.tokens import Caller
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most lines in the answer.")]
 
@@ -104,20 +106,20 @@ def router(reports: Reports, terms: Terms) -> APIRouter:
         return [_flat(row, terms) for row in rows]
 
     @routes.get("/payments/{payment_id}", responses={404: {"description": "No such payment."}})
-    async def payment(payment_id: UUID) -> PaymentRecord:
+    async def payment(payment_id: UUID, caller: Calling) -> PaymentRecord:
         """One payment with the bookings that it serves."""
-        record = await _payment(reports, payment_id)
+        record = await _payment(reports, payment_id, caller)
         if record is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no payment {payment_id}")
         return record
 
     @routes.get("/bookings/{booking_id}/payments", responses={404: {"description": "Payments knows no such booking."}})
-    async def payments_of_booking(booking_id: UUID) -> BookingPayments:
-        """A booking's request, and the payments that serve it."""
+    async def payments_of_booking(booking_id: UUID, caller: Calling) -> BookingPayments:
+        """A booking's request, and the payments that serve it; of other bookings those of the caller's properties."""
         row = await reports.request(booking_id)
         if row is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
-        payments = [await _record(reports, paid) for paid in await reports.paid_with(booking_id)]
+        payments = [await _record(reports, paid, caller) for paid in await reports.paid_with(booking_id)]
         return BookingPayments(request=request_record(row), payments=payments)
 
     @routes.get("/payment-requests/waiting")
@@ -128,17 +130,21 @@ def router(reports: Reports, terms: Terms) -> APIRouter:
     return routes
 
 
-async def _payment(reports: Reports, payment_id: UUID) -> PaymentRecord | None:
+async def _payment(reports: Reports, payment_id: UUID, caller: Caller) -> PaymentRecord | None:
     row = await reports.payment(payment_id)
-    return await _record(reports, row) if row else None
+    return await _record(reports, row, caller) if row else None
 
 
-async def _record(reports: Reports, row: Row) -> PaymentRecord:
-    served = [Served.model_validate(dict(one)) for one in await reports.served_by(row["id"])]
+async def _record(reports: Reports, row: Row, caller: Caller) -> PaymentRecord:
+    served = [dict(one) for one in await reports.served_by(row["id"])]
+    seen = [one for one in served if caller.may_touch([one["property_id"]])]
+    # A reservation code is another property's secret as well.
+    codes = row["codes"] if len(seen) == len(served) else [code for one in seen for code in one["codes"]]
     return PaymentRecord(
         **{name: row[name] for name in PaymentRecord.model_fields if name in row.keys()}  # noqa: SIM118
-        | {"payment_id": row["id"], "property_id": row["property_id"] or None, "left": row["left_over"]},
-        bookings=served,
+        | {"payment_id": row["id"], "property_id": row["property_id"] or None, "left": row["left_over"]}
+        | {"codes": codes},
+        bookings=[Served.model_validate(one) for one in seen],
     )
 
 

@@ -21,6 +21,7 @@ from shared.access import signed
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http import writers
+from shared.judged import Calling
 from shared.settings import ServiceSettings
 
 
@@ -74,17 +75,19 @@ def reading(office: Office, reports: Reports) -> APIRouter:
         return [request_record(row) for row in await reports.escalated(limit, property_id)]
 
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
-    async def case(booking_id: UUID) -> Case:
-        """A booking's case as it is now."""
+    async def case(booking_id: UUID, caller: Calling) -> Case:
+        """A booking's case as it is now; other properties' payments that came into question are not shown."""
         request, world = await _request_of(reports, booking_id), await office.case(booking_id)
         known = world.requests.get(booking_id)
         claim = known.claim if known else None
         decision = world.decide(claim) if known and claim and known.is_open else None
+        looked_at = decision.considered if decision else ()
+        hidden = await reports.of_others([one.payment.id for one in looked_at], caller.properties)
         return Case(
             request=request,
             claim=replies.evidence(claim) if claim else {},
             verdict=decision.verdict.value if decision else None,
-            payments=[replies.considered(one) for one in decision.considered] if decision else [],
+            payments=[replies.considered(one) for one in looked_at if one.payment.id not in hidden],
             rulings=[RulingRecord.model_validate(dict(row)) for row in await reports.rulings(booking_id)],
         )
 

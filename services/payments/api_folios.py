@@ -23,6 +23,7 @@ from shared.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http import writers
+from shared.judged import Calling
 from shared.routes import Before
 from shared.settings import ServiceSettings
 
@@ -114,11 +115,12 @@ def reading(office: Office, reports: Reports, before: Before) -> APIRouter:
         return await _folio(reports, booking_id)
 
     @routes.post("/payments/verify")
-    async def verify(ask: VerifyPayment) -> PaymentVerified:
+    async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
         await before([ask])
         world = await office.look(ask)
-        (answer,) = handlers.verify_payment(world, ask, office.now())
+        others = await reports.of_others(list(world.payments), caller.properties)
+        (answer,) = handlers.verify_payment(world.without(others), ask, office.now())
         return PaymentVerified.model_validate(answer)
 
     return routes
@@ -137,14 +139,15 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
         return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
-    async def charge(booking_id: UUID, charged: SignedCharged) -> FolioRecord:
-        """Something that the booking costs beside its rooms."""
-        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged)
+    async def charge(booking_id: UUID, charged: SignedCharged, caller: Calling) -> FolioRecord:
+        """Something that the booking costs beside its rooms, within the limit of the caller's role."""
+        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
 
     @routes.post("/payments/{payment_id}/refunds")
-    async def refund(payment_id: UUID, given: SignedGivenBack) -> Refunded:
-        """Money given back, with its reason."""
-        await office.tell(handlers.refund_payment, RefundPayment(payment_id=payment_id, **given.model_dump()))
+    async def refund(payment_id: UUID, given: SignedGivenBack, caller: Calling) -> Refunded:
+        """Money given back, with its reason, within the limit of the caller's role."""
+        asked = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
+        await office.tell(handlers.refund_payment, asked)
         row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 

@@ -10,25 +10,17 @@ from services.payments.gauges import readings
 from services.payments.office import Office
 from services.payments.reports import Reports
 from services.payments.repository import Repository
+from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
 from services.payments.sources.folder import WatchedFolder
 from services.payments.sources.http import HttpFeed
 from services.payments.sources.keeper import Keeper
 from services.payments.sources.port import Source
 from shared import outbound
-from shared.access import Scopes
 from shared.clock import Clock, system_clock
 from shared.database import Database
 from shared.service import Service
 from shared.version import VERSION
-
-_BOOKING = "SELECT property_id FROM payment_requests WHERE booking_id = $1::uuid"
-# A payment is a property's own by its feed, or by the bookings that it ever served; one that is neither is the house's.
-_PAYMENT = """
-SELECT nullif(property_id, '') FROM payments WHERE id = $1::uuid AND (property_id <> '' OR NOT EXISTS (
-    SELECT FROM ledger WHERE payment_id = $1::uuid AND booking_id IS NOT NULL))
-UNION
-SELECT r.property_id FROM ledger AS l JOIN payment_requests AS r USING (booking_id) WHERE l.payment_id = $1::uuid"""
 
 
 def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
@@ -66,7 +58,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         webhooks=[api_gateway.webhook(counter, office)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
         gauges=readings(source.name for source in sources),
-        scopes=Scopes({"booking_id": _BOOKING, "payment_id": _PAYMENT}),
+        scopes=SCOPES,
         clock=clock,
     )
 

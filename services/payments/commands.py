@@ -53,6 +53,7 @@ class AddCharge(Message):
     currency: Currency
     reason: Text = Field(min_length=1)
     staff: Name
+    role: str | None = Field(None, description="Of whoever asks, whose limit counts; none: no limit.")
 
 
 class RefundPayment(Message):
@@ -67,3 +68,4 @@ class RefundPayment(Message):
     amount: Amount | None = Field(None, gt=0)
     reason: Text = Field(min_length=1)
     staff: Name
+    role: str | None = Field(None, description="Of whoever asks, whose limit counts; none: no limit.")

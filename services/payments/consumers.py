@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.payments import handlers
+from services.payments import handlers, replies
 from services.payments.domain.world import World
 from services.payments.invalid import read_invalid
 from services.payments.repository import Repository
@@ -33,8 +33,8 @@ def routes(repository: Repository, before: Before | None = None) -> Routes[World
     table.on(ReleasePayment, handlers.release_payment)
     table.on(RepriceBooking, handlers.reprice_booking)
     table.on(TransferArrived, handlers.transfer_arrived)
-    table.on(MarkFrustrated, handlers.mark_frustrated)
-    table.on(WithdrawPayment, handlers.withdraw_payment)
+    table.on(MarkFrustrated, handlers.mark_frustrated, refused=replies.request_refused)
+    table.on(WithdrawPayment, handlers.withdraw_payment, refused=replies.request_refused)
     table.on(VerifyPayment, handlers.verify_payment, repeats=True)
     table.on(VerificationInvalid, handlers.verification_invalid, repeats=True)
     table.on(SearchDue, handlers.search_due)

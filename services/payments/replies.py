@@ -22,22 +22,32 @@ from shared.contracts.payments import (
     MOST_CODES,
     BookingRepriced,
     FolioChanged,
+    MarkFrustrated,
     PaymentAwaited,
     PaymentCaptured,
     PaymentRefused,
     PaymentReleased,
     PaymentReserved,
     PaymentVerified,
+    RequestRefused,
     SearchDue,
     StaffDue,
     Verification,
     VerificationInvalid,
     VerifyPayment,
+    WithdrawPayment,
 )
 from shared.errors import Refusal
 from shared.messages import Message, Outgoing
 
 wording = Wording(Path(__file__).parent / "texts")
+
+
+def request_refused(asked: WithdrawPayment | MarkFrustrated, refusal: Refusal) -> RequestRefused:
+    """What a gateway asked is not done, and why."""
+    what = "withdrawal" if isinstance(asked, WithdrawPayment) else "frustration"
+    reason = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
+    return RequestRefused(booking_id=asked.booking_id, asked=what, refusal=reason)
 
 
 def answer(request: PaymentRequest, terms: Terms) -> Message:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -13,8 +13,14 @@ from shared.database import Database
 
 _PAYMENTS = "SELECT *, amount - reserved - captured - refunded AS left_over FROM payments WHERE id = $1"
 _SERVED = """
-SELECT booking_id, status, amount, codes, found_later, changed_at FROM payment_requests
+SELECT booking_id, property_id, status, amount, codes, found_later, changed_at FROM payment_requests
 WHERE payment_id = $1 ORDER BY started_at, booking_id LIMIT 1000"""
+# By its feed, or by the bookings that it ever served.
+_OF_OTHERS = """
+SELECT id FROM payments WHERE id = ANY($1) AND property_id <> '' AND property_id <> ALL($2)
+UNION
+SELECT ledger.payment_id FROM ledger JOIN payment_requests AS asked USING (booking_id)
+WHERE ledger.payment_id = ANY($1) AND asked.property_id <> ALL($2)"""
 _REQUEST = "SELECT * FROM payment_requests WHERE booking_id = $1"
 _FLAT = """
 SELECT id, coalesce(authorization_number, transfer_id) AS number, amount, currency, posted_on, captured > 0 AS used,
@@ -144,6 +150,13 @@ class Reports:
         """The requests that a payment serves or has served, oldest first; at most 1,000."""
         async with self._database.connection() as connection:
             return await connection.fetch(_SERVED, payment_id)
+
+    async def of_others(self, ids: Collection[UUID], properties: Collection[str] | None) -> Collection[UUID]:
+        """Those of some payments that are, or are as well, another property's than these; of all of them none is."""
+        if properties is None:
+            return ()
+        async with self._database.connection() as connection:
+            return {row["id"] for row in await connection.fetch(_OF_OTHERS, ids, properties)}
 
     async def request(self, booking_id: UUID) -> Row | None:
         """What a booking asked of payments; None when it never did."""

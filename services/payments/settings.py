@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
@@ -17,7 +18,9 @@ from services.payments.feeds import CsvLayout
 from services.payments.sources.camt import CamtLayout
 from services.payments.sources.folder import MOST_BYTES
 from shared.contracts.common import Language, PaymentMethod
+from shared.limits import Limits, by_role
 from shared.settings import ServiceSettings
+from shared.tokens import Role
 
 Attempts = tuple[Annotated[int, Field(ge=0, le=1000)], ...]
 Seconds = tuple[Annotated[float, Field(gt=0, le=30 * 86400)], ...]
@@ -38,6 +41,8 @@ class PropertyTerms(BaseModel):
     rooms_in_stage_3: Rooms | None = None
     staff_hours: float | None = Field(None, gt=0, le=30 * 24)
     timezone: ZoneInfo | None = None
+    refund_limits: Limits | None = None
+    charge_limits: Limits | None = None
 
 
 class Settings(ServiceSettings):
@@ -73,6 +78,15 @@ class Settings(ServiceSettings):
         Rooms.KEEP,
         description="Whether rooms stay held in the third stage of the search: keep; or free, to be held again, "
         "possibly others of the same type, when the money is found.",
+    )
+    refund_limits: Limits = Field(
+        {Role.DESK: Decimal(100), Role.MANAGER: Decimal(2000)},
+        description="The most that a role may give back of one payment altogether, in the booking's currency, as JSON "
+        "by role; one that is not named may any amount. What a cancellation gives back by its policy has no limit.",
+    )
+    charge_limits: Limits = Field(
+        {Role.DESK: Decimal(500), Role.MANAGER: Decimal(5000)},
+        description="The most that a role may charge to a booking at once, likewise.",
     )
     default_property: str = Field("las-hojas", description="The property of a question about payments that names none.")
     property_terms: dict[str, PropertyTerms] = Field(
@@ -124,6 +138,8 @@ class Settings(ServiceSettings):
             unfound=self.unfound,
             staff_patience=timedelta(hours=self.staff_hours),
             rooms_in_stage_3=self.rooms_in_stage_3,
+            refund_limits=by_role(self.refund_limits),
+            charge_limits=by_role(self.charge_limits),
             default_property=self.default_property,
         )
         return replace(house, properties={name: self._of(own, house) for name, own in self.property_terms.items()})
@@ -140,6 +156,8 @@ class Settings(ServiceSettings):
             unfound=own.unfound or house.unfound,
             staff_patience=house.staff_patience if hours is None else timedelta(hours=hours),
             rooms_in_stage_3=own.rooms_in_stage_3 or house.rooms_in_stage_3,
+            refund_limits=house.refund_limits if own.refund_limits is None else by_role(own.refund_limits),
+            charge_limits=house.charge_limits if own.charge_limits is None else by_role(own.charge_limits),
         )
 
 

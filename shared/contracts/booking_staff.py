@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -20,12 +21,16 @@ class StaffCommand(Message):
     reason: Text | None = Field(None, description="For the staff; the guest never reads it.")
 
 
+Leeway = Annotated[Amount | None, Field(description="How far a named fee may lie from the policy's; none: any.")]
+
+
 class CancelBooking(
     StaffCommand, type="posada.booking.cancel-booking.v1", topic=topics.internal("booking"), key="booking_id"
 ):
     """The booking is off; the fee is the policy's unless it is named."""
 
     fee: Amount | None = None
+    leeway: Leeway = None
 
 
 class MarkNoShow(
@@ -34,6 +39,7 @@ class MarkNoShow(
     """The guests did not come; the fee is the policy's unless it is named."""
 
     fee: Amount | None = None
+    leeway: Leeway = None
 
 
 class CheckIn(StaffCommand, type="posada.booking.check-in.v1", topic=topics.internal("booking"), key="booking_id"):

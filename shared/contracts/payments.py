@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -293,6 +293,16 @@ class PaymentVerified(
     missing: tuple[Text, ...] = Field((), max_length=3)
     message: Text
     error: RefusalDetails | None = None
+
+
+class RequestRefused(
+    Message, type="posada.payments.request-refused.v1", topic=topics.PAYMENTS_ANSWERS, key="booking_id"
+):
+    """What a gateway asked about a booking's money, a withdrawal or a mark of frustration, is not done, and why."""
+
+    booking_id: UUID
+    asked: Literal["withdrawal", "frustration"]
+    refusal: RefusalDetails
 
 
 class VerificationInvalid(

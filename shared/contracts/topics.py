@@ -60,7 +60,7 @@ PAYMENTS_REQUESTS = Topic(
 )
 PAYMENTS_ANSWERS = Topic(
     "posada.payments.answers",
-    "Answers to questions about payments, keyed by the question's id.",
+    "Answers to questions about payments, keyed by the question's id, and what of gateways' requests is refused.",
     partitions=2,
     public=True,
     retention=timedelta(days=1),

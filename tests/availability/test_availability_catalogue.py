@@ -27,7 +27,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.post_office import START, MovedClock
 
 pytestmark = pytest.mark.real
-TOKEN = "an edit's own token"  # noqa: S105 — of this test alone
+TOKEN = "an edit's own token, hard to guess"  # noqa: S105 — of this test alone
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 HOUSE = {"property_id": "las-hojas"}
 NEW = {

@@ -36,7 +36,7 @@ from tests.support.outside import DATES, Outside, connect, held, order
 from tests.support.post_office import START
 
 pytestmark = pytest.mark.real
-TOKEN = "a token for these tests"  # noqa: S105
+TOKEN = "a token for these tests, a long one"  # noqa: S105
 
 
 @pytest.fixture

@@ -161,9 +161,9 @@ def test_no_fee_is_above_the_total_and_no_refund_above_what_was_paid(
 
 
 def test_the_staff_may_name_a_fee_up_to_the_total() -> None:
-    assert named_fee(TOTAL, Decimal(10)).rule is Rule.STAFF
+    assert named_fee(TOTAL, Decimal(10), Decimal(0), None).rule is Rule.STAFF
     with pytest.raises(Refusal, match="more than the booking costs"):
-        named_fee(TOTAL, TOTAL + 1)
+        named_fee(TOTAL, TOTAL + 1, TOTAL, None)
 
 
 @pytest.mark.parametrize(

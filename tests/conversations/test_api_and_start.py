@@ -30,12 +30,12 @@ def hours(number: int) -> timedelta:
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    settings = Settings(api_token="t")
+    settings = Settings(api_token="t" * 32)
     app = FastAPI(dependencies=[Depends(authenticated(settings))])
     app.include_router(router(database, PLACE))
     app.include_router(searching_router(database, PLACE))
     app.include_router(reading_router(database, settings))
-    shown = {"Authorization": "Bearer t"}
+    shown = {"Authorization": f"Bearer {'t' * 32}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=shown) as client:
         yield client
 

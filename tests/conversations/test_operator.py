@@ -43,7 +43,7 @@ def clock() -> MovedClock:
 
 @pytest.fixture
 def token() -> str | None:
-    return "t"
+    return "t" * 32
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def service(
     served.application.include_router(relinking.router(database, repository, PLACE, settings, clock))
     async with serving(served):
         monkeypatch.setenv("POSADA_CONVERSATIONS_URL", served.url)
-        monkeypatch.setenv("POSADA_API_TOKEN", "t")
+        monkeypatch.setenv("POSADA_API_TOKEN", "t" * 32)
         monkeypatch.delenv("POSADA_DEBUG", raising=False)
         yield
 

@@ -68,7 +68,7 @@ class House:
     """Conversations with some providers: messages come in, staff write, the postman goes round."""
 
     def __init__(self, database: Database, relay: Relay, **given: Any) -> None:
-        settings = Settings(api_token="t", **given)
+        settings = Settings(api_token="t" * 32, **given)
         self.clock = MovedClock(NOW)
         self.database = database
         self.switchboard = Switchboard(providers_of(settings), LocalReplies())
@@ -79,7 +79,7 @@ class House:
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))
         app.include_router(answering.router(database, self.switchboard, self.postman, settings, self.clock))
-        shown = {"Authorization": "Bearer t"}
+        shown = {"Authorization": f"Bearer {'t' * 32}"}
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=shown)
 
     def another_postman(self) -> Postman:

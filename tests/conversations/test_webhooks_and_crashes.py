@@ -22,11 +22,13 @@ PATIENCE_S = 90.0
 
 pytestmark = pytest.mark.real
 
+TOKEN = "w" * 32
+
 
 @pytest.fixture
 def town(parts: Parts, postgres: object, kafka_bootstrap: str, tmp_path: Path) -> Iterator[Town]:
     """Conversations alone, as a process."""
-    env = {"POSADA_WATI_WEBHOOK_TOKEN": "w-secret", "POSADA_WEBHOOK_HOURS": "48"}
+    env = {"POSADA_WATI_WEBHOOK_TOKEN": TOKEN, "POSADA_WEBHOOK_HOURS": "48"}
     town = Town(tmp_path, parts=parts, services=("conversations",), env=env, database_prefix="crashing_")
     with town:
         yield town
@@ -36,7 +38,7 @@ class Provider:
     """Delivers messages until each is taken, as WATI does; `thirds` say when the first and second are."""
 
     def __init__(self, url: str) -> None:
-        self._url = f"{url}/webhooks/wati?token=w-secret"
+        self._url = f"{url}/webhooks/wati?token={TOKEN}"
         self._free = asyncio.Semaphore(AT_ONCE)
         self.refused = 0
         self.thirds = [asyncio.Event(), asyncio.Event()]

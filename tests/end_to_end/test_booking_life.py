@@ -21,7 +21,7 @@ from tests.support.end_to_end_builders import fresh_night, money_for, request, r
 from tests.support.end_to_end_gateway import Event, Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole
 
-TOKEN = "the desk's own"  # noqa: S105 — of a test
+TOKEN = "the desk's own, hard to guess by others"  # noqa: S105 — of a test
 SECONDS = 60.0
 # Timers of reminders, which are judged when they are due; and what became of them.
 BRING_FORWARD = """

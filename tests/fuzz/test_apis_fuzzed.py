@@ -25,14 +25,14 @@ from shared.service import Service
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import PostOffice
 
-SHARED = "fuzz"
+SHARED = "fuzz" * 8
 EXAMPLES = 6
 REFUSED = 400
 SHOWN = {"Authorization": f"Bearer {SHARED}"}
 # What makes webhooks and optional endpoints appear, without anybody being called.
 MORE: dict[str, dict[str, Any]] = {
-    "notifications": {"webhook_token": "fuzz", "public_url": "https://posada.example", "callback_secret": "fuzz"},
-    "conversations": {"wati_webhook_token": "fuzz", "manychat_webhook_token": "fuzz"},
+    "notifications": {"webhook_token": SHARED, "public_url": "https://posada.example", "callback_secret": SHARED},
+    "conversations": {"wati_webhook_token": SHARED, "manychat_webhook_token": SHARED},
 }
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 

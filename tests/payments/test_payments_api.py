@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from services.payments import api_ledger
 from services.payments.api import router
@@ -20,6 +20,7 @@ from services.payments.repository import Repository
 from services.payments.settings import Settings
 from shared.consumer import Consumer
 from shared.database import Database
+from shared.http import authenticated
 from shared.messages import Message
 from shared.relay import Relay
 from tests.support.payments_builders import (
@@ -59,8 +60,9 @@ class Api:
 @pytest.fixture
 async def api(database: Database) -> AsyncIterator[Api]:
     app = FastAPI()
-    app.include_router(api_ledger.router(Reports(database)))
-    app.include_router(router(Reports(database), TERMS))
+    known = [Depends(authenticated(Settings()))]
+    app.include_router(api_ledger.router(Reports(database)), dependencies=known)
+    app.include_router(router(Reports(database), TERMS), dependencies=known)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payments") as client:
         yield Api(database, client)
 
@@ -141,7 +143,7 @@ async def test_what_is_waited_for_with_stage_attempt_and_time(api: Api) -> None:
 
 
 def test_the_service_is_put_together(payments_url: str) -> None:
-    service = build(Settings(database_url=payments_url, api_token="secret"))
+    service = build(Settings(database_url=payments_url, api_token="a secret of thirty-two characters"))
     paths = service.app().openapi()["paths"]
     assert {"/payments/{payment_id}", "/payments/flat", "/health/ready"} <= set(paths)
     assert [topic.name for topic in service.routes.topics] == [

@@ -215,7 +215,7 @@ class TestSurroundings:
     def test_a_provider_is_tried(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             monkeypatch.setenv("POSADA_WATI_TOKEN", "t")
-            monkeypatch.setenv("POSADA_API_TOKEN", "t")
+            monkeypatch.setenv("POSADA_API_TOKEN", "t" * 32)
             for url, state in (
                 (f"http://127.0.0.1:{server.getsockname()[1]}/1", State.FINE),
                 (f"http://{NOBODY}", State.BROKEN),
@@ -252,7 +252,7 @@ def shutil_usage(total: float, free: float) -> Any:
 def house(kafka_bootstrap: str, fresh_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("POSADA_KAFKA_BOOTSTRAP", kafka_bootstrap)
-    monkeypatch.setenv("POSADA_API_TOKEN", "t")
+    monkeypatch.setenv("POSADA_API_TOKEN", "t" * 32)
     for service in SERVICES:
         monkeypatch.setenv(f"POSADA_{service.upper()}_DATABASE_URL", fresh_database(service))
     return tmp_path

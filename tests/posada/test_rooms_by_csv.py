@@ -20,7 +20,7 @@ from tests.support.databases import FreshDatabase
 from tests.support.post_office import MovedClock
 
 pytestmark = pytest.mark.real
-TOKEN = "the catalogue's own token"  # noqa: S105 — of this test alone
+TOKEN = "the catalogue's own token, a long one"  # noqa: S105 — of this test alone
 
 
 @pytest.fixture

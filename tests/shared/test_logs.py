@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from shared.logs import Seldom
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -54,3 +56,38 @@ def test_another_thing_and_another_library_are_said_at_once() -> None:
     ours = [line("uvicorn.error", 1), line("uvicorn.error", 1)]
 
     assert all(seldom.filter(one) for one in [*others, *ours])
+
+
+FAULTS = """
+import asyncpg, httpx, logging, structlog
+from shared.logs import set_up_logs
+set_up_logs("notes", level="DEBUG", as_json={as_json})
+ADDRESS = "https://ana:pass@hooks.example/T0/s3cret?token=s3cret"
+
+def fail():
+    try:
+        raise asyncpg.DataError("invalid input: 'ana@example.com'")
+    except asyncpg.DataError as first:
+        raise httpx.HTTPError(f"Client error '401' for url '{{ADDRESS}}'") from first
+
+for log in (logging.getLogger("uvicorn.error"), structlog.get_logger()):
+    try:
+        fail()
+    except httpx.HTTPError:
+        log.exception("Exception in ASGI application")
+logging.getLogger("theirs").warning("POST %s and /webhooks/wati?token=s3cret", ADDRESS)
+"""
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_faults_are_told_with_their_place_and_without_addresses_or_rows(as_json: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTS.format(as_json=as_json)], capture_output=True, text=True, check=True
+    )
+    told = done.stderr
+    assert told.count("HTTPError: Client error '401' for url 'https://hooks.example/…'") == 2
+    assert told.count("DataError: 22000") == 2
+    assert told.count("in fail") == 4
+    assert "POST https://hooks.example/… and /webhooks/wati?…" in told
+    for secret in ("s3cret", "ana", "pass@"):
+        assert secret not in told

@@ -79,6 +79,11 @@ def test_the_last_key_signs_and_an_older_one_is_still_known_until_it_is_taken_ou
         (forged(properties=[]), "not one of ours"),
         (forged(properties="*"), "not one of ours"),
         (forged(sub=""), "not one of ours"),
+        (forged(exp=NOW + timedelta(days=367)), "longer than 366 days"),
+        (forged(iat=NOW - timedelta(days=366)), "longer than 366 days"),
+        (forged(iat=NOW + timedelta(days=1), exp=NOW + timedelta(days=300)), "not one of ours"),
+        (forged(exp=float("inf")), "not one of ours"),
+        (forged(exp=float("nan")), "not one of ours"),
     ],
 )
 def test_what_opens_nothing(token: str, why: str) -> None:

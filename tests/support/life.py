@@ -35,7 +35,7 @@ from shared.relay import Relay
 from tests.support.builders import answer_of, request
 from tests.support.post_office import START, MovedClock, PostOffice, record_of
 
-TOKEN = "the desk's own"  # noqa: S105 — of a test
+TOKEN = "the desk's own, hard to guess by others"  # noqa: S105 — of a test
 
 
 def command(kind: type[StaffCommand], booking_id: UUID, **more: Any) -> StaffCommand:

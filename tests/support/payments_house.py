@@ -18,7 +18,7 @@ from shared.messages import Message
 from shared.relay import Relay
 from tests.support.payments_builders import Post, Ticking, record_of, record_of_row
 
-TOKEN = "a token for tests"  # noqa: S105
+TOKEN = "a token for tests, a long one too"  # noqa: S105
 WAITING = PropertyTerms(unfound=Unfound.WAIT_FOR_STAFF, staff_hours=12)
 _NEXT = "SELECT min(due_at) FROM outbox WHERE due_at > $1 AND topic = 'posada.payments.internal'"
 

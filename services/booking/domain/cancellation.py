@@ -68,14 +68,20 @@ def fee_of(terms: Terms | None, total: Decimal, first_night: Decimal, arrival: d
     return Fee(Rule.PERCENTAGE, total, min(share, total))
 
 
-def named_fee(total: Decimal, wanted: Decimal) -> Fee:
-    """A fee that the staff names.
+def named_fee(total: Decimal, wanted: Decimal, policy: Decimal, leeway: Decimal | None) -> Fee:
+    """A fee that the staff names, at most `leeway` from the policy's; None: any.
 
     Raises:
-        Refusal: fee_too_high, where it is more than the booking costs.
+        Refusal: fee_too_high, where it is more than the booking costs; fee_over_limit.
     """
     if wanted > total:
         raise Refusal("fee_too_high", f"fee: {wanted} is more than the booking costs, {total}", field="fee")
+    if leeway is not None and abs(wanted - policy) > leeway:
+        text = (
+            f"fee: {wanted:.2f} is more than this role's limit of {leeway:.2f} away from the policy's {policy:.2f}:"
+            " leave it out, or ask somebody with a higher role, under a new command_id"
+        )
+        raise Refusal("fee_over_limit", text, field="fee", limit=f"{leeway:.2f}", policy=f"{policy:.2f}")
     return Fee(Rule.STAFF, total, wanted.quantize(CENT))
 
 

@@ -118,16 +118,17 @@ class Booking:
         nights = max(1, (self.check_out - self.check_in).days)
         return sum((stay.first_night or (stay.amount / nights) for stay in self.stays), NOTHING).quantize(CENT)
 
-    def fee_now(self, wanted: Decimal | None, arrives_at: time, zone: str, now: datetime) -> Fee:
-        """What it costs to end it now, or what the staff wants for it.
+    def fee_now(
+        self, wanted: Decimal | None, arrives_at: time, zone: str, now: datetime, leeway: Decimal | None = None
+    ) -> Fee:
+        """What it costs to end it now, or what the staff wants for it, which may lie so far from that.
 
         Raises:
-            Refusal: fee_too_high.
+            Refusal: fee_too_high or fee_over_limit.
         """
-        if wanted is not None:
-            return named_fee(self.total, wanted)
         arrival = check_in_moment(self.check_in, arrives_at, zone)
-        return fee_of(self.terms, self.total, self.first_night, arrival, now)
+        policy = fee_of(self.terms, self.total, self.first_night, arrival, now)
+        return policy if wanted is None else named_fee(self.total, wanted, policy.fee, leeway)
 
     def checked_in(self, codes: Collection[str], who: str, zone: str, now: datetime) -> Booking:
         """With guests arrived in these stays, or in all that are still expected.

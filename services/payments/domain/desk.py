@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
@@ -51,8 +52,10 @@ def require_currency(request: PaymentRequest, currency: str) -> None:
     """A booking is paid and charged in the currency that it costs.
 
     Raises:
-        Refusal: when it is another.
+        Refusal: when it is another, or the booking was given up before it cost anything.
     """
+    if request.claim is None:
+        raise settled(request)
     if currency != request.wanted.currency:
         text = f"currency: booking {request.booking_id} costs {request.wanted.currency}, not {currency}"
         raise Refusal("payment_in_another_currency", text)
@@ -67,6 +70,20 @@ def require_all(request: PaymentRequest, amount: Decimal) -> None:
     if amount < request.amount:
         text = f"amount: booking {request.booking_id} waits for {request.amount:.2f}, take all of it"
         raise Refusal(Reason.PAYMENT_INSUFFICIENT, text, difference=f"{request.amount - amount:.2f}")
+
+
+def require_within(limits: Mapping[str, Decimal], role: str | None, amount: Decimal, what: str) -> None:
+    """A role moves no more than its limit.
+
+    Raises:
+        Refusal: over_limit, when the amount is more.
+    """
+    limit = limits.get(role) if role else None
+    if limit is not None and amount > limit:
+        text = (
+            f"amount: {amount:.2f} {what}, the limit of the role {role} is {limit:.2f}: ask somebody with a higher one"
+        )
+        raise Refusal("over_limit", text, field="amount", limit=f"{limit:.2f}", role=role)
 
 
 def done_otherwise(field: str, key: UUID) -> Refusal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,8 @@ class Terms:
     one look that counts as no attempt: it finds a transfer that was recorded by another instance at the same moment.
     `unfound` is what becomes of a booking whose money a person has to look into, and `staff_patience` how long it waits
     for one. `rooms_in_stage_3` is whether rooms stay held in the third stage, or are freed until the money is found.
+    `refund_limits` and `charge_limits` are what a role may give back of one payment altogether, and charge at once, in
+    the booking's currency; a role that is not named may any amount.
     `default_property` is meant by a question that names none.
     `properties` are the terms of those that choose otherwise.
     """
@@ -62,6 +65,8 @@ class Terms:
     unfound: Unfound = Unfound.FAIL
     staff_patience: timedelta = timedelta(hours=24)
     rooms_in_stage_3: Rooms = Rooms.KEEP
+    refund_limits: Mapping[str, Decimal] = field(default_factory=dict)
+    charge_limits: Mapping[str, Decimal] = field(default_factory=dict)
     default_property: str = "las-hojas"
     properties: Mapping[str, Terms] = field(default_factory=dict)
 

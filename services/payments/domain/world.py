@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
@@ -49,6 +49,12 @@ class World:
             self._note_payment(payment)
         for request in self.requests.values():
             self._note_waiting(request)
+
+    def without(self, payments: Collection[UUID]) -> World:
+        """The same to somebody who must not know of these payments: to be looked at, not to be changed."""
+        return World(
+            self.terms, self.requests.values(), (one for one in self.payments.values() if one.id not in payments)
+        )
 
     def keep(self, request: PaymentRequest) -> None:
         """Take what has become of a request."""

@@ -12,7 +12,7 @@ from services.payments.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.domain import desk
 from services.payments.domain.folio import Charge
 from services.payments.domain.ledger import NOTHING
-from services.payments.domain.payment import money, payment_at_desk
+from services.payments.domain.payment import Payment, money, payment_at_desk
 from services.payments.domain.request import Status
 from services.payments.domain.world import World
 from services.payments.handlers.settling import Sends, known_request, set_aside
@@ -22,7 +22,7 @@ def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends
     """Money taken at the desk: a booking that waits goes on with it, any other has paid it."""
     request, payment = known_request(world, command.booking_id), payment_at_desk(command, now)
     if known := world.payments.get(payment.id):
-        if not known.same_money(payment):
+        if not known.same_money(payment) or (known.id, request.booking_id) not in world.kept:
             raise desk.done_otherwise("payment_id", command.payment_id)
         return []
     if request.status in {Status.REFUSED, Status.RELEASED}:
@@ -39,13 +39,15 @@ def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends
 def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
     """Something that a booking costs beside its rooms."""
     request = known_request(world, command.booking_id)
-    facts = command.model_dump(exclude={"charge_id"})
+    facts = command.model_dump(exclude={"charge_id", "role"})
     charge = Charge(command.charge_id, at=now, **facts | {"amount": money(command.amount)})
     if known := world.charges.get(charge.id):
         if replace(known, at=now, staff=charge.staff) != charge:
             raise desk.done_otherwise("charge_id", charge.id)
         return []
     desk.require_currency(request, command.currency)
+    limits = world.terms.of(request.wanted.property_id).charge_limits
+    desk.require_within(limits, command.role, charge.amount, "would be charged")
     world.new_charges.append(charge)
     return _folio(world, request.booking_id, now, charged=charge.amount)
 
@@ -62,10 +64,17 @@ def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends
         return []
     kept = world.kept.get((payment.id, command.booking_id), NOTHING)
     amount = desk.refundable(payment, kept, command.booking_id, command.amount)
+    limits = world.terms.of(_property(world, command, payment)).refund_limits
+    desk.require_within(limits, command.role, payment.refunded + amount, "of this payment would be given back by then")
     world.keep_payment(
         payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
     )
     return _folio(world, command.booking_id, now, paid=-amount) if command.booking_id else []
+
+
+def _property(world: World, command: RefundPayment, payment: Payment) -> str:
+    request = world.requests.get(command.booking_id) if command.booking_id else None
+    return request.claim.property_id if request and request.claim else payment.property_id
 
 
 def _folio(
