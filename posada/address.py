@@ -10,19 +10,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 FILE: Final = "posada.json"
 TARGETS: Final = "prometheus.json"
 
 
 class Address(BaseModel):
-    """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database."""
+    """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database.
+
+    `kafka_secrets` are what its records are signed with, by key id.
+    """
 
     pid: int
     kafka_bootstrap: str
     http: dict[str, list[str]]
     database_urls: dict[str, str]
+    kafka_secrets: dict[str, str] = Field(default_factory=dict, repr=False)
 
     def write(self, folder: Path) -> None:
         """Put the file into `folder`, whole or not at all; its passwords are readable by the owner only."""

@@ -6,13 +6,14 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kafka_access import KafkaSettings
+from shared.record_settings import RecordSettings
 from shared.tokens import LEAST_SECRET, Keys
 
 
 class KeySettings(BaseSettings):
     """The keys that sign API tokens: the services' and the command line's."""
 
-    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
 
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -31,7 +32,7 @@ class KeySettings(BaseSettings):
         return keys
 
 
-class ServiceSettings(KeySettings, KafkaSettings):
+class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     """One service's settings. Each process has its own environment, so names need no service in them."""
 
     kafka_bootstrap: str = Field("localhost:9092", description="Kafka brokers, host:port, comma-separated.")
