@@ -79,7 +79,7 @@ def told(headers: Iterable[tuple[str, bytes]], attempt: int, fault: str, now: da
 def come_again(headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, origin: str, story: bytes) -> Headers:
     """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its story."""
     ours = dict(envelope.headers())
-    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in {HISTORY, ORIGIN}}
+    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in {HISTORY, ORIGIN, MAC}}
     return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, story)]
 
 
