@@ -314,10 +314,15 @@ def test_topics_are_made_for_as_many_copies_as_are_wanted(instances: int) -> Non
 @needs_helm
 def test_values_of_an_older_release_do_for_an_upgrade() -> None:
     """`helm upgrade --reuse-values` brings the old values and none of the new: what they lack is as by default."""
-    new = ("database.owners", "apiKeys", "prometheusRule", "dashboards", "topics.instances")
+    new = ("database.owners", "apiKeys", "prometheusRule", "dashboards", "topics.instances", "records")
     more = [*new, "migrations.volumes", "migrations.volumeMounts", "migrations.seedFolder"]
     words = [word for name in more for word in ("--set", f"{name}=null")]
-    assert rendered("small", *words) == rendered("small")
+    assert _without_data(rendered("small", *words)) == _without_data(rendered("small"))
+
+
+def _without_data(manifests: list[Manifest]) -> list[Manifest]:
+    """All but what is drawn by lot each time."""
+    return [one | {"data": sorted(one["data"])} if one["kind"] == "Secret" else one for one in manifests]
 
 
 def test_the_pod_for_commands_is_one_that_kubernetes_accepts_and_services_let_in() -> None:

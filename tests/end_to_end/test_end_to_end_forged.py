@@ -136,7 +136,7 @@ async def test_a_forged_transfer_pays_for_nothing(town: Town, gateway: Gateway) 
     for sender in (Sender(BANK, "s" * 32), town.secrets.gateway()):
         await gateway.publish(TRANSFERS, body, headers=sender.signed(TRANSFERS, body), signed=False)
     await set_aside(town, "payments", other["transfer_id"])
-    theirs = money_for(wanted) | {"source": "stripe"}
+    theirs = money_for(wanted) | {"source": "another-bank"}
     body = json.dumps(theirs).encode()
     headers = town.secrets.source().signed(TRANSFERS, body)
     await gateway.publish(TRANSFERS, body, headers=headers, signed=False)
