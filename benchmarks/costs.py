@@ -54,7 +54,9 @@ def main() -> None:
 
 async def _measure(town: Town) -> dict[int, Figures]:
     await houses.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
-    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"))
+    load = Load(
+        PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"), secrets=town.secrets
+    )
     await load.start()
     await load.pay(WARM_UP[2] + sum(most for _, _, most in LEVELS))
     await load.measure(*WARM_UP)

@@ -1,7 +1,7 @@
 """The floor: an empty message over the hops of a booking's critical path, with one small commit at each stop.
 
 Six topics, three processes and five commits, as on the path of a request: booking, availability, booking, payments,
-booking, outcome. Nothing is decided, validated or remembered on the way.
+booking, outcome. Nothing is decided, validated or remembered on the way. Each record is signed and checked as ours are.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from contextlib import asynccontextmanager
 from multiprocessing.synchronize import Event
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 
 from posada.town import Town
+from shared.record_auth import Seal, SealingProducer
 from shared.topic_admin import create_topics
 from shared.topics import Topic
 
@@ -25,12 +26,13 @@ HOPS = tuple(Topic(f"bench.floor.{n}", "A hop of the floor.", partitions=1) for 
 STOPS: Mapping[str, tuple[int, ...]] = {"booking": (0, 2, 4), "availability": (1,), "payments": (3,)}
 WARM_UP = 0.25  # as many more rounds beforehand, as a part of those that are measured
 START_SECONDS = 30.0
+SEAL = Seal({"1": "of no installation, for measuring alone"})
 
 
 class Floor:
     """The hops, with somebody at each stop."""
 
-    def __init__(self, producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, producer: SealingProducer, consumer: AIOKafkaConsumer) -> None:
         self._producer = producer
         self._consumer = consumer
 
@@ -84,7 +86,7 @@ async def running(town: Town) -> AsyncIterator[Floor]:
 
 @asynccontextmanager
 async def _ends(bootstrap: str) -> AsyncIterator[Floor]:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=0)
+    producer = SealingProducer(SEAL, bootstrap_servers=bootstrap, acks="all", linger_ms=0)
     consumer = AIOKafkaConsumer(HOPS[-1].name, bootstrap_servers=bootstrap)
     await producer.start()
     await consumer.start()
@@ -105,7 +107,7 @@ def _serve(bootstrap: str, url: str, hops: tuple[int, ...], ready: Event) -> Non
 async def _stop(bootstrap: str, url: str, hops: tuple[int, ...], ready: Event) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute("CREATE TABLE IF NOT EXISTS bench_floor (id bigint GENERATED ALWAYS AS IDENTITY)")
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=0)
+    producer = SealingProducer(SEAL, bootstrap_servers=bootstrap, acks="all", linger_ms=0)
     consumer = AIOKafkaConsumer(*[HOPS[hop].name for hop in hops], bootstrap_servers=bootstrap)
     await producer.start()
     await consumer.start()
@@ -113,5 +115,7 @@ async def _stop(bootstrap: str, url: str, hops: tuple[int, ...], ready: Event) -
     following = {HOPS[hop].name: HOPS[hop + 1].name for hop in hops}
     ready.set()
     async for record in consumer:
+        if not SEAL.fits(record):
+            raise ValueError(f"{record.topic}: a record that is not the floor's own")
         await connection.execute("INSERT INTO bench_floor DEFAULT VALUES")
         await producer.send(following[record.topic], b"")

@@ -115,7 +115,9 @@ class Growth:
     def __init__(self, town: Town, sizes: Sequence[int], plan: Sequence[Level]) -> None:
         self._town = town
         self._urls = {service: town.database_url(service) for service in SERVICES}
-        self._load = Load(LOAD_HOUSES, bootstrap=town.kafka_bootstrap, payments_url=self._urls["payments"])
+        self._load = Load(
+            LOAD_HOUSES, bootstrap=town.kafka_bootstrap, payments_url=self._urls["payments"], secrets=town.secrets
+        )
         self._sizes = sizes
         self._plan = plan
         self._filled = 0

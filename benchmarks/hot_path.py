@@ -71,7 +71,9 @@ def main() -> None:
 
 async def _measure(town: Town, plan: Plan) -> dict[str, Any]:
     await houses.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
-    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"))
+    load = Load(
+        PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"), secrets=town.secrets
+    )
     await load.start()
     people.print("[dim]letting payments arrive[/]")
     await load.pay(plan.requests)

@@ -15,6 +15,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from benchmarks import houses
+from posada.town_secrets import BANK, TownSecrets
 from shared.contracts import topics
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, booking_id_of
 from shared.kafka_consumers import consumer
@@ -89,6 +90,7 @@ class Load(Clients):
 
     bootstrap: str
     payments_url: str
+    secrets: TownSecrets
     _waiting: dict[bytes, asyncio.Future[float]] = field(default_factory=dict)
     _producer: Any = None
     _consumer: Any = None
@@ -96,6 +98,7 @@ class Load(Clients):
 
     async def start(self) -> None:
         """Connect, and begin to read outcomes."""
+        self._chat = self.secrets.gateway()
         self._producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all", linger_ms=0)
         self._consumer = consumer(self.bootstrap, topics.BOOKING_EVENTS.name, auto_offset_reset="latest")
         await self._producer.start()
@@ -117,16 +120,19 @@ class Load(Clients):
         """
         connection = await asyncpg.connect(self.payments_url)
         before = await connection.fetchval("SELECT count(*) FROM payments")
+        bank = self.secrets.source()
         today = date.today().isoformat()  # noqa: DTZ011 — the posting date of a feed has no zone
         for n in range(self.number, self.number + number):
             body = {
                 "transfer_id": f"bench-{n}",
+                "source": BANK,
                 "method": "card_link",
                 "amount": "690.00",
                 "posted_on": today,
                 "authorization_number": f"A{n}",
             }
-            await self._producer.send(topics.PAYMENTS_TRANSFERS.name, orjson.dumps(body))
+            topic, value = topics.PAYMENTS_TRANSFERS.name, orjson.dumps(body)
+            await self._producer.send(topic, value, headers=bank.signed(topic, value))
         async with asyncio.timeout(PAY_TIMEOUT_S):
             while await connection.fetchval("SELECT count(*) FROM payments") < before + number:  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
@@ -137,7 +143,8 @@ class Load(Clients):
         key = str(booking_id_of(request["request_id"])).encode()
         outcome = self._waiting[key] = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
-        await self._producer.send(topics.BOOKING_REQUESTS.name, orjson.dumps(request), key=key)
+        topic, value = topics.BOOKING_REQUESTS.name, orjson.dumps(request)
+        await self._producer.send(topic, value, key=key, headers=self._chat.signed(topic, value))
         ended: float = await outcome
         return ended - began
 

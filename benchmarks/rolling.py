@@ -108,7 +108,7 @@ def main() -> None:
 async def _measure(town: Town, rate: float, services: Sequence[str]) -> dict[str, Any]:
     urls = {service: town.database_url(service) for service in SERVICES}
     await houses.plant(urls["availability"], urls["booking"], PROPERTIES)
-    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"])
+    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"], secrets=town.secrets)
     await load.start()
     people.print("[dim]letting payments arrive[/]")
     await load.pay(MOST)

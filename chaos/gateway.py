@@ -14,7 +14,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from chaos.guests import Guest, Send
+from chaos.guests import TRANSFERS, Guest, Send
+from posada.town_secrets import CHAT, TownSecrets
 from posada.wire import OUTCOMES
 from shared.contracts.topics import BOOKING_EVENTS
 from shared.kafka_consumers import consumer
@@ -23,7 +24,6 @@ from shared.topic_admin import partitions
 SEND_S: Final = 10.0
 PAUSE_S: Final = 0.3
 MOST_WAITING: Final = 150
-SOURCE: Final = b"gateway"
 
 
 @dataclass(slots=True)
@@ -39,8 +39,9 @@ class Heard:
 class Gateway:
     """A simple client, as others write it: it sends again what it is not sure of. Times are monotonic seconds."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, secrets: TownSecrets) -> None:
         self._bootstrap = bootstrap
+        self._secrets = secrets
         self._producer: AIOKafkaProducer | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.sent = 0
@@ -95,8 +96,10 @@ class Gateway:
         return Counter(f"{one.kind} {one.reason}".strip() if one else "no outcome" for one in heard)
 
     async def _publish(self, send: Send) -> None:
-        headers = [("ce_id", send.id.encode()), ("ce_source", SOURCE)] if send.id else []
+        bare = [("ce_id", send.id.encode()), ("ce_source", CHAT.encode())] if send.id else []
         body = orjson.dumps(send.body)
+        sender = self._secrets.source() if send.topic == TRANSFERS else self._secrets.gateway()
+        headers = sender.signed(send.topic, body, bare)
         while True:
             try:
                 assert self._producer is not None  # noqa: S101

@@ -10,6 +10,8 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
+from posada.town_secrets import BANK
+
 ADULT: Final = Decimal("86.25")
 # Rooms of each type at the reference property, and most adults in one.
 ROOMS: Final = {"Junior": (37, 3), "Familiar": (17, 6), "Habitación": (14, 2)}
@@ -159,6 +161,7 @@ class _Builder:
         given = request["payment"]
         transfer = {
             "transfer_id": request["request_id"],
+            "source": BANK,
             "method": given["method"],
             "amount": f"{amount:.2f}",
             "posted_on": self._today.isoformat(),

@@ -109,7 +109,7 @@ async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Line
     blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town), lines=lined)
     coming = guests(wish.seed, wish.bookings, wish.seconds, datetime.now(UTC).date())
     storm = Storm(wish, blows, coming, lined)
-    async with Gateway(town.kafka_bootstrap) as gateway:
+    async with Gateway(town.kafka_bootstrap, town.secrets) as gateway:
         storm.gateway = gateway
         storm.desk = Desk(town.http("booking"), TOKEN, gateway)
         tormentor = Tormentor(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"), lines)

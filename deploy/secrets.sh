@@ -12,4 +12,9 @@ for name in POSTGRES_PASSWORD AVAILABILITY_PASSWORD BOOKING_PASSWORD PAYMENTS_PA
   NOTIFICATIONS_OWNER_PASSWORD CONVERSATIONS_OWNER_PASSWORD POSADA_API_TOKEN GRAFANA_PASSWORD; do
   grep -q "^$name=" "$file" || { echo "$name=$(secret)" >> "$file"; echo "made $name in $file"; }
 done
+# What is signed with them is told by docs/operate.md: an id or a name, and its secrets. A list may hold a second one.
+signs() { grep -q "^$1=" "$file" || { echo "$1='$2'" >> "$file"; echo "made $1 in $file"; }; }
+signs POSADA_KAFKA_SECRETS "{\"1\": \"$(secret)\"}"
+signs POSADA_GATEWAY_SECRETS "{\"chat\": [\"$(secret)\"]}"
+signs POSADA_SOURCE_SECRETS "{\"bank\": [\"$(secret)\"]}"
 echo "$file has every password"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from posada.problems import Problem
 from shared.files import RefusedFile, check_own, opened_folder
@@ -21,12 +21,16 @@ MOST_BYTES: Final = 1_000_000
 
 
 class Address(BaseModel):
-    """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database."""
+    """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database.
+
+    `kafka_secrets` are what its records are signed with, by key id.
+    """
 
     pid: int
     kafka_bootstrap: str
     http: dict[str, list[str]]
     database_urls: dict[str, str]
+    kafka_secrets: dict[str, str] = Field(default_factory=dict, repr=False)
 
     def write(self, folder: Path) -> None:
         """Put the file into `folder`, whole or not at all; its passwords are readable by the owner only."""

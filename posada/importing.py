@@ -19,6 +19,7 @@ from services.payments.feeds import BrokenLine
 from services.payments.sources.port import Line
 from shared.clock import system_clock
 from shared.contracts.payments import TransferArrived
+from shared.record_auth import Seal
 
 AT_ONCE: Final = 500  # lines in memory
 SHOWN: Final = 100  # broken lines that are told one by one, and as many contradictions
@@ -60,12 +61,16 @@ class Taken:
 
 @dataclass
 class Importing:
-    """The import of one `file` of a feed that `read` reads. `payments_url`: where payments is asked, if it runs."""
+    """The import of one `file` of a feed that `read` reads. `payments_url`: where payments is asked, if it runs.
+
+    What it publishes bears the `seal`.
+    """
 
     read: Callable[[BinaryIO], Iterator[Line]]
     source: str
     file: str
     payments_url: str | None = None
+    seal: Seal | None = None
     taken: Taken = field(default_factory=Taken)
 
     async def bring_in(self, bootstrap: str, stream: BinaryIO, size: int | None) -> Taken:
@@ -73,7 +78,7 @@ class Importing:
         self.taken.known = 0 if self.payments_url else None
         lines = self.read(stream)
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        async with producer(bootstrap, linger_ms=LINGER_MS) as client:
+        async with producer(bootstrap, self.seal, linger_ms=LINGER_MS) as client:
             with Progress(*columns, console=err(), disable=not err().is_terminal) as bar:
                 task = bar.add_task("importing", total=size)
                 while some := list(islice(lines, AT_ONCE)):

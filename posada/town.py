@@ -20,6 +20,7 @@ from deploy.local.processes import PartFailed, Process, refuse_if_running
 from deploy.local.waiting import run_apart
 from posada.address import Address, check_ours, forget, write_targets
 from posada.instance import Instance, copy_name
+from posada.town_secrets import TownSecrets
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.topic_admin import bound_messages, create_topics
 from shared.topics import Topic
@@ -78,6 +79,7 @@ class Town:
         self._prefix = database_prefix
         self._topics = topics
         self._urls: dict[str, str] = {}
+        self._secrets: TownSecrets | None = None
         self._instances: dict[str, Instance] = {}
 
     # What others need to know of it.
@@ -88,6 +90,14 @@ class Town:
         if self._parts is None:
             raise RuntimeError("the town has no parts before it is started")
         return self._parts
+
+    @property
+    def secrets(self) -> TownSecrets:
+        """What records are signed with; kept in the folder. Raises OSError where that cannot be written."""
+        if self._secrets is None:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._secrets = TownSecrets.kept(self.data_dir, self._environ)
+        return self._secrets
 
     @property
     def services(self) -> list[Instance]:
@@ -287,6 +297,7 @@ class Town:
         told: dict[str, str | None] = {
             **self._environ,
             **dict.fromkeys(_WITHHELD),
+            **self.secrets.environment,
             "POSADA_LOG_JSON": "true",
             **self._env,
             **self._service_env.get(service, {}),
@@ -315,9 +326,13 @@ class Town:
         http: dict[str, list[str]] = {}
         for one in self.services:
             http.setdefault(one.service, []).append(one.url)
-        Address(pid=os.getpid(), kafka_bootstrap=self.kafka_bootstrap, http=http, database_urls=self._urls).write(
-            self.data_dir
-        )
+        Address(
+            pid=os.getpid(),
+            kafka_bootstrap=self.kafka_bootstrap,
+            http=http,
+            database_urls=self._urls,
+            kafka_secrets=self.secrets.installation,
+        ).write(self.data_dir)
         write_targets(self.data_dir, http)
 
     def _place(self, name: str) -> tuple[int, int]:

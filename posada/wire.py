@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 import orjson
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from posada.problems import Problem
@@ -18,6 +18,7 @@ from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 from shared.kafka_access import from_environment
 from shared.kafka_consumers import consumer
 from shared.messages import Envelope, Headers, Message
+from shared.record_auth import Seal, SealingProducer
 from shared.telemetry import new_traceparent
 from shared.topic_admin import partitions
 from shared.topics import KEPT_BYTES
@@ -54,9 +55,10 @@ class Event:
 
 
 @asynccontextmanager
-async def producer(bootstrap: str, *, linger_ms: int = 0) -> AsyncIterator[AIOKafkaProducer]:
+async def producer(bootstrap: str, seal: Seal | None, *, linger_ms: int = 0) -> AsyncIterator[SealingProducer]:
     """A producer that loses and doubles nothing; `linger_ms` above zero makes batches of many messages."""
-    client = AIOKafkaProducer(
+    client = SealingProducer(
+        seal,
         bootstrap_servers=bootstrap,
         enable_idempotence=True,
         acks="all",
@@ -83,7 +85,7 @@ def headers_for(type_name: str, correlation: str = "") -> Headers:
     ).headers()
 
 
-async def publish(client: AIOKafkaProducer, message: Message, correlation: str = "") -> asyncio.Future[Any]:
+async def publish(client: SealingProducer, message: Message, correlation: str = "") -> asyncio.Future[Any]:
     """Send a message to its own topic; the future is done when it has arrived."""
     body = message.model_dump_json(exclude_none=True).encode()
     arrived: asyncio.Future[Any] = await client.send(

@@ -22,6 +22,7 @@ from shared.messages import Message, Outgoing
 from shared.outage import Outage
 from shared.outbox import Row
 from shared.reading import Delivery, Reader, Record, bounded
+from shared.record_auth import Doors
 from shared.relay import Relay
 from shared.routes import Invalid, Load, OptimisticRepository, Routes, Sends
 from shared.statements import Statement, execute_together
@@ -48,13 +49,14 @@ class Consumer:
         clock: Clock = system_clock,
         back_off: Sequence[timedelta] = BACK_OFF,
         made_here: bool = False,
+        doors: Doors | None = None,
     ) -> None:
         self.routes = routes
         self._database = database
         self._relay = relay
         self._clock = clock
         self._back_off = back_off
-        self._reader = Reader(routes, made_here=made_here)
+        self._reader = Reader(routes, doors, made_here=made_here)
         repository = routes.repository
         self._optimist = repository if isinstance(repository, OptimisticRepository) else None
         self.last_progress = time.monotonic()

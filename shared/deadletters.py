@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.kafka_consumers import consumer
 from shared.messages import Envelope, Headers
 from shared.outbox import Row
+from shared.record_auth import MAC, Seal, SealingProducer
 from shared.tolerant_records import unreadable
 from shared.topic_admin import partitions
 from shared.topics import MESSAGE_BYTES, Topic
@@ -25,6 +26,7 @@ ORIGINAL = "original_"
 ORIGIN = "posada_origin"  # where a message stood that comes again by the service's own topic
 LETTER = "posada_letter"  # the dead letter that a message comes again from
 CUT = "dead_cut"
+UNVOUCHED = "dead_unvouched"
 MAX_HISTORY = 10
 MAX_FAULT = 500
 # What the limit of our own topics (KEPT_BYTES) leaves to a body and to the headers beside our own, in bytes: all that
@@ -39,7 +41,7 @@ class DeadLetter:
     """A message that was set aside: where it came from, why, and its bytes as they were.
 
     `place` is topic/partition/offset of the record as it first came. `cut_from` is how many bytes they were where some
-    are missing, else 0.
+    are missing, else 0. One that is not `vouched` for was written by nobody who may, or set aside by none of ours.
     """
 
     id: str
@@ -54,6 +56,7 @@ class DeadLetter:
     body: bytes
     cut_from: int = 0
     place: str = ""
+    vouched: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """For a program: the body as text where it is text, else base64 with a mark before it."""
@@ -62,7 +65,7 @@ class DeadLetter:
         except UnicodeDecodeError:
             body = "base64:" + base64.b64encode(self.body).decode()
         headers = {name: value.decode("utf-8", "replace") for name, value in self.headers}
-        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from", "place")
+        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from", "place", "vouched")
         return {name: getattr(self, name) for name in names} | {"headers": headers, "body": body}
 
 
@@ -76,7 +79,7 @@ def told(headers: Iterable[tuple[str, bytes]], attempt: int, fault: str, now: da
 def come_again(headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, origin: str, story: bytes) -> Headers:
     """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its story."""
     ours = dict(envelope.headers())
-    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in {HISTORY, ORIGIN}}
+    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in {HISTORY, ORIGIN, MAC}}
     return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, story)]
 
 
@@ -98,6 +101,7 @@ def row_for(
     origin: str,
     fault: str,
     now: datetime,
+    vouched: bool = True,
 ) -> Row:
     """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers.
 
@@ -115,7 +119,9 @@ def row_for(
     ]
     if len(body) > MAX_BODY or unreadable(record.headers):
         headers.append((CUT, str(len(body)).encode()))
-    original = {name: value for name, value in record.headers if name != ORIGIN} | dict(envelope.headers())
+    if not vouched:
+        headers.append((UNVOUCHED, b"1"))
+    original = {name: value for name, value in record.headers if name not in {ORIGIN, MAC}} | dict(envelope.headers())
     headers += [(f"{ORIGINAL}{name}", value) for name, value in _kept(original)]
     return Row(uuid4(), dead.name, str(uuid4()), headers, body[:MAX_BODY])
 
@@ -132,37 +138,43 @@ def _kept(headers: dict[str, bytes | None]) -> Headers:
     return kept
 
 
-async def list_dead(bootstrap: str, topics: list[Topic]) -> list[DeadLetter]:
-    """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing."""
+async def list_dead(bootstrap: str, topics: list[Topic], seal: Seal | None = None) -> list[DeadLetter]:
+    """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing.
+
+    With a `seal` only what bears it is believed: a letter of somebody else is not vouched for, and removes none.
+    """
     there = await partitions(bootstrap, {topic.name for topic in topics})
-    return await read_dead(bootstrap, there) if there else []
+    return await read_dead(bootstrap, there, seal) if there else []
 
 
-async def read_dead(bootstrap: str, there: list[TopicPartition]) -> list[DeadLetter]:
+async def read_dead(bootstrap: str, there: list[TopicPartition], seal: Seal | None = None) -> list[DeadLetter]:
     """The same of these partitions."""
     reader = consumer(bootstrap, auto_offset_reset="earliest")
     await reader.start()
     try:
         reader.assign(there)
-        return await _read_all(reader, there)
+        return await _read_all(reader, there, seal)
     finally:
         await reader.stop()
 
 
-async def _read_all(reader: AIOKafkaConsumer, places: list[TopicPartition]) -> list[DeadLetter]:
+async def _read_all(reader: AIOKafkaConsumer, places: list[TopicPartition], seal: Seal | None) -> list[DeadLetter]:
     ends = await reader.end_offsets(places)
     await reader.seek_to_beginning(*places)
     letters: dict[str, DeadLetter] = {}
     while any([await reader.position(place) < ends[place] for place in places]):
         for records in (await reader.getmany(timeout_ms=500)).values():
             for record in records:
-                _fold(letters, record)
+                _fold(letters, record, ours=seal is None or seal.fits(record))
         await asyncio.sleep(0)
     return sorted(letters.values(), key=lambda letter: letter.at)
 
 
-def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any]) -> None:
+def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, ours: bool) -> None:
     key = (record.key or b"").decode("utf-8", "replace")
+    known = letters.get(key)
+    if not ours and known and known.vouched:
+        return  # whoever may not write here takes no letter away, nor changes one
     if record.value is None:
         letters.pop(key, None)
         return
@@ -182,10 +194,11 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any]) -> N
         body=record.value,
         cut_from=int(story.get(CUT, "0")),
         place=story.get("dead_place", ""),
+        vouched=ours and UNVOUCHED not in story,
     )
 
 
-async def replay(producer: AIOKafkaProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:
+async def replay(producer: SealingProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:
     """Give a dead letter back to the service that set it aside, as if for the first time, and mark it as replayed.
 
     Raises:

@@ -28,7 +28,8 @@ class Message(BaseModel):
     A subclass that names a `type` is registered under it and says which topic it travels on and which of its
     fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`. One that nobody
     waits for says `hurry=False`: it may travel a few milliseconds later, together with others. One that only tells what
-    is going on says `promised=False`: it goes out behind the commit, and a crash between the two loses it.
+    is going on says `promised=False`: it goes out behind the commit, and a crash between the two loses it. What
+    steers money and comes from outside says `signed=True`; `speaker` is the field, if any, that names its sender.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -38,6 +39,8 @@ class Message(BaseModel):
     key_field: ClassVar[str]
     in_a_hurry: ClassVar[bool] = True
     is_promised: ClassVar[bool] = True
+    is_signed: ClassVar[bool] = False
+    speaker_field: ClassVar[str] = ""
 
     def __init_subclass__(cls, **_declared: Any) -> None:
         super().__init_subclass__()
@@ -51,6 +54,8 @@ class Message(BaseModel):
         key: str = "",
         hurry: bool = True,
         promised: bool = True,
+        signed: bool = False,
+        speaker: str = "",
         **extra: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**extra)
@@ -62,6 +67,7 @@ class Message(BaseModel):
             raise TypeError(f"{type} needs a topic and the name of one of its fields as key")
         cls.type_name, cls.topic, cls.key_field = type, topic, key
         cls.in_a_hurry, cls.is_promised = hurry, promised
+        cls.is_signed, cls.speaker_field = signed, speaker
         _REGISTRY[type] = cls
 
     @classmethod

@@ -19,6 +19,7 @@ from shared.deadletters import LETTER, ORIGIN
 from shared.errors import described
 from shared.logs import speaking_of
 from shared.messages import Envelope, Message, context_problems, digest_of, message_types
+from shared.record_auth import OURS, Doors, Unvouched, Vouched
 from shared.routes import Invalid, Routes
 from shared.tolerant_records import broken_names, unreadable
 from shared.topics import internal
@@ -37,7 +38,7 @@ class Delivery:
     """A record with its envelope, and its message or what is wrong with it.
 
     `inbox_key` is what the inbox remembers of it. `origin` is where it first stood, as topic/partition/offset: a second
-    attempt comes by the service's own topic.
+    attempt comes by the service's own topic. One that is not `vouched` for was written by nobody who may.
     """
 
     record: Record
@@ -45,6 +46,7 @@ class Delivery:
     message: Message | Invalid
     inbox_key: UUID
     origin: str
+    vouched: bool = True
 
     @property
     def booking(self) -> str:
@@ -59,6 +61,8 @@ class Delivery:
 
     def claimed(self, service: str) -> list[UUID]:
         """The inbox keys of all attempts at the message so far: once it is set aside, its id is free again."""
+        if not self.vouched:
+            return []
         topic = self.origin.rsplit("/", 2)[0]
         return [self.envelope.inbox_key(service, topic, attempt) for attempt in range(self.envelope.attempt + 1)]
 
@@ -68,10 +72,14 @@ class Delivery:
 
 
 class Reader:
-    """Reads the records of one service's topics; `made_here` are not Kafka's, but made by the service itself."""
+    """Reads the records of one service's topics; `made_here` are not Kafka's, but made by the service itself.
 
-    def __init__(self, routes: Routes[Any], *, made_here: bool = False) -> None:
+    Without `doors` whoever hands them over is believed.
+    """
+
+    def __init__(self, routes: Routes[Any], doors: Doors | None = None, *, made_here: bool = False) -> None:
         self._routes = routes
+        self._doors = doors
         self._made_here = made_here
         self._open = frozenset() if made_here else frozenset(topic.name for topic in routes.topics if topic.open)
         self._defaults: Mapping[str, str] = {topic.name: topic.default_type or "" for topic in routes.topics}
@@ -108,12 +116,20 @@ class Reader:
             type_name=self._defaults.get(record.topic, ""),
             now=now,
         )
-        origin = self._origin(record)
+        try:
+            return self._believed(record, envelope)
+        except Unvouched as problem:
+            return self._kept_out(record, envelope, str(problem))
+
+    def _believed(self, record: Record, envelope: Envelope) -> Delivery:
+        odd = _unreadable(record)  # of what could not be unpacked nobody can tell who wrote it
+        by = OURS if odd or self._doors is None else self._doors.vouched(record, envelope)
+        origin = f"{record.topic}/{record.partition}/{record.offset}" if odd else self._origin(record)
         topic = origin.rsplit("/", 2)[0]
-        if odd := _unreadable(record) or self._misplaced(topic, envelope):
+        if odd := odd or self._misplaced(topic, envelope):
             _log_invalid(odd, envelope)
             return Delivery(record, envelope, odd, digest_of(record.topic, _place(record)), origin)
-        message = self._read(record, envelope)
+        message = self._read(record, envelope, by)
         key = self._inbox_key(record, topic, envelope, message)
         if isinstance(message, Invalid):
             _log_invalid(message, envelope)
@@ -121,6 +137,15 @@ class Reader:
         if isinstance(message, Message) and not envelope.correlation:
             envelope = replace(envelope, correlation=message.correlation)
         return Delivery(record, envelope, message, key, origin)
+
+    def _kept_out(self, record: Record, envelope: Envelope, problem: str) -> Delivery:
+        """One that nobody answers or handles; it is remembered by its place, and keeps no id from its true sender."""
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        log.warning("reading.unvouched", type=bounded(envelope.type), place=place, problem=problem[:200])
+        field, _, text = problem.partition(": ")
+        invalid = Invalid(envelope.type, envelope.reference, b"", None, ({"field": field, "problem": text},))
+        key = digest_of("unvouched", record.topic, _place(record))
+        return Delivery(record, replace(envelope, attempt=0, replay=""), invalid, key, place, vouched=False)
 
     def _origin(self, record: Record) -> str:
         """Where the message first stood; only our own topic is believed about another one."""
@@ -137,13 +162,16 @@ class Reader:
         problem = f"{envelope.type} does not travel on {topic}, but on {kind.topic.name}"
         return Invalid(envelope.type, envelope.reference, b"", None, ({"field": "ce_type", "problem": problem},))
 
-    def _read(self, record: Record, envelope: Envelope) -> Message | Invalid:
+    def _read(self, record: Record, envelope: Envelope, by: Vouched) -> Message | Invalid:
         body = record.value or b""
-        if problems := self._problems(record, envelope):
+        if problems := self._problems(record, by):
             return Invalid(envelope.type, envelope.reference, body, _given(body), problems)
-        return read_message(envelope.type, body, envelope.reference)
+        message = read_message(envelope.type, body, envelope.reference)
+        if self._doors and isinstance(message, Message) and (false := self._doors.false_speaker(by, message)):
+            raise Unvouched(false)
+        return message
 
-    def _problems(self, record: Record, envelope: Envelope) -> tuple[dict[str, str], ...]:
+    def _problems(self, record: Record, by: Vouched) -> tuple[dict[str, str], ...]:
         """What is wrong with a record beside its body."""
         if names := broken_names(record.headers):
             named = ", ".join(names)[:200]
@@ -151,7 +179,7 @@ class Reader:
             return ({"field": "headers", "problem": problem},)
         if problems := context_problems(record.headers):
             return problems
-        if record.topic in self._open and _is_reserved(record.headers):
+        if record.topic in self._open and not (self._doors and by.ours) and _is_reserved(record.headers):
             problem = f"{', '.join(RESERVED_SOURCES)}* are names that Posada keeps: take your own, or none"
             return ({"field": "ce_source", "problem": problem},)
         return ()

@@ -51,4 +51,5 @@ def set_aside(service: str, delivery: Delivery, fault: str, now: datetime) -> Ro
         origin=delivery.origin,
         fault=fault,
         now=now,
+        vouched=delivery.vouched,
     )

@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 import uvicorn
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
@@ -42,6 +41,7 @@ from shared.http_server import config_of
 from shared.judged import judged
 from shared.logs import set_up_logs
 from shared.partitioning import partition
+from shared.record_auth import SealingProducer
 from shared.relay import KafkaCarrier, Relay
 from shared.routes import Routes
 from shared.scopes import Scopes
@@ -93,9 +93,10 @@ class Service:
         """Serve until SIGTERM or Ctrl-C.
 
         Raises:
-            ValueError: when the settings would open the API to other machines without a token.
+            ValueError: when the settings would open the API to other machines without a token, or Kafka to everybody.
         """
         refuse_open_door(self.settings)
+        self.settings.refuse_unsigned()
         set_up_logs(self.name, level=self.settings.log_level, as_json=self.settings.log_json)
         set_up_traces(self.name, self.settings.otlp_endpoint)
         running = _Running(self)
@@ -196,7 +197,8 @@ class _Running:
         service, settings = self._service, self._service.settings
         await _when_there(service.database.open)
         parts.push_async_callback(service.database.close)
-        producer = AIOKafkaProducer(
+        producer = SealingProducer(
+            settings.seal(),
             bootstrap_servers=settings.kafka_bootstrap,
             enable_idempotence=True,
             acks="all",
@@ -214,7 +216,8 @@ class _Running:
         app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock, made_here=True)
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
-        consumer = Consumer(service.routes, service.database, relay, clock=service.clock)
+        doors = settings.doors(service.routes.topics)
+        consumer = Consumer(service.routes, service.database, relay, clock=service.clock, doors=doors)
         brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
         broker = KafkaBroker(
             brokers,

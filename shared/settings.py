@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.destinations import Allowed, Forbidden
 from shared.http_bounds import Networks
 from shared.kafka_access import KafkaSettings
+from shared.record_settings import RecordSettings
 from shared.tokens import LEAST_SECRET, Keys
 
 
@@ -48,7 +49,7 @@ class KeySettings(BaseSettings):
         return keys
 
 
-class ServiceSettings(KeySettings, KafkaSettings):
+class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     """One service's settings. Each process has its own environment, so names need no service in them."""
 
     OUTSIDE: ClassVar[tuple[str, ...]] = ()  # settings that are addresses of outside systems

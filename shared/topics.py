@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import StrEnum
 
 _SUMMED_UP = "compact"
 DEFAULT_PARTITIONS = 4
@@ -15,15 +16,23 @@ MESSAGE_BYTES = 1_048_588
 KEPT_BYTES = MESSAGE_BYTES + 384 * 1024
 
 
+class Writers(StrEnum):
+    """Who may write to a topic beside our own command line."""
+
+    SERVICES = "services"
+    GATEWAYS = "gateways"
+    SOURCES = "sources of money"
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One Kafka topic.
 
     `partitions` bounds how many instances share its work, and every one costs each fetch of each instance a little:
     aiokafka writes and reads them all, every time. `default_type` is the CloudEvents type that a message
-    without a `ce_type` header is taken for; only public topics that carry a single type have one. `open` says that
-    others than our services write to it. `largest` is how many bytes a record may have, or a batch of several, packed
-    as it was sent.
+    without a `ce_type` header is taken for; only public topics that carry a single type have one. Where others than
+    services are `writers` a record may come without our MAC. `largest` is how many bytes a record may have, or a batch
+    of several, packed as it was sent.
     """
 
     name: str
@@ -31,10 +40,15 @@ class Topic:
     partitions: int = DEFAULT_PARTITIONS
     retention: timedelta = timedelta(days=7)
     public: bool = False
-    open: bool = False
     compacted: bool = False
     largest: int = MESSAGE_BYTES
     default_type: str | None = None
+    writers: Writers = Writers.SERVICES
+
+    @property
+    def open(self) -> bool:
+        """Whether others than our services write to it."""
+        return self.writers is not Writers.SERVICES
 
     def settings(self) -> dict[str, str]:
         """The broker's configuration for this topic."""

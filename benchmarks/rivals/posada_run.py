@@ -57,7 +57,7 @@ def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
 async def _measure(town: Town, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     urls = {service: town.database_url(service) for service in ("availability", "booking", "payments")}
     await houses.plant(urls["availability"], urls["booking"], PROPERTIES)
-    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"])
+    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"], secrets=town.secrets)
     await load.start()
     on_progress("letting payments arrive")
     await load.pay(plan.requests)

@@ -42,6 +42,8 @@ class Look:
 
     def excuses(self, finding: Finding) -> bool:
         """Whether what seems wrong may yet come right by itself."""
+        if ALL[finding.invariant].certain:
+            return False
         return self.everybody or finding.subject in self.in_flight
 
 

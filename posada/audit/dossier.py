@@ -26,7 +26,7 @@ FROM bookings WHERE id BETWEEN $1 AND $2""",
         "sagas": """
 SELECT id AS booking_id, phase, wake_at, started_at, updated_at, progress->>'phase' AS told_phase,
        progress->>'verdict' AS verdict, (progress->>'decided_at')::timestamptz AS decided_at,
-       progress->'pending' AS pending,
+       progress->'pending' AS pending, data->>'payment_id' AS payment_id,
        coalesce(data #>> '{request,contact,wa_id}', data #>> '{request,contact,subscriber_id}') IS NOT NULL AS has_chat
 FROM sagas WHERE name = 'multi_room' AND id BETWEEN $1 AND $2""",
         "stays": "SELECT booking_id, code, room, status, amount, line FROM stays WHERE booking_id BETWEEN $1 AND $2",

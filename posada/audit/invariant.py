@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -35,11 +35,15 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A promise, in words, and the command that goes on from a broken one ({subject} stands for the id)."""
+    """A promise, in words, and the command that goes on from a broken one ({subject} stands for the id).
+
+    Of one that is `certain` no message on its way could put right what a second look still finds.
+    """
 
     name: str
     promise: str
     remedy: str
+    certain: bool = field(default=False, kw_only=True)
 
     def finding(self, subject: object, what: str | Wrong) -> Finding:
         """The finding that it is broken."""
@@ -97,11 +101,13 @@ RowJudge: TypeAlias = Callable[[Row, Terms], "tuple[object, str] | None"]
 TopicJudge: TypeAlias = Callable[[TopicBooks, Terms], Iterable[tuple[object, str]]]
 
 
-def of_booking(name: str, promise: str, remedy: str = STATUS) -> Callable[[BookingJudge], BookingJudge]:
+def of_booking(
+    name: str, promise: str, remedy: str = STATUS, *, certain: bool = False
+) -> Callable[[BookingJudge], BookingJudge]:
     """Declare an invariant over one booking."""
 
     def declare(judge: BookingJudge) -> BookingJudge:
-        _known(OfBooking(name, promise, remedy, judge))
+        _known(OfBooking(name, promise, remedy, judge, certain=certain))
         return judge
 
     return declare

@@ -20,6 +20,7 @@ from posada.wire import producer, publish
 from shared.contracts.availability import CancelOrders, ReleaseRooms
 from shared.contracts.payments import ReleasePayment
 from shared.messages import Message
+from shared.record_auth import Seal
 
 WITHIN_S: Final = 60.0
 
@@ -89,10 +90,11 @@ async def mend(
     bootstrap: str,
     findings: Iterable[Finding],
     *,
+    seal: Seal | None,
     even_promised: bool = False,
     within_s: float = WITHIN_S,
 ) -> Mended:
-    """Give back what findings say nobody owns, as far as that is still so.
+    """Give back what findings say nobody owns, as far as that is still so; commands to the services bear the seal.
 
     Booking has `within_s` seconds to read what stands on its topics: a request that it has not read yet owns rooms too.
 
@@ -115,7 +117,7 @@ async def mend(
     for dossier in found:
         dossier.announced = tuple(books.announced.get(dossier.id, ()))
     result = mended(found, asked_for=asked_for, moving=moving, even_promised=even_promised)
-    async with producer(bootstrap) as client:
+    async with producer(bootstrap, seal) as client:
         for send in result.sent:
             await (await publish(client, send))
     return result

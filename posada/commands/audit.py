@@ -20,6 +20,7 @@ from posada.audit.topic_books import TopicReader
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, known_service
 from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
+from posada.sealing import needed_seal
 from shared.contracts.topics import SERVICES
 
 SHOWN: Final = 100
@@ -86,12 +87,14 @@ def audit(
         raise Problem("--even-promised says how to mend: give it with --mend, or leave it out.", Exit.USAGE)
     if mend and without_topics:
         raise Problem("--mend asks the topics what guests were promised: leave out --without-topics.", Exit.USAGE)
+    seal = needed_seal(data) if mend else None
     urls = urls_of(data, databases or [])
     broker = None if without_topics else bootstrap_of(data, bootstrap)
     report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if mend and report.findings:
         address = bootstrap_of(data, bootstrap)
-        done = asyncio.run(mending.mend(urls, address, report.findings, even_promised=even_promised, within_s=settle))
+        mends = mending.mend(urls, address, report.findings, seal=seal, even_promised=even_promised, within_s=settle)
+        done = asyncio.run(mends)
         say_mended(done)
         report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
     if as_json:

@@ -53,7 +53,7 @@ def demo(data: Folder = None) -> None:
             town = Town(place, env=SERVICES_ENV, on_progress=tell)
             town.start()
         try:
-            as_scripted = asyncio.run(play(console, town.kafka_bootstrap, town.http))
+            as_scripted = asyncio.run(play(console, town.kafka_bootstrap, town.http, town.secrets.seal()))
         finally:
             with undisturbed(), progress_on(err(), "stopping") as tell:
                 tell("stopping everything")

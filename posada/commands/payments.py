@@ -18,6 +18,7 @@ from posada.importing import Importing, Taken
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
 from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
+from posada.sealing import needed_seal
 from posada.web import ask, ask_patiently
 from services.payments.feeds import CsvLayout, read_csv
 from services.payments.sources.camt import CamtLayout, read_camt
@@ -58,7 +59,7 @@ def import_(
     """
     source, read = reader(file, layout)
     with opened(file) as stream:
-        importing = Importing(read, source, file.name, known_at(data))
+        importing = Importing(read, source, file.name, known_at(data), needed_seal(data))
         taken = asyncio.run(importing.bring_in(bootstrap_of(data, bootstrap), stream, _size(file)))
     if as_json:
         print_json(asdict(taken))

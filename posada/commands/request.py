@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-from aiokafka import AIOKafkaProducer
 from pydantic import ValidationError
 
 from deploy.local.waiting import wait_until
@@ -21,12 +20,14 @@ from posada.examples import example, filled, transfer_for
 from posada.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
 from posada.output import out, print_json
 from posada.problems import Exit, Problem
+from posada.sealing import needed_seal, seal_of
 from posada.timeline import line_of
 from posada.web import ask
 from posada.wire import CONFIRMED, Event, Watch, headers_for, producer, publish
 from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.contracts.payments import TransferArrived
 from shared.files import RefusedFile, read_named
+from shared.record_auth import SealingProducer
 
 TRANSFER_WAIT_S = 5.0
 MOST_BYTES = 1_000_000  # what a record at Kafka may have
@@ -124,7 +125,8 @@ class Course:
 
     async def run(self, bootstrap: str, transfer: TransferArrived | None, data: Path, timeout: float | None) -> Exit:
         """Publish, and follow for `timeout` seconds, or not at all; the exit code tells the outcome."""
-        async with Watch(bootstrap) as watch, producer(bootstrap) as client:
+        seal = needed_seal(data) if transfer else seal_of(data)
+        async with Watch(bootstrap) as watch, producer(bootstrap, seal) as client:
             if transfer:
                 await (await publish(client, transfer))
                 await transfer_recorded(data, transfer)
@@ -133,7 +135,7 @@ class Course:
             outcome = await self._follow(watch, began, timeout) if timeout else None
         return self._end(outcome, followed=timeout is not None)
 
-    async def _publish(self, client: AIOKafkaProducer) -> None:
+    async def _publish(self, client: SealingProducer) -> None:
         self._say(f"request {self._body['request_id']}, booking {self._booking}")
         await client.send_and_wait(
             BookingRequested.topic.name,

@@ -13,15 +13,16 @@ from posada.demo.guests import invite
 from posada.demo.stage import Stage
 from posada.problems import Problem
 from posada.wire import Watch, producer
+from shared.record_auth import Seal
 
 FIRST_NIGHT_DAYS = 30
 LAST_NIGHT_DAYS = 330
 MATRIMONIAL = 5
 
 
-async def play(console: Console, bootstrap: str, http: Callable[[str], str]) -> bool:
+async def play(console: Console, bootstrap: str, http: Callable[[str], str], seal: Seal) -> bool:
     """Play every act, show the final state, and return whether all was as scripted."""
-    async with Watch(bootstrap) as watch, producer(bootstrap) as client:
+    async with Watch(bootstrap) as watch, producer(bootstrap, seal) as client:
         stage = Stage(console, client, watch, http)
         check_in, before = await empty_night(stage)
         guests = invite(check_in)

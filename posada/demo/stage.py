@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from aiokafka import AIOKafkaProducer
 from rich.console import Console
 from rich.text import Text
 
@@ -19,6 +18,7 @@ from posada.demo.guests import Guest
 from posada.timeline import line_of
 from posada.web import ask, tell
 from posada.wire import CONFIRMED, Event, Watch, publish
+from shared.record_auth import SealingProducer
 
 ACT_TIMEOUT_S: Final = 30.0
 AFTERWARDS: Final = {"rooms_booked", "payment_captured", "guest_notified", "conversation_linked"}
@@ -54,7 +54,7 @@ class Stage:
     """Where the day is played. `http` gives the address of a service's API."""
 
     console: Console
-    client: AIOKafkaProducer
+    client: SealingProducer
     watch: Watch
     http: Callable[[str], str]
     stories: dict[UUID, Story] = field(default_factory=dict)

@@ -60,7 +60,12 @@ class Evidence(Part):
 
 
 class TransferArrived(
-    Message, type="posada.payments.transfer-arrived.v1", topic=topics.PAYMENTS_TRANSFERS, key="transfer_id"
+    Message,
+    type="posada.payments.transfer-arrived.v1",
+    topic=topics.PAYMENTS_TRANSFERS,
+    key="transfer_id",
+    signed=True,
+    speaker="source",
 ):
     """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique.
 
@@ -234,7 +239,7 @@ class FolioChanged(
 
 
 class MarkFrustrated(
-    Message, type="posada.payments.mark-frustrated.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id"
+    Message, type="posada.payments.mark-frustrated.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id", signed=True
 ):
     """The guest has lost patience: whoever waits for money of this booking is escalated at once."""
 
@@ -244,7 +249,7 @@ class MarkFrustrated(
 
 
 class WithdrawPayment(
-    Message, type="posada.payments.withdraw-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id"
+    Message, type="posada.payments.withdraw-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id", signed=True
 ):
     """The guest or the staff gives the search up: the retries end and the booking's holds are released."""
 

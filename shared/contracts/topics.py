@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.topics import Topic, dead, internal
+from shared.topics import Topic, Writers, dead, internal
 
 __all__ = ("dead", "internal")
 
@@ -14,8 +14,8 @@ BOOKING_REQUESTS = Topic(
     "posada.booking.requests",
     "Booking requests from chat gateways. Any key; the request's own id is what counts.",
     public=True,
-    open=True,
     default_type="posada.booking.requested.v1",
+    writers=Writers.GATEWAYS,
 )
 BOOKING_EVENTS = Topic(
     "posada.booking.events",
@@ -33,8 +33,8 @@ AVAILABILITY_REQUESTS = Topic(
     "posada.availability.requests",
     "Room-count requests from chat gateways. Any key.",
     public=True,
-    open=True,
     default_type="posada.availability.count-requested.v1",
+    writers=Writers.GATEWAYS,
 )
 AVAILABILITY_ANSWERS = Topic(
     "posada.availability.answers",
@@ -55,8 +55,8 @@ PAYMENTS_REQUESTS = Topic(
     "Gateways' questions about payments, and what they tell of guests who wait for theirs. Any key.",
     partitions=2,
     public=True,
-    open=True,
     default_type="posada.payments.verify-payment.v1",
+    writers=Writers.GATEWAYS,
 )
 PAYMENTS_ANSWERS = Topic(
     "posada.payments.answers",
@@ -69,16 +69,16 @@ PAYMENTS_TRANSFERS = Topic(
     "posada.payments.transfers",
     "Money that arrived: bank transfers and card authorisations, from the feeds. Any key.",
     public=True,
-    open=True,
     default_type="posada.payments.transfer-arrived.v1",
+    writers=Writers.SOURCES,
 )
 
 CONVERSATIONS_MESSAGES = Topic(
     "posada.conversations.messages",
     "Chat messages between tenants and staff, from chat gateways. Key: the sender's phone or id.",
     public=True,
-    open=True,
     default_type="posada.conversations.chat-message.v1",
+    writers=Writers.GATEWAYS,
 )
 NOTIFICATIONS_EVENTS = Topic(
     "posada.notifications.events", "What a person has to look at, and when guests wrote.", partitions=1, public=True

@@ -17,6 +17,7 @@ from chaos.desk import Desk
 from chaos.errands import Errand, Plan, Step, errands
 from chaos.gateway import Gateway, Heard
 from chaos.guests import Manner, guests
+from posada.town_secrets import TownSecrets
 from shared.contracts.booking import booking_id_of
 
 TODAY = date(2026, 3, 10)
@@ -60,7 +61,7 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[...,
 
         transport = httpx.MockTransport(answer)
         monkeypatch.setattr(httpx, "AsyncClient", lambda **told: real(transport=transport, base_url=told["base_url"]))
-        gateway = Gateway("nowhere:1")
+        gateway = Gateway("nowhere:1", TownSecrets({}))
         if plan.errand is not Errand.GIVE_UP:
             gateway.heard["r1"] = Heard("confirmed", "", 1.0)
         desk = Desk("http://desk", "token", gateway)

@@ -15,6 +15,7 @@ from chaos.storm import Storm, Wish, judged
 from chaos.tormentor import Struck
 from posada.audit.auditor import Report
 from posada.audit.finding import Finding
+from posada.town_secrets import TownSecrets
 
 WISH = Wish(seed=1, bookings=2, seconds=10, blows=1)
 FINDING = Finding("room-sold-once", "b1", "room 18 is sold twice", "posada status b1")
@@ -23,7 +24,7 @@ PAID, UNPAID = Guest("paid", Manner.PAID, ()), Guest("unpaid", Manner.NEVER, ())
 
 def storm(**more: Any) -> Storm:
     """One in which nothing went wrong, but for what is said."""
-    gateway = Gateway("nowhere:1")
+    gateway = Gateway("nowhere:1", TownSecrets({}))
     gateway.heard = {
         "paid": Heard("confirmed", "", 12.0, {"e1"}),
         "unpaid": Heard("failed", "payment_not_found", 14.0, {"e2"}),

@@ -18,8 +18,10 @@ from posada.commands.audit import urls_of
 from posada.commands.migrate import database_url
 from posada.options import bootstrap_of
 from shared.contracts.topics import SERVICES
+from shared.record_settings import RecordSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+SIGNING = {"POSADA_KAFKA_SECRETS": "1", "POSADA_GATEWAY_SECRETS": "chat", "POSADA_SOURCE_SECRETS": "bank"}
 COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 
 
@@ -74,8 +76,12 @@ def test_secrets_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     secrets = dict(line.split("=", 1) for line in made.splitlines())
     assert set(re.findall(r"\$\{(\w+):\?", COMPOSE)) == set(secrets)
-    assert len(set(secrets.values())) == len(secrets)
-    assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets.values())
+    signing = {name: json.loads(secrets.pop(name).strip("'")) for name in SIGNING}
+    assert {name: list(told) for name, told in signing.items()} == {name: [of] for name, of in SIGNING.items()}
+    plain = [*secrets.values(), *re.findall("[0-9a-f]{16,}", json.dumps(signing))]
+    assert len(plain) == len(set(plain)) == len(secrets) + len(SIGNING)
+    assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in plain)
+    RecordSettings(**{name.removeprefix("POSADA_").lower(): told for name, told in signing.items()}).refuse_unsigned()
 
     again = subprocess.run(["sh", DEPLOY / "secrets.sh", file], check=True, capture_output=True, text=True)  # noqa: S607
     assert "PASSWORD" not in again.stdout

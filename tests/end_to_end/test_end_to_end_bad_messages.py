@@ -9,9 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from posada.town import Town
+from posada.wire import producer
 from shared.contracts.topics import (
     AVAILABILITY_ANSWERS,
     BOOKING_EVENTS,
@@ -102,12 +103,8 @@ async def test_a_dead_letter_is_replayed(town: Town, gateway: Gateway) -> None:
     reserve = {"property_id": "las-hojas", "amount": "10.00", "currency": "USD", "evidence": evidence}
     await command(gateway, "reserve-payment", reserve | {"booking_id": booking_id})
     await status_is(town, booking_id, "reserved")
-    producer = AIOKafkaProducer(bootstrap_servers=town.kafka_bootstrap)
-    await producer.start()
-    try:
-        await replay(producer, letter, dead("payments"), internal("payments"))
-    finally:
-        await producer.stop()
+    async with producer(town.kafka_bootstrap, town.secrets.seal()) as client:
+        await replay(client, letter, dead("payments"), internal("payments"))
 
     await status_is(town, booking_id, "captured")
     assert letter.id not in {other.id for other in await dead_letters(town)}
@@ -126,7 +123,7 @@ async def send(gateway: Gateway, place: Place, bad: Bad) -> str:
 
 async def dead_letters(town: Town) -> list[DeadLetter]:
     """Everything that was set aside."""
-    return await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES])
+    return await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES], town.secrets.seal())
 
 
 def _id(letter: DeadLetter) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from posada.town import Town
+from posada.town_secrets import BANK
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import EVENTS, REQUESTS, TRANSFERS, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole
@@ -28,7 +29,9 @@ async def test_plain_json_in_and_the_outcome_out(town: Town, headers: tuple[str,
     transfer = money_for(wanted)
     values = {"ce_id": unique("event"), "ce_source": "acme/gateway", "ce_type": "posada.booking.requested.v1"}
     flags = [flag for name in headers for flag in ("-H", f"{name}={values[name]}")]
-    await kcat(town, "-P", "-t", TRANSFERS, given=transfer)
+    transfer |= {"source": BANK}
+    (_, signature), *_ = town.secrets.source().signed(TRANSFERS, json.dumps(transfer).encode())
+    await kcat(town, "-P", "-t", TRANSFERS, "-H", f"posada_signature={signature.decode()}", given=transfer)
 
     async def recorded() -> bool:
         return bool((await rows(town, "payments", RECORDED, transfer["transfer_id"]))[0][0])

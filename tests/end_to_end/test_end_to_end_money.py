@@ -43,7 +43,7 @@ def files(folder: Path, batch: str) -> Iterator[Path]:
 async def brought_in(town: Town, file: Path, layout: Path) -> Taken:
     source, read = reader(file, layout)
     with file.open("rb") as stream:
-        importing = Importing(read, source, file.name, town.http("payments"))
+        importing = Importing(read, source, file.name, town.http("payments"), town.secrets.seal())
         return await importing.bring_in(town.kafka_bootstrap, stream, None)
 
 
@@ -84,7 +84,7 @@ async def test_a_question_about_a_payment_is_answered_over_kafka(town: Town, gat
     )
     await consumer.start()
     try:
-        async with producer(town.kafka_bootstrap) as client:
+        async with producer(town.kafka_bootstrap, town.secrets.seal()) as client:
             await (await publish(client, question))
         async with asyncio.timeout(30):
             async for record in consumer:
@@ -106,7 +106,7 @@ async def test_a_search_that_is_given_up_frees_the_rooms(town: Town, gateway: Ga
         lambda: bool(gateway.of_request(name, "payment-search-started")), what="the search to start", timeout_s=20
     )
     [booking] = await rows(town, "booking", "SELECT id FROM bookings WHERE request_id = $1", name)
-    async with producer(town.kafka_bootstrap) as client:
+    async with producer(town.kafka_bootstrap, town.secrets.seal()) as client:
         await (await publish(client, WithdrawPayment(booking_id=booking["id"], reason="changed her mind")))
     outcome = await gateway.outcome(name)
     assert (outcome.kind, outcome.body["refusal"]["reason"]) == ("refused", "payment_withdrawn")

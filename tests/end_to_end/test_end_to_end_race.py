@@ -68,8 +68,8 @@ async def test_two_writers_meet_in_one_property_and_the_constraint_decides(town:
     assert len(taken) == len(set(taken)) == FREE
     release = [("ce_type", b"posada.availability.release-rooms.v1")]
     for booking_id in held:
-        body = {"booking_id": booking_id, "property_id": "las-hojas"}
-        await gateway.publish(COMMANDS, body, key=booking_id.encode(), headers=release)
+        given = {"booking_id": booking_id, "property_id": "las-hojas"}
+        await gateway.publish(COMMANDS, given, key=booking_id.encode(), headers=release)
     await until_whole(town)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from posada.commands.dead import report_cut
 from posada.main import run
@@ -17,24 +17,34 @@ from shared.contracts.topics import dead, internal
 from shared.deadletters import MAX_BODY, DeadLetter, row_for
 from shared.messages import Envelope
 from shared.outbox import Row
+from shared.record_auth import Seal, SealingProducer
 from shared.topic_admin import create_topics
 from tests.support.post_office import raw_record
 
 SERVICE = "payments"
+SECRETS = {"1": "s" * 32}
 
 
-def letter_of(body: bytes) -> Row:
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line knows what the services sign with."""
+    monkeypatch.setenv("POSADA_KAFKA_SECRETS", json.dumps(SECRETS))
+
+
+def letter_of(body: bytes, *, vouched: bool = True) -> Row:
     """What the service would have set aside."""
     record = raw_record("posada.payments.transfers", body, headers=[("x", b"1")])
     envelope = Envelope(id=uuid4().hex, type="posada.payments.transfer-arrived.v1", source="tests")
     origin, now = f"{record.topic}/0/0", datetime.now(UTC)
-    return row_for(SERVICE, dead(SERVICE), record, envelope=envelope, origin=origin, fault="it is bad", now=now)
+    return row_for(
+        SERVICE, dead(SERVICE), record, envelope=envelope, origin=origin, fault="it is bad", now=now, vouched=vouched
+    )
 
 
-async def set_aside(bootstrap: str, *rows: Row) -> None:
-    """Put letters where the service puts them."""
+async def set_aside(bootstrap: str, *rows: Row, seal: Seal | None = Seal(SECRETS)) -> None:  # noqa: B008
+    """Put letters where the service puts them, or without its seal a stranger."""
     await create_topics(bootstrap, [dead(SERVICE), internal(SERVICE)])
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=2_000_000) as producer:
+    async with SealingProducer(seal, bootstrap_servers=bootstrap, max_request_size=2_000_000) as producer:
         for row in rows:
             await producer.send_and_wait(row.topic, row.body, key=row.key.encode(), headers=row.headers)
 
@@ -72,6 +82,43 @@ def test_a_cut_letter_is_refused_and_stays_and_a_whole_one_goes_back(
     assert cut.key in left
     assert left[cut.key]["cut_from"] == MAX_BODY + 1
     assert whole.key not in left
+
+
+@pytest.mark.real
+def test_what_nobody_vouches_for_is_given_back_to_nobody_who_does_not_ask_for_it(
+    kafka_bootstrap: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given back it would bear our MAC: a stranger's letter, and one whose record was forged, wait for a person."""
+    true, forged, strange = letter_of(b"{}"), letter_of(b"{}", vouched=False), letter_of(b"{}")
+    asyncio.run(set_aside(kafka_bootstrap, true, forged))
+    asyncio.run(set_aside(kafka_bootstrap, strange, replace(true, body=None), replace(true, body=b"[]"), seal=None))
+    at = ("--bootstrap", kafka_bootstrap)
+
+    _, out, _ = told(capsys, "dead", "list", "--json", *at)
+    found = {one["id"]: one for one in json.loads(out)}
+    vouched = {one.key: found[one.key]["vouched"] for one in (true, forged, strange)}
+    assert vouched == {true.key: True, forged.key: False, strange.key: False}
+    assert found[true.key]["body"] == "{}"  # a stranger neither takes a letter away nor changes it
+    for one in (forged, strange):
+        code, out, err = told(capsys, "dead", "replay", one.key, *at)
+        assert (code, out) == (Exit.NO, "")
+        assert "may be forged" in err
+    _, out, err = told(capsys, "dead", "replay", "--all", "--json", *at)
+    replayed = json.loads(out)["replayed"]
+    assert true.key in replayed
+    assert not {forged.key, strange.key} & set(replayed)
+    assert "nobody vouches for" in err
+    code, out, _ = told(capsys, "dead", "replay", forged.key, "--unvouched", "--json", *at)
+    assert (code, json.loads(out)) == (Exit.DONE, {"replayed": [forged.key]})
+
+
+def test_without_the_secret_nothing_is_given_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("POSADA_KAFKA_SECRETS")
+    code, _, err = told(capsys, "dead", "replay", "--all", "--bootstrap", "127.0.0.1:1")
+    assert code != Exit.DONE
+    assert "POSADA_KAFKA_SECRETS" in err
 
 
 def letter(id_: str, cut_from: int = 0) -> DeadLetter:

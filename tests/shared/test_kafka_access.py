@@ -29,6 +29,7 @@ from services.booking.app import build
 from services.booking.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, BOOKING_REQUESTS
 from shared.kafka_access import KafkaSettings
+from shared.record_settings import TRUSTING
 from shared.topic_admin import create_topics
 from tests.support.certificates import OPENSSL, make_certificate
 from tests.support.databases import FreshDatabase
@@ -114,7 +115,9 @@ class TestGuardedBroker:
             assert ended.value.code == 0
         async with TopicReader(guarded.bootstrap) as topics:
             assert (await topics.look()).dead == []
-        settings = Settings(kafka_bootstrap=guarded.bootstrap, database_url=fresh_database("booking"))
+        settings = Settings(
+            kafka_bootstrap=guarded.bootstrap, database_url=fresh_database("booking"), kafka_records=TRUSTING
+        )
         app = build(settings).app()
         http = AsyncClient(transport=ASGITransport(app), base_url="http://booking")
         async with asyncio.timeout(60), app.router.lifespan_context(app), http:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -17,10 +18,11 @@ from services.booking.settings import Settings
 from tests.support.databases import FreshDatabase
 
 NOBODY = f"{LOOPBACK}:1"
+SECRETS = {"1": "s" * 32}
 
 
 async def test_who_waits_is_alive_and_not_ready() -> None:
-    settings = Settings(kafka_bootstrap=NOBODY, database_url=f"postgresql://{NOBODY}/none")
+    settings = Settings(kafka_bootstrap=NOBODY, database_url=f"postgresql://{NOBODY}/none", kafka_secrets=SECRETS)
     app = build(settings).app()
     http = AsyncClient(transport=ASGITransport(app), base_url="http://booking")
     async with asyncio.timeout(30), app.router.lifespan_context(app), http:
@@ -35,7 +37,7 @@ async def test_who_waits_is_alive_and_not_ready() -> None:
 
 @pytest.mark.real
 async def test_who_waits_for_kafka_lets_go_of_the_database_again(fresh_database: FreshDatabase) -> None:
-    service = build(Settings(kafka_bootstrap=NOBODY, database_url=fresh_database("booking")))
+    service = build(Settings(kafka_bootstrap=NOBODY, database_url=fresh_database("booking"), kafka_secrets=SECRETS))
     app = service.app()
     async with asyncio.timeout(30), app.router.lifespan_context(app):
         while service.database._pool is None:  # noqa: ASYNC110 — nobody tells of it
@@ -49,6 +51,7 @@ def test_what_no_waiting_mends_ends_the_service_with_a_sentence(fresh_database: 
     environment = {
         **os.environ,
         "POSADA_KAFKA_BOOTSTRAP": NOBODY,
+        "POSADA_KAFKA_SECRETS": json.dumps(SECRETS),
         "POSADA_DATABASE_URL": fresh_database("booking").replace("/test_", "/none_"),
         "POSADA_HTTP_PORT": str(port),
     }

@@ -16,6 +16,7 @@ from shared import service
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
 from shared.database import Database
+from shared.record_settings import TRUSTING
 from shared.routes import Routes
 from shared.service import Service
 from shared.settings import ServiceSettings
@@ -39,7 +40,7 @@ async def routes(kafka_bootstrap: str) -> Routes[Any]:
 @asynccontextmanager
 async def running(bootstrap: str, url: str, routes: Routes[Any]) -> AsyncIterator[None]:
     """The service, as it runs in a process; the end of the block is its SIGTERM."""
-    settings = ServiceSettings(kafka_bootstrap=bootstrap, database_url=url)
+    settings = ServiceSettings(kafka_bootstrap=bootstrap, database_url=url, kafka_records=TRUSTING)
     app = Service(name=routes.service, version="1", settings=settings, database=Database(url), routes=routes).app()
     async with app.router.lifespan_context(app):
         yield

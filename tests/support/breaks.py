@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.contracts.topics import SERVICES
 from tests.support.breaking import Break
 from tests.support.breaks_of_telling import TELLING
-from tests.support.lived_in import HERE, MISSED, MOVED, OFF, SECOND, SHORT
+from tests.support.lived_in import HERE, MISSED, MOVED, OFF, SECOND, SHORT, UNPAID
 
 _LOG = "ALTER TABLE audit_log DISABLE TRIGGER USER;"
 _NIGHTS = "ALTER TABLE room_nights DROP CONSTRAINT room_nights_pkey;"
@@ -181,6 +181,21 @@ MONEY = [
         "payments",
         "UPDATE payment_requests SET status = 'reserved' WHERE booking_id = '{first}'",
         about="",
+    ),
+    Break(
+        "counted-on-is-reserved",
+        "payments",
+        "UPDATE payment_requests SET status = 'waiting', next_attempt_at = now() WHERE booking_id = '{first}'",
+    ),
+    Break("counted-on-is-reserved", "payments", "DELETE FROM payment_requests WHERE booking_id = '{first}'"),
+    Break(
+        "counted-on-is-reserved",
+        "booking",
+        """UPDATE sagas SET phase = 'running', wake_at = now() + interval '30 seconds',
+data = jsonb_set(data, '{{payment_id}}', '"forged"'),
+progress = jsonb_set(jsonb_set(progress, '{{phase}}', '"running"'), '{{verdict}}', '"open"') WHERE id = '{unpaid}';
+UPDATE bookings SET status = 'PENDING' WHERE id = '{unpaid}'""",
+        UNPAID,
     ),
     Break("confirmed-is-paid", "payments", "UPDATE payment_requests SET codes = '{{}}' WHERE booking_id = '{first}'"),
     Break("confirmed-is-paid", "payments", "UPDATE payment_requests SET amount = 1 WHERE booking_id = '{first}'"),

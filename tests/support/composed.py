@@ -14,6 +14,8 @@ from uuid import uuid4
 
 import pytest
 
+from posada.town_secrets import TownSecrets
+
 ROOT: Final = Path(__file__).parents[2]
 FILES: Final = (ROOT / "deploy" / "compose.yaml", ROOT / "tests" / "deploy" / "compose.test.yaml")
 # What compose.yaml takes where the environment names nothing else.
@@ -77,6 +79,13 @@ class Composed:
             "POSADA_OTLP_ENDPOINT": "",
             **settings,
         }
+
+    @property
+    def secrets(self) -> TownSecrets:
+        """What records are signed with."""
+        lines = self._secrets.read_text(encoding="utf-8").splitlines()
+        told = dict(line.split("=", 1) for line in lines if line.startswith("POSADA_"))
+        return TownSecrets({name: value.strip("'") for name, value in told.items()})
 
     @property
     def kafka_bootstrap(self) -> str:

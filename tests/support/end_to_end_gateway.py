@@ -15,7 +15,9 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from posada.town import Town
+from posada.town_secrets import BANK
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
+from tests.support.vouching import vouched
 
 EVENTS: Final = BOOKING_EVENTS.name
 REQUESTS: Final = "posada.booking.requests"
@@ -79,11 +81,19 @@ class Gateway:
         await self._producer.stop()
 
     async def publish(
-        self, topic: str, body: Body | bytes | None, *, headers: Headers = (), key: bytes | None = None
+        self,
+        topic: str,
+        body: Body | bytes | None,
+        *,
+        headers: Headers = (),
+        key: bytes | None = None,
+        signed: bool = True,
     ) -> None:
-        """Put one message on a topic and wait until the broker has it."""
-        value = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        await self._producer.send_and_wait(topic, value=value, key=key, headers=list(headers))
+        """Put one message on a topic and wait until the broker has it; `signed` as whoever may write there would."""
+        if isinstance(body, Mapping):
+            body = json.dumps({"source": BANK, **body} if topic == TRANSFERS and signed else body).encode()
+        given = vouched(self._town.secrets, topic, key, body, headers) if signed else list(headers)
+        await self._producer.send_and_wait(topic, value=body, key=key, headers=given)
 
     async def publish_all(self, topic: str, bodies: Sequence[Body | bytes]) -> None:
         """Put many messages on a topic, as fast as the broker takes them."""

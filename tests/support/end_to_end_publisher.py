@@ -1,7 +1,7 @@
 """A process of its own that publishes what it is given on standard input, all at the moment it is told to.
 
-Run as `python -m tests.support.end_to_end_publisher BOOTSTRAP`: each line is a JSON list of topic, key (or null) and
-body (as text), then a line `go`. It writes `ready` once it is connected, and ends when the broker has everything.
+Run as `python -m tests.support.end_to_end_publisher BOOTSTRAP`: each line is a JSON list of topic, key (or null), body
+and headers (as text), then a line `go`. It writes `ready` once it is connected, and ends when the broker has all.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from posada.town import Town
+from tests.support.vouching import vouched
 
 REPOSITORY = Path(__file__).parents[2]
 Line = tuple[str, str | None, str]
@@ -30,7 +32,15 @@ async def main(bootstrap: str) -> None:
         sys.stdout.flush()
         lines = [json.loads(line) for line in iter(sys.stdin.readline, "go\n")]
         await asyncio.gather(
-            *[producer.send_and_wait(topic, body.encode(), key and key.encode()) for topic, key, body in lines]
+            *[
+                producer.send_and_wait(
+                    topic,
+                    body.encode(),
+                    key and key.encode(),
+                    headers=[(name, text.encode()) for name, text in headers],
+                )
+                for topic, key, body, headers in lines
+            ]
         )
     finally:
         await producer.stop()
@@ -43,7 +53,7 @@ async def publishers(town: Town, shares: Sequence[Sequence[Line]]) -> AsyncItera
     try:
         for process, share in zip(processes, shares, strict=True):
             assert process.stdin is not None
-            process.stdin.write("".join(json.dumps(line) + "\n" for line in share).encode())
+            process.stdin.write("".join(json.dumps(_signed(town, line)) + "\n" for line in share).encode())
             await process.stdin.drain()
         for process in processes:
             assert process.stdin is not None
@@ -57,6 +67,12 @@ async def publishers(town: Town, shares: Sequence[Sequence[Line]]) -> AsyncItera
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _signed(town: Town, line: Line) -> list[Any]:
+    topic, key, body = line
+    headers = vouched(town.secrets, topic, key.encode() if key else None, body.encode(), ())
+    return [*line, [(name, value.decode()) for name, value in headers]]
 
 
 async def _started(bootstrap: str) -> asyncio.subprocess.Process:

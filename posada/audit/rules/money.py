@@ -96,6 +96,20 @@ def confirmed_is_paid(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"its codes are {ours}, and those on its payment {theirs or 'none'}"
 
 
+@of_booking("counted-on-is-reserved", "No booking counts on money that nobody has reserved", certain=True)
+def counted_on_is_reserved(dossier: Dossier, _: Terms) -> Iterable[str]:
+    """Open or confirmed on the strength of a payment that payments has not set aside: somebody else said so.
+
+    Booking's database is looked at first, so that a true answer has been payments' own commit by then.
+    """
+    saga = dossier.saga
+    if saga is None or not saga["payment_id"] or saga["phase"] == "undoing" or dossier.verdict not in {"open", "done"}:
+        return
+    if dossier.paid_as in {"none", "refused", *LOOKED_FOR - {"reserved"}}:
+        how = "open" if dossier.verdict == "open" else dossier.status or "unknown to booking"
+        yield f"it is {how} and counts on payment {saga['payment_id']}, and its money is {dossier.paid_as}"
+
+
 def _differs(dossier: Dossier, booking: Row, request: Row) -> Iterable[str]:
     """A booking that changed has another price since, and a balance: then its account and the ledger must agree."""
     if not booking["revision"]:

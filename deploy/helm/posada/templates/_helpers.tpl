@@ -67,6 +67,30 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* What records are signed with: the Secret that is named, else the chart's own. */}}
+{{- define "posada.recordsSecret" -}}
+{{- (.Values.records).existingSecret | default (printf "%s-records" (include "posada.fullname" .)) -}}
+{{- end -}}
+
+{{- define "posada.recordsEnv" -}}
+{{- $records := .Values.records | default dict -}}
+- name: POSADA_KAFKA_SECRETS
+  valueFrom:
+    secretKeyRef: {name: {{ include "posada.recordsSecret" . }}, key: {{ $records.key | default "secrets" }}}
+- name: POSADA_GATEWAY_SECRETS
+  valueFrom:
+    secretKeyRef: {name: {{ include "posada.recordsSecret" . }}, key: {{ $records.gatewaysKey | default "gateways" }}, optional: true}
+{{- if $records.trustAccessLists }}
+- {name: POSADA_KAFKA_RECORDS, value: trust-access-lists}
+{{- end }}
+{{- end -}}
+
+{{- define "posada.sourcesEnv" -}}
+- name: POSADA_SOURCE_SECRETS
+  valueFrom:
+    secretKeyRef: {name: {{ include "posada.recordsSecret" . }}, key: {{ (.Values.records).sourcesKey | default "sources" }}, optional: true}
+{{- end -}}
+
 {{- define "posada.isSasl" -}}
 {{- if hasPrefix "SASL_" .Values.kafka.securityProtocol }}yes{{ end -}}
 {{- end -}}
