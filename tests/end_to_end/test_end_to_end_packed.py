@@ -54,7 +54,7 @@ async def test_no_service_unpacks_more_than_it_has_room_for(town: Town, gateway:
     assert {outcome.kind for outcome in outcomes} == {"confirmed"}
 
     async def each_is_set_aside() -> bool:
-        letters = await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES])
+        letters = await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES], town.secrets.seal())
         told = {letter.topic for letter in letters if "unpack to more than" in letter.reason}
         return told == set(READ)
 

@@ -88,12 +88,21 @@ class Gateway:
         headers: Headers = (),
         key: bytes | None = None,
         signed: bool = True,
-    ) -> None:
-        """Put one message on a topic and wait until the broker has it; `signed` as whoever may write there would."""
+    ) -> str:
+        """Put one message on a topic and wait until the broker has it; `signed` as whoever may write there would.
+
+        Returns where it stands, as services name what has no id.
+        """
         if isinstance(body, Mapping):
             body = json.dumps({"source": BANK, **body} if topic == TRANSFERS and signed else body).encode()
         given = vouched(self._town.secrets, topic, key, body, headers) if signed else list(headers)
-        await self._producer.send_and_wait(topic, value=body, key=key, headers=given)
+        kept = await self._producer.send_and_wait(topic, value=body, key=key, headers=given)
+        return f"{topic}/{kept.partition}/{kept.offset}/{kept.timestamp}"
+
+    @property
+    def producer(self) -> AIOKafkaProducer:
+        """The client itself, for records that no client should send."""
+        return self._producer
 
     async def publish_all(self, topic: str, bodies: Sequence[Body | bytes]) -> None:
         """Put many messages on a topic, as fast as the broker takes them."""
