@@ -154,8 +154,9 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 
 
 def test_the_command_refuses_with_exit_code_1_and_says_what_to_do(
-    restored: House, kafka_bootstrap: str, capsys: pytest.CaptureFixture[str]
+    restored: House, kafka_bootstrap: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("POSADA_KAFKA_SECRETS", '{"1": "' + "s" * 32 + '"}')
     asyncio.run(create_topics(kafka_bootstrap, ALL_TOPICS))
     databases = [word for service, url in restored.urls.items() for word in ("--database", f"{service}={url}")]
 

@@ -241,7 +241,7 @@ def tell_secrets(town: Town) -> Iterator[Callable[[str, Mapping[str, str]], None
 
 
 async def test_the_secret_is_changed_while_bookings_go_on(
-    town: Town, gateway: Gateway, tell_secrets: Callable[[str, Mapping[str, str]], None]
+    town: Town, tell_secrets: Callable[[str, Mapping[str, str]], None], gateway: Gateway
 ) -> None:
     """Three rounds over the services, one after the other: recognise the new one, sign with it, forget the old one."""
     (old,) = town.secrets.installation.items()

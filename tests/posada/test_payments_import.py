@@ -47,6 +47,7 @@ async def house(
     monkeypatch.setenv("POSADA_PAYMENTS_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
     monkeypatch.setenv("POSADA_KAFKA_BOOTSTRAP", kafka_bootstrap)
     monkeypatch.setenv("POSADA_API_TOKEN", TOKEN)
+    monkeypatch.setenv("POSADA_KAFKA_SECRETS", json.dumps({"1": "s" * 32}))
     yield house
     server.should_exit = True
     await task
