@@ -18,6 +18,7 @@ from shared.unpacking import CannotUnpack, unpacked
 _OVERHEAD = struct.calcsize(">qi")  # a batch's first offset, and its length from there on
 _LENGTH_AT = struct.calcsize(">q")
 _MAGIC_AT = struct.calcsize(">qii")
+PORTION_BYTES = 1024 * 1024  # that a partition adds to what is taken together, and one record at least
 _MAGIC = 2  # today's format of records
 _ATTRIBUTES_AT = _DefaultRecordBatchPy.ATTRIBUTES_OFFSET
 _RECORDS_AT = _DefaultRecordBatchPy.HEADER_STRUCT.size
@@ -52,9 +53,10 @@ def read_tolerantly() -> None:
     Raises:
         RuntimeError: when this version of aiokafka has no such place.
     """
-    if not hasattr(fetcher, "MemoryRecords"):
+    if not (hasattr(fetcher, "MemoryRecords") and hasattr(fetcher, "FetchResult")):
         raise RuntimeError("aiokafka's fetcher reads records in another way: see shared/tolerant_records.py")
     fetcher.MemoryRecords = TolerantRecords
+    fetcher.FetchResult = BoundedResult
 
 
 def broken_names(headers: Any) -> list[str]:
@@ -68,6 +70,30 @@ def unreadable(headers: Any) -> str:
         if isinstance(name, UnreadableBatch):
             return str(value.decode())
     return ""
+
+
+class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types
+    """What was fetched of a partition, given out in portions of few bytes as well as of few records.
+
+    A megabyte that was fetched may be a thousand batches that unpack to a megabyte each.
+    """
+
+    def getall(self, max_records: int | None = None) -> list[Any]:
+        """The next records: as many as asked for, or until they come to PORTION_BYTES; at least one where there is."""
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        found: list[Any] = []
+        size = 0
+        for record in self._partition_records:  # type: ignore[has-type]
+            found.append(record)
+            size += max(0, record.serialized_key_size) + max(0, record.serialized_value_size)
+            size += sum(len(name) + len(value or b"") for name, value in record.headers)
+            if size >= PORTION_BYTES or len(found) == max_records:
+                self._update_position()
+                return found
+        self._update_position()
+        self._partition_records = None
+        return found
 
 
 class TolerantRecords:

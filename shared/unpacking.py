@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import cramjam
 
-MOST_BYTES: Final = 8 * 1024 * 1024  # of one batch, unpacked
+MOST_BYTES: Final = 4 * 1024 * 1024  # of one batch, unpacked
 FREE_BYTES: Final = 1024 * 1024  # so much may come out of however little
 MOST_RATIO: Final = 100  # beyond that: times the packed size
 

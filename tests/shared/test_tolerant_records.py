@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tracemalloc
 from itertools import islice
+from struct import pack
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tolerant_records import TolerantRecords, broken_names, records_of, unreadable
+from shared.tolerant_records import TolerantRecords, broken_names, read_tolerantly, records_of, unreadable
 from shared.unpacking import MOST_BYTES, CannotUnpack, unpacked
 from tests.support.odd_records import CODECS, ODD, SHOWN, batch_bytes
 
@@ -100,6 +103,40 @@ def test_a_damaged_batch_becomes_one_record_that_says_so(codec: str) -> None:
 def test_a_codec_that_nobody_knows_is_named() -> None:
     with pytest.raises(CannotUnpack, match="codec 7"):
         unpacked(b"x", 7)
+
+
+class Active:
+    """An assignment of one partition, as far as a result of a fetch looks at it."""
+
+    active, paused, position = True, False, 0
+
+    def state_value(self, _: Any) -> Active:
+        return self
+
+    def consumed_to(self, position: int) -> None:
+        self.position = position
+
+
+def test_many_batches_that_unpack_to_much_are_taken_a_few_at_a_time() -> None:
+    """None is too large by itself: fetched they are few kilobytes, and unpacked a hundred megabytes."""
+    place = TopicPartition("t", 0)
+    batches = b"".join(
+        pack(">q", number) + packed(b"x" * 1_000_000, "zstd")[8:] for number in range(100)
+    )  # each at its offset
+    read_tolerantly()
+    records = fetcher.PartitionRecords(place, fetcher.MemoryRecords(batches), [], 0, None, None, True, 1)
+    result = fetcher.FetchResult(place, assignment=Active(), partition_records=records, backoff=0)
+    tracemalloc.start()
+    try:
+        taken = []
+        while result.has_more():
+            taken.append([record.offset for record in result.getall(500)])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [offset for some in taken for offset in some] == list(range(100))
+    assert max(map(len, taken)) <= 2
+    assert peak < 20_000_000
 
 
 def test_the_records_of_a_batch_are_made_as_they_are_asked_for() -> None:
