@@ -79,6 +79,8 @@ HEADER_CHANGES: dict[str, Callable[[Headers], Any]] = {
     "another order": lambda given: [given[1], given[0], *given[2:]],
     "one more": lambda given: [*given, ("posada_replay", b"x")],
     "one less": lambda given: given[1:],
+    "a byte moved to the next value": lambda given: [("ce_id", b"1p"), ("ce_type", given[1][1][1:]), *given[2:]],
+    "a letter moved to the next name": lambda given: [("ce_idc", b"1"), ("e_type", given[1][1]), *given[2:]],
     "one split in two": lambda given: [("ce_", b"id1"), *given[1:]],
     "no MAC": lambda given: given[:-1],
     "the MAC twice": lambda given: [*given, given[-1]],
@@ -102,7 +104,14 @@ class TestMac:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"topic": "posada.payments.commands"}, {"key": b"l"}, {"key": None}, {"value": b"{ }"}, {"value": None}],
+        [
+            {"topic": "posada.payments.commands"},
+            {"key": b"l"},
+            {"key": None},
+            {"value": b"{ }"},
+            {"value": None},
+            {"key": b"k{", "value": b"}"},
+        ],
         ids=str,
     )
     def test_it_covers_topic_key_and_body(self, changes: Changes) -> None:
