@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -115,6 +116,7 @@ class Reports:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._auditing = asyncio.Lock()
 
     async def payment(self, payment_id: UUID) -> Row | None:
         """A payment, with what is left of it as `left_over`; None when there is none."""
@@ -128,9 +130,13 @@ class Reports:
             return await connection.fetch(_ENTRIES, payment_id)
 
     async def audit(self) -> Audit:
-        """Hold every payment and every request against the ledger, all as of one moment, a thousand in memory."""
+        """Hold every payment and every request against the ledger, all as of one moment, a thousand in memory.
+
+        One after the other: each has a connection for as long as it takes.
+        """
         found = Audit()
         async with (
+            self._auditing,
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
