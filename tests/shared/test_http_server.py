@@ -190,7 +190,8 @@ async def test_an_answer_that_is_taken_byte_by_byte_ends() -> None:
 
 
 async def test_an_answer_that_is_taken_without_end_ends() -> None:
-    async with served() as port, connected(port, receive_buffer=65_536) as raw:
+    """The client takes enough, if only of an answer that has an end: it is not its pace that is cut off."""
+    async with served(http_patience_seconds=LIMIT) as port, connected(port, receive_buffer=65_536) as raw:
         await raw.send(GET % b"/stream")
         before, began = cut("answer"), asyncio.get_running_loop().time()
         while cut("answer") == before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def served(folder: Path, **settings: str) -> Iterator[tuple[str, Path]]:
     environment = {
         **os.environ,
         "POSADA_KAFKA_BOOTSTRAP": f"{LOOPBACK}:1",
+        "POSADA_KAFKA_SECRETS": json.dumps({"1": SECRET}),
         "POSADA_DATABASE_URL": f"postgresql://{LOOPBACK}:1/none",
         "POSADA_HTTP_PORT": str(port),
         "POSADA_API_TOKEN": SECRET,

@@ -43,7 +43,7 @@ async def ready(kafka_bootstrap: str, notes_url: str) -> AsyncIterator[AsyncClie
     topic = Topic(f"{name}.requests", "", partitions=1, default_type=CountRequested.type_name)
     await create_topics(kafka_bootstrap, [topic, internal(name), dead(name)])
     routes: Routes[Any] = Notes().routes(name, topic)
-    settings = ServiceSettings(kafka_bootstrap=kafka_bootstrap, database_url=notes_url)
+    settings = ServiceSettings(kafka_bootstrap=kafka_bootstrap, database_url=notes_url, kafka_secrets={"1": "s" * 32})
     app = Service(name, "1", settings, Database(notes_url), routes).app()
     async with (
         app.router.lifespan_context(app),
