@@ -19,7 +19,7 @@ from tests.support.loopback import LOOPBACK
 from tests.support.outside import DATES, Outside, connect
 from tests.support.post_office import MovedClock
 
-TOKEN = "an edit's own token"  # noqa: S105 — of this test alone
+TOKEN = "an edit's own token, long enough for one"  # noqa: S105 — of this test alone
 RECORD = {"property_id": "las-hojas", "prefix": "HR"}
 WORD = "secret"
 NOT_CALLED = [

@@ -9,13 +9,14 @@ import pytest
 from services.availability.domain.stay import Stay
 from services.availability.inventories.pms import Pms
 from services.availability.inventories.port import InventoryAway
+from shared.destinations import Allowed
 from tests.support.builders import CHECK_IN
 from tests.support.drops import answering_in_drops
 
 
 async def test_an_answer_in_drops_is_none() -> None:
     async with answering_in_drops() as url, asyncio.timeout(20):
-        inventory = Pms(url, "HR", seconds=0.3)
+        inventory = Pms(url, "HR", seconds=0.3, allowed=Allowed.of(["127.0.0.0/8"]))
         with pytest.raises(InventoryAway):
             await inventory.free_rooms(Stay(CHECK_IN, CHECK_IN.replace(day=CHECK_IN.day + 1)))
         await inventory.close()

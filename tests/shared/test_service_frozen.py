@@ -22,6 +22,7 @@ from shared.contracts.topics import dead, internal
 from shared.database import Database, on_request
 from shared.database_watch import ANSWER_SECONDS, ASK_SECONDS, SILENT_SECONDS, DatabaseWatch
 from shared.metrics import READY
+from shared.record_settings import TRUSTING
 from shared.routes import Routes
 from shared.service import Service
 from shared.settings import ServiceSettings
@@ -43,7 +44,7 @@ async def ready(kafka_bootstrap: str, notes_url: str) -> AsyncIterator[AsyncClie
     topic = Topic(f"{name}.requests", "", partitions=1, default_type=CountRequested.type_name)
     await create_topics(kafka_bootstrap, [topic, internal(name), dead(name)])
     routes: Routes[Any] = Notes().routes(name, topic)
-    settings = ServiceSettings(kafka_bootstrap=kafka_bootstrap, database_url=notes_url, kafka_secrets={"1": "s" * 32})
+    settings = ServiceSettings(kafka_bootstrap=kafka_bootstrap, database_url=notes_url, kafka_records=TRUSTING)
     app = Service(name, "1", settings, Database(notes_url), routes).app()
     async with (
         app.router.lifespan_context(app),
