@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from posada.problems import Exit, Problem, problem_of
+from shared.printable import printable
 from shared.version import VERSION
 
 COMMANDS = (
@@ -76,7 +77,7 @@ def run(arguments: list[str] | None = None) -> None:
         if os.environ.get("POSADA_DEBUG"):
             raise
         problem = error if isinstance(error, Problem) else problem_of(error)
-        sys.stderr.write(f"posada: {problem.text}\n")
+        sys.stderr.write(f"posada: {printable(problem.text)}\n")
         sys.exit(problem.code)
 
 

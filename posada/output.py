@@ -8,11 +8,26 @@ from typing import Any, Final
 
 import orjson
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from shared.printable import escaped, printable
+
 PLAIN_WIDTH: Final = 160
+
+
+class Harmless(Console):
+    """A console to which nobody's words are commands: names, chats and headers of records are strangers' text.
+
+    What rich itself sends to the terminal is no text to it, and passes.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The same segments, their text made fit."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def out() -> Console:
@@ -27,13 +42,13 @@ def err() -> Console:
 
 def _console(*, stderr: bool) -> Console:
     seen = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, emoji=False, width=None if seen else PLAIN_WIDTH)
+    return Harmless(stderr=stderr, highlight=False, emoji=False, width=None if seen else PLAIN_WIDTH)
 
 
 def print_json(value: Any) -> None:
     """One JSON value and a line's end, nothing else."""
     text = orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(escaped(text.decode()) + "\n")
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> Table:
@@ -42,5 +57,7 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
     for column in columns:
         made.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
     for row in rows:
-        made.add_row(*[cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row])
+        made.add_row(
+            *[cell if isinstance(cell, Text) else Text("" if cell is None else printable(str(cell))) for cell in row]
+        )
     return made

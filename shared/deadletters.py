@@ -29,10 +29,12 @@ CUT = "dead_cut"
 UNVOUCHED = "dead_unvouched"
 MAX_HISTORY = 10
 MAX_FAULT = 500
+MAX_STORY = 64 * 1024  # bytes; so long is no history that we wrote: ten faults, each letter of them escaped
 # What the limit of our own topics (KEPT_BYTES) leaves to a body and to the headers beside our own, in bytes: all that
 # can have come. A record that came compressed may be of any size.
 MAX_BODY = MESSAGE_BYTES
 MAX_HEADERS = 64_000
+_FAULT = ("attempt", "at", "fault")
 _ATTEMPTS = {"posada_attempt", HISTORY, ORIGIN, LETTER}
 
 
@@ -84,12 +86,23 @@ def come_again(headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, 
 
 
 def read_history(value: bytes | None) -> list[dict[str, str]]:
-    """The history in a header's value; an unreadable one is no history."""
-    try:
-        history = json.loads(value or b"[]")
-    except ValueError:
+    """The history in a header's value, which anybody may have written: what is none of ours is left out of it."""
+    if not value or len(value) > MAX_STORY:
         return []
-    return history if isinstance(history, list) else []
+    try:
+        history = json.loads(value)
+    except (ValueError, RecursionError):
+        return []
+    return [_plain(fault) for fault in history if _is_fault(fault)] if isinstance(history, list) else []
+
+
+def _is_fault(given: Any) -> bool:
+    return isinstance(given, dict) and all(isinstance(given.get(name), str) for name in _FAULT)
+
+
+def _plain(fault: dict[str, str]) -> dict[str, str]:
+    """Its own fields alone; half a surrogate pair is no text that can be printed or sent."""
+    return {name: fault[name].encode("utf-8", "replace").decode() for name in _FAULT}
 
 
 def row_for(
@@ -178,9 +191,10 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, o
     if record.value is None:
         letters.pop(key, None)
         return
-    story = {name: value.decode("utf-8", "replace") for name, value in record.headers}
-    original = [(name.removeprefix(ORIGINAL), value) for name, value in record.headers if name.startswith(ORIGINAL)]
-    history = read_history(dict(record.headers).get(HISTORY))
+    headers = [(name, value or b"") for name, value in record.headers]
+    story = {name: value.decode("utf-8", "replace") for name, value in headers}
+    original = [(name.removeprefix(ORIGINAL), value) for name, value in headers if name.startswith(ORIGINAL)]
+    history = read_history(dict(headers).get(HISTORY))
     letters[key] = DeadLetter(
         id=key,
         service=story.get("dead_service", ""),
@@ -192,10 +206,15 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, o
         at=story.get("dead_at", ""),
         headers=original,
         body=record.value,
-        cut_from=int(story.get(CUT, "0")),
+        cut_from=_bytes_in(story.get(CUT, "0")),
         place=story.get("dead_place", ""),
         vouched=ours and UNVOUCHED not in story,
     )
+
+
+def _bytes_in(told: str) -> int:
+    """How many bytes a header tells of; one that tells nonsense is of a letter that nobody should take for whole."""
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= len(str(2**63)) else 1
 
 
 async def replay(producer: SealingProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:

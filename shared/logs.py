@@ -14,6 +14,7 @@ import structlog
 
 from shared.errors import traced
 from shared.masking import without_links
+from shared.printable import one_line, printable
 from shared.telemetry import trace_id
 
 # A booking's id and a traceparent; structlog's own context would be copied whole for every message.
@@ -123,6 +124,15 @@ def _cut_links(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
+def _fit(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Nobody's words are commands to the terminal of who reads along, nor look like a line of their own."""
+    fitting = {"exception": printable, "stack": printable}  # which have lines
+    return {
+        name: value if isinstance(value, int | float | None) else fitting.get(name, one_line)(str(value))
+        for name, value in event.items()
+    }
+
+
 def _as_bytes(_: Any, __: str, event: dict[str, Any]) -> bytes:
     return orjson.dumps(event, default=str)
 
@@ -137,4 +147,4 @@ def _print_to_stderr(*_: Any) -> structlog.PrintLogger:
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _JSON: list[Any] = [_tell_fault, _as_bytes]
-_READABLE: list[Any] = [_tell_fault, structlog.dev.ConsoleRenderer()]
+_READABLE: list[Any] = [_tell_fault, _fit, structlog.dev.ConsoleRenderer()]

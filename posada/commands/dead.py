@@ -16,6 +16,7 @@ from posada.sealing import judging_seal, needed_seal
 from posada.wire import nobody_at, producer
 from shared.contracts import topics
 from shared.deadletters import DeadLetter, list_dead, replay
+from shared.printable import one_line
 from shared.record_auth import Seal
 
 group = typer.Typer(help="Dead letters: list them, look at one, give it back to its service.", no_args_is_help=True)
@@ -56,7 +57,7 @@ def show(
         return
     console = out()
     for name in ("id", "service", "place", "key", "type", "at", "vouched", "reason"):
-        console.print(Text(f"{name:<9}", style="dim"), Text(str(told[name])), sep="", soft_wrap=True)
+        console.print(Text(f"{name:<9}", style="dim"), Text(one_line(str(told[name]))), sep="", soft_wrap=True)
     rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
     console.print(table("history", (">attempt", "at", "fault"), rows))
     console.print(table("headers", ("name", "value"), told["headers"].items()))

@@ -15,6 +15,7 @@ from rich.text import Text
 from posada.options import HERE, AsJson, Data, url_of
 from posada.output import out, print_json, table
 from posada.web import NotFound, ask
+from shared.printable import one_line
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def find_booking(url: str, id_: str) -> Mapping[str, Any]:
 def show(console: Console, course: Mapping[str, Any]) -> None:
     """Print a booking's facts, rooms and course; what a service does not tell is left out."""
     for name, value in _facts(course):
-        console.print(Text(f"{name:<12}", style="dim"), Text(value), sep="", soft_wrap=True)
+        console.print(Text(f"{name:<12}", style="dim"), Text(one_line(value)), sep="", soft_wrap=True)
     rooms = [room for room in course.get("rooms") or () if isinstance(room, Mapping)]
     if rooms:
         fields = ("line", "code", "type", "room", "amount")
@@ -65,7 +66,7 @@ def timeline(marks: Any) -> Iterator[Text]:
         began = began or at
         seconds = f"{(at - began).total_seconds():8.3f} s  " if at and began else " " * 12
         rest = {name: value for name, value in mark.items() if name not in {"step", "what", "at"} and value}
-        told = "  ".join(f"{name} {value}" for name, value in rest.items())
+        told = "  ".join(one_line(f"{name} {value}") for name, value in rest.items())
         yield Text.assemble(
             (seconds, "dim"), f"{mark.get('step', '')}: {mark.get('what', '')}", (f"  {told}" if told else "", "dim")
         )

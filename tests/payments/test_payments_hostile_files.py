@@ -249,3 +249,45 @@ def test_what_stands_beside_the_entries_is_forgotten_too() -> None:
     )
     assert used < 2_500_000
     assert len(found) > 40
+
+
+FRESH = {
+    "elements": "<n{0}/>",
+    "attributes": "<a n{0}=''/>",
+    "prefixes": "<p{0}:a xmlns:p{0}='u'/>",
+    "namespaces": "<a xmlns='u{0}'/>",
+    "long ones": "<n{0}" + "x" * 5_000 + "/>",
+}
+
+
+@pytest.mark.parametrize("written", FRESH.values(), ids=FRESH)
+def test_a_statement_with_ever_new_names_is_refused_in_bounded_memory(written: str) -> None:
+    """The parser keeps each name to the end, however short the entries are."""
+
+    def parts() -> Iterator[bytes]:
+        yield HEAD
+        for number in range(20_000):
+            yield f"<Ntry>{written.format(number)}</Ntry>".encode()
+
+    stream = io.BufferedReader(Written(parts()))
+    used, found = peak(read_camt(stream))
+    assert [(broken.field, stream.read(1) != b"") for broken in found] == [("file", True)]
+    assert used < 6_000_000
+
+
+@pytest.mark.parametrize("part", [b"<a/>", b"<a b='' c=''/>"])
+def test_an_entry_of_small_parts_without_end_is_refused_in_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch, part: bytes
+) -> None:
+    """An element takes some hundred bytes of memory, and four in the file."""
+    monkeypatch.setattr(camt_module, "MOST_PARTS_OF_AN_ENTRY", 20_000)
+    used, found = peak(read_camt(endless(HEAD + b"<Ntry>", part * 1000, 1)))
+    assert [(broken.field, broken.number) for broken in found] == [("file", 1)]
+    assert used < 8_000_000
+
+
+def test_an_entry_of_ten_thousand_payments_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camt_module, "MOST_PARTS_OF_AN_ENTRY", camt_module.MOST_PARTS_OF_AN_ENTRY // 20)
+    several = "".join(details(ref=f"TX{number}") for number in range(500))
+    found = list(read_camt(io.BytesIO(statement(entry(several)))))
+    assert len(found) == 500

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
@@ -17,6 +17,9 @@ from shared.contracts.payments import TransferArrived
 LONGEST = 100
 DEEPEST = 64  # a bank's elements stand some 15 deep in each other
 MOST_OF_AN_ENTRY = 16_000_000  # bytes; one that sums ten thousand payments up has some ten millions
+MOST_PARTS_OF_AN_ENTRY = 1_000_000  # elements and attributes, each of which takes many times its bytes of memory
+MOST_OF_NAMES = 500_000  # characters of all names that a statement uses, a hundred more for each: parsers keep them
+_A_NAME = 100
 _STATEMENT = ["Document", "BkToCstmrStmt"]
 _NO_REFERENCE = {"", "NOTPROVIDED"}
 _REMEDY = "correct the entry and import the statement again"
@@ -36,8 +39,8 @@ def read_camt(stream: BinaryIO, layout: CamtLayout | None = None) -> Iterator[Tr
 
     Debits, reversals and what is only pending are passed over. An entry that sums several payments up becomes one
     transfer for each. `number` of a broken line counts the statement's entries from 1. Entities and DTDs are refused,
-    and so is what no bank writes: elements within elements without end, or an entry of more than `MOST_OF_AN_ENTRY`
-    bytes. Nothing but the entry in hand is in memory.
+    and so is what no bank writes: elements within elements without end, ever new names of elements, or an entry of
+    more than `MOST_OF_AN_ENTRY` bytes or `MOST_PARTS_OF_AN_ENTRY` parts. Nothing but the entry in hand is in memory.
     """
     reader, walk = _Reader(layout or CamtLayout()), _Walk(stream)
     try:
@@ -58,16 +61,21 @@ class _Walk:
         self.is_statement = False
         self._stream = stream
         self._left = MOST_OF_AN_ENTRY
+        self._parts_left = MOST_PARTS_OF_AN_ENTRY
+        self._names: set[str] = set()
+        self._names_left = MOST_OF_NAMES
         self._open: list[Element] = []
         self._within: Element | None = None
 
     def entries(self) -> Iterator[Element]:
         """Each entry, whole; `number` counts them."""
-        for event, element in iterparse(self, events=("start", "end"), forbid_dtd=True):
+        for event, found in iterparse(self, events=("start", "end", "start-ns"), forbid_dtd=True):
             if event == "start":
-                self._enter(element)
+                self._enter(found)
+            elif event == "end":
+                yield from self._leave(found)
             else:
-                yield from self._leave(element)
+                self._note(found)
 
     def read(self, size: int = -1, /) -> bytes:
         """The statement's bytes, for the parser; too many of them without the end of an entry are refused."""
@@ -79,12 +87,28 @@ class _Walk:
 
     def _enter(self, element: Element) -> None:
         self._open.append(element)
+        self._count(element)
         if len(self._open) > DEEPEST:
             raise ParseError(f"elements stand more than {DEEPEST} deep in each other")
         if self._within is None and len(self._open) > 1 and _name(element) == "Ntry":
             self._within = element
         if len(self._open) == len(_STATEMENT) and [_name(one) for one in self._open] == _STATEMENT:
             self.is_statement = True
+
+    def _count(self, element: Element) -> None:
+        self._note((element.tag, *element.attrib))
+        self._parts_left -= 1 + len(element.attrib)
+        if self._parts_left < 0:
+            raise ParseError(f"more than {MOST_PARTS_OF_AN_ENTRY} parts without the end of an entry")
+
+    def _note(self, names: Iterable[str]) -> None:
+        """Names of elements, attributes and namespaces, which the parser keeps to the end of the statement."""
+        for name in names:
+            if name not in self._names:
+                self._names.add(name)
+                self._names_left -= len(name) + _A_NAME
+        if self._names_left < 0:
+            raise ParseError(f"names of more than {MOST_OF_NAMES} characters")
 
     def _leave(self, element: Element) -> Iterator[Element]:
         self._open.pop()
@@ -93,7 +117,7 @@ class _Walk:
         if self._within is element:
             self.number += 1
             yield element
-            self._within, self._left = None, MOST_OF_AN_ENTRY
+            self._within, self._left, self._parts_left = None, MOST_OF_AN_ENTRY, MOST_PARTS_OF_AN_ENTRY
         if self._open:
             self._open[-1].remove(element)
 
