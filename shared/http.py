@@ -92,13 +92,16 @@ def _is_loopback(host: str) -> bool:
 def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]:
     """A dependency that lets in who shows the shared token, or one signed with a key of ours, and not too often.
 
-    Whom it let in is `request.state.caller`.
+    Whom it let in is `request.state.caller`; asked again of the same request, it counts once.
     """
     limit = RateLimit(settings.http_rate)
 
     async def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
+        let_in: Caller | None = getattr(request.state, "caller", None)
+        if let_in is not None:
+            return let_in
         address = client_of(request.client.host) if request.client else "nowhere"
         try:
             caller = known(settings.api_token, settings.api_keys, given.credentials if given else None)
@@ -110,6 +113,15 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
         return caller
 
     return check
+
+
+def asked_first(check: Callable[..., Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
+    """What `authenticated` made, for where no dependency is yet: before a body is read."""
+
+    async def ask(request: Request) -> Caller:
+        return await check(request, await _bearer(request))
+
+    return ask
 
 
 def writers(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Request], None]:

@@ -28,6 +28,7 @@ from shared.gauges import OUTBOX, Reading, reading
 from shared.http import (
     answer_outages,
     answer_refusals,
+    asked_first,
     authenticated,
     health_router,
     let_clients_leave,
@@ -116,7 +117,8 @@ class Service:
     def _app(self, running: _Running) -> FastAPI:
         app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
         app.add_middleware(DatabaseOfRequests)
-        app.add_middleware(BodyLimit, larger=self.large_bodies)
+        let_in = authenticated(self.settings)
+        app.add_middleware(BodyLimit, larger=self.large_bodies, ask=asked_first(let_in))
         if self.settings.cors_origins:
             app.add_middleware(
                 CORSMiddleware,
@@ -131,7 +133,7 @@ class Service:
         answer_refusals(app)
         let_clients_leave(app)
         app.include_router(health_router(running.trouble))
-        guards = [Depends(authenticated(self.settings)), Depends(running.check_started)]
+        guards = [Depends(let_in), Depends(running.check_started)]
         for router in self.routers:
             app.include_router(judged(router, self.scopes, self.database), dependencies=guards)
         for router in self.webhooks:
