@@ -10,6 +10,7 @@ from typing import Annotated
 import asyncpg
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, status
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -23,6 +24,8 @@ from shared.settings import ServiceSettings
 from shared.tokens import Caller, Role
 
 log = structlog.get_logger(__name__)
+
+MOST_TOLD, LONGEST_TOLD = 100, 500  # fields of a request that are told as wrong, and characters of each
 
 _bearer = HTTPBearer(auto_error=False, description="The service's API token.")
 
@@ -92,13 +95,16 @@ def _is_loopback(host: str) -> bool:
 def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]:
     """A dependency that lets in who shows the shared token, or one signed with a key of ours, and not too often.
 
-    Whom it let in is `request.state.caller`.
+    Whom it let in is `request.state.caller`; asked again of the same request, it counts once.
     """
     limit = RateLimit(settings.http_rate)
 
     async def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
+        let_in: Caller | None = getattr(request.state, "caller", None)
+        if let_in is not None:
+            return let_in
         address = client_of(request.client.host) if request.client else "nowhere"
         try:
             caller = known(settings.api_token, settings.api_keys, given.credentials if given else None)
@@ -110,6 +116,15 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
         return caller
 
     return check
+
+
+def asked_first(check: Callable[..., Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
+    """What `authenticated` made, for where no dependency is yet: before a body is read."""
+
+    async def ask(request: Request) -> Caller:
+        return await check(request, await _bearer(request))
+
+    return ask
 
 
 def writers(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Request], None]:
@@ -139,6 +154,12 @@ def may_write(settings: ServiceSettings, caller: Caller, role: Role = Role.DESK)
     return settings.asks_for_token and caller.role.includes(role)
 
 
+def answer_faults(app: FastAPI) -> None:
+    """Give what goes wrong in an endpoint, or before it, an answer that says what to do."""
+    for answer in (answer_outages, answer_refusals, answer_unreadable, let_clients_leave):
+        answer(app)
+
+
 def answer_outages(app: FastAPI) -> None:
     """Turn a database that cannot be reached into a 503, and tables that others hold: nobody may take it for empty."""
 
@@ -156,6 +177,32 @@ def answer_outages(app: FastAPI) -> None:
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, excuse)
     app.add_exception_handler(asyncpg.LockNotAvailableError, put_off)
+
+
+def answer_unreadable(app: FastAPI) -> None:
+    """Say of each field what is wrong with it, and never what it held: that may be long, or no JSON at all."""
+
+    @app.exception_handler(RequestValidationError)
+    async def tell(_: Request, wrong: RequestValidationError) -> JSONResponse:
+        told = [
+            {"type": error["type"], "loc": [_shown(part) for part in error["loc"]], "msg": _shown(error["msg"])}
+            for error in wrong.errors()[:MOST_TOLD]
+        ]
+        return JSONResponse({"detail": told}, status.HTTP_422_UNPROCESSABLE_CONTENT)
+
+    @app.exception_handler(asyncpg.DataError)
+    async def refuse(request: Request, wrong: asyncpg.DataError) -> JSONResponse:
+        route = getattr(request.scope.get("route"), "path", "")
+        log.warning("http.value_refused", route=route, kind=type(wrong).__name__)
+        detail = "a value can be neither kept nor looked for: take NULs out of it, and numbers that are too large"
+        return JSONResponse({"detail": detail}, status.HTTP_422_UNPROCESSABLE_CONTENT)
+
+
+def _shown(part: object) -> str | int:
+    """A part of what is told, short and in characters that there are."""
+    if isinstance(part, int):
+        return part
+    return str(part)[:LONGEST_TOLD].encode(errors="replace").decode()
 
 
 def let_clients_leave(app: FastAPI) -> None:

@@ -1,25 +1,37 @@
-"""Bounds what a request may send: bodies are read before anybody is asked for a token, so none may fill the memory."""
+"""Bounds what a request may send, and asks who sends it before any of it is read: no stranger fills the memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1_000_000
+WEBHOOKS = "/webhooks/"  # which bound what they read, and prove by it who calls
+
+Ask = Callable[[Request], Awaitable[object]]
+
+
+async def _nobody(_: Request) -> None:
+    """Takes bodies from everybody."""
 
 
 class BodyLimit:
     """Middleware that refuses a body of more than `most` bytes with a 413; `larger` has the paths that take more.
 
     It refuses at the first read what tells its length, and else as soon as too much has come. What nobody reads needs
-    no refusal: it stays with the sender.
+    no refusal: it stays with the sender. FastAPI reads a body before it asks its dependencies who calls; `ask` is asked
+    before that, and raises an HTTPException for strangers.
     """
 
-    def __init__(self, app: ASGIApp, most: int = MOST_BYTES, larger: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, most: int = MOST_BYTES, larger: Mapping[str, int] | None = None, ask: Ask = _nobody
+    ) -> None:
         self._app = app
+        self._ask = ask
         self._most = most
         self._larger = larger or {}
 
@@ -30,12 +42,15 @@ class BodyLimit:
             return
         most = self._larger.get(scope["path"], self._most)
         told = Headers(scope=scope).get("content-length", "")
-        came = 0
+        came, asked = 0, scope["path"].startswith(WEBHOOKS)
 
         async def reading() -> Message:
-            nonlocal came
+            nonlocal came, asked
             if told.isdecimal() and int(told) > most:
                 raise _too_large(most)
+            if not asked:
+                await self._ask(Request(scope))
+                asked = True
             message = await receive()
             came += len(message.get("body", b""))
             if came > most:

@@ -23,6 +23,7 @@ from shared.settings import ServiceSettings
 ALWAYS_ANSWERED = (b"/health/", b"/metrics")
 LOOK_SECONDS = 1.0
 MOST_HEAD = 64 * 1024  # bytes of a request's head, and what the parser may keep of anything else
+FIELD = 32  # bytes that each header counts beside its own, as in RFC 9113: an empty one is kept as well
 MOST_PIPELINED = 8
 SEND_BUFFER = 128 * 1024  # bytes that the kernel keeps of an answer: else some megabytes for each slow client
 BUSY = "there are too many connections, in all or of yours: close some, or ask again in a moment"
@@ -154,7 +155,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer behind a body."""
-        self._add_to_head(name, value)
+        self._add_to_head(name, value, more=FIELD)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -177,9 +178,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._head_due = self.loop.time()
 
-    def _add_to_head(self, *parts: bytes) -> None:
+    def _add_to_head(self, *parts: bytes, more: int = 0) -> None:
         self._kept = 0
-        self._head_bytes += sum(map(len, parts))
+        self._head_bytes += sum(map(len, parts)) + more
         if self._head_bytes > MOST_HEAD:
             raise ValueError(TOO_LARGE)  # which the parser makes a request of that it cannot read
 

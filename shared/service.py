@@ -26,11 +26,10 @@ from shared.database_watch import DatabaseWatch
 from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
 from shared.http import (
-    answer_outages,
-    answer_refusals,
+    answer_faults,
+    asked_first,
     authenticated,
     health_router,
-    let_clients_leave,
     refuse_open_door,
 )
 from shared.http_bodies import BodyLimit
@@ -114,9 +113,12 @@ class Service:
         return self._app(_Running(self))
 
     def _app(self, running: _Running) -> FastAPI:
-        app = FastAPI(title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan)
+        app = FastAPI(
+            title=f"Posada {self.name}", version=self.version, lifespan=running.lifespan, redirect_slashes=False
+        )
         app.add_middleware(DatabaseOfRequests)
-        app.add_middleware(BodyLimit, larger=self.large_bodies)
+        let_in = authenticated(self.settings)
+        app.add_middleware(BodyLimit, larger=self.large_bodies, ask=asked_first(let_in))
         if self.settings.cors_origins:
             app.add_middleware(
                 CORSMiddleware,
@@ -127,11 +129,9 @@ class Service:
         app.add_middleware(SecurityHeaders)
         app.add_middleware(HttpMetrics)
         metrics.BUILD.labels(self.name, self.version).set(1)
-        answer_outages(app)
-        answer_refusals(app)
-        let_clients_leave(app)
+        answer_faults(app)
         app.include_router(health_router(running.trouble))
-        guards = [Depends(authenticated(self.settings)), Depends(running.check_started)]
+        guards = [Depends(let_in), Depends(running.check_started)]
         for router in self.routers:
             app.include_router(judged(router, self.scopes, self.database), dependencies=guards)
         for router in self.webhooks:

@@ -61,7 +61,7 @@ def router(records: Records, clock: Clock, settings: ServiceSettings) -> APIRout
     router = APIRouter(prefix="/catalogue", tags=["catalogue"])
 
     @router.get("/export")
-    async def export(property_id: str | None = None) -> StreamingResponse:
+    async def export(property_id: Identifier | None = None) -> StreamingResponse:
         """The catalogue as CSV, of one property or of all."""
         return StreamingResponse(_exported(records, property_id), media_type="text/csv; charset=utf-8")
 
@@ -72,7 +72,7 @@ def router(records: Records, clock: Clock, settings: ServiceSettings) -> APIRout
         return await _import(records, text, clock)
 
     @router.put("/capacity/{property_id}", responses={403: {}, 422: {}}, dependencies=guards)
-    async def capacity(property_id: str, wanted: Capacity) -> CapacitySet:
+    async def capacity(property_id: Identifier, wanted: Capacity) -> CapacitySet:
         """How many day passes there are for each day."""
         before = await records.set_capacity(property_id, wanted.type, wanted.capacity, clock())
         return CapacitySet(before=before, capacity=wanted.capacity)
@@ -91,12 +91,13 @@ def _add(
         whole = request.state.caller.properties is None
         return Put(changed=await records.put(record, clock(), all_properties=whole))
 
-    async def remove(which: Any) -> None:
+    async def remove(which: Any, request: Request) -> None:
         key = tuple(getattr(which, name) for name in model.keys)
-        if not await records.remove(model.kind, key, clock()):
+        whole = request.state.caller.properties is None
+        if not await records.remove(model.kind, key, clock(), all_properties=whole):
             raise HTTPException(404, f"there is no such {model.kind}")
 
-    async def listing(property_id: str | None = None) -> list[Record]:
+    async def listing(property_id: Identifier | None = None) -> list[Record]:
         return [record async for record in records.listing(model.kind, property_id)]
 
     path = f"/{model.kind}"
@@ -105,7 +106,7 @@ def _add(
         422: {"description": "Refused, with the reason."},
     }
     _sign(put, {"record": model, "request": Request}, Put)
-    _sign(remove, {"which": Annotated[_key_of(model), Query()]}, None)
+    _sign(remove, {"which": Annotated[_key_of(model), Query()], "request": Request}, None)
     router.add_api_route(
         path,
         put,

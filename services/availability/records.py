@@ -105,8 +105,8 @@ class Records:
                 await _check(connection, old, record, now)
             if isinstance(old, OutsideRecord) and isinstance(record, OutsideRecord) and old.prefix != record.prefix:
                 await _check_nothing_outside(connection, old, "prefix", now)
-            if isinstance(record, PropertyRecord) and not all_properties:
-                check_leaves_the_default(old if isinstance(old, PropertyRecord) else None, record)
+            if not all_properties:
+                check_leaves_the_default(old, record)
             if isinstance(record, PropertyRecord) and record.is_default:
                 await connection.execute(_NO_OTHER_DEFAULT, record.property_id)
             try:
@@ -116,16 +116,18 @@ class Records:
         self._edited()
         return True
 
-    async def remove(self, kind: str, key: tuple[Any, ...], now: datetime) -> bool:
+    async def remove(self, kind: str, key: tuple[Any, ...], now: datetime, *, all_properties: bool = True) -> bool:
         """Remove a record, a package or a property with all that is only for it; False: it was not there.
 
         Raises:
-            Refusal: when a booking or another record needs it.
+            Refusal: when a booking, another record or, but for who may touch `all_properties`, the house needs it.
         """
         async with self._database.transaction() as connection:
             old = await _one(connection, BY_KIND[kind], key)
             if old is None:
                 return False
+            if not all_properties:
+                check_leaves_the_default(old, None)
             if isinstance(old, TypeRecord):
                 await _check_unused(connection, old)
             if isinstance(old, RoomRecord | PropertyRecord):
@@ -234,9 +236,8 @@ async def _add_places(connection: Connection, property_id: str, key: str, number
     rows = await connection.fetch("SELECT number FROM rooms WHERE property_id = $1", property_id)
     there = {row["number"] for row in rows}
     names = (f"P{n}" for n in range(1, len(there) + number + 1) if f"P{n}" not in there)
-    await connection.execute(
-        _ADD_PLACES, property_id, key, [name for name, _ in zip(names, range(number), strict=False)]
-    )
+    added = [name for name, _ in zip(names, range(number), strict=False)]
+    await connection.execute(_ADD_PLACES, property_id, key, added)
 
 
 async def _one(connection: Connection, model: type[Record], key: tuple[Any, ...]) -> Record | None:

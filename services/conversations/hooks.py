@@ -23,7 +23,7 @@ from shared.metrics import HANDLED
 
 log = structlog.get_logger(__name__)
 
-LONGEST_BODY = 1_000_000  # bytes
+LONGEST_BODY = 256 * 1024  # bytes, which strangers may have us keep on each connection
 SECONDS = 4.0  # Twilio waits for five
 REMEDIES = {
     "twilio": "set POSADA_TWILIO_TOKEN",

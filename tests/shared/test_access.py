@@ -194,6 +194,9 @@ class TestProperties:
             assert (await put(THEIRS, property_id=THEIRS, is_default=True)).status_code == 422
             assert (await put(OURS, is_default=False)).status_code == 422
             assert (await put(OURS, name="Las Hojas II")).status_code == 200  # what it is it may stay
+            remove = f"/catalogue/property?property_id={OURS}"
+            refused = await asked(client, remove, Role.ADMIN, OURS, method="DELETE")
+            assert (refused.status_code, "default" in refused.text) == (422, True)
             assert await defaults() == [OURS]
             assert (await put(property_id=THEIRS, is_default=True)).status_code == 200
             assert await defaults() == [THEIRS]

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from importlib import import_module
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
 
 from shared.contracts.topics import SERVICES
+from shared.http import asked_first, authenticated
 from shared.http_bodies import MOST_BYTES, BodyLimit
+from shared.settings import ServiceSettings
 
 CHUNK = b"x" * 65_536
 SECRET = "a token that nobody of these shows"  # noqa: S105 — of this test alone
@@ -81,9 +83,38 @@ async def test_a_large_body_without_a_token_is_refused_and_not_read_on(service: 
             assert str(MOST_BYTES) in told.json()["detail"]
             chunks = Chunks(20 * MOST_BYTES)
             told = await http.request(method, path, content=chunks)
+            assert told.status_code == 401, (method, path, told.text)
+            assert chunks.taken == 0
+            assert (await http.request(method, path, json={})).status_code == 401
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_large_body_with_a_token_is_not_read_on(service: str) -> None:
+    app = of(service)
+    known = {"Authorization": f"Bearer {SECRET}"}
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://service", headers=known) as http:
+        for method, path in bodies_of(app):
+            chunks = Chunks(20 * MOST_BYTES)
+            told = await http.request(method, path, content=chunks)
             assert told.status_code == 413, (method, path, told.text)
             assert chunks.taken <= MOST_BYTES + len(CHUNK)
-            assert (await http.request(method, path, json={})).status_code in {401, 422}
+
+
+async def test_who_sends_a_body_is_counted_once() -> None:
+    settings = ServiceSettings(api_token=SECRET, http_rate=0.5)  # one request at once
+    let_in = authenticated(settings)
+    app = FastAPI(dependencies=[Depends(let_in)])
+    app.add_middleware(BodyLimit, ask=asked_first(let_in))
+
+    @app.post("/things")
+    async def thing(given: Thing) -> str:
+        return given.words
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as http:
+        for token, statuses in (("a guess", [401, 429]), (SECRET, [200, 429])):
+            headers = {"Authorization": f"Bearer {token}"}
+            told = [(await http.post("/things", json={"words": "some"}, headers=headers)).status_code for _ in "12"]
+            assert told == statuses
 
 
 def test_there_are_such_endpoints() -> None:

@@ -236,6 +236,16 @@ async def test_a_head_is_bounded(request_: bytes) -> None:
     assert cut("too large") == before + 1
 
 
+async def test_headers_of_no_length_count_as_well() -> None:
+    """Else two clients with a hundred connections each make a process keep half a gigabyte."""
+    few, many = (b"GET /who HTTP/1.1\r\n" + b"a:\r\n" * count + b"\r\n" for count in (1000, MOST_HEAD // 8))
+    async with served() as port:
+        for request_, status in ((few, b" 200 "), (many, b" 431 ")):
+            async with connected(port) as raw:
+                await raw.send(request_)
+                assert status in await raw.take()
+
+
 async def test_requests_behind_one_that_takes_long_are_bounded() -> None:
     async with served() as port, connected(port, receive_buffer=4096) as raw:
         await raw.send(GET % b"/stream" + GET % b"/who" * (2 * MOST_PIPELINED))

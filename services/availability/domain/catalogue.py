@@ -234,15 +234,16 @@ def check_breaks_nothing(old: Record, new: Record | None, taken: Sequence[Taken]
         raise Refusal(IN_USE, text, bookings=sorted({booking for _, _, booking in broken})[:100])
 
 
-def check_leaves_the_default(old: PropertyRecord | None, new: PropertyRecord) -> None:
+def check_leaves_the_default(old: Record | None, new: Record | None) -> None:
     """Which property is the default is for the whole house: a caller who is for some properties leaves it as it is.
 
     Raises:
         Refusal: when it would be another one, or none.
     """
-    if new.is_default != (old is not None and old.is_default):
-        asks = "true" if old and old.is_default else "false"
-        text = f"which property is the default is for an admin of all properties: leave is_default {asks}, or ask one"
+    was, would_be = (isinstance(one, PropertyRecord) and one.is_default for one in (old, new))
+    if was != would_be:
+        remedy = f"leave is_default {str(was).lower()}" if new else "leave this one there"
+        text = f"which property is the default is for an admin of all properties: {remedy}, or ask one"
         raise Refusal(ALL_PROPERTIES, text, field="is_default")
 
 
