@@ -61,7 +61,9 @@ def test_nothing_that_is_printed_is_a_command_to_the_terminal(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("hostile", [one for one in HOSTILE.values() if one != "\ud800"])
-def test_json_says_the_same_to_programs_and_nothing_to_a_terminal(monkeypatch: pytest.MonkeyPatch, hostile: str) -> None:
+def test_json_says_the_same_to_programs_and_nothing_to_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, hostile: str
+) -> None:
     terminal = terminal_for(monkeypatch)
     told = {f"name{hostile}": [f"Ana{hostile}", FIT, 690.0, None]}
     output.print_json(told)
