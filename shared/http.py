@@ -111,11 +111,35 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
         except HTTPException:
             limit.take(f"address {address}", time.monotonic())
             raise
+        if caller is ANYBODY:
+            _refuse_other_names(request)
         limit.take(f"address {address}" if caller is ANYBODY else f"caller {caller.subject}", time.monotonic())
         request.state.caller = caller
         return caller
 
     return check
+
+
+def _refuse_other_names(request: Request) -> None:
+    """An API that asks for no token answers under names of this machine alone.
+
+    Its port is open to every browser here: a page from elsewhere can have its own name lead to it, and would then
+    read answers as its own. Nobody outside can do that with an address, localhost or a name without a dot.
+    """
+    if not all(map(_is_here, request.headers.getlist("host"))):
+        detail = (
+            "no token is asked for, so this is for its own machine: call it by its address, or set POSADA_API_TOKEN"
+        )
+        raise HTTPException(status.HTTP_403_FORBIDDEN, detail)
+
+
+def _is_here(host: str) -> bool:
+    name, colon, port = host.rpartition(":")
+    name = (name if colon and port.isdecimal() else host).strip("[]").lower()
+    try:
+        return "." not in name or name.endswith(".localhost") or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def asked_first(check: Callable[..., Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:

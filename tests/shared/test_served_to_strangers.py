@@ -22,6 +22,7 @@ from deploy.local.folders import LOOPBACK, kept_ports
 from shared.contracts.topics import SERVICES
 from shared.http import answer_outages
 from shared.http_bounds import client_of
+from shared.service import Service
 from shared.settings import ServiceSettings
 from shared.tokens import new_secret
 
@@ -84,6 +85,32 @@ class TestForwarded:
         with served(tmp_path, POSADA_HTTP_RATE="0.01", POSADA_TRUSTED_PROXIES=f'["{LOOPBACK}"]') as (url, _):
             assert guesses(url, "10.0.0.1", "10.0.0.2") == [401, 401]
             assert guesses(url, "10.9.9.9, 10.0.0.1", "10.8.8.8, 10.0.0.2") == [429, 429]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_page_whose_name_leads_here_reads_nothing_where_no_token_is_asked_for(service: str) -> None:
+    """A browser takes the answer for the page's own, whatever CORS says."""
+    app = built(service).app()
+    guarded = built(service, api_token=SECRET).app()
+    paths = [path for path, told in app.openapi()["paths"].items() if "get" in told and "{" not in path]
+    private = [path for path in paths if not path.startswith(("/health", "/metrics", "/webhooks"))]
+    for host in ("evil.example", "evil.example:8103", "127.0.0.1.evil.example", "evil.example.", "1.2.3.4.nip.io"):
+        for path in private:
+            assert await answered(app, path, host) == 403, (path, host)
+            assert await answered(guarded, path, host) == 401
+    for host in ("127.0.0.1:8103", "localhost", "[::1]:8103", "booking.localhost:80", "service"):
+        assert await answered(app, private[0], host) == 503  # it has no database
+
+
+def built(name: str, **given: str) -> Service:
+    settings = import_module(f"services.{name}.settings").Settings(**given)
+    service: Service = import_module(f"services.{name}.app").build(settings)
+    return service
+
+
+async def answered(app: FastAPI, path: str, host: str) -> int:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        return (await client.get(path, headers={"Host": host})).status_code
 
 
 async def test_an_outage_names_the_route_and_not_the_address() -> None:
