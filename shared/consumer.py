@@ -13,7 +13,7 @@ from uuid import UUID
 
 import structlog
 
-from shared import deadletters, inbox, metrics, outbox, second_attempts
+from shared import inbox, metrics, outbox, second_attempts
 from shared.afterwards import Afterwards, gathering, once_committed
 from shared.clock import Clock, system_clock
 from shared.database import CONTENDED, UNAVAILABLE, Connection, Database
@@ -269,7 +269,7 @@ class Consumer:
         """Give a message another attempt later, or after the last one set it aside with its history."""
         now = self._clock()
         attempt, service = delivery.envelope.attempt, self.routes.service
-        again = attempt < len(self._back_off) and len(delivery.record.value or b"") <= deadletters.MAX_BODY
+        again = attempt < len(self._back_off) and second_attempts.may_have(delivery)
         with gathering() as afterwards:
             if again:
                 row = second_attempts.later(service, delivery, fault, self._back_off[attempt], now)

@@ -30,12 +30,14 @@ UNVOUCHED = "dead_unvouched"
 MAX_HISTORY = 10
 MAX_FAULT = 500
 MAX_STORY = 64 * 1024  # bytes; so long is no history that we wrote: ten faults, each letter of them escaped
+_LENGTHS = 8  # bytes that say how long a header's name and value are
 # What the limit of our own topics (KEPT_BYTES) leaves to a body and to the headers beside our own, in bytes: all that
 # can have come. A record that came compressed may be of any size.
 MAX_BODY = MESSAGE_BYTES
-MAX_HEADERS = 64_000
+MAX_HEADERS = 192_000
 _FAULT = ("attempt", "at", "fault")
 _ATTEMPTS = {"posada_attempt", HISTORY, ORIGIN, LETTER}
+_WRITTEN_ANEW = {ORIGIN, HISTORY, MAC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,12 @@ class DeadLetter:
         return {name: getattr(self, name) for name in names} | {"headers": headers, "body": body}
 
 
-def told(headers: Iterable[tuple[str, bytes]], attempt: int, fault: str, now: datetime) -> bytes:
-    """The history of a message's faults with one more, as a header's value; only the latest are kept."""
-    history = read_history(dict(headers).get(HISTORY))
+def told(so_far: bytes | None, attempt: int, fault: str, now: datetime) -> bytes:
+    """The history of a message's faults with one more, as a header's value; only the latest are kept.
+
+    What `so_far` says must be our own: a stranger's may be of any size.
+    """
+    history = read_history(so_far)
     history.append({"attempt": str(attempt + 1), "at": now.isoformat(), "fault": fault[:MAX_FAULT]})
     return json.dumps(history[-MAX_HISTORY:]).encode()
 
@@ -81,7 +86,7 @@ def told(headers: Iterable[tuple[str, bytes]], attempt: int, fault: str, now: da
 def come_again(headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, origin: str, story: bytes) -> Headers:
     """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its story."""
     ours = dict(envelope.headers())
-    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in {HISTORY, ORIGIN, MAC}}
+    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in _WRITTEN_ANEW}
     return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, story)]
 
 
@@ -115,11 +120,13 @@ def row_for(
     fault: str,
     now: datetime,
     vouched: bool = True,
+    history: bytes | None = None,
 ) -> Row:
     """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers.
 
     A body too large to be sent on is cut, and says so, as does a batch that cannot be read, whose body is the batch as
-    it is stored. Where the whole record is (`origin`, topic/partition/offset) stands in `dead_place`.
+    it is stored. Where the whole record is (`origin`, topic/partition/offset) stands in `dead_place`. `history` is what
+    our own topic says of its faults so far.
     """
     body = record.value or b""
     headers: Headers = [
@@ -128,13 +135,14 @@ def row_for(
         ("dead_place", origin.encode()),
         ("dead_key", (record.key or b"")[:MAX_FAULT]),
         ("dead_at", now.isoformat().encode()),
-        (HISTORY, told(record.headers, envelope.attempt, fault, now)),
+        (HISTORY, told(history, envelope.attempt, fault, now)),
     ]
     if len(body) > MAX_BODY or unreadable(record.headers):
         headers.append((CUT, str(len(body)).encode()))
     if not vouched:
         headers.append((UNVOUCHED, b"1"))
-    original = {name: value for name, value in record.headers if name not in {ORIGIN, MAC}} | dict(envelope.headers())
+    original = {name: value for name, value in record.headers if name not in _WRITTEN_ANEW}
+    original |= dict(envelope.headers())
     headers += [(f"{ORIGINAL}{name}", value) for name, value in _kept(original)]
     return Row(uuid4(), dead.name, str(uuid4()), headers, body[:MAX_BODY])
 
@@ -143,12 +151,18 @@ def _kept(headers: dict[str, bytes | None]) -> Headers:
     """Small headers before large ones, as many as can be sent on."""
     kept: Headers = []
     room = MAX_HEADERS
-    for name, value in sorted(headers.items(), key=lambda header: len(header[0]) + len(header[1] or b"")):
-        room -= len(name) + len(value or b"")
+    for name, value in sorted(headers.items(), key=_size):
+        room -= _size((name, value))
         if room < 0:
             break
         kept.append((name, value or b""))
     return kept
+
+
+def _size(header: tuple[str, bytes | None]) -> int:
+    """The most bytes that a header takes in a record of ours, where its name is longer and its value is text."""
+    name, value = header
+    return len(ORIGINAL) + len(name.encode()) + len((value or b"").decode("utf-8", "replace").encode()) + _LENGTHS
 
 
 async def list_dead(bootstrap: str, topics: list[Topic], seal: Seal | None = None) -> list[DeadLetter]:
@@ -201,7 +215,7 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, o
         topic=story.get("dead_topic", ""),
         key=story.get("dead_key", ""),
         type=story.get(f"{ORIGINAL}ce_type", ""),
-        reason=history[-1]["fault"] if history else "",
+        reason=history[-1].get("fault", "") if history else "",
         history=history,
         at=story.get("dead_at", ""),
         headers=original,

@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from shared.complaints import complaints
-from shared.deadletters import LETTER, ORIGIN
+from shared.deadletters import HISTORY, LETTER, ORIGIN
 from shared.errors import described
 from shared.logs import speaking_of
 from shared.messages import Envelope, Message, context_problems, digest_of, message_types
@@ -38,7 +38,8 @@ class Delivery:
     """A record with its envelope, and its message or what is wrong with it.
 
     `inbox_key` is what the inbox remembers of it. `origin` is where it first stood, as topic/partition/offset: a second
-    attempt comes by the service's own topic. One that is not `vouched` for was written by nobody who may.
+    attempt comes by the service's own topic, and only there `history` is what earlier ones came to. One that is not
+    `vouched` for was written by nobody who may.
     """
 
     record: Record
@@ -47,6 +48,7 @@ class Delivery:
     inbox_key: UUID
     origin: str
     vouched: bool = True
+    history: bytes | None = None
 
     @property
     def booking(self) -> str:
@@ -106,7 +108,8 @@ class Reader:
             log.warning("reading.stumbled", topic=record.topic, offset=record.offset, fault=described(fault))
             bare = Envelope.from_headers((), topic=record.topic, place=_place(record), type_name="", now=now)
             invalid = Invalid("", bare.reference, b"", None, ({"field": "body", "problem": described(fault)},))
-            return Delivery(record, bare, invalid, digest_of(record.topic, _place(record)), self._origin(record))
+            key = digest_of(record.topic, _place(record))
+            return Delivery(record, bare, invalid, key, _stands_at(record), vouched=False)  # who wrote it is not known
 
     def _delivery(self, record: Record, now: datetime) -> Delivery:
         envelope = Envelope.from_headers(
@@ -124,7 +127,9 @@ class Reader:
     def _believed(self, record: Record, envelope: Envelope) -> Delivery:
         odd = _unreadable(record)  # of what could not be unpacked nobody can tell who wrote it
         by = OURS if odd or self._doors is None else self._doors.vouched(record, envelope)
-        origin = f"{record.topic}/{record.partition}/{record.offset}" if odd else self._origin(record)
+        if not by.ours:  # repetitions and attempts are told of by our own programs alone
+            envelope = replace(envelope, attempt=0, replay="")
+        origin = _stands_at(record) if odd else self._origin(record)
         topic = origin.rsplit("/", 2)[0]
         if odd := odd or self._misplaced(topic, envelope):
             _log_invalid(odd, envelope)
@@ -136,11 +141,13 @@ class Reader:
             message = self._answerable(message) or message
         if isinstance(message, Message) and not envelope.correlation:
             envelope = replace(envelope, correlation=message.correlation)
-        return Delivery(record, envelope, message, key, origin)
+        # In a name that is ours it is answered, but a replay, which bears our MAC, must not make it ours.
+        vouched, history = not self._borrows_name(record, by), self._said_by_us(record, HISTORY)
+        return Delivery(record, envelope, message, key, origin, vouched=vouched, history=history)
 
     def _kept_out(self, record: Record, envelope: Envelope, problem: str) -> Delivery:
         """One that nobody answers or handles; it is remembered by its place, and keeps no id from its true sender."""
-        place = f"{record.topic}/{record.partition}/{record.offset}"
+        place = _stands_at(record)
         log.warning("reading.unvouched", type=bounded(envelope.type), place=place, problem=problem[:200])
         field, _, text = problem.partition(": ")
         invalid = Invalid(envelope.type, envelope.reference, b"", None, ({"field": field, "problem": text},))
@@ -149,10 +156,13 @@ class Reader:
 
     def _origin(self, record: Record) -> str:
         """Where the message first stood; only our own topic is believed about another one."""
-        named = next((value for name, value in record.headers if name == ORIGIN), None)
-        if named and record.topic == self._own:
-            return str(named.decode("utf-8", "replace"))
-        return f"{record.topic}/{record.partition}/{record.offset}"
+        named = self._said_by_us(record, ORIGIN)
+        return str(named.decode("utf-8", "replace")) if named else _stands_at(record)
+
+    def _said_by_us(self, record: Record, name: str) -> bytes | None:
+        if record.topic != self._own:
+            return None
+        return next((value for given, value in record.headers if given == name), None)
 
     def _misplaced(self, topic: str, envelope: Envelope) -> Invalid | None:
         """What is wrong with a message that is ours and came by a topic that it does not travel on."""
@@ -179,10 +189,13 @@ class Reader:
             return ({"field": "headers", "problem": problem},)
         if problems := context_problems(record.headers):
             return problems
-        if record.topic in self._open and not (self._doors and by.ours) and _is_reserved(record.headers):
+        if self._borrows_name(record, by):
             problem = f"{', '.join(RESERVED_SOURCES)}* are names that Posada keeps: take your own, or none"
             return ({"field": "ce_source", "problem": problem},)
         return ()
+
+    def _borrows_name(self, record: Record, by: Vouched) -> bool:
+        return record.topic in self._open and not (self._doors and by.ours) and _is_reserved(record.headers)
 
     def _answerable(self, invalid: Invalid) -> Message | None:
         """What can be told to its sender; what even that stumbles over is set aside for a person."""
@@ -239,7 +252,8 @@ def _unreadable(record: Record) -> Invalid | None:
 
 
 def _is_reserved(headers: Sequence[tuple[str, bytes | None]]) -> bool:
-    source = next((value for name, value in headers if value and name.lower() == "ce_source"), b"").decode()
+    given = next((value for name, value in headers if value and name.lower() == "ce_source"), b"")
+    source = given.decode("utf-8", "replace")
     return source == RESERVED_SOURCES[0] or source.startswith(RESERVED_SOURCES[1:])
 
 
@@ -251,6 +265,10 @@ def _log_invalid(invalid: Invalid, envelope: Envelope) -> None:
 def _place(record: Record) -> str:
     """Where a record stands in its topic; with its time, for a topic that is made anew counts from 0 again."""
     return f"{record.partition}/{record.offset}/{record.timestamp}"
+
+
+def _stands_at(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
 
 
 def _booking(message: Message | Invalid) -> str:

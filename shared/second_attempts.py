@@ -18,11 +18,21 @@ from shared.topics import dead, internal
 log = structlog.get_logger(__name__)
 
 
+def may_have(delivery: Delivery) -> bool:
+    """Whether a delivery may come again by the service's own topic.
+
+    What nobody vouches for may not: there it would bear our MAC. Nor what would be too large for it.
+    """
+    key = (delivery.record.key or b"").decode("utf-8", "replace").encode()
+    size = len(key) + len(delivery.record.value or b"")
+    return delivery.vouched and size <= deadletters.MAX_BODY
+
+
 def later(service: str, delivery: Delivery, fault: Exception, pause: timedelta, now: datetime) -> Row:
     """Another attempt, over the service's own topic."""
     envelope = delivery.envelope
     again = replace(envelope, attempt=envelope.attempt + 1)
-    story = deadletters.told(delivery.record.headers, envelope.attempt, described(fault), now)
+    story = deadletters.told(delivery.history, envelope.attempt, described(fault), now)
     once_committed(metrics.SECOND_ATTEMPTS.labels(envelope.type).inc)
     return Row(
         uuid4(),
@@ -52,4 +62,5 @@ def set_aside(service: str, delivery: Delivery, fault: str, now: datetime) -> Ro
         fault=fault,
         now=now,
         vouched=delivery.vouched,
+        history=delivery.history,
     )

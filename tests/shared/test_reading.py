@@ -127,6 +127,7 @@ def test_a_source_that_posada_keeps_for_itself_is_refused_from_outside(topic: st
     for service in place.readers:
         reader = Reader(routes_of(service))
         assert "ce_source" in [problem["field"] for problem in reader._problems(given, envelope_of(given))]
+        assert not reader.read(given, NOW).vouched  # given back by `posada dead replay` it would be ours
         inside = Reader(routes_of(service), made_here=True)
         assert inside._problems(given, envelope_of(given)) == ()
 
@@ -212,6 +213,10 @@ def test_a_record_that_the_reader_stumbles_over_is_set_aside_as_it_came(monkeypa
     assert isinstance(stumbled.message, Invalid)
     assert "too deep" in stumbled.message.text
     assert stumbled.record.value == REQUEST_WITHOUT_ID
+    own = raw_record("posada.booking.internal", b"{}", headers=[("posada_origin", f"{REQUESTS}/0/1".encode())])
+    unread = reader.read(own, NOW)
+    assert not unread.vouched  # nobody looked who wrote it, or where it says to come from
+    assert unread.origin.startswith("posada.booking.internal/")
 
 
 def test_a_type_has_one_route() -> None:

@@ -278,6 +278,17 @@ def test_what_nobody_vouches_for_takes_no_id_from_its_true_sender() -> None:
     assert read(moved, "booking").origin.startswith(REPLIES)
 
 
+def test_who_sends_a_recorded_signature_again_makes_no_repetition_of_it() -> None:
+    """A signature covers neither header: they are our own programs' to set."""
+    sent = CHAT.signed(QUESTIONS, WITHDRAWAL, [WITHDRAW, ("ce_id", b"1")])
+    again = [*sent, ("posada_replay", b"x"), ("posada_attempt", b"7")]
+    first, second = (read(raw_record(QUESTIONS, WITHDRAWAL, headers=headers)) for headers in (sent, again))
+    assert first.inbox_key == second.inbox_key
+    assert second.claimed("payments") == [first.inbox_key]
+    ours = SEAL.sealed(QUESTIONS, None, WITHDRAWAL, again[:2] + again[3:])
+    assert read(raw_record(QUESTIONS, WITHDRAWAL, headers=ours)).envelope.attempt == 7
+
+
 def test_where_access_lists_are_trusted_a_false_signature_counts_all_the_same() -> None:
     assert isinstance(read(raw_record(TRANSFERS, TRANSFER), sources={}, trusting=True).message, Message)
     assert problem(read(raw_record(TRANSFERS, TRANSFER), trusting=True))  # in the bank's name, and it has a secret

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from uuid import uuid4
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,6 +16,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import outbox
 from shared.clock import system_clock
 from shared.contracts.topics import ALL_TOPICS
 from shared.deadletters import MAX_HISTORY, list_dead, row_for
@@ -108,15 +110,18 @@ async def test_what_is_too_large_for_a_topic_does_not_get_in(kafka_bootstrap: st
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("headers", [0, 20_000])
+@pytest.mark.parametrize(
+    ("headers", "first", "value"),
+    [(0, 0, b""), (20_000, 0x4000, b""), (40_000, 0x10000, b""), (5_000, 0x80, b"\xff" * 5)],
+)
 async def test_the_largest_message_with_the_longest_history_is_set_aside_whole(
-    kafka_bootstrap: str, headers: int
+    kafka_bootstrap: str, headers: int, first: int, value: bytes
 ) -> None:
     name = f"large-{uuid4().hex}"
     topic, letters = Topic(f"posada.{name}", "", partitions=1), dead(name)
     await create_topics(kafka_bootstrap, [topic, letters])
     body = b"x" * (MESSAGE_BYTES - 200 - headers * 10)
-    sent = [(f"{number:x}", b"") for number in range(headers)]
+    sent = [(chr(first + number), value) for number in range(headers)]
     history = [{"attempt": "1", "at": "", "fault": "\N{ADMISSION TICKETS}" * 500}] * MAX_HISTORY
     envelope = Envelope(id="1", type="t", source="s", time=system_clock())
     async with (
@@ -125,10 +130,10 @@ async def test_the_largest_message_with_the_longest_history_is_set_aside_whole(
     ):
         await producer.send_and_wait(topic.name, body, headers=sent)
         record = await consumer.getone()
-        record = replace(record, headers=(*record.headers, ("posada_history", json.dumps(history).encode())))
-        row = row_for(
-            name, letters, record, envelope=envelope, origin="t/0/0", fault="\N{SNOWMAN}" * 999, now=envelope.time
-        )
-        await producer.send_and_wait(row.topic, row.body, key=row.key.encode(), headers=row.headers)
+        said = json.dumps(history).encode()
+        fault, now = "\N{SNOWMAN}" * 999, envelope.time
+        row = row_for(name, letters, record, envelope=envelope, origin="t/0/0", fault=fault, now=now, history=said)
+        kept = [(name, text.encode()) for name, text in orjson.loads(outbox._packed(row.headers))]
+        await producer.send_and_wait(row.topic, row.body, key=row.key.encode(), headers=kept)
     (letter,) = await list_dead(kafka_bootstrap, [letters])
     assert (letter.body, letter.cut_from, len(letter.history)) == (body, 0, MAX_HISTORY)
