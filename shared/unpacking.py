@@ -12,6 +12,9 @@ import cramjam
 MOST_BYTES: Final = 4 * 1024 * 1024  # of one batch, unpacked
 FREE_BYTES: Final = 1024 * 1024  # so much may come out of however little
 MOST_RATIO: Final = 100  # beyond that: times the packed size
+# Clients make one member or block of 32 kB; each costs time, however little is in it.
+MOST_MEMBERS: Final = 64
+MOST_BLOCKS: Final = 8192
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4  # Kafka's numbers of the codecs
 _FIRST_BYTES: Final = 64 * 1024
@@ -51,8 +54,10 @@ def _too_large(packed: int, most: int) -> CannotUnpack:
 
 def _gzip(data: bytes, most: int) -> bytes:
     found = bytearray()
-    rest = data
+    rest, members = data, 0
     while rest:  # several members may follow each other
+        if (members := members + 1) > MOST_MEMBERS:
+            raise CannotUnpack(f"it is packed in more than {MOST_MEMBERS} parts: pack it as a whole")
         member = zlib.decompressobj(_GZIP_FRAME)
         found += member.decompress(rest, most - len(found) + 1)
         if len(found) > most:
@@ -73,8 +78,10 @@ def _snappy(data: bytes, most: int) -> bytes:
 
 
 def _blocks_of_snappy(data: bytes) -> Iterator[bytes]:
-    at = _BLOCKS_BEGIN
+    at, blocks = _BLOCKS_BEGIN, 0
     while at < len(data):
+        if (blocks := blocks + 1) > MOST_BLOCKS:
+            raise CannotUnpack(f"it is packed in more than {MOST_BLOCKS} blocks: make larger ones")
         (length,) = struct.unpack_from(">i", data, at)
         at += 4
         if not 0 < length <= len(data) - at:
