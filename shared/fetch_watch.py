@@ -95,6 +95,15 @@ class FetchWatch:
             waiting[partition.topic] = waiting.get(partition.topic, 0) + behind
         return waiting
 
+    @staticmethod
+    def held_back_by_topic(client: AIOKafkaConsumer) -> dict[str, int]:
+        """What stands behind the first record of an open transaction, whoever wrote it: no lag shows it."""
+        held: dict[str, int] = {}
+        for partition, state in _states(client).items():
+            behind = max(0, (state.highwater or 0) - (state.lso or 0)) if state.lso is not None else 0
+            held[partition.topic] = held.get(partition.topic, 0) + behind
+        return held
+
 
 def positions(client: AIOKafkaConsumer) -> dict[TopicPartition, int | None]:
     """What is to be fetched next of each assigned partition; None where that is not yet known."""

@@ -27,6 +27,11 @@ SAGA_ALARMS = Counter("posada_saga_alarms", "Steps after the pivot that keep fai
 ASSIGNED = Gauge("posada_consumer_assigned_partitions", "Partitions that this instance consumes")
 PROGRESS = Gauge("posada_consumer_last_progress_timestamp_seconds", "When the consumer last came round")
 LAG = Gauge("posada_consumer_lag_messages", "Messages at Kafka that this instance has not fetched", ["topic"])
+HELD_BACK = Gauge(
+    "posada_consumer_held_back_messages",
+    "Messages at Kafka that nobody may read before a transaction of some producer ends",
+    ["topic"],
+)
 READY = Gauge("posada_ready", "1 while this instance is ready: it has partitions and makes progress")
 GAUGES_READ = Gauge("posada_gauges_read_timestamp_seconds", "When the gauges were last read from the database")
 BUILD = Gauge("posada_build_info", "1, with the service's name and version", ["service", "version"])

@@ -181,6 +181,9 @@ class Subscriber:
         metrics.LAG.clear()
         for topic, waiting in (self._watch.waiting_by_topic(self._client) if self._client else {}).items():
             metrics.LAG.labels(topic).set(waiting)
+        metrics.HELD_BACK.clear()
+        for topic, behind in (self._watch.held_back_by_topic(self._client) if self._client else {}).items():
+            metrics.HELD_BACK.labels(topic).set(behind)
 
     async def _watch_often(self) -> None:
         while True:

@@ -13,6 +13,9 @@ ONE_BROKER: Final = {
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
+    # A transaction that nobody ends holds back every record behind it for so long. Nothing of ours writes in one; a
+    # minute is what clients ask for by default, where the broker's default grants fifteen.
+    "transaction.max.timeout.ms": "60000",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "4",

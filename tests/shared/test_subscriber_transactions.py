@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import InvalidTransactionTimeout
+from prometheus_client import REGISTRY
 
 from posada.lag import lag
 from shared import fetch_watch, subscriber
@@ -75,11 +77,28 @@ async def test_what_was_taken_back_never_happened_and_what_is_open_waits(
 
         await until(looked_on)
         assert (await noted(database), troubles, instance.subscriber.lag()) == (["elsewhere"], {None}, 0)
+        await until(is_(2, lambda: _held_back(instance, topic)))  # what lag and readiness do not show
         await producer.commit_transaction()
     await until(lambda: has_noted(database, 3))
     assert sorted(await noted(database)) == ["behind", "elsewhere", "open"]
+    await until(is_(0, lambda: _held_back(instance, topic)))
     await until(lambda: _has_lag(kafka_bootstrap, routes, 0))
     await instance.stop()
+
+
+async def _held_back(instance: Instance, topic: str) -> float | None:
+    instance.subscriber._tell()
+    return REGISTRY.get_sample_value("posada_consumer_held_back_messages", {"topic": topic})
+
+
+async def test_a_transaction_may_not_stay_open_for_long(kafka_bootstrap: str) -> None:
+    """One that is left open holds back what everybody writes behind it."""
+    patient = AIOKafkaProducer(
+        bootstrap_servers=kafka_bootstrap, transactional_id=f"t-{uuid4().hex}", transaction_timeout_ms=60_001
+    )
+    with pytest.raises(InvalidTransactionTimeout):
+        await patient.start()
+    await patient.stop()
 
 
 async def _has_lag(bootstrap: str, routes: Routes[Any], wanted: int) -> bool:
