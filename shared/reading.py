@@ -137,8 +137,9 @@ class Reader:
         message = self._read(record, envelope, by)
         key = self._inbox_key(record, topic, envelope, message)
         if isinstance(message, Invalid):
-            _log_invalid(message, envelope)
-            message = self._answerable(message) or message
+            answerable = self._answerable(message)
+            _log_invalid(message, envelope, answerable)
+            message = answerable or message
         if isinstance(message, Message) and not envelope.correlation:
             envelope = replace(envelope, correlation=message.correlation)
         # In a name that is ours it is answered, but a replay, which bears our MAC, must not make it ours.
@@ -257,8 +258,8 @@ def _is_reserved(headers: Sequence[tuple[str, bytes | None]]) -> bool:
     return source == RESERVED_SOURCES[0] or source.startswith(RESERVED_SOURCES[1:])
 
 
-def _log_invalid(invalid: Invalid, envelope: Envelope) -> None:
-    with speaking_of(_booking(invalid), envelope.traceparent):
+def _log_invalid(invalid: Invalid, envelope: Envelope, answerable: Message | None = None) -> None:
+    with speaking_of(_booking(answerable or invalid), envelope.traceparent):
         log.warning("invalid", type=bounded(envelope.type), fields=_fields(invalid))
 
 
