@@ -30,7 +30,7 @@ from shared.clock import Clock, system_clock
 from shared.database import Database
 
 LARGEST_BODY = 256 * 1024
-BAD = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+BAD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)

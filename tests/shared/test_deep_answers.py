@@ -13,6 +13,7 @@ import services
 from services.availability.inventories.pms import _json
 from services.availability.inventories.port import InventoryAway
 from services.conversations.providers.port import NotDone, object_in
+from services.conversations.webhooks.port import Call, Unreadable, read_json
 from services.notifications.senders.http import maybe_object
 from services.payments.sources.http import HttpFeed
 from services.payments.sources.port import FeedDown
@@ -44,3 +45,8 @@ async def test_a_deep_answer_of_a_feed_is_a_feed_that_is_down() -> None:
 def test_services_read_answers_by_this_way_alone() -> None:
     found = [str(file) for file in Path(services.__file__).parent.rglob("*.py") if ".json()" in file.read_text()]
     assert not found
+
+
+def test_a_deep_webhook_is_one_that_cannot_be_read() -> None:
+    with pytest.raises(Unreadable):
+        read_json(Call("https://posada.example", {}, {}, b"[" * 100_000))
