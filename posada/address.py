@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import BaseModel, Field, ValidationError
 
 from posada.problems import Problem
-from shared.files import RefusedFile, check_own, opened_folder
+from shared.files import Folder, RefusedFile, opened_folder
 
 FILE: Final = "posada.json"
 TARGETS: Final = "prometheus.json"
@@ -64,7 +64,7 @@ def find(folder: Path) -> Address | None:
     with suppress(OSError, ValidationError):
         with opened_folder(folder) as held:
             content = held.open(FILE, MOST_BYTES).stream.read()
-        check_ours(folder)
+            _check_ours(held, folder)  # the one that was read, whatever the path leads to by now
         address = Address.model_validate_json(content)
         if _lives(address.pid):
             return address
@@ -73,8 +73,13 @@ def find(folder: Path) -> Address | None:
 
 def check_ours(folder: Path) -> None:
     """Raise Problem for a data folder that others own, or may write into."""
+    with opened_folder(folder) as held:
+        _check_ours(held, folder)
+
+
+def _check_ours(held: Folder, folder: Path) -> None:
     try:
-        check_own(folder)
+        held.check_own(folder)
     except RefusedFile as refused:
         raise Problem(f"{refused}.") from refused
 

@@ -40,6 +40,17 @@ class Folder:
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
+    def check_own(self, path: Path) -> None:
+        """Raise RefusedFile for a folder into which others may put what this process then takes for its own.
+
+        Its owner is who runs this process, or the system's administrator. `path` is what it is called.
+        """
+        facts = os.fstat(self._handle)
+        if facts.st_uid not in {os.geteuid(), 0}:
+            raise RefusedFile(f"{path} belongs to somebody else: choose another folder")
+        if facts.st_mode & stat.S_IWOTH:
+            raise RefusedFile(f"{path} can be written by everybody: chmod o-w it, or choose another folder")
+
     def names(self) -> list[str]:
         """The names of all that is in it, in their order."""
         return sorted(os.listdir(self._handle))  # noqa: PTH208 — a path could lead elsewhere by now
@@ -141,18 +152,6 @@ def opened_folder(path: Path) -> Iterator[Folder]:
         yield Folder(handle)
     finally:
         os.close(handle)
-
-
-def check_own(path: Path) -> None:
-    """Raise RefusedFile for a folder into which others may put what this process then takes for its own.
-
-    Its owner is who runs this process, or the system's administrator.
-    """
-    facts = path.stat()
-    if facts.st_uid not in {os.geteuid(), 0}:
-        raise RefusedFile(f"{path} belongs to somebody else: choose another folder")
-    if facts.st_mode & stat.S_IWOTH:
-        raise RefusedFile(f"{path} can be written by everybody: chmod o-w it, or choose another folder")
 
 
 def write_into(folder: Path, name: str, text: str) -> None:

@@ -60,6 +60,14 @@ def client(
     return httpx.AsyncClient(transport=transport, timeout=seconds, **given)
 
 
+def json_in(answer: httpx.Response) -> Any:
+    """The JSON of an answer; raises ValueError when it is none, or nested deeper than anything that we ask for."""
+    try:
+        return answer.json()
+    except RecursionError:
+        raise ValueError("the answer is nested too deep") from None
+
+
 class Guarded(httpx.AsyncBaseTransport):
     """Judges every call, each hop of a redirection as well, and connects to nothing but an address that was judged.
 

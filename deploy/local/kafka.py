@@ -69,6 +69,7 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
         classpath = os.pathsep.join(str(jar) for jar in kafka_jars(self._on_progress))
         self._write_settings()
         self._format_once(classpath)
+        (self._folder / "log").chmod(0o700)  # guests' data is in it, and Java gives everybody the right to read
         return self._java_process("Kafka", classpath, ["kafka.Kafka", "server.properties"])
 
     def _write_settings(self) -> None:

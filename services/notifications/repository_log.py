@@ -31,6 +31,9 @@ _TAKE_REPORT = """
 INSERT INTO reports (provider, provider_id, fate, at, said, problem, received_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])
 ON CONFLICT DO NOTHING"""
+_KNOWN_AS = """
+SELECT deliveries.*, false AS was_unsure, NULL::timestamptz AS heard_at FROM deliveries
+WHERE provider = $1 AND provider_id = $2"""
 _IS_ANOTHERS = "SELECT true FROM deliveries WHERE provider_id = $1 AND provider = $2 AND number <> $3 LIMIT 1"
 _FORGET_REPORTS = "DELETE FROM reports WHERE received_at < $1"
 _RATES = """
@@ -78,6 +81,14 @@ class DeliveryLog:
             [sql.storable(one.problem) for one in reports],
             [now for _ in reports],
         )
+
+    async def are_about(self, connection: Connection, reports: Sequence[Report], reference: str) -> bool:
+        """Whether no report speaks of a delivery with another reference; of one that is not known yet none does."""
+        for one in reports:
+            rows = await connection.fetch(_KNOWN_AS, one.provider, sql.storable(one.provider_id))
+            if any(str(sql.claimed(row).delivery.reference) != reference for row in rows):
+                return False
+        return True
 
     async def is_anothers(self, connection: Connection, provider: str, provider_id: str, number: int) -> bool:
         """Whether a provider's id is known as that of another delivery than this one."""

@@ -30,7 +30,7 @@ from shared.clock import Clock, system_clock
 from shared.database import Database
 
 LARGEST_BODY = 256 * 1024
-BAD = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+BAD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +85,13 @@ class Door:
         if not signatures.same(request.headers.get("x-twilio-signature", ""), wanted):
             raise Refused("twilio", "wrong signature")
         self._ours("twilio", request)
-        await self._take("twilio", lambda: reading.twilio(dict(form), self._clock()))
+        await self._take("twilio", lambda: reading.twilio(dict(form), self._clock()), request)
 
     async def exotel(self, request: Request) -> None:
         """Call status callbacks: a form or JSON, an address of ours."""
         body = await self._body("exotel", request)
         self._ours("exotel", request)
-        await self._take("exotel", lambda: reading.exotel(_read_form(request, body), self._clock()))
+        await self._take("exotel", lambda: reading.exotel(_read_form(request, body), self._clock()), request)
 
     async def greeting(self, request: Request) -> str:
         """What a call of ours reads out: asked for by Exotel's greeting, with our token and our reference."""
@@ -128,7 +128,8 @@ class Door:
         query = dict(request.query_params) if request.method == "GET" else None
         await self._take("gupshup", lambda: reading.gupshup(query or _read_batch(body), self._clock()))
 
-    async def _take(self, provider: str, read: Callable[[], list[Report]]) -> None:
+    async def _take(self, provider: str, read: Callable[[], list[Report]], addressed: Request | None = None) -> None:
+        """`addressed`: a request to an address that we made for one message, of which alone it may speak."""
         try:
             found = read()
         except BAD as bad:
@@ -138,6 +139,9 @@ class Door:
             raise Refused(provider, "too old")
         if found:
             async with self._database.transaction() as connection:
+                reference = addressed.query_params["r"] if addressed else None
+                if reference and not await self._repository.are_about(connection, found, reference):
+                    raise Refused(provider, "another message")
                 await self._repository.take_reports(connection, found, now)
             self._bell.ring()
         for one in found:

@@ -23,6 +23,8 @@ from shared.contracts.payments import TransferArrived
 FIELDS = ("transfer_id", "amount", "posted_on", "payer", "reference", "currency", "authorization_number")
 NEEDED = ("amount", "posted_on")
 LONGEST_LINE = 50_000  # characters; a bank's has some hundred
+MOST_BROKEN = 10_000  # lines of one file that are kept for correction
+MOST_WITHOUT_ID = 500_000  # different lines of one file that get an id by what they say, each remembered to its end
 MOST_OF_A_LINE = 200  # so many times as long, and its end is no longer looked for
 _TOO_LONG = "export the file again: a bank's lines are short"
 _NUMBER = {
@@ -78,13 +80,32 @@ class BrokenLine:
 
 
 def read_csv(stream: BinaryIO, layout: CsvLayout | None = None) -> Iterator[TransferArrived | BrokenLine]:
-    """Read a file line by line, good lines and broken ones in its order; only a useless heading ends it early.
+    """Read a file line by line, good lines and broken ones in its order.
 
+    Only a useless heading ends it early, or more than `MOST_BROKEN` broken lines, or `MOST_WITHOUT_ID` different ones
+    without an id of the bank's.
     `stream` is open for bytes and stays open. A line is a line of the file: quoted line breaks are broken lines, so
     that a stray quotation mark costs one line and not the rest of the file. One that is longer than any bank's is
     never in memory whole; where no end of it comes at all, reading ends. A problem never quotes the line.
     """
-    reader = _Reader(layout or CsvLayout())
+    return while_worth_it(_lines_of(stream, layout or CsvLayout()))
+
+
+def while_worth_it(lines: Iterator[TransferArrived | BrokenLine]) -> Iterator[TransferArrived | BrokenLine]:
+    """A file's lines until too many of them are broken: each takes more room in the database than in the file."""
+    broken = 0
+    for line in lines:
+        if isinstance(line, BrokenLine):
+            broken += 1
+            if broken > MOST_BROKEN:
+                problem = f"more than {MOST_BROKEN} lines are broken: nothing from this one on was read"
+                yield BrokenLine(line.number, "file", problem, "make the layout that of the file, and give it again")
+                return
+        yield line
+
+
+def _lines_of(stream: BinaryIO, layout: CsvLayout) -> Iterator[TransferArrived | BrokenLine]:
+    reader = _Reader(layout)
     lines = io.TextIOWrapper(stream, reader.layout.encoding, errors="surrogateescape", newline="")
     number = 0
     try:
@@ -113,6 +134,29 @@ def transfer_id_of(facts: Mapping[str, str], occurrence: int) -> str:
     """
     told = "\x1f".join(f"{name}={facts[name]}" for name in sorted(facts))
     return f"{hashlib.sha256(told.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}-{occurrence}"
+
+
+class Alike:
+    """Tells lines of one file apart that have no id of their own."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    @property
+    def full(self) -> bool:
+        """Whether no more can be remembered."""
+        return len(self._seen) >= MOST_WITHOUT_ID
+
+    def told(self, number: int) -> BrokenLine:
+        """That nothing behind a line is read, because no more can be remembered."""
+        problem = f"{len(self._seen)} different lines have no id of the bank's: nothing behind this one was read"
+        return BrokenLine(number, "file", problem, "split the file between two days, and give both halves")
+
+    def id_of(self, facts: Mapping[str, str]) -> str:
+        """An id for the next line that says this."""
+        equal = transfer_id_of(facts, 0)
+        self._seen[equal] += 1
+        return transfer_id_of(facts, self._seen[equal])
 
 
 def _plain(amount: Decimal) -> str:
@@ -152,7 +196,7 @@ class _Reader:
         self.useless = False
         self._places: dict[str, int] | None = None
         self._width = 0
-        self._seen: Counter[str] = Counter()
+        self.alike = Alike()
 
     @property
     def empty(self) -> bool:
@@ -165,6 +209,9 @@ class _Reader:
                 self._places, self._width = self._heading(cells), len(cells)
             elif any(cells):
                 yield self._transfer(cells, self._places)
+                if self.alike.full:
+                    self.useless = True
+                    yield self.alike.told(number)
         except _Broken as broken:
             self.useless = self._places is None
             yield BrokenLine(number, broken.field, broken.problem, broken.remedy, line)
@@ -200,7 +247,7 @@ class _Reader:
         facts["amount"] = _plain(self._amount(given.get("amount", "")))
         facts["posted_on"] = self._date(given.get("posted_on", "")).isoformat()
         facts["currency"] = (given.get("currency") or self.layout.currency).upper()
-        return self._validated(facts, given.get("transfer_id") or self._own_id(facts))
+        return self._validated(facts, given.get("transfer_id") or self.alike.id_of(facts))
 
     def _validated(self, facts: Mapping[str, str], transfer_id: str) -> TransferArrived:
         method = self.layout.method
@@ -212,11 +259,6 @@ class _Reader:
         except ValidationError as wrong:
             first = wrong.errors(include_url=False)[0]
             raise _Broken(str(first["loc"][0]) if first["loc"] else "line", first["msg"]) from None
-
-    def _own_id(self, facts: Mapping[str, str]) -> str:
-        equal = transfer_id_of(facts, 0)
-        self._seen[equal] += 1
-        return transfer_id_of(facts, self._seen[equal])
 
     def _amount(self, text: str) -> Decimal:
         comma = self.layout.decimal_comma

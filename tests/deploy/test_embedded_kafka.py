@@ -1,5 +1,6 @@
 """The embedded Kafka keeps what it acknowledged, and says clearly why it doesn't start."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ async def test_a_group_gets_what_was_produced(kafka: EmbeddedKafka) -> None:
     await produce(kafka.bootstrap, "stays", b"one", b"two")
 
     assert await consume(kafka.bootstrap, "stays", 2, group="guests") == {b"one", b"two"}
+
+
+def test_other_users_of_the_machine_do_not_read_what_is_kept(kafka: EmbeddedKafka) -> None:
+    assert stat.S_IMODE((kafka.log_file.parent / "log").stat().st_mode) == 0o700
 
 
 async def test_topics_are_not_made_by_accident(kafka: EmbeddedKafka) -> None:

@@ -139,8 +139,9 @@ class TestTwilio:
     FORM: ClassVar = {"MessageSid": "SM1", "MessageStatus": "delivered"}
 
     async def test_a_signed_report_is_taken(self, gate: Gate) -> None:
-        await gate.sent(a_delivery(), "twilio", "SM1")
-        assert await gate.twilio(CALLBACKS.address("twilio", "r"), **self.FORM) == 204
+        sent = a_delivery()
+        await gate.sent(sent, "twilio", "SM1")
+        assert await gate.twilio(CALLBACKS.address("twilio", str(sent.reference)), **self.FORM) == 204
         await gate.settle()
         assert await gate.statuses() == {"whatsapp": "delivered"}
 
@@ -166,19 +167,21 @@ class TestTwilio:
         async with gate.database.transaction() as connection:
             sms = a_delivery(Channel.SMS, booking_id=booking, place=2, status=Status.STANDBY)
             await gate.repository.save(connection, World(a_desk(local=()), [sms]), NOW)
-        await gate.sent(a_delivery(booking_id=booking, place=1), "twilio", "SM1")
+        sent = a_delivery(booking_id=booking, place=1)
+        await gate.sent(sent, "twilio", "SM1")
         lost = {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "63024"}
-        assert await gate.twilio(CALLBACKS.address("twilio", "r"), **lost) == 204
+        assert await gate.twilio(CALLBACKS.address("twilio", str(sent.reference)), **lost) == 204
         await gate.settle()
         assert await gate.statuses() == {"whatsapp": "failed", "sms": "sent"}
 
     async def test_a_window_that_had_closed_sends_the_template(self, gate: Gate) -> None:
         template = Template("HX1", "es", (("guest", "Ana"),))
-        await gate.sent(a_delivery(content=Content("hola", template=template), form=Form.FREE), "twilio", "SM1")
+        sent = a_delivery(content=Content("hola", template=template), form=Form.FREE)
+        await gate.sent(sent, "twilio", "SM1")
         async with gate.database.connection() as connection:
             await connection.execute("UPDATE deliveries SET form = 'free'")
         lost = {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "63016"}
-        await gate.twilio(CALLBACKS.address("twilio", "r"), **lost)
+        await gate.twilio(CALLBACKS.address("twilio", str(sent.reference)), **lost)
         sender = await gate.settle()
         assert [one.form for one in sender.sent] == [Form.TEMPLATE]
         assert await gate.statuses() == {"whatsapp": "sent"}
@@ -256,13 +259,25 @@ class TestTokens:
 
 class TestExotel:
     async def test_a_call_that_nobody_took_is_lost(self, gate: Gate) -> None:
-        await gate.sent(a_delivery(Channel.VOICE, "50322220000"), "exotel", "call-1")
-        address = CALLBACKS.address("exotel", "r")
+        call = a_delivery(Channel.VOICE, "50322220000")
+        await gate.sent(call, "exotel", "call-1")
+        address = CALLBACKS.address("exotel", str(call.reference))
         form = {"CallSid": "call-1", "Status": "no-answer"}
         assert (await gate.http.post(address.replace("s=", "s=0"), data=form)).status_code == 403
         assert (await gate.http.post(address, data=form)).status_code == 204
         await gate.settle()
         assert await gate.statuses() == {"voice": "failed"}
+
+    async def test_the_address_of_one_message_says_nothing_of_another(self, gate: Gate) -> None:
+        """Who has seen one address, in a log of a proxy's, must not call off the calls that staff wait for."""
+        await gate.sent(a_delivery(Channel.VOICE, "50322220000"), "exotel", "call-1")
+        await gate.sent(a_delivery(Channel.SMS), "twilio", "SM1")
+        another = str(a_delivery(Channel.VOICE, "50322229999").reference)
+        form = {"CallSid": "call-1", "Status": "completed"}
+        assert (await gate.http.post(CALLBACKS.address("exotel", another), data=form)).status_code == 403
+        assert await gate.twilio(CALLBACKS.address("twilio", another), **TestTwilio.FORM) == 403
+        await gate.settle()
+        assert await gate.statuses() == {"voice": "sent", "sms": "sent"}
 
     async def test_the_greeting_reads_out_the_alert_to_who_shows_the_token(self, gate: Gate) -> None:
         call = a_delivery(Channel.VOICE, "50322220000", content=Content("El pago no aparece."))
@@ -276,7 +291,9 @@ class TestExotel:
             assert (await gate.http.get(path, params=query)).status_code == code
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"3", b"\xff", b'{"RecordType": "Delivery"}', b"null"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"3", b"\xff", b'{"RecordType": "Delivery"}', b"null", b"[" * 90_000]
+)
 async def test_what_nobody_can_read_changes_nothing_and_breaks_nothing(gate: Gate, body: bytes) -> None:
     right = b64encode(b"postmark:secret").decode()
     answers = [

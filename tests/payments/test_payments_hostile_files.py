@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
+from services.payments import feeds as feeds_module
 from services.payments.feeds import LONGEST_LINE, BrokenLine, CsvLayout, read_csv
 from services.payments.repository_feeds import keep_broken
 from services.payments.sources import camt as camt_module
@@ -291,3 +292,31 @@ def test_an_entry_of_ten_thousand_payments_is_read(monkeypatch: pytest.MonkeyPat
     several = "".join(details(ref=f"TX{number}") for number in range(500))
     found = list(read_camt(io.BytesIO(statement(entry(several)))))
     assert len(found) == 500
+
+
+def written_as(kind: str, amounts: list[str]) -> list[Any]:
+    if kind == "csv":
+        lines = "".join(f"{amount},2025-03-14\n" for amount in amounts)
+        return list(read_csv(io.BytesIO(f"amount,posted_on\n{lines}".encode())))
+    entries = (entry(details(amount=amount, ref="")).replace("<AcctSvcrRef>E1", "<AcctSvcrRef>") for amount in amounts)
+    return list(read_camt(io.BytesIO(statement(*entries))))
+
+
+@pytest.mark.parametrize("kind", ["csv", "camt"])
+def test_a_file_of_broken_lines_is_given_up(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Each would be kept for correction, with some hundred bytes in the database for two in the file."""
+    monkeypatch.setattr(feeds_module, "MOST_BROKEN", 3)
+    kept = written_as(kind, ["x", "1.00", "x", "x"])
+    assert [isinstance(line, BrokenLine) for line in kept] == [True, False, True, True]
+    *_, last = given_up = written_as(kind, ["x", "1.00", *"xxxxxxx", "2.00"])
+    assert len(given_up) == 5
+    assert (last.field, "more than 3" in last.problem) == ("file", True)
+
+
+@pytest.mark.parametrize("kind", ["csv", "camt"])
+def test_of_lines_without_an_id_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(feeds_module, "MOST_WITHOUT_ID", 3)
+    assert len(written_as(kind, ["1.00"] * 6 + ["2.00"] * 6)) == 12  # alike: two are remembered
+    *_, last = found = written_as(kind, [f"{number}.00" for number in range(1, 9)])
+    assert len(found) == 4
+    assert (last.field, "split the file" in last.remedy) == ("file", True)

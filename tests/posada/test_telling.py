@@ -22,6 +22,7 @@ from posada.timeline import line_of
 from posada.town import Town
 from posada.wire import Event
 from shared.deadletters import DeadLetter
+from shared.files import Folder
 
 BOOKING = UUID(int=1)
 
@@ -139,6 +140,29 @@ def test_a_posada_in_a_folder_of_others_gets_no_token(
         address.find(tmp_path)
     with pytest.raises(Problem, match="choose another folder"):
         Town(tmp_path).start_parts()
+
+
+def test_the_folder_that_was_read_is_judged_and_not_what_its_path_leads_to_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who planted a link may let it lead to a folder of ours between the two."""
+    ours, theirs, link = (tmp_path / name for name in ("ours", "theirs", "link"))
+    ours.mkdir()
+    theirs.mkdir()
+    theirs.chmod(0o777)
+    Address(pid=os.getpid(), kafka_bootstrap="k:1", http={"booking": ["http://b"]}, database_urls={}).write(theirs)
+    link.symlink_to(theirs)
+    opened = Folder.open
+
+    def open_and_turn(*given: Any, **more: Any) -> Any:
+        found = opened(*given, **more)
+        link.unlink()
+        link.symlink_to(ours)
+        return found
+
+    monkeypatch.setattr(Folder, "open", open_and_turn)
+    with pytest.raises(Problem, match="can be written by everybody"):
+        address.find(link)
 
 
 def test_a_posada_s_file_is_not_read_through_a_link(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from services.availability.domain.numbering import Numbering
 from services.availability.domain.stay import Stay
 from services.availability.inventories.port import CannotCancel, FreeRooms, InventoryAway, RoomOrder, RoomTaken
 from shared.destinations import Allowed
-from shared.outbound import DestinationForbidden, client
+from shared.outbound import DestinationForbidden, client, json_in
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +154,7 @@ def _order(order: RoomOrder, place: str | None) -> dict[str, Any]:
 
 def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
-        body = answer.json()
+        body = json_in(answer)
     except ValueError:
         raise InventoryAway("the answer is not JSON") from None
     if not isinstance(body, dict):

@@ -11,7 +11,7 @@ import httpx
 
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
-from shared.outbound import DestinationForbidden
+from shared.outbound import DestinationForbidden, json_in
 
 PASSING = frozenset({408, 409, 425, 429})  # client errors that another attempt may not meet
 
@@ -108,7 +108,7 @@ def refuse_failure(answer: httpx.Response, what: str) -> None:
 def object_in(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer; raises NotDone for anything else, an error page for instance."""
     try:
-        body = answer.json()
+        body = json_in(answer)
     except ValueError:
         body = None
     if not isinstance(body, dict):

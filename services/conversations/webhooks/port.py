@@ -65,7 +65,7 @@ def read_json(call: Call) -> dict[str, Any]:
     """The JSON object in the body; raises Unreadable."""
     try:
         given = json.loads(call.body)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise Unreadable("body: it is not JSON; send a JSON object") from fault
     if not isinstance(given, dict):
         raise Unreadable("body: it is no JSON object; send one")

@@ -12,7 +12,7 @@ import httpx
 
 from services.notifications.senders.port import NotSent
 from shared.masking import without_addresses
-from shared.outbound import DestinationForbidden
+from shared.outbound import DestinationForbidden, json_in
 
 PASSING = frozenset({408, 425, 429})  # client errors that another attempt may not meet
 LIMITED = 429
@@ -95,7 +95,7 @@ def read_object(answer: httpx.Response) -> dict[str, Any]:
 def maybe_object(answer: httpx.Response) -> dict[str, Any] | None:
     """The JSON object of an answer, or None."""
     try:
-        body = answer.json()
+        body = json_in(answer)
     except ValueError:
         return None
     return body if isinstance(body, dict) else None

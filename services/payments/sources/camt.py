@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
@@ -11,7 +10,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.payments.feeds import BrokenLine, transfer_id_of
+from services.payments.feeds import Alike, BrokenLine, while_worth_it
 from shared.contracts.payments import TransferArrived
 
 LONGEST = 100
@@ -37,15 +36,23 @@ class CamtLayout(BaseModel):
 def read_camt(stream: BinaryIO, layout: CamtLayout | None = None) -> Iterator[TransferArrived | BrokenLine]:
     """Read a statement entry by entry; a broken one costs itself alone, broken XML the rest of the file.
 
+    Too many broken ones, or without the bank's id, end it early, as those of a CSV do.
     Debits, reversals and what is only pending are passed over. An entry that sums several payments up becomes one
     transfer for each. `number` of a broken line counts the statement's entries from 1. Entities and DTDs are refused,
     and so is what no bank writes: elements within elements without end, ever new names of elements, or an entry of
     more than `MOST_OF_AN_ENTRY` bytes or `MOST_PARTS_OF_AN_ENTRY` parts. Nothing but the entry in hand is in memory.
     """
-    reader, walk = _Reader(layout or CamtLayout()), _Walk(stream)
+    return while_worth_it(_lines_of(stream, layout or CamtLayout()))
+
+
+def _lines_of(stream: BinaryIO, layout: CamtLayout) -> Iterator[TransferArrived | BrokenLine]:
+    reader, walk = _Reader(layout), _Walk(stream)
     try:
         for entry in walk.entries():
             yield from reader.take(walk.number, entry)
+            if reader.alike.full:
+                yield reader.alike.told(walk.number)
+                return
         if not walk.number and not walk.is_statement:
             yield BrokenLine(0, "file", "this is no camt.053 statement", "export a camt.053 file at the bank's site")
     except (ParseError, DefusedXmlException, LookupError, ValueError) as wrong:  # an unknown encoding, a strange root
@@ -127,7 +134,7 @@ class _Reader:
 
     def __init__(self, layout: CamtLayout) -> None:
         self._layout = layout
-        self._seen: Counter[str] = Counter()
+        self.alike = Alike()
 
     def take(self, number: int, entry: Element) -> Iterator[TransferArrived | BrokenLine]:
         if _text(entry, "CdtDbtInd") != "CRDT" or _text(entry, "RvslInd") in {"true", "1"}:
@@ -138,7 +145,7 @@ class _Reader:
         for place, detail in enumerate(details or [entry], 1):
             facts = _facts(entry, detail, alone=len(details) <= 1)
             bank_id = _bank_id(entry, detail, place if len(details) > 1 else 0)
-            yield self._validated(number, facts, bank_id or self._own_id(facts))
+            yield self._validated(number, facts, bank_id or self.alike.id_of(facts))
 
     def _validated(self, number: int, facts: dict[str, str], transfer_id: str) -> TransferArrived | BrokenLine:
         line = {**facts, "transfer_id": transfer_id, "source": self._layout.source}
@@ -148,11 +155,6 @@ class _Reader:
             first = wrong.errors(include_url=False)[0]
             field = str(first["loc"][0]) if first["loc"] else "entry"
             return BrokenLine(number, field, first["msg"], _REMEDY, repr(line))
-
-    def _own_id(self, facts: dict[str, str]) -> str:
-        equal = transfer_id_of(facts, 0)
-        self._seen[equal] += 1
-        return transfer_id_of(facts, self._seen[equal])
 
 
 def _facts(entry: Element, detail: Element, *, alone: bool) -> dict[str, str]:

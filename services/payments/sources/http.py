@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from services.payments.feeds import BrokenLine
 from services.payments.sources.port import FeedDown, Line, Page
 from shared.contracts.payments import TransferArrived
+from shared.outbound import json_in
 
 MOST_PAGES = 1000
 _REMEDY = "ask the provider to correct it; the fields are those of posada.payments.transfer-arrived.v1"
@@ -52,7 +53,7 @@ class HttpFeed:
         try:
             answer = await self._client.get(self._url, params=asked, headers=self._headers)
             answer.raise_for_status()
-            body = answer.json()
+            body = json_in(answer)
         except httpx.HTTPStatusError as wrong:
             raise FeedDown(f"{self._name} answers {wrong.response.status_code}") from wrong
         except (httpx.HTTPError, ValueError) as wrong:
