@@ -161,9 +161,10 @@ def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
         return await desk.do(intake, CheckOut(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))
-    async def change_dates(booking_id: UUID, dates: SignedDates, intake: Intake) -> Response:
+    async def change_dates(booking_id: UUID, dates: SignedDates, intake: Intake, caller: Calling) -> Response:
         """Other nights for all rooms, if they can be had; the difference in price is the booking's balance."""
-        return await desk.do(intake, ChangeDates(booking_id=booking_id, **dates.model_dump()))
+        leeway = await desk.leeway(booking_id, caller)
+        return await desk.do(intake, ChangeDates(booking_id=booking_id, leeway=leeway, **dates.model_dump()))
 
 
 def _add_reading(routes: APIRouter, desk: _Desk) -> None:

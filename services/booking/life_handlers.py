@@ -130,6 +130,7 @@ def change_dates(bookings: Bookings, command: ChangeDates, now: datetime) -> Don
         raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
     if (command.check_in, command.check_out) == (booking.check_in, booking.check_out):
         raise Refusal("nothing_to_do", f"the booking is on these dates: {booking.check_in} to {booking.check_out}")
+    booking.check_fee_kept(command.check_in, *_clock(bookings, booking), now, command.leeway)
     data = Changing(
         booking_id=booking.id,
         command_id=command.command_id,

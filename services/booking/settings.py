@@ -18,8 +18,8 @@ class Settings(ServiceSettings, SeedSettings):
     http_port: int = 8102
     fee_limits: Limits = Field(
         {Role.DESK: Decimal(100), Role.MANAGER: Decimal(2000)},
-        description="How far the fee that a role names for a cancellation or no-show may lie from the policy's, in the "
-        "booking's currency, as JSON by role; one that is not named may name any.",
+        description="How far the fee that a role names for a cancellation or no-show may lie from the policy's, and "
+        "how much of it a change of dates may move away, in the booking's currency, as JSON by role; unnamed: any.",
     )
     property_fee_limits: dict[str, Limits] = Field(
         default_factory=dict, description='What properties choose otherwise, as JSON: {"las-hojas": {"desk": 0}}.'

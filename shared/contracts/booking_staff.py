@@ -68,6 +68,9 @@ class ChangeDates(
 
     check_in: Day
     check_out: Day
+    leeway: Annotated[
+        Amount | None, Field(description="How much less a cancellation may cost on these nights; none: any.")
+    ] = None
 
 
 class ChangeDue(Message, type="posada.booking.change-due.v1", topic=topics.internal("booking"), key="booking_id"):

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from services.booking.settings import Settings
 from shared.database import Database
 from shared.tokens import Caller, Role, issue, new_secret
+from tests.support.builders import CHECK_IN
 from tests.support.databases import FreshDatabase
-from tests.support.life import TOKEN, Front
+from tests.support.life import TOKEN, Front, days
 
 pytestmark = pytest.mark.real
 KEYS = {"a": SecretStr(new_secret())}
@@ -77,6 +78,25 @@ async def test_a_property_has_limits_of_its_own(database: Database) -> None:
     by(front, Role.DESK)
     assert (await front.post(path, 422, fee="684.99"))["error"]["details"]["limit"] == "5.00"
     assert (await front.post(path, fee="685.00"))["fee"] == "685.00"
+
+
+async def test_no_fee_is_moved_away_with_the_nights(database: Database) -> None:
+    """Nights that lie far ahead cost nothing to cancel."""
+    front, path = await late(database)
+    dates, later = path.replace("cancellation", "dates"), days(CHECK_IN + timedelta(days=90), 1)
+    for role in (Role.DESK, Role.MANAGER):
+        by(front, role)
+        told = (await front.post(dates, 422, **later))["error"]
+        assert (told["reason"], told["details"]["policy"]) == ("fee_over_limit", "690.00")
+    by(front, Role.ADMIN)
+    assert (await front.post(dates, 202, **later))["state"] == "under_way"
+
+
+async def test_nights_that_keep_the_fee_are_changed_by_a_desk(database: Database) -> None:
+    front, path = await late(database)
+    by(front, Role.DESK)
+    longer = days(CHECK_IN, 2)
+    assert (await front.post(path.replace("cancellation", "dates"), 202, **longer))["state"] == "under_way"
 
 
 def test_by_default_a_desk_may_little_a_manager_more_and_an_admin_any() -> None:

@@ -130,6 +130,31 @@ class Booking:
         policy = fee_of(self.terms, self.total, self.first_night, arrival, now)
         return policy if wanted is None else named_fee(self.total, wanted, policy.fee, leeway)
 
+    def check_fee_kept(
+        self, check_in: date, arrives_at: time, zone: str, now: datetime, leeway: Decimal | None
+    ) -> None:
+        """What it costs to end it now is not moved away with its arrival, by more than the leeway; None: any.
+
+        What the new nights cost is not known yet: it is reckoned on what the old ones do.
+
+        Raises:
+            Refusal: fee_over_limit.
+        """
+        if leeway is None:
+            return
+        due = self.fee_now(None, arrives_at, zone, now).fee
+        then = (
+            replace(self, check_in=check_in, check_out=check_in + (self.check_out - self.check_in))
+            .fee_now(None, arrives_at, zone, now)
+            .fee
+        )
+        if due - then > leeway:
+            text = (
+                f"check_in: to cancel costs {due:.2f} now and would cost {then:.2f} on these nights; this role's limit"
+                f" for waiving fees is {leeway:.2f}: ask somebody with a higher role, under a new command_id"
+            )
+            raise Refusal("fee_over_limit", text, field="check_in", limit=f"{leeway:.2f}", policy=f"{due:.2f}")
+
     def checked_in(self, codes: Collection[str], who: str, zone: str, now: datetime) -> Booking:
         """With guests arrived in these stays, or in all that are still expected.
 
