@@ -157,7 +157,7 @@ class Doors:
     """Whom a service believes on which of its topics.
 
     With `trusting` the broker's access lists say who writes where: what is not signed is believed, except in the name
-    of a sender that has a secret.
+    of a sender that has a secret. With `known_alone` a gateway that has none is not heard at all.
     """
 
     seal: Seal | None
@@ -165,6 +165,7 @@ class Doors:
     gateways: Secrets = field(default_factory=dict, repr=False)
     sources: Secrets = field(default_factory=dict, repr=False)
     trusting: bool = False
+    known_alone: bool = False
 
     def vouched(self, record: Record, envelope: Envelope) -> Vouched:
         """Who wrote it, from its bytes alone: nothing of the body is read.
@@ -185,7 +186,7 @@ class Doors:
             raise Unvouched(f"{MAC}: only programs with POSADA_KAFKA_SECRETS may write to {record.topic}")
         sender = self._signer(record, self.gateways if writers is Writers.GATEWAYS else self.sources)
         if writers is Writers.GATEWAYS:
-            self._refuse_false_name(sender, envelope.source, record.topic)
+            self._refuse_gateway(sender, envelope.source, record.topic)
         kind = message_types().get(envelope.type)
         if kind is not None and kind.is_signed and not sender and not self.trusting:
             raise Unvouched(f"{SIGNATURE}: {envelope.type} is taken from senders with a secret alone, and not unsigned")
@@ -207,11 +208,14 @@ class Doors:
             raise Unvouched(f"{SIGNATURE}: it is none of {sender}'s over this topic, type, source, id and body")
         return sender
 
-    def _refuse_false_name(self, sender: str, named: str, topic: str) -> None:
+    def _refuse_gateway(self, sender: str, named: str, topic: str) -> None:
+        """Raises Unvouched for one that speaks in another's name, or that signs nothing where it must."""
         if sender and named not in {sender, "kafka", f"kafka/{topic}"}:  # the latter two stand for no name
             raise Unvouched(f"ce_source: {sender} signed it, and speaks in its own name alone or in none")
         if not sender and named in self.gateways:
             raise Unvouched(f"{SIGNATURE}: {named} has a secret, and nothing of it is taken unsigned")
+        if not sender and self.known_alone:
+            raise Unvouched(f"{SIGNATURE}: gateways without a secret are not heard (POSADA_GATEWAYS_MUST_SIGN)")
 
     def false_speaker(self, vouched: Vouched, message: Message) -> str:
         """What is wrong with a message that names its sender in its body; empty where nothing is."""

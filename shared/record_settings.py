@@ -58,6 +58,11 @@ class RecordSettings(BaseSettings):
         description="What gateways sign with, as JSON by `ce_source`, a list of one or two; nothing is taken unsigned "
         "in such a name. Withdrawals and marks of frustration are taken from these alone.",
     )
+    gateways_must_sign: bool = Field(
+        False,
+        description="Whether gateways without a secret are not heard: where strangers reach Kafka they could else "
+        "hold rooms and ask about payments.",
+    )
     source_secrets: BySender = Field(
         default_factory=dict,
         description="What sources of money sign with, as JSON by a transfer's `source`, a list of one or two: who may "
@@ -92,6 +97,7 @@ class RecordSettings(BaseSettings):
             gateways=_plain(self.gateway_secrets),
             sources=_plain(self.source_secrets),
             trusting=self.trusts_access_lists,
+            known_alone=self.gateways_must_sign,
         )
 
 

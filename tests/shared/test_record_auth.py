@@ -204,6 +204,14 @@ class TestSignature:
         unknown = signed(Sender("other", "o" * 32), QUESTIONS, QUESTION)
         assert isinstance(read(unknown).message, Message)
 
+    def test_where_gateways_must_sign_no_other_is_heard(self) -> None:
+        for record in (raw_record(QUESTIONS, QUESTION), signed(Sender("other", "o" * 32), QUESTIONS, QUESTION)):
+            assert "POSADA_GATEWAYS_MUST_SIGN" in problem(read(record, known_alone=True))
+            assert problem(read(record, known_alone=True, trusting=True))
+        assert isinstance(read(signed(CHAT, QUESTIONS, QUESTION), known_alone=True).message, Message)
+        ours = raw_record(QUESTIONS, QUESTION, headers=SEAL.sealed(QUESTIONS, None, QUESTION, ()))
+        assert isinstance(read(ours, known_alone=True).message, Message)
+
     def test_nothing_is_taken_unsigned_in_the_name_of_one_with_a_secret(self) -> None:
         named = ("ce_source", b"chat")
         assert "nothing of it is taken unsigned" in problem(read(raw_record(QUESTIONS, QUESTION, headers=[named])))
