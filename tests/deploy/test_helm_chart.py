@@ -207,10 +207,11 @@ def test_records_are_signed_with_a_secret_that_the_chart_makes_or_is_given() -> 
                 given = variables["POSADA_KAFKA_SECRETS"]["valueFrom"]["secretKeyRef"]
                 assert given == {"name": holds, "key": "secrets"}
                 assert ("POSADA_SOURCE_SECRETS" in variables) is (container["args"][1] == "payments")
-                assert "POSADA_KAFKA_RECORDS" not in variables
-    trusting = rendered("small", "--set", "records.trustAccessLists=true")
-    told = [environment(one) for _, one in containers(trusting) if one["args"][0] == "serve"]
+                assert not {"POSADA_KAFKA_RECORDS", "POSADA_GATEWAYS_MUST_SIGN"} & set(variables)
+    switched = rendered("small", "--set", "records.trustAccessLists=true", "--set", "records.gatewaysMustSign=true")
+    told = [environment(one) for _, one in containers(switched) if one["args"][0] == "serve"]
     assert {one["POSADA_KAFKA_RECORDS"]["value"] for one in told} == {"trust-access-lists"}
+    assert {one["POSADA_GATEWAYS_MUST_SIGN"]["value"] for one in told} == {"true"}
 
 
 @needs_helm

@@ -83,6 +83,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if $records.trustAccessLists }}
 - {name: POSADA_KAFKA_RECORDS, value: trust-access-lists}
 {{- end }}
+{{- if $records.gatewaysMustSign }}
+- {name: POSADA_GATEWAYS_MUST_SIGN, value: "true"}
+{{- end }}
 {{- end -}}
 
 {{- define "posada.sourcesEnv" -}}
