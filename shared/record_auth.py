@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
-from struct import pack
+from struct import Struct
 from typing import Any, Final, TypeAlias
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -84,16 +85,23 @@ def _mac(
     keyed: blake2b, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, Any]]
 ) -> bytes:
     """Keyed BLAKE2b (RFC 7693) over everything, behind its lengths, so that no two records look alike."""
-    names, contents = zip(*headers, strict=True) if headers else ((), ())
-    parts = (topic.encode(), key, value, *contents)
+    parts = [topic.encode(), key, value]
+    for name, content in headers:
+        parts += (name.encode(), content)
     try:
-        lengths, text = [*map(len, names), *map(len, parts)], b"".join(parts)
+        text = b"".join(parts)  # type: ignore[arg-type]  # see below
+        lengths: Iterable[int] = map(len, parts)  # type: ignore[arg-type]
     except TypeError:  # something is null, which is another thing than empty
-        lengths = [*map(len, names), *(_NOTHING if part is None else len(part) for part in parts)]
         text = b"".join([part or b"" for part in parts])
+        lengths = [_NOTHING if part is None else len(part) for part in parts]
     digest = keyed.copy()
-    digest.update(pack(f">{len(lengths) + 1}I", len(headers), *lengths) + "".join(names).encode() + text)
+    digest.update(_packing(len(parts) + 1)(len(parts), *lengths) + text)
     return digest.hexdigest().encode()
+
+
+@lru_cache
+def _packing(numbers: int) -> Callable[..., bytes]:
+    return Struct(f">{numbers}I").pack
 
 
 class SealingProducer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types

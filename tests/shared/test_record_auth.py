@@ -140,12 +140,16 @@ class TestMac:
         assert not before.fits(sealed(meanwhile))
 
     def test_it_is_what_the_decision_says(self) -> None:
-        """By another hand: the number of headers, the lengths of names and parts, then names and parts."""
-        parts = [b"t", b"k", None, b"v", b"w"]
-        lengths = [2, 1, 2, *(0xFFFFFFFF if part is None else len(part) for part in parts)]
-        text = b"".join(length.to_bytes(4, "big") for length in lengths) + "néo".encode()
+        """By another hand: the number of parts, their lengths, then the parts."""
+        parts = [b"t", b"k", None, b"n", b"v", "éo".encode(), b"w"]
+        lengths = [len(parts), *(0xFFFFFFFF if part is None else len(part) for part in parts)]
+        text = b"".join(length.to_bytes(4, "big") for length in lengths)
         key = hashlib.blake2b(b"a" * 32, person=b"posada.record.v1", digest_size=32).digest()
-        expected = hashlib.blake2b(text + b"tkvw", key=key, digest_size=16).hexdigest().encode()
+        expected = (
+            hashlib.blake2b(text + b"".join(part or b"" for part in parts), key=key, digest_size=16)
+            .hexdigest()
+            .encode()
+        )
         assert SEAL.sealed("t", b"k", None, [("n", b"v"), ("éo", b"w")])[-1] == (MAC, b"1:" + expected)
 
     def test_secrets_are_not_shown(self) -> None:
