@@ -22,7 +22,11 @@ PORTION_BYTES = 1024 * 1024  # that a partition adds to what is taken together, 
 _MAGIC = 2  # today's format of records
 _ATTRIBUTES_AT = _DefaultRecordBatchPy.ATTRIBUTES_OFFSET
 _RECORDS_AT = _DefaultRecordBatchPy.HEADER_STRUCT.size
+_COUNT_AT = _RECORDS_AT - struct.calcsize(">i")
 _CODEC = _DefaultRecordBatchPy.CODEC_MASK
+# Each record costs its reader a letter or an answer: so many may be packed, and one more for so many bytes. An id of
+# its own, which packing cannot shorten, takes more.
+FREE_RECORDS, LEAST_BYTES = 64, 8
 
 
 class BrokenName(str):
@@ -168,6 +172,9 @@ def _unpacked(data: memoryview) -> bytes | None:
     (attributes,) = struct.unpack_from(">h", data, _ATTRIBUTES_AT)
     if not (codec := attributes & _CODEC):
         return None
+    (count,) = struct.unpack_from(">i", data, _COUNT_AT)
+    if count > FREE_RECORDS + (len(data) - _RECORDS_AT) // LEAST_BYTES:
+        raise CannotUnpack(f"{len(data)} bytes hold {count} records: send fewer in a batch")
     head = bytearray(data[:_RECORDS_AT])
     struct.pack_into(">h", head, _ATTRIBUTES_AT, attributes & ~_CODEC)
     return bytes(head) + unpacked(bytes(data[_RECORDS_AT:]), codec)
