@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from rich.console import Console
 
 from benchmarks import houses, spending
@@ -24,6 +24,7 @@ from benchmarks.load import Load
 from benchmarks.measured import measured_town
 from posada.town import Town
 from shared.contracts.topics import ALL_TOPICS, SERVICES
+from shared.kafka_consumers import consumer
 from shared.record_auth import Seal, is_sealed
 from shared.topic_admin import partitions
 
@@ -109,29 +110,29 @@ def _microseconds(work: Callable[[], Any], number: int) -> float:
 
 async def _ends(bootstrap: str) -> dict[Any, int]:
     places = await partitions(bootstrap, {topic.name for topic in ALL_TOPICS})
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
-    await consumer.start()
+    reader = consumer(bootstrap)
+    await reader.start()
     try:
-        return dict(await consumer.end_offsets(places))
+        return dict(await reader.end_offsets(places))
     finally:
-        await consumer.stop()
+        await reader.stop()
 
 
 async def _since(bootstrap: str, places: dict[Any, int]) -> list[Record]:
     """What was written behind these places."""
     ends = await _ends(bootstrap)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
-    await consumer.start()
+    reader = consumer(bootstrap)
+    await reader.start()
     found: list[Record] = []
     try:
-        consumer.assign(list(places))
+        reader.assign(list(places))
         for place, offset in places.items():
-            consumer.seek(place, offset)
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for several in (await consumer.getmany(timeout_ms=500)).values():
+            reader.seek(place, offset)
+        while any([await reader.position(place) < ends[place] for place in places]):
+            for several in (await reader.getmany(timeout_ms=500)).values():
                 found += several
     finally:
-        await consumer.stop()
+        await reader.stop()
     return found
 
 

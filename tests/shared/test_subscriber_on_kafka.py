@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from shared import fetch_watch, subscriber
 from shared.contracts.availability import CountRequested
-from shared.contracts.topics import dead, internal
+from shared.contracts.topics import AVAILABILITY_ANSWERS, dead, internal
 from shared.database import Database
 from shared.deadletters import list_dead, replay
 from shared.relay import KafkaCarrier
@@ -102,7 +102,7 @@ async def test_a_dead_letter_is_listed_replayed_and_then_gone(
     table.topics = (*table.topics, internal(service))
     async with producing(kafka_bootstrap) as producer:
         instance = await Instance(kafka_bootstrap, database, table, carrier=KafkaCarrier(producer)).start()
-        await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
+        await create_topics(kafka_bootstrap, [AVAILABILITY_ANSWERS])
         await ask(kafka_bootstrap, table.topics[0].name, "good", "poison")
         await until(lambda: list_dead(kafka_bootstrap, [dead(service)]))
         (letter,) = await list_dead(kafka_bootstrap, [dead(service)])
@@ -136,7 +136,7 @@ async def test_a_header_name_that_is_no_text_is_set_aside_and_all_around_it_is_h
         await publish_batch(producer, topic, batch("d1", "odd3"), codec=codec, partition=1)
         carrier = KafkaCarrier(producer)
         instance = await Instance(kafka_bootstrap, database, routes, carrier=carrier).start()
-        await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
+        await create_topics(kafka_bootstrap, [AVAILABILITY_ANSWERS])
         await until(lambda: has_noted(database, 8))
         await publish_batch(producer, topic, batch("e1"), codec=codec)
         await until(lambda: has_noted(database, 9))

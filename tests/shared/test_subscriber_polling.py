@@ -11,13 +11,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from shared import subscriber
-from shared.contracts.topics import dead
+from shared.contracts.topics import AVAILABILITY_ANSWERS, dead
 from shared.database import Database
 from shared.deadletters import list_dead
 from shared.relay import KafkaCarrier
 from shared.routes import Routes
 from shared.topic_admin import create_topics
-from shared.topics import Topic
 from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.notes import body, noted
 from tests.support.odd_records import CODECS, publish_batch
@@ -87,7 +86,7 @@ async def test_a_batch_that_unpacks_to_too_much_is_set_aside_with_its_place(
         await publish_batch(producer, topic, [(zeros, [])], codec=codec)
         await ask(kafka_bootstrap, topic, "after")
         instance = await Instance(kafka_bootstrap, database, routes, carrier=KafkaCarrier(producer)).start()
-        await create_topics(kafka_bootstrap, [Topic("posada.availability.answers", "")])
+        await create_topics(kafka_bootstrap, [AVAILABILITY_ANSWERS])
         await until(lambda: has_noted(database, 2))
         await until(lambda: list_dead(kafka_bootstrap, [dead(routes.service)]))
         (letter,) = await list_dead(kafka_bootstrap, [dead(routes.service)])
