@@ -34,8 +34,10 @@ def outcome_announced(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 @of_topics("nothing-set-aside", "No message of our own is set aside", "posada dead show {subject}")
 def nothing_set_aside(books: TopicBooks, _: Terms) -> Iterable[tuple[object, str]]:
-    """A service could not handle what another one sent; what clients send badly is no broken promise."""
+    """A service could not handle what another one sent; what clients send badly, or strangers in our name, breaks no
+    promise.
+    """
     for letter in books.dead:
         source = next((value.decode("utf-8", "replace") for name, value in letter.headers if name == "ce_source"), "")
-        if source in OURS:
+        if letter.vouched and source in OURS:
             yield letter.id, f"{letter.service} set aside {letter.type or 'a message'} of {source}: {letter.reason}"
