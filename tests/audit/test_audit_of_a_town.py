@@ -215,7 +215,7 @@ def test_the_command_that_is_named_for_money_names_the_payment(town: Town, day: 
 
 async def test_while_bookings_are_made_nothing_is_wrong(town: Town, day: Storm) -> None:
     """The last one here, since it books more. What is on its way at the first look must not be held against anybody."""
-    wish = Wish(seed=12, bookings=150, seconds=20, blows=0)
+    wish = Wish(seed=12, bookings=450, seconds=20, blows=0)
     going_on = asyncio.create_task(raised(town, wish, lambda _: None))
     audits: list[Any] = []
     moving: list[int] = []
