@@ -91,7 +91,7 @@ async def sip(raw: Raw) -> None:
 async def answered(other: httpx.AsyncClient, path: str, **asked: str) -> None:
     """Ask as a client does that is told to ask again in a moment, which a busy machine may say once."""
     async with asyncio.timeout(60):
-        while (await other.get(path, params=asked)).status_code != httpx.codes.OK:
+        while (await other.get(path, params=asked)).status_code != httpx.codes.OK:  # noqa: ASYNC110 — nobody tells of it
             await asyncio.sleep(0.5)
 
 
