@@ -53,7 +53,7 @@ chaos-long: $(READY) ## The same with 12,000 bookings in half an hour
 	@$(BIN)/python -m chaos --bookings 12000 --minutes 28 $(ARGS)
 
 bench: $(READY) ## The hot path: one JSON object on standard output, a table on standard error
-	@$(BIN)/python -m benchmarks.hot_path $(ARGS)
+	@$(BIN)/python -m benchmarks.bookings.hot_path $(ARGS)
 
 # The rivals' packages are none of ours: they have an environment of their own.
 bench-rivals: $(READY) ## Posada beside plain code, DBOS, Restate and Temporal, some thirteen minutes
@@ -62,7 +62,7 @@ bench-rivals: $(READY) ## Posada beside plain code, DBOS, Restate and Temporal, 
 	@POSADA_RIVALS=$(RIVALS) $(RIVALS)/venv/bin/python -m benchmarks.rivals $(ARGS)
 
 bench-growth: $(READY) ## How rates change with instances and with bookings in the database
-	@$(BIN)/python -m benchmarks.growth $(ARGS)
+	@$(BIN)/python -m benchmarks.growth.growth $(ARGS)
 
 lint: $(READY) ## Style, formatting and import contracts
 	@$(BIN)/ruff check .
@@ -80,7 +80,7 @@ schemas: $(READY) ## Write the JSON Schemas and the AsyncAPI document of every m
 	@$(BIN)/posada schemas $(ARGS)
 
 secrets: $(READY) ## No secret in any file that git knows; what is none is marked in .secrets.baseline
-	@git ls-files -z -- ':!uv.lock' ':!contracts' ':!tests/contracts/recorded' ':!deploy/local/kafka-jars.txt' | \
+	@git ls-files -z -- ':!uv.lock' ':!contracts' ':!tests/contracts/recorded' ':!deploy/local/kafka/kafka-jars.txt' | \
 	  xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 audit: $(READY) ## Known weaknesses of the locked packages; needs the network

@@ -14,14 +14,14 @@ from typing import Annotated
 
 import typer
 
-from chaos.lined import LinedTown
-from chaos.lines import Lines
-from chaos.plan import plan
+from chaos.faults.plan import plan
+from chaos.faults.proxied_cluster import LinedTown
+from chaos.faults.tcp_proxy import Lines
 from chaos.report import write
-from chaos.storm import TOLD_EACH, Storm, Wish, raised
-from deploy.local.part import PARTS_VARIABLE
+from chaos.run import TOLD_EACH, Storm, Wish, raised
+from deploy.local.backend import PARTS_VARIABLE
+from posada.cli.signals import ENDING, one_interruption, undisturbed
 from posada.output import err, out
-from posada.signals import ENDING, one_interruption, undisturbed
 
 SECONDS_A_BLOW = 8.0
 

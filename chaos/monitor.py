@@ -12,8 +12,8 @@ from typing import Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from posada.instance import Instance
-from posada.town import Town
+from posada.cluster.cluster import Town
+from posada.cluster.instance import Instance
 
 EVERY_S: Final = 1.0
 HANDLED: Final = "posada_messages_handled_total"

@@ -11,11 +11,11 @@ from typing import Final
 import pygal
 from pygal.style import LightSolarizedStyle
 
-from chaos.errands import Errand
-from chaos.guests import Manner
-from chaos.plan import What
-from chaos.storm import Storm
-from chaos.tormentor import ON_LINES, Struck
+from chaos.faults.injector import ON_LINES, Struck
+from chaos.faults.plan import What
+from chaos.guests.intentions import Errand
+from chaos.guests.requests import Manner
+from chaos.run import Storm
 
 PAGE: Final = "report.md"
 CHART: Final = "chart.svg"

@@ -12,31 +12,32 @@ from typing import Annotated
 import typer
 
 from posada.problems import Exit, Problem, problem_of
-from shared.printable import printable
+from shared.safety.printable import printable
 from shared.version import VERSION
 
-COMMANDS = (
-    "up",
-    "demo",
-    "request",
-    "status",
-    "booking",
-    "audit",
-    "outbox",
-    "templates",
-    "dead",
-    "payments",
-    "conversations",
-    "rooms",
-    "doctor",
-    "settings",
-    "rewind",
-    "token",
-    "serve",
-    "migrate",
-    "topics",
-    "schemas",
-)
+# In the order of the help; each is a module of its folder in posada/cli.
+COMMANDS = {
+    "up": "run",
+    "demo": "run",
+    "request": "front_desk",
+    "status": "front_desk",
+    "booking": "front_desk",
+    "audit": "operate",
+    "outbox": "front_desk",
+    "templates": "reference",
+    "dead": "operate",
+    "payments": "front_desk",
+    "conversations": "front_desk",
+    "rooms": "front_desk",
+    "doctor": "operate",
+    "settings": "reference",
+    "rewind": "operate",
+    "token": "operate",
+    "serve": "run",
+    "migrate": "run",
+    "topics": "operate",
+    "schemas": "reference",
+}
 FIRST = 1
 HELP = (
     "Multi-room hotel booking over Kafka. Exit codes: 0 done, 1 the answer is no, 2 usage, 3 timed out, "
@@ -56,7 +57,7 @@ def make_app(first_word: str = "") -> typer.Typer:
     )
     app.callback()(_posada)
     for name in [first_word] if first_word in COMMANDS else COMMANDS:
-        import_module(f"posada.commands.{name}").register(app)
+        import_module(f"posada.cli.{COMMANDS[name]}.{name}").register(app)
     return app
 
 

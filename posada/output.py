@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from shared.printable import escaped, printable
+from shared.safety.printable import escaped, printable
 
 PLAIN_WIDTH: Final = 160
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from shared.masking import without_links
+from shared.safety.masking import without_links
 
 
 class Refusal(Exception):

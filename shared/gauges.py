@@ -12,10 +12,10 @@ import structlog
 from prometheus_client import Gauge
 
 from shared.clock import Clock, system_clock
-from shared.database import UNAVAILABLE, Database
+from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import described
-from shared.metrics import GAUGES_READ
-from shared.relay import Relay
+from shared.observability.metrics import GAUGES_READ
+from shared.outbox.publisher import Relay
 
 log = structlog.get_logger(__name__)
 

@@ -18,36 +18,36 @@ from fastapi.middleware.cors import CORSMiddleware
 from faststream.kafka import KafkaBroker
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from shared import metrics
+from shared.auth.judged import judged
+from shared.auth.scopes import Scopes
 from shared.clock import Clock, system_clock
-from shared.consumer import Consumer
-from shared.database import UNAVAILABLE, Database
-from shared.database_watch import DatabaseWatch
+from shared.consumer.consumer import Consumer
+from shared.consumer.routing import Routes
+from shared.consumer.subscriber import Subscriber
+from shared.database.pool import UNAVAILABLE, Database
+from shared.database.probe import DatabaseWatch
 from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
-from shared.http import (
+from shared.http.app import (
     answer_faults,
     asked_first,
     authenticated,
     health_router,
     refuse_open_door,
 )
-from shared.http_bodies import BodyLimit
-from shared.http_database import DatabaseOfRequests
-from shared.http_headers import SecurityHeaders
-from shared.http_metrics import HttpMetrics
-from shared.http_server import config_of
-from shared.judged import judged
-from shared.logs import set_up_logs
-from shared.partitioning import partition
-from shared.record_auth import SealingProducer
-from shared.relay import KafkaCarrier, Relay
-from shared.routes import Routes
-from shared.scopes import Scopes
+from shared.http.bodies import BodyLimit
+from shared.http.connections import DatabaseOfRequests
+from shared.http.headers import SecurityHeaders
+from shared.http.metrics import HttpMetrics
+from shared.http.server import config_of
+from shared.kafka.partitioning import partition
+from shared.kafka.topics import KEPT_BYTES
+from shared.messages.record_auth import SealingProducer
+from shared.observability import metrics
+from shared.observability.logs import set_up_logs
+from shared.observability.tracing import set_up_traces
+from shared.outbox.publisher import KafkaCarrier, Relay
 from shared.settings import ServiceSettings
-from shared.subscriber import Subscriber
-from shared.telemetry import set_up_traces
-from shared.topics import KEPT_BYTES
 
 log = structlog.get_logger(__name__)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.destinations import Allowed, Forbidden
-from shared.http_bounds import Networks
-from shared.kafka_access import KafkaSettings
-from shared.record_settings import RecordSettings
-from shared.tokens import LEAST_SECRET, Keys
+from shared.auth.tokens import LEAST_SECRET, Keys
+from shared.kafka.access import KafkaSettings
+from shared.messages.record_settings import RecordSettings
+from shared.outbound.destinations import Allowed, Forbidden
+
+Networks = Sequence[IPv4Network | IPv6Network]
 
 
 def _hard_to_guess(secret: SecretStr) -> SecretStr:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from deploy.local.choice import Parts, choose_parts
 from deploy.local.databases import PostgresPart
-from deploy.local.parts import Parts, choose_parts
 from tests.support.databases import Databases, FreshDatabase
 from tests.support.loopback import AS_A_VARIABLE
 

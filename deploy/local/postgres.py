@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import quote
 
-from deploy.local.accounts import opened_way, own, unprivileged_account
+from deploy.local.backend import Progress, silent
 from deploy.local.databases import PostgresPart, url_for
-from deploy.local.embedded import START_TIMEOUT_S, EmbeddedPart
-from deploy.local.folders import LOOPBACK, kept_ports
-from deploy.local.part import Progress, silent
-from deploy.local.processes import PartFailed, Process, run_to_end
+from deploy.local.processes.folders import LOOPBACK, kept_ports
+from deploy.local.processes.process import PartFailed, Process, run_to_end
+from deploy.local.processes.server import START_TIMEOUT_S, EmbeddedPart
+from deploy.local.processes.unprivileged import opened_way, own, unprivileged_account
 
 ADMIN: Final = "postgres"
 MAJOR: Final = 18

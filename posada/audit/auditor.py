@@ -11,11 +11,11 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 import posada.audit.rules  # noqa: F401  # declares every invariant
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
+from posada.audit.database_snapshots import Snapshots, snapshots
 from posada.audit.finding import Finding
 from posada.audit.invariant import ALL, Invariant, OfBooking, OfDatabase, OfTopics, Terms
-from posada.audit.snapshots import Snapshots, snapshots
-from posada.audit.topic_books import TopicBooks
+from posada.audit.topic_snapshot import TopicBooks
 from shared.clock import Clock
 
 PATIENCE_S: Final = 900.0

@@ -16,14 +16,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from posada.audit.reading import Record, read_between
-from posada.lag import members
+from posada.client.booking_events import nobody_at, partitions_of
+from posada.cluster.lag import members
 from posada.problems import Exit, Problem
-from posada.wire import nobody_at, partitions_of
 from shared.contracts.booking import booking_id_of
 from shared.contracts.topics import BOOKING_REPLIES, BOOKING_REQUESTS, internal
-from shared.kafka_access import from_environment
-from shared.kafka_consumers import consumer
-from shared.messages import Envelope
+from shared.kafka.access import from_environment
+from shared.kafka.consumers import consumer
+from shared.messages.message import Envelope
 
 GROUP: Final = "posada-booking"
 TOPICS: Final = (BOOKING_REQUESTS.name, BOOKING_REPLIES.name, internal("booking").name)
@@ -71,7 +71,7 @@ def _request_in(record: Record) -> str:
         body = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
         return ""
-    place = f"{record.partition}/{record.offset}/{record.timestamp}"  # as shared/reading.py has it
+    place = f"{record.partition}/{record.offset}/{record.timestamp}"  # as shared/consumer/decoding.py has it
     envelope = Envelope.from_headers(record.headers, topic=record.topic, place=place, type_name="", now=_NEVER)
     name = body.get("request_id", envelope.reference) if isinstance(body, dict) else ""
     return name.strip() if isinstance(name, str) else ""

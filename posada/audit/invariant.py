@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.finding import Finding
-from posada.audit.topic_books import TopicBooks
+from posada.audit.topic_snapshot import TopicBooks
 
 Row: TypeAlias = Mapping[str, Any]
 STATUS: Final = "posada status {subject}"

@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.text import Text
 
-from posada.commands.outbox import show
+from posada.client.booking_events import Event
+from posada.client.outbox_messages import show
 from posada.demo.guests import Guest, Guests
 from posada.demo.stage import Stage
 from posada.output import table
-from posada.wire import Event
 from shared.contracts.common import Reason
 
 THINKING_S = 1.0  # how long the bank lets the late guest wait

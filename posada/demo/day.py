@@ -7,13 +7,13 @@ from datetime import date, timedelta
 
 from rich.console import Console
 
+from posada.client.booking_events import Watch, producer
 from posada.demo import ending
 from posada.demo.acts import ACTS
 from posada.demo.guests import invite
 from posada.demo.stage import Stage
 from posada.problems import Problem
-from posada.wire import Watch, producer
-from shared.record_auth import Seal
+from shared.messages.record_auth import Seal
 
 FIRST_NIGHT_DAYS = 30
 LAST_NIGHT_DAYS = 330

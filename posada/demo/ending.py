@@ -10,10 +10,10 @@ from typing import Any
 
 from rich.text import Text
 
+from posada.client.http import NotFound
 from posada.demo.guests import PROPERTY, Guest, Guests
 from posada.demo.stage import Stage
 from posada.output import table
-from posada.web import NotFound
 
 TAKEN = {"junior": 6, "matrimonial": 5, "familiar": 1}
 SEARCHES = 4  # of which a guest is told: one stage of the late one, two of the delayed one, the vague one's escalation

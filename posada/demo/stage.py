@@ -13,12 +13,12 @@ from uuid import UUID
 from rich.console import Console
 from rich.text import Text
 
-from deploy.local.waiting import wait_until
+from deploy.local.processes.waiting import wait_until
+from posada.client.booking_events import CONFIRMED, Event, Watch, publish
+from posada.client.http import ask, tell
+from posada.client.timeline import line_of
 from posada.demo.guests import Guest
-from posada.timeline import line_of
-from posada.web import ask, tell
-from posada.wire import CONFIRMED, Event, Watch, publish
-from shared.record_auth import SealingProducer
+from shared.messages.record_auth import SealingProducer
 
 ACT_TIMEOUT_S: Final = 30.0
 AFTERWARDS: Final = {"rooms_booked", "payment_captured", "guest_notified", "conversation_linked"}

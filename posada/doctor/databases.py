@@ -13,9 +13,9 @@ import asyncpg
 from posada.doctor.clocks import skew
 from posada.doctor.findings import Finding, broken, fine, worth_a_look
 from shared.clock import system_clock
-from shared.database import UNAVAILABLE
+from shared.database.migrations import newest
+from shared.database.pool import UNAVAILABLE
 from shared.errors import described
-from shared.migrations import newest
 
 SECONDS = 5
 _TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"

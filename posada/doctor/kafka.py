@@ -18,8 +18,8 @@ from posada.doctor.findings import Finding, broken, fine, worth_a_look
 from shared.clock import system_clock
 from shared.contracts.topics import ALL_TOPICS
 from shared.errors import described
-from shared.kafka_access import from_environment
-from shared.topics import Topic
+from shared.kafka.access import from_environment
+from shared.kafka.topics import Topic
 
 ABOUT = "Kafka"
 SECONDS = 20

@@ -11,11 +11,10 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field, ValidationError
 
 from services.availability import handlers
-from services.availability.domain.stay import Stay, stay_from
-from services.availability.inventories.port import InventoryAway
+from services.availability.external.port import InventoryAway
+from services.availability.inventory.stay import Stay, stay_from
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
-from shared.complaints import complaints
 from shared.contracts.availability import (
     CountAnswered,
     CountRequested,
@@ -25,8 +24,9 @@ from shared.contracts.availability import (
     WantedType,
 )
 from shared.contracts.common import MOST_ROOMS, Amount, Headcount, Identifier, Language, Occupants, Reason
-from shared.database import Database
+from shared.database.pool import Database
 from shared.errors import Refusal
+from shared.validation_errors import complaints
 
 FreeOutside = Callable[[str, Stay], Awaitable[dict[str, tuple[str, ...]]]]
 

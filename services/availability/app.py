@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from services.availability import api, catalogue_api, consumers, outside_api
-from services.availability.errands import Errands
+from services.availability import api, consumers
+from services.availability.catalogue import api as catalogue_api
+from services.availability.catalogue.repository import Records
+from services.availability.external import api as outside_api
+from services.availability.external.jobs import Errands
 from services.availability.gauges import GAUGES
-from services.availability.records import Records
 from services.availability.repository import Repository
 from services.availability.scopes import SCOPES
 from services.availability.settings import Settings
-from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
-from shared.database import Database
+from shared.database.pool import Database
+from shared.outbox.timers import ringing
 from shared.service import Service
 from shared.version import VERSION
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from services.availability import handlers
-from services.availability.domain.inventory import Inventory
-from services.availability.invalid import read_invalid
+from services.availability.inventory.invalid import read_invalid
 from services.availability.repository import Repository
+from services.availability.unit_of_work import Inventory
+from shared.consumer.routing import Routes
 from shared.contracts import topics
 from shared.contracts.availability import (
     BookRooms,
@@ -26,7 +27,6 @@ from shared.contracts.availability import (
     QuoteRequested,
     ReleaseRooms,
 )
-from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[Inventory]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from services.availability.domain.hold import Hold
-from services.availability.domain.inventory import Inventory
-from services.availability.domain.stay import LONGEST_NIGHTS, Stay
-from services.availability.repository_free import HELD_PLACES, FreeRow, free_for_changes, free_rooms_of
-from services.availability.repository_holds import HOLDS, LOCK_HOLDS, hold_in, saved
-from services.availability.repository_houses import Houses
+from services.availability.catalogue.property_cache import Houses
+from services.availability.inventory.free_rooms import HELD_PLACES, FreeRow, free_for_changes, free_rooms_of
+from services.availability.inventory.hold import Hold
+from services.availability.inventory.stay import LONGEST_NIGHTS, Stay
+from services.availability.inventory.store import HOLDS, LOCK_HOLDS, hold_in, saved
+from services.availability.unit_of_work import Inventory
 from shared.contracts.availability import (
     ChangeRooms,
     CountRequested,
@@ -23,10 +23,10 @@ from shared.contracts.availability import (
     OutsideSeen,
     QuoteRequested,
 )
-from shared.database import Connection
+from shared.database.pool import Connection
+from shared.database.statements import Statement
 from shared.errors import Conflict
-from shared.messages import Message
-from shared.statements import Statement
+from shared.messages.message import Message
 
 _DUE = """
 UPDATE holds SET wake_at = $1 + $2 WHERE booking_id IN (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.availability.domain.catalogue import BY_KIND
-from shared.scopes import HOUSE, PROPERTY, Owner, Scopes, about
+from services.availability.catalogue.model import BY_KIND
+from shared.auth.scopes import HOUSE, PROPERTY, Owner, Scopes, about
 
 _BOOKING = """
 SELECT property_id FROM holds WHERE booking_id = $1

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shared.database import Connection
-from shared.seeds import plant_files
+from shared.database.pool import Connection
+from shared.database.seeds import plant_files
 
 FOLDER = Path(__file__).parent / "seed"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.availability.inventories.manners import Manners
-from shared.seeds import SeedSettings
+from services.availability.external.adapters.settings import Manners
+from shared.database.seeds import SeedSettings
 from shared.settings import ServiceSettings
 
 AS_THEY_ARE = Manners()

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.tables import service_metadata
+from shared.database.tables import service_metadata
 
 metadata = service_metadata()
 

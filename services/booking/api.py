@@ -11,13 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
-from services.booking.domain.cancellation import NOTHING
+from services.booking.lifecycle.cancellation_fee import NOTHING
 from services.booking.repository import Repository
-from services.booking.sagas.multi_room import Data
+from services.booking.requests.saga import Data
 from shared.contracts.booking import booking_id_of
-from shared.database import Database
-from shared.masking import masked, masked_name
-from shared.saga_progress import Mark, Progress
+from shared.database.pool import Database
+from shared.safety.masking import masked, masked_name
+from shared.saga.state import Mark, Progress
 
 _PRESENCE = ("checked_in_at", "checked_in_by", "checked_out_at", "checked_out_by")
 _STAY = ("line", "room", "code", "amount", "status", *_PRESENCE)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from services.booking import api, api_life, api_list, consumers
-from services.booking.life_store import LifeStore
+from services.booking import api, consumers
+from services.booking.lifecycle import api as api_life
+from services.booking.lifecycle.sagas.cancellation import ENDING
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
+from services.booking.lifecycle.store import LifeStore
 from services.booking.repository import Repository
-from services.booking.sagas.change_dates import CHANGE_DATES
-from services.booking.sagas.ending import ENDING
-from services.booking.sagas.multi_room import MULTI_ROOM
+from services.booking.requests.saga import MULTI_ROOM
 from services.booking.scopes import SCOPES
+from services.booking.search import api as api_list
 from services.booking.settings import Settings
-from shared.alarm_clock import ringing
 from shared.clock import Clock, system_clock
-from shared.database import Database
+from shared.database.pool import Database
 from shared.gauges import SAGAS
+from shared.outbox.timers import ringing
 from shared.service import Service
 from shared.version import VERSION
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.booking import handlers, life_handlers, life_replies
-from services.booking.invalid import read_invalid
+from services.booking.lifecycle import handlers as life_handlers
+from services.booking.lifecycle import replies
 from services.booking.repository import Repository
-from services.booking.world import Bookings
+from services.booking.requests import handlers
+from services.booking.requests.invalid import read_invalid
+from services.booking.unit_of_work import Bookings
+from shared.consumer.routing import Routes
 from shared.contracts import topics
 from shared.contracts.availability import (
     ChangeDropped,
@@ -25,7 +28,7 @@ from shared.contracts.availability import (
     RoomsReleased,
 )
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue
-from shared.contracts.booking_staff import (
+from shared.contracts.booking.staff import (
     CancelBooking,
     ChangeDates,
     ChangeDue,
@@ -45,7 +48,6 @@ from shared.contracts.payments import (
     PaymentReleased,
     PaymentReserved,
 )
-from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[Bookings]:
@@ -79,15 +81,15 @@ def routes(repository: Repository) -> Routes[Bookings]:
     table.on(CheckIn, life_handlers.check_in)
     table.on(CheckOut, life_handlers.check_out)
     table.on(ChangeDates, life_handlers.change_dates)
-    table.on(RoomsChanged, life_replies.take_reply)
-    table.on(RoomsNotChanged, life_replies.take_reply)
-    table.on(ChangeKept, life_replies.take_reply)
-    table.on(ChangeDropped, life_replies.take_reply)
-    table.on(BookingRepriced, life_replies.take_reply)
-    table.on(FolioChanged, life_replies.take_folio)
-    table.on(ChangeDue, life_replies.wake_change)
+    table.on(RoomsChanged, replies.take_reply)
+    table.on(RoomsNotChanged, replies.take_reply)
+    table.on(ChangeKept, replies.take_reply)
+    table.on(ChangeDropped, replies.take_reply)
+    table.on(BookingRepriced, replies.take_reply)
+    table.on(FolioChanged, replies.take_folio)
+    table.on(ChangeDue, replies.wake_change)
 
     # Either: what was undone before the decision, or given back after it.
-    table.on(RoomsReleased, life_replies.take_reply)
-    table.on(OrdersCancelled, life_replies.take_reply)
+    table.on(RoomsReleased, replies.take_reply)
+    table.on(OrdersCancelled, replies.take_reply)
     return table

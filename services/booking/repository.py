@@ -11,14 +11,13 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from services.booking import codes
-from services.booking.domain.life import Action, Booking
-from services.booking.domain.lifecycle import Status, StayStatus
-from services.booking.domain.property import MultiRoom, Property
-from services.booking.life_store import LifeStore, bookings_of, terms_in, terms_out
-from services.booking.sagas.multi_room import MULTI_ROOM, Data
-from services.booking.world import Bookings, Change
-from shared import saga_store
+from services.booking.lifecycle.model import Action, Booking
+from services.booking.lifecycle.states import Status, StayStatus
+from services.booking.lifecycle.store import LifeStore, bookings_of, terms_in, terms_out
+from services.booking.requests import codes
+from services.booking.requests.property import MultiRoom, Property
+from services.booking.requests.saga import MULTI_ROOM, Data
+from services.booking.unit_of_work import Bookings, Change
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -29,17 +28,18 @@ from shared.contracts.availability import (
     RoomsReleased,
 )
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
-from shared.contracts.booking_staff import ChangeDue, StaffCommand
+from shared.contracts.booking.staff import ChangeDue, StaffCommand
 from shared.contracts.common import Policy
 from shared.contracts.payments import BookingRepriced, FolioChanged, PaymentReserved
-from shared.database import Connection
+from shared.database.pool import Connection
+from shared.database.statements import Statement
 from shared.errors import Conflict
-from shared.messages import Message
-from shared.saga import Turn
-from shared.saga_progress import Phase, Verdict
-from shared.saga_store import Memory, Sagas, Stored
-from shared.saga_table import SagaTable
-from shared.statements import Statement
+from shared.messages.message import Message
+from shared.saga import store
+from shared.saga.engine import Turn
+from shared.saga.state import Phase, Verdict
+from shared.saga.store import Memory, Sagas, Stored
+from shared.saga.table import SagaTable
 
 PROPERTIES_KEPT_SECONDS = 5.0
 WAKE_AGAIN = timedelta(seconds=30)
@@ -144,7 +144,7 @@ class Repository:
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for sagas that have waited long enough."""
-        due = await saga_store.take_due(connection, now, WAKE_AGAIN)
+        due = await store.take_due(connection, now, WAKE_AGAIN)
         changes = await bookings_of(connection, due) if due else {}
         return [
             ChangeDue(booking_id=changes[saga_id]) if saga_id in changes else SagaDue(booking_id=saga_id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.auth.scopes import PROPERTY, Owner, Scopes, about
 from shared.contracts.booking import booking_id_of
-from shared.scopes import PROPERTY, Owner, Scopes, about
 
 _BOOKING = "SELECT property_id FROM bookings WHERE id = $1"
 _COMMAND = "SELECT b.property_id FROM commands c JOIN bookings b ON b.id = c.booking_id WHERE c.id = $1"

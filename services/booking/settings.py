@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from shared.limits import Limits
-from shared.seeds import SeedSettings
+from shared.auth.money_limits import Limits
+from shared.auth.tokens import Role
+from shared.database.seeds import SeedSettings
 from shared.settings import ServiceSettings
-from shared.tokens import Role
 
 
 class Settings(ServiceSettings, SeedSettings):

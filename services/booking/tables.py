@@ -24,8 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.booking.domain.lifecycle import Status, StayStatus
-from shared.tables import sagas_table, service_metadata
+from services.booking.lifecycle.states import Status, StayStatus
+from shared.database.tables import sagas_table, service_metadata
 
 metadata = service_metadata()
 sagas = sagas_table(metadata)

@@ -5,28 +5,31 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from services.conversations import answering, api, hooks, relinking
-from services.conversations.answering import Switchboard
+from services.conversations.console import api
 from services.conversations.consumers import routes
-from services.conversations.domain.contacts import e164
 from services.conversations.gauges import GAUGES
-from services.conversations.postman import Postman
-from services.conversations.providers.local import LocalReplies
-from services.conversations.providers.manychat import ManyChatReplies
-from services.conversations.providers.port import Provider
-from services.conversations.providers.twilio import Account, TwilioConversations
-from services.conversations.providers.wati import WatiReplies
+from services.conversations.inbound import api as hooks
+from services.conversations.inbound.manychat import ManyChatHook
+from services.conversations.inbound.port import Hook
+from services.conversations.inbound.twilio import TwilioHook
+from services.conversations.inbound.wati import WatiHook
+from services.conversations.replies import api as answering
+from services.conversations.replies.api import Switchboard
+from services.conversations.replies.dispatcher import Postman
+from services.conversations.replies.providers.local import LocalReplies
+from services.conversations.replies.providers.manychat import ManyChatReplies
+from services.conversations.replies.providers.port import Provider
+from services.conversations.replies.providers.twilio import Account, TwilioConversations
+from services.conversations.replies.providers.wati import WatiReplies
 from services.conversations.repository import Repository
 from services.conversations.scopes import SCOPES
 from services.conversations.settings import Settings
-from services.conversations.webhooks.manychat import ManyChatHook
-from services.conversations.webhooks.port import Hook
-from services.conversations.webhooks.twilio import TwilioHook
-from services.conversations.webhooks.wati import WatiHook
-from services.conversations.world import Place
+from services.conversations.threads import relinking
+from services.conversations.threads.contacts import e164
+from services.conversations.unit_of_work import Place
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
-from shared.database import Database
+from shared.database.pool import Database
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from services.conversations import handlers
 from services.conversations.repository import Repository
-from services.conversations.world import World
+from services.conversations.threads import handlers
+from services.conversations.unit_of_work import World
+from shared.consumer.routing import Routes
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.conversations import ChatMessage
 from shared.contracts.topics import BOOKING_EVENTS, CONVERSATIONS_MESSAGES, internal
-from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[World]:

@@ -9,13 +9,13 @@ from zlib import crc32
 import asyncpg
 
 from services.conversations import repository_sql as sql
-from services.conversations.domain.contacts import Contacts, is_phone
-from services.conversations.domain.threads import Tenant
-from services.conversations.world import MessageKey, Place, Told, World, all_contacts, contacts_of, key_of
+from services.conversations.threads.contacts import Contacts, is_phone
+from services.conversations.threads.rules import Tenant
+from services.conversations.unit_of_work import MessageKey, Place, Told, World, all_contacts, contacts_of, key_of
 from shared.contracts.conversations import ChatMessage
-from shared.database import Connection
+from shared.database.pool import Connection
 from shared.errors import Conflict
-from shared.messages import Message
+from shared.messages.message import Message
 
 LOCK_SPACE = 5  # the first half of our advisory locks
 LOCK_BUCKETS = 1024  # bounds the locks of a large batch; two tenants in one bucket only wait for each other

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from services.conversations.domain.bookings import Apartment, Booking, Version
-from services.conversations.domain.contacts import is_phone
-from services.conversations.domain.threads import Thread
-from services.conversations.world import Place, Stored, sender_of
+from services.conversations.threads.bookings import Apartment, Booking, Version
+from services.conversations.threads.contacts import is_phone
+from services.conversations.threads.rules import Thread
+from services.conversations.unit_of_work import Place, Stored, sender_of
 from shared.contracts.conversations import Attachment
 
 SUBSCRIBERS = "SELECT subscriber_id, phone FROM subscribers WHERE subscriber_id = ANY($1)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.scopes import HOUSE, PROPERTY, Owner, Scopes, about
+from shared.auth.scopes import HOUSE, PROPERTY, Owner, Scopes, about
 
 _THREAD = "SELECT property_id FROM threads WHERE id = $1"
 _REPLY = "SELECT t.property_id FROM replies r JOIN threads t ON t.id = r.thread_id WHERE r.id = $1"

@@ -10,15 +10,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.notifications.calendars import entry_in
-from services.notifications.deliveries import Audience, Channel, Event, Form, Status
-from services.notifications.rendering import BY_EMAIL_ONLY, Templates
+from services.notifications.content.calendar import entry_in
+from services.notifications.content.rendering import BY_EMAIL_ONLY, Templates
+from services.notifications.content.samples import samples
+from services.notifications.delivery.model import Audience, Channel, Event, Form, Status
 from services.notifications.repository import Repository
-from services.notifications.samples import samples
 from shared.clock import system_clock
 from shared.contracts.common import Language
-from shared.database import Database
-from shared.masking import masked
+from shared.database.pool import Database
+from shared.safety.masking import masked
 
 Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one answer.")]
 

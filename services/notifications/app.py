@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 
 from services.notifications.api import router
-from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
-from services.notifications.desk import Desk
+from services.notifications.content.composer import Desk
+from services.notifications.content.rendering import Templates
+from services.notifications.content.samples import check
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.rate_monitor import Watch
+from services.notifications.delivery.wake_signal import Bell, RingingDatabase
 from services.notifications.gauges import GAUGES
 from services.notifications.properties import Houses
-from services.notifications.providers import callbacks_of, senders_of, told
-from services.notifications.rendering import Templates
+from services.notifications.providers.choice import callbacks_of, senders_of, told
+from services.notifications.providers.local import LocalOutbox
+from services.notifications.reports.api import Door, Proofs
+from services.notifications.reports.api import router as webhooks
 from services.notifications.repository import Repository
-from services.notifications.samples import check
 from services.notifications.scopes import SCOPES
-from services.notifications.senders.local import LocalOutbox
-from services.notifications.sending import Courier
 from services.notifications.settings import Settings
-from services.notifications.watch import Watch
-from services.notifications.webhooks import Door, Proofs
-from services.notifications.webhooks import router as webhooks
-from shared.links import Links
+from shared.auth.signed_links import Links
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 

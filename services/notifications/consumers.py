@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from services.notifications import handlers
+from services.notifications.events import handlers
 from services.notifications.repository import Repository
-from services.notifications.world import World
+from services.notifications.unit_of_work import World
+from shared.consumer.routing import Routes
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
-from shared.contracts.booking_life import (
+from shared.contracts.booking.lifecycle import (
     BookingCancelled,
     BookingModified,
     CancellationDecided,
@@ -19,7 +20,6 @@ from shared.contracts.booking_life import (
 from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import DeliveryRateFell, ReminderDue, StaffAlerted
 from shared.contracts.topics import BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal
-from shared.routes import Routes
 
 
 def routes(repository: Repository) -> Routes[World]:

@@ -7,8 +7,8 @@ from datetime import time
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
-from services.notifications.deliveries import Event
-from services.notifications.moments import QuietHours
+from services.notifications.delivery.model import Event
+from services.notifications.events.schedule import QuietHours
 
 
 class House(BaseModel):

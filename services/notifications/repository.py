@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications import repository_sql as sql
-from services.notifications.agenda import REMINDERS
-from services.notifications.bell import Bell
-from services.notifications.deliveries import (
+from services.notifications.content.composer import Desk
+from services.notifications.delivery.log import DeliveryLog
+from services.notifications.delivery.metrics import DELIVERIES
+from services.notifications.delivery.model import (
     Audience,
     Channel,
     Claimed,
@@ -23,16 +24,15 @@ from services.notifications.deliveries import (
     next_in_line,
     nobody_told,
 )
-from services.notifications.desk import Desk
-from services.notifications.metrics import DELIVERIES
-from services.notifications.overtaking import overtakes
-from services.notifications.reports import Fate, after_report
-from services.notifications.repository_log import DeliveryLog
-from services.notifications.world import World
+from services.notifications.delivery.wake_signal import Bell
+from services.notifications.events.reminders import REMINDERS
+from services.notifications.events.superseding import overtakes
+from services.notifications.reports.model import Fate, after_report
+from services.notifications.unit_of_work import World
 from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
-from shared.database import Connection
-from shared.messages import Message
+from shared.database.pool import Connection
+from shared.messages.message import Message
 
 LAPSES = 200  # at most in one transaction
 REPORTS = 500

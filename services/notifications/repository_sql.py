@@ -8,9 +8,8 @@ from typing import Any
 
 import orjson
 
-from services.notifications.agenda import Booked, Entry, State
-from services.notifications.calendars import entry_in
-from services.notifications.deliveries import (
+from services.notifications.content.calendar import entry_in
+from services.notifications.delivery.model import (
     Audience,
     Channel,
     Claimed,
@@ -22,6 +21,7 @@ from services.notifications.deliveries import (
     Status,
     Template,
 )
+from services.notifications.events.reminders import Booked, Entry, State
 
 LONGEST_WORDS = 300  # of what a provider says
 

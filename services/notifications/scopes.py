@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.scopes import COMMON, Owner, Scopes, about
+from shared.auth.scopes import COMMON, Owner, Scopes, about
 
 _BOOKING = "SELECT DISTINCT property_id FROM deliveries WHERE booking_id = $1"
 _OF_BOOKING = about("booking_id")

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_validator
 
-from services.notifications.deliveries import Event
+from services.notifications.delivery.model import Event
 from services.notifications.properties import House
 from shared.contracts.common import Language
 from shared.settings import OwnSecret, ServiceSettings

@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.notifications.agenda import State
-from services.notifications.deliveries import Audience, Channel, Form, Status
-from shared.tables import service_metadata
+from services.notifications.delivery.model import Audience, Channel, Form, Status
+from services.notifications.events.reminders import State
+from shared.database.tables import service_metadata
 
 metadata = service_metadata()
 

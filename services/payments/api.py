@@ -10,13 +10,13 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.payments.domain.payment import DeskMethod
-from services.payments.domain.request import Status
-from services.payments.domain.terms import Terms
-from services.payments.reports import Reports, Row
+from services.payments.queries import Reports, Row
+from services.payments.requests.request import Status
+from services.payments.requests.terms import Terms
+from services.payments.transfers.payment import DeskMethod
+from shared.auth.judged import Calling
+from shared.auth.tokens import Caller
 from shared.contracts.common import Amount, PaymentMethod
-from shared.judged import Calling
-from shared.tokens import Caller
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most lines in the answer.")]
 

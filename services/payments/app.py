@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from services.payments import api, api_cases, api_feeds, api_folios, api_gateway, api_ledger, consumers
-from services.payments.gateways.counter import Counter
-from services.payments.gateways.port import Gateway
-from services.payments.gateways.stripe_checkout import StripeCheckout
+from services.payments import api, consumers
+from services.payments.cases import api as api_cases
+from services.payments.executor import Office
+from services.payments.feeds import api as api_feeds
+from services.payments.feeds.folder import WatchedFolder
+from services.payments.feeds.http import HttpFeed
+from services.payments.feeds.port import Source
+from services.payments.feeds.sync import Keeper
+from services.payments.folio import api as api_folios
 from services.payments.gauges import readings
-from services.payments.office import Office
-from services.payments.reports import Reports
+from services.payments.online import api as api_gateway
+from services.payments.online.orders import Counter
+from services.payments.online.port import Gateway
+from services.payments.online.stripe_checkout import StripeCheckout
+from services.payments.queries import Reports
 from services.payments.repository import Repository
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
-from services.payments.sources.folder import WatchedFolder
-from services.payments.sources.http import HttpFeed
-from services.payments.sources.keeper import Keeper
-from services.payments.sources.port import Source
-from shared import outbound
+from services.payments.transfers import api as api_ledger
 from shared.clock import Clock, system_clock
-from shared.database import Database
+from shared.database.pool import Database
+from shared.outbound import client as outbound
 from shared.service import Service
 from shared.version import VERSION
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.payments.domain.folio import ChargeKind
-from services.payments.domain.payment import DeskMethod
+from services.payments.folio.model import ChargeKind
+from services.payments.transfers.payment import DeskMethod
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
-from shared.messages import Message
+from shared.messages.message import Message
 
 
 class ChooseTransfer(Message):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from services.payments import handlers, replies
-from services.payments.domain.world import World
-from services.payments.invalid import read_invalid
+from services.payments import handlers
 from services.payments.repository import Repository
+from services.payments.requests import replies
+from services.payments.requests.invalid import read_invalid
+from services.payments.unit_of_work import World
+from shared.consumer.routing import Before, Routes
 from shared.contracts.payments import (
     CapturePayment,
     MarkFrustrated,
@@ -20,7 +22,6 @@ from shared.contracts.payments import (
     WithdrawPayment,
 )
 from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
-from shared.routes import Before, Routes
 
 
 def routes(repository: Repository, before: Before | None = None) -> Routes[World]:

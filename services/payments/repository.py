@@ -8,19 +8,19 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from services.payments import records
+from services.payments import rows as records
 from services.payments.commands import AddCharge, ChooseTransfer, RecordPayment, RefundPayment
-from services.payments.domain.claim import Claim, authorization_key, claim_of, question_of
-from services.payments.domain.matching import MANY
-from services.payments.domain.payment import DESK, payment_id_of
-from services.payments.domain.request import Status
-from services.payments.domain.terms import Terms
-from services.payments.domain.world import World
+from services.payments.requests.claim import Claim, authorization_key, claim_of, question_of
+from services.payments.requests.request import Status
+from services.payments.requests.terms import Terms
+from services.payments.transfers.matching import MANY
+from services.payments.transfers.payment import DESK, payment_id_of
+from services.payments.unit_of_work import World
 from shared.contracts.payments import RepriceBooking, ReservePayment, TransferArrived, VerifyPayment
-from shared.database import Connection
+from shared.database.pool import Connection
+from shared.database.statements import Statement
 from shared.errors import Conflict
-from shared.messages import Message
-from shared.statements import Statement
+from shared.messages.message import Message
 
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _REQUESTS = "SELECT *, xmin::text AS version FROM payment_requests WHERE booking_id = ANY($1) ORDER BY booking_id"

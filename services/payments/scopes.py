@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.scopes import HOUSE, PROPERTY, Owner, Scopes, about
+from shared.auth.scopes import HOUSE, PROPERTY, Owner, Scopes, about
 
 _BOOKING = "SELECT property_id FROM payment_requests WHERE booking_id = $1"
 # A payment is a property's own by its feed, or by the bookings that it ever served; one that is neither is the house's.

@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from services.payments.domain.retries import Schedule
-from services.payments.domain.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, Terms, Unfound, schedule_of
-from services.payments.feeds import CsvLayout
-from services.payments.sources.camt import CamtLayout
-from services.payments.sources.folder import MOST_BYTES
+from services.payments.feeds.camt import CamtLayout
+from services.payments.feeds.csv import CsvLayout
+from services.payments.feeds.folder import MOST_BYTES
+from services.payments.requests.retries import Schedule
+from services.payments.requests.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, Terms, Unfound, schedule_of
+from shared.auth.money_limits import Limits, by_role
+from shared.auth.tokens import Role
 from shared.contracts.common import Language, PaymentMethod
-from shared.limits import Limits, by_role
 from shared.settings import ServiceSettings
-from shared.tokens import Role
 
 Attempts = tuple[Annotated[int, Field(ge=0, le=1000)], ...]
 Seconds = tuple[Annotated[float, Field(gt=0, le=30 * 86400)], ...]

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from shared.tables import service_metadata
+from shared.database.tables import service_metadata
 
 metadata = service_metadata()
 _money = Numeric(12, 2)

@@ -3,6 +3,7 @@
 Importing this package registers them all.
 """
 
-from shared.contracts import availability, booking, booking_life, booking_staff, conversations, notifications, payments
+from shared.contracts import availability, booking, conversations, notifications, payments
+from shared.contracts.booking import lifecycle, staff
 
-__all__ = ["availability", "booking", "booking_life", "booking_staff", "conversations", "notifications", "payments"]
+__all__ = ["availability", "booking", "conversations", "lifecycle", "notifications", "payments", "staff"]

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from shared.consumer.routing import Invalid
 from shared.contracts.common import Language, Reason, RefusalDetails
-from shared.messages import Message
-from shared.routes import Invalid
+from shared.messages.message import Message
 
 MOST_PROBLEMS = 20
 

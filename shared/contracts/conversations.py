@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from shared.contracts import topics
 from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Part, Prose
-from shared.messages import Message
+from shared.messages.message import Message
 
 
 class Author(StrEnum):

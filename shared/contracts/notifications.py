@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.contracts import topics
 from shared.contracts.common import Channel, Count, Day, Details, Identifier, Moment, Text
-from shared.messages import Message
+from shared.messages.message import Message
 
 
 class GuestNotified(

@@ -28,7 +28,7 @@ from shared.contracts.common import (
     RefusalDetails,
     Text,
 )
-from shared.messages import Message
+from shared.messages.message import Message
 
 MOST_CODES = 1000  # of one payment in one answer
 # What the desk took and what an online gateway paid is recorded under ids that others could reckon.

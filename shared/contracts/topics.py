@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.topics import Topic, Writers, dead, internal
+from shared.kafka.topics import Topic, Writers, dead, internal
 
 __all__ = ("dead", "internal")
 

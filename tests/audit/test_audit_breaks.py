@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 
 from posada.audit.auditor import Auditor
+from posada.audit.database_snapshots import snapshots
 from posada.audit.finding import Finding
 from posada.audit.invariant import ALL, MEND
-from posada.audit.mending import releases
-from posada.audit.snapshots import snapshots
-from posada.audit.topic_books import TopicBooks
+from posada.audit.repair import releases
+from posada.audit.topic_snapshot import TopicBooks
 from shared.contracts.topics import SERVICES
-from shared.deadletters import DeadLetter
+from shared.outbox.dead_letters import DeadLetter
 from tests.support.breaking import Break
 from tests.support.breaks import BREAKS
 from tests.support.databases import Databases, FreshDatabase, apart_async

@@ -12,17 +12,17 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from posada.audit import topic_books
+from posada.audit import topic_snapshot
 from posada.audit.booking_reads import GROUP, TOPICS
 from posada.audit.finding import Finding
 from posada.audit.invariant import MEND
-from posada.audit.mending import mend
+from posada.audit.repair import mend
+from posada.client.booking_events import partitions_of
 from posada.main import run
 from posada.problems import Exit, Problem
-from posada.wire import partitions_of
 from shared.contracts.booking import booking_id_of
 from shared.contracts.topics import ALL_TOPICS, AVAILABILITY_COMMANDS, BOOKING_REQUESTS, SERVICES
-from shared.topic_admin import create_topics
+from shared.kafka.topic_admin import create_topics
 from tests.support.builders import wanted
 from tests.support.databases import Databases, FreshDatabase, apart_async
 from tests.support.lived_in import House, live_a_day, spoiled
@@ -177,7 +177,7 @@ async def test_nothing_is_sent_while_nobody_can_tell_whom_messages_are_about(
     restored: House, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await create_topics(kafka_bootstrap, ALL_TOPICS)
-    monkeypatch.setattr(topic_books, "MOST_UNREAD", -1)  # what is unread, be it nothing, is too much
+    monkeypatch.setattr(topic_snapshot, "MOST_UNREAD", -1)  # what is unread, be it nothing, is too much
     before = await commands(kafka_bootstrap)
     async with booking_at_work(kafka_bootstrap):
         with pytest.raises(Problem, match="too many to tell"):

@@ -9,11 +9,11 @@ import asyncpg
 import pytest
 
 from posada.audit.auditor import Auditor
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
+from posada.audit.database_snapshots import snapshots
 from posada.audit.invariant import MEND
-from posada.audit.mending import Mended, mended, releases
-from posada.audit.snapshots import snapshots
-from posada.commands.audit import say_mended
+from posada.audit.repair import Mended, mended, releases
+from posada.cli.operate.audit import say_mended
 from shared.contracts.availability import ReleaseRooms
 from shared.contracts.topics import SERVICES
 from tests.support.databases import Databases, FreshDatabase, apart_async

@@ -17,13 +17,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
-from chaos.storm import TOLD_EACH, Storm, Wish, raised
-from deploy.local.waiting import wait_until
+from chaos.run import TOLD_EACH, Storm, Wish, raised
+from deploy.local.processes.waiting import wait_until
+from posada.cluster.cluster import Town
 from posada.main import make_app
 from posada.problems import Exit
-from posada.town import Town
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES
-from shared.outbox import Row, add
+from shared.outbox.outbox import Row, add
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 READER = "auditor"

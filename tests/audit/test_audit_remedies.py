@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import posada.audit.rules  # noqa: F401  # declares every invariant
 from posada.audit.auditor import Report
 from posada.audit.invariant import ALL, Invariant
-from posada.commands.audit import say
+from posada.cli.operate.audit import say
 from posada.main import make_app
 
 

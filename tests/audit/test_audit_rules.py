@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.invariant import Terms
 from posada.audit.rules.rooms import within_capacity
 from posada.audit.rules.sagas import OVERDUE, change_in_time, saga_in_time
-from services.booking.sagas.multi_room import ORDER_PATIENCE
+from services.booking.requests.saga import ORDER_PATIENCE
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 TERMS = Terms(NOW)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.invariant import Terms
-from posada.audit.rules.telling import told_the_outcome, told_what_became_of_it
-from services.notifications.deliveries import of_stays
+from posada.audit.rules.notifications import told_the_outcome, told_what_became_of_it
+from services.notifications.delivery.model import of_stays
 from tests.support.post_office import START
 
 TERMS = Terms(START)

@@ -11,14 +11,14 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from posada.audit import topic_books
+from posada.audit import topic_snapshot
 from posada.audit.reading import Record, read_between
-from posada.audit.topic_books import BOOKING, TopicReader
+from posada.audit.topic_snapshot import BOOKING, TopicReader
+from posada.client.booking_events import CONFIRMED
 from posada.problems import Problem
-from posada.wire import CONFIRMED
 from shared.contracts.topics import SERVICES, dead
-from shared.topic_admin import create_topics
-from shared.topics import Topic
+from shared.kafka.topic_admin import create_topics
+from shared.kafka.topics import Topic
 from tests.support.post_office import START, MovedClock, raw_record
 
 PLACE = TopicPartition("posada.made-up", 0)
@@ -57,7 +57,7 @@ async def test_outcomes_on_partitions_that_were_added_are_read(
 ) -> None:
     name = f"posada.wide.{uuid4().hex}"
     await create_topics(kafka_bootstrap, [Topic(name, "", partitions=3)])
-    monkeypatch.setattr(topic_books, "BOOKING_EVENTS", Topic(name, "", partitions=1))
+    monkeypatch.setattr(topic_snapshot, "BOOKING_EVENTS", Topic(name, "", partitions=1))
     told: dict[UUID, int] = {uuid4(): partition for partition in range(3)}
     await tell(kafka_bootstrap, name, told)
 
@@ -73,7 +73,7 @@ async def test_after_a_month_without_a_booking_nothing_is_whole_any_more(
     """A partition that was written to and has nothing left may have had any outcome until now."""
     name = f"posada.quiet.{uuid4().hex}"
     await create_topics(kafka_bootstrap, [Topic(name, "", partitions=3)])
-    monkeypatch.setattr(topic_books, "BOOKING_EVENTS", Topic(name, "", partitions=3))
+    monkeypatch.setattr(topic_snapshot, "BOOKING_EVENTS", Topic(name, "", partitions=3))
     clock = MovedClock()
     await tell(kafka_bootstrap, name, {uuid4(): 0, uuid4(): 1})
 
@@ -92,9 +92,11 @@ async def test_a_topic_that_it_may_not_see_is_a_problem_and_no_empty_topic(
 ) -> None:
     there, gone = f"posada.there.{uuid4().hex}", f"posada.gone.{uuid4().hex}"
     await create_topics(kafka_bootstrap, [Topic(there, "", partitions=1)])
-    monkeypatch.setattr(topic_books, "BOOKING_EVENTS", Topic(gone if missing == "events" else there, "", partitions=1))
+    monkeypatch.setattr(
+        topic_snapshot, "BOOKING_EVENTS", Topic(gone if missing == "events" else there, "", partitions=1)
+    )
     if missing == "letters":
-        monkeypatch.setattr(topic_books, "dead", lambda _: Topic(gone, "", partitions=1))
+        monkeypatch.setattr(topic_snapshot, "dead", lambda _: Topic(gone, "", partitions=1))
 
     async with TopicReader(kafka_bootstrap) as topics:
         with pytest.raises(Problem, match=gone):

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.availability.consumers import routes
-from services.availability.domain.inventory import Inventory
-from services.availability.domain.stay import Stay
+from services.availability.inventory.stay import Stay
 from services.availability.repository import Ask, Repository
-from shared.consumer import Consumer
-from shared.database import Database
-from shared.messages import Message
-from shared.relay import Relay
+from services.availability.unit_of_work import Inventory
+from shared.consumer.consumer import Consumer
+from shared.database.pool import Database
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.builders import CHECK_IN
 from tests.support.databases import FreshDatabase, apart_async
 from tests.support.post_office import MovedClock, PostOffice, record_of

@@ -9,7 +9,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.records import Records
+from services.availability.catalogue.repository import Records
 from services.availability.settings import Settings
 from shared.contracts.availability import CountAnswered, CountRequested
 from tests.availability.conftest import Availability

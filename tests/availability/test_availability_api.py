@@ -12,10 +12,10 @@ import pytest
 
 from services.availability.app import build
 from services.availability.settings import Settings
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.availability import BookRooms, ReleaseRooms
-from shared.messages import Message
-from shared.relay import Relay
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.databases import FreshDatabase
 from tests.support.line import Line, line_to

@@ -14,13 +14,13 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.catalogue_csv import COLUMNS
-from services.availability.domain.catalogue import RoomRecord
-from services.availability.records import Records
+from services.availability.catalogue.csv import COLUMNS
+from services.availability.catalogue.model import RoomRecord
+from services.availability.catalogue.repository import Records
 from services.availability.repository import Repository
 from services.availability.settings import Settings
 from shared.contracts.availability import RoomsHeld, RoomsNotHeld
-from shared.database import Connection, Database
+from shared.database.pool import Connection, Database
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.databases import FreshDatabase

@@ -23,8 +23,8 @@ from shared.contracts.availability import (
     RoomsHeld,
     RoomsNotChanged,
 )
-from shared.database import Database
-from shared.messages import Message
+from shared.database.pool import Database
+from shared.messages.message import Message
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.databases import FreshDatabase

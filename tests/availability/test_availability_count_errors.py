@@ -12,8 +12,8 @@ from httpx import ASGITransport, AsyncClient
 
 from services.availability import api
 from shared.contracts.availability import CountAnswered
-from shared.http import answer_refusals
-from shared.outbox import Row
+from shared.http.app import answer_refusals
+from shared.outbox.outbox import Row
 from tests.availability.conftest import Availability
 from tests.support.post_office import message_of, raw_record, type_of
 

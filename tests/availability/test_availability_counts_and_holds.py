@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.availability import handlers
-from services.availability.domain.holding import never_held
-from services.availability.domain.inventory import Inventory
-from shared.alarm_clock import ring
+from services.availability.inventory.allocation import never_held
+from services.availability.unit_of_work import Inventory
 from shared.contracts.availability import (
     BookRooms,
     CountAnswered,
@@ -30,6 +29,7 @@ from shared.contracts.availability import (
 )
 from shared.contracts.common import Language, Policy
 from shared.errors import Refusal
+from shared.outbox.timers import ring
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.post_office import START, record_of_row

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from services.availability.domain.stay import Stay
-from services.availability.inventories.pms import Pms
-from services.availability.inventories.port import InventoryAway
-from shared.destinations import Allowed
+from services.availability.external.adapters.pms import Pms
+from services.availability.external.port import InventoryAway
+from services.availability.inventory.stay import Stay
+from shared.outbound.destinations import Allowed
 from tests.support.builders import CHECK_IN
 from tests.support.drops import answering_in_drops
 

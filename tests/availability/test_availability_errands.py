@@ -13,9 +13,9 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.domain.catalogue import PropertyRecord
-from services.availability.errands import MOST_ATTEMPTS, PAUSES
-from services.availability.records import Records
+from services.availability.catalogue.model import PropertyRecord
+from services.availability.catalogue.repository import Records
+from services.availability.external.jobs import MOST_ATTEMPTS, PAUSES
 from services.availability.settings import Settings
 from shared.contracts.availability import (
     CancelOrders,
@@ -27,7 +27,7 @@ from shared.contracts.availability import (
 )
 from shared.contracts.notifications import StaffAlerted
 from shared.errors import Refusal
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.availability.conftest import Availability
 from tests.support.builders import wish
 from tests.support.desk import Desk, serving

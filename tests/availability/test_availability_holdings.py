@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.contracts.availability import BookRooms, FreeRooms, HoldRooms, RoomsBooked, RoomsFreed, RoomsHeld
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.availability.conftest import Availability
 from tests.support.builders import hold, wish
 

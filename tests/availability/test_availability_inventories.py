@@ -13,17 +13,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.availability.attempts import Attempts
-from services.availability.domain.numbering import Numbering
-from services.availability.domain.reselection import Fate, Patience, Wanted
-from services.availability.domain.stay import Stay
-from services.availability.inventories.guarded import CircuitOpen, Guarded
-from services.availability.inventories.ordering import Line, Ordering
-from services.availability.inventories.own import OwnInventory
-from services.availability.inventories.pms import Pms
-from services.availability.inventories.port import CannotCancel, Inventory, InventoryAway, RoomOrder, RoomTaken
+from services.availability.external.adapters.breaker import CircuitOpen, Guarded
+from services.availability.external.adapters.own import OwnInventory
+from services.availability.external.adapters.pms import Pms
+from services.availability.external.booking import Line, Ordering
+from services.availability.external.journal import Attempts
+from services.availability.external.numbering import Numbering
+from services.availability.external.port import CannotCancel, Inventory, InventoryAway, RoomOrder, RoomTaken
+from services.availability.external.selection import Fate, Patience, Wanted
+from services.availability.inventory.stay import Stay
 from services.availability.repository import Repository
-from shared.database import Database
+from shared.database.pool import Database
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.desk import Desk, serving

@@ -24,10 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.availability.domain.catalogue import RoomRecord
-from services.availability.records import Records
+from services.availability.catalogue.model import RoomRecord
+from services.availability.catalogue.repository import Records
 from services.availability.repository import Repository
-from shared.alarm_clock import ring
 from shared.contracts.availability import (
     BookRooms,
     CountAnswered,
@@ -41,9 +40,10 @@ from shared.contracts.availability import (
     RoomsNotHeld,
 )
 from shared.contracts.common import Policy
-from shared.database import Connection, Database
+from shared.database.pool import Connection, Database
 from shared.errors import Refusal
-from shared.messages import Message
+from shared.messages.message import Message
+from shared.outbox.timers import ring
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.databases import FreshDatabase

@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from services.availability import errands
 from services.availability.app import build
-from services.availability.domain.stay import Stay
-from services.availability.records import Records
+from services.availability.catalogue.repository import Records
+from services.availability.external import jobs
+from services.availability.inventory.stay import Stay
 from services.availability.settings import Settings
 from shared.contracts.availability import (
     CancelOrders,
@@ -28,7 +28,7 @@ from shared.contracts.availability import (
     RoomsOrdered,
 )
 from shared.contracts.notifications import StaffAlerted
-from shared.database import Database
+from shared.database.pool import Database
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.desk import Desk, serving
@@ -82,18 +82,18 @@ async def test_after_a_fault_errands_go_on_with_clients_of_their_own(outside: Ou
 async def test_a_lease_is_renewed_while_the_system_takes_its_time(
     outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(jobs, "RENEW_SECONDS", 0.01)
     made = outside.errands._calls.made
 
     async def slow(errand: Any) -> Any:
-        outside.service.clock.forward(errands.LEASE / 2)
+        outside.service.clock.forward(jobs.LEASE / 2)
         await wait_for(renewed, what="the lease to be renewed", timeout_s=30)
         return await made(errand)
 
     async def renewed() -> bool:
         async with outside.service.database.connection() as connection:
             until = await connection.fetchval("SELECT leased_until FROM outside_errands")
-        return bool(until == outside.service.clock() + errands.LEASE)
+        return bool(until == outside.service.clock() + jobs.LEASE)
 
     monkeypatch.setattr(outside.errands._calls, "made", slow)
     assert await counted(outside) == {"bungalow_junior": 3, "habitacion": 1, "pasadia": 2}

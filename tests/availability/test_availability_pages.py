@@ -11,11 +11,11 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.domain.catalogue import BY_KIND
-from services.availability.records import Records
-from services.availability.records_sql import PAGE
+from services.availability.catalogue.model import BY_KIND
+from services.availability.catalogue.repository import Records
+from services.availability.catalogue.statements import PAGE
 from services.availability.settings import Settings
-from shared.database import Connection, Database
+from shared.database.pool import Connection, Database
 from tests.support.databases import FreshDatabase
 
 pytestmark = pytest.mark.real

@@ -8,10 +8,17 @@ from decimal import Decimal
 
 import pytest
 
-from services.availability.domain.house import House, Rate, Supplement, Unit, check_package_serves, check_party_fits
-from services.availability.domain.inventory import Inventory
-from services.availability.domain.pricing import Price, check_extra_beds_cost, price_room
-from services.availability.domain.stay import Stay
+from services.availability.catalogue.property import (
+    House,
+    Rate,
+    Supplement,
+    Unit,
+    check_package_serves,
+    check_party_fits,
+)
+from services.availability.inventory.stay import Stay
+from services.availability.pricing.rules import Price, check_extra_beds_cost, price_room
+from services.availability.unit_of_work import Inventory
 from shared.contracts.common import Occupants
 from shared.errors import Refusal
 from tests.support.builders import CHECK_IN

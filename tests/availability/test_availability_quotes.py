@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.availability import api
-from services.availability.domain.house import Fee, House, Package, Rate, RoomType, Supplement, Unit
-from services.availability.domain.inventory import Inventory
-from services.availability.domain.quoting import quote
-from services.availability.domain.stay import Stay
+from services.availability.catalogue.property import Fee, House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.inventory.stay import Stay
+from services.availability.pricing.quotes import quote
+from services.availability.unit_of_work import Inventory
 from shared.contracts.availability import PlanQuote, QuoteAnswered, QuoteRequested, RoomWish
 from shared.errors import Refusal
-from shared.http import answer_refusals
+from shared.http.app import answer_refusals
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, wish
 from tests.support.post_office import message_of, raw_record

@@ -12,8 +12,8 @@ import pytest
 
 from services.availability.repository import Repository
 from shared.contracts.availability import HoldRooms, ReleaseRooms
-from shared.database import Connection, Database
-from shared.messages import Message
+from shared.database.pool import Connection, Database
+from shared.messages.message import Message
 from tests.availability.conftest import Availability
 from tests.support.builders import hold
 

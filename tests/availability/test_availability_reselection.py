@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.availability.domain.reselection import Attempt, Fate, Patience, Wanted, next_room, to_staff
+from services.availability.external.selection import Attempt, Fate, Patience, Wanted, next_room, to_staff
 
 rooms = st.sampled_from([str(n) for n in range(8)])
 fates = st.sampled_from(Fate)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import growth, houses
-from benchmarks.filling import HOUSES, Fill, administered
-from benchmarks.load import Clients
-from benchmarks.rivals.posada_run import faults, settle
+from benchmarks.bookings import properties
+from benchmarks.bookings.load import Clients
+from benchmarks.growth import growth
+from benchmarks.growth.filling import HOUSES, Fill, administered
+from benchmarks.rivals.run.posada import faults, settle
 from deploy.local.databases import PostgresPart
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.payments import TransferArrived
@@ -64,7 +65,7 @@ async def book(village: Village, number: int) -> None:
 @pytest.fixture
 async def filled(postgres: PostgresPart, fresh_database: FreshDatabase) -> AsyncIterator[Filled]:
     urls = {service: fresh_database(service) for service in SERVICES}
-    await houses.plant(urls["availability"], urls["booking"], LOADED + HOUSES)
+    await properties.plant(urls["availability"], urls["booking"], LOADED + HOUSES)
     async with village_of(urls) as village:
         await book(village, 0)
         fill = Fill(

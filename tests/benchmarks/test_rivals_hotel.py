@@ -9,9 +9,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from benchmarks.load import Clients
-from benchmarks.rivals import data, hotel, plain, steps
-from benchmarks.rivals.hotel import Wish, wish_of
+from benchmarks.bookings.load import Clients
+from benchmarks.rivals.engines import data, hotel, plain, steps
+from benchmarks.rivals.engines.hotel import Wish, wish_of
 from deploy.local.databases import PostgresPart
 
 pytestmark = pytest.mark.real

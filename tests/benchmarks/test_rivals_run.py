@@ -14,17 +14,18 @@ import psutil
 import pytest
 import uvloop
 
-from benchmarks.load import Clients
+from benchmarks.bookings.load import Clients
 from benchmarks.rivals import __main__ as command
-from benchmarks.rivals import climbing, report
-from benchmarks.rivals.climbing import climb
-from benchmarks.rivals.deadline import within
-from benchmarks.rivals.engines import Rival, Running
-from benchmarks.rivals.keeping import Kept
-from benchmarks.rivals.place import Place
+from benchmarks.rivals.engines.choice import Rival, Running
 from benchmarks.rivals.plan import Plan
-from benchmarks.rivals.quiet import Quiet
-from deploy.local.waiting import wait_until
+from benchmarks.rivals.run import levels as climbing
+from benchmarks.rivals.run import report
+from benchmarks.rivals.run.deadline import within
+from benchmarks.rivals.run.kept_figures import Kept
+from benchmarks.rivals.run.levels import climb
+from benchmarks.rivals.run.place import Place
+from benchmarks.rivals.run.quiet import Quiet
+from deploy.local.processes.waiting import wait_until
 
 PLAN = Plan(warm_up=(2, 60.0, 4), levels=((1, 60.0, 3), (4, 60.0, 8)), quiet_s=0.0, longest_s=60.0)
 # A parent that starts a child which hears no request to end, and then both stay.

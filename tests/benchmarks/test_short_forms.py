@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import hot_path
-from benchmarks.lone import Pauses
+from benchmarks.bookings import hot_path
+from benchmarks.bookings.lone import Pauses
 from benchmarks.rivals import __main__ as rivals
 from benchmarks.rivals.plan import Plan
 

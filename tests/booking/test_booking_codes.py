@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.booking import codes
-from services.booking.codes import MOST_AHEAD, Codes
-from shared.database import Database
+from services.booking.requests import codes
+from services.booking.requests.codes import MOST_AHEAD, Codes
+from shared.database.pool import Database
 from tests.support.databases import FreshDatabase
 
 pytestmark = pytest.mark.real

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.contracts.booking import BookingRefused, PaymentSearchStarted, booking_id_of
-from shared.contracts.booking_life import PaymentEscalated
+from shared.contracts.booking.lifecycle import PaymentEscalated
 from shared.contracts.payments import MarkFrustrated, PaymentAwaited, TransferArrived
 from shared.contracts.topics import SERVICES
 from tests.support.builders import request

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.booking.settings import Settings
-from shared.database import Database
-from shared.tokens import Caller, Role, issue, new_secret
+from shared.auth.tokens import Caller, Role, issue, new_secret
+from shared.database.pool import Database
 from tests.support.builders import CHECK_IN
 from tests.support.databases import FreshDatabase
 from tests.support.life import TOKEN, Front, days

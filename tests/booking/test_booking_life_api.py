@@ -11,11 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from services.booking.settings import Settings
+from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.contracts.availability import ChangeRooms, ReleaseRooms, RoomsHeld
-from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestCheckedIn
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, CancellationDecided, GuestCheckedIn
 from shared.contracts.payments import FolioChanged, PaymentReserved, RepriceBooking
-from shared.database import Database
-from shared.tokens import Caller, Role, issue, new_secret
+from shared.database.pool import Database
 from tests.support.builders import CHECK_IN, CODES, answer_of, request
 from tests.support.databases import FreshDatabase
 from tests.support.life import Front, changed, days, kept, released, repriced

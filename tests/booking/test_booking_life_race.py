@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.contracts.booking_life import GuestCheckedIn
-from shared.contracts.booking_staff import CancelBooking, CheckIn, StaffCommand
+from shared.contracts.booking.lifecycle import GuestCheckedIn
+from shared.contracts.booking.staff import CancelBooking, CheckIn, StaffCommand
 from shared.contracts.payments import RepriceBooking
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.databases import FreshDatabase
 from tests.support.life import Front, command
 from tests.support.life_race import compete

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.booking.domain.cancellation import Rule, Terms, check_in_moment, fee_of, named_fee
-from services.booking.domain.life import Booking, Stay, changes_between, check_came_late, check_may_change
-from services.booking.domain.lifecycle import (
+from services.booking.lifecycle.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
+from services.booking.lifecycle.model import Booking, Stay, changes_between, check_came_late, check_may_change
+from services.booking.lifecycle.states import (
     FOLLOWS,
     STAY_FOLLOWS,
     Status,
@@ -23,7 +23,7 @@ from services.booking.domain.lifecycle import (
     check_follows,
     check_stay_follows,
 )
-from services.booking.life_wording import LifeWording
+from services.booking.lifecycle.texts import LifeWording
 from shared.contracts.common import Language
 from shared.errors import Refusal
 

@@ -12,12 +12,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.booking.sagas.change_dates import CHANGE_DATES
-from services.booking.sagas.ending import ENDING
+from services.booking.lifecycle.sagas.cancellation import ENDING
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
 from shared.contracts.availability import RoomsChanged
 from shared.contracts.booking import BookingRequested, booking_id_of
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestCheckedIn, GuestNotShown
-from shared.contracts.booking_staff import (
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, GuestCheckedIn, GuestNotShown
+from shared.contracts.booking.staff import (
     CancelBooking,
     ChangeDates,
     CheckIn,
@@ -27,8 +27,8 @@ from shared.contracts.booking_staff import (
     StaffCommand,
 )
 from shared.contracts.topics import SERVICES
-from shared.messages import Message
-from shared.saga_table import Kind, SagaTable
+from shared.messages.message import Message
+from shared.saga.table import Kind, SagaTable
 from tests.support.builders import CHECK_IN, request, room, transfer_for
 from tests.support.databases import FreshDatabase
 from tests.support.invariants import check_invariants

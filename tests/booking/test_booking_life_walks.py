@@ -12,13 +12,15 @@ from uuid import UUID, uuid5
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.booking import handlers, life_handlers, life_replies
-from services.booking.domain.cancellation import Terms
-from services.booking.domain.life import Booking, Stay
-from services.booking.domain.lifecycle import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
-from services.booking.domain.property import Property
-from services.booking.lives import State
-from services.booking.world import Bookings
+from services.booking.lifecycle import handlers as life_handlers
+from services.booking.lifecycle import replies
+from services.booking.lifecycle.batch import State
+from services.booking.lifecycle.cancellation_fee import Terms
+from services.booking.lifecycle.model import Booking, Stay
+from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
+from services.booking.requests import handlers
+from services.booking.requests.property import Property
+from services.booking.unit_of_work import Bookings
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -32,8 +34,8 @@ from shared.contracts.availability import (
     RoomsReleased,
 )
 from shared.contracts.booking import booking_id_of
-from shared.contracts.booking_life import BookingCancelled, BookingModified
-from shared.contracts.booking_staff import (
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified
+from shared.contracts.booking.staff import (
     CancelBooking,
     ChangeDates,
     ChangeDue,
@@ -44,8 +46,8 @@ from shared.contracts.booking_staff import (
     StaffCommand,
 )
 from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved, RepriceBooking
-from shared.messages import Message, Outgoing
-from shared.saga_progress import Phase
+from shared.messages.message import Message, Outgoing
+from shared.saga.state import Phase
 from tests.support.builders import CHECK_IN, CODES, NOT_BOOKED, answer_of, request
 from tests.support.life import changed
 from tests.support.post_office import START
@@ -124,12 +126,12 @@ class Walk:
             asked = self.asked[place % len(self.asked)]
             if not again:
                 self.asked.remove(asked)
-            self._hear(life_replies.take_reply(self.bookings, self._answer_to(asked), self.now))
+            self._hear(replies.take_reply(self.bookings, self._answer_to(asked), self.now))
 
     def wait(self, hours: int) -> None:
         """Time passes."""
         self.now += timedelta(hours=hours)
-        self._hear(life_replies.wake_change(self.bookings, ChangeDue(booking_id=BOOKING), self.now))
+        self._hear(replies.wake_change(self.bookings, ChangeDue(booking_id=BOOKING), self.now))
 
     def settle(self) -> None:
         """Everybody answers, until nothing is under way."""

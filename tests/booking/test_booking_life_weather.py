@@ -8,17 +8,17 @@ from uuid import uuid4
 
 import pytest
 
-from services.booking.sagas.change_dates import CHANGE_DATES, Changing
-from services.booking.sagas.ending import CANCEL_ORDERS, ENDING, End, Ending, course_of
-from services.booking.sagas.telling import Telling
-from shared import saga
+from services.booking.lifecycle.sagas.cancellation import CANCEL_ORDERS, ENDING, End, Ending, course_of
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, Changing
+from services.booking.lifecycle.sagas.event_context import Telling
 from shared.contracts.availability import PlacedWish, RoomsChanged, RoomsNotChanged
 from shared.contracts.booking import Contact, Guest
-from shared.contracts.booking_life import BookingCancelled, CancellationDecided, GuestNotShown
+from shared.contracts.booking.lifecycle import BookingCancelled, CancellationDecided, GuestNotShown
 from shared.contracts.common import Language
 from shared.contracts.payments import BookingRepriced
-from shared.messages import Message, Outgoing
-from shared.saga_progress import Phase
+from shared.messages.message import Message, Outgoing
+from shared.saga import engine
+from shared.saga.state import Phase
 from tests.support.builders import CHECK_IN, HOUSE, NOT_BOOKED
 from tests.support.life import held
 from tests.support.post_office import START
@@ -88,12 +88,12 @@ def test_an_end(name: str, outside: bool) -> None:
 )
 def test_an_end_is_told_once_under_one_id(end: End, event: type[Message]) -> None:
     data = ending(end=end)
-    turn = saga.begin(ENDING, data, START)
+    turn = engine.begin(ENDING, data, START)
     sent = list(turn.sends)
     for _ in range(2):
         for step in ENDING.retriables:
             assert step.done
-            turn = saga.advance(ENDING, saga.Turn(turn.data, turn.progress), answer(step.done), START)
+            turn = engine.advance(ENDING, engine.Turn(turn.data, turn.progress), answer(step.done), START)
             sent += turn.sends
     assert turn.progress.phase is Phase.ENDED
     assert len([one for one in sent if isinstance(Outgoing.of(one).message, event)]) == 1

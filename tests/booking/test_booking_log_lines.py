@@ -13,14 +13,14 @@ from structlog.testing import capture_logs
 
 from services.booking.app import build
 from services.booking.settings import Settings
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
+from shared.consumer.routing import Route, Routes
 from shared.contracts import topics
 from shared.contracts.availability import RoomsHeld
 from shared.contracts.booking import BookingRequested, booking_id_of
-from shared.logs import name_subject
-from shared.messages import Message
-from shared.relay import Relay
-from shared.routes import Route, Routes
+from shared.messages.message import Message
+from shared.observability.logs import name_subject
+from shared.outbox.publisher import Relay
 from tests.support.builders import held, request
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import MovedClock, PostOffice, raw_record

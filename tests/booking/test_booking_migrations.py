@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from services.booking.tables import metadata
-from shared.contracts.booking_staff import CancelBooking
-from shared.database import Database
+from shared.contracts.booking.staff import CancelBooking
+from shared.database.pool import Database
 from tests.support.databases import FreshDatabase
 from tests.support.life import Front, command
 from tests.support.migrations import checks_in, checks_of, differences

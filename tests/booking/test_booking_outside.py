@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from services.availability.domain.catalogue import OutsideRecord
-from services.availability.errands import Errands
-from services.availability.inventories.manners import Manners
-from services.availability.records import Records
+from services.availability.catalogue.model import OutsideRecord
+from services.availability.catalogue.repository import Records
+from services.availability.external.adapters.settings import Manners
+from services.availability.external.jobs import Errands
 from services.availability.repository import Repository
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted

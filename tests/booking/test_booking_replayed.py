@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from shared.contracts.booking import booking_id_of
-from shared.contracts.booking_staff import CancelBooking
+from shared.contracts.booking.staff import CancelBooking
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
 from shared.contracts.topics import SERVICES

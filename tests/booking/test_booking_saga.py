@@ -10,13 +10,15 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from services.booking import handlers
 from services.booking.app import build
-from services.booking.domain.lifecycle import FOLLOWS, Status, check_follows
-from services.booking.domain.property import MultiRoom, Property
-from services.booking.invalid import read_invalid
-from services.booking.sagas.multi_room import HOLD_MARGIN
-from services.booking.world import Bookings
+from services.booking.lifecycle.states import FOLLOWS, Status, check_follows
+from services.booking.requests import handlers
+from services.booking.requests.invalid import read_invalid
+from services.booking.requests.property import MultiRoom, Property
+from services.booking.requests.saga import HOLD_MARGIN
+from services.booking.unit_of_work import Bookings
+from shared.consumer.decoding import read_message
+from shared.consumer.routing import Invalid
 from shared.contracts.availability import (
     BookRooms,
     ExtendHold,
@@ -39,7 +41,7 @@ from shared.contracts.booking import (
     SagaDue,
     booking_id_of,
 )
-from shared.contracts.booking_life import PaymentEscalated
+from shared.contracts.booking.lifecycle import PaymentEscalated
 from shared.contracts.common import Policy, RefusalDetails
 from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified, StaffAlerted
@@ -53,9 +55,7 @@ from shared.contracts.payments import (
     ReservePayment,
 )
 from shared.errors import Refusal
-from shared.messages import Message, Outgoing
-from shared.reading import read_message
-from shared.routes import Invalid
+from shared.messages.message import Message, Outgoing
 from tests.support.builders import CODES, answer_of, held, request, room, wanted
 from tests.support.post_office import START
 

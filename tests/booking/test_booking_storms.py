@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from services.booking.sagas.multi_room import MULTI_ROOM, Data
+from services.booking.requests.saga import MULTI_ROOM, Data
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.topics import SERVICES
-from shared.messages import Outgoing
+from shared.messages.message import Outgoing
 from tests.support.builders import CHECK_IN, request, room, transfer_for
 from tests.support.databases import FreshDatabase
 from tests.support.invariants import check_invariants

@@ -12,22 +12,23 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
-from services.booking import api, outcomes
+from services.booking import api
 from services.booking.consumers import routes
 from services.booking.repository import Repository
-from services.booking.sagas.multi_room import Data
-from services.notifications.deliveries import Event
-from services.notifications.rendering import Templates
-from shared.consumer import Consumer
+from services.booking.requests import events
+from services.booking.requests.saga import Data
+from services.notifications.content.rendering import Templates
+from services.notifications.delivery.model import Event
+from shared.consumer.consumer import Consumer
 from shared.contracts.availability import FailedRoom, RoomsHeld
 from shared.contracts.booking import BookingConfirmed, booking_id_of
 from shared.contracts.common import Language, Policy
 from shared.contracts.payments import PaymentReserved
-from shared.database import Database
-from shared.messages import Message
-from shared.relay import Relay
-from shared.saga_progress import Verdict
-from shared.saga_table import No
+from shared.database.pool import Database
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
+from shared.saga.state import Verdict
+from shared.saga.table import No
 from tests.support.builders import CODES, HOUSE, answer_of, held, request
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import START, MovedClock, PostOffice, raw_record, record_of
@@ -52,7 +53,7 @@ def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any)
 
 
 def text(facts: Data) -> str:
-    message = outcomes.confirmed(facts, START).message
+    message = events.confirmed(facts, START).message
     assert isinstance(message, BookingConfirmed)
     return message.text
 
@@ -131,7 +132,7 @@ def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
     language: str, reason: str, details: dict[str, Any], shown: str
 ) -> None:
     no = No(Verdict.REFUSED, reason, "internal words", details)
-    said: Any = outcomes.not_booked(data(language=language), no, START).message
+    said: Any = events.not_booked(data(language=language), no, START).message
     assert shown in said.text
     assert "internal words" not in said.text
     assert said.text.endswith("cobrado nada." if language == "es" else "booked or charged.")
@@ -164,7 +165,7 @@ def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
 def test_a_refusal_says_what_is_wrong_in_the_guests_words(
     language: str, reason: str, details: dict[str, Any], said: str
 ) -> None:
-    event: Any = outcomes.not_booked(data(language=language), No(Verdict.REFUSED, reason, "", details), START).message
+    event: Any = events.not_booked(data(language=language), No(Verdict.REFUSED, reason, "", details), START).message
     assert said in event.text
     assert "N/A" not in event.text
     assert "2026-10-03" not in event.text
@@ -175,7 +176,7 @@ def test_a_refusal_says_what_is_wrong_in_the_guests_words(
 def test_a_guest_reads_once_that_nothing_was_charged(language: Language, event: Event) -> None:
     """Whatever a message adds around the text that booking wrote."""
     verdict = Verdict.REFUSED if event is Event.REFUSED else Verdict.FAILED
-    outcome: Any = outcomes.not_booked(data(language=language), No(verdict, "payment_not_found"), START).message
+    outcome: Any = events.not_booked(data(language=language), No(verdict, "payment_not_found"), START).message
     templates = Templates("SV")
     told = [templates.chat(event, language, dict(outcome)), templates.email(event, language, dict(outcome))]
     for words in [told[0].text, told[1].text, told[1].html or ""]:

@@ -12,12 +12,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from chaos import desk as desks
-from chaos.desk import Desk
-from chaos.errands import Errand, Plan, Step, errands
-from chaos.gateway import Gateway, Heard
-from chaos.guests import Manner, guests
-from posada.town_secrets import TownSecrets
+from chaos.guests import front_desk as desks
+from chaos.guests.front_desk import Desk
+from chaos.guests.gateway import Gateway, Heard
+from chaos.guests.intentions import Errand, Plan, Step, errands
+from chaos.guests.requests import Manner, guests
+from posada.cluster.secrets import TownSecrets
 from shared.contracts.booking import booking_id_of
 
 TODAY = date(2026, 3, 10)

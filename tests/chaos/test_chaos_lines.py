@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chaos.lined import LinedTown
-from chaos.lines import Lines
-from chaos.plan import BROKER_LINE, database_line
-from deploy.local.folders import LOOPBACK
+from chaos.faults.plan import BROKER_LINE, database_line
+from chaos.faults.proxied_cluster import LinedTown
+from chaos.faults.tcp_proxy import Lines
+from deploy.local.processes.folders import LOOPBACK
 from shared.contracts.topics import SERVICES
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
-from chaos.guests import REQUESTS, TRANSFERS, Manner, guests
-from chaos.plan import CALM_S, LINES, SERVERS, What, plan
+from chaos.faults.plan import CALM_S, LINES, SERVERS, What, plan
+from chaos.guests.requests import REQUESTS, TRANSFERS, Manner, guests
 from shared.contracts.booking import BookingRequested
 from shared.contracts.payments import TransferArrived
 from shared.contracts.topics import SERVICES

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chaos.__main__ import over_a_town
-from chaos.plan import SERVERS, What
+from chaos.faults.plan import SERVERS, What
 from chaos.report import text
-from chaos.storm import Wish
+from chaos.run import Wish
 from shared.contracts.topics import SERVICES
 
 SEED = 20260310

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from chaos.gateway import Gateway, Heard
-from chaos.guests import Guest, Manner
+from chaos.faults.injector import Struck
+from chaos.faults.plan import Blow, What
+from chaos.guests.gateway import Gateway, Heard
+from chaos.guests.requests import Guest, Manner
 from chaos.monitor import Monitor, counted
-from chaos.plan import Blow, What
 from chaos.report import chart, text
-from chaos.storm import Storm, Wish, judged
-from chaos.tormentor import Struck
+from chaos.run import Storm, Wish, judged
 from posada.audit.auditor import Report
 from posada.audit.finding import Finding
-from posada.town_secrets import TownSecrets
+from posada.cluster.secrets import TownSecrets
 
 WISH = Wish(seed=1, bookings=2, seconds=10, blows=1)
 FINDING = Finding("room-sold-once", "b1", "room 18 is sold twice", "posada status b1")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import shared.contracts  # noqa: F401 — it makes the types known
-from shared.messages import Message, message_types
+from shared.messages.message import Message, message_types
 
 FOLDER = Path(__file__).parent / "recorded"
 ENVELOPE = {"ce_id": "6f1f0c2e-0000-4000-8000-000000000001", "ce_source": "recorded"}

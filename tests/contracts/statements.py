@@ -24,8 +24,8 @@ import asyncpg
 
 from deploy.local.postgres import EmbeddedPostgres
 from shared.contracts.topics import SERVICES
-from shared.database import SESSION
-from shared.migrations import upgrade
+from shared.database.migrations import upgrade
+from shared.database.pool import SESSION
 from shared.version import VERSION
 from tests.support.databases import apart
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from deploy.local.databases import PostgresPart
-from services.availability import records
+from services.availability.catalogue import repository
 from shared.contracts.topics import SERVICES
 from tests.contracts.statements import FOLDER, in_modules, not_understood
 from tests.support.databases import FreshDatabase, as_service
@@ -91,5 +91,5 @@ async def test_nobody_takes_rooms_while_the_catalogue_changes_by_the_services_ro
 ) -> None:
     connection = await asyncpg.connect(as_service(fresh_database("availability"), postgres))
     async with connection.transaction():
-        await connection.execute(records._NOBODY_TAKES)
+        await connection.execute(repository._NOBODY_TAKES)
     await connection.close()

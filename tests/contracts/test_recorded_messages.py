@@ -11,10 +11,10 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.clock import system_clock
+from shared.consumer.decoding import Reader
+from shared.consumer.routing import Routes
 from shared.contracts.topics import SERVICES
-from shared.messages import Message, message_types
-from shared.reading import Reader
-from shared.routes import Routes
+from shared.messages.message import Message, message_types
 
 FILES = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 EXTRA = {"a_field_of_tomorrow": {"that": ["nobody", "knows", 1]}}

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from deploy.local.databases import PostgresPart
 from shared.contracts.topics import SERVICES
-from shared.migrations import alembic_config, upgrade
+from shared.database.migrations import alembic_config, upgrade
 from tests.support.databases import apart
 
 _COLUMNS = """

@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from services.conversations.domain.bookings import Booking, Version
-from services.conversations.domain.threads import Tenant
-from services.conversations.world import Place, World
+from services.conversations.threads.bookings import Booking, Version
+from services.conversations.threads.rules import Tenant
+from services.conversations.unit_of_work import Place, World
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact, Guest, PropertyFacts
-from shared.contracts.booking_life import BookingCancelled, BookingModified, GuestNotShown
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, GuestNotShown
 from shared.contracts.conversations import ChatMessage
-from shared.messages import Message
+from shared.messages.message import Message
 
 NOW = datetime(2026, 3, 10, 18, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 10)

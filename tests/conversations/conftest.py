@@ -8,9 +8,9 @@ import pytest
 
 from services.conversations.consumers import routes
 from services.conversations.repository import Repository
-from shared.consumer import Consumer
-from shared.database import Database
-from shared.relay import Relay
+from shared.consumer.consumer import Consumer
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 from tests.support.databases import Databases
 from tests.support.post_office import PostOffice
 

@@ -12,14 +12,14 @@ import pytest
 from fastapi import Depends, FastAPI
 from pydantic import ValidationError
 
-from services.conversations.api import reading_router, router, searching_router
 from services.conversations.app import build
+from services.conversations.console.api import reading_router, router, searching_router
 from services.conversations.settings import Settings
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.booking import Contact
 from shared.contracts.conversations import Author
-from shared.database import Database
-from shared.http import authenticated
+from shared.database.pool import Database
+from shared.http.app import authenticated
 
 from .builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
 

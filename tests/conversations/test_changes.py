@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.conversations.domain.bookings import Booking, Version, best_booking
-from services.conversations.domain.threads import Tenant
+from services.conversations.threads.bookings import Booking, Version, best_booking
+from services.conversations.threads.rules import Tenant
 
 CONFIRMED = datetime(2026, 3, 1, 18, tzinfo=UTC)
 ONE = uuid4()

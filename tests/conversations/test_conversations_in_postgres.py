@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.conversations import handlers
-from services.conversations.domain.bookings import Apartment
 from services.conversations.repository import Repository
-from shared.consumer import Consumer
+from services.conversations.threads import handlers
+from services.conversations.threads.bookings import Apartment
+from shared.consumer.consumer import Consumer
 from shared.contracts.booking import BookingConfirmed, Contact
 from shared.contracts.conversations import ChatMessage, ConversationLinked, GuestWrote
-from shared.database import Database
+from shared.database.pool import Database
 from shared.errors import Conflict
-from shared.messages import Message
+from shared.messages.message import Message
 
 from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
 from .conftest import TRUNCATE, MakeConsumer, PostOffice

@@ -12,8 +12,8 @@ from alembic import command
 
 from services.conversations import repository_sql as sql
 from services.conversations.tables import metadata
-from shared.database import Connection
-from shared.migrations import alembic_config, upgrade
+from shared.database.migrations import alembic_config, upgrade
+from shared.database.pool import Connection
 from tests.support.databases import FreshDatabase, apart
 from tests.support.migrations import checks_in, checks_of, differences
 

@@ -11,13 +11,14 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from posada.main import run
-from services.conversations import api, relinking
+from services.conversations.console import api
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
-from shared.consumer import Consumer
+from services.conversations.threads import relinking
+from shared.consumer.consumer import Consumer
 from shared.contracts.booking import Contact
-from shared.database import Database
-from shared.http import authenticated
+from shared.database.pool import Database
+from shared.http.app import authenticated
 from tests.support.chat_providers import Double, serving
 from tests.support.post_office import MovedClock
 
@@ -128,7 +129,7 @@ class TestRelink:
         for number in range(7):
             await self.two_stays(consumer, f"5037000000{number}")
         clock.forward(IN_A_MONTH)
-        monkeypatch.setattr("posada.commands.conversations.AT_ONCE", 3)
+        monkeypatch.setattr("posada.cli.front_desk.conversations.AT_ONCE", 3)
         _, out, _ = await posada(capsys, "relink", "--json", "--dry-run")
         told = json.loads(out)
         assert (told["tenants"], len(told["threads"]), told["dry_run"]) == (7, 7, True)

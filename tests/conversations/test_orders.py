@@ -10,10 +10,10 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.world import World
+from services.conversations.unit_of_work import World
 from shared.contracts.booking import BookingConfirmed, Outcome
 from shared.contracts.conversations import ChatMessage
-from shared.messages import Message
+from shared.messages.message import Message
 
 from .builders import NOW, PHONE, a_world, cancelled, chat, confirmed, days, modified, not_shown
 from .test_scenarios import handle, messages_in

@@ -12,20 +12,21 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from services.conversations import answering, api
-from services.conversations.answering import Switchboard
 from services.conversations.app import providers_of
+from services.conversations.console import api
 from services.conversations.consumers import routes
-from services.conversations.postman import Postman
-from services.conversations.providers.local import LocalReplies
+from services.conversations.inbound.twilio import TwilioHook
+from services.conversations.replies import api as answering
+from services.conversations.replies.api import Switchboard
+from services.conversations.replies.dispatcher import Postman
+from services.conversations.replies.providers.local import LocalReplies
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
-from services.conversations.webhooks.twilio import TwilioHook
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.booking import Contact
-from shared.database import Database
-from shared.http import answer_refusals, authenticated
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.http.app import answer_refusals, authenticated
+from shared.outbox.publisher import Relay
 from tests.support.chat_providers import (
     ACCOUNT,
     SECRET,
@@ -263,7 +264,7 @@ class TestReplies:
             raise asyncio.CancelledError
 
         with monkeypatch.context() as patch:
-            patch.setattr("services.conversations.errands.sent", crash)
+            patch.setattr("services.conversations.replies.store.sent", crash)
             with pytest.raises(asyncio.CancelledError):
                 await at_twilio.postman.send_replies()
         assert await at_twilio.another_postman().send_replies() == 0

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.domain.bookings import Booking, best_booking
-from services.conversations.domain.contacts import Contacts, e164, of_guest, of_sender
-from services.conversations.domain.threads import Tenant, Thread
+from services.conversations.threads.bookings import Booking, best_booking
+from services.conversations.threads.contacts import Contacts, e164, of_guest, of_sender
+from services.conversations.threads.rules import Tenant, Thread
 
 from .builders import NOW, PHONE, SUBSCRIBER, TODAY, WA_ID, a_booking, days
 

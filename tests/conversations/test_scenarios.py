@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from services.conversations import handlers
-from services.conversations.domain.threads import Thread
-from services.conversations.world import World
+from services.conversations.threads import handlers
+from services.conversations.threads.rules import Thread
+from services.conversations.unit_of_work import World
 from shared.contracts.booking import BookingConfirmed, Contact
-from shared.contracts.booking_life import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, CancellationDecided, GuestNotShown
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
-from shared.messages import Message
+from shared.messages.message import Message
 
 from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, a_world, cancelled, chat, confirmed, days, modified
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.webhooks.manychat import ManyChatHook
-from services.conversations.webhooks.port import Call, Hook, NotGenuine, Unreadable
-from services.conversations.webhooks.twilio import TwilioHook, signature
-from services.conversations.webhooks.wati import WatiHook
+from services.conversations.inbound.manychat import ManyChatHook
+from services.conversations.inbound.port import Call, Hook, NotGenuine, Unreadable
+from services.conversations.inbound.twilio import TwilioHook, signature
+from services.conversations.inbound.wati import WatiHook
 from shared.contracts.conversations import Attachment, Author, ChatMessage
 
 URL = "https://posada.example/webhooks/x"

@@ -17,14 +17,14 @@ from aiokafka.errors import KafkaConnectionError
 from fastapi import FastAPI
 
 from services.conversations.consumers import routes
-from services.conversations.hooks import router
+from services.conversations.inbound.api import router
 from services.conversations.repository import Repository
-from services.conversations.world import World
-from shared.consumer import Consumer
+from services.conversations.unit_of_work import World
+from shared.consumer.consumer import Consumer
 from shared.contracts.conversations import GuestWrote
-from shared.database import Connection, Database
-from shared.outbox import Row
-from shared.relay import Relay
+from shared.database.pool import Connection, Database
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import Relay
 
 from .builders import NOW, PHONE, PLACE, chat, confirmed, record
 from .conftest import TRUNCATE, PostOffice

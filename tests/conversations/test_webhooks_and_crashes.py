@@ -11,8 +11,8 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.local.parts import Parts
-from posada.town import Town
+from deploy.local.choice import Parts
+from posada.cluster.cluster import Town
 
 from .test_webhook_forms import RECEIVED
 

@@ -9,7 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from deploy.local.databases import PostgresPart, url_for
-from deploy.local.kafka import EmbeddedKafka
+from deploy.local.kafka.server import EmbeddedKafka
 from deploy.local.postgres import EmbeddedPostgres, programs
 from shared.contracts.topics import SERVICES
 from tests.support.composed import free_port

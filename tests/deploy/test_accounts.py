@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deploy.local.accounts import opened_way
-from deploy.local.processes import Account
+from deploy.local.processes.process import Account
+from deploy.local.processes.unprivileged import opened_way
 
 
 def mode(folder: Path) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.parts import GivenKafka, GivenPostgres, Parts, choose_parts
-from deploy.local.processes import PartFailed
-from posada.commands.up import farewell, up
+from deploy.local.choice import GivenKafka, GivenPostgres, Parts, choose_parts
+from deploy.local.processes.process import PartFailed
+from posada.cli.run.up import farewell, up
 
 GIVEN = {"POSADA_KAFKA_BOOTSTRAP": "kafka:9092", "POSADA_POSTGRES_ADMIN_URL": "postgresql://root:top@db:5432/postgres"}
 
@@ -63,7 +63,7 @@ def test_up_keeps_its_data_where_docker_answers(monkeypatch: pytest.MonkeyPatch,
             made.append(given)
             raise Nothing
 
-    monkeypatch.setattr("posada.town.Town", Recorded)
+    monkeypatch.setattr("posada.cluster.cluster.Town", Recorded)
     with pytest.raises(Nothing):
         up(folder, None)
     assert made[0]["keeping_data"] is True

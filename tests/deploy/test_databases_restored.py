@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posada.migrating import migrate
+from posada.cluster.migration import migrate
 from tests.support.databases import apart, ask
 from tests.support.grounds import MOST_APART, Ground, assert_works_with_rows_alone, either_way
 

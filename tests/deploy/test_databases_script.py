@@ -13,9 +13,9 @@ import asyncpg
 import pytest
 
 from deploy.local.databases import PostgresPart, url_for
+from posada.cluster.migration import migrate
 from posada.doctor import databases
 from posada.doctor.findings import State
-from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
 from tests.support.databases import apart, ask
 from tests.support.grounds import REFUSED, SCRIPT, Ground, assert_works_with_rows_alone, either_way

@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from deploy.image import healthy
-from deploy.local.folders import kept_ports
-from posada.commands.audit import urls_of
-from posada.commands.migrate import database_url
-from posada.options import bootstrap_of
+from deploy.local.processes.folders import kept_ports
+from posada.cli.operate.audit import urls_of
+from posada.cli.options import bootstrap_of
+from posada.cli.run.migrate import database_url
 from shared.contracts.topics import SERVICES
-from shared.record_settings import RecordSettings
+from shared.messages.record_settings import RecordSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SIGNING = {"POSADA_KAFKA_SECRETS": "1", "POSADA_GATEWAY_SECRETS": "chat", "POSADA_SOURCE_SECRETS": "bank"}

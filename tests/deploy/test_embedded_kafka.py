@@ -7,8 +7,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.local.kafka import EmbeddedKafka
-from deploy.local.processes import AlreadyRunning, PartFailed
+from deploy.local.kafka.server import EmbeddedKafka
+from deploy.local.processes.process import AlreadyRunning, PartFailed
 
 pytestmark = pytest.mark.real
 

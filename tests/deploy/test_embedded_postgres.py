@@ -11,8 +11,8 @@ import pytest
 
 from deploy.local.databases import url_for
 from deploy.local.postgres import EmbeddedPostgres
-from deploy.local.processes import AlreadyRunning
-from deploy.local.waiting import wait_until
+from deploy.local.processes.process import AlreadyRunning
+from deploy.local.processes.waiting import wait_until
 from tests.support.databases import ask
 
 pytestmark = pytest.mark.real

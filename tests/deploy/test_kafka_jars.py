@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.jars import ATTEMPTS, KAFKA_VERSION, Jar, fetch, locked_jars
-from deploy.local.processes import PartFailed
+from deploy.local.kafka.jars import ATTEMPTS, KAFKA_VERSION, Jar, fetch, locked_jars
+from deploy.local.processes.process import PartFailed
 
 CONTENT = b"the real jar"
 JAR = Jar(hashlib.sha256(CONTENT).hexdigest(), "org.example", "stay", "1.0")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from shared.contracts.topics import SERVICES
-from shared.messages import message_types
-from shared.topics import dead, internal
+from shared.kafka.topics import dead, internal
+from shared.messages.message import message_types
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/operate.md").read_text(encoding="utf-8").partition("## Kafka with users")[2]

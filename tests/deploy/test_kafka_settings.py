@@ -1,7 +1,7 @@
 """The embedded broker listens to this machine alone, and starts quickly unless it is to run fast."""
 
-from deploy.local.kafka import new_cluster_id
-from deploy.local.kafka_settings import broker_settings, jvm_flags
+from deploy.local.kafka.server import new_cluster_id
+from deploy.local.kafka.settings import broker_settings, jvm_flags
 
 
 def test_it_listens_on_the_loopback_address_only() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.folders import LOOPBACK, PORTS, KeptSecret, kept_ports
-from deploy.local.processes import PartFailed
+from deploy.local.processes.folders import LOOPBACK, PORTS, KeptSecret, kept_ports
+from deploy.local.processes.process import PartFailed
 
 
 def test_ports_are_kept_free_and_different(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.processes import AlreadyRunning, PartFailed, Process, run_to_end, wait_until_answering
-from deploy.local.waiting import wait_until
+from deploy.local.processes.process import AlreadyRunning, PartFailed, Process, run_to_end, wait_until_answering
+from deploy.local.processes.waiting import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -131,7 +131,7 @@ def test_it_dies_when_whoever_started_it_is_killed(log: Path) -> None:
     code = f"""
 import time
 from pathlib import Path
-from deploy.local.processes import Process
+from deploy.local.processes.process import Process
 process = Process("sleeper", {SLEEP!r}, None, Path({str(log)!r}))
 process.start()
 print(process.pid, flush=True)

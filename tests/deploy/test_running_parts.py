@@ -7,10 +7,10 @@ import asyncpg
 import psutil
 import pytest
 
-from deploy.local.kafka_probe import kafka_answers
-from deploy.local.parts import Parts, choose_parts
-from deploy.local.processes import PartFailed
-from deploy.local.waiting import wait_until
+from deploy.local.choice import Parts, choose_parts
+from deploy.local.kafka.probe import kafka_answers
+from deploy.local.processes.process import PartFailed
+from deploy.local.processes.waiting import wait_until
 
 pytestmark = pytest.mark.real
 SERVICES = ["booking", "payments"]

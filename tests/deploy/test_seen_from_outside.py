@@ -15,7 +15,7 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY
 
-from posada.address import TARGETS, write_targets
+from posada.cluster.address import TARGETS, write_targets
 from shared.contracts.topics import SERVICES
 
 ROOT = Path(__file__).parents[2]

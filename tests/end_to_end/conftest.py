@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_gateway import Gateway
 
 

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from posada.town import Town
-from posada.web import ask
+from posada.client.http import ask
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import Event, Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole

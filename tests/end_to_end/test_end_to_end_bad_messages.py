@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from posada.town import Town
-from posada.wire import producer
+from posada.client.booking_events import producer
+from posada.cluster.cluster import Town
 from shared.contracts.topics import (
     AVAILABILITY_ANSWERS,
     BOOKING_EVENTS,
@@ -23,8 +23,8 @@ from shared.contracts.topics import (
     dead,
     internal,
 )
-from shared.deadletters import DeadLetter, list_dead, replay
-from shared.unpacking import FREE_BYTES
+from shared.kafka.unpacking import FREE_BYTES
+from shared.outbox.dead_letters import DeadLetter, list_dead, replay
 from tests.support.end_to_end_bad_messages import PLACES, Bad, Place, bad_messages
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows, unique, wait_for

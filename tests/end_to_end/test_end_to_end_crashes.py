@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from shared.contracts.topics import SERVICES
 from tests.support.end_to_end_builders import fresh_night, many, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, wait_for

@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
-from posada.address import TARGETS
-from posada.town import Town
+from posada.cluster.address import TARGETS
+from posada.cluster.cluster import Town
 from shared.contracts.topics import BOOKING_REPLIES
 from tests.support.composed import free_port
 from tests.support.end_to_end_builders import fresh_night, many, money_for, request, room

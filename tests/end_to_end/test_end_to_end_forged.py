@@ -14,15 +14,15 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from posada.audit.auditor import Auditor
-from posada.audit.topic_books import TopicReader
-from posada.town import Town
-from posada.town_secrets import BANK, CHAT
+from posada.audit.topic_snapshot import TopicReader
+from posada.cluster.cluster import Town
+from posada.cluster.secrets import BANK, CHAT
 from shared.contracts.booking import booking_id_of
 from shared.contracts.payments import PaymentReserved
 from shared.contracts.topics import BOOKING_REPLIES, SERVICES, dead
-from shared.deadletters import DeadLetter, list_dead
-from shared.messages import Envelope
-from shared.record_auth import MAC, Seal, Sender
+from shared.messages.message import Envelope
+from shared.messages.record_auth import MAC, Seal, Sender
+from shared.outbox.dead_letters import DeadLetter, list_dead
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, TRANSFERS, Gateway, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from posada.town import Town
-from posada.town_secrets import BANK
+from posada.cluster.cluster import Town
+from posada.cluster.secrets import BANK
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import EVENTS, REQUESTS, TRANSFERS, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole

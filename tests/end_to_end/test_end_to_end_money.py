@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer
 
-from posada.commands.payments import reader
-from posada.importing import Importing, Taken
-from posada.town import Town
-from posada.web import ask
-from posada.wire import producer, publish
+from posada.cli.front_desk.payments import reader
+from posada.client.bank_files import Importing, Taken
+from posada.client.booking_events import producer, publish
+from posada.client.http import ask
+from posada.cluster.cluster import Town
 from shared.contracts.payments import VerifyPayment, WithdrawPayment
 from shared.contracts.topics import PAYMENTS_ANSWERS
 from tests.support.end_to_end_builders import fresh_night, money_for, request

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from shared.contracts.topics import SERVICES, dead
-from shared.deadletters import list_dead
+from shared.outbox.dead_letters import list_dead
 from tests.support.end_to_end_bad_messages import PLACES
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, wait_for

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import Gateway, rows
 from tests.support.end_to_end_invariants import until_whole

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.postgres import programs
+from posada.client.http import ask
+from posada.cluster.cluster import Town
 from posada.main import run
-from posada.town import Town
-from posada.web import ask
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows
 from tests.support.end_to_end_invariants import until_whole

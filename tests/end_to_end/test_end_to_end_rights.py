@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from shared.contracts.topics import SERVICES
 
 pytestmark = pytest.mark.real

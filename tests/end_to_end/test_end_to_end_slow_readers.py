@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_builders import many, money_for
 from tests.support.end_to_end_gateway import REQUESTS, Gateway
 from tests.support.sockets import GET, Raw, connected

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows
 from tests.support.end_to_end_invariants import until_whole

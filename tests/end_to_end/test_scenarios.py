@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from babel.dates import format_date
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole

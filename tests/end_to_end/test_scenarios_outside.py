@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from posada.client.http import ask
+from posada.cluster.cluster import Town
 from posada.problems import Problem
-from posada.town import Town
-from posada.web import ask
-from services.availability.domain.catalogue import OutsideRecord
-from services.availability.records import Records
+from services.availability.catalogue.model import OutsideRecord
+from services.availability.catalogue.repository import Records
 from shared.clock import system_clock
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.desk import Desk, serving
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows, wait_for

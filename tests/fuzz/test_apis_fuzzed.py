@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error, response_schema_conformance
 
-from deploy.local.folders import LOOPBACK
-from shared.consumer import Consumer
+from deploy.local.processes.folders import LOOPBACK
+from shared.consumer.consumer import Consumer
 from shared.contracts.topics import SERVICES
-from shared.relay import Relay
+from shared.outbox.publisher import Relay
 from shared.service import Service
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import PostOffice

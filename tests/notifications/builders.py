@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from services.notifications.deliveries import Audience, Channel, Content, Delivery, Event, Status
-from services.notifications.desk import Desk
+from services.notifications.content.composer import Desk
+from services.notifications.content.rendering import Templates
+from services.notifications.delivery.model import Audience, Channel, Content, Delivery, Event, Status
 from services.notifications.properties import House
-from services.notifications.rendering import Templates
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -26,7 +26,7 @@ from shared.contracts.booking import (
     PropertyFacts,
 )
 from shared.contracts.common import Language, RefusalDetails
-from shared.messages import Message
+from shared.messages.message import Message
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WHATSAPP = Contact(wa_id="50371234567")

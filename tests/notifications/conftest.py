@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.desk import Desk
+from services.notifications.content.composer import Desk
 from services.notifications.repository import Repository
-from shared.consumer import Consumer
-from shared.database import Database
-from shared.relay import Relay
+from shared.consumer.consumer import Consumer
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 from tests.support.databases import Databases
 from tests.support.post_office import PostOffice
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiosmtpd.controller import Controller
 
-from services.notifications.deliveries import Delivery
-from services.notifications.senders.port import NotSent, Receipt
+from services.notifications.delivery.model import Delivery
+from services.notifications.providers.port import NotSent, Receipt
 
 from .builders import NOW
 

@@ -15,14 +15,14 @@ from uuid import UUID
 
 import structlog
 
-from services.notifications.bell import Bell, RingingDatabase
-from services.notifications.deliveries import Channel, Content, Delivery
-from services.notifications.providers import senders_of
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.model import Channel, Content, Delivery
+from services.notifications.delivery.wake_signal import Bell, RingingDatabase
+from services.notifications.providers.choice import senders_of
 from services.notifications.repository import Repository, World
-from services.notifications.sending import Courier
 from services.notifications.settings import Settings
 from shared.clock import system_clock
-from shared.relay import Relay
+from shared.outbox.publisher import Relay
 from tests.notifications.builders import a_delivery, a_desk
 from tests.support.post_office import PostOffice
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.addressing import chat_addresses, phone_digits
-from services.notifications.deliveries import Channel
+from services.notifications.delivery.model import Channel
+from services.notifications.events.recipients import chat_addresses, phone_digits
 from shared.contracts.booking import Contact
-from shared.masking import masked
+from shared.safety.masking import masked
 
 
 def channels(phone: str | None = None, **contact: object) -> list[tuple[str, str]]:

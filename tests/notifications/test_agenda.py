@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.consumers import routes
-from services.notifications.deliveries import WINDOW, Channel, Content, Event, Form, Template
-from services.notifications.desk import Desk
-from services.notifications.moments import (
+from services.notifications.content.composer import Desk
+from services.notifications.delivery.model import WINDOW, Channel, Content, Event, Form, Template
+from services.notifications.events.schedule import (
     QuietHours,
     arrival_reminder,
     at,
@@ -24,9 +24,9 @@ from services.notifications.moments import (
 )
 from services.notifications.properties import House, Houses
 from services.notifications.repository import Repository
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import (
+from shared.contracts.booking.lifecycle import (
     BookingCancelled,
     BookingModified,
     GuestCheckedIn,
@@ -37,9 +37,9 @@ from shared.contracts.booking_life import (
 )
 from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import StaffAlerted
-from shared.database import Database
-from shared.messages import Message
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.post_office import PostOffice, record_of_row
 
 from .builders import CHAT, NOW, TEMPLATES, a_delivery, a_desk, a_room, confirmed, outcome, record

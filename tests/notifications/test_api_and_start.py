@@ -11,11 +11,11 @@ from pydantic import SecretStr, ValidationError
 
 from services.notifications.api import router
 from services.notifications.app import build, senders_of
-from services.notifications.deliveries import Channel, Event
+from services.notifications.delivery.model import Channel, Event
+from services.notifications.providers.local import LocalOutbox
 from services.notifications.repository import Repository
-from services.notifications.senders.local import LocalOutbox
 from services.notifications.settings import Settings
-from shared.database import Database
+from shared.database.pool import Database
 
 from .builders import TEMPLATES, a_delivery, a_desk, confirmed, record
 from .conftest import MakeConsumer

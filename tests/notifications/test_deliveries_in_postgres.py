@@ -10,7 +10,7 @@ import pytest
 
 from shared.contracts.booking import BookingProgressed
 from shared.contracts.notifications import GuestNotified, StaffAlerted
-from shared.database import Database
+from shared.database.pool import Database
 
 from .builders import NOW, a_desk, a_room, confirmed, failed, payment_search, record, refused
 from .conftest import MakeConsumer, PostOffice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.deliveries import (
+from services.notifications.delivery.model import (
     ALIVE,
     BACK_OFF,
     Channel,

@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notifications.breaker import FAILURES, NEWS_LASTS, Breaker
-from services.notifications.deliveries import BACK_OFF, Channel, Status
+from services.notifications.delivery.breaker import FAILURES, NEWS_LASTS, Breaker
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.model import BACK_OFF, Channel, Status
+from services.notifications.delivery.rate_monitor import Watch
 from services.notifications.repository import Repository, World
-from services.notifications.sending import Courier
-from services.notifications.watch import Watch
-from shared.database import Database
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 
 from .builders import NOW, a_delivery, a_desk
 from .doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender

@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from services.notifications import handlers
-from services.notifications.deliveries import Audience, Channel, Event, Status
-from services.notifications.world import World
+from services.notifications.delivery.model import Audience, Channel, Event, Status
+from services.notifications.events import handlers
+from services.notifications.unit_of_work import World
+from shared.auth.signed_links import LinkRefused, Links
 from shared.contracts.booking import Contact
 from shared.contracts.notifications import GuestNotified, StaffAlerted
-from shared.links import LinkRefused, Links
 
 from .builders import NOW, a_desk, confirmed, failed, payment_search, refused
 

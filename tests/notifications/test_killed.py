@@ -18,8 +18,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.notifications.deliveries import Channel
-from shared.database import Database
+from services.notifications.delivery.model import Channel
+from shared.database.pool import Database
 
 from . import provider_doubles as doubles
 from .killed_sender import MESSAGES

@@ -8,8 +8,8 @@ from uuid import uuid4
 from alembic import command
 
 from services.notifications.tables import metadata
-from shared.database import Connection
-from shared.migrations import alembic_config, upgrade
+from shared.database.migrations import alembic_config, upgrade
+from shared.database.pool import Connection
 from tests.support.databases import FreshDatabase, apart, apart_async
 from tests.support.migrations import checks_in, checks_of, differences
 

@@ -11,16 +11,16 @@ from uuid import UUID
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.deliveries import PATIENCE, Channel, Status
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.model import PATIENCE, Channel, Status
+from services.notifications.delivery.rate_monitor import Watch
+from services.notifications.providers.gupshup.sender import GupshupWhatsApp
+from services.notifications.providers.port import Sender
 from services.notifications.repository import Repository, World
-from services.notifications.senders.gupshup import GupshupWhatsApp
-from services.notifications.senders.port import Sender
-from services.notifications.sending import Courier
-from services.notifications.watch import Watch
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered, StaffAlerted
-from shared.database import Database
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 from tests.support.loopback import LOOPBACK
 from tests.support.post_office import PostOffice, message_of, record_of_row
 

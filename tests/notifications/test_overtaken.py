@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
-from services.notifications.deliveries import Channel, Event, Form, Outcome, Status
-from services.notifications.desk import Desk
-from services.notifications.moments import at
-from services.notifications.overtaking import overtakes
+from services.notifications.content.composer import Desk
+from services.notifications.delivery.model import Channel, Event, Form, Outcome, Status
+from services.notifications.events.schedule import at
+from services.notifications.events.superseding import overtakes
 from services.notifications.properties import House, Houses
-from services.notifications.reports import Fate, Report
+from services.notifications.reports.model import Fate, Report
 from shared.contracts.booking import BookingConfirmed
-from shared.contracts.booking_life import (
+from shared.contracts.booking.lifecycle import (
     BookingCancelled,
     CancellationDecided,
     GuestCheckedIn,
     PaymentEscalated,
 )
 from shared.contracts.notifications import GuestNotified, StaffAlerted
-from shared.database import Database
-from shared.messages import Message
+from shared.database.pool import Database
+from shared.messages.message import Message
 from tests.support.post_office import PostOffice
 
 from .builders import CHAT, NOW, TEMPLATES, a_desk, confirmed, failed, payment_search

@@ -14,17 +14,17 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from services.notifications.calendars import StayEntry
-from services.notifications.deliveries import Channel, Content, Delivery, Form, Template
-from services.notifications.senders.callbacks import Callbacks
-from services.notifications.senders.exotel import Exotel
-from services.notifications.senders.gupshup import GupshupSms, GupshupWhatsApp
-from services.notifications.senders.http import pause_of
-from services.notifications.senders.manychat import ManyChat, in_pieces
-from services.notifications.senders.port import NotSent, Receipt, Sender, Tracer
-from services.notifications.senders.postmark import Postmark
-from services.notifications.senders.twilio import Twilio
-from services.notifications.senders.wati import Wati
+from services.notifications.content.calendar import StayEntry
+from services.notifications.delivery.model import Channel, Content, Delivery, Form, Template
+from services.notifications.providers.callbacks import Callbacks
+from services.notifications.providers.exotel.sender import Exotel
+from services.notifications.providers.gupshup.sender import GupshupSms, GupshupWhatsApp
+from services.notifications.providers.http import pause_of
+from services.notifications.providers.manychat.sender import ManyChat, in_pieces
+from services.notifications.providers.port import NotSent, Receipt, Sender, Tracer
+from services.notifications.providers.postmark.sender import Postmark
+from services.notifications.providers.twilio.sender import Twilio
+from services.notifications.providers.wati.sender import Wati
 from tests.support.loopback import LOOPBACK
 
 from . import provider_doubles as doubles

@@ -15,19 +15,19 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from services.notifications.bell import Bell, RingingDatabase
 from services.notifications.consumers import routes
-from services.notifications.deliveries import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
-from services.notifications.desk import Desk
+from services.notifications.content.composer import Desk
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
+from services.notifications.delivery.wake_signal import Bell, RingingDatabase
+from services.notifications.providers.port import IsAnothers, NotSent, Receipt, Sender
 from services.notifications.repository import Lost, Repository
-from services.notifications.senders.port import IsAnothers, NotSent, Receipt, Sender
-from services.notifications.sending import Courier
-from services.notifications.world import World
-from shared.consumer import Consumer
+from services.notifications.unit_of_work import World
+from shared.consumer.consumer import Consumer
 from shared.contracts.notifications import StaffAlerted
-from shared.database import Connection, Database
-from shared.logs import name_subject
-from shared.relay import Relay
+from shared.database.pool import Connection, Database
+from shared.observability.logs import name_subject
+from shared.outbox.publisher import Relay
 
 from .builders import NOW, a_delivery, a_desk, confirmed, record
 from .conftest import PostOffice

@@ -9,9 +9,9 @@ from email import message_from_bytes, policy
 import pytest
 from aiosmtplib import SMTPNotSupported
 
-from services.notifications.deliveries import Channel, Content, Delivery
-from services.notifications.senders.port import NotSent
-from services.notifications.senders.smtp import Server, Smtp, compose, not_sent
+from services.notifications.delivery.model import Channel, Content, Delivery
+from services.notifications.providers.port import NotSent
+from services.notifications.providers.smtp import Server, Smtp, compose, not_sent
 
 from .builders import NOW, a_delivery
 from .doubles import Mailbox, smtp_double

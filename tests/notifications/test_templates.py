@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from services.notifications.deliveries import Event
-from services.notifications.rendering import BY_EMAIL_ONLY, TEMPLATES, TemplateBroken, Templates
-from services.notifications.samples import check, samples
+from services.notifications.content.rendering import BY_EMAIL_ONLY, TEMPLATES, TemplateBroken, Templates
+from services.notifications.content.samples import check, samples
+from services.notifications.delivery.model import Event
 from shared.contracts.booking import Guest, PropertyFacts
 from shared.contracts.common import Language
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.notifications.deliveries import Content, Delivery
-from services.notifications.senders.port import NotSent
-from services.notifications.senders.wati import Wati
+from services.notifications.delivery.model import Content, Delivery
+from services.notifications.providers.port import NotSent
+from services.notifications.providers.wati.sender import Wati
 from tests.support.loopback import LOOPBACK
 
 from .builders import a_delivery

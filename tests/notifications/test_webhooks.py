@@ -17,18 +17,18 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.bell import Bell
-from services.notifications.deliveries import Channel, Content, Delivery, Form, Status, Template
-from services.notifications.reports import Fate, Report, after_report
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.model import Channel, Content, Delivery, Form, Status, Template
+from services.notifications.delivery.wake_signal import Bell
+from services.notifications.providers.callbacks import Callbacks
+from services.notifications.providers.port import Receipt
+from services.notifications.reports import reading
+from services.notifications.reports.api import Door, Proofs, router
+from services.notifications.reports.model import Fate, Report, after_report
+from services.notifications.reports.signatures import basic_credentials, in_time, twilio_signature
 from services.notifications.repository import Repository, World
-from services.notifications.senders import reading
-from services.notifications.senders.callbacks import Callbacks
-from services.notifications.senders.port import Receipt
-from services.notifications.sending import Courier
-from services.notifications.signatures import basic_credentials, in_time, twilio_signature
-from services.notifications.webhooks import Door, Proofs, router
-from shared.database import Database
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 
 from .builders import NOW, a_delivery, a_desk
 from .doubles import MovableClock, ScriptedSender

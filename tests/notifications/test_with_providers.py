@@ -8,13 +8,13 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from services.notifications.app import senders_of
-from services.notifications.deliveries import Channel
+from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.model import Channel
 from services.notifications.repository import Repository
-from services.notifications.sending import Courier
 from services.notifications.settings import Settings
 from shared.contracts.notifications import GuestNotified
-from shared.database import Database
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 
 from .builders import a_desk, confirmed, record
 from .conftest import MakeConsumer, PostOffice

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.databases import FreshDatabase
 from tests.support.payments_house import House
 

@@ -10,19 +10,19 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from services.payments import api_ledger
 from services.payments.api import router
 from services.payments.app import build
 from services.payments.consumers import routes
-from services.payments.domain.payment import payment_id_of
-from services.payments.reports import Reports
+from services.payments.queries import Reports
 from services.payments.repository import Repository
 from services.payments.settings import Settings
-from shared.consumer import Consumer
-from shared.database import Database
-from shared.http import authenticated
-from shared.messages import Message
-from shared.relay import Relay
+from services.payments.transfers import api as api_ledger
+from services.payments.transfers.payment import payment_id_of
+from shared.consumer.consumer import Consumer
+from shared.database.pool import Database
+from shared.http.app import authenticated
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.payments_builders import (
     TERMS,
     Post,

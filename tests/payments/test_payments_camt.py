@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.payments.feeds import BrokenLine
-from services.payments.sources.camt import CamtLayout, read_camt
+from services.payments.feeds.camt import CamtLayout, read_camt
+from services.payments.feeds.csv import BrokenLine
 from shared.contracts.payments import TransferArrived
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"

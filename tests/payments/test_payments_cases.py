@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.payments.domain.payment import payment_id_of
-from services.payments.domain.retries import Stage
-from services.payments.domain.terms import Terms, Unfound
+from services.payments.requests.retries import Stage
+from services.payments.requests.terms import Terms, Unfound
 from services.payments.settings import PropertyTerms, Settings
+from services.payments.transfers.payment import payment_id_of
 from shared.contracts.common import PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -21,8 +21,8 @@ from shared.contracts.payments import (
     PaymentReserved,
     WithdrawPayment,
 )
-from shared.database import Database
-from shared.messages import Message
+from shared.database.pool import Database
+from shared.messages.message import Message
 from tests.support.payments_builders import (
     NOW,
     booking,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from services.payments.feeds import BrokenLine, CsvLayout, read_csv
+from services.payments.feeds.csv import BrokenLine, CsvLayout, read_csv
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
 

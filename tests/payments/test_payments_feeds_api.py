@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.contracts.payments import PaymentReserved
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.payments_builders import reserve, transfer
 from tests.support.payments_house import House
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments.domain.folio import Folio
-from services.payments.domain.payment import payment_id_of
+from services.payments.folio.model import Folio
+from services.payments.transfers.payment import payment_id_of
 from shared.contracts.payments import PaymentReserved
 from tests.support.payments_builders import booking, capture, release, reserve, transfer
 from tests.support.payments_house import House

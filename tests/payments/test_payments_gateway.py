@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import SecretStr, ValidationError
 
-from services.payments.gateways.port import GatewayDown, GatewayRefused, NewOrder
-from services.payments.gateways.stripe_checkout import StripeCheckout, in_units, of_units
+from services.payments.online.port import GatewayDown, GatewayRefused, NewOrder
+from services.payments.online.stripe_checkout import StripeCheckout, in_units, of_units
 from services.payments.settings import Settings
 from shared.contracts.payments import PaymentReserved
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.drops import answering_in_drops
 from tests.support.payments_builders import reserve_by_card
 from tests.support.payments_house import House

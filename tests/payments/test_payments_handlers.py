@@ -14,12 +14,12 @@ from hypothesis import strategies as some
 
 from services.payments import handlers
 from services.payments.consumers import routes
-from services.payments.domain.ledger import audit, summed
-from services.payments.domain.payment import Contradiction, MoneyError, balance_of, payment_id_of
-from services.payments.domain.request import OutOfTurn, Status
-from services.payments.domain.terms import Rooms, Terms, Unfound
-from services.payments.domain.world import World
+from services.payments.requests.request import OutOfTurn, Status
+from services.payments.requests.terms import Rooms, Terms, Unfound
 from services.payments.settings import PropertyTerms, Settings
+from services.payments.transfers.ledger import audit, summed
+from services.payments.transfers.payment import Contradiction, MoneyError, balance_of, payment_id_of
+from services.payments.unit_of_work import World
 from shared.contracts.common import Language, PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -35,7 +35,7 @@ from shared.contracts.payments import (
     WithdrawPayment,
 )
 from shared.errors import Refusal
-from shared.messages import Message, Outgoing
+from shared.messages.message import Message, Outgoing
 from tests.support.payments_builders import (
     NOW,
     TERMS,

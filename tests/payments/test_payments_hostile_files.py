@@ -14,16 +14,16 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
-from services.payments import feeds as feeds_module
-from services.payments.feeds import LONGEST_LINE, BrokenLine, CsvLayout, read_csv
-from services.payments.repository_feeds import keep_broken
-from services.payments.sources import camt as camt_module
-from services.payments.sources import folder as folder_module
-from services.payments.sources.camt import CamtLayout, read_camt
-from services.payments.sources.folder import WatchedFolder
+from services.payments.feeds import camt as camt_module
+from services.payments.feeds import csv as feeds_module
+from services.payments.feeds import folder as folder_module
+from services.payments.feeds.camt import CamtLayout, read_camt
+from services.payments.feeds.csv import LONGEST_LINE, BrokenLine, CsvLayout, read_csv
+from services.payments.feeds.folder import WatchedFolder
+from services.payments.feeds.store import keep_broken
+from shared.auth.tokens import Caller, Role, issue
 from shared.clock import system_clock
-from shared.database import Database
-from shared.tokens import Caller, Role, issue
+from shared.database.pool import Database
 from tests.payments.test_payments_camt import details, entry, statement
 from tests.payments.test_payments_large_files import Written
 from tests.payments.test_payments_sources import HEADING, Feeding, recorded, rows, settled

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from services.payments.feeds import read_csv
-from services.payments.sources.camt import read_camt
+from services.payments.feeds.camt import read_camt
+from services.payments.feeds.csv import read_csv
 from tests.payments.test_payments_camt import details, entry, statement
 
 ENTRY = entry(details())

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.payments.consumers import routes
-from services.payments.domain.ledger import Balance, Entry, Kind, Sums, audit, summed
-from services.payments.domain.payment import payment_id_of
-from services.payments.reports import Reports
+from services.payments.queries import Reports
 from services.payments.repository import Repository
-from shared.consumer import Consumer
-from shared.database import Database
-from shared.migrations import alembic_config, upgrade
-from shared.relay import Relay
+from services.payments.transfers.ledger import Balance, Entry, Kind, Sums, audit, summed
+from services.payments.transfers.payment import payment_id_of
+from shared.consumer.consumer import Consumer
+from shared.database.migrations import alembic_config, upgrade
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 from tests.support.databases import apart
 from tests.support.payments_builders import (
     NOW,

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from services.payments.domain.payment import payment_id_of
 from services.payments.settings import PropertyTerms, Settings
+from services.payments.transfers.payment import payment_id_of
+from shared.auth.money_limits import by_role, most
+from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
-from shared.database import Database
-from shared.limits import by_role, most
-from shared.tokens import Caller, Role, issue, new_secret
+from shared.database.pool import Database
 from tests.support.payments_builders import booking, capture, reserve, transfer
 from tests.support.payments_house import House
 

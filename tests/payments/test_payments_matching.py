@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments.domain.claim import authorization_key, claim_of, reference_key, same_payer
-from services.payments.domain.matching import MANY, Decision, Verdict, Why, match, objections
-from services.payments.domain.payment import Payment, payment_of
-from services.payments.domain.world import World
+from services.payments.requests.claim import authorization_key, claim_of, reference_key, same_payer
+from services.payments.transfers.matching import MANY, Decision, Verdict, Why, match, objections
+from services.payments.transfers.payment import Payment, payment_of
+from services.payments.unit_of_work import World
 from shared.contracts.common import FIRST_DAY, LAST_DAY, PaymentMethod
 from shared.contracts.payments import Evidence, ReservePayment
 from tests.support.payments_builders import NOW, SLIP_DATE, TERMS, booking, card, reserve, reserve_by_card, transfer

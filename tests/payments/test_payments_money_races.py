@@ -14,14 +14,14 @@ import pytest
 
 from services.payments import handlers
 from services.payments.commands import ChooseTransfer, RefundPayment
-from services.payments.domain.payment import payment_id_of
-from services.payments.office import Office
-from services.payments.reports import Reports
+from services.payments.executor import Office
+from services.payments.queries import Reports
 from services.payments.repository import Repository
-from shared.database import Database
+from services.payments.transfers.payment import payment_id_of
+from shared.database.pool import Database
+from shared.database.statements import execute_together
 from shared.errors import Conflict, Refusal
-from shared.messages import Message
-from shared.statements import execute_together
+from shared.messages.message import Message
 from tests.payments.test_payments_races import Unguarded, instance
 from tests.support.payments_builders import NOW, TERMS, Ticking, booking, capture, record_of, reserve, transfer
 

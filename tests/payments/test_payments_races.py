@@ -12,15 +12,15 @@ import asyncpg
 import pytest
 
 from services.payments.consumers import routes
-from services.payments.domain.world import World
 from services.payments.repository import Repository
-from shared.consumer import Consumer
+from services.payments.unit_of_work import World
+from shared.consumer.consumer import Consumer
 from shared.contracts.payments import PaymentReserved
-from shared.database import Database
+from shared.database.pool import Database
+from shared.database.statements import execute_together
 from shared.errors import Conflict
-from shared.messages import Message
-from shared.relay import Relay
-from shared.statements import execute_together
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.payments_builders import (
     NOW,
     TERMS,

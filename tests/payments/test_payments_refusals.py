@@ -12,12 +12,12 @@ import pytest
 from services.payments import handlers
 from services.payments.commands import AddCharge, ChooseTransfer, DeclinePayment, RecordPayment, RefundPayment
 from services.payments.consumers import routes
-from services.payments.domain.payment import payment_id_of
-from services.payments.domain.world import World
 from services.payments.repository import Repository
+from services.payments.transfers.payment import payment_id_of
+from services.payments.unit_of_work import World
 from shared.contracts.payments import MarkFrustrated, RequestRefused, WithdrawPayment
 from shared.errors import Refusal
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.support.payments_builders import NOW, SLIP_DATE, TERMS, booking, capture, release, reserve, transfer
 from tests.support.payments_house import House
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments.domain.payment import Payment, payment_id_of
-from services.payments.domain.price import shares
+from services.payments.folio.price import shares
+from services.payments.transfers.payment import Payment, payment_id_of
 from shared.contracts.payments import BookingRepriced, FolioChanged, RepriceBooking
 from shared.contracts.topics import dead
 from tests.payments.test_payments_folios import BOOKING, T1, audited, cash, charge, paid, refund

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deploy.local.postgres import programs
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.support.payments_builders import capture, record_of, release, reserve, transfer
 from tests.support.payments_house import House
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import ValidationError
 
-from services.payments.domain.retries import Attempt, Schedule, Stage, first_attempt, next_attempt, stage_ends_at
+from services.payments.requests.retries import Attempt, Schedule, Stage, first_attempt, next_attempt, stage_ends_at
 from services.payments.settings import Settings
 from shared.contracts.common import PaymentMethod
 from tests.support.payments_builders import NOW

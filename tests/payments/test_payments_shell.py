@@ -10,19 +10,19 @@ import asyncpg
 import pytest
 
 from services.payments.consumers import routes
-from services.payments.domain.payment import payment_of
-from services.payments.domain.terms import Terms
-from services.payments.domain.world import World
 from services.payments.repository import Repository
+from services.payments.requests.terms import Terms
 from services.payments.settings import PropertyTerms, Settings
-from shared.consumer import Consumer
+from services.payments.transfers.payment import payment_of
+from services.payments.unit_of_work import World
+from shared.consumer.consumer import Consumer
 from shared.contracts.common import PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import PaymentAwaited, PaymentRefused, PaymentReserved, ReservePayment
-from shared.database import Database
-from shared.messages import Message
-from shared.relay import Relay
-from shared.statements import execute_together
+from shared.database.pool import Database
+from shared.database.statements import execute_together
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.payments_builders import (
     TERMS,
     Post,

@@ -14,15 +14,15 @@ import pytest
 from fastapi import FastAPI, HTTPException, Request
 
 from services.payments.consumers import routes
-from services.payments.feeds import BrokenLine, CsvLayout
+from services.payments.feeds.camt import CamtLayout
+from services.payments.feeds.csv import BrokenLine, CsvLayout
+from services.payments.feeds.folder import WatchedFolder
+from services.payments.feeds.http import HttpFeed
+from services.payments.feeds.port import Page, Source
+from services.payments.feeds.sync import Keeper
 from services.payments.repository import Repository
-from services.payments.sources.camt import CamtLayout
-from services.payments.sources.folder import WatchedFolder
-from services.payments.sources.http import HttpFeed
-from services.payments.sources.keeper import Keeper
-from services.payments.sources.port import Page, Source
-from shared.database import Database
-from shared.messages import Message
+from shared.database.pool import Database
+from shared.messages.message import Message
 from tests.payments.test_payments_camt import details, entry, statement
 from tests.payments.test_payments_shell import Instance
 from tests.support.payments_builders import TERMS, Ticking, record_of, reserve, search, transfer

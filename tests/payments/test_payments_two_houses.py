@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
-from shared.database import Database
-from shared.tokens import Caller, Role, issue, new_secret
+from shared.database.pool import Database
 from tests.support.payments_builders import SLIP_DATE, booking, capture, reserve, transfer
 from tests.support.payments_house import House
 

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from services.payments.domain.payment import payment_id_of
+from services.payments.transfers.payment import payment_id_of
 from shared.contracts.common import Language
 from shared.contracts.payments import PaymentVerified, VerifyPayment
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.support.payments_builders import SLIP_DATE, capture, card, record_of, reserve, reserve_by_card, transfer
 from tests.support.payments_house import House
 from tests.support.post_office import message_of, raw_record

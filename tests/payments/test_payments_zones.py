@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.payments.domain.terms import Terms
-from services.payments.domain.world import World
 from services.payments.handlers import capture_payment, reserve_payment, transfer_arrived, verify_payment
+from services.payments.requests.terms import Terms
 from services.payments.settings import PropertyTerms
+from services.payments.unit_of_work import World
 from shared.contracts.payments import PaymentRefused, PaymentVerified, VerifyPayment
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.payments_builders import COST, NOW, SLIP_DATE, booking, capture, reserve, transfer
 from tests.support.payments_house import House
 

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from posada.commands.up import copies_of
+from posada.cli.run.up import copies_of
 from posada.main import COMMANDS, make_app, run
 from shared.contracts.topics import ALL_TOPICS
-from shared.http import refuse_open_door
+from shared.http.app import refuse_open_door
 from shared.settings import ServiceSettings
 
 NOBODY = "127.0.0.1:1"

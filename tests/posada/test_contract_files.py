@@ -13,14 +13,14 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from typer.testing import CliRunner
 
-from posada.commands.schemas import current_files
+from posada.cli.reference.schemas import current_files
 from posada.examples import example, filled, transfer_for
 from posada.main import make_app
 from shared.contracts.booking import BookingRequested
 from shared.contracts.payments import TransferArrived
 from shared.contracts.topics import ALL_TOPICS
-from shared.messages import message_types
-from shared.schemas import ASYNCAPI_FILE, stale_files, write_files
+from shared.contracts_export import ASYNCAPI_FILE, stale_files, write_files
+from shared.messages.message import message_types
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = current_files()

@@ -10,15 +10,15 @@ from uuid import uuid4
 
 import pytest
 
-from posada.commands.dead import report_cut
+from posada.cli.operate.dead import report_cut
 from posada.main import run
 from posada.problems import Exit, Problem
 from shared.contracts.topics import dead, internal
-from shared.deadletters import MAX_BODY, DeadLetter, row_for
-from shared.messages import Envelope
-from shared.outbox import Row
-from shared.record_auth import Seal, SealingProducer
-from shared.topic_admin import create_topics
+from shared.kafka.topic_admin import create_topics
+from shared.messages.message import Envelope
+from shared.messages.record_auth import Seal, SealingProducer
+from shared.outbox.dead_letters import MAX_BODY, DeadLetter, row_for
+from shared.outbox.outbox import Row
 from tests.support.post_office import raw_record
 
 SERVICE = "payments"

@@ -16,14 +16,14 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.local.parts import Parts
-from posada.commands.doctor import line_of
+from deploy.local.choice import Parts
+from posada.cli.operate.doctor import line_of
 from posada.doctor import databases, kafka, surroundings
 from posada.doctor.clocks import skew
 from posada.doctor.findings import Finding, State
 from posada.main import run
 from shared.contracts.topics import ALL_TOPICS, BOOKING_EVENTS, SERVICES
-from shared.topic_admin import create_topics
+from shared.kafka.topic_admin import create_topics
 from tests.support.databases import FreshDatabase, as_service
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -16,13 +16,13 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local.part import PARTS_VARIABLE
-from deploy.local.parts import GivenKafka, GivenPostgres
-from deploy.local.processes import PartFailed
-from deploy.local.waiting import wait_until
-from posada import keeper
-from posada.address import find
-from posada.keeper import Keeper
+from deploy.local.backend import PARTS_VARIABLE
+from deploy.local.choice import GivenKafka, GivenPostgres
+from deploy.local.processes.process import PartFailed
+from deploy.local.processes.waiting import wait_until
+from posada.cluster import supervisor
+from posada.cluster.address import find
+from posada.cluster.supervisor import Keeper
 from posada.main import run
 from shared.contracts.topics import SERVICES
 
@@ -82,7 +82,7 @@ def test_what_ends_comes_back_and_a_server_that_does_not_stay_ends_it_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(PARTS_VARIABLE, "embedded")
-    monkeypatch.setattr(keeper, "MOST_STARTS", 1)
+    monkeypatch.setattr(supervisor, "MOST_STARTS", 1)
     with ThreadPoolExecutor(max_workers=1) as pool:
         striking = pool.submit(Up(tmp_path).strike)
         with pytest.raises(SystemExit) as ended:
@@ -119,7 +119,7 @@ def test_of_servers_that_are_not_ours_it_is_said_that_they_are_away() -> None:
 
 def test_a_service_that_keeps_ending_is_started_ever_more_slowly_and_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(keeper.time, "monotonic", lambda: now)
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     starts: list[float] = []
     dead = SimpleNamespace(alive=False, returncode=1, start=lambda: starts.append(now))
     one = Keeper(town(SimpleNamespace(name="booking", process=dead, log_file=Path("booking.log"))))
@@ -128,12 +128,12 @@ def test_a_service_that_keeps_ending_is_started_ever_more_slowly_and_for_ever(mo
         now += 0.5
     gaps = [later - sooner for sooner, later in pairwise(starts)]
     assert gaps[:5] == [2.5, 4.5, 8.5, 16.5, 30.5]
-    assert len(one.remarks) == keeper.SHOWN
+    assert len(one.remarks) == supervisor.SHOWN
 
 
 def test_a_server_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(keeper.time, "monotonic", lambda: now)
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     tries: list[float] = []
 
     def fail() -> None:
@@ -141,10 +141,10 @@ def test_a_server_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyP
         raise PartFailed("Kafka ended with code 1 before it answered. Its log is x")
 
     one = Keeper(town())
-    kept = keeper.Kept("Kafka", lambda: False, fail, lambda: "ended by itself", most_starts=keeper.MOST_STARTS)
+    kept = supervisor.Kept("Kafka", lambda: False, fail, lambda: "ended by itself", most_starts=supervisor.MOST_STARTS)
     monkeypatch.setattr(one, "_kept", lambda: iter([kept]))
     with pytest.raises(PartFailed, match=r"started again 5 times and did not stay.*code 1"):
         while now < 1000:
             one.look_after()
             now += 1
-    assert len(tries) == keeper.MOST_STARTS
+    assert len(tries) == supervisor.MOST_STARTS

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 import yaml
 
-from posada.migrating import migrate
+from posada.cluster.migration import migrate
 from posada.problems import problem_of
-from shared.seeds import BrokenSeed
+from shared.database.seeds import BrokenSeed
 from tests.support.databases import FreshDatabase, apart
 
 pytestmark = pytest.mark.real

@@ -15,8 +15,8 @@ from posada.main import run
 from services.payments.app import build
 from services.payments.settings import Settings
 from shared.contracts.topics import PAYMENTS_TRANSFERS
-from shared.database import Database
-from shared.topic_admin import create_topics
+from shared.database.pool import Database
+from shared.kafka.topic_admin import create_topics
 from tests.support.databases import FreshDatabase
 from tests.support.payments_builders import transfer
 from tests.support.payments_house import TOKEN, House

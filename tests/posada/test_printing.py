@@ -18,7 +18,7 @@ import posada
 from posada import output
 from posada.main import run
 from posada.problems import Problem
-from shared.printable import MARK, escaped, one_line, printable
+from shared.safety.printable import MARK, escaped, one_line, printable
 
 HOSTILE = {
     "clears the screen": "\x1b[2J",
@@ -106,7 +106,8 @@ def test_all_commands_print_by_these_ways_alone() -> None:
 
 def test_a_readable_log_shows_others_words_on_their_own_line() -> None:
     program = (
-        "import structlog, logging; from shared.logs import set_up_logs; set_up_logs('notes', as_json=False);"
+        "import structlog, logging\n"
+        "from shared.observability.logs import set_up_logs; set_up_logs('notes', as_json=False);"
         "structlog.get_logger().warning('odd', problem='a\\x1b[2J\\nb forged line', count=1);"
         "logging.getLogger('theirs').warning('%s', 'x\\x9b2J\\ny forged line')"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posada.commands.settings import EVERY, as_markdown, variables
+from posada.cli.reference.settings import EVERY, as_markdown, variables
 from posada.main import run
 
 PAGE = Path(__file__).parents[2] / "docs/settings.md"

@@ -12,17 +12,17 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from posada import address
-from posada.address import Address
-from posada.commands.dead import one_of
-from posada.commands.status import show
-from posada.instance import counts_of
+from posada.cli.front_desk.status import show
+from posada.cli.operate.dead import one_of
+from posada.client.booking_events import Event
+from posada.client.timeline import line_of
+from posada.cluster import address
+from posada.cluster.address import Address
+from posada.cluster.cluster import Town
+from posada.cluster.instance import counts_of
 from posada.problems import Problem
-from posada.timeline import line_of
-from posada.town import Town
-from posada.wire import Event
-from shared.deadletters import DeadLetter
-from shared.files import Folder
+from shared.outbox.dead_letters import DeadLetter
+from shared.safety.files import Folder
 
 BOOKING = UUID(int=1)
 
@@ -123,7 +123,7 @@ def give_away(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() == 0:
         os.chown(folder, 12_345, -1)
     else:
-        monkeypatch.setattr("shared.files.os.geteuid", lambda: 12_345)
+        monkeypatch.setattr("shared.safety.files.os.geteuid", lambda: 12_345)
 
 
 @pytest.mark.parametrize("whose", ["another's", "everybody's"])

@@ -12,9 +12,9 @@ from click.testing import Result
 from icalendar import Calendar
 from typer.testing import CliRunner
 
-from posada.commands import outbox
+from posada.cli.front_desk import outbox
 from posada.main import make_app
-from services.notifications.calendars import StayEntry
+from services.notifications.content.calendar import StayEntry
 from tests.support.post_office import START
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from posada.main import run
-from shared.tokens import Caller, Role, new_secret, read
+from shared.auth.tokens import Caller, Role, new_secret, read
 
 KEYS = {"old": new_secret(), "new": new_secret()}
 

@@ -11,8 +11,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from posada.main import run
 from shared.contracts.topics import ALL_TOPICS, BOOKING_EVENTS
-from shared.topic_admin import create_topics
-from shared.topics import LARGEST_MESSAGE
+from shared.kafka.topic_admin import create_topics
+from shared.kafka.topics import LARGEST_MESSAGE
 
 pytestmark = pytest.mark.real
 

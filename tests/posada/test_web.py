@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from posada.client.http import ask
 from posada.problems import Exit, Problem
-from posada.web import ask
 
 
 @contextmanager

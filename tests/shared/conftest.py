@@ -9,12 +9,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from shared.consumer.routing import Routes
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
-from shared.database import Database
-from shared.routes import Routes
-from shared.topic_admin import create_topics
-from shared.topics import Topic
+from shared.database.pool import Database
+from shared.kafka.topic_admin import create_topics
+from shared.kafka.topics import Topic
 from tests.support.databases import FreshDatabase
 from tests.support.instances import PARTITIONS
 from tests.support.notes import TABLE, Notes

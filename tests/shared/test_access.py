@@ -14,11 +14,11 @@ from fastapi import HTTPException
 from httpx import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
 
-from shared.access import RateLimit
+from shared.auth.access import RateLimit
+from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
 from shared.contracts.topics import SERVICES
 from shared.service import Service
-from shared.tokens import Caller, Role, issue, new_secret
 from tests.support.databases import FreshDatabase
 
 SECRET = new_secret()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from shared.afterwards import gathering, once_committed
+from shared.commit_hooks import gathering, once_committed
 
 HAND: ContextVar[str] = ContextVar("hand", default="")
 

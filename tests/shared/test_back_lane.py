@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.back_lane import BackLane
-from shared.reading import Delivery
+from shared.consumer.background_queue import BackLane
+from shared.consumer.decoding import Delivery
 
 
 def some(*names: str) -> list[Delivery]:

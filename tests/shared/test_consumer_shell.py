@@ -14,18 +14,19 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from shared import deadletters, outage, outbox
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.availability import CountRequested
 from shared.contracts.booking import BookingProgressed
 from shared.contracts.topics import internal
-from shared.database import Database
+from shared.database import outage
+from shared.database.pool import Database
 from shared.errors import Conflict
-from shared.messages import Envelope, Outgoing
-from shared.metrics import HANDLED
-from shared.outbox import Row
-from shared.relay import Relay
-from shared.topics import Topic
+from shared.kafka.topics import Topic
+from shared.messages.message import Envelope, Outgoing
+from shared.observability.metrics import HANDLED
+from shared.outbox import dead_letters, outbox
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import Relay
 from tests.support.notes import Notes, OptimisticNotes, asked, body, noted
 from tests.support.post_office import MovedClock, PostOffice, raw_record, record_of_row
 
@@ -138,7 +139,7 @@ async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database
     assert headers["dead_topic"].decode() == shell.routes.topics[0].name
     assert headers["dead_place"].decode() == f"{record.topic}/{record.partition}/{record.offset}"
     assert headers["original_x-chat"] == b"c7"
-    assert not [name for name in headers if "origin" in name and name.endswith(deadletters.ORIGIN)]
+    assert not [name for name in headers if "origin" in name and name.endswith(dead_letters.ORIGIN)]
     history = headers["posada_history"].decode()
     assert history.count("RuntimeError: b is poison") == 6
     assert headers["original_ce_id"] == b"b"

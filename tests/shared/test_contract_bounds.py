@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from shared.consumer.decoding import read_message
+from shared.consumer.routing import Invalid
 from shared.contracts.conversations import ChatMessage
-from shared.messages import Message, message_types
-from shared.reading import read_message
-from shared.routes import Invalid
+from shared.messages.message import Message, message_types
 from tests.support.end_to_end_bad_messages import ALERT, CHAT, CONFIRMED, HELD, REQUEST, TRANSFER
 
 ROOM = REQUEST["rooms"][0]  # type: ignore[index]

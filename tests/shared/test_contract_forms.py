@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.older_names import modernise
+from shared.contracts.legacy_aliases import modernise
 from shared.contracts.topics import ALL_TOPICS
-from shared.messages import LONGEST_HEADER, Envelope, context_problems, message_types
+from shared.messages.message import LONGEST_HEADER, Envelope, context_problems, message_types
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=100).filter(str.isprintable)

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from posada.cluster.migration import migrate
 from posada.doctor import databases
 from posada.doctor.findings import State
-from posada.migrating import migrate
 from shared.contracts.topics import SERVICES
-from shared.database import Database
+from shared.database.pool import Database
 from tests.support.certificates import make_certificate
 from tests.support.debian_postgres import folder_of_its_own
 from tests.support.tls_postgres import ABSENT, TlsPostgres

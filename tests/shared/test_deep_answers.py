@@ -10,14 +10,14 @@ import httpx
 import pytest
 
 import services
-from services.availability.inventories.pms import _json
-from services.availability.inventories.port import InventoryAway
-from services.conversations.providers.port import NotDone, object_in
-from services.conversations.webhooks.port import Call, Unreadable, read_json
-from services.notifications.senders.http import maybe_object
-from services.payments.sources.http import HttpFeed
-from services.payments.sources.port import FeedDown
-from shared.outbound import json_in
+from services.availability.external.adapters.pms import _json
+from services.availability.external.port import InventoryAway
+from services.conversations.inbound.port import Call, Unreadable, read_json
+from services.conversations.replies.providers.port import NotDone, object_in
+from services.notifications.providers.http import maybe_object
+from services.payments.feeds.http import HttpFeed
+from services.payments.feeds.port import FeedDown
+from shared.outbound.client import json_in
 
 DEEP = httpx.Response(200, content=b"[" * 100_000)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from shared.contracts.topics import SERVICES
-from shared.destinations import PUBLIC, Allowed, Forbidden, host_of
+from shared.outbound.destinations import PUBLIC, Allowed, Forbidden, host_of
 
 WORD = "secret"
 NOT_PUBLIC = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import asyncpg
 import pytest
 
-from shared.database import Database
+from shared.database.pool import Database
 from shared.errors import described
 
 pytestmark = pytest.mark.real

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiokafka import TopicPartition
 
-from shared.fetch_watch import LOOK_SECONDS, SILENT_SECONDS, FetchWatch
-from shared.subscriber import WATCH_SECONDS
+from shared.consumer.subscriber import WATCH_SECONDS
+from shared.kafka.fetch_lag import LOOK_SECONDS, SILENT_SECONDS, FetchWatch
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 PATIENCE = 60.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.files import RefusedFile, opened_folder, read_named, shown
+from shared.safety.files import RefusedFile, opened_folder, read_named, shown
 
 MOST = 1000
 SECRET = b"POSADA_API_TOKEN=hush"
@@ -89,7 +89,7 @@ def test_a_link_that_is_put_there_between_look_and_opening_is_not_followed(
             (folder / "a.csv").symlink_to(secret)
         return facts
 
-    monkeypatch.setattr("shared.files.os.stat", look)
+    monkeypatch.setattr("shared.safety.files.os.stat", look)
     with pytest.raises(RefusedFile, match="link"):
         read(folder, "a.csv")
 

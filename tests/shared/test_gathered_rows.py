@@ -7,8 +7,8 @@ import gc
 from typing import Any
 from uuid import uuid4
 
-from shared.outbox import Row
-from shared.relay import GATHER_SECONDS, KafkaCarrier
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import GATHER_SECONDS, KafkaCarrier
 
 
 class Stuck:

@@ -19,9 +19,9 @@ from services.payments import gauges as payments
 from services.payments.app import build as build_payments
 from services.payments.settings import Settings as PaymentsSettings
 from shared.clock import system_clock
-from shared.database import Database
+from shared.database.pool import Database
 from shared.gauges import OUTBOX, SAGAS, Reading, read
-from shared.saga_progress import Phase, Progress
+from shared.saga.state import Phase, Progress
 from tests.support.databases import FreshDatabase
 
 NOW = system_clock()

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.topics import dead, internal
-from shared.database import Database
-from shared.deadletters import HISTORY, read_history
-from shared.record_auth import Doors, Seal
-from shared.relay import Relay
-from shared.topics import KEPT_BYTES, MESSAGE_BYTES
+from shared.database.pool import Database
+from shared.kafka.topics import KEPT_BYTES, MESSAGE_BYTES
+from shared.messages.record_auth import Doors, Seal
+from shared.outbox.dead_letters import HISTORY, read_history
+from shared.outbox.publisher import Relay
 from tests.support.notes import Notes, asked, body, noted
 from tests.support.post_office import MovedClock, PostOffice, raw_record
 

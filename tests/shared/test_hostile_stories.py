@@ -10,13 +10,23 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.topics import dead
-from shared.database import Database
-from shared.deadletters import CUT, HISTORY, MAX_FAULT, MAX_HISTORY, MAX_STORY, DeadLetter, _fold, read_history, told
-from shared.outbox import Row
-from shared.relay import Relay
-from shared.topics import KEPT_BYTES
+from shared.database.pool import Database
+from shared.kafka.topics import KEPT_BYTES
+from shared.outbox.dead_letters import (
+    CUT,
+    HISTORY,
+    MAX_FAULT,
+    MAX_HISTORY,
+    MAX_STORY,
+    DeadLetter,
+    _fold,
+    read_history,
+    told,
+)
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import Relay
 from tests.support.notes import Notes, asked, noted
 from tests.support.post_office import PostOffice, raw_record
 

@@ -11,8 +11,8 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
 
 from shared.contracts.topics import SERVICES
-from shared.http import asked_first, authenticated
-from shared.http_bodies import MOST_BYTES, BodyLimit
+from shared.http.app import asked_first, authenticated
+from shared.http.bodies import MOST_BYTES, BodyLimit
 from shared.settings import ServiceSettings
 
 CHUNK = b"x" * 65_536

@@ -15,15 +15,15 @@ from fastapi.responses import StreamingResponse
 from httpx import ASGITransport, AsyncClient
 from starlette.types import Message, Scope
 
-from shared import database as of_database
-from shared.consumer import Consumer
+from shared.auth.tokens import Caller, Role, issue
+from shared.consumer.consumer import Consumer
 from shared.contracts.topics import SERVICES
-from shared.database import Busy, Database, on_request
-from shared.http_database import DatabaseOfRequests
-from shared.relay import Relay
+from shared.database import pool as of_database
+from shared.database.pool import Busy, Database, on_request
+from shared.http.connections import DatabaseOfRequests
+from shared.outbox.publisher import Relay
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.tokens import Caller, Role, issue
 from tests.support.databases import FreshDatabase
 from tests.support.notes import Notes, asked, noted
 from tests.support.post_office import PostOffice

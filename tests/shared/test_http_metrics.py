@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from httpx import ASGITransport, AsyncClient
 from prometheus_client import REGISTRY
 
-from shared.http_metrics import HttpMetrics
+from shared.http.metrics import HttpMetrics
 
 
 def counted(route: str, status: str, method: str = "GET") -> float:

@@ -14,7 +14,7 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.contracts.topics import SERVICES
-from shared.http import MOST_TOLD, answer_faults
+from shared.http.app import MOST_TOLD, answer_faults
 from shared.service import Service
 from tests.conftest import FreshDatabase
 

@@ -13,10 +13,10 @@ from fastapi.responses import StreamingResponse
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
-from shared import http_server
-from shared.http import authenticated, let_clients_leave
-from shared.http_bounds import Bounds, Connections, Pace, Place, client_of
-from shared.http_server import MOST_HEAD, MOST_PIPELINED, config_of
+from shared.http import server as http_server
+from shared.http.app import authenticated, let_clients_leave
+from shared.http.bounds import Bounds, Connections, Pace, Place, client_of
+from shared.http.server import MOST_HEAD, MOST_PIPELINED, config_of
 from shared.settings import ServiceSettings
 from tests.support.sockets import GET, Raw, connected
 

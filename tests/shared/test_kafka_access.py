@@ -21,16 +21,16 @@ from aiokafka.errors import (
 from httpx import ASGITransport, AsyncClient
 from pydantic import ValidationError
 
-from deploy.local.folders import LOOPBACK, kept_ports
-from deploy.local.kafka import EmbeddedKafka
-from posada.audit.topic_books import TopicReader
+from deploy.local.kafka.server import EmbeddedKafka
+from deploy.local.processes.folders import LOOPBACK, kept_ports
+from posada.audit.topic_snapshot import TopicReader
 from posada.main import run
 from services.booking.app import build
 from services.booking.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, BOOKING_REQUESTS
-from shared.kafka_access import KafkaSettings
-from shared.record_settings import TRUSTING
-from shared.topic_admin import create_topics
+from shared.kafka.access import KafkaSettings
+from shared.kafka.topic_admin import create_topics
+from shared.messages.record_settings import TRUSTING
 from tests.support.certificates import OPENSSL, make_certificate
 from tests.support.databases import FreshDatabase
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from shared.links import LinkRefused, Links
+from shared.auth.signed_links import LinkRefused, Links
 
 KEY = SecretStr("a key that nobody guesses, of 32+")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

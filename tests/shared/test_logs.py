@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from shared.logs import Seldom
+from shared.observability.logs import Seldom
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PROGRAM = f"""
 import logging
 import structlog
-from shared.logs import set_up_logs, speaking_of
+from shared.observability.logs import set_up_logs, speaking_of
 set_up_logs("notes", as_json=True)
 log = structlog.get_logger()
 with speaking_of("b1", "00-{TRACE}-b7ad6b7169203331-01"):
@@ -60,7 +60,7 @@ def test_another_thing_and_another_library_are_said_at_once() -> None:
 
 FAULTS = """
 import asyncpg, httpx, logging, structlog
-from shared.logs import set_up_logs
+from shared.observability.logs import set_up_logs
 set_up_logs("notes", level="DEBUG", as_json={as_json})
 ADDRESS = "https://ana:pass@hooks.example/T0/s3cret?token=s3cret"
 

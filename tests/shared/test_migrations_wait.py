@@ -12,8 +12,8 @@ import pytest
 from alembic import command
 
 from deploy.local.databases import PostgresPart
+from shared.database.migrations import BOUNDS, alembic_config, bounds, upgrade
 from shared.errors import TablesBusy
-from shared.migrations import BOUNDS, alembic_config, bounds, upgrade
 from tests.support.databases import FreshDatabase, as_service
 
 pytestmark = pytest.mark.real

@@ -6,7 +6,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.partitioning import partition
+from shared.kafka.partitioning import partition
 
 
 @given(st.binary(max_size=80), st.integers(1, 12))

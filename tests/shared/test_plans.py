@@ -12,13 +12,13 @@ import asyncpg
 import pytest
 from pydantic import BaseModel
 
-from services.availability.repository_free import FREE
-from shared import outbox
-from shared.database import Connection, Database
-from shared.saga import Turn
-from shared.saga_progress import Progress
-from shared.saga_store import Memory, Sagas, take_due
-from shared.statements import execute_together
+from services.availability.inventory.free_rooms import FREE
+from shared.database.pool import Connection, Database
+from shared.database.statements import execute_together
+from shared.outbox import outbox
+from shared.saga.engine import Turn
+from shared.saga.state import Progress
+from shared.saga.store import Memory, Sagas, take_due
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import START
 

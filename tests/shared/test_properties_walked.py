@@ -17,13 +17,13 @@ from fastapi import APIRouter, Body
 from httpx import ASGITransport, AsyncClient, Response
 from pydantic import BaseModel, SecretStr
 
+from shared.auth.scopes import COMMON, HOUSE, Scopes, about, is_id
+from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.topics import SERVICES
-from shared.relay import Relay
-from shared.scopes import COMMON, HOUSE, Scopes, about, is_id
+from shared.outbox.publisher import Relay
 from shared.service import Service
-from shared.tokens import Caller, Role, issue, new_secret
 from tests.support.asked import PATHS, TABLE, Asked, Place, Spelled, filled, name_of, places_of, spellings, swapped
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import MovedClock, PostOffice

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
+from shared.consumer.decoding import Reader
+from shared.consumer.routing import Invalid, Routes
 from shared.contracts.booking import BookingRequested, RequestInvalid
 from shared.contracts.payments import OWN_SOURCES, TransferArrived
 from shared.contracts.topics import ALL_TOPICS, SERVICES, internal
-from shared.deadletters import ORIGIN
-from shared.messages import Envelope, Message
-from shared.reading import Reader
-from shared.routes import Invalid, Routes
+from shared.messages.message import Envelope, Message
+from shared.outbox.dead_letters import ORIGIN
 from tests.support.end_to_end_bad_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Bad, Place, bad_messages
 from tests.support.post_office import raw_record
 

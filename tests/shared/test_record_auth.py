@@ -16,14 +16,14 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from services.payments.settings import Settings
+from shared.consumer.decoding import Delivery, Reader
+from shared.consumer.routing import Invalid, Routes
 from shared.contracts.topics import ALL_TOPICS, BOOKING_REPLIES, PAYMENTS_TRANSFERS, SERVICES
-from shared.messages import Message
-from shared.reading import Delivery, Reader
-from shared.record_auth import MAC, SIGNATURE, Doors, Seal, Sender
-from shared.record_settings import TRUSTING, RecordSettings
-from shared.routes import Invalid, Routes
-from shared.tolerant_records import BrokenName
-from shared.topics import Topic, Writers
+from shared.kafka.lenient_records import BrokenName
+from shared.kafka.topics import Topic, Writers
+from shared.messages.message import Message
+from shared.messages.record_auth import MAC, SIGNATURE, Doors, Seal, Sender
+from shared.messages.record_settings import TRUSTING, RecordSettings
 from tests.support.post_office import raw_record
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)

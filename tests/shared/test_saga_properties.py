@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import saga
-from shared.messages import Outgoing
-from shared.saga import Turn
-from shared.saga_progress import Phase, Verdict
-from shared.saga_table import No
+from shared.messages.message import Outgoing
+from shared.saga import engine
+from shared.saga.engine import Turn
+from shared.saga.state import Phase, Verdict
+from shared.saga.table import No
 from tests.support.parcel_saga import (
     PARCEL,
     Billed,
@@ -35,16 +35,16 @@ OUTCOMES = {"handed over", "not handed over"}
 def play(events: list[Any]) -> list[Turn[Parcel]]:
     """Every turn of a saga that these events befall."""
     now = START
-    turns = [saga.begin(PARCEL, Parcel(), now)]
+    turns = [engine.begin(PARCEL, Parcel(), now)]
     for event in events:
         last = Turn(turns[-1].data, turns[-1].progress)
         if event == "time passes":
             now += timedelta(minutes=11)
-            turns.append(saga.wake(PARCEL, last, now))
+            turns.append(engine.wake(PARCEL, last, now))
         elif event == "abort":
-            turns.append(saga.abort(PARCEL, last, No(Verdict.FAILED, "aborted"), now))
+            turns.append(engine.abort(PARCEL, last, No(Verdict.FAILED, "aborted"), now))
         else:
-            turns.append(saga.advance(PARCEL, last, event(), now))
+            turns.append(engine.advance(PARCEL, last, event(), now))
     return turns
 
 

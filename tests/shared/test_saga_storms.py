@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from services.booking.sagas.multi_room import MULTI_ROOM, Data, course_of
-from shared import saga
+from services.booking.requests.saga import MULTI_ROOM, Data, course_of
 from shared.contracts.common import Policy
-from shared.messages import Message
-from shared.saga import Turn
-from shared.saga_progress import Phase
-from shared.saga_table import Kind, SagaTable
+from shared.messages.message import Message
+from shared.saga import engine as saga
+from shared.saga.engine import Turn
+from shared.saga.state import Phase
+from shared.saga.table import Kind, SagaTable
 from tests.support.builders import CODES, HOUSE, answer_of, request
 from tests.support.parcel_saga import PARCEL, Parcel, without_undo
 from tests.support.post_office import START

@@ -18,13 +18,13 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from deploy.local.folders import LOOPBACK, kept_ports
+from deploy.local.processes.folders import LOOPBACK, kept_ports
+from shared.auth.tokens import new_secret
 from shared.contracts.topics import SERVICES
-from shared.http import answer_outages
-from shared.http_bounds import client_of
+from shared.http.app import answer_outages
+from shared.http.bounds import client_of
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.tokens import new_secret
 
 SECRET = new_secret()
 HIDDEN = "s3cret-of-an-address"

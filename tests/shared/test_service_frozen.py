@@ -15,19 +15,19 @@ from uuid import uuid4
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from deploy.local.part import OwnPart, Part
-from deploy.local.parts import Parts
+from deploy.local.backend import OwnPart, Part
+from deploy.local.choice import Parts
+from shared.consumer.routing import Routes
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
-from shared.database import Database, on_request
-from shared.database_watch import ANSWER_SECONDS, ASK_SECONDS, SILENT_SECONDS, DatabaseWatch
-from shared.metrics import READY
-from shared.record_settings import TRUSTING
-from shared.routes import Routes
+from shared.database.pool import Database, on_request
+from shared.database.probe import ANSWER_SECONDS, ASK_SECONDS, SILENT_SECONDS, DatabaseWatch
+from shared.kafka.topic_admin import create_topics
+from shared.kafka.topics import Topic
+from shared.messages.record_settings import TRUSTING
+from shared.observability.metrics import READY
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.topic_admin import create_topics
-from shared.topics import Topic
 from tests.support.databases import ask
 from tests.support.notes import Notes
 
@@ -102,7 +102,7 @@ async def test_a_server_that_stands_still_is_seen_in_time(
 async def test_a_server_that_makes_no_connections_is_seen_while_the_old_ones_answer(
     own: Parts, notes_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.database_watch.ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("shared.database.probe.ANSWER_SECONDS", 0.5)
     lock = Path(str(await ask(own.postgres.admin_url, "SHOW data_directory"))) / "postmaster.pid"
     if not lock.is_file():
         pytest.skip("the server's processes are elsewhere")
@@ -132,7 +132,7 @@ def test_what_is_waited_for_adds_up_to_less() -> None:
 
 
 async def test_a_database_that_may_only_be_read_is_told_of(notes_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.database_watch.SILENT_SECONDS", 0.2)
+    monkeypatch.setattr("shared.database.probe.SILENT_SECONDS", 0.2)
     database = Database(notes_url)
     await database.open()
     async with database.connection() as connection:

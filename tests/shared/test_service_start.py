@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from deploy.local.folders import LOOPBACK, kept_ports
+from deploy.local.processes.folders import LOOPBACK, kept_ports
 from services.booking.app import build
 from services.booking.settings import Settings
 from tests.support.databases import FreshDatabase

@@ -13,15 +13,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 
 from shared import service
+from shared.consumer.routing import Routes
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
-from shared.database import Database
-from shared.record_settings import TRUSTING
-from shared.routes import Routes
+from shared.database.pool import Database
+from shared.kafka.topic_admin import create_topics
+from shared.kafka.topics import Topic
+from shared.messages.record_settings import TRUSTING
 from shared.service import Service
 from shared.settings import ServiceSettings
-from shared.topic_admin import create_topics
-from shared.topics import Topic
 from tests.shared.test_subscriber_on_kafka import PARTITIONS, ask, committed, until
 from tests.support.notes import Notes, noted
 

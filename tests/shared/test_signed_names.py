@@ -13,9 +13,9 @@ from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from shared.access import ANYBODY, HOUSE, signed
+from shared.auth.access import ANYBODY, HOUSE, signed
+from shared.auth.tokens import Caller, Role
 from shared.contracts.common import Name
-from shared.tokens import Caller, Role
 
 NAMES = {"who", "staff"}
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared import spreadsheets
-from shared.spreadsheets import as_it_was, heading, lines, marked, reader, unmarked
+from shared.safety import spreadsheets
+from shared.safety.spreadsheets import as_it_was, heading, lines, marked, reader, unmarked
 
 ROOT = Path(__file__).parents[2]
 SIGNS = "=+-@＝＋－＠"
@@ -104,7 +104,7 @@ WRITERS = {"writer", "DictWriter", "to_csv", "write_csv"}
 
 
 def test_nothing_writes_csv_past_it() -> None:
-    """A new export takes `shared.spreadsheets.lines`."""
+    """A new export takes `shared.safety.spreadsheets.lines`."""
     own = Path(spreadsheets.__file__)
     found: list[tuple[Path, str]] = []
     for folder in ("services", "shared", "posada"):
@@ -119,4 +119,4 @@ def test_nothing_writes_csv_past_it() -> None:
             told = file.read_text(encoding="utf-8")
             if "text/csv" in told:
                 assert "spreadsheets" in told or "catalogue_csv" in told, f"{file} answers with CSV of its own making"
-    assert found == [(own, "writer")], "take shared.spreadsheets.lines"
+    assert found == [(own, "writer")], "take shared.safety.spreadsheets.lines"

@@ -11,9 +11,9 @@ import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared import subscriber as subscriber_module
-from shared.consumer import Consumer
-from shared.subscriber import Subscriber
+from shared.consumer import subscriber as subscriber_module
+from shared.consumer.consumer import Consumer
+from shared.consumer.subscriber import Subscriber
 
 PLACE = TopicPartition("orders", 0)
 WAITED_FOR, REST = "waited for", "rest"

@@ -9,15 +9,16 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared import fetch_watch, subscriber
+from shared.consumer import subscriber
+from shared.consumer.routing import Routes
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import AVAILABILITY_ANSWERS, dead, internal
-from shared.database import Database
-from shared.deadletters import list_dead, replay
-from shared.relay import KafkaCarrier
-from shared.routes import Routes
-from shared.topic_admin import create_topics
-from shared.topics import Topic
+from shared.database.pool import Database
+from shared.kafka import fetch_lag
+from shared.kafka.topic_admin import create_topics
+from shared.kafka.topics import Topic
+from shared.outbox.dead_letters import list_dead, replay
+from shared.outbox.publisher import KafkaCarrier
 from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.notes import Notes, body, noted
 from tests.support.odd_records import CODECS, ODD, SHOWN, publish_batch
@@ -159,7 +160,7 @@ async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
     kafka_bootstrap: str, database: Database, routes: Routes[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.02)
-    monkeypatch.setattr(fetch_watch, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(fetch_lag, "LOOK_SECONDS", 0.02)
     instance = await Instance(kafka_bootstrap, database, routes, stalled_seconds=0.5).start()
     await until(lambda: _is_assigned(instance))
     looked = instance.subscriber._watch

@@ -10,13 +10,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from shared import subscriber
+from shared.consumer import subscriber
+from shared.consumer.routing import Routes
 from shared.contracts.topics import AVAILABILITY_ANSWERS, dead
-from shared.database import Database
-from shared.deadletters import list_dead
-from shared.relay import KafkaCarrier
-from shared.routes import Routes
-from shared.topic_admin import create_topics
+from shared.database.pool import Database
+from shared.kafka.topic_admin import create_topics
+from shared.outbox.dead_letters import list_dead
+from shared.outbox.publisher import KafkaCarrier
 from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.notes import body, noted
 from tests.support.odd_records import CODECS, publish_batch
@@ -107,4 +107,4 @@ def test_no_other_place_makes_a_consumer() -> None:
     folders = ("benchmarks", "chaos", "deploy", "posada", "services", "shared")
     code = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     made = [str(path.relative_to(ROOT)) for path in code if "AIOKafkaConsumer(" in path.read_text()]
-    assert sorted(made) == ["benchmarks/floor.py", "shared/kafka_consumers.py"]
+    assert sorted(made) == ["benchmarks/bookings/floor.py", "shared/kafka/consumers.py"]

@@ -13,13 +13,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import InvalidTransactionTimeout
 from prometheus_client import REGISTRY
 
-from posada.lag import lag
-from shared import fetch_watch, subscriber
+from posada.cluster.lag import lag
+from shared.consumer import subscriber
+from shared.consumer.routing import Routes
 from shared.contracts.topics import dead
-from shared.database import Database
-from shared.deadletters import list_dead
-from shared.kafka_consumers import consumer
-from shared.routes import Routes
+from shared.database.pool import Database
+from shared.kafka import fetch_lag
+from shared.kafka.consumers import consumer
+from shared.outbox.dead_letters import list_dead
 from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, until
 from tests.support.notes import body, noted
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.05)
-    monkeypatch.setattr(fetch_watch, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(fetch_lag, "LOOK_SECONDS", 0.05)
 
 
 @asynccontextmanager

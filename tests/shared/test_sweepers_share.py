@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from shared import outbox
-from shared.database import Database
-from shared.messages import Envelope
-from shared.outbox import Row
-from shared.relay import SWEEP_ROWS, Relay
+from shared.database.pool import Database
+from shared.messages.message import Envelope
+from shared.outbox import outbox
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import SWEEP_ROWS, Relay
 from tests.support.post_office import START, Crash, MovedClock, PostOffice
 
 pytestmark = pytest.mark.real

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shared.http import health_router
-from shared.telemetry import consuming, new_traceparent, set_up_traces, trace_id
+from shared.http.app import health_router
+from shared.observability.tracing import consuming, new_traceparent, set_up_traces, trace_id
 from tests.support.end_to_end_gateway import wait_for
 
 

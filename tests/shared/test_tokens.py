@@ -11,9 +11,9 @@ import jwt
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from shared.auth.tokens import Caller, Role, TokenRefused, issue, new_secret, read
 from shared.clock import system_clock
 from shared.settings import ServiceSettings
-from shared.tokens import Caller, Role, TokenRefused, issue, new_secret, read
 
 OLD, NEW = new_secret(), new_secret()
 KEYS = {"old": SecretStr(OLD), "new": SecretStr(NEW)}

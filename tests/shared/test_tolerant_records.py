@@ -17,8 +17,8 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tolerant_records import TolerantRecords, broken_names, read_tolerantly, records_of, unreadable
-from shared.unpacking import GZIP, MOST_BYTES, SNAPPY, CannotUnpack, unpacked
+from shared.kafka.lenient_records import TolerantRecords, broken_names, read_tolerantly, records_of, unreadable
+from shared.kafka.unpacking import GZIP, MOST_BYTES, SNAPPY, CannotUnpack, unpacked
 from tests.support.odd_records import CODECS, ODD, SHOWN, batch_bytes
 
 BODIES = st.binary(max_size=300)

@@ -16,13 +16,13 @@ from aiokafka.errors import MessageSizeTooLargeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import outbox
 from shared.clock import system_clock
 from shared.contracts.topics import ALL_TOPICS
-from shared.deadletters import MAX_HISTORY, list_dead, row_for
-from shared.messages import Envelope
-from shared.topic_admin import bound_messages, create_topics, partitions
-from shared.topics import DEFAULT_PARTITIONS, KEPT_BYTES, LARGEST_MESSAGE, MESSAGE_BYTES, Topic, dead
+from shared.kafka.topic_admin import bound_messages, create_topics, partitions
+from shared.kafka.topics import DEFAULT_PARTITIONS, KEPT_BYTES, LARGEST_MESSAGE, MESSAGE_BYTES, Topic, dead
+from shared.messages.message import Envelope
+from shared.outbox import outbox
+from shared.outbox.dead_letters import MAX_HISTORY, list_dead, row_for
 
 
 @pytest.mark.parametrize(

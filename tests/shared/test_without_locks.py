@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import BaseModel
 
-from shared import metrics
-from shared.database import Connection, Database
+from shared.database.pool import Connection, Database
+from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict
-from shared.saga import Turn
-from shared.saga_progress import Progress
-from shared.saga_store import Memory, Sagas
-from shared.statements import Statement, execute_together
+from shared.observability import metrics
+from shared.saga.engine import Turn
+from shared.saga.state import Progress
+from shared.saga.store import Memory, Sagas
 from tests.shared.test_consumer_shell import Shell
 from tests.support.databases import FreshDatabase
 from tests.support.notes import OptimisticNotes, noted

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from shared.scopes import is_id
+from shared.auth.scopes import is_id
 from tests.support.two_houses import KINDS, Names
 
 Spelled = tuple[str, str]  # as it is, and as an address has it

@@ -32,7 +32,7 @@ from shared.contracts.payments import (
     PaymentReserved,
     TransferArrived,
 )
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.support.post_office import START
 
 CHECK_IN = date(2026, 3, 15)

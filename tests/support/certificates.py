@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from deploy.local.folders import LOOPBACK
+from deploy.local.processes.folders import LOOPBACK
 
 OPENSSL: Final = shutil.which("openssl") or ""
 

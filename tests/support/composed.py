@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from posada.town_secrets import TownSecrets
+from posada.cluster.secrets import TownSecrets
 
 ROOT: Final = Path(__file__).parents[2]
 FILES: Final = (ROOT / "deploy" / "compose.yaml", ROOT / "tests" / "deploy" / "compose.test.yaml")

@@ -14,8 +14,8 @@ from uuid import uuid4
 import asyncpg
 
 from deploy.local.databases import PostgresPart, owner_of
-from deploy.local.waiting import run_apart
-from shared.migrations import upgrade
+from deploy.local.processes.waiting import run_apart
+from shared.database.migrations import upgrade
 
 SECONDS = 60.0
 Result = TypeVar("Result")

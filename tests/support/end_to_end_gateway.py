@@ -14,8 +14,8 @@ from uuid import uuid4
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from posada.town import Town
-from posada.town_secrets import BANK
+from posada.cluster.cluster import Town
+from posada.cluster.secrets import BANK
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 from tests.support.vouching import vouched
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from shared.contracts.topics import SERVICES
 
 WHOLE_S: Final = 40.0

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from posada.town import Town
+from posada.cluster.cluster import Town
 from tests.support.vouching import vouched
 
 REPOSITORY = Path(__file__).parents[2]

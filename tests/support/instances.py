@@ -11,11 +11,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared.consumer import Consumer
-from shared.database import Database
-from shared.relay import Relay
-from shared.routes import Routes
-from shared.subscriber import Subscriber
+from shared.consumer.consumer import Consumer
+from shared.consumer.routing import Routes
+from shared.consumer.subscriber import Subscriber
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 from tests.support.notes import body, noted
 from tests.support.post_office import PostOffice
 

@@ -11,11 +11,13 @@ from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
-from services.booking import api, api_life, api_list
+from services.booking import api
 from services.booking.consumers import routes
+from services.booking.lifecycle import api as api_life
 from services.booking.repository import Repository
+from services.booking.search import api as api_list
 from services.booking.settings import Settings
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.availability import (
     ChangeKept,
     ChangeRooms,
@@ -26,12 +28,12 @@ from shared.contracts.availability import (
     RoomsReleased,
 )
 from shared.contracts.booking import booking_id_of
-from shared.contracts.booking_staff import StaffCommand
+from shared.contracts.booking.staff import StaffCommand
 from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved
-from shared.database import Database
-from shared.http import answer_refusals, authenticated
-from shared.messages import Message
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.http.app import answer_refusals, authenticated
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.builders import answer_of, request
 from tests.support.post_office import START, MovedClock, PostOffice, record_of
 

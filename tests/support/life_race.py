@@ -12,10 +12,10 @@ from typing import Any
 
 from services.booking.consumers import routes
 from services.booking.repository import Repository
-from shared.consumer import Consumer
-from shared.contracts.booking_staff import StaffCommand
-from shared.database import Database
-from shared.relay import Relay
+from shared.consumer.consumer import Consumer
+from shared.contracts.booking.staff import StaffCommand
+from shared.database.pool import Database
+from shared.outbox.publisher import Relay
 from tests.support.post_office import MovedClock, PostOffice, record_of
 
 MEETING_SECONDS = 30

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from posada.audit.topic_books import TopicBooks, outcome_in
+from posada.audit.topic_snapshot import TopicBooks, outcome_in
 from shared.contracts.booking import BookingRequested, booking_id_of
-from shared.contracts.booking_staff import CancelBooking, ChangeDates, CheckIn, CheckOut, MarkNoShow
+from shared.contracts.booking.staff import CancelBooking, ChangeDates, CheckIn, CheckOut, MarkNoShow
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
-from shared.outbox import Row
+from shared.outbox.outbox import Row
 from tests.support.builders import CHECK_IN, request, room, transfer_for
 from tests.support.databases import Databases
 from tests.support.post_office import START, record_of_row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shared.destinations import Allowed
+from shared.outbound.destinations import Allowed
 
 NAMED = ["127.0.0.0/8", "::1", "localhost"]
 LOOPBACK = Allowed.of(NAMED)

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from aiokafka import ConsumerRecord
 
+from shared.consumer.routing import Routes
 from shared.contracts.availability import CountAnswered, CountRequested
-from shared.database import Connection, Database
-from shared.messages import Message
-from shared.routes import Routes
-from shared.statements import Statement
-from shared.topics import Topic
+from shared.database.pool import Connection, Database
+from shared.database.statements import Statement
+from shared.kafka.topics import Topic
+from shared.messages.message import Message
 from tests.support.builders import CHECK_IN
 from tests.support.post_office import raw_record
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from services.availability.domain.catalogue import OutsideRecord
-from services.availability.errands import Errands
-from services.availability.records import Records
+from services.availability.catalogue.model import OutsideRecord
+from services.availability.catalogue.repository import Records
+from services.availability.external.jobs import Errands
 from services.availability.settings import Settings
 from shared.contracts.availability import OrderRooms, RoomsHeld
-from shared.messages import Message
+from shared.messages.message import Message
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold
 from tests.support.desk import Desk

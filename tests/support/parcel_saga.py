@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel
 
-from shared.messages import Message, Outgoing
-from shared.saga_table import SagaTable, compensable, pivot, retriable
+from shared.messages.message import Message, Outgoing
+from shared.saga.table import SagaTable, compensable, pivot, retriable
 
 
 class Word(Message):

@@ -10,9 +10,9 @@ from uuid import UUID, uuid5
 
 from aiokafka import ConsumerRecord
 
-from services.payments.domain.request import Status
-from services.payments.domain.terms import Terms
-from services.payments.domain.world import World
+from services.payments.requests.request import Status
+from services.payments.requests.terms import Terms
+from services.payments.unit_of_work import World
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import (
     CapturePayment,
@@ -22,8 +22,8 @@ from shared.contracts.payments import (
     SearchDue,
     TransferArrived,
 )
-from shared.messages import Envelope, Message, message_types
-from shared.outbox import Row
+from shared.messages.message import Envelope, Message, message_types
+from shared.outbox.outbox import Row
 
 NOW = datetime(2025, 3, 15, 18, 0, tzinfo=UTC)
 SLIP_DATE = date(2025, 3, 14)

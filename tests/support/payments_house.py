@@ -9,13 +9,13 @@ import httpx
 from pydantic import SecretStr
 
 from services.payments.app import build
-from services.payments.domain.terms import Unfound
+from services.payments.requests.terms import Unfound
 from services.payments.settings import PropertyTerms, Settings
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.topics import internal
-from shared.database import Database
-from shared.messages import Message
-from shared.relay import Relay
+from shared.database.pool import Database
+from shared.messages.message import Message
+from shared.outbox.publisher import Relay
 from tests.support.payments_builders import Post, Ticking, record_of, record_of_row
 
 TOKEN = "a token for tests, a long one too"  # noqa: S105

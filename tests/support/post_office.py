@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from aiokafka import ConsumerRecord
 
-from shared.messages import Envelope, Message, message_types
-from shared.outbox import Row
+from shared.messages.message import Envelope, Message, message_types
+from shared.outbox.outbox import Row
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 _offsets = count()

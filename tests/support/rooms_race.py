@@ -12,10 +12,10 @@ from uuid import UUID
 from services.availability.consumers import routes
 from services.availability.repository import Repository
 from shared.clock import system_clock
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
 from shared.contracts.availability import HoldRooms, RoomsHeld
-from shared.database import Connection, Database
-from shared.relay import Relay
+from shared.database.pool import Connection, Database
+from shared.outbox.publisher import Relay
 from tests.support.post_office import PostOffice, message_of, record_of, record_of_row
 
 Answers = list[tuple[UUID, tuple[str, ...]]]

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from shared import saga
-from shared.messages import Message, Outgoing
-from shared.saga import Turn
-from shared.saga_progress import Phase, Verdict
-from shared.saga_table import Kind, SagaTable, Step
+from shared.messages.message import Message, Outgoing
+from shared.saga import engine as saga
+from shared.saga.engine import Turn
+from shared.saga.state import Phase, Verdict
+from shared.saga.table import Kind, SagaTable, Step
 
 SOON = timedelta(seconds=5)
 MOST_EVENTS = 500

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from deploy.local.folders import LOOPBACK
+from deploy.local.processes.folders import LOOPBACK
 
 GET = b"GET %s HTTP/1.1\r\nHost: service\r\n\r\n"
 

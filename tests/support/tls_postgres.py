@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from deploy.local.accounts import own
+from deploy.local.processes.unprivileged import own
 from tests.support.certificates import OPENSSL, make_certificate
 from tests.support.debian_postgres import INSTALLED, DebianPostgres
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from services.availability.domain.catalogue import BY_KIND
-from shared.consumer import Consumer
+from services.availability.catalogue.model import BY_KIND
+from shared.consumer.consumer import Consumer
 from shared.contracts.availability import RoomsBooked, RoomsHeld
 from shared.contracts.booking import booking_id_of
-from shared.contracts.booking_staff import CheckIn
+from shared.contracts.booking.staff import CheckIn
 from shared.contracts.payments import PaymentCaptured, PaymentReserved
-from shared.database import Connection
+from shared.database.pool import Connection
 from shared.service import Service
 from tests.support.builders import answer_of, request
 from tests.support.post_office import record_of

@@ -24,14 +24,14 @@ from services.notifications.app import build as build_notifications
 from services.notifications.settings import Settings as NotificationsSettings
 from services.payments.app import build as build_payments
 from services.payments.settings import Settings as PaymentsSettings
-from shared.alarm_clock import ring
-from shared.consumer import Consumer
+from shared.consumer.consumer import Consumer
+from shared.consumer.routing import OptimisticRepository, Routes
 from shared.contracts.topics import SERVICES
-from shared.database import Connection, Database
-from shared.messages import Envelope, Message
-from shared.outbox import Row
-from shared.relay import Relay
-from shared.routes import OptimisticRepository, Routes
+from shared.database.pool import Connection, Database
+from shared.messages.message import Envelope, Message
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import Relay
+from shared.outbox.timers import ring
 from shared.service import Service
 from tests.support.post_office import Crash, MovedClock, PostOffice, message_of, record_of_row, type_of
 from tests.support.saga_storm import How

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from posada.town_secrets import TownSecrets
+from posada.cluster.secrets import TownSecrets
 from shared.contracts.topics import ALL_TOPICS
-from shared.messages import Headers, message_types
-from shared.record_auth import Unvouched
-from shared.topics import Writers
+from shared.kafka.topics import Writers
+from shared.messages.message import Headers, message_types
+from shared.messages.record_auth import Unvouched
 
 WRITERS = {topic.name: topic.writers for topic in ALL_TOPICS}
 

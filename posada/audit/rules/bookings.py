@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from posada.audit.dossier import Dossier, status_named
+from posada.audit.booking_snapshot import Dossier, status_named
 from posada.audit.invariant import Row, Terms, of_booking, of_database
-from services.booking.domain.lifecycle import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
+from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 
 # A booking begins as pending, or in the same batch already as what follows that.
 BEGINNINGS = {Status.PENDING, *FOLLOWS[Status.PENDING]}

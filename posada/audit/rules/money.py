@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.dossier import NOTHING, Dossier
+from posada.audit.booking_snapshot import NOTHING, Dossier
 from posada.audit.invariant import LEDGER, MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
-from services.booking.domain.lifecycle import Status
-from services.payments.domain.ledger import audit
-from services.payments.reports import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
+from services.booking.lifecycle.states import Status
+from services.payments.queries import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
+from services.payments.transfers.ledger import audit
 
 HAVE_PAID = {Status.CONFIRMED, Status.CHECKED_IN, Status.CHECKED_OUT, Status.COMPLETED}
 HAVE_NOTHING = {Status.REJECTED, Status.FAILED}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.invariant import MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
-from services.booking.domain.lifecycle import Status
+from services.booking.lifecycle.states import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
 HAVE_NONE = {Status.REJECTED, Status.FAILED, Status.CANCELLED, Status.NO_SHOW}

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from posada.audit.rules.money import FROM_GUESTS
-from services.booking.domain.lifecycle import Status
-from services.booking.sagas.multi_room import ORDER_PATIENCE
-from services.booking.world import STATUS
+from services.booking.lifecycle.states import Status
+from services.booking.requests.saga import ORDER_PATIENCE
+from services.booking.unit_of_work import STATUS
 from shared.contracts.topics import SERVICES
-from shared.saga_progress import Verdict
+from shared.saga.state import Verdict
 
 # What its first decision makes of a booking. One that is cancelled before that was given up: its saga is refused.
 FIRST = {

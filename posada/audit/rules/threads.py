@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.invariant import Row, Terms, of_booking, of_database
-from services.booking.domain.lifecycle import Status
+from services.booking.lifecycle.states import Status
 
 RELINK = "posada conversations relink"
 LINKED = {Status.CONFIRMED, Status.CHECKED_IN, Status.CHECKED_OUT, Status.COMPLETED}

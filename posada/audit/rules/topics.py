@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.dossier import Dossier
+from posada.audit.booking_snapshot import Dossier
 from posada.audit.invariant import Terms, of_booking, of_topics
-from posada.audit.rules.telling import OUTCOMES
-from posada.audit.topic_books import TopicBooks
+from posada.audit.rules.notifications import OUTCOMES
+from posada.audit.topic_snapshot import TopicBooks
 from shared.contracts.topics import SERVICES
 
 OURS = {f"posada/{service}" for service in SERVICES}

@@ -1,6 +1,6 @@
 """Alembic's way in: availability's own metadata."""
 
 from services.availability.tables import metadata
-from shared.migrations import run
+from shared.database.migrations import run
 
 run(metadata)

@@ -1,6 +1,6 @@
 """Alembic's way in: booking's own metadata."""
 
 from services.booking.tables import metadata
-from shared.migrations import run
+from shared.database.migrations import run
 
 run(metadata)

@@ -1,6 +1,6 @@
 """Runs Alembic on the database of conversations."""
 
 from services.conversations.tables import metadata
-from shared.migrations import run
+from shared.database.migrations import run
 
 run(metadata)

@@ -1,6 +1,6 @@
 """Runs Alembic on the database of notifications."""
 
 from services.notifications.tables import metadata
-from shared.migrations import run
+from shared.database.migrations import run
 
 run(metadata)

@@ -1,6 +1,6 @@
 """Alembic's way into payments' database."""
 
 from services.payments.tables import metadata
-from shared.migrations import run
+from shared.database.migrations import run
 
 run(metadata)

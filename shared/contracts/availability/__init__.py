@@ -2,21 +2,6 @@
 
 from __future__ import annotations
 
-from shared.contracts.availability.asking import (
-    CountAnswered,
-    CountInvalid,
-    CountRequested,
-    FeeQuote,
-    NightQuote,
-    PlanQuote,
-    QuoteAnswered,
-    QuoteInvalid,
-    QuoteRequested,
-    RoomQuote,
-    RoomWish,
-    Shortage,
-    WantedType,
-)
 from shared.contracts.availability.changes import (
     ChangeDropped,
     ChangeKept,
@@ -26,6 +11,17 @@ from shared.contracts.availability.changes import (
     PlacedWish,
     RoomsChanged,
     RoomsNotChanged,
+)
+from shared.contracts.availability.external import (
+    CancelOrders,
+    FreeNumbers,
+    OrderedRoom,
+    OrderRooms,
+    OrdersCancelled,
+    OutsideOrdered,
+    OutsideSeen,
+    RoomsNotOrdered,
+    RoomsOrdered,
 )
 from shared.contracts.availability.holds import (
     BookRooms,
@@ -43,16 +39,20 @@ from shared.contracts.availability.holds import (
     RoomsNotHeld,
     RoomsReleased,
 )
-from shared.contracts.availability.outside import (
-    CancelOrders,
-    FreeNumbers,
-    OrderedRoom,
-    OrderRooms,
-    OrdersCancelled,
-    OutsideOrdered,
-    OutsideSeen,
-    RoomsNotOrdered,
-    RoomsOrdered,
+from shared.contracts.availability.queries import (
+    CountAnswered,
+    CountInvalid,
+    CountRequested,
+    FeeQuote,
+    NightQuote,
+    PlanQuote,
+    QuoteAnswered,
+    QuoteInvalid,
+    QuoteRequested,
+    RoomQuote,
+    RoomWish,
+    Shortage,
+    WantedType,
 )
 
 __all__ = [

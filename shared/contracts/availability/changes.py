@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.availability.asking import RoomWish
 from shared.contracts.availability.holds import HeldRoom
+from shared.contracts.availability.queries import RoomWish
 from shared.contracts.common import (
     MOST_ROOMS,
     Amount,
@@ -20,7 +20,7 @@ from shared.contracts.common import (
     RefusalDetails,
     RoomNumber,
 )
-from shared.messages import Message
+from shared.messages.message import Message
 
 
 class PlacedWish(RoomWish):

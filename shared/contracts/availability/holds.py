@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.availability.asking import RoomWish
+from shared.contracts.availability.queries import RoomWish
 from shared.contracts.common import (
     MOST_ROOMS,
     Amount,
@@ -26,7 +26,7 @@ from shared.contracts.common import (
     RoomNumber,
     Text,
 )
-from shared.messages import Message
+from shared.messages.message import Message
 
 
 class HoldRooms(

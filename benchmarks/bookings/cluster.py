@@ -1,0 +1,14 @@
+"""The town that is measured: services that log warnings alone, and a broker with the heap and compiler for a load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from posada.cluster.cluster import Town
+
+
+def measured_town(folder: Path, **more: Any) -> Town:
+    """A town that is not started yet; `more` is what `Town` takes besides."""
+    told = {"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"}
+    return Town(folder, kafka_heap_mb=512, kafka_full_jit=True, env=told, **more)

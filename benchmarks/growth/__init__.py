@@ -1,0 +1,1 @@
+"""How rates change with instances and with bookings in the database."""

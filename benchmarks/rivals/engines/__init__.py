@@ -1,0 +1,1 @@
+"""The engines that are compared, and the hotel that each books in."""

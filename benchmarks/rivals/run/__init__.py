@@ -1,0 +1,1 @@
+"""How the engines are started, loaded and measured."""

@@ -1,0 +1,1 @@
+"""Guests and staff during a storm."""

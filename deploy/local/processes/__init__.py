@@ -1,0 +1,1 @@
+"""Processes that never outlive us, and the folders they keep."""

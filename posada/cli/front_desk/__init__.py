@@ -1,0 +1,1 @@
+"""Commands about bookings, rooms, money and messages."""

@@ -1,0 +1,153 @@
+"""posada dead: what the services had to set aside, to be looked at and given back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaConnectionError
+from rich.text import Text
+
+from posada.cli.options import HERE, AsJson, Bootstrap, Data, bootstrap_of
+from posada.client.booking_events import nobody_at, producer
+from posada.cluster.signing import judging_seal, needed_seal
+from posada.output import err, out, print_json, table
+from posada.problems import Exit, Problem
+from shared.contracts import topics
+from shared.messages.record_auth import Seal
+from shared.outbox.dead_letters import DeadLetter, list_dead, replay
+from shared.safety.printable import one_line
+
+group = typer.Typer(help="Dead letters: list them, look at one, give it back to its service.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="dead")
+
+
+@group.command("list")
+def list_(bootstrap: Bootstrap = None, data: Data = HERE, as_json: AsJson = False) -> None:
+    """List what is set aside and not yet replayed, oldest first."""
+    letters = read(bootstrap_of(data, bootstrap), judging_seal(data))
+    if as_json:
+        print_json([letter.as_json() for letter in letters])
+        return
+    rows = [
+        (one.id, one.at[:19], one.service, one.type, "yes" if one.vouched else "NO", len(one.history), one.reason)
+        for one in letters
+    ]
+    columns = ("id", "set aside at", "service", "type", "vouched", ">attempts", "last reason")
+    out().print(table("", columns, rows) if rows else "No dead letters.")
+
+
+@group.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it.")],
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show one dead letter with its history, headers and body."""
+    letter = one_of(read(bootstrap_of(data, bootstrap), judging_seal(data)), id_)
+    told = letter.as_json()
+    if as_json:
+        print_json(told)
+        return
+    console = out()
+    for name in ("id", "service", "place", "key", "type", "at", "vouched", "reason"):
+        console.print(Text(f"{name:<9}", style="dim"), Text(one_line(str(told[name]))), sep="", soft_wrap=True)
+    rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
+    console.print(table("history", (">attempt", "at", "fault"), rows))
+    console.print(table("headers", ("name", "value"), told["headers"].items()))
+    console.print(told["body"], markup=False, soft_wrap=True)
+
+
+@group.command("replay")
+def replay_(
+    id_: Annotated[str | None, typer.Argument(metavar="ID", help="Its id, or the beginning of it.")] = None,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Every dead letter that somebody vouches for.")] = False,
+    unvouched: Annotated[
+        bool, typer.Option("--unvouched", help="Also one that nobody vouches for: you have looked, and do.")
+    ] = False,
+    bootstrap: Bootstrap = None,
+    data: Data = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Give dead letters back to the services that set them aside, as if for the first time; those cut stay.
+
+    So do those that nobody vouches for, unsigned or forged: as one of ours they would be believed.
+    """
+    if (id_ is None) is not all_ or (all_ and unvouched):
+        raise Problem("Give the id of a dead letter, or --all; --unvouched goes with an id alone.", Exit.USAGE)
+    address, seal = bootstrap_of(data, bootstrap), needed_seal(data)
+    letters = read(address, judging_seal(data))
+    chosen = vouched_of(letters) if id_ is None else [one_of(letters, id_)]
+    if not unvouched:
+        refuse_unvouched(chosen)
+    whole, cut = [letter for letter in chosen if not letter.cut_from], [letter for letter in chosen if letter.cut_from]
+    if whole or not cut:
+        asyncio.run(give_back(address, whole, seal))
+        if as_json:
+            print_json({"replayed": [letter.id for letter in whole]})
+        else:
+            out().print(f"replayed {len(whole)}; see with `posada dead list` whether one comes back", markup=False)
+    report_cut(cut)
+
+
+def read(bootstrap: str, seal: Seal | None) -> list[DeadLetter]:
+    """Every dead letter of every service; what does not bear the seal nobody vouches for."""
+    try:
+        return asyncio.run(list_dead(bootstrap, [topics.dead(service) for service in topics.SERVICES], seal))
+    except KafkaConnectionError as error:
+        raise nobody_at(bootstrap) from error
+
+
+def one_of(letters: list[DeadLetter], beginning: str) -> DeadLetter:
+    """The dead letter whose id begins so; raises Problem when there is none, or more than one."""
+    found = [letter for letter in letters if letter.id.startswith(beginning)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Problem(f"{len(found)} dead letters begin with {beginning}: give more of the id.", Exit.USAGE)
+    raise Problem(f"There is no dead letter {beginning}: see `posada dead list`.", Exit.NO)
+
+
+def vouched_of(letters: list[DeadLetter]) -> list[DeadLetter]:
+    """Those that somebody vouches for; says how many stay."""
+    found = [letter for letter in letters if letter.vouched]
+    if left := len(letters) - len(found):
+        err().print(f"{left} stay that nobody vouches for: see `posada dead list`", markup=False)
+    return found
+
+
+def refuse_unvouched(letters: list[DeadLetter]) -> None:
+    """Raises Problem where nobody vouches for one."""
+    if any(not letter.vouched for letter in letters):
+        raise Problem(
+            "Nobody vouches for this dead letter: it may be forged. Look at it with `posada dead show`, and where you"
+            " vouch for it give --unvouched.",
+            Exit.NO,
+        )
+
+
+def report_cut(cut: list[DeadLetter]) -> None:
+    """Say which letters cannot be given back; raises Problem when there are any."""
+    if not cut:
+        return
+    those = f"Dead letter {cut[0].id} is not whole" if len(cut) == 1 else f"{len(cut)} dead letters are not whole"
+    places = ", ".join(letter.place or letter.id for letter in cut)
+    raise Problem(
+        f"{those} (too large, or packed so that it cannot be read) and cannot be replayed: publish it again from where"
+        f" it came, or read it at {places}.",
+        Exit.NO,
+    )
+
+
+async def give_back(bootstrap: str, letters: list[DeadLetter], seal: Seal | None) -> None:
+    """Replay them one after the other, so that an interruption loses none."""
+    async with producer(bootstrap, seal) as client:
+        for letter in letters:
+            await replay(client, letter, topics.dead(letter.service), topics.internal(letter.service))

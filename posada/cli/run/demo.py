@@ -1,0 +1,75 @@
+"""posada demo: a scripted day in a town of its own, from the first request to the last message."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from posada.cli.progress import progress_on
+from posada.cli.signals import one_interruption, undisturbed
+from posada.output import err, out
+from posada.problems import Exit
+
+# The demo writes to nobody, whatever providers the environment configures, does not wait days for money, and has
+# somebody at the desk who looks into what is ambiguous.
+SERVICES_ENV: Final[dict[str, str | None]] = {
+    "POSADA_WATI_URL": None,
+    "POSADA_WATI_TOKEN": None,
+    "POSADA_SMTP_HOST": None,
+    "POSADA_SMTP_FROM": None,
+    "POSADA_RETRY_ATTEMPTS": '{"bank_transfer": [2, 4, 2], "card_link": [2, 2]}',
+    "POSADA_RETRY_INTERVALS": "[3, 5, 20]",
+    "POSADA_UNFOUND": "wait_for_staff",
+}
+
+Folder = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Folder to play in and to keep; else a temporary one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(data: Folder = None) -> None:
+    """Play a scripted day on real parts and five services: exit 0 only if all went as scripted."""
+    from posada.cluster.cluster import Town  # noqa: PLC0415
+    from posada.demo.day import play  # noqa: PLC0415  # with Town, see up
+
+    console = out()
+    os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the town's own: who decides at the desk needs one
+    with one_interruption(), folder(data) as place:
+        with progress_on(err(), "starting Posada") as tell:
+            town = Town(place, env=SERVICES_ENV, on_progress=tell)
+            town.start()
+        try:
+            as_scripted = asyncio.run(play(console, town.kafka_bootstrap, town.http, town.secrets.seal()))
+        finally:
+            with undisturbed(), progress_on(err(), "stopping") as tell:
+                tell("stopping everything")
+                town.stop()
+    raise typer.Exit(Exit.DONE if as_scripted else Exit.NO)
+
+
+@contextmanager
+def folder(given: Path | None) -> Iterator[Path]:
+    """The folder that was given, which is kept, or a temporary one, which is not."""
+    if given:
+        yield given
+        return
+    temporary = Path(tempfile.mkdtemp(prefix="posada-demo-"))
+    try:
+        yield temporary
+    finally:
+        with undisturbed():
+            shutil.rmtree(temporary, ignore_errors=True)

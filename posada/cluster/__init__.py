@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and the five services as processes of this machine."""

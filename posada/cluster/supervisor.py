@@ -1,0 +1,145 @@
+"""Keeps what `posada up` started running: starts again what ended by itself, and gives up where that is of no use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.local.backend import KafkaPart, OwnPart, Part
+from deploy.local.databases import PostgresPart
+from deploy.local.processes.process import PartFailed
+from posada.cluster.cluster import Town
+from posada.cluster.instance import Instance
+
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 30.0
+STEADY_S: Final = 60.0
+# So often in a row a server is started again; a service for ever, as the others do without it.
+MOST_STARTS: Final = 5
+LOOK_EVERY_S: Final = 15.0
+SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A program that is to run: how to see whether it does, why it does not, and how to start it again."""
+
+    name: str
+    alive: Callable[[], bool]
+    start: Callable[[], None]
+    why: Callable[[], str]
+    log: Path | None = None
+    most_starts: int | None = None
+
+
+class Keeper:
+    """Starts again what ended by itself, more and more slowly while it keeps ending; `remarks` are the latest."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._addresses = {part.name: _address(part) for part in self._parts()}
+        self._pauses: dict[str, float] = {}
+        self._due: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+        self._in_a_row: dict[str, int] = {}
+        self._next_look = 0.0
+        self._away: set[str] = set()
+        self.remarks: list[str] = []
+
+    def look_after(self, *, all_ready: bool = True) -> None:
+        """Start what is due to be started; where not all are ready, ask servers that are not ours whether they answer.
+
+        Raises:
+            PartFailed: when Kafka or PostgreSQL ended again each time.
+        """
+        for one in self._kept():
+            if one.alive():
+                continue
+            if one.name not in self._due:
+                self._put_off(one, one.why())
+            elif time.monotonic() >= self._due[one.name]:
+                self._start(one)
+        if not all_ready and time.monotonic() >= self._next_look:
+            self._ask_those_given()
+
+    def _kept(self) -> Iterator[Kept]:
+        for part in self._parts():
+            if isinstance(part, OwnPart):
+                yield _server(part, self._addresses[part.name])
+        for one in self._town.services:
+            yield _copy(one)
+
+    def _parts(self) -> tuple[KafkaPart, PostgresPart]:
+        return self._town.parts.kafka, self._town.parts.postgres
+
+    def _start(self, one: Kept) -> None:
+        del self._due[one.name]
+        self._started[one.name] = time.monotonic()
+        try:
+            one.start()
+        except PartFailed as failure:
+            self._put_off(one, str(failure).partition("\n")[0])
+
+    def _put_off(self, one: Kept, why: str) -> None:
+        now = time.monotonic()
+        steady = now - self._started.get(one.name, float("-inf")) > STEADY_S
+        self._in_a_row[one.name] = 1 if steady else self._in_a_row[one.name] + 1
+        see = f"; see {one.log}" if one.log else ""
+        if one.most_starts is not None and self._in_a_row[one.name] > one.most_starts:
+            times = f"{one.most_starts} times"
+            raise PartFailed(f"{one.name} was started again {times} and did not stay, so everything stops: {why}{see}")
+        pause = FIRST_PAUSE_S if steady else min(self._pauses[one.name] * 2, LONGEST_PAUSE_S)
+        self._pauses[one.name] = pause
+        self._due[one.name] = now + pause
+        self._remark(f"{one.name}: {why}, starts again in {pause:g} s{see}")
+
+    def _ask_those_given(self) -> None:
+        for part in self._parts():
+            if isinstance(part, OwnPart):
+                continue
+            if part.answers():
+                self._away.discard(part.name)
+            elif part.name not in self._away:
+                self._away.add(part.name)
+                self._remark(f"{part.name} does not answer, and is not ours to start: the services wait for it")
+        self._next_look = time.monotonic() + LOOK_EVERY_S
+
+    def _remark(self, text: str) -> None:
+        self.remarks = [*self.remarks[1 - SHOWN :], f"{time.strftime('%H:%M:%S')} {text}"]
+
+
+def _server(part: OwnPart, address: str) -> Kept:
+    return Kept(
+        part.name,
+        alive=lambda: part.alive,
+        start=lambda: _start_where_it_was(part, address),
+        why=lambda: "ended by itself",
+        log=getattr(part, "log_file", None),  # a container has its own
+        most_starts=MOST_STARTS,
+    )
+
+
+def _start_where_it_was(part: OwnPart, address: str) -> None:
+    part.start()
+    if _address(part) != address:
+        part.stop()
+        raise PartFailed("its port is another program's now, and the services know it there")
+
+
+def _address(part: Part) -> str:
+    if isinstance(part, KafkaPart):
+        return part.bootstrap
+    return part.admin_url if isinstance(part, PostgresPart) else ""
+
+
+def _copy(one: Instance) -> Kept:
+    return Kept(
+        one.name,
+        alive=lambda: one.process.alive,
+        start=one.process.start,
+        why=lambda: f"ended with code {one.process.returncode}",
+        log=one.log_file,
+    )

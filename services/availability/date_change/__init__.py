@@ -1,0 +1,1 @@
+"""A booking that moves to other nights: its new rooms found, kept or dropped."""

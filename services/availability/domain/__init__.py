@@ -1,1 +1,0 @@
-"""Availability's rules: pure and synchronous, each refusal beside its rule."""

@@ -1,0 +1,1 @@
+"""Rooms that an external system keeps: looked at, booked and cancelled there."""

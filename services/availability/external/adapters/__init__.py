@@ -1,0 +1,1 @@
+"""One port for every place that keeps rooms, and an adapter for each kind."""

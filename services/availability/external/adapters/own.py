@@ -1,0 +1,83 @@
+"""Our own inventory behind the port: rooms in PostgreSQL, where the primary key of room_nights says who was first."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.availability.external.port import FreeRooms, InventoryAway, RoomOrder, RoomTaken
+from services.availability.inventory.hold import Hold, State
+from services.availability.inventory.stay import Stay
+from services.availability.repository import Ask, Repository
+from shared.clock import Clock, system_clock
+from shared.database.pool import UNAVAILABLE, Connection, Database
+from shared.database.statements import execute_together
+from shared.errors import Conflict
+
+
+class OwnInventory:
+    """The rooms of one property that this system owns. A reservation's code is the prefix and its order's beginning."""
+
+    can_cancel = True
+
+    def __init__(
+        self, database: Database, repository: Repository, property_id: str, prefix: str, clock: Clock = system_clock
+    ) -> None:
+        self._database = database
+        self._repository = repository
+        self._property = property_id
+        self._prefix = prefix
+        self._clock = clock
+
+    async def free_rooms(self, stay: Stay) -> FreeRooms:
+        """Every room that nobody holds or has booked and that is in order."""
+        try:
+            async with self._database.connection() as connection:
+                seen = await self._repository.view(connection, [Ask(self._property, stay.check_in, stay.check_out)])
+        except UNAVAILABLE as outage:
+            raise InventoryAway(type(outage).__name__) from outage
+        house = seen.house(self._property)
+        return {key: tuple(seen.free_rooms(house, stay, key)) for key in house.types}
+
+    async def book(self, order: RoomOrder) -> str:
+        """Take the room's nights under the order's key."""
+        code = f"{self._prefix}{order.key.hex[:8].upper()}"
+        now = self._clock()
+        hold = Hold(
+            order.key, self._property, State.BOOKED, order.stay, (order.room,), now, codes=((order.room, code),)
+        )
+        try:
+            async with self._database.transaction() as connection:
+                known = await self._repository.hold(connection, order.key)
+                if known is None:
+                    await self._write(connection, hold)
+        except Conflict as rival:
+            raise RoomTaken(order.room) from rival
+        except UNAVAILABLE as outage:
+            raise InventoryAway(type(outage).__name__) from outage
+        return code
+
+    async def cancel(self, key: UUID, code: str) -> None:
+        """Give the nights back."""
+        try:
+            async with self._database.transaction() as connection:
+                known = await self._repository.locked_hold(connection, key)
+                if known and known[0].state is not State.RELEASED:
+                    await self._write(connection, known[0].released(), known[1])
+        except UNAVAILABLE as outage:
+            raise InventoryAway(type(outage).__name__) from outage
+
+    async def close(self) -> None:
+        """The database is its owner's."""
+
+    async def _write(self, connection: Connection, hold: Hold, version: str | None = None) -> None:
+        seen = await self._repository.view(connection, [])
+        if version is None:
+            seen.add(hold)
+        else:
+            seen.known = {_id(hold): version}
+            seen.release(hold)
+        await execute_together(connection, await self._repository.save(connection, seen, self._clock()))
+
+
+def _id(hold: Hold) -> UUID:
+    return hold.booking_id

@@ -1,0 +1,196 @@
+"""What each errand to an outside system does: look, order, cancel; and what is said of one that was given up."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.availability.external import model
+from services.availability.external.booking import CUT_SHORT, Line, Ordered, Ordering
+from services.availability.external.clients import Systems
+from services.availability.external.journal import Attempts
+from services.availability.external.model import LOOK, ORDER
+from services.availability.external.port import InventoryAway, RoomOrder
+from services.availability.external.selection import Attempt, Fate, Wanted, to_staff
+from services.availability.inventory.stay import Stay
+from services.availability.repository import Repository
+from services.availability.unit_of_work import Errand
+from shared.contracts.availability import (
+    CancelOrders,
+    OrderedRoom,
+    OrderRooms,
+    OrdersCancelled,
+    OutsideOrdered,
+    OutsideSeen,
+    RoomsNotOrdered,
+)
+from shared.contracts.common import Policy, Reason, RefusalDetails
+from shared.contracts.notifications import StaffAlerted
+from shared.database.pool import Database
+from shared.messages.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What came of an errand: messages, and errands that follow.
+
+    With a `problem` it was given up and stays, for a person to begin it anew.
+    """
+
+    messages: Sequence[Message] = ()
+    follows: Sequence[Errand] = ()
+    problem: str = ""
+
+
+class Calls:
+    """Makes the calls of errands, each outside any transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        repository: Repository,
+        systems: Systems,
+        journal: Attempts,
+        dice: Callable[[], random.Random],
+    ) -> None:
+        self._database = database
+        self._repository = repository
+        self._systems = systems
+        self._journal = journal
+        self._dice = dice
+
+    async def made(self, errand: Errand) -> End:
+        """The end of an errand.
+
+        Raises:
+            Exception: whatever went wrong; it may be made again.
+        """
+        if errand.kind == LOOK:
+            return End([await self._look(errand.property_id, OutsideSeen.model_validate_json(errand.body))])
+        if errand.kind == ORDER:
+            return await self._order(OrderRooms.model_validate_json(errand.body))
+        return await self._cancel(CancelOrders.model_validate_json(errand.body))
+
+    async def given_up(self, errand: Errand, problem: str, attempts: int) -> End:
+        """The end of an errand that failed too often: whoever waits is answered, and staff told of what is left."""
+        if errand.kind == LOOK:
+            return End([OutsideSeen.model_validate_json(errand.body).model_copy(update={"problem": problem})])
+        if errand.kind == ORDER:
+            command = OrderRooms.model_validate_json(errand.body)
+            undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
+            return End([_not_ordered(command, problem)], follows=[model.cancel(undo)])
+        undo = CancelOrders.model_validate_json(errand.body)
+        tried = await self._as_left(undo.booking_id)
+        told = [OrdersCancelled(booking_id=undo.booking_id)]
+        if not (staff := to_staff(tried, can_cancel=False)):
+            return End(told)
+        advice = f"it was tried {attempts} times ({problem}); once the system answers: posada rooms retry"
+        alert = _alert(undo, f"{staff}; {advice} {undo.booking_id}", tried)
+        return End([*told, *alert], problem=problem)
+
+    async def _look(self, property_id: str, asked: OutsideSeen) -> Message:
+        try:
+            free = await self._systems.free_rooms(property_id, Stay(asked.check_in, asked.check_out))
+        except InventoryAway as fault:
+            return asked.model_copy(update={"problem": str(fault)})
+        return asked.model_copy(update={"free": free})
+
+    async def _order(self, command: OrderRooms) -> End:
+        async with self._database.connection() as connection:
+            hold = await self._repository.hold(connection, command.booking_id)
+        if hold is None:
+            raise ValueError(f"booking {command.booking_id} has no hold")
+        ordering = await self._ordering(command.property_id)
+        lines = [_line(command, number, hold.stay) for number in range(len(command.rooms))]
+        best_effort = command.policy is Policy.BEST_EFFORT
+        done = await ordering.book(command.booking_id, lines, command.avoid_rooms, best_effort=best_effort)
+        reply = _reply(command, done)
+        undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
+        if done.failed_line is not None and _left(ordering, done.attempts):
+            return End([reply], follows=[model.cancel(undo)])  # tried again there, and else told
+        return End([reply, *_alert(undo, done.for_staff, done.attempts)])
+
+    async def _cancel(self, command: CancelOrders) -> End:
+        ordering = await self._ordering(command.property_id)
+        attempts = await self._journal.attempts(command.booking_id)
+        await ordering.undo(command.booking_id, attempts)
+        if left := _left(ordering, attempts):
+            raise InventoryAway(left[0].problem)
+        staff = to_staff(attempts, can_cancel=ordering.inventory.can_cancel)
+        return End([OrdersCancelled(booking_id=command.booking_id), *_alert(command, staff, attempts)])
+
+    async def _ordering(self, property_id: str) -> Ordering:
+        system, journal = await self._systems.of(property_id), self._journal
+        return Ordering(
+            system.guarded, journal, system.patience, journal.held_by_others, journal.secure, dice=self._dice()
+        )
+
+    async def _as_left(self, booking_id: UUID) -> list[Attempt]:
+        """The attempts of a booking, those in doubt whose end nobody noted."""
+        attempts = []
+        for attempt in await self._journal.attempts(booking_id):
+            if attempt.fate is Fate.CALLING:
+                attempt = replace(attempt, fate=Fate.DOUBTFUL, problem=CUT_SHORT)  # noqa: PLW2901
+                await self._journal.note(booking_id, attempt)
+            attempts.append(attempt)
+        return attempts
+
+
+def _left(ordering: Ordering, attempts: Sequence[Attempt]) -> list[Attempt]:
+    """What should have been cancelled, and could not be although the system cancels."""
+    return [one for one in attempts if one.to_be_cancelled] if ordering.inventory.can_cancel else []
+
+
+def _line(command: OrderRooms, number: int, stay: Stay) -> Line:
+    room = command.rooms[number]
+    order = RoomOrder(
+        key=command.booking_id,
+        room=room.room,
+        type=room.type,
+        stay=stay,
+        guest=command.guest,
+        adults=room.adults,
+        children_0_to_5=room.children_0_to_5,
+        children_6_to_10=room.children_6_to_10,
+        package=command.package,
+        payment_method=command.payment_method,
+        amount=room.amount,
+        payer=command.payer,
+        extra_beds=room.extra_beds,
+        extra_beds_cost=room.extra_beds_cost,
+        instructions=command.instructions if number == 0 else "",
+    )
+    return Line(Wanted(room.line, room.type, room.room), order)
+
+
+def _reply(command: OrderRooms, done: Ordered) -> Message:
+    if done.failed_line is None:
+        booked = sorted(done.booked, key=lambda one: one.line)
+        rooms = tuple(OrderedRoom(line=one.line, room=one.room, code=one.code) for one in booked)
+        return OutsideOrdered(booking_id=command.booking_id, rooms=rooms, failed=done.missed, language=command.language)
+    tried = [one.room for one in done.attempts if one.line == done.failed_line]
+    text = f"room {done.failed_line} could not be booked; {len(tried)} rooms were tried"
+    details = RefusalDetails(reason=Reason.ROOM_FAILED, text=text, details={"room": done.failed_line, "tried": tried})
+    return RoomsNotOrdered(booking_id=command.booking_id, refusal=details)
+
+
+def _not_ordered(command: OrderRooms, problem: str) -> Message:
+    """The answer to an order that was given up, whose rooms are cancelled."""
+    first = min((room.line for room in command.rooms), default=1)
+    text = f"room {first} could not be booked; the property's system could not be asked"
+    details = RefusalDetails(reason=Reason.ROOM_FAILED, text=text, details={"room": first, "problem": problem})
+    return RoomsNotOrdered(booking_id=command.booking_id, refusal=details)
+
+
+def _alert(command: CancelOrders, text: str, attempts: Sequence[Attempt]) -> list[Message]:
+    if not text:
+        return []
+    details = {
+        "property_id": command.property_id,
+        "codes": [one.code for one in attempts if one.code],
+        "attempts": [f"{one.room}: {one.fate}" for one in attempts],
+    }
+    text = f"In the hotel's system: {text}"
+    return [StaffAlerted(booking_id=command.booking_id, code="outside_orders", text=text, details=details)]

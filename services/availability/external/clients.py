@@ -1,0 +1,84 @@
+"""Connections to the outside systems that keep rooms: one for each property, while its record is the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.availability.catalogue.model import OutsideRecord, RoomRecord, TypeRecord
+from services.availability.catalogue.repository import Records
+from services.availability.external.adapters.breaker import Guarded
+from services.availability.external.adapters.pms import ROOM_SUFFIX, Pms
+from services.availability.external.adapters.settings import Manners
+from services.availability.external.numbering import numbering_of
+from services.availability.external.port import InventoryAway
+from services.availability.external.selection import Patience
+from services.availability.inventory.stay import Stay
+
+
+@dataclass
+class System:
+    """A property's system behind its circuit breaker, and how patient its property is with it."""
+
+    record: OutsideRecord
+    pms: Pms
+    guarded: Guarded
+    patience: Patience
+
+
+class Systems:
+    """Those that were called so far."""
+
+    def __init__(self, records: Records, manners: Manners) -> None:
+        self._records = records
+        self._manners = manners
+        self._known: dict[str, System] = {}
+
+    async def of(self, property_id: str) -> System:
+        """The system of a property, as the catalogue has it now.
+
+        Raises:
+            InventoryAway: when it has none.
+        """
+        records = [one async for one in self._records.listing("outside", property_id)]
+        if not records or not isinstance(records[0], OutsideRecord):
+            raise InventoryAway(f"property {property_id} has no outside system")
+        known = self._known.get(property_id)
+        if known is None or known.record != records[0]:
+            known = self._known[property_id] = self._connected(records[0])
+        rooms = [one async for one in self._records.listing("room", property_id)]
+        types = [one async for one in self._records.listing("type", property_id)]
+        known.pms.numbering = numbering_of(
+            (one for one in rooms if isinstance(one, RoomRecord)),
+            (one for one in types if isinstance(one, TypeRecord)),
+            ROOM_SUFFIX,
+        )
+        return known
+
+    async def free_rooms(self, property_id: str, stay: Stay) -> dict[str, tuple[str, ...]]:
+        """What a property's system calls free.
+
+        Raises:
+            InventoryAway: when it does not answer.
+        """
+        system = await self.of(property_id)
+        return dict(await system.guarded.free_rooms(stay))
+
+    async def close(self) -> None:
+        """Close all connections; whoever asks again gets new ones."""
+        known, self._known = self._known, {}
+        for system in known.values():
+            await system.guarded.close()
+
+    def _connected(self, record: OutsideRecord) -> System:
+        pms = Pms(
+            record.base_url,
+            record.prefix,
+            cancels=record.cancels,
+            seconds=float(record.seconds),
+            token=self._manners.tokens.get(record.property_id),
+            allowed=self._manners.allowed,
+        )
+        guarded = Guarded(pms, threshold=self._manners.failures, open_seconds=self._manners.rest_seconds)
+        pause = timedelta(seconds=float(record.pause_seconds))
+        return System(record, pms, guarded, Patience(record.attempts, pause, self._manners.pause_growth))

@@ -1,0 +1,40 @@
+"""Errands to an outside system: what is to be asked there, and under which id it is the same errand."""
+
+from __future__ import annotations
+
+from uuid import uuid4, uuid5
+
+from services.availability.catalogue.property import House
+from services.availability.inventory.stay import Stay
+from services.availability.unit_of_work import Errand
+from shared.contracts.availability import CancelOrders, CountRequested, HoldRooms, OrderRooms, OutsideSeen
+
+AWAY = "inventory_away"
+LOOK, ORDER, CANCEL = "look", "order", "cancel"
+
+
+def look(house: House, stay: Stay, *, count: CountRequested | None = None, hold: HoldRooms | None = None) -> Errand:
+    """See what is free, for a count or a hold."""
+    asked = OutsideSeen(
+        request_id=count.request_id if count else str(hold.booking_id if hold else ""),
+        booking_id=hold.booking_id if hold else None,
+        property_id=house.id,
+        check_in=stay.check_in,
+        check_out=stay.check_out,
+        count=count,
+        hold=hold,
+    )
+    errand_id = uuid5(hold.booking_id, LOOK) if hold else uuid4()
+    return Errand(errand_id, LOOK, house.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
+
+
+def order(command: OrderRooms) -> Errand:
+    """Book the rooms of a booking."""
+    errand_id = uuid5(command.booking_id, ORDER)
+    return Errand(errand_id, ORDER, command.property_id, command.model_dump_json(), command.booking_id)
+
+
+def cancel(command: CancelOrders) -> Errand:
+    """Undo what a booking has."""
+    errand_id = uuid5(command.booking_id, CANCEL)
+    return Errand(errand_id, CANCEL, command.property_id, command.model_dump_json(), command.booking_id)

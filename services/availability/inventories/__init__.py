@@ -1,1 +1,0 @@
-"""Where a property's rooms are kept: one port, and an adapter for each kind of place."""

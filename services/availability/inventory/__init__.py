@@ -1,0 +1,1 @@
+"""Rooms of our own: free rooms counted, held, booked and released."""

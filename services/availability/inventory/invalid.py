@@ -1,0 +1,19 @@
+"""Makes an answerable message of a count or quote request that does not fit its model."""
+
+from __future__ import annotations
+
+from shared.consumer.routing import Invalid
+from shared.contracts.answerable import answerable
+from shared.contracts.availability import CountInvalid, CountRequested, QuoteInvalid, QuoteRequested
+from shared.messages.message import Message
+
+ANSWERABLE: dict[str, type[CountInvalid | QuoteInvalid]] = {
+    CountRequested.type_name: CountInvalid,
+    QuoteRequested.type_name: QuoteInvalid,
+}
+
+
+def read_invalid(invalid: Invalid) -> Message | None:
+    """What can be told to whoever asked; None where nobody could know the answer for theirs."""
+    kind = ANSWERABLE.get(invalid.type_name)
+    return answerable(invalid, kind) if kind else None

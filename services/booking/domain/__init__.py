@@ -1,1 +1,0 @@
-"""Booking's rules: pure and synchronous, each refusal beside its rule."""

@@ -1,0 +1,287 @@
+"""HTTP for the desk: what becomes of a booking, by commands that go the same way as Kafka's messages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from aiokafka import ConsumerRecord
+from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from services.booking.lifecycle.batch import State, digest_of_command
+from services.booking.lifecycle.cancellation_fee import NOTHING
+from services.booking.search import queries
+from services.booking.settings import Settings
+from shared.auth.access import signed
+from shared.auth.judged import Calling
+from shared.auth.money_limits import most
+from shared.auth.tokens import Caller, Role
+from shared.consumer.consumer import Consumer
+from shared.contracts.booking.staff import (
+    CancelBooking,
+    ChangeDates,
+    CheckIn,
+    CheckOut,
+    MarkNoShow,
+    RejectBooking,
+    StaffCommand,
+)
+from shared.contracts.common import MOST_ROOMS, Amount, Day, Identifier, Name, Text
+from shared.database.pool import UNAVAILABLE, Database
+from shared.errors import Refusal
+from shared.http.app import writers
+
+Guard = Callable[[Request], None]
+
+SECONDS = 10.0  # how long whoever asks is kept waiting for a change that others have to answer
+PAUSE_S = 0.1
+SOURCE = "posada/booking/desk"
+MISSING = {"unknown_booking": status.HTTP_404_NOT_FOUND}
+BUSY = {"change_under_way": status.HTTP_409_CONFLICT, "confirmation_under_way": status.HTTP_409_CONFLICT}
+ANSWERS: Mapping[int | str, dict[str, Any]] = {
+    202: {"description": "It is taken and not through yet: ask for the command again."},
+    403: {"description": "Nobody may write without a token, nor overrule without being a manager."},
+    404: {"description": "There is no such booking."},
+    409: {"description": "Something else is under way for this booking: try again with a new command_id."},
+    422: {"description": "It may not be done, and why; or the id was used for something else."},
+    503: {"description": "It could not be taken in: ask again with the same command_id."},
+}
+
+
+class Said(BaseModel):
+    """What every command says; `command_id` is chosen by whoever asks, the same again is done once."""
+
+    command_id: UUID
+    who: Name
+    reason: Text | None = None
+
+
+class Ended(Said):
+    """An end of a booking; the fee is the policy's unless it is named."""
+
+    fee: Amount | None = None
+
+
+class Arrived(Said):
+    """Guests who arrive: the codes of their stays, or none for all."""
+
+    codes: tuple[Identifier, ...] = Field((), max_length=MOST_ROOMS)
+
+
+class Left(Arrived):
+    """Guests who leave; `owing` is a manager's word that they may although something is still owed."""
+
+    owing: bool = False
+
+
+class Dates(Said):
+    """Other dates, [check-in, check-out)."""
+
+    check_in: Day
+    check_out: Day
+
+
+class Outcome(BaseModel):
+    """What came of a command, and where its booking is: amounts in its currency, `balance` is what is owed."""
+
+    command_id: UUID
+    state: State
+    booking_id: UUID
+    status: str
+    check_in: date
+    check_out: date
+    revision: int
+    total: Amount | None
+    charges: Amount
+    fee: Amount | None
+    paid: Amount | None
+    refund: Amount | None
+    balance: Decimal | None
+    currency: str | None
+
+
+SignedSaid = Annotated[Said, Depends(signed(Said, "who"))]
+SignedEnded = Annotated[Ended, Depends(signed(Ended, "who"))]
+SignedArrived = Annotated[Arrived, Depends(signed(Arrived, "who"))]
+SignedLeft = Annotated[Left, Depends(signed(Left, "who"))]
+SignedDates = Annotated[Dates, Depends(signed(Dates, "who"))]
+
+
+def router(database: Database, settings: Settings, *, seconds: float = SECONDS) -> APIRouter:
+    """What the desk does; it asks for the token, on loopback as well."""
+    routes = APIRouter(tags=["desk"], dependencies=[Depends(writers(settings))])
+    desk = _Desk(database, seconds, settings)
+    overrules = writers(settings, Role.MANAGER)
+    _add_ends(routes, desk, overrules)
+    _add_stays(routes, desk, overrules)
+    _add_reading(routes, desk)
+    return routes
+
+
+def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
+    @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
+    async def cancel(booking_id: UUID, said: SignedEnded, intake: Intake, caller: Calling) -> Response:
+        """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
+        leeway = await desk.leeway(booking_id, caller)
+        return await desk.do(intake, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
+
+    @routes.post("/bookings/{booking_id}/no-show", response_model=Outcome, responses=dict(ANSWERS))
+    async def no_show(booking_id: UUID, said: SignedEnded, intake: Intake, caller: Calling) -> Response:
+        """The guests did not come: the same as a cancellation, under its own name."""
+        leeway = await desk.leeway(booking_id, caller)
+        return await desk.do(intake, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
+
+    guards = [Depends(overrules)]
+    path = "/bookings/{booking_id}/rejection"
+
+    @routes.post(path, response_model=Outcome, responses=dict(ANSWERS), dependencies=guards)
+    async def reject(booking_id: UUID, said: SignedSaid, intake: Intake) -> Response:
+        """The hotel does not take a booking that is not confirmed yet: a manager's decision."""
+        return await desk.do(intake, RejectBooking(booking_id=booking_id, **said.model_dump()))
+
+
+def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
+    @routes.post("/bookings/{booking_id}/check-in", response_model=Outcome, responses=dict(ANSWERS))
+    async def check_in(booking_id: UUID, said: SignedArrived, intake: Intake) -> Response:
+        """Guests have arrived in the rooms that they were given."""
+        return await desk.do(intake, CheckIn(booking_id=booking_id, **said.model_dump()))
+
+    @routes.post("/bookings/{booking_id}/check-out", response_model=Outcome, responses=dict(ANSWERS))
+    async def check_out(booking_id: UUID, said: SignedLeft, intake: Intake, request: Request) -> Response:
+        """Guests have left; the last one only with nothing owed, or on a manager's word."""
+        if said.owing:
+            overrules(request)
+        return await desk.do(intake, CheckOut(booking_id=booking_id, **said.model_dump()))
+
+    @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))
+    async def change_dates(booking_id: UUID, dates: SignedDates, intake: Intake, caller: Calling) -> Response:
+        """Other nights for all rooms, if they can be had; the difference in price is the booking's balance."""
+        leeway = await desk.leeway(booking_id, caller)
+        return await desk.do(intake, ChangeDates(booking_id=booking_id, leeway=leeway, **dates.model_dump()))
+
+
+def _add_reading(routes: APIRouter, desk: _Desk) -> None:
+    @routes.get("/commands/{command_id}", response_model=Outcome, responses=dict(ANSWERS))
+    async def command(command_id: UUID) -> Response:
+        """What came of a command."""
+        answer = await desk.answer(command_id)
+        if answer is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"no command has the id {command_id}")
+        return answer
+
+
+def _intake(request: Request) -> Consumer:
+    intake: Consumer | None = getattr(request.app.state, "intake", None)
+    if intake is None:
+        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: ask again in a moment")
+    return intake
+
+
+Intake = Annotated[Consumer, Depends(_intake)]
+
+
+class _Desk:
+    def __init__(self, database: Database, seconds: float, settings: Settings) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._settings = settings
+
+    async def leeway(self, booking_id: UUID, caller: Caller) -> Decimal | None:
+        """How far a fee that the caller names for a booking may lie from the policy's; None: any."""
+        limits = self._settings.fee_limits
+        if own := self._settings.property_fee_limits:
+            async with self._database.connection() as connection:
+                limits = own.get(await queries.property_of(connection, booking_id) or "", limits)
+        return most(limits, caller.role)
+
+    async def do(self, intake: Consumer, command: StaffCommand) -> Response:
+        """Put a command through like Kafka's messages, and wait a while for what comes of it."""
+        digest = digest_of_command(command)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await intake.take([_record(command)])
+        except (TimeoutError, *UNAVAILABLE) as outage:
+            text = "it could not be taken in: ask again with the same command_id"
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, text, {"Retry-After": "5"}) from outage
+        row = await self._settled(command.command_id)
+        if row is None:
+            text = "it was put off and will be tried again: ask for the command in a moment"
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, text, {"Retry-After": "5"})
+        if row["digest"] != digest:
+            text = f"command_id: {command.command_id} was used before, for something else; take a new id"
+            raise Refusal("done_otherwise", text, field="command_id")
+        return await self._told(row)
+
+    async def answer(self, command_id: UUID) -> Response | None:
+        """What came of a command, if there is one."""
+        row = await self._row(command_id)
+        return await self._told(row) if row else None
+
+    async def _settled(self, command_id: UUID) -> queries.Row | None:
+        """The command's row, when nothing is under way for it any longer, or as it is when the time is up."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._seconds
+        while True:
+            row = await self._row(command_id)
+            if row is None or row["state"] != State.UNDER_WAY or loop.time() > until:
+                return row
+            await asyncio.sleep(PAUSE_S)
+
+    async def _row(self, command_id: UUID) -> queries.Row | None:
+        async with self._database.connection() as connection:
+            return await queries.command(connection, command_id)
+
+    async def _told(self, row: queries.Row) -> Response:
+        if row["state"] == State.REFUSED:
+            return _refused(json.loads(row["refusal"]))
+        async with self._database.connection() as connection:
+            booking = await queries.account(connection, row["booking_id"])
+        if booking is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, f"no booking has the id {row['booking_id']}")
+        facts = {name: booking[name] for name in booking.keys() if name != "id"}  # noqa: SIM118 — a record of asyncpg
+        owed = None if booking["total"] is None else booking["total"] + booking["charges"] + (booking["fee"] or NOTHING)
+        outcome = Outcome(
+            command_id=row["id"],
+            state=row["state"],
+            booking_id=row["booking_id"],
+            balance=None if owed is None else owed - (booking["paid"] or NOTHING),
+            **facts,
+        )
+        under_way = row["state"] == State.UNDER_WAY
+        return JSONResponse(
+            outcome.model_dump(mode="json"), status.HTTP_202_ACCEPTED if under_way else status.HTTP_200_OK
+        )
+
+
+def _refused(refusal: Mapping[str, Any]) -> Response:
+    code = refusal["code"]
+    body = {"reason": code, "text": refusal["text"], "details": refusal["details"]}
+    known = (MISSING | BUSY).get(code, status.HTTP_422_UNPROCESSABLE_CONTENT)
+    return JSONResponse({"error": body}, known)
+
+
+def _record(command: StaffCommand) -> ConsumerRecord[bytes, bytes]:
+    """A record as Kafka would bring it: the engine's transaction, inbox and second attempts serve the desk as well."""
+    body = command.model_dump_json(exclude_none=True).encode()
+    name = f"{command.type_name}/{command.command_id}"
+    headers = [("ce_id", name), ("ce_type", command.type_name), ("ce_source", SOURCE)]
+    return ConsumerRecord(
+        topic=command.topic.name,
+        partition=-1,
+        offset=-1,
+        timestamp=0,
+        timestamp_type=0,
+        key=command.key.encode(),
+        value=body,
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=len(body),
+        headers=[(name, value.encode()) for name, value in headers],
+    )

@@ -1,0 +1,1 @@
+"""The sagas of a confirmed booking, one a file: its data, its messages, its table."""

@@ -1,0 +1,1 @@
+"""A booking request: validated, run as a saga, answered with one outcome."""

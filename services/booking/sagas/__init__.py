@@ -1,1 +1,0 @@
-"""Booking's sagas, one a file: its data, its messages, its table."""

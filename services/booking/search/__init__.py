@@ -1,0 +1,1 @@
+"""Bookings listed and searched, for reading."""

@@ -1,0 +1,148 @@
+"""HTTP for the desk: bookings listed and searched, page by page, and what a cancellation would cost."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, status
+from pydantic import BaseModel
+
+from services.booking.lifecycle.cancellation_fee import NOTHING
+from services.booking.lifecycle.states import Status
+from services.booking.repository import Repository
+from services.booking.requests.events import life_wording
+from services.booking.search import queries
+from services.booking.search.queries import Sort, Wanted
+from shared.clock import Clock
+from shared.contracts.common import Amount, Day, Language
+from shared.database.pool import Database
+from shared.safety.masking import masked, masked_name
+from shared.settings import ServiceSettings
+
+Word = Annotated[str | None, Query(max_length=200)]
+
+
+class Listed(BaseModel):
+    """One booking of a list. Guests are named in full only where the API asks for a token, else masked.
+
+    `balance` is what is owed as booking knows it, below zero what was paid too much.
+    """
+
+    booking_id: UUID
+    confirmation_number: str | None
+    codes: list[str]
+    property_id: str
+    status: Status
+    source: str
+    guest: dict[str, str | None]
+    check_in: date
+    check_out: date
+    package: str
+    number_of_rooms: int
+    total: Amount | None
+    paid: Amount | None
+    balance: Decimal | None
+    currency: str | None
+    created_at: datetime
+
+
+class Page(BaseModel):
+    """Bookings in their order; `next` is the cursor of the following page, null at the end."""
+
+    bookings: list[Listed]
+    next: str | None
+
+
+class Preview(BaseModel):
+    """What it would cost to cancel now: the rule, what it is reckoned on, the fee, and what would come back.
+
+    `paid` is what booking last heard from payments, which has the last word on what is given back.
+    """
+
+    booking_id: UUID
+    rule: str
+    policy: dict[Language, str | None]
+    base: Amount
+    fee: Amount
+    paid: Amount
+    refund: Amount
+    currency: str
+
+
+def router(database: Database, repository: Repository, settings: ServiceSettings, clock: Clock) -> APIRouter:
+    """What the desk reads."""
+    routes = APIRouter(tags=["desk"])
+    in_full = settings.asks_for_token
+
+    @routes.get("/bookings", responses={422: {}})
+    async def bookings(
+        *,
+        property_id: Word = None,
+        status: Annotated[list[Status], Query(description="Any of these.")] = [],  # noqa: B006 — FastAPI copies it
+        source: Word = None,
+        arrives_from: Day | None = None,
+        arrives_until: Day | None = None,
+        leaves_from: Day | None = None,
+        leaves_until: Day | None = None,
+        q: Annotated[str | None, Query(max_length=200, description="A code, or part of a name or e-mail.")] = None,
+        sort: Sort = Sort.CHECK_IN,
+        cursor: Annotated[str | None, Query(max_length=300, description="`next` of the last page.")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> Page:
+        """Bookings that fit, page by page; a page is read on although others are booked meanwhile."""
+        wanted = Wanted(property_id, status, source, arrives_from, arrives_until, leaves_from, leaves_until, _plain(q))
+        async with database.connection() as connection:
+            rows = await queries.bookings(connection, wanted, sort, cursor, limit)
+        following = queries.cursor_of(rows[-1], sort) if len(rows) == limit else None
+        return Page(bookings=[_listed(row, in_full=in_full) for row in rows], next=following)
+
+    @routes.get("/bookings/{booking_id}/cancellation-fee", responses={404: {}, 422: {}})
+    async def preview(
+        booking_id: UUID, fee: Annotated[Amount | None, Query(description="One that the staff names.")] = None
+    ) -> Preview:
+        """What it would cost to cancel the booking now; nothing changes."""
+        async with database.connection() as connection:
+            found = await repository.life(connection, booking_id)
+        if found is None:
+            raise HTTPException(status_404, f"no confirmed booking has the id {booking_id}")
+        booking, house = found
+        cost = booking.fee_now(fee, house.check_in_time, house.timezone, clock())
+        return Preview(
+            booking_id=booking_id,
+            rule=cost.rule,
+            policy={language: life_wording.policy(booking.terms, language) for language in Language},
+            base=cost.base,
+            fee=cost.fee,
+            paid=booking.paid,
+            refund=cost.refund(booking.paid),
+            currency=booking.currency,
+        )
+
+    return routes
+
+
+status_404 = status.HTTP_404_NOT_FOUND
+
+
+def _plain(text: str | None) -> str | None:
+    """Without what PostgreSQL keeps in no text."""
+    return text.replace("\0", "") if text else None
+
+
+def _listed(row: Any, *, in_full: bool) -> Listed:
+    guest = {name: row[f"guest_{name}"] for name in ("name", "email", "phone")}
+    if not in_full:
+        hidden = {name: masked(guest[name]) for name in ("email", "phone") if guest[name]}
+        guest |= {"name": masked_name(row["guest_name"]), **hidden}
+    owed = (
+        None
+        if row["total"] is None
+        else row["total"] + row["charges"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
+    )
+    names = ("confirmation_number", "codes", "property_id", "status", "source", "check_in", "check_out", "package")
+    more = ("number_of_rooms", "total", "paid", "currency", "created_at")
+    facts = {name: row[name] for name in (*names, *more)}
+    return Listed(booking_id=row["id"], guest=guest, balance=owed, **facts)

@@ -1,0 +1,1 @@
+"""What a console reads: pages of threads and messages, searches, unread counts."""

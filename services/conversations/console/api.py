@@ -1,0 +1,253 @@
+"""The console over HTTP: pages of threads and messages, searches, unread counts; and what staff may do."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Query, status
+from pydantic import BaseModel, Field
+
+from services.conversations.console import queries
+from services.conversations.console.queries import Wanted
+from services.conversations.threads.contacts import of_sender
+from services.conversations.unit_of_work import Place
+from shared.clock import Clock, system_clock
+from shared.contracts.common import Channel
+from shared.contracts.conversations import Attachment, Author
+from shared.database.pool import Database
+from shared.http.app import writers
+from shared.settings import ServiceSettings
+
+NO_THREAD = "there is no such thread; GET /threads lists them"
+MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such thread."}}
+MAY_NOT: dict[int | str, dict[str, Any]] = {403: {"description": "No API token is set, so nobody may write."}}
+
+Reader = Annotated[str, Query(min_length=1, max_length=100, description="Whose reading counts: a person, or a desk.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one answer.")]
+Contact = Annotated[str | None, Query(min_length=1, max_length=100, description="A phone, or a subscriber id.")]
+Room = Annotated[str | None, Query(max_length=20)]
+PropertyId = Annotated[str | None, Query(max_length=100)]
+
+
+class ThreadView(BaseModel):
+    """A thread; without property and room where it is about no apartment. Times are UTC.
+
+    `unread` counts the tenant's messages that the reader has not read; `provider_problem` says why the provider's
+    conversation is not as the thread is.
+    """
+
+    id: UUID
+    contact: str
+    property_id: str | None
+    room: str | None
+    booking_id: UUID | None
+    name: str
+    participants: dict[str, str]
+    provider_thread_id: str | None
+    provider_problem: str | None
+    first_message_at: datetime
+    last_message_at: datetime | None
+    last_text: str | None
+    last_author: Author | None
+    unread: int
+    created_at: datetime
+    closed_at: datetime | None
+
+
+class ThreadPage(BaseModel):
+    """Threads, the latest message first; `next` is the cursor of the following page, null at the end."""
+
+    threads: list[ThreadView]
+    next: str | None
+
+
+class MessageView(BaseModel):
+    """One message, with the provider's id of it. Times are UTC, a file's size is in bytes."""
+
+    number: int
+    thread_id: UUID
+    channel: Channel
+    message_id: str
+    author: Author
+    text: str
+    attachments: list[Attachment]
+    provider: str | None
+    sent_at: datetime
+    received_at: datetime
+
+
+class MessagePage(BaseModel):
+    """Messages in the order they were stored. As `after`, `next` reads on, now or later, and misses none; as
+    `before`, `previous` reads back, null at the beginning.
+    """
+
+    messages: list[MessageView]
+    next: int
+    previous: int | None
+
+
+class Hit(MessageView):
+    """A message that was found, with its thread."""
+
+    thread_name: str
+    property_id: str | None
+    room: str | None
+
+
+class HitPage(BaseModel):
+    """What was found, the newest first; `next` is the cursor of the following page, null at the end."""
+
+    messages: list[Hit]
+    next: int | None
+
+
+class Unread(BaseModel):
+    """What a reader has not read."""
+
+    threads: int
+    messages: int
+
+
+class Reading(BaseModel):
+    """Up to which message a reader has read."""
+
+    reader: str = Field("staff", min_length=1, max_length=100)
+    number: int = Field(ge=0, lt=2**63)
+
+
+def router(database: Database, place: Place) -> APIRouter:
+    """What a console reads."""
+    api = APIRouter(tags=["conversations"])
+    wanted_contact = _normaliser(place)
+
+    @api.get("/threads")
+    async def threads(
+        *,
+        contact: Contact = None,
+        property_id: PropertyId = None,
+        room: Room = None,
+        booking_id: UUID | None = None,
+        open: Annotated[bool | None, Query(description="Only open ones, or only closed ones.")] = None,  # noqa: A002
+        unread: Annotated[bool, Query(description="Only those with something to read.")] = False,
+        reader: Reader = "staff",
+        cursor: Annotated[str | None, Query(max_length=200, description="`next` of the last page.")] = None,
+        limit: Limit = 50,
+    ) -> ThreadPage:
+        """Threads, the latest message first; a tenant's are found under whatever contact they began."""
+        wanted = Wanted(wanted_contact(contact), property_id, room, booking_id, open, unread)
+        async with database.connection() as connection:
+            rows = await queries.threads(connection, wanted, reader, _behind(cursor), limit)
+        following = _cursor(rows[-1]["moment"], rows[-1]["id"]) if len(rows) == limit else None
+        return ThreadPage(threads=[_thread(row) for row in rows], next=following)
+
+    @api.get("/threads/{thread_id}", responses=MISSING)
+    async def thread(thread_id: UUID, reader: Reader = "staff") -> ThreadView:
+        """One thread."""
+        async with database.connection() as connection:
+            row = await queries.thread(connection, thread_id, reader)
+        if row is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
+        return _thread(row)
+
+    @api.get("/threads/{thread_id}/messages", responses=MISSING)
+    async def messages(
+        thread_id: UUID,
+        after: Annotated[int, Query(ge=0, lt=2**63, description="`next` of the last page.")] = 0,
+        before: Annotated[int | None, Query(ge=0, lt=2**63, description="`previous` of the last page.")] = None,
+        limit: Limit = 100,
+    ) -> MessagePage:
+        """A thread's messages: on from a place, or the last ones before one."""
+        async with database.connection() as connection:
+            rows = await queries.messages(connection, thread_id, after=after, before=before, limit=limit)
+        if rows is None:
+            raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
+        back = rows[0]["number"] if rows and (before is None or len(rows) == limit) else None
+        forth = rows[-1]["number"] if rows else after
+        return MessagePage(messages=[MessageView(**_message(row)) for row in rows], next=forth, previous=back)
+
+    return api
+
+
+def searching_router(database: Database, place: Place) -> APIRouter:
+    """What is found in all threads."""
+    api = APIRouter(tags=["conversations"])
+    wanted_contact = _normaliser(place)
+
+    @api.get("/messages")
+    async def search(
+        *,
+        q: Annotated[str, Query(min_length=1, max_length=200, description="Words, or beginnings of words.")],
+        contact: Contact = None,
+        property_id: PropertyId = None,
+        room: Room = None,
+        cursor: Annotated[int | None, Query(ge=0, lt=2**63, description="`next` of the last page.")] = None,
+        limit: Limit = 50,
+    ) -> HitPage:
+        """Messages with all of these words, without regard to case and accents, the newest first."""
+        if (words := queries.query_of(q)) is None:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "q: it has no word in it; give one")
+        wanted = Wanted(wanted_contact(contact), property_id, room)
+        async with database.connection() as connection:
+            rows = await queries.search(connection, words, wanted, cursor, limit)
+        following = rows[-1]["number"] if len(rows) == limit else None
+        return HitPage(messages=[Hit(**_message(row)) for row in rows], next=following)
+
+    @api.get("/unread")
+    async def unread(reader: Reader = "staff") -> Unread:
+        """How much a reader has not read."""
+        async with database.connection() as connection:
+            return Unread(**await queries.unread(connection, reader))
+
+    return api
+
+
+def reading_router(database: Database, settings: ServiceSettings, clock: Clock = system_clock) -> APIRouter:
+    """Where a reader says what was read."""
+    api = APIRouter(tags=["conversations"], dependencies=[Depends(writers(settings))], responses=MAY_NOT)
+
+    @api.put("/threads/{thread_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
+    async def read(thread_id: UUID, reading: Reading) -> None:
+        """Note what was read; it never goes back, nor beyond what is there."""
+        async with database.transaction() as connection:
+            if not await queries.read(connection, thread_id, reading.reader, reading.number, clock()):
+                raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
+
+    return api
+
+
+def _normaliser(place: Place) -> Callable[[str | None], str | None]:
+    def normalise(contact: str | None) -> str | None:
+        if contact is None:
+            return None
+        return of_sender(contact.strip(), place.region, subscriber=False).main or contact
+
+    return normalise
+
+
+def _thread(row: Mapping[str, Any]) -> ThreadView:
+    more = {"participants": json.loads(row["participants"]), "provider_problem": row["errand_problem"]}
+    return ThreadView.model_validate(dict(row) | more)
+
+
+def _message(row: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(row) | {"attachments": json.loads(row["attachments"])}
+
+
+def _cursor(moment: datetime, thread_id: UUID) -> str:
+    return base64.urlsafe_b64encode(f"{moment.isoformat()} {thread_id}".encode()).decode()
+
+
+def _behind(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    try:
+        moment, thread_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
+        return datetime.fromisoformat(moment), UUID(thread_id)
+    except ValueError as fault:
+        problem = "cursor: it is none of ours; give `next` of the last page, or leave it out"
+        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, problem) from fault

@@ -1,1 +1,0 @@
-"""The rules of threads: whom a contact stands for, which booking fits a day, which thread a message goes to."""

@@ -1,0 +1,166 @@
+"""The webhooks' addresses: a message is in the database before its provider hears that we have it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated
+
+import structlog
+from aiokafka import ConsumerRecord
+from fastapi import APIRouter, HTTPException, Path, Request, status
+
+from services.conversations.inbound.port import Call, Hook, NotGenuine, Unreadable
+from shared.clock import Clock, system_clock
+from shared.consumer.consumer import Consumer
+from shared.contracts.conversations import ChatMessage
+from shared.contracts.topics import CONVERSATIONS_MESSAGES, dead
+from shared.database.pool import UNAVAILABLE, Database
+from shared.messages import inbox
+from shared.messages.message import Envelope, digest_of
+from shared.observability.metrics import HANDLED
+from shared.outbox import dead_letters, outbox
+
+log = structlog.get_logger(__name__)
+
+LONGEST_BODY = 256 * 1024  # bytes, which strangers may have us keep on each connection
+SECONDS = 4.0  # Twilio waits for five
+REMEDIES = {
+    "twilio": "set POSADA_TWILIO_TOKEN",
+    "wati": "set POSADA_WATI_WEBHOOK_TOKEN",
+    "manychat": "set POSADA_MANYCHAT_WEBHOOK_TOKEN",
+}
+ANSWERS: Mapping[int | str, dict[str, str]] = {
+    202: {"description": "The message is in the database; or it was none, and nothing is to be done."},
+    401: {"description": "The signature or token does not fit."},
+    404: {"description": "There is no such provider."},
+    413: {"description": "The body is too large."},
+    422: {"description": "It says something else than it should, or is too old; it was set aside for a person."},
+    503: {"description": "It could not be taken in, or the webhook is not configured: deliver it again."},
+}
+
+
+def router(
+    database: Database,
+    hooks: Sequence[Hook],
+    *,
+    public_url: str | None,
+    oldest: timedelta,
+    seconds: float = SECONDS,
+    clock: Clock = system_clock,
+) -> APIRouter:
+    """The addresses. `public_url` is what providers know us by; messages written longer than `oldest` ago are refused.
+
+    `seconds` is how long a provider waits for its answer.
+    """
+    api = APIRouter(tags=["webhooks"])
+    by_name = {hook.name: hook for hook in hooks}
+    desk = _Desk(database, oldest, clock)
+
+    @api.post("/webhooks/{provider}", status_code=status.HTTP_202_ACCEPTED, responses=dict(ANSWERS))
+    async def take(
+        request: Request, provider: Annotated[str, Path(description="twilio, wati or manychat.")]
+    ) -> dict[str, str]:
+        """Take in what a provider delivers; answered only when it is stored. A repetition changes nothing."""
+        hook = by_name.get(provider) or _none(provider)
+        call = await _call(request, public_url)
+        try:
+            hook.check(call)
+        except NotGenuine as stranger:
+            HANDLED.labels(f"webhook.{provider}", "not_genuine").inc()
+            raise HTTPException(status.HTTP_401_UNAUTHORIZED, str(stranger)) from stranger
+        intake = getattr(request.app.state, "intake", None)
+        if intake is None:
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: deliver it again")
+        try:
+            async with asyncio.timeout(seconds):
+                return {"status": await desk.take(intake, hook, call)}
+        except Unreadable as fault:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(fault)) from fault
+        except (TimeoutError, *UNAVAILABLE) as outage:
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "deliver it again in a moment") from outage
+
+    return api
+
+
+class _Desk:
+    def __init__(self, database: Database, oldest: timedelta, clock: Clock) -> None:
+        self._database = database
+        self._oldest = oldest
+        self._clock = clock
+
+    async def take(self, intake: Consumer, hook: Hook, call: Call) -> str:
+        """Put a genuine call's message through, like one from Kafka; set aside what nobody can read."""
+        try:
+            message = hook.read(call)
+        except Unreadable as fault:
+            await self._set_aside(hook, _record(hook, str(digest_of(call.body)), "", call.body), str(fault))
+            raise
+        if message is None:
+            return "nothing to do"
+        record = _record_of(hook, message)
+        if self._is_too_old(message):
+            problem = f"sent_at: it is more than {self._oldest} ago; `posada dead replay` takes it in all the same"
+            await self._set_aside(hook, record, problem)
+            raise Unreadable(problem)
+        await intake.take([record])
+        return "taken"
+
+    def _is_too_old(self, message: ChatMessage) -> bool:
+        return message.sent_at < self._clock() - self._oldest
+
+    async def _set_aside(self, hook: Hook, record: ConsumerRecord[bytes, bytes], problem: str) -> None:
+        """Keep what was refused for a person, once however often it comes."""
+        now, service = self._clock(), "conversations"
+        given = dict(record.headers)
+        envelope = Envelope(given["ce_id"].decode(), given["ce_type"].decode(), given["ce_source"].decode(), time=now)
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        row = dead_letters.row_for(
+            service, dead(service), record, envelope=envelope, origin=origin, fault=problem, now=now
+        )
+        async with self._database.transaction() as connection:
+            if await inbox.claim(connection, [digest_of("set aside", envelope.inbox_key(service, record.topic))], now):
+                await outbox.add(connection, [row], now)
+        HANDLED.labels(f"webhook.{hook.name}", "set_aside").inc()
+        log.warning("webhook.set_aside", provider=hook.name, problem=problem)
+
+
+def _none(provider: str) -> Hook:
+    if remedy := REMEDIES.get(provider):
+        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, f"this webhook is not configured: {remedy}")
+    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {', '.join(REMEDIES)}")
+
+
+async def _call(request: Request, public_url: str | None) -> Call:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_BODY:
+            raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, f"send at most {LONGEST_BODY} bytes")
+    query = f"?{request.url.query}" if request.url.query else ""
+    url = f"{public_url.rstrip('/')}{request.url.path}{query}" if public_url else str(request.url)
+    return Call(url, dict(request.headers), dict(request.query_params), bytes(body))
+
+
+def _record_of(hook: Hook, message: ChatMessage) -> ConsumerRecord[bytes, bytes]:
+    event_id = f"{message.channel}/{message.message_id}"
+    return _record(hook, event_id, message.type_name, message.model_dump_json(exclude_none=True).encode(), message.key)
+
+
+def _record(hook: Hook, event_id: str, type_name: str, body: bytes, key: str = "") -> ConsumerRecord[bytes, bytes]:
+    """A record as Kafka would bring it; the engine's batch, inbox and second attempts then serve webhooks as well."""
+    headers = [("ce_id", event_id), ("ce_type", type_name), ("ce_source", f"webhooks/{hook.name}")]
+    return ConsumerRecord(
+        topic=CONVERSATIONS_MESSAGES.name,
+        partition=-1,
+        offset=-1,
+        timestamp=0,
+        timestamp_type=0,
+        key=key.encode(),
+        value=body,
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=len(body),
+        headers=[(name, value.encode()) for name, value in headers],
+    )

@@ -1,1 +1,0 @@
-"""How staff's replies leave the house, and where providers keep conversations of their own."""

@@ -1,0 +1,1 @@
+"""Staff's replies: written down, sent, and the provider's conversations kept."""

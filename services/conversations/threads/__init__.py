@@ -1,0 +1,1 @@
+"""Threads: which contact, which booking, which thread a message goes to."""

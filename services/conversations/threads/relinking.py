@@ -1,0 +1,146 @@
+"""Re-runs the linking for one tenant or a page of them, and says what changes; a dry run writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from services.conversations.console import queries
+from services.conversations.console.api import MAY_NOT
+from services.conversations.repository import Repository
+from services.conversations.threads.contacts import Contacts, is_phone, of_sender
+from services.conversations.threads.rules import Thread
+from services.conversations.unit_of_work import Place
+from shared.auth.tokens import Role
+from shared.clock import Clock, system_clock
+from shared.database.pool import CONTENDED, Database
+from shared.errors import Conflict
+from shared.http.app import writers
+from shared.settings import ServiceSettings
+
+ATTEMPTS = 5  # at a tenant whom somebody else writes to
+PAGE = 100
+
+
+class Change(BaseModel):
+    """What a thread was, and what it is or would be."""
+
+    field: str
+    old: str | None
+    new: str | None
+
+
+class Relinked(BaseModel):
+    """One thread that changes."""
+
+    thread_id: UUID
+    contact: str
+    name: str
+    changes: list[Change]
+
+
+class RelinkPage(BaseModel):
+    """What changed among a page of tenants; `next` is where the following page begins, null at the end."""
+
+    tenants: int
+    threads: list[Relinked]
+    next: str | None
+
+
+class Relink(BaseModel):
+    """Whom to look at: one tenant, or a page of all from `after` on. A dry run only says what would change."""
+
+    contact: str | None = Field(None, min_length=1, max_length=100)
+    after: str = Field("", max_length=100)
+    dry_run: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    apartment: str | None
+    booking_id: UUID | None
+    name: str
+    contact: str
+    closed: bool
+
+
+def router(
+    database: Database, repository: Repository, place: Place, settings: ServiceSettings, clock: Clock = system_clock
+) -> APIRouter:
+    """Where an operator has the linking run again."""
+    api = APIRouter(tags=["conversations"])
+
+    @api.post("/relink", responses=MAY_NOT)
+    async def relink(
+        request: Request,
+        wish: Relink,
+        limit: Annotated[int, Query(ge=1, le=PAGE, description="Most tenants in one answer.")] = PAGE,
+    ) -> RelinkPage:
+        """Choose every thread's booking anew, as of now; a dry run needs no token where reading needs none."""
+        if not wish.dry_run:
+            writers(settings, Role.ADMIN)(request)
+        if wish.contact is not None:
+            given = of_sender(wish.contact.strip(), place.region, subscriber=False).main
+            contacts, following = [given or wish.contact], None
+        else:
+            async with database.connection() as connection:
+                contacts = await queries.contacts(connection, wish.after, limit)
+            following = contacts[-1] if len(contacts) == limit else None
+        changed = []
+        for contact in contacts:
+            changed += await relink_tenant(database, repository, contact, clock(), dry_run=wish.dry_run)
+        return RelinkPage(tenants=len(contacts), threads=changed, next=following)
+
+    return api
+
+
+async def relink_tenant(
+    database: Database, repository: Repository, contact: str, now: datetime, *, dry_run: bool
+) -> list[Relinked]:
+    """Look at one tenant's threads again and return those that change.
+
+    Raises:
+        Conflict: when others keep being first.
+    """
+    whose = Contacts(phone=contact) if is_phone(contact) else Contacts(subscriber=contact)
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            async with database.transaction() as connection:
+                world = await repository.load_tenants(connection, [whose])
+                tenant = world.tenants[contact]
+                before = {thread.id: _facts(thread) for thread in tenant.threads}
+                tenant.relink(now)
+                if not dry_run:
+                    await repository.save(connection, world, now)
+        except (Conflict, *CONTENDED):
+            if not left:
+                raise
+        else:
+            return [_told(thread, changes) for thread in tenant.threads if (changes := _changes(before, thread))]
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _facts(thread: Thread) -> _Before:
+    apartment = f"{thread.apartment.property_id} {thread.apartment.room}" if thread.apartment else None
+    return _Before(apartment, thread.booking_id, thread.name, thread.contact, thread.closed_at is not None)
+
+
+def _changes(before: dict[UUID, _Before], thread: Thread) -> Sequence[Change]:
+    old, new = before[thread.id], _facts(thread)
+    names = ("apartment", "booking_id", "name", "contact", "closed")
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
+    return [Change(field=name, old=_text(was), new=_text(now)) for name, was, now in pairs if was != now]
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else {True: "yes", False: "no"}.get(value, str(value))
+
+
+def _told(thread: Thread, changes: Sequence[Change]) -> Relinked:
+    return Relinked(thread_id=thread.id, contact=thread.contact, name=thread.name, changes=list(changes))

@@ -1,0 +1,195 @@
+"""Turns an event into words with the template files of its language; a missing variable is an error."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.localedata import exists
+from babel.numbers import format_currency
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Template as Compiled
+
+from services.notifications.delivery.model import Content, Event, Template
+from shared.contracts.common import Language
+
+TEMPLATES = Path(__file__).parent / "templates"
+COMMON = "common"
+PARTS = "parts.j2"
+PHRASES = ("people", "stay", "shortfall")  # its macros that every template can call, kept for the same figures
+FORMS = ("p", "facts", "room_list", "items", "button", "note")  # the macros that an e-mail is made of
+BY_EMAIL_ONLY = frozenset({Event.STAFF_ALERT})
+LONGEST_TEMPLATE = 1024  # characters of a WhatsApp template's body
+_SPACES = re.compile(r"\s+")
+_EMPTY_LINES = re.compile(r"\n{3,}")
+_SLOT = re.compile(r"\{\{\w+\}\}")
+
+
+class TemplateBroken(Exception):
+    """A template is missing, or does not render; the text names its file."""
+
+
+class Templates:
+    """Every template, compiled once.
+
+    `{language}/email/{event}.j2` has the blocks subject, heading and body, out of which come an e-mail's subject,
+    text and HTML; `{language}/chat`, `sms` and `voice` are texts; `{language}/whatsapp` are the bodies of templates
+    that WhatsApp has to approve, with their variables in slots. `region` (ISO, two letters) decides how money and
+    dates are written.
+
+    Raises:
+        TemplateBroken: when one is missing or cannot be compiled.
+    """
+
+    def __init__(self, region: str, folder: Path = TEMPLATES) -> None:
+        self._plain: dict[tuple[Language, str], Compiled] = {}
+        self._html: dict[tuple[Language, str], Compiled] = {}
+        for language in Language:
+            plain, html = (_environment(folder, language, region, html=html) for html in (False, True))
+            for name in names():
+                self._plain[language, name] = _template(plain, language, name)
+                if name.startswith("email/"):
+                    self._html[language, name] = _template(html, language, name)
+
+    def chat(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
+        """The text for Messenger, Instagram and, within the window, WhatsApp."""
+        return Content(self._text(language, f"chat/{event}.j2", facts))
+
+    def sms(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
+        """The text for SMS, in one line."""
+        return Content(_SPACES.sub(" ", self._text(language, f"sms/{event}.j2", facts)))
+
+    def voice(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
+        """What a voice reads out."""
+        return Content(_SPACES.sub(" ", self._text(language, f"voice/{event}.j2", facts)))
+
+    def email(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
+        """Subject (one line), text and HTML of an e-mail."""
+        name = f"email/{event}.j2"
+        subject = self._render(self._plain, language, name, facts, layout="subject.j2")
+        text = self._render(self._plain, language, name, facts, layout="layout.text.j2")
+        html = self._render(self._html, language, name, facts, layout="layout.html.j2")
+        return Content(_EMPTY_LINES.sub("\n\n", text), _SPACES.sub(" ", subject), html)
+
+    def parameters(self, event: Event, language: Language, facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+        """What fills the slots of a WhatsApp template, in their order; each is one line, as WhatsApp demands."""
+        slots: dict[str, str] = {}
+        self._slotted(event, language, facts, slots)
+        return tuple(slots.items())
+
+    def approved(self, name: str, event: Event, language: Language, facts: Mapping[str, Any]) -> Template:
+        """A template ready to be sent under its name at the provider."""
+        return Template(name, language.value, self.parameters(event, language, facts))
+
+    def body(self, event: Event, language: Language, facts: Mapping[str, Any]) -> str:
+        """The body of a WhatsApp template with its slots as {{names}}: what is handed in for approval."""
+        return self._slotted(event, language, facts, {})
+
+    def undelivered(self, language: Language, occasion: str, channels: Sequence[str]) -> str:
+        """The sentence that tells staff of a guest whom no channel reached."""
+        return self._text(language, "staff/undelivered.j2", {"occasion": occasion, "channels": channels})
+
+    def delivery_rate(self, language: Language, facts: Mapping[str, Any]) -> str:
+        """The sentence that tells staff of a channel that loses too much."""
+        return self._text(language, "staff/delivery_rate.j2", facts)
+
+    def _slotted(self, event: Event, language: Language, facts: Mapping[str, Any], slots: dict[str, str]) -> str:
+        def slot(name: str, value: object) -> str:
+            slots[name] = _SPACES.sub(" ", str(value)).strip() or "-"
+            return f"{{{{{name}}}}}"
+
+        return self._render(self._plain, language, f"whatsapp/{event}.j2", facts, slot=slot)
+
+    def _text(self, language: Language, name: str, facts: Mapping[str, Any]) -> str:
+        return self._render(self._plain, language, name, facts)
+
+    @staticmethod
+    def _render(
+        among: Mapping[tuple[Language, str], Compiled],
+        language: Language,
+        name: str,
+        facts: Mapping[str, Any],
+        **more: object,
+    ) -> str:
+        try:
+            return among[language, name].render(facts, **more).strip()
+        except (TemplateError, TypeError, ValueError, AttributeError) as error:
+            raise TemplateBroken(f"template {language}/{name}: {error}") from error
+
+
+def problems_of(body: str) -> list[str]:
+    """Why WhatsApp would not approve a template's body."""
+    found = []
+    if len(body) > LONGEST_TEMPLATE:
+        found.append(f"longer than {LONGEST_TEMPLATE} characters")
+    if body.startswith("{{") or body.endswith("}}"):
+        found.append("begins or ends with a variable")
+    if re.search(r"\}\}\s*\{\{", body):
+        found.append("has two variables side by side")
+    if not _SLOT.search(body):
+        found.append("has no variable")
+    return found
+
+
+def names() -> list[str]:
+    """Every template that must be there, by its path within a language."""
+    guests = [event for event in Event if event not in BY_EMAIL_ONLY]
+    by_chat = [f"{form}/{event}.j2" for form in ("chat", "sms", "whatsapp") for event in guests]
+    to_staff = ["voice/staff_alert.j2", "staff/undelivered.j2", "staff/delivery_rate.j2"]
+    return [*(f"email/{event}.j2" for event in Event), *by_chat, *to_staff]
+
+
+def _environment(folder: Path, language: Language, region: str, *, html: bool) -> Environment:
+    locale = _locale(language, region)
+    environment = Environment(
+        loader=FileSystemLoader([folder / language, folder / COMMON]),
+        undefined=StrictUndefined,
+        autoescape=html,  # noqa: S701 — the other environment is for texts, where an escape would be read
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.do"],
+    )
+    environment.filters["money"] = _kept(lambda amount, currency: format_currency(amount, currency, locale=locale))
+    environment.filters["day"] = _kept(lambda of: format_date(of, "long", locale=locale))
+    environment.filters["short_day"] = _kept(lambda of: format_date(of, "short", locale=locale))
+    environment.filters["hour"] = _kept(lambda of: _hour(of, locale))
+    environment.filters["shown"] = _shown
+    phrases = _template(environment, language, PARTS).module
+    environment.globals.update({name: _kept(getattr(phrases, name)) for name in PHRASES})
+    environment.globals.update(codes=phrases.codes, contact_us=phrases.contact_us(), language_code=language.value)  # type: ignore[attr-defined]
+    forms = _template(environment, language, "ui.html.j2" if html else "ui.text.j2").module
+    environment.globals.update({name: getattr(forms, name) for name in FORMS})
+    return environment
+
+
+def _template(environment: Environment, language: Language, name: str) -> Compiled:
+    try:
+        return environment.get_template(name)
+    except TemplateError as error:
+        raise TemplateBroken(f"template {language}/{name}: {error}") from error
+
+
+def _kept(phrase: Callable[..., Any]) -> Callable[..., Any]:
+    """Answers the same figures from memory: guests come in few shapes, and this is most of a template's time."""
+    return lru_cache(maxsize=2000)(phrase)
+
+
+def _hour(of: time, locale: Locale) -> str:
+    return format_time(of, "short", locale=locale).replace("\u202f", "\u00a0")
+
+
+def _locale(language: Language, region: str) -> Locale:
+    regional = f"{language}_{region}"
+    return Locale.parse(regional if exists(regional) else language.value)
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,142 @@
+"""One attempt at a delivery: in the form that may go out, asked for first where the provider may have it already."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from services.notifications.content.composer import Desk
+from services.notifications.delivery.breaker import Breaker
+from services.notifications.delivery.model import Channel, Claimed, Form, Outcome, after_problem
+from services.notifications.providers.port import NotSent, Receipt, Sender, Tracer
+from services.notifications.repository import Repository
+from shared.clock import Clock
+from shared.database.pool import Database
+
+log = structlog.get_logger(__name__)
+
+
+class Attempts:
+    """Those of one instance. `seconds` bounds the wait for a provider."""
+
+    def __init__(
+        self,
+        database: Database,
+        repository: Repository,
+        desk: Desk,
+        breakers: Mapping[Channel, Breaker],
+        *,
+        seconds: float,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._repository = repository
+        self._desk = desk
+        self._breakers = breakers
+        self._seconds = seconds
+        self._clock = clock
+        self._found: dict[str, int] = {}  # what was found at a provider, and whose it is; few, only after a crash
+
+    async def make(self, claimed: Claimed, sender: Sender) -> Outcome:
+        """One attempt, in the form that the recipient's window allows, and in the other where the provider says so."""
+        now = self._clock()
+        claimed = replace(claimed, delivery=claimed.delivery.in_form(claimed.heard_at, now))
+        try:
+            return await self._hand_over(claimed, sender)
+        except NotSent as refused:
+            delivery = claimed.delivery
+            if refused.window_closed and delivery.content.template and delivery.form is Form.FREE:
+                claimed = replace(claimed, delivery=replace(delivery, form=Form.TEMPLATE), unsure=False)
+                try:
+                    return await self._hand_over(claimed, sender)
+                except NotSent as again:
+                    return self._after(claimed, sender, again)
+            return self._after(claimed, sender, refused)
+
+    async def _hand_over(self, claimed: Claimed, sender: Sender) -> Outcome:
+        """Ask first where the provider may have it already.
+
+        Raises:
+            NotSent: when it was not taken.
+        """
+        breaker = self._breakers[claimed.delivery.channel]
+        try:
+            async with asyncio.timeout(self._seconds):
+                receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
+        except NotSent:
+            raise
+        except TimeoutError as late:
+            raise NotSent("the provider did not answer in time", final=False, unsure=True) from late
+        except Exception as fault:  # an adapter's bug must not take the others' messages with it
+            problem = type(fault).__name__
+            log.error(  # noqa: TRY400 — see _where
+                "delivery.fault",
+                number=claimed.number,
+                fault=problem,
+                at=_where(fault),
+            )
+            raise NotSent(problem, final=False, unsure=True) from fault
+        breaker.passed()
+        return Outcome(
+            claimed,
+            receipt.status,
+            sender.name,
+            receipt.provider_id,
+            receipt.provider_status,
+            form=claimed.delivery.form,
+        )
+
+    async def _traced(self, claimed: Claimed, sender: Sender) -> Receipt | None:
+        if not (claimed.unsure and isinstance(sender, Tracer)):
+            return None
+
+        async def is_anothers(provider_id: str) -> bool:
+            """Whether a message that the provider has is known as another delivery's; else it is this one's."""
+            async with self._database.connection() as connection:
+                known = await self._repository.is_anothers(connection, sender.name, provider_id, claimed.number)
+            if known or self._found.get(provider_id, claimed.number) != claimed.number:
+                return True
+            self._found[provider_id] = claimed.number
+            return False
+
+        return await sender.trace(claimed.delivery, is_anothers)
+
+    def _after(self, claimed: Claimed, sender: Sender, refused: NotSent) -> Outcome:
+        now = self._clock()
+        delivery = claimed.delivery
+        self._note(self._breakers[delivery.channel], refused, now)
+        outcome = after_problem(
+            claimed,
+            sender.name,
+            refused.problem,
+            final=refused.final,
+            now=now,
+            retry_after=refused.retry_after,
+            unsure=refused.unsure or (claimed.unsure and not refused.final),
+        )
+        if outcome.due_at is None:
+            return outcome
+        due = self._desk.not_before(
+            delivery.channel, delivery.property_id, delivery.timezone, delivery.urgent, outcome.due_at
+        )
+        return replace(outcome, due_at=due)
+
+    @staticmethod
+    def _note(breaker: Breaker, refused: NotSent, now: datetime) -> None:
+        if refused.retry_after is not None:
+            breaker.told_to_wait(now + refused.retry_after)
+        elif refused.final:
+            breaker.passed()
+        else:
+            breaker.stumbled(now)
+
+
+def _where(fault: Exception) -> str:
+    """The place of a fault, without its words: they may quote an address."""
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    return f"{frame.name}:{frame.lineno}"

@@ -1,0 +1,1 @@
+"""What an event leads to: whom to tell, when, and what is told no more."""

@@ -1,0 +1,120 @@
+"""What is still to be told of a booking, and when: reminders follow its dates and end with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from services.notifications.delivery.model import Event
+from services.notifications.events.schedule import (
+    FEEDBACK_WITHIN,
+    arrival_reminder,
+    at,
+    departure_reminder,
+    feedback_request,
+)
+from services.notifications.properties import House
+from shared.contracts.booking import BookedRoom, BookingConfirmed, Outcome, PropertyFacts
+from shared.contracts.booking.lifecycle import BookingModified
+from shared.contracts.notifications import ReminderDue
+from shared.messages.message import Outgoing, digest_of
+
+REMINDERS = (Event.ARRIVAL_REMINDER, Event.DEPARTURE_REMINDER, Event.FEEDBACK)
+
+
+class State(StrEnum):
+    """How far a booking is, as far as reminders are concerned."""
+
+    EXPECTED = "expected"
+    HERE = "here"
+    GONE = "gone"
+    OFF = "off"
+
+
+class Booked(Outcome):
+    """What reminders say of a booking."""
+
+    check_in: date
+    check_out: date
+    rooms: tuple[BookedRoom, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One booking. `as_of` is the time of the newest event that it knows: an older one that comes late is passed over.
+
+    `left_on` is the day on which the last guest left, once they have.
+    """
+
+    booking_id: UUID
+    as_of: datetime
+    state: State
+    booked: Booked
+    left_on: date | None = None
+
+    @classmethod
+    def of(cls, message: BookingConfirmed | BookingModified) -> Entry:
+        """The entry of a new booking."""
+        return cls(message.booking_id, message.at, State.EXPECTED, _booked(message))
+
+    def day_of(self, reminder: Event) -> date:
+        """The day that a reminder is about."""
+        if reminder is Event.ARRIVAL_REMINDER:
+            return self.booked.check_in
+        return self.left_on or self.booked.check_out
+
+    def changed(self, message: BookingModified) -> Entry:
+        """After a change; whoever is here stays here."""
+        return replace(self, as_of=message.at, booked=_booked(message))
+
+    def moved(self, state: State, as_of: datetime, left_on: date | None = None) -> Entry:
+        """In another state."""
+        return replace(self, as_of=as_of, state=state, left_on=left_on or self.left_on)
+
+    def reminders(self, house: House, now: datetime) -> list[Outgoing]:
+        """What must be told of this booking at its time, apart from what it is too late for."""
+        planned = [(reminder, self.day_of(reminder)) for reminder in REMINDERS if self.wants(reminder)]
+        timed = [(reminder, day, _moment(reminder, day, house, self.booked.property)) for reminder, day in planned]
+        return [
+            Outgoing(
+                ReminderDue(booking_id=self.booking_id, reminder=reminder.value, day=day),
+                id=str(digest_of(self.booking_id, reminder, day, self.as_of)),
+                due=moment,
+            )
+            for reminder, day, moment in timed
+            if moment > now
+        ]
+
+    def wants(self, reminder: Event) -> bool:
+        """Whether the state leaves room for a reminder."""
+        if reminder is Event.ARRIVAL_REMINDER:
+            return self.state is State.EXPECTED
+        if reminder is Event.DEPARTURE_REMINDER:
+            return self.state in (State.EXPECTED, State.HERE)
+        return self.state is not State.OFF
+
+    def is_due(self, reminder: Event, day: date, house: House, now: datetime) -> bool:
+        """Whether a reminder that was planned for a day is still true: dates, state, and not too late to be of use."""
+        if not self.wants(reminder) or day != self.day_of(reminder):
+            return False
+        zone = self.booked.property.timezone
+        if reminder is Event.ARRIVAL_REMINDER:
+            return now < at(day, self.booked.property.check_in_time, zone)
+        if reminder is Event.DEPARTURE_REMINDER:
+            return now < at(day, house.check_out_time, zone)
+        return now < feedback_request(day, zone) + FEEDBACK_WITHIN - timedelta(hours=1)
+
+
+def _booked(message: BookingConfirmed | BookingModified) -> Booked:
+    return Booked.model_validate(message.model_dump())
+
+
+def _moment(reminder: Event, day: date, house: House, place: PropertyFacts) -> datetime:
+    zone = place.timezone
+    if reminder is Event.ARRIVAL_REMINDER:
+        return arrival_reminder(day, place.check_in_time, zone)
+    if reminder is Event.DEPARTURE_REMINDER:
+        return departure_reminder(day, house.check_out_time, zone)
+    return feedback_request(day, zone)

@@ -1,0 +1,1 @@
+"""The providers of each channel behind one port, one folder each."""

@@ -1,0 +1,1 @@
+"""Gupshup: the sender."""

@@ -1,0 +1,1 @@
+"""ManyChat: the sender."""

@@ -1,0 +1,1 @@
+"""Postmark: the sender."""

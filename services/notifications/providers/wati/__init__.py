@@ -1,0 +1,1 @@
+"""WATI: the sender."""

@@ -1,0 +1,1 @@
+"""Requests that staff decide: the cases, and what was decided."""

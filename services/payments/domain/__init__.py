@@ -1,1 +1,0 @@
-"""The rules about money that has arrived: pure, synchronous, in decimals."""

@@ -1,0 +1,148 @@
+"""Synchronises the feeds: each page with its cursor in one transaction, one at a time, and soon again only if asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from services.payments import handlers
+from services.payments.executor import SOURCE
+from services.payments.feeds import store as feeds
+from services.payments.feeds.csv import BrokenLine
+from services.payments.feeds.port import FeedDown, Page, Source
+from services.payments.repository import Repository
+from services.payments.transfers.payment import Contradiction
+from shared.clock import Clock
+from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
+from shared.database.pool import CONTENDED, UNAVAILABLE, Connection, Database
+from shared.database.statements import execute_together
+from shared.errors import Conflict, described
+from shared.messages.message import Message, Outgoing
+from shared.outbox import outbox
+from shared.outbox.publisher import Relay
+
+log = structlog.get_logger(__name__)
+
+CONFLICTS = 10
+_NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
+
+
+@dataclass
+class Synchronised:
+    """What came of reading one feed."""
+
+    source: str
+    lines: int = 0
+    broken: int = 0
+    problem: str | None = None
+
+
+class Keeper:
+    """Reads all feeds. An attempt at finding money waits for it, at most `seconds`; a feed that fails is told, no more.
+
+    What was read less than `fresh_seconds` ago is fresh: a hundred attempts at once read each feed once.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        repository: Repository,
+        database: Database,
+        clock: Clock,
+        *,
+        seconds: float = 10,
+        fresh_seconds: float = 1,
+    ) -> None:
+        self._sources = sources
+        self._repository = repository
+        self._database = database
+        self._clock = clock
+        self._seconds = seconds
+        self._fresh_seconds = fresh_seconds
+        self._lock = asyncio.Lock()
+        self._read_at = float("-inf")
+
+    async def before(self, messages: Sequence[Message]) -> None:
+        """Read the feeds before a batch that looks for money is handled."""
+        if self._sources and any(isinstance(message, _NEEDS_NEWS) for message in messages):
+            await self.synchronise()
+
+    async def synchronise(self) -> list[Synchronised]:
+        """Read every feed to its end, one after the other; never raises for a feed's sake."""
+        async with self._lock:
+            if time.monotonic() - self._read_at < self._fresh_seconds:
+                return []
+            done = [await self._read(source) for source in self._sources]
+            self._read_at = time.monotonic()
+            return done
+
+    def watching(self, every_seconds: float) -> Callable[[Relay], Awaitable[None]]:
+        """A background work that reads the feeds again and again."""
+
+        async def loop(_: Relay) -> None:
+            while True:
+                await self.synchronise()
+                await asyncio.sleep(every_seconds)
+
+        return loop
+
+    async def _read(self, source: Source) -> Synchronised:
+        told = Synchronised(source.name)
+        try:
+            async with asyncio.timeout(self._seconds):
+                async with self._database.connection() as connection:
+                    cursor = await feeds.cursor(connection, source.name)
+                async for page in source.pages(cursor):
+                    told.broken += await self._record(source.name, page)
+                    told.lines += len(page.lines)
+                    await page.recorded()
+        except (FeedDown, TimeoutError) as down:
+            told.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
+        except UNAVAILABLE:
+            raise
+        except Exception as fault:  # a fault in one feed must not take the others' money with it
+            told.problem = f"{source.name}: {described(fault)}"
+        if told.problem:
+            log.warning("feed.down", source=source.name, problem=told.problem)
+            async with self._database.connection() as connection:
+                await feeds.failed(connection, source.name, told.problem, self._clock())
+        return told
+
+    async def _record(self, source: str, page: Page) -> int:
+        for left in reversed(range(CONFLICTS)):
+            try:
+                async with self._database.transaction() as connection:
+                    return await self._write(connection, source, page, self._clock())
+            except (Conflict, *CONTENDED) as rival:
+                if not left:
+                    raise FeedDown(f"{source}: {described(rival)}") from rival
+        raise AssertionError
+
+    async def _write(self, connection: Connection, source: str, page: Page, now: datetime) -> int:
+        arrivals = [line for line in page.lines if isinstance(line, TransferArrived)]
+        broken = [line for line in page.lines if isinstance(line, BrokenLine)]
+        world = await self._repository.load(connection, arrivals, now)
+        sends: list[Message | Outgoing] = []
+        for arrival in arrivals:
+            try:
+                sends += handlers.transfer_arrived(world, arrival, now)
+            except Contradiction as wrong:
+                broken.append(_contradiction(arrival, wrong))
+        due = [Outgoing.of(send) for send in sends]
+        rows = [outbox.row_of(send, SOURCE, None, now) for send in due]
+        changes = await self._repository.save(connection, world, now)
+        await execute_together(connection, [*changes, *outbox.changes(outbox.at_once(rows, now), now)])
+        if broken:
+            await feeds.keep_broken(connection, source, page.file, broken, now)
+        await feeds.was_read(connection, source, page.cursor, now)
+        return len(broken)
+
+
+def _contradiction(arrival: TransferArrived, wrong: Contradiction) -> BrokenLine:
+    remedy = "ask the bank which amount is right; what was recorded first counts"
+    return BrokenLine(0, "amount", str(wrong), remedy, arrival.model_dump_json())

@@ -1,0 +1,167 @@
+"""Folios over HTTP: a booking's balance, what the staff takes, charges and gives back; and verifying a payment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from services.payments import handlers
+from services.payments.commands import AddCharge, RecordPayment, RefundPayment
+from services.payments.executor import Office
+from services.payments.folio.model import ChargeKind, Folio
+from services.payments.queries import Reports
+from services.payments.staff_api import Acts, found, no_booking
+from services.payments.transfers.payment import DeskMethod
+from shared.auth.access import signed
+from shared.auth.judged import Calling
+from shared.consumer.routing import Before
+from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
+from shared.contracts.payments import PaymentVerified, VerifyPayment
+from shared.http.app import writers
+from shared.settings import ServiceSettings
+
+Money = Annotated[Amount, Field(gt=0)]
+
+
+class ChargeRecord(BaseModel):
+    """Something that a booking costs beside its rooms. Times are UTC."""
+
+    id: UUID
+    kind: ChargeKind
+    amount: Amount
+    reason: str
+    staff: str
+    at: datetime
+
+
+class FolioRecord(BaseModel):
+    """What a booking costs and what was paid for it; `balance` is what is owed, below zero what was paid too much."""
+
+    booking_id: UUID
+    currency: str | None
+    total: Amount
+    charges: Amount
+    fees: Amount
+    captured: Amount
+    refunded: Amount
+    balance: Decimal
+    lines: list[ChargeRecord]
+
+
+class Taken(BaseModel):
+    """Money taken at the desk; `payment_id` is chosen by the desk, the same again counts once."""
+
+    payment_id: UUID
+    method: DeskMethod
+    amount: Money
+    currency: Currency
+    received_on: Day | None = None
+    reference: Identifier | None = None
+    payer: Name | None = None
+    staff: Name
+
+
+class Charged(BaseModel):
+    """What a booking costs beside its rooms; `charge_id` is chosen by the desk, the same again counts once."""
+
+    charge_id: UUID
+    kind: ChargeKind = ChargeKind.CHARGE
+    amount: Money
+    currency: Currency
+    reason: Annotated[Text, Field(min_length=1)]
+    staff: Name
+
+
+class GivenBack(BaseModel):
+    """Money given back: with a booking what it paid, without what is left; all of it unless an amount is named.
+
+    `refund_id` is chosen by the desk, the same again counts once.
+    """
+
+    refund_id: UUID
+    booking_id: UUID | None = None
+    amount: Money | None = None
+    reason: Annotated[Text, Field(min_length=1)]
+    staff: Name
+
+
+SignedTaken = Annotated[Taken, Depends(signed(Taken, "staff"))]
+SignedCharged = Annotated[Charged, Depends(signed(Charged, "staff"))]
+SignedGivenBack = Annotated[GivenBack, Depends(signed(GivenBack, "staff"))]
+
+
+class Refunded(BaseModel):
+    """A payment after a refund."""
+
+    payment_id: UUID
+    refunded: Amount
+    left: Amount
+
+
+def reading(office: Office, reports: Reports, before: Before) -> APIRouter:
+    """A booking's balance, and whether a payment is there, which the feeds are read for first."""
+    routes = APIRouter(tags=["folios"])
+
+    @routes.get("/bookings/{booking_id}/balance", responses={404: {"description": "No such booking."}})
+    async def balance(booking_id: UUID) -> FolioRecord:
+        """Total, charges and fees, less what was captured, and what was refunded."""
+        return await _folio(reports, booking_id)
+
+    @routes.post("/payments/verify")
+    async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
+        """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
+        await before([ask])
+        world = await office.look(ask)
+        others = await reports.of_others(list(world.payments), caller.properties)
+        (answer,) = handlers.verify_payment(world.without(others), ask, office.now())
+        return PaymentVerified.model_validate(answer)
+
+    return routes
+
+
+def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+    """What the staff takes, charges and gives back; it asks for the token, on loopback as well."""
+    routes = APIRouter(tags=["folios"], dependencies=[Depends(writers(settings))])
+
+    acts = Acts(office, partial(_folio, reports))
+
+    @routes.post("/bookings/{booking_id}/payments")
+    async def take(booking_id: UUID, taken: SignedTaken) -> FolioRecord:
+        """Money taken at the desk; a booking that waits for all of its money goes on with it."""
+        day = taken.received_on or await _today(office, reports, booking_id)
+        return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
+
+    @routes.post("/bookings/{booking_id}/charges")
+    async def charge(booking_id: UUID, charged: SignedCharged, caller: Calling) -> FolioRecord:
+        """Something that the booking costs beside its rooms, within the limit of the caller's role."""
+        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
+
+    @routes.post("/payments/{payment_id}/refunds")
+    async def refund(payment_id: UUID, given: SignedGivenBack, caller: Calling) -> Refunded:
+        """Money given back, with its reason, within the limit of the caller's role."""
+        asked = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
+        await office.tell(handlers.refund_payment, asked)
+        row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
+        return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
+
+    return routes
+
+
+async def _today(office: Office, reports: Reports, booking_id: UUID) -> date:
+    row = await reports.request(booking_id)
+    return office.today((row["property_id"] if row else None) or "")
+
+
+async def _folio(reports: Reports, booking_id: UUID) -> FolioRecord:
+    row = found(await reports.folio(booking_id), no_booking(booking_id))
+    folio = Folio(*(row[name] for name in ("total", "charges", "fees", "captured", "refunded")))
+    lines = [ChargeRecord.model_validate(dict(line)) for line in await reports.charges(booking_id)]
+    sums = asdict(folio) | {"balance": folio.balance}
+    return FolioRecord(booking_id=booking_id, currency=row["currency"], **sums, lines=lines)

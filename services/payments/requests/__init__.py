@@ -1,0 +1,1 @@
+"""A booking's request for money: searched for, reserved, captured, released or refused."""

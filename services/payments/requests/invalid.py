@@ -1,0 +1,13 @@
+"""Makes an answerable message of a question about a payment that does not fit its model."""
+
+from __future__ import annotations
+
+from shared.consumer.routing import Invalid
+from shared.contracts.answerable import answerable
+from shared.contracts.payments import VerificationInvalid, VerifyPayment
+from shared.messages.message import Message
+
+
+def read_invalid(invalid: Invalid) -> Message | None:
+    """What can be told to whoever asked; None where nobody could know the answer for theirs."""
+    return answerable(invalid, VerificationInvalid) if invalid.type_name == VerifyPayment.type_name else None

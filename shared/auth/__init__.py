@@ -1,0 +1,1 @@
+"""Who may call an endpoint, and for which properties."""

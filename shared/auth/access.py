@@ -1,0 +1,95 @@
+"""Who may call an endpoint, and how often: what the guards of an HTTP API are made of."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fastapi import HTTPException, Request, status
+from pydantic import BaseModel, SecretStr
+
+from shared.auth.tokens import Caller, Keys, Role, TokenRefused, read
+
+MARK = "(token of "
+LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are written down of who did it, and of whose token it was
+Body = TypeVar("Body", bound=BaseModel)
+REMEMBERED = 10_000  # callers whose rate is known
+ANYBODY = Caller("anybody", Role.VIEWER)
+HOUSE = Caller("the shared token", Role.ADMIN)
+NO_TOKEN = "send the service's API token: Authorization: Bearer …"  # noqa: S105 — a sentence
+
+
+def known(token: SecretStr | None, keys: Keys, shown: str | None) -> Caller:
+    """Who shows this; where nothing is to be shown, anybody.
+
+    Raises:
+        HTTPException: 401 with the reason.
+    """
+    if token is None and not keys:
+        return ANYBODY
+    if shown is None:
+        raise _unknown(NO_TOKEN)
+    if token is not None and hmac.compare_digest(shown.encode(), token.get_secret_value().encode()):
+        return HOUSE
+    if not keys:
+        raise _unknown(NO_TOKEN)
+    try:
+        return read(keys, shown)
+    except TokenRefused as refused:
+        raise _unknown(str(refused)) from None
+
+
+def _unknown(why: str) -> HTTPException:
+    return HTTPException(status.HTTP_401_UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
+
+
+def signed(model: type[Body], field: str) -> Callable[..., Body]:
+    """A dependency that gives an endpoint its body, where `field` is who a person says to be, and by whose token.
+
+    The shared token is everybody's, so that it adds nothing to the name.
+    """
+
+    def body(request: Request, said: Body) -> Body:
+        name = _named(getattr(said, field), request.state.caller)
+        return said.model_copy(update={field: name})
+
+    body.__annotations__ = {"request": Request, "said": model}  # which FastAPI reads
+    return body
+
+
+def _named(name: str, caller: Caller) -> str:
+    name = name.replace(MARK, "(")  # which nobody writes but we
+    if caller is HOUSE or caller is ANYBODY or caller.subject == name:
+        return name
+    subject = "".join(letter for letter in caller.subject if letter.isprintable())[:LONGEST_SUBJECT]
+    whose = f" {MARK}{subject})"
+    return name[: LONGEST_NAME - len(whose)] + whose
+
+
+@dataclass
+class RateLimit:
+    """A bucket for each caller: `per_second` requests, twice as many at once. Times are seconds of a steady clock."""
+
+    per_second: float
+    _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
+
+    def take(self, caller: str, now: float) -> None:
+        """Take one request out of the caller's bucket.
+
+        Raises:
+            HTTPException: 429 with the seconds to wait, when it is empty.
+        """
+        most = max(1.0, 2 * self.per_second)
+        left, since = self._buckets.pop(caller, (most, now))
+        left = min(most, left + (now - since) * self.per_second)
+        self._buckets[caller] = (left - 1 if left >= 1 else left, now)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            wait = math.ceil((1 - left) / self.per_second)
+            detail = f"more than {self.per_second:g} requests a second: ask again in {wait} s"
+            raise HTTPException(status.HTTP_429_TOO_MANY_REQUESTS, detail, {"Retry-After": str(wait)})

@@ -1,0 +1,79 @@
+"""Booking's commands about a booking's life: staff give them over HTTP, booking tells them to itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts import topics
+from shared.contracts.common import MOST_ROOMS, Amount, Day, Identifier, Name, Text
+from shared.messages.message import Message
+
+
+class StaffCommand(Message):
+    """What every command says. `command_id` is the giver's: the same again is done once and answered alike."""
+
+    command_id: UUID
+    booking_id: UUID
+    who: Name = Field(description="Who says so.")
+    reason: Text | None = Field(None, description="For the staff; the guest never reads it.")
+
+
+Leeway = Annotated[Amount | None, Field(description="How far a named fee may lie from the policy's; none: any.")]
+
+
+class CancelBooking(
+    StaffCommand, type="posada.booking.cancel-booking.v1", topic=topics.internal("booking"), key="booking_id"
+):
+    """The booking is off; the fee is the policy's unless it is named."""
+
+    fee: Amount | None = None
+    leeway: Leeway = None
+
+
+class MarkNoShow(
+    StaffCommand, type="posada.booking.mark-no-show.v1", topic=topics.internal("booking"), key="booking_id"
+):
+    """The guests did not come; the fee is the policy's unless it is named."""
+
+    fee: Amount | None = None
+    leeway: Leeway = None
+
+
+class CheckIn(StaffCommand, type="posada.booking.check-in.v1", topic=topics.internal("booking"), key="booking_id"):
+    """Guests have arrived in these stays, or in all that are still expected."""
+
+    codes: tuple[Identifier, ...] = Field((), max_length=MOST_ROOMS)
+
+
+class CheckOut(StaffCommand, type="posada.booking.check-out.v1", topic=topics.internal("booking"), key="booking_id"):
+    """Guests have left these stays, or all that they are in; with `owing` although something is still owed."""
+
+    codes: tuple[Identifier, ...] = Field((), max_length=MOST_ROOMS)
+    owing: bool = False
+
+
+class RejectBooking(
+    StaffCommand, type="posada.booking.reject-booking.v1", topic=topics.internal("booking"), key="booking_id"
+):
+    """The hotel does not take a booking that is not confirmed yet: rooms and payment are released."""
+
+
+class ChangeDates(
+    StaffCommand, type="posada.booking.change-dates.v1", topic=topics.internal("booking"), key="booking_id"
+):
+    """Other nights for all of the booking's rooms, at the price that they have."""
+
+    check_in: Day
+    check_out: Day
+    leeway: Annotated[
+        Amount | None, Field(description="How much less a cancellation may cost on these nights; none: any.")
+    ] = None
+
+
+class ChangeDue(Message, type="posada.booking.change-due.v1", topic=topics.internal("booking"), key="booking_id"):
+    """Booking's own clock: a change has waited long enough for what it waits for."""
+
+    booking_id: UUID

@@ -1,0 +1,1 @@
+"""The Kafka client: connections, topics, partitions, consumers, and record batches read within bounds."""

@@ -1,0 +1,1 @@
+"""What travels: message models in their envelope, who wrote a record, and what was handled already."""

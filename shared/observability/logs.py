@@ -1,0 +1,150 @@
+"""Structured logs: JSON lines in production, readable ones in a terminal; never personal data."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+import structlog
+
+from shared.errors import traced
+from shared.observability.tracing import trace_id
+from shared.safety.masking import without_links
+from shared.safety.printable import one_line, printable
+
+# A booking's id and a traceparent; structlog's own context would be copied whole for every message.
+_subject: ContextVar[tuple[str, str] | None] = ContextVar("subject", default=None)
+
+
+@contextmanager
+def speaking_of(booking: str, traceparent: str) -> Iterator[None]:
+    """Every line of the block names the booking and the trace, as far as they are known; unwritten ones cost nothing.
+
+    `booking` is an id of ours, never what a client sent beside its message: that could be personal data.
+    """
+    token = _subject.set((booking, traceparent))
+    try:
+        yield
+    finally:
+        _subject.reset(token)
+
+
+def name_subject(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The processor that writes booking and trace into a line."""
+    booking, traceparent = _subject.get() or ("", "")
+    if booking:
+        event.setdefault("booking", booking)
+    if trace := trace_id(traceparent):
+        event.setdefault("trace", trace)
+    return event
+
+
+def set_up_logs(service: str, *, level: str = "INFO", as_json: bool | None = None) -> None:
+    """Send our own lines and those of libraries to standard error in one form, stamped with the service.
+
+    `as_json` None means: JSON unless a person is looking at a terminal. Ours take the short way past the standard
+    library, for there is one with every message handled.
+    """
+    use_json = not sys.stderr.isatty() if as_json is None else as_json
+    stamped: list[Any] = [name_subject, _stamp(service), structlog.processors.add_log_level, _TIME]
+    last = _JSON if use_json else _READABLE
+    structlog.configure(
+        processors=[*stamped, *last],
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer) if use_json else _print_to_stderr,
+        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
+        cache_logger_on_first_use=True,
+    )
+    _set_up_libraries(stamped, level, use_json=use_json)
+
+
+def _set_up_libraries(stamped: list[Any], level: str, *, use_json: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    last: list[Any] = [_cut_links, *([_tell_fault, _as_text] if use_json else _READABLE)]
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamped, processors=[clean, *last]))
+    handler.addFilter(Seldom("aiokafka"))
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for noisy in ("aiokafka", "faststream", "uvicorn.access", "alembic.runtime", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class Seldom(logging.Filter):
+    """Lets a library say the same thing once in `seconds`, and then how often it would have said it meanwhile.
+
+    While a broker is away, aiokafka complains some thirty times a second: in a minute of it nobody finds anything else.
+    """
+
+    def __init__(self, library: str, seconds: float = 10.0) -> None:
+        super().__init__()
+        self._library = library
+        self._seconds = seconds
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to say it now; the arguments do not make it another thing."""
+        if record.name.partition(".")[0] != self._library:
+            return True
+        key = (record.name, str(record.msg))
+        said_at, kept = self._said.get(key, (float("-inf"), 0))
+        if record.created - said_at < self._seconds:
+            self._said[key] = (said_at, kept + 1)
+            return False
+        self._said[key] = (record.created, 0)
+        if kept:
+            record.msg, record.args = f"{record.getMessage()} (and {kept} times more before)", ()
+        return True
+
+
+def _stamp(service: str) -> Any:
+    def stamp(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+        event["service"] = service
+        return event
+
+    return stamp
+
+
+def _tell_fault(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A traceback without the words of its faults as they are: those of a library may quote an address or a row."""
+    given = event.pop("exc_info", None)
+    fault = (
+        given if isinstance(given, BaseException) else (sys.exc_info() if given is True else given or (None,) * 3)[1]
+    )
+    if fault is not None:
+        event["exception"] = traced(fault)
+    return event
+
+
+def _cut_links(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    event["event"] = without_links(str(event["event"]))
+    return event
+
+
+def _fit(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Nobody's words are commands to the terminal of who reads along, nor look like a line of their own."""
+    fitting = {"exception": printable, "stack": printable}  # which have lines
+    return {
+        name: value if isinstance(value, int | float | None) else fitting.get(name, one_line)(str(value))
+        for name, value in event.items()
+    }
+
+
+def _as_bytes(_: Any, __: str, event: dict[str, Any]) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+def _as_text(_: Any, __: str, event: dict[str, Any]) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def _print_to_stderr(*_: Any) -> structlog.PrintLogger:
+    return structlog.PrintLogger(sys.stderr)
+
+
+_TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_JSON: list[Any] = [_tell_fault, _as_bytes]
+_READABLE: list[Any] = [_tell_fault, _fit, structlog.dev.ConsoleRenderer()]

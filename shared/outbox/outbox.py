@@ -1,0 +1,133 @@
+"""The outbox: what a transaction wants sent, committed with it; a row with a later due time is also the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from shared.database.pool import Connection
+from shared.database.statements import Statement, execute_together
+from shared.messages.message import Envelope, Headers, Outgoing
+
+# How long the process that committed a row has it to itself, before a sweeper takes it for left behind.
+GRACE = timedelta(seconds=5)
+
+NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, and only in what we set aside
+
+_ADD = """
+INSERT INTO outbox (id, topic, key, headers, body, due_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::timestamptz[])"""
+_REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
+_PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
+_IS_DUE = "SELECT EXISTS (SELECT FROM outbox WHERE due_at <= $1)"
+_DUE = """
+SELECT id, topic, key, headers, body FROM outbox
+WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger.
+
+    One that is not `promised` is never written down: it is sent behind the commit, or lost with the process.
+    """
+
+    id: UUID
+    topic: str
+    key: str
+    headers: Headers
+    body: bytes | None
+    due: datetime | None = None
+    hurry: bool = True
+    promised: bool = True
+
+
+def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
+    """The row of a message; it belongs to its cause's conversation and trace."""
+    message = outgoing.message
+    correlation = (cause.correlation if cause else "") or message.correlation
+    row_id = uuid4()
+    envelope = Envelope(
+        id=outgoing.id or str(row_id),
+        type=message.type_name,
+        source=source,
+        correlation=correlation,
+        causation=cause.id if cause else "",
+        traceparent=cause.traceparent if cause else "",
+        time=now,
+        replay=outgoing.replay,
+    )
+    topic = outgoing.topic or message.topic
+    body = message.model_dump_json(exclude_none=True).encode()
+    return Row(
+        row_id,
+        topic.name,
+        message.key,
+        envelope.headers(),
+        body,
+        outgoing.due,
+        outgoing.hurry and message.in_a_hurry,
+        message.is_promised or outgoing.due is not None,
+    )
+
+
+def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
+    """Writes down what is promised."""
+    promised = [row for row in rows if row.promised]
+    return [Statement(_ADD, _columns(promised, now))] if promised else []
+
+
+async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
+    """Write rows down."""
+    await execute_together(connection, changes(rows, now))
+
+
+def at_once(rows: Sequence[Row], now: datetime) -> list[Row]:
+    """The rows for the next sweep, where no relay is at hand that sends them straight from memory."""
+    return [replace(row, due=row.due or now) for row in rows]
+
+
+def _columns(rows: Sequence[Row], now: datetime) -> tuple[list[Any], ...]:
+    return (
+        [row.id for row in rows],
+        [row.topic for row in rows],
+        [row.key.replace(NUL, "") for row in rows],
+        [_packed(row.headers) for row in rows],
+        [row.body for row in rows],
+        [row.due or now + GRACE for row in rows],
+    )
+
+
+async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Drop rows that were sent."""
+    await connection.execute(_REMOVE, ids)
+
+
+async def put_off(connection: Connection, ids: Sequence[UUID], until: datetime) -> None:
+    """Keep rows that cannot be sent out of the way of those that can."""
+    await connection.execute(_PUT_OFF, ids, until)
+
+
+async def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is a row whose time has come; cheaper than taking it."""
+    return bool(await connection.fetchval(_IS_DUE, now))
+
+
+async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:
+    """Lock rows whose time has come, passing over those that another instance has in hand."""
+    return [_row(record) for record in await connection.fetch(_DUE, now, limit)]
+
+
+def _packed(headers: Headers) -> str:
+    pairs = [(name.replace(NUL, ""), value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
+    return orjson.dumps(pairs).decode()
+
+
+def _row(record: Any) -> Row:
+    headers = [(name, value.encode()) for name, value in orjson.loads(record["headers"])]
+    return Row(record["id"], record["topic"], record["key"], headers, record["body"])

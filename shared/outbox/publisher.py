@@ -1,0 +1,243 @@
+"""The relay: sends what a commit made due straight from memory; its sweeper sends what a crash left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+
+from shared.clock import Clock, system_clock
+from shared.database.pool import UNAVAILABLE, Connection, Database
+from shared.errors import described
+from shared.messages import inbox
+from shared.observability.metrics import OUTBOX_SENT, OUTBOX_SWEPT
+from shared.outbox import outbox
+from shared.outbox.outbox import Row
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 0.5
+GATHER_SECONDS = 0.2
+SWEEP_SECONDS = 0.25
+SWEEP_ROWS = 500
+SEND_SECONDS = 3.0
+STUCK_PAUSE = timedelta(hours=1)
+UNSENT_PAUSE = timedelta(seconds=5)
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)  # our limit, and the broker's
+TIDY_EVERY = 240  # sweeps
+
+
+class Carrier(Protocol):
+    """What can carry rows to other services: Kafka, or a test's own post office."""
+
+    async def post(self, row: Row) -> asyncio.Future[Any]:
+        """Take a row; the future is done when it has safely arrived."""
+        ...
+
+
+class KafkaCarrier:
+    """Carries rows over one idempotent producer; those in no hurry gather for a moment and travel together.
+
+    What follows an outcome would else compete with the next request for the same consumers, message by message.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._gathered: list[tuple[Row, asyncio.Future[Any]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()  # the loop itself would let go of them
+
+    async def post(self, row: Row) -> asyncio.Future[Any]:
+        """Buffer a row for its partition; order by key is the order of these calls, for rows in equal hurry."""
+        if row.hurry:
+            return await self._send(row)
+        loop = asyncio.get_running_loop()
+        if not self._gathered:
+            loop.call_later(GATHER_SECONDS, self._begin_sending)
+        arrived: asyncio.Future[Any] = loop.create_future()
+        self._gathered.append((row, arrived))
+        return arrived
+
+    def _begin_sending(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.send_gathered(), name="gathered rows")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def send_gathered(self) -> None:
+        """Send what has gathered."""
+        gathered, self._gathered = self._gathered, []
+        for row, arrived in gathered:
+            try:
+                (await self._send(row)).add_done_callback(_passing_on(arrived))
+            except KafkaError as fault:
+                arrived.set_exception(fault)
+
+    async def _send(self, row: Row) -> asyncio.Future[Any]:
+        sent: asyncio.Future[Any] = await self._producer.send(
+            row.topic, value=row.body, key=row.key.encode(), headers=row.headers
+        )
+        return sent
+
+
+def _passing_on(arrived: asyncio.Future[Any]) -> Callable[[asyncio.Future[Any]], None]:
+    def pass_on(sent: asyncio.Future[Any]) -> None:
+        if arrived.done():
+            return
+        if sent.cancelled():
+            arrived.cancel()
+        elif fault := sent.exception():
+            arrived.set_exception(fault)
+        else:
+            arrived.set_result(None)
+
+    return pass_on
+
+
+def _letting_go(arrival: asyncio.Future[Any]) -> None:
+    """What was not promised may be lost; asking for its fault spares the loop's complaint that nobody did."""
+    if not arrival.cancelled() and arrival.exception() is None:
+        OUTBOX_SENT.inc()
+
+
+def _failed(fault: BaseException) -> asyncio.Future[Any]:
+    arrival: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    arrival.set_exception(fault)
+    return arrival
+
+
+class Relay:
+    """Sends outbox rows and remembers which arrived, until they are removed, many at once."""
+
+    def __init__(
+        self, carrier: Carrier, database: Database, *, clock: Clock = system_clock, inbox_days: int = 14
+    ) -> None:
+        self._carrier = carrier
+        self._database = database
+        self._clock = clock
+        self._inbox_days = inbox_days
+        self._arrived: dict[UUID, None] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to sweep and to flush."""
+        self._tasks = [
+            asyncio.create_task(self._repeat(self._flush, FLUSH_SECONDS), name="outbox flush"),
+            asyncio.create_task(self._repeat(self.sweep, SWEEP_SECONDS), name="outbox sweep"),
+            asyncio.create_task(self._repeat(self._tidy, SWEEP_SECONDS * TIDY_EVERY), name="inbox tidy"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop, after a last flush; what was not sent stays in the outbox for the next sweep."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._flush()
+        except UNAVAILABLE:
+            log.warning("outbox.flush_failed", rows=len(self._arrived))
+
+    async def send(self, rows: Sequence[Row]) -> None:
+        """Send rows just committed. Never raises: what cannot be sent now is the sweeper's, after its grace."""
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                for row in rows:
+                    if row.due is None:
+                        arrival = await self._posted(row)
+                        arrival.add_done_callback(self._noting(row.id) if row.promised else _letting_go)
+        except (KafkaError, TimeoutError) as fault:
+            log.warning("outbox.send_failed", fault=described(fault), rows=len(rows))
+
+    def _noting(self, row_id: UUID) -> Callable[[asyncio.Future[Any]], None]:
+        def note(arrived: asyncio.Future[Any]) -> None:
+            if not arrived.cancelled() and arrived.exception() is None:
+                self._arrived[row_id] = None
+                OUTBOX_SENT.inc()
+
+        return note
+
+    async def sweep(self) -> None:
+        """Send every row whose time has come, then remove it; several instances share the work."""
+        while await self._sweep_once() == SWEEP_ROWS:
+            pass
+
+    async def _sweep_once(self) -> int:
+        now = self._clock()
+        async with self._database.connection() as connection:
+            if not await outbox.is_due(connection, now):
+                return 0
+        async with self._database.transaction() as connection:
+            rows = await outbox.take_due(connection, now, SWEEP_ROWS)
+            left = [row for row in rows if row.id not in self._arrived]
+            faults, untried = await self._post_all(left)
+            gone = [row.id for row in rows if row.id not in faults and row.id not in untried]
+            if gone:
+                await outbox.remove(connection, gone)
+            await self._put_off(connection, faults, now)
+        OUTBOX_SWEPT.inc(len(left) - len(faults) - len(untried))
+        self._forget(gone)
+        return 0 if faults else len(rows)  # the broker may be in trouble: what is left waits for the next sweep
+
+    async def _put_off(self, connection: Connection, faults: Mapping[UUID, BaseException], now: datetime) -> None:
+        """Keep what could not be sent out of the way of what can; what is too large will never be taken as it is."""
+        stuck = [row_id for row_id, fault in faults.items() if isinstance(fault, TOO_LARGE)]
+        for row_id in stuck:
+            log.error("outbox.too_large", row=str(row_id), fault=described(faults[row_id]))
+        if stuck:
+            await outbox.put_off(connection, stuck, now + STUCK_PAUSE)
+        if unsent := [row_id for row_id in faults if row_id not in stuck]:
+            log.warning("outbox.unsent", rows=len(unsent), fault=described(faults[unsent[0]]))
+            await outbox.put_off(connection, unsent, now + UNSENT_PAUSE)
+
+    async def _post_all(self, rows: Sequence[Row]) -> tuple[dict[UUID, BaseException], set[UUID]]:
+        """Post rows in their order; returns what kept those that did not arrive, and which were not tried.
+
+        Each row's fate is its own. Only behind one that the client could not even take, for whatever reason, the rest
+        waits for the next sweep: when Kafka is away, each would wait as long.
+        """
+        arrivals: list[asyncio.Future[Any]] = []
+        for row in rows:
+            try:
+                arrivals.append(await self._posted(row))
+            except KafkaError as fault:
+                arrivals.append(_failed(fault))
+                break
+        ends = await asyncio.gather(*arrivals, return_exceptions=True)
+        faults = {row.id: fault for row, fault in zip(rows, ends, strict=False) if isinstance(fault, BaseException)}
+        return faults, {row.id for row in rows[len(arrivals) :]}
+
+    async def _posted(self, row: Row) -> asyncio.Future[Any]:
+        """The row's arrival; one that is refused at the door is an arrival that failed, and the next is posted."""
+        try:
+            return await self._carrier.post(row)
+        except TOO_LARGE as fault:
+            return _failed(fault)
+
+    async def _flush(self) -> None:
+        if ids := list(self._arrived):
+            async with self._database.connection() as connection:
+                await outbox.remove(connection, ids)
+            self._forget(ids)
+
+    def _forget(self, ids: Sequence[UUID]) -> None:
+        for row_id in ids:
+            self._arrived.pop(row_id, None)
+
+    async def _tidy(self) -> None:
+        async with self._database.connection() as connection:
+            while await inbox.forget(connection, self._clock() - timedelta(days=self._inbox_days)):
+                pass
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except (*UNAVAILABLE, KafkaError) as fault:
+                log.warning("outbox.waiting", work=getattr(work, "__name__", ""), fault=described(fault))
+            except Exception:
+                log.exception("outbox.fault", work=getattr(work, "__name__", ""))

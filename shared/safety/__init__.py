@@ -1,0 +1,1 @@
+"""Others' text and files made harmless: opened, printed, exported and logged."""
