@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from chaos.faults.plan import plan
-from chaos.faults.proxied_cluster import LinedTown
-from chaos.faults.tcp_proxy import Lines
+from chaos.faults.proxied_cluster import ProxiedCluster
+from chaos.faults.tcp_proxy import TcpProxies
 from chaos.report import write
 from chaos.run import TOLD_EACH, Storm, Wish, raised
 from deploy.local.backend import PARTS_VARIABLE
@@ -64,11 +64,11 @@ def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
     with (
         one_interruption(),
         tempfile.TemporaryDirectory(prefix="posada-chaos-", ignore_cleanup_errors=True) as folder,
-        Lines() as lines,
+        TcpProxies() as lines,
     ):
         # The embedded parts, also where Docker answers: they have lines that can be torn. Asked for, containers do.
         own = {PARTS_VARIABLE: "embedded", **os.environ}
-        town = LinedTown(Path(folder), lines, environ=own, service_env=TOLD_EACH, on_progress=_say)
+        town = ProxiedCluster(Path(folder), lines, environ=own, service_env=TOLD_EACH, on_progress=_say)
         try:
             town.start()
             storm = asyncio.run(_raised(town, wish))
@@ -82,7 +82,7 @@ def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
         return storm
 
 
-async def _raised(town: LinedTown, wish: Wish) -> Storm:
+async def _raised(town: ProxiedCluster, wish: Wish) -> Storm:
     storm = asyncio.current_task()
     for number in ENDING:  # an exception out of the blue would tear the loop's own work apart
         asyncio.get_running_loop().add_signal_handler(number, lambda: storm and storm.cancel())

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.cluster.instance import Instance
 
 EVERY_S: Final = 1.0
@@ -43,7 +43,7 @@ class Monitor:
     What counters lose in a kill since the last look is not counted.
     """
 
-    town: Town
+    town: LocalCluster
     decided: Callable[[], int]
     is_struck: Callable[[str], bool]
     samples: list[Sample] = field(default_factory=list)

@@ -13,8 +13,8 @@ from pygal.style import LightSolarizedStyle
 
 from chaos.faults.injector import ON_LINES, Struck
 from chaos.faults.plan import What
-from chaos.guests.intentions import Errand
-from chaos.guests.requests import Manner
+from chaos.guests.intentions import Intention
+from chaos.guests.requests import GuestKind
 from chaos.run import Storm
 
 PAGE: Final = "report.md"
@@ -88,7 +88,7 @@ def _outcomes(storm: Storm) -> str:
     if gateway is None:
         return "Nobody listened."
     rows = []
-    for manner in Manner:
+    for manner in GuestKind:
         names = [guest.request_id for guest in storm.guests if guest.manner is manner]
         told = ", ".join(
             f"{count} {kind}" for kind, count in sorted(gateway.kinds(names).items(), key=lambda one: -one[1])
@@ -106,7 +106,7 @@ def _desk(storm: Storm) -> str:
     if storm.desk is None:
         return "Nobody came."
     rows = []
-    for errand in Errand:
+    for errand in Intention:
         kinds = storm.desk.kinds(errand)
         told = "; ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda one: -one[1]))
         rows.append((errand.value, sum(kinds.values()), told))

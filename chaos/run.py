@@ -13,17 +13,17 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from chaos.faults.injector import Struck, Tormentor, can_strike_servers
-from chaos.faults.plan import Blow, What, plan
-from chaos.faults.tcp_proxy import Lines
-from chaos.guests.front_desk import Desk
+from chaos.faults.injector import FaultInjector, Struck, can_strike_servers
+from chaos.faults.plan import Fault, What, plan
+from chaos.faults.tcp_proxy import TcpProxies
+from chaos.guests.front_desk import FrontDesk
 from chaos.guests.gateway import Gateway, Heard
-from chaos.guests.intentions import errands
+from chaos.guests.intentions import intentions
 from chaos.guests.requests import Guest, guests
 from chaos.monitor import Monitor
 from posada.audit.auditor import Auditor, Report
 from posada.audit.topic_snapshot import TopicReader
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 
 # What services are told: as in production, but for pauses that would make a storm last for hours.
@@ -59,7 +59,7 @@ class Storm:
     """What came of it. Times are seconds since it began; `quiet_at` is None where sagas were still open at the end."""
 
     wish: Wish
-    blows: list[Blow]
+    blows: list[Fault]
     guests: list[Guest]
     lined: bool = True  # whether there were lines to strike
     struck: list[Struck] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Storm:
     lost: list[str] = field(default_factory=list)
     unserved: list[str] = field(default_factory=list)
     otherwise: list[str] = field(default_factory=list)
-    desk: Desk | None = None
+    desk: FrontDesk | None = None
     unheard: list[str] = field(default_factory=list)
     several: list[str] = field(default_factory=list)
     wrongly: list[str] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Storm:
         return [one for one in [*said, *alone, *never, *found] if one]
 
 
-async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Lines | None = None) -> Storm:
+async def raised(town: LocalCluster, wish: Wish, say: Callable[[str], None], lines: TcpProxies | None = None) -> Storm:
     """Let the storm pass over a town that runs, over these lines if any, wait for quiet, and audit."""
     lined = lines is not None and bool(lines.names)
     blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town), lines=lined)
@@ -111,13 +111,13 @@ async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Line
     storm = Storm(wish, blows, coming, lined)
     async with Gateway(town.kafka_bootstrap, town.secrets) as gateway:
         storm.gateway = gateway
-        storm.desk = Desk(town.http("booking"), TOKEN, gateway)
-        tormentor = Tormentor(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"), lines)
+        storm.desk = FrontDesk(town.http("booking"), TOKEN, gateway)
+        tormentor = FaultInjector(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"), lines)
         monitor = storm.monitor = Monitor(town, lambda: len(gateway.heard), tormentor.is_struck)
         storm.began, storm.struck = time.monotonic(), tormentor.struck
         watching = [
             asyncio.create_task(monitor.watch(storm.began)),
-            asyncio.create_task(storm.desk.serve(errands(wish.seed, coming, today_at_the_property()))),
+            asyncio.create_task(storm.desk.serve(intentions(wish.seed, coming, today_at_the_property()))),
         ]
         try:
             async with asyncio.TaskGroup() as group:
@@ -133,7 +133,7 @@ async def raised(town: Town, wish: Wish, say: Callable[[str], None], lines: Line
     return storm
 
 
-async def _quiet(town: Town, storm: Storm, gateway: Gateway) -> None:
+async def _quiet(town: LocalCluster, storm: Storm, gateway: Gateway) -> None:
     """Until every saga has ended and every outcome is heard, or time is up."""
     names = {guest.request_id for guest in storm.guests}
     deadline = time.monotonic() + storm.wish.quiet_s
@@ -146,7 +146,7 @@ async def _quiet(town: Town, storm: Storm, gateway: Gateway) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _judge(town: Town, storm: Storm, say: Callable[[str], None]) -> None:
+async def _judge(town: LocalCluster, storm: Storm, say: Callable[[str], None]) -> None:
     rows = await _rows(town, "booking", _KNOWN)
     judged(storm, {row["request_id"] for row in rows})
     if storm.desk:
@@ -180,7 +180,7 @@ def _wrongly(guest: Guest, heard: Heard | None) -> bool:
     return heard is not None and heard.kind == "confirmed" and not guest.manner.may_be_confirmed
 
 
-async def _rows(town: Town, service: str, sql: str) -> list[asyncpg.Record]:
+async def _rows(town: LocalCluster, service: str, sql: str) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(town.database_url(service))
     try:
         return list(await connection.fetch(sql))

@@ -68,10 +68,10 @@ def _own_words(error: Exception) -> str:
 
 def _part_failed() -> tuple[type[Exception], ...]:
     try:
-        from deploy.local.processes.process import PartFailed  # noqa: PLC0415  # needs the dependency group `local`
+        from deploy.local.processes.process import BackendFailed  # noqa: PLC0415  # needs the dependency group `local`
     except ImportError:
         return ()
-    return (PartFailed,)
+    return (BackendFailed,)
 
 
 _SAID = (

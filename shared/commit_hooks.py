@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Afterwards:
+class CommitHooks:
     """What one attempt at a batch has to tell, each in the context (trace, booking) in which it was noted."""
 
     _noted: list[tuple[Context, Callable[[], object]]] = field(default_factory=list)
@@ -25,23 +25,23 @@ class Afterwards:
             context.run(tell)
 
 
-_gathering: ContextVar[Afterwards | None] = ContextVar("afterwards", default=None)
+_gathering: ContextVar[CommitHooks | None] = ContextVar("hooks", default=None)
 
 
 @contextmanager
-def gathering() -> Iterator[Afterwards]:
+def collecting_hooks() -> Iterator[CommitHooks]:
     """Gather what is noted in the block; where nobody calls `tell`, it was never so."""
-    token = _gathering.set(afterwards := Afterwards())
+    token = _gathering.set(hooks := CommitHooks())
     try:
-        yield afterwards
+        yield hooks
     finally:
         _gathering.reset(token)
 
 
-def once_committed(tell: Callable[[], object]) -> None:
+def on_commit(tell: Callable[[], object]) -> None:
     """Call it once the batch in hand is committed; at once where no batch is."""
-    afterwards = _gathering.get()
-    if afterwards is None:
+    hooks = _gathering.get()
+    if hooks is None:
         tell()
     else:
-        afterwards.note(tell)
+        hooks.note(tell)

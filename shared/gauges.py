@@ -15,7 +15,7 @@ from shared.clock import Clock, system_clock
 from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import described
 from shared.observability.metrics import GAUGES_READ
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -83,10 +83,10 @@ async def read(database: Database, readings: Sequence[Reading], clock: Clock = s
 
 def reading(
     database: Database, readings: Sequence[Reading], clock: Clock, *, seconds: float
-) -> Callable[[Relay], Awaitable[None]]:
+) -> Callable[[OutboxPublisher], Awaitable[None]]:
     """A background work that reads every `seconds`; a database that is away leaves the gauges as they were."""
 
-    async def loop(_: Relay) -> None:
+    async def loop(_: OutboxPublisher) -> None:
         while True:
             try:
                 await read(database, readings, clock)

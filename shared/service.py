@@ -25,7 +25,7 @@ from shared.consumer.consumer import Consumer
 from shared.consumer.routing import Routes
 from shared.consumer.subscriber import Subscriber
 from shared.database.pool import UNAVAILABLE, Database
-from shared.database.probe import DatabaseWatch
+from shared.database.probe import DatabaseProbe
 from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
 from shared.http.app import (
@@ -46,7 +46,7 @@ from shared.messages.record_auth import SealingProducer
 from shared.observability import metrics
 from shared.observability.logs import set_up_logs
 from shared.observability.tracing import set_up_traces
-from shared.outbox.publisher import KafkaCarrier, Relay
+from shared.outbox.publisher import KafkaTransport, OutboxPublisher
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -81,7 +81,7 @@ class Service:
     routes: Routes[Any]
     routers: Sequence[APIRouter] = ()
     webhooks: Sequence[APIRouter] = ()
-    loops: Sequence[Callable[[Relay], Awaitable[None]]] = ()
+    loops: Sequence[Callable[[OutboxPublisher], Awaitable[None]]] = ()
     gauges: Sequence[Reading] = ()
     scopes: Scopes = field(default_factory=Scopes)
     clock: Clock = field(default=system_clock)
@@ -149,7 +149,7 @@ class _Running:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._subscriber: Subscriber | None = None
-        self._watch = DatabaseWatch(service.database)  # which counts from the start
+        self._watch = DatabaseProbe(service.database)  # which counts from the start
         self._stopping = asyncio.Event()
         self.fault: Exception | None = None
         self.on_fault: Callable[[], None] = lambda: None
@@ -210,14 +210,14 @@ class _Running:
             metadata_max_age_ms=settings.metadata_age_ms,
             **settings.kafka_client(),
         )
-        carrier = KafkaCarrier(producer)
-        relay = Relay(carrier, service.database, clock=service.clock)
+        transport = KafkaTransport(producer)
+        relay = OutboxPublisher(transport, service.database, clock=service.clock)
         # One of its own: what comes in over HTTP says nothing about the progress with Kafka, nor waits for it.
         app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock, made_here=True)
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
-        doors = settings.doors(service.routes.topics)
-        consumer = Consumer(service.routes, service.database, relay, clock=service.clock, doors=doors)
+        verifier = settings.verifier(service.routes.topics)
+        consumer = Consumer(service.routes, service.database, relay, clock=service.clock, verifier=verifier)
         brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
         broker = KafkaBroker(
             brokers,
@@ -233,7 +233,7 @@ class _Running:
             stalled_seconds=settings.stalled_seconds,
             linger_ms=service.linger_ms,
         )
-        for stop in (relay.stop, producer.flush, carrier.send_gathered, broker.stop):
+        for stop in (relay.stop, producer.flush, transport.send_gathered, broker.stop):
             parts.push_async_callback(stop)
         await _when_there(broker.start)
         relay.start()
@@ -241,7 +241,7 @@ class _Running:
         parts.push_async_callback(subscriber.stop)
         gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
         loops = [asyncio.create_task(_keep(loop, relay)) for loop in (*service.loops, gauges)]
-        self._watch = DatabaseWatch(service.database)
+        self._watch = DatabaseProbe(service.database)
         self._subscriber = subscriber
         loops += [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tell())]
         parts.push_async_callback(_end, loops)
@@ -285,7 +285,7 @@ async def _when_there(start: Callable[[], Awaitable[Any]]) -> None:
             await start()
 
 
-async def _keep(loop: Callable[[Relay], Awaitable[None]], relay: Relay) -> None:
+async def _keep(loop: Callable[[OutboxPublisher], Awaitable[None]], relay: OutboxPublisher) -> None:
     """Run a background work for ever; what breaks it is told, and it begins again."""
     while True:
         try:

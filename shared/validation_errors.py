@@ -8,7 +8,7 @@ from typing import Any
 Context = Mapping[str, Any]
 
 
-def complaints(errors: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
+def validation_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
     """What is wrong field by field, out of pydantic's errors: each field by its path, and each trouble once.
 
     Where an entry of a list is wrong pydantic also finds the list too short, for it counts the good ones alone.
@@ -16,11 +16,11 @@ def complaints(errors: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], ...
     above = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
     telling = [error for error in errors if not (error["type"] == "too_short" and error["loc"] in above)]
     return tuple(
-        {"field": ".".join(map(str, error["loc"])) or "body", "problem": complaint(error)} for error in telling
+        {"field": ".".join(map(str, error["loc"])) or "body", "problem": validation_error(error)} for error in telling
     )
 
 
-def complaint(error: Mapping[str, Any]) -> str:
+def validation_error(error: Mapping[str, Any]) -> str:
     """The sentence for one of pydantic's errors: what is wrong and what to do, without the field and its value."""
     kind: str = error["type"]
     context: Context = error.get("ctx", {})

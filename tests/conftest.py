@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import structlog
 
-from deploy.local.choice import Parts, choose_parts
-from deploy.local.databases import PostgresPart
+from deploy.local.choice import Backends, choose_backends
+from deploy.local.databases import PostgresBackend
 from tests.support.databases import Databases, FreshDatabase
 from tests.support.loopback import AS_A_VARIABLE
 
 pytest.register_assert_rewrite("tests.support.saga_storm", "tests.support.village")
 
-PARTS = pytest.StashKey[Parts]()
+PARTS = pytest.StashKey[Backends]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     folder = tempfile.TemporaryDirectory(prefix="posada-tests-", ignore_cleanup_errors=True)
     config.stash[FOLDER] = folder
-    config.stash[PARTS] = choose_parts(Path(folder.name), os.environ)
+    config.stash[PARTS] = choose_backends(Path(folder.name), os.environ)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -43,27 +43,27 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def parts(request: pytest.FixtureRequest) -> Parts:
+def parts(request: pytest.FixtureRequest) -> Backends:
     """The parts, not started."""
     return request.config.stash[PARTS]
 
 
 @pytest.fixture(scope="session")
-def postgres(parts: Parts) -> Iterator[PostgresPart]:
+def postgres(parts: Backends) -> Iterator[PostgresBackend]:
     """A PostgreSQL server."""
     with parts.postgres as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(parts: Parts) -> Iterator[str]:
+def kafka_bootstrap(parts: Backends) -> Iterator[str]:
     """The address of a Kafka broker."""
     with parts.kafka as broker:
         yield broker.bootstrap
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: PostgresPart) -> Iterator[Databases]:
+def databases(postgres: PostgresBackend) -> Iterator[Databases]:
     """Makes databases; those still there at the end are dropped."""
     made = Databases(postgres)
     yield made

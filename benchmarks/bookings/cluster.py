@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 
 
-def measured_town(folder: Path, **more: Any) -> Town:
-    """A town that is not started yet; `more` is what `Town` takes besides."""
+def measured_cluster(folder: Path, **more: Any) -> LocalCluster:
+    """A town that is not started yet; `more` is what `LocalCluster` takes besides."""
     told = {"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"}
-    return Town(folder, kafka_heap_mb=512, kafka_full_jit=True, env=told, **more)
+    return LocalCluster(folder, kafka_heap_mb=512, kafka_full_jit=True, env=told, **more)

@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from benchmarks.bookings import properties, spending
-from benchmarks.bookings.cluster import measured_town
+from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.kafka.consumers import consumer
 
@@ -43,7 +43,7 @@ Figures = Mapping[str, float]
 def main() -> None:
     """Start everything, measure two levels, print what a booking took of each part."""
     with tempfile.TemporaryDirectory(prefix="posada-costs-") as folder:
-        town = measured_town(
+        town = measured_cluster(
             Path(folder),
             on_progress=lambda said: people.print(f"[dim]{said}[/]"),
         )
@@ -52,7 +52,7 @@ def main() -> None:
     sys.stdout.write(in_words(columns) + "\n")
 
 
-async def _measure(town: Town) -> dict[int, Figures]:
+async def _measure(town: LocalCluster) -> dict[int, Figures]:
     await properties.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
     load = Load(
         PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"), secrets=town.secrets
@@ -80,7 +80,7 @@ async def _measure(town: Town) -> dict[int, Figures]:
     return columns
 
 
-async def _look(town: Town) -> dict[str, float]:
+async def _look(town: LocalCluster) -> dict[str, float]:
     """Everything that only ever grows, as it is now."""
     seconds = spending.processor_seconds(town)
     found = {f"processor ms, {part}": 1000 * used for part, used in seconds.items()}

@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Event
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.topics import Topic
 from shared.messages.record_auth import Seal, SealingProducer
@@ -44,7 +44,7 @@ class Floor:
         return time.perf_counter() - began
 
 
-async def measure(town: Town, rounds: int) -> float:
+async def measure(town: LocalCluster, rounds: int) -> float:
     """The median time of a round of `rounds`, one after the other, in milliseconds.
 
     Raises:
@@ -57,7 +57,7 @@ async def measure(town: Town, rounds: int) -> float:
 
 
 @asynccontextmanager
-async def running(town: Town) -> AsyncIterator[Floor]:
+async def running(town: LocalCluster) -> AsyncIterator[Floor]:
     """Inside the block every stop is served, by a process each; raises TimeoutError when one does not start."""
     bootstrap = town.kafka_bootstrap
     await create_topics(bootstrap, HOPS)

@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bookings import floor, lone, properties
-from benchmarks.bookings.cluster import measured_town
+from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.bookings.lone import Pauses
 from benchmarks.rivals.plan import PROPERTIES, Level
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few seconds, to see that everything works")
     plan = SHORT if parser.parse_args().short else FULL
     with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder:
-        town = measured_town(
+        town = measured_cluster(
             Path(folder),
             on_progress=lambda said: people.print(f"[dim]{said}[/]"),
         )
@@ -69,7 +69,7 @@ def main() -> None:
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-async def _measure(town: Town, plan: Plan) -> dict[str, Any]:
+async def _measure(town: LocalCluster, plan: Plan) -> dict[str, Any]:
     await properties.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
     load = Load(
         PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"), secrets=town.secrets
@@ -93,7 +93,7 @@ async def _measure(town: Town, plan: Plan) -> dict[str, Any]:
     return {"floor_ms": round(statistics.mean(floors), 2), "levels": levels, "lone": alone}
 
 
-async def _floor(town: Town, plan: Plan) -> float:
+async def _floor(town: LocalCluster, plan: Plan) -> float:
     people.print("[dim]measuring the floor[/]")
     return await floor.measure(town, plan.rounds)
 

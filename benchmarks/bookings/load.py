@@ -15,7 +15,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.bookings import properties as houses
-from posada.cluster.secrets import BANK, TownSecrets
+from posada.cluster.secrets import BANK, ClusterSecrets
 from shared.contracts import topics
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, booking_id_of
 from shared.kafka.consumers import consumer
@@ -90,7 +90,7 @@ class Load(Clients):
 
     bootstrap: str
     payments_url: str
-    secrets: TownSecrets
+    secrets: ClusterSecrets
     _waiting: dict[bytes, asyncio.Future[float]] = field(default_factory=dict)
     _producer: Any = None
     _consumer: Any = None

@@ -25,12 +25,12 @@ from rich.table import Table
 
 from benchmarks import documents
 from benchmarks.bookings import properties
-from benchmarks.bookings.cluster import measured_town
+from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.rivals.run.posada import settle
 from posada.audit.auditor import Auditor
 from posada.audit.topic_snapshot import TopicReader
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 
 PROPERTIES: Final = 20
@@ -90,7 +90,7 @@ def main() -> None:
     )
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posada-rolling-") as folder:
-        town = measured_town(
+        town = measured_cluster(
             Path(folder),
             scale=dict.fromkeys(SERVICES, COPIES),
             on_progress=lambda said: people.print(f"[dim]{said}[/]"),
@@ -106,7 +106,7 @@ def main() -> None:
     sys.exit(1 if wrong or late else 0)
 
 
-async def _measure(town: Town, rate: float, services: Sequence[str]) -> dict[str, Any]:
+async def _measure(town: LocalCluster, rate: float, services: Sequence[str]) -> dict[str, Any]:
     urls = {service: town.database_url(service) for service in SERVICES}
     await properties.plant(urls["availability"], urls["booking"], PROPERTIES)
     load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"], secrets=town.secrets)
@@ -149,7 +149,7 @@ async def _window(work: Any) -> tuple[float, float]:
     return began, time.perf_counter()
 
 
-def _restart(town: Town, service: str) -> None:
+def _restart(town: LocalCluster, service: str) -> None:
     """As an operator does it: the next copy once the one before is ready."""
     for number in range(1, COPIES + 1):
         town.restart(service, number)

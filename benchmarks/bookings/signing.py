@@ -20,9 +20,9 @@ from aiokafka import ConsumerRecord
 from rich.console import Console
 
 from benchmarks.bookings import properties, spending
-from benchmarks.bookings.cluster import measured_town
+from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.kafka.consumers import consumer
 from shared.kafka.topic_admin import partitions
@@ -42,13 +42,13 @@ def main() -> None:
     """Start everything, book, and print what of a booking's processor time is signing."""
     with (
         tempfile.TemporaryDirectory(prefix="posada-signing-") as folder,
-        measured_town(Path(folder), on_progress=lambda said: people.print(f"[dim]{said}[/]")) as town,
+        measured_cluster(Path(folder), on_progress=lambda said: people.print(f"[dim]{said}[/]")) as town,
     ):
         told = asyncio.run(_measure(town))
     sys.stdout.write(told + "\n")
 
 
-async def _measure(town: Town) -> str:
+async def _measure(town: LocalCluster) -> str:
     await properties.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
     load = Load(
         PROPERTIES,

@@ -8,13 +8,13 @@ from contextlib import suppress
 import asyncpg
 import psutil
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 
 _SCANS = """
     SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE n_live_tup >= $1 AND seq_tup_read > 0"""
 
 
-def processor_seconds(town: Town) -> dict[str, float]:
+def processor_seconds(town: LocalCluster) -> dict[str, float]:
     """The processor time that each part has used so far, with all that it started, and this process as `load`."""
     pids: dict[str, list[int | None]] = {"load": [psutil.Process().pid]}
     for one in town.services:

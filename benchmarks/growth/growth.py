@@ -24,13 +24,13 @@ from rich.console import Console
 
 from benchmarks import documents
 from benchmarks.bookings import properties, spending
-from benchmarks.bookings.cluster import measured_town
+from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.growth import report, sizing
 from benchmarks.growth.filling import HOUSES, Fill, administered
 from benchmarks.rivals.plan import Level
 from benchmarks.rivals.run.posada import OWN_PARTS, settle
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
 
@@ -72,7 +72,7 @@ def main() -> None:
         _see_to_the_disk(Path(folder), sizes[-1])
         plan = SHORT if asked.short else FULL
         by_partitions = [_partitioned(Path(folder, f"width-{number}"), number, plan) for number in PARTITIONS]
-        with measured_town(Path(folder), environ=OWN_PARTS, on_progress=_say) as town:
+        with measured_cluster(Path(folder), environ=OWN_PARTS, on_progress=_say) as town:
             results = uvloop.run(Growth(town, sizes, plan).run()) | {"by_partitions": by_partitions}
     for table in report.for_people(results):
         people.print(table)
@@ -87,7 +87,7 @@ def _partitioned(folder: Path, number: int, plan: Sequence[Level]) -> dict[str, 
     """One measurement of a town of its own, with so many partitions of each work topic and copies of each service."""
     wide = [topic.for_instances(number) for topic in topics.ALL_TOPICS]
     scale = dict.fromkeys(SERVICES, number)
-    with measured_town(folder, environ=OWN_PARTS, on_progress=_say, topics=wide, scale=scale) as town:
+    with measured_cluster(folder, environ=OWN_PARTS, on_progress=_say, topics=wide, scale=scale) as town:
         return uvloop.run(Growth(town, (), plan).width(number)) | {"partitions": number}
 
 
@@ -114,7 +114,7 @@ def _see_to_the_disk(folder: Path, bookings: int) -> None:
 class Growth:
     """One town that is filled and scaled, and measured in between."""
 
-    def __init__(self, town: Town, sizes: Sequence[int], plan: Sequence[Level]) -> None:
+    def __init__(self, town: LocalCluster, sizes: Sequence[int], plan: Sequence[Level]) -> None:
         self._town = town
         self._urls = {service: town.database_url(service) for service in SERVICES}
         self._load = Load(

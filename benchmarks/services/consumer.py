@@ -23,7 +23,7 @@ from shared.consumer.routing import Routes
 from shared.database.pool import Database
 from shared.messages.message import Envelope, Message
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 AT_ONCE = 8
 
@@ -32,7 +32,7 @@ people = Console(stderr=True, width=150)
 
 
 class Nowhere:
-    """A carrier that keeps what is sent."""
+    """A transport that keeps what is sent."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
@@ -49,21 +49,21 @@ class Teller:
     """One instance of a service, told messages and asked what it answered."""
 
     def __init__(self, database: Database, routes: Routes[Any]) -> None:
-        self.carrier = Nowhere()
-        relay = Relay(self.carrier, database)
+        self.transport = Nowhere()
+        relay = OutboxPublisher(self.transport, database)
         back_off = [timedelta()] * 100  # a rival that is always first: again, at once
         self._consumer = Consumer(routes, database, relay, back_off=back_off)
 
     async def tell(self, *messages: Message) -> None:
         """Handle a batch; what is put off is handled again until it is answered."""
         await self._consumer.take([record_of(message) for message in messages])
-        while again := [row for row in self.carrier.rows if row.topic.endswith(".internal")]:
-            self.carrier.rows = [row for row in self.carrier.rows if row not in again]
+        while again := [row for row in self.transport.rows if row.topic.endswith(".internal")]:
+            self.transport.rows = [row for row in self.transport.rows if row not in again]
             await self._consumer.take([_record_of_row(row) for row in again])
 
     def answers(self, kind: type[Message] | None = None) -> int:
         """How many messages were answered since the last time, or answered in one way."""
-        rows, self.carrier.rows = self.carrier.rows, []
+        rows, self.transport.rows = self.transport.rows, []
         wanted = kind.type_name.encode() if kind else None
         return sum(1 for row in rows if wanted is None or dict(row.headers)["ce_type"] == wanted)
 

@@ -27,13 +27,13 @@ from uuid import uuid4
 import structlog
 import uvloop
 
-from deploy.local.choice import choose_parts
-from services.notifications.content.composer import Desk
+from deploy.local.choice import choose_backends
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.content.rendering import Templates
 from services.notifications.content.samples import samples
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import Channel
-from services.notifications.delivery.wake_signal import Bell, RingingDatabase
+from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.events.handlers import booking_confirmed
 from services.notifications.providers.choice import senders_of
 from services.notifications.repository import Repository
@@ -42,7 +42,7 @@ from shared.clock import system_clock
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact
 from shared.contracts.common import Language
 from shared.database.migrations import upgrade
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 ANSWER = b'{"ErrorCode":0,"MessageID":"m","result":true,"status":"submitted","messageId":"m"}'
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(ANSWER) + ANSWER
@@ -98,7 +98,7 @@ def bookings(number: int) -> list[BookingConfirmed]:
     ]
 
 
-def parts(database_url: str, port: int) -> tuple[RingingDatabase, Repository, Desk, Courier]:
+def parts(database_url: str, port: int) -> tuple[WakingDatabase, Repository, NotificationComposer, DeliveryDispatcher]:
     """What a sender is made of, with WATI and Postmark at the double."""
     url = f"http://127.0.0.1:{port}"
     settings = Settings.model_validate(
@@ -113,9 +113,9 @@ def parts(database_url: str, port: int) -> tuple[RingingDatabase, Repository, De
         }
     )
     local = frozenset(Channel) - {Channel.WHATSAPP, Channel.EMAIL}
-    desk = Desk(Templates("SV"), "SV", settings.chat_events, local, None, Language.SPANISH)
-    bell = Bell()
-    database = RingingDatabase(database_url, bell)
+    desk = NotificationComposer(Templates("SV"), "SV", settings.chat_events, local, None, Language.SPANISH)
+    bell = WakeSignal()
+    database = WakingDatabase(database_url, bell)
     repository = Repository(desk, bell)
     lease = timedelta(minutes=1)
     senders = senders_of(settings)
@@ -123,7 +123,9 @@ def parts(database_url: str, port: int) -> tuple[RingingDatabase, Repository, De
         database,
         repository,
         desk,
-        Courier(database, repository, desk, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, bell=bell),
+        DeliveryDispatcher(
+            database, repository, desk, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, bell=bell
+        ),
     )
 
 
@@ -133,7 +135,7 @@ def run_sender(database_url: str, port: int) -> None:
     async def send() -> None:
         database, _, _, courier = parts(database_url, port)
         await database.open()
-        await courier.run(Relay(_Nowhere(), database))
+        await courier.run(OutboxPublisher(_Nowhere(), database))
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     uvloop.run(send())
@@ -148,10 +150,10 @@ async def measure(database_url: str, port: int, number: int, senders: int) -> di
     for start in range(0, number, BATCH):
         async with database.transaction() as connection:
             batch = events[start : start + BATCH]
-            world = await repository.load(connection, batch, system_clock())
+            uow = await repository.load(connection, batch, system_clock())
             for event in batch:
-                booking_confirmed(world, event, system_clock())
-            await repository.save(connection, world, system_clock())
+                booking_confirmed(uow, event, system_clock())
+            await repository.save(connection, uow, system_clock())
     written = time.perf_counter()
     processes = [multiprocessing.Process(target=run_sender, args=(database_url, port)) for _ in range(senders)]
     for process in processes:
@@ -181,7 +183,7 @@ def _cpu_seconds(processes: Sequence[multiprocessing.Process]) -> float:
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
-async def _left(database: RingingDatabase) -> int:
+async def _left(database: WakingDatabase) -> int:
     async with database.connection() as connection:
         return int(await connection.fetchval("SELECT count(*) FROM deliveries WHERE status = 'pending'"))
 
@@ -205,7 +207,7 @@ def main() -> None:
     double = multiprocessing.Process(target=serve_provider, args=(theirs,), daemon=True)
     double.start()
     with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder:  # noqa: SIM117 — the folder outlives the server
-        with choose_parts(Path(folder), os.environ).postgres as server:
+        with choose_backends(Path(folder), os.environ).postgres as server:
             name = f"bench_{uuid4().hex[:8]}"
             server.create_databases([name])
             url = server.owner_dsn(name)

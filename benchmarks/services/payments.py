@@ -29,8 +29,8 @@ import asyncpg
 import structlog
 
 from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_percentiles, table
-from deploy.local.choice import choose_parts
-from deploy.local.databases import PostgresPart
+from deploy.local.choice import choose_backends
+from deploy.local.databases import PostgresBackend
 from services.payments import repository as queries
 from services.payments import rows
 from services.payments.consumers import routes
@@ -94,11 +94,11 @@ def main() -> None:
     sys.stdout.write(json.dumps({"sizes": figures, "growth": growth}) + "\n")
 
 
-def _server(folder: Path) -> PostgresPart:
-    return choose_parts(folder, os.environ).postgres
+def _server(folder: Path) -> PostgresBackend:
+    return choose_backends(folder, os.environ).postgres
 
 
-def _fresh(server: PostgresPart) -> str:
+def _fresh(server: PostgresBackend) -> str:
     """An empty database: what a ledger holds can never be taken away."""
     server.drop_databases(["payments"])
     server.create_databases(["payments"])
@@ -173,8 +173,8 @@ async def _rule(database: Database, commands: Sequence[ReservePayment]) -> float
     repository, times = Repository(Terms()), []
     for command in commands:
         async with database.connection() as connection:
-            world = await repository.peek(connection, [command], system_clock())
-        payments, claim = list(world.payments.values()), claim_of(command)
+            uow = await repository.load_optimistic(connection, [command], system_clock())
+        payments, claim = list(uow.payments.values()), claim_of(command)
         began = time.perf_counter()
         match(claim, payments, Terms().tolerance_days)
         times.append(time.perf_counter() - began)

@@ -26,8 +26,8 @@ import asyncpg
 import structlog
 
 from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_percentiles, table
-from deploy.local.choice import choose_parts
-from deploy.local.databases import PostgresPart
+from deploy.local.choice import choose_backends
+from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
 from services.availability.inventory.free_rooms import FREE
 from services.availability.inventory.stay import Stay
@@ -100,8 +100,8 @@ def main() -> None:
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-def _server(folder: Path) -> PostgresPart:
-    return choose_parts(folder, os.environ).postgres
+def _server(folder: Path) -> PostgresBackend:
+    return choose_backends(folder, os.environ).postgres
 
 
 async def _measure(url: str, sizes: Sequence[Size]) -> dict[str, Any]:

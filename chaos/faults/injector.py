@@ -15,11 +15,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError
 
 from chaos.faults import network
-from chaos.faults.plan import BROKER, DATABASE, Blow, What, database_line
-from chaos.faults.tcp_proxy import Lines
-from deploy.local.backend import OwnPart
-from deploy.local.processes.process import PartFailed
-from posada.cluster.cluster import Town
+from chaos.faults.plan import BROKER, DATABASE, Fault, What, database_line
+from chaos.faults.tcp_proxy import TcpProxies
+from deploy.local.backend import OwnBackend
+from deploy.local.processes.process import BackendFailed
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.kafka.consumers import consumer
 from shared.kafka.topic_admin import partitions
@@ -42,7 +42,7 @@ ON_LINES: Final = {What.TEAR: network.tear, What.SLOW: network.slow, What.MUTE: 
 class Struck:
     """A blow that fell. Times are monotonic seconds: `back` is when the target was ready again, None if never."""
 
-    blow: Blow
+    blow: Fault
     at: float
     mended: float | None = None
     back: float | None = None
@@ -55,15 +55,15 @@ class Struck:
         return self.blow.what in {What.CUT, What.REPEAT} and self.mended is None
 
 
-class Tormentor:
+class FaultInjector:
     """Strikes a town: each target with one blow at a time, and so many targets at once.
 
     The next blow waits for a hand to be free, so that a slow machine gets a longer storm and not one long outage.
     """
 
-    def __init__(self, town: Town, on_blow: Callable[[Struck], None], lines: Lines | None = None) -> None:
+    def __init__(self, town: LocalCluster, on_blow: Callable[[Struck], None], lines: TcpProxies | None = None) -> None:
         self._town = town
-        self._lines = lines or Lines()
+        self._lines = lines or TcpProxies()
         self._on_blow = on_blow
         self._locks: dict[str, asyncio.Lock] = {}
         self._hands = asyncio.Semaphore(HANDS)
@@ -74,7 +74,7 @@ class Tormentor:
         lock = self._locks.get(target)
         return lock is not None and lock.locked()
 
-    async def carry_out(self, blows: Sequence[Blow], began: float) -> None:
+    async def carry_out(self, blows: Sequence[Fault], began: float) -> None:
         """Strike every blow in its turn, not before its time; ends when all are mended."""
         async with asyncio.TaskGroup() as group:
             for blow in blows:
@@ -82,7 +82,7 @@ class Tormentor:
                 await self._hands.acquire()
                 group.create_task(self._strike(blow)).add_done_callback(lambda _: self._hands.release())
 
-    async def _strike(self, blow: Blow) -> None:
+    async def _strike(self, blow: Fault) -> None:
         async with self._locks.setdefault(blow.target, asyncio.Lock()):
             struck = Struck(blow, time.monotonic())
             self.struck.append(struck)
@@ -90,7 +90,7 @@ class Tormentor:
             try:
                 await self._do(struck)
             except (
-                PartFailed,
+                BackendFailed,
                 OSError,
                 TimeoutError,
                 KafkaError,
@@ -191,23 +191,23 @@ class Tormentor:
         """Whether a service is away for a blow of its own, where only its line was struck."""
         return service != target and self.is_struck(service)
 
-    def _part(self, target: str) -> OwnPart | None:
+    def _part(self, target: str) -> OwnBackend | None:
         """The broker or the database, where the target is one of them."""
         part = {BROKER: self._town.parts.kafka, DATABASE: self._town.parts.postgres}.get(target)
-        return part if isinstance(part, OwnPart) else None
+        return part if isinstance(part, OwnBackend) else None
 
 
-def _start(part: OwnPart) -> None:
+def _start(part: OwnBackend) -> None:
     """Start a server; to recover may take longer on a busy machine than one start is given."""
     try:
         part.start()
-    except PartFailed:
+    except BackendFailed:
         part.start()
 
 
-def can_strike_servers(town: Town) -> bool:
+def can_strike_servers(town: LocalCluster) -> bool:
     """Whether broker and database are ours to kill."""
-    return all(isinstance(part, OwnPart) for part in (town.parts.kafka, town.parts.postgres))
+    return all(isinstance(part, OwnBackend) for part in (town.parts.kafka, town.parts.postgres))
 
 
 async def repeat(bootstrap: str, random: Random) -> int:

@@ -7,19 +7,19 @@ from typing import Final
 
 import asyncpg
 
-from chaos.faults.plan import Blow
-from chaos.faults.tcp_proxy import Lines
+from chaos.faults.plan import Fault
+from chaos.faults.tcp_proxy import TcpProxies
 
 SLOW_S: Final = 0.25  # the most that a piece of data is late by
 CONNECT_S: Final = 10
 
 
-async def tear(lines: Lines, blow: Blow) -> int:
+async def tear(lines: TcpProxies, blow: Fault) -> int:
     """End every connection of a line with what is under way on it; returns how many."""
     return await asyncio.to_thread(lines.tear, blow.target)
 
 
-async def slow(lines: Lines, blow: Blow) -> int:
+async def slow(lines: TcpProxies, blow: Fault) -> int:
     """Let each piece of data be late on a line for a while, both ways; returns how many connections have it."""
     several = await asyncio.to_thread(lines.slow, blow.target, SLOW_S, blow.seed)
     try:
@@ -29,7 +29,7 @@ async def slow(lines: Lines, blow: Blow) -> int:
     return several
 
 
-async def mute(lines: Lines, blow: Blow) -> int:
+async def mute(lines: TcpProxies, blow: Fault) -> int:
     """Let nothing through a line that stays up, and then end its connections; returns how many."""
     await asyncio.to_thread(lines.mute, blow.target, silent=True)
     try:
@@ -39,7 +39,7 @@ async def mute(lines: Lines, blow: Blow) -> int:
     return torn
 
 
-async def fill(admin_url: str, blow: Blow) -> None:
+async def fill(admin_url: str, blow: Fault) -> None:
     """Let the databases be read only for a while, as providers make them when a disk is full.
 
     A disk that is really full would take root, and a file system of its own.

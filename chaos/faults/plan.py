@@ -61,7 +61,7 @@ SERVERS_FREEZE_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Blow:
+class Fault:
     """One blow: its number, when it falls and how long it lasts, both in seconds. `seed` is for its own choices."""
 
     number: int
@@ -78,19 +78,19 @@ class Blow:
         return f"{self.at:6.1f} s  {self.what} {self.target}{lasting}"
 
 
-def plan(seed: int, seconds: float, blows: int, *, servers: bool = True, lines: bool = True) -> list[Blow]:
+def plan(seed: int, seconds: float, blows: int, *, servers: bool = True, lines: bool = True) -> list[Fault]:
     """So many blows over so many seconds; without `servers` or `lines` those are left alone."""
     random = Random(f"blows {seed}")  # noqa: S311
     gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
     free_at: dict[str, float] = {}
-    made: list[Blow] = []
+    made: list[Fault] = []
     hand = _Hand(_decks(random, blows, servers=servers, lines=lines))
     at = CALM_S
     for number in range(1, blows + 1):
         what, target = hand.play(free_at, at)
         least, most = LASTS[what]
         lasts = round(random.uniform(least, min(most, SERVERS_FREEZE_S) if target in SERVERS else most), 1)
-        made.append(Blow(number, round(at, 1), what, target, lasts, random.randrange(2**32)))
+        made.append(Fault(number, round(at, 1), what, target, lasts, random.randrange(2**32)))
         free_at[target] = at + lasts + BACK_S
         at += gap * random.uniform(0.5, 1.5)
     return made

@@ -8,29 +8,29 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from chaos.faults.plan import BROKER_LINE, database_line
-from chaos.faults.tcp_proxy import Lines
+from chaos.faults.tcp_proxy import TcpProxies
 from deploy.local.backend import Progress
-from deploy.local.choice import Parts, choose_parts
+from deploy.local.choice import Backends, choose_backends
 from deploy.local.kafka.server import EmbeddedKafka
 from deploy.local.kafka.settings import broker_settings
 from deploy.local.processes.folders import LOOPBACK, kept_ports
-from deploy.local.processes.server import EmbeddedPart
-from posada.cluster.cluster import Town
+from deploy.local.processes.server import EmbeddedServer
+from posada.cluster.cluster import LocalCluster
 
 LISTENER: Final = "LINE"
 
 
-class LinedTown(Town):
+class ProxiedCluster(LocalCluster):
     """As a town; over lines where broker and database are our own, since others' addresses are not ours to bend."""
 
-    def __init__(self, data_dir: Path, lines: Lines, **told: Any) -> None:
+    def __init__(self, data_dir: Path, lines: TcpProxies, **told: Any) -> None:
         super().__init__(data_dir, choose=self._choose, **told)
         self.lines = lines
 
     def addresses(self, service: str) -> dict[str, str]:
         """Where our lines are."""
         told = super().addresses(service)
-        if isinstance(self.parts.postgres, EmbeddedPart):
+        if isinstance(self.parts.postgres, EmbeddedServer):
             told["POSADA_DATABASE_URL"] = self._lined(service, told["POSADA_DATABASE_URL"])
         if BROKER_LINE in self.lines.names:
             told["POSADA_KAFKA_BOOTSTRAP"] = f"{LOOPBACK}:{self.lines.lay(BROKER_LINE, 0)}"
@@ -41,9 +41,9 @@ class LinedTown(Town):
         port = self.lines.lay(database_line(service), parts.port or 0)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition(":")[0] + f":{port}"))
 
-    def _choose(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress, **told: Any) -> Parts:
+    def _choose(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress, **told: Any) -> Backends:
         """Kafka with a second listener, which tells its clients to come over the line."""
-        parts = choose_parts(data_dir, environ, on_progress, **told)
+        parts = choose_backends(data_dir, environ, on_progress, **told)
         if not isinstance(parts.kafka, EmbeddedKafka):
             return parts
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -62,4 +62,4 @@ class LinedTown(Town):
             on_progress=on_progress,
             more_settings=more,
         )
-        return Parts(parts.where, kafka, parts.postgres)
+        return Backends(parts.where, kafka, parts.postgres)

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 @dataclass
-class Line:
+class TcpProxy:
     """One listening port and where it leads. `delay_s` is the most that a piece of data is late by."""
 
     target: int
@@ -96,13 +96,13 @@ class Line:
             await writer.drain()
 
 
-class Lines:
-    """Lines by name, in a thread of their own: whoever waits for a server elsewhere does not hold them up."""
+class TcpProxies:
+    """TcpProxies by name, in a thread of their own: whoever waits for a server elsewhere does not hold them up."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lines", daemon=True)
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, TcpProxy] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -124,21 +124,21 @@ class Lines:
     def lay(self, name: str, target: int, port: int = 0) -> int:
         """The port of the line of that name, which leads to the target's; laid now where there is none."""
         if name not in self._lines:
-            line = Line(target, port)
+            line = TcpProxy(target, port)
             self._ask(line.open())
             self._lines[name] = line
         return self._lines[name].port
 
     def tear(self, name: str) -> int:
-        """As `Line.tear`."""
+        """As `TcpProxy.tear`."""
         return self._ask(self._lines[name].tear())
 
     def mute(self, name: str, *, silent: bool) -> int:
-        """As `Line.mute`."""
+        """As `TcpProxy.mute`."""
         return self._ask(self._lines[name].mute(silent))
 
     def slow(self, name: str, delay_s: float, seed: int) -> int:
-        """As `Line.slow`."""
+        """As `TcpProxy.slow`."""
         return self._ask(self._lines[name].slow(delay_s, seed))
 
     def _ask(self, work: Coroutine[Any, Any, Result]) -> Result:

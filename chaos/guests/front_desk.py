@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import httpx
 
 from chaos.guests.gateway import Gateway
-from chaos.guests.intentions import Errand, Plan, Step
+from chaos.guests.intentions import Intention, Plan, Step
 from shared.contracts.booking import booking_id_of
 
 PAUSE_S: Final = 1.0
@@ -35,7 +35,7 @@ class Came:
 
 
 @dataclass
-class Desk:
+class FrontDesk:
     """Serves guests once the gateway has heard that they are confirmed, and those who give up before that."""
 
     url: str
@@ -64,14 +64,14 @@ class Desk:
         """Whose booking is not as the desk said, or met a fault; `states` are the bookings' status and dates."""
         return [one.plan.request_id for one in self.came if not _as_promised(one, states)]
 
-    def kinds(self, errand: Errand) -> Mapping[str, int]:
+    def kinds(self, errand: Intention) -> Mapping[str, int]:
         """What came of an errand, by the answers to its steps."""
         told = (", ".join(one.answers) or "not confirmed" for one in self.came if one.plan.errand is errand)
         return Counter(told)
 
     async def _serve(self, client: httpx.AsyncClient, came: Came) -> None:
         request_id = came.plan.request_id
-        if came.plan.errand is Errand.GIVE_UP or await self._is_confirmed(request_id):
+        if came.plan.errand is Intention.GIVE_UP or await self._is_confirmed(request_id):
             await asyncio.sleep(came.plan.after_s)
             for step in came.plan.steps:
                 answer = await self._answered(client, request_id, step)

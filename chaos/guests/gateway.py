@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from chaos.guests.requests import TRANSFERS, Guest, Send
 from posada.client.booking_events import OUTCOMES
-from posada.cluster.secrets import CHAT, TownSecrets
+from posada.cluster.secrets import CHAT, ClusterSecrets
 from shared.contracts.topics import BOOKING_EVENTS
 from shared.kafka.consumers import consumer
 from shared.kafka.topic_admin import partitions
@@ -39,7 +39,7 @@ class Heard:
 class Gateway:
     """A simple client, as others write it: it sends again what it is not sure of. Times are monotonic seconds."""
 
-    def __init__(self, bootstrap: str, secrets: TownSecrets) -> None:
+    def __init__(self, bootstrap: str, secrets: ClusterSecrets) -> None:
         self._bootstrap = bootstrap
         self._secrets = secrets
         self._producer: AIOKafkaProducer | None = None

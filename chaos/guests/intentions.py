@@ -9,7 +9,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
-from chaos.guests.requests import REQUESTS, Guest, Manner
+from chaos.guests.requests import REQUESTS, Guest, GuestKind
 
 SHARE: Final = 0.3  # of the guests who may be confirmed
 MOST_WAIT_S: Final = 15.0
@@ -19,7 +19,7 @@ TWICE: Final = 0.15  # of all commands are given twice at the same moment
 FAR: Final = (120, 300)  # days from now that nobody else has asked for
 
 
-class Errand(StrEnum):
+class Intention(StrEnum):
     """What a guest is up to."""
 
     CANCEL = "cancels"
@@ -29,7 +29,7 @@ class Errand(StrEnum):
     GIVE_UP = "cancels while the money is looked for"
 
 
-WEIGHTS: Final = {Errand.CANCEL: 40, Errand.MOVE: 30, Errand.STAY: 20, Errand.AWAY: 10}
+WEIGHTS: Final = {Intention.CANCEL: 40, Intention.MOVE: 30, Intention.STAY: 20, Intention.AWAY: 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,21 @@ class Plan:
     """What one guest does, and how many seconds after the confirmation; who gives up, after the storm's beginning."""
 
     request_id: str
-    errand: Errand
+    errand: Intention
     after_s: float
     steps: tuple[Step, ...]
 
 
-def errands(seed: int, guests: Iterable[Guest], today: date) -> list[Plan]:
+def intentions(seed: int, guests: Iterable[Guest], today: date) -> list[Plan]:
     """Plans for some of the guests; `today` is the property's."""
     random = Random(f"errands {seed}")  # noqa: S311
     guests = list(guests)
     able = [guest for guest in guests if guest.manner.may_be_confirmed]
     chosen = random.sample(able, round(len(able) * SHARE))
     served = {guest.request_id for guest in chosen}
-    waited_for = [one for one in guests if one.manner in {Manner.NEVER, Manner.LATE} and one.request_id not in served]
+    waited_for = [
+        one for one in guests if one.manner in {GuestKind.NEVER, GuestKind.LATE} and one.request_id not in served
+    ]
     return [*[_plan(random, guest, today) for guest in chosen], *_given_up(seed, waited_for)]
 
 
@@ -70,7 +72,9 @@ def _given_up(seed: int, guests: list[Guest]) -> list[Plan]:
     for guest in random.sample(guests, round(len(guests) * GIVE_UP_SHARE)):
         asked_at = min(send.at for send in guest.sends if send.topic == REQUESTS)
         step = Step("cancellation", {}, "CANCELLED", random.random() < TWICE)
-        plans.append(Plan(guest.request_id, Errand.GIVE_UP, asked_at + random.uniform(0.0, MOST_PATIENCE_S), (step,)))
+        plans.append(
+            Plan(guest.request_id, Intention.GIVE_UP, asked_at + random.uniform(0.0, MOST_PATIENCE_S), (step,))
+        )
     return plans
 
 
@@ -86,16 +90,16 @@ def _plan(random: Random, guest: Guest, today: date) -> Plan:
         return step("dates", "CONFIRMED", check_in=first.isoformat(), check_out=(first + nights).isoformat())
 
     match errand:
-        case Errand.CANCEL:
+        case Intention.CANCEL:
             steps = [step("cancellation", "CANCELLED")]
-        case Errand.MOVE:
+        case Intention.MOVE:
             steps = [dates(today + timedelta(days=random.randint(*FAR)))]
-        case Errand.STAY:
+        case Intention.STAY:
             steps = [
                 dates(today),
                 step("check-in", "CHECKED_IN"),
                 step("check-out", "CHECKED_OUT", owing=True),
             ]
-        case Errand.AWAY:
+        case Intention.AWAY:
             steps = [dates(today), step("no-show", "NO_SHOW")]
     return Plan(guest.request_id, errand, random.uniform(0.0, MOST_WAIT_S), tuple(steps))

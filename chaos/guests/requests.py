@@ -22,7 +22,7 @@ REQUESTS: Final = "posada.booking.requests"
 TRANSFERS: Final = "posada.payments.transfers"
 
 
-class Manner(StrEnum):
+class GuestKind(StrEnum):
     """How a guest behaves."""
 
     PAID = "paid before"
@@ -36,17 +36,17 @@ class Manner(StrEnum):
     @property
     def may_be_confirmed(self) -> bool:
         """Whether such a guest can get a booking at all; who shares another's money gets it where the other did not."""
-        return self not in {Manner.NEVER, Manner.SHORT, Manner.BACKWARDS}
+        return self not in {GuestKind.NEVER, GuestKind.SHORT, GuestKind.BACKWARDS}
 
 
 SHARES: Final = {
-    Manner.PAID: 62,
-    Manner.LATE: 12,
-    Manner.NEVER: 4,
-    Manner.SHORT: 5,
-    Manner.SHARED: 4,
-    Manner.SCARCE: 11,
-    Manner.BACKWARDS: 2,
+    GuestKind.PAID: 62,
+    GuestKind.LATE: 12,
+    GuestKind.NEVER: 4,
+    GuestKind.SHORT: 5,
+    GuestKind.SHARED: 4,
+    GuestKind.SCARCE: 11,
+    GuestKind.BACKWARDS: 2,
 }
 TWICE: Final = 0.08  # of all guests say the same twice or three times
 
@@ -66,7 +66,7 @@ class Guest:
     """One guest: the request's id, the manner, and everything that is sent for it."""
 
     request_id: str
-    manner: Manner
+    manner: GuestKind
     sends: tuple[Send, ...]
 
 
@@ -88,10 +88,10 @@ class _Builder:
         self._today = today
         wanted = sum(rooms for rooms, _ in ROOMS.values()) * FILLED
         self._nights = max(1, round(number * 2.0 * 1.25 / wanted))  # rooms for each booking, nights for each stay
-        self._scarce_nights = max(1, number * SHARES[Manner.SCARCE] // 100 // 12)
+        self._scarce_nights = max(1, number * SHARES[GuestKind.SCARCE] // 100 // 12)
         self._lender: str | None = None
 
-    def guest(self, place: int, manner: Manner, at: float) -> Guest:
+    def guest(self, place: int, manner: GuestKind, at: float) -> Guest:
         request_id = f"storm-{self._seed}-{place}"
         rooms, check_in, nights = self._stay(manner)
         price = ADULT * sum(room["adults"] for room in rooms) * nights
@@ -100,7 +100,7 @@ class _Builder:
             "request_id": request_id,
             "guest": {"name": f"Guest {place}", "email": f"{request_id}@example.org"},
             "check_in": check_in.isoformat(),
-            "check_out": (check_in + timedelta(days=-1 if manner is Manner.BACKWARDS else nights)).isoformat(),
+            "check_out": (check_in + timedelta(days=-1 if manner is GuestKind.BACKWARDS else nights)).isoformat(),
             "package": "Las Hojas",
             "rooms": rooms,
             "payment": self._payment(price, authorization, by_transfer=place % 5 == 0 and manner.may_be_confirmed),
@@ -109,9 +109,9 @@ class _Builder:
         sends = [*self._asks(request, at), *self._pays(manner, request, price, at)]
         return Guest(request_id, manner, tuple(sends))
 
-    def _stay(self, manner: Manner) -> tuple[list[dict[str, Any]], date, int]:
+    def _stay(self, manner: GuestKind) -> tuple[list[dict[str, Any]], date, int]:
         random = self._random
-        if manner is Manner.SCARCE:
+        if manner is GuestKind.SCARCE:
             night = random.randrange(self._scarce_nights)
             kind, most = SCARCE
             count, nights = random.randint(1, 3), 1
@@ -126,10 +126,10 @@ class _Builder:
         ]
         return rooms, self._today + timedelta(days=FIRST_NIGHT + night), nights
 
-    def _authorization(self, manner: Manner, request_id: str) -> str:
-        if manner is Manner.SHARED and self._lender:
+    def _authorization(self, manner: GuestKind, request_id: str) -> str:
+        if manner is GuestKind.SHARED and self._lender:
             return self._lender
-        if manner is Manner.PAID:
+        if manner is GuestKind.PAID:
             self._lender = request_id
         return request_id
 
@@ -152,12 +152,12 @@ class _Builder:
             for _ in range(random.randint(1, 2)):
                 yield Send(at + random.choice((0.0, random.uniform(0, 30))), REQUESTS, request, event_id)
 
-    def _pays(self, manner: Manner, request: dict[str, Any], price: Decimal, at: float) -> Iterator[Send]:
+    def _pays(self, manner: GuestKind, request: dict[str, Any], price: Decimal, at: float) -> Iterator[Send]:
         random = self._random
-        if manner in {Manner.NEVER, Manner.SHARED}:
+        if manner in {GuestKind.NEVER, GuestKind.SHARED}:
             return
-        amount = price - Decimal("10.00") if manner is Manner.SHORT else price
-        moment = at + random.uniform(0.5, 12.0) if manner is Manner.LATE else max(0.0, at - random.uniform(0.5, 5.0))
+        amount = price - Decimal("10.00") if manner is GuestKind.SHORT else price
+        moment = at + random.uniform(0.5, 12.0) if manner is GuestKind.LATE else max(0.0, at - random.uniform(0.5, 5.0))
         given = request["payment"]
         transfer = {
             "transfer_id": request["request_id"],

@@ -14,7 +14,7 @@ def silent(_: str) -> None:
     """Report no progress."""
 
 
-class Part(ABC):
+class Backend(ABC):
     """A server that is started and stopped; as a context manager it runs inside the block."""
 
     @property
@@ -24,7 +24,7 @@ class Part(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start the part and return when it answers; does nothing when it runs. Raises PartFailed."""
+        """Start the part and return when it answers; does nothing when it runs. Raises BackendFailed."""
 
     @abstractmethod
     def stop(self) -> None:
@@ -44,7 +44,7 @@ class Part(ABC):
         self.stop()
 
 
-class OwnPart(Part):
+class OwnBackend(Backend):
     """A server that is ours, so that it may be struck: ended as by a crash, or frozen, and brought back."""
 
     @property
@@ -65,7 +65,7 @@ class OwnPart(Part):
         """Let it go on."""
 
 
-class KafkaPart(Part):
+class KafkaBackend(Backend):
     """A Kafka broker."""
 
     @property

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from deploy.local.backend import PARTS_VARIABLE, KafkaPart, Progress, silent
-from deploy.local.databases import PostgresPart
+from deploy.local.backend import PARTS_VARIABLE, KafkaBackend, Progress, silent
+from deploy.local.databases import PostgresBackend
 from deploy.local.kafka.probe import listens
 
 KAFKA_VARIABLE: Final = "POSADA_KAFKA_BOOTSTRAP"
@@ -18,12 +18,12 @@ DOCKERS: Final = "Docker's"
 
 
 @dataclass
-class Parts:
+class Backends:
     """One Kafka and one PostgreSQL, and the databases of the services in it."""
 
     where: str
-    kafka: KafkaPart
-    postgres: PostgresPart
+    kafka: KafkaBackend
+    postgres: PostgresBackend
     _databases: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -41,7 +41,7 @@ class Parts:
         return self.kafka.bootstrap
 
     def start(self) -> None:
-        """Start both, at the same time; when one fails, stop the other and raise its PartFailed."""
+        """Start both, at the same time; when one fails, stop the other and raise its BackendFailed."""
         try:
             self._start_both()
         except BaseException:
@@ -101,7 +101,7 @@ class Parts:
         self.stop()
 
 
-class GivenKafka(KafkaPart):
+class GivenKafka(KafkaBackend):
     """A broker that others run."""
 
     def __init__(self, bootstrap: str) -> None:
@@ -126,7 +126,7 @@ class GivenKafka(KafkaPart):
         """Nothing to do."""
 
 
-class GivenPostgres(PostgresPart):
+class GivenPostgres(PostgresBackend):
     """A server that others run; the secret for its roles' passwords is kept in `folder`."""
 
     def __init__(self, admin_url: str, folder: Path) -> None:
@@ -157,7 +157,7 @@ def docker_answers() -> bool:
     return docker.docker_answers()
 
 
-def choose_parts(
+def choose_backends(
     data_dir: Path,
     environ: Mapping[str, str],
     on_progress: Progress = silent,
@@ -166,7 +166,7 @@ def choose_parts(
     docker_answers: Callable[[], bool] = docker_answers,
     kafka_heap_mb: int = 256,
     kafka_full_jit: bool = False,
-) -> Parts:
+) -> Backends:
     """The parts to run on, not started; what they keep lies in `data_dir`.
 
     POSADA_PARTS decides (given, docker or embedded); without it the addresses in POSADA_KAFKA_BOOTSTRAP and
@@ -178,10 +178,10 @@ def choose_parts(
     """
     choice = chosen(environ, (lambda: False) if keeping_data else docker_answers)
     if choice == "given":
-        return given_parts(data_dir, environ)
+        return given_backends(data_dir, environ)
     if choice == "docker":
-        return docker_parts(data_dir, environ, on_progress)
-    return embedded_parts(data_dir, on_progress, kafka_heap_mb, kafka_full_jit)
+        return docker_backends(data_dir, environ, on_progress)
+    return embedded_backends(data_dir, on_progress, kafka_heap_mb, kafka_full_jit)
 
 
 def chosen(environ: Mapping[str, str], docker_answers: Callable[[], bool]) -> str:
@@ -199,27 +199,27 @@ def chosen(environ: Mapping[str, str], docker_answers: Callable[[], bool]) -> st
     return "docker" if docker_answers() else "embedded"
 
 
-def given_parts(data_dir: Path, environ: Mapping[str, str]) -> Parts:
+def given_backends(data_dir: Path, environ: Mapping[str, str]) -> Backends:
     """The servers whose addresses the environment gives."""
     kafka = GivenKafka(environ[KAFKA_VARIABLE])
-    return Parts("given", kafka, GivenPostgres(environ[POSTGRES_VARIABLE], data_dir / "given"))
+    return Backends("given", kafka, GivenPostgres(environ[POSTGRES_VARIABLE], data_dir / "given"))
 
 
-def docker_parts(data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> Parts:
+def docker_backends(data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> Backends:
     """Containers of the images that the environment names."""
     from deploy.local.docker import DockerKafka, DockerPostgres  # noqa: PLC0415  # see docker_answers
 
     folder = data_dir / "docker"
     kafka = DockerKafka(folder / "kafka", environ, on_progress)
-    return Parts(DOCKERS, kafka, DockerPostgres(folder / "postgres", environ, on_progress))
+    return Backends(DOCKERS, kafka, DockerPostgres(folder / "postgres", environ, on_progress))
 
 
-def embedded_parts(
+def embedded_backends(
     data_dir: Path, on_progress: Progress = silent, kafka_heap_mb: int = 256, kafka_full_jit: bool = False
-) -> Parts:
+) -> Backends:
     """Servers of our own, from packages."""
     from deploy.local.kafka.server import EmbeddedKafka  # noqa: PLC0415  # see docker_answers
     from deploy.local.postgres import EmbeddedPostgres  # noqa: PLC0415
 
     kafka = EmbeddedKafka(data_dir / "kafka", heap_mb=kafka_heap_mb, full_jit=kafka_full_jit, on_progress=on_progress)
-    return Parts("embedded", kafka, EmbeddedPostgres(data_dir / "postgres", on_progress=on_progress))
+    return Backends("embedded", kafka, EmbeddedPostgres(data_dir / "postgres", on_progress=on_progress))

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
-from deploy.local.backend import Part
+from deploy.local.backend import Backend
 from deploy.local.processes.folders import KeptSecret
 from deploy.local.processes.waiting import run_apart
 
@@ -40,7 +40,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE "{owner}" IN SCHEMA public GRANT USAGE, SELECT
 """
 
 
-class PostgresPart(Part):
+class PostgresBackend(Backend):
     """A PostgreSQL server that an administrator can reach; passwords are derived from a secret in `folder`."""
 
     def __init__(self, folder: Path) -> None:

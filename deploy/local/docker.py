@@ -10,12 +10,12 @@ from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
-from deploy.local.backend import PARTS_VARIABLE, KafkaPart, OwnPart, Progress, silent
-from deploy.local.databases import PostgresPart, url_for
+from deploy.local.backend import PARTS_VARIABLE, KafkaBackend, OwnBackend, Progress, silent
+from deploy.local.databases import PostgresBackend, url_for
 from deploy.local.kafka.probe import kafka_answers
 from deploy.local.kafka.settings import ONE_BROKER
 from deploy.local.processes.folders import LOOPBACK, kept_ports
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 from deploy.local.processes.waiting import wait_until
 
 KAFKA_IMAGE: Final = ("POSADA_TEST_KAFKA_IMAGE", "confluentinc/cp-kafka:7.9.0")
@@ -65,7 +65,7 @@ class Runner:
     def start(self, answers: Callable[[], bool]) -> None:
         """Start the container and wait until `answers()`.
 
-        Raises PartFailed with the reason otherwise; a container that was there before stays, for its data.
+        Raises BackendFailed with the reason otherwise; a container that was there before stays, for its data.
         """
         self._on_progress(f"starting {self.image} in Docker")
         with self._changing:
@@ -75,7 +75,7 @@ class Runner:
             log = self._log_tail()
             if fresh:
                 self.stop()
-            raise PartFailed(f"{self.image} did not answer within {START_TIMEOUT_S:g} s. Its log ends with:\n{log}")
+            raise BackendFailed(f"{self.image} did not answer within {START_TIMEOUT_S:g} s. Its log ends with:\n{log}")
 
     def stop(self) -> None:
         """End and remove the container."""
@@ -96,7 +96,7 @@ class Runner:
             if fresh:
                 self.stop()
             hint = f"{PARTS_VARIABLE}=embedded does without Docker"
-            raise PartFailed(f"Docker could not run {self.image}: {error}. {hint}") from error
+            raise BackendFailed(f"Docker could not run {self.image}: {error}. {hint}") from error
 
     @property
     def alive(self) -> bool:
@@ -147,7 +147,7 @@ class OneBroker(OnThisMachine, KafkaContainer):
         """Accept any image: the check compares its tag with Confluent's numbers, and others have their own."""
 
 
-class DockerPart(OwnPart):
+class DockerBackend(OwnBackend):
     """A server in a container that a runner has."""
 
     _runner: Runner
@@ -172,7 +172,7 @@ class DockerPart(OwnPart):
         self._runner.resume()
 
 
-class DockerKafka(DockerPart, KafkaPart):
+class DockerKafka(DockerBackend, KafkaBackend):
     """Kafka in a container; its host port is kept in `data_dir`, its data only until it is stopped."""
 
     def __init__(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> None:
@@ -197,11 +197,11 @@ class DockerKafka(DockerPart, KafkaPart):
         return on_loopback(container, KAFKA_PORT, kept_host_port(self._folder, "kafka"))
 
 
-class DockerPostgres(DockerPart, PostgresPart):
+class DockerPostgres(DockerBackend, PostgresBackend):
     """PostgreSQL in a container; its host port and secret are kept in `data_dir`, its data until it is stopped."""
 
     def __init__(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress = silent) -> None:
-        PostgresPart.__init__(self, data_dir)
+        PostgresBackend.__init__(self, data_dir)
         self._folder = data_dir
         self._runner = Runner(environ.get(*POSTGRES_IMAGE), self._new_container, on_progress)
 
@@ -214,7 +214,7 @@ class DockerPostgres(DockerPart, PostgresPart):
         return url_for(f"postgresql://{self._runner.address}/", ADMIN, ADMIN, self._secret.password(ADMIN))
 
     def answers(self) -> bool:
-        return PostgresPart.answers(self)
+        return PostgresBackend.answers(self)
 
     def _new_container(self) -> DockerContainer:
         container = OneServer(

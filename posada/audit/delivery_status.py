@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from services.booking.lifecycle.states import Status
 from services.notifications.delivery.model import ALIVE
 from services.notifications.delivery.model import Status as Sent
@@ -13,7 +13,7 @@ _NOT_EXPECTED = {Status.CANCELLED, Status.NO_SHOW}
 _THAT_ENDS_ALL = "cancelled"
 
 
-def by_occasion(dossier: Dossier) -> dict[str, set[str]]:
+def by_occasion(dossier: BookingSnapshot) -> dict[str, set[str]]:
     """The occasions that the guest has messages of, each with the states of those, by whatever channel."""
     found: dict[str, set[str]] = {}
     for row in dossier.deliveries:
@@ -21,7 +21,7 @@ def by_occasion(dossier: Dossier) -> dict[str, set[str]]:
     return found
 
 
-def missed(dossier: Dossier, occasion: str) -> str | None:
+def missed(dossier: BookingSnapshot, occasion: str) -> str | None:
     """How a guest with messages of an occasion cannot have heard of it, and nobody else either; None where all is well.
 
     A message got through, or newer news made it idle, or every channel failed and staff was told so.
@@ -40,7 +40,7 @@ def missed(dossier: Dossier, occasion: str) -> str | None:
     return f"no message of {occasion} got through, and staff was told of {alerts} of {max(1, len(unreached))} such"
 
 
-def is_overtaken(dossier: Dossier, occasion: str) -> bool:
+def is_overtaken(dossier: BookingSnapshot, occasion: str) -> bool:
     """Whether newer news, told or on the books, makes an occasion untrue or idle."""
     newer = [one for one in by_occasion(dossier) if one != occasion]
     if dossier.status in _NOT_EXPECTED:

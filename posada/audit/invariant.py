@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.finding import Finding
-from posada.audit.topic_snapshot import TopicBooks
+from posada.audit.topic_snapshot import TopicSnapshot
 
 Row: TypeAlias = Mapping[str, Any]
 STATUS: Final = "posada status {subject}"
@@ -55,9 +55,9 @@ class Invariant:
 class OfBooking(Invariant):
     """Judged from everything that the five databases hold of one booking; `judge` gives each wrong in words."""
 
-    judge: Callable[[Dossier, Terms], Iterable[str | Wrong]]
+    judge: Callable[[BookingSnapshot, Terms], Iterable[str | Wrong]]
 
-    def judged(self, dossier: Dossier, terms: Terms) -> Iterable[Finding]:
+    def judged(self, dossier: BookingSnapshot, terms: Terms) -> Iterable[Finding]:
         """What is wrong with this booking."""
         return (self.finding(dossier.id, what) for what in self.judge(dossier, terms))
 
@@ -80,9 +80,9 @@ class OfDatabase(Invariant):
 class OfTopics(Invariant):
     """Judged from what stands on the topics: `judge` gives each subject and what is wrong with it."""
 
-    judge: Callable[[TopicBooks, Terms], Iterable[tuple[object, str]]]
+    judge: Callable[[TopicSnapshot, Terms], Iterable[tuple[object, str]]]
 
-    def judged(self, books: TopicBooks, terms: Terms) -> Iterable[Finding]:
+    def judged(self, books: TopicSnapshot, terms: Terms) -> Iterable[Finding]:
         """What is wrong on the topics."""
         return (self.finding(*wrong) for wrong in self.judge(books, terms))
 
@@ -96,9 +96,9 @@ def _known(invariant: Invariant) -> None:
     ALL[invariant.name] = invariant
 
 
-BookingJudge: TypeAlias = Callable[[Dossier, Terms], Iterable[str | Wrong]]
+BookingJudge: TypeAlias = Callable[[BookingSnapshot, Terms], Iterable[str | Wrong]]
 RowJudge: TypeAlias = Callable[[Row, Terms], "tuple[object, str] | None"]
-TopicJudge: TypeAlias = Callable[[TopicBooks, Terms], Iterable[tuple[object, str]]]
+TopicJudge: TypeAlias = Callable[[TopicSnapshot, Terms], Iterable[tuple[object, str]]]
 
 
 def of_booking(

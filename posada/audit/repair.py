@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from posada.audit.booking_reads import check_has_read, requested
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.database_snapshots import snapshots
 from posada.audit.finding import Finding
 from posada.audit.invariant import MEND
@@ -26,7 +26,7 @@ WITHIN_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Repaired:
     """What was sent, and the bookings that were left as they are.
 
     `promised`: their guests have a promise. `asked_for`: booking does not know them, and their requests stand where a
@@ -39,13 +39,13 @@ class Mended:
     moving: list[UUID] = field(default_factory=list)
 
 
-def was_promised(dossier: Dossier) -> bool:
+def was_promised(dossier: BookingSnapshot) -> bool:
     """Whether booking does not know a booking that was confirmed, as after its restore until it has read on."""
     confirmed = "confirmed" in (dossier.announced or ()) or dossier.held_as == "booked" or dossier.paid_as == "captured"
     return dossier.booking is None and confirmed
 
 
-def releases(dossier: Dossier, *, even_promised: bool = False) -> list[Message]:
+def releases(dossier: BookingSnapshot, *, even_promised: bool = False) -> list[Message]:
     """What gives back rooms and money of a booking that booking does not know, or that has ended with nothing.
 
     Of any other nothing is given back: its saga does that, or a person. Captured money is refunded, never released.
@@ -65,12 +65,14 @@ def releases(dossier: Dossier, *, even_promised: bool = False) -> list[Message]:
     return sends
 
 
-def mended(found: Iterable[Dossier], *, asked_for: Set[UUID], moving: Set[UUID], even_promised: bool = False) -> Mended:
+def mended(
+    found: Iterable[BookingSnapshot], *, asked_for: Set[UUID], moving: Set[UUID], even_promised: bool = False
+) -> Repaired:
     """What is to be sent for these, and whom to leave.
 
     `asked_for` are all bookings of requests that a rewind would find, `moving` those that messages are about.
     """
-    result = Mended()
+    result = Repaired()
     for dossier in found:
         if not (sends := releases(dossier, even_promised=True)):
             continue
@@ -93,7 +95,7 @@ async def mend(
     seal: Seal | None,
     even_promised: bool = False,
     within_s: float = WITHIN_S,
-) -> Mended:
+) -> Repaired:
     """Give back what findings say nobody owns, as far as that is still so; commands to the services bear the seal.
 
     Booking has `within_s` seconds to read what stands on its topics: a request that it has not read yet owns rooms too.
@@ -103,7 +105,7 @@ async def mend(
     """
     subjects = sorted({UUID(finding.subject) for finding in findings if finding.remedy == MEND})
     if not subjects:
-        return Mended()
+        return Repaired()
     await check_has_read(bootstrap, within_s)
     async with TopicReader(bootstrap) as topics:
         books = await topics.look()

@@ -28,7 +28,7 @@ LETTERS_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class TopicBooks:
+class TopicSnapshot:
     """What a look at the topics found.
 
     `announced` has the kinds of outcome of each booking (confirmed, refused, failed). Of bookings decided before
@@ -72,7 +72,7 @@ class TopicReader:
     async def __aexit__(self, *_: object) -> None:
         await self._close()
 
-    async def look(self) -> TopicBooks:
+    async def look(self) -> TopicSnapshot:
         """Everything that stands there now.
 
         Raises:
@@ -80,7 +80,7 @@ class TopicReader:
         """
         await self._read_outcomes()
         in_flight, unread = await self._read_unread()
-        return TopicBooks(self._announced, self._whole_since, await self._read_dead(), in_flight, unread)
+        return TopicSnapshot(self._announced, self._whole_since, await self._read_dead(), in_flight, unread)
 
     async def _close(self) -> None:
         await self._consumer.stop()

@@ -14,13 +14,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from deploy.local.backend import Progress, silent
-from deploy.local.choice import POSTGRES_VARIABLE, Parts, choose_parts
+from deploy.local.choice import POSTGRES_VARIABLE, Backends, choose_backends
 from deploy.local.processes.folders import kept_ports
-from deploy.local.processes.process import PartFailed, Process, refuse_if_running
+from deploy.local.processes.process import BackendFailed, Process, refuse_if_running
 from deploy.local.processes.waiting import run_apart
 from posada.cluster.address import Address, check_ours, forget, write_targets
 from posada.cluster.instance import Instance, copy_name
-from posada.cluster.secrets import TownSecrets
+from posada.cluster.secrets import ClusterSecrets
 from shared.contracts.topics import ALL_TOPICS, SERVICES
 from shared.kafka.topic_admin import bound_messages, create_topics
 from shared.kafka.topics import Topic
@@ -34,7 +34,7 @@ _OWN_DATABASES: Final = tuple(f"POSADA_{service.upper()}_DATABASE_URL" for servi
 _WITHHELD: Final = (POSTGRES_VARIABLE, "POSADA_PARTS", *_OWN_DATABASES)
 
 
-class Town:
+class LocalCluster:
     """All of Posada on one machine; as a context manager it runs inside the block. It prints nothing.
 
     `data_dir` keeps ports, logs and, where the parts are our own, their data between runs. Parts that are given run
@@ -49,7 +49,7 @@ class Town:
         self,
         data_dir: Path,
         *,
-        parts: Parts | None = None,
+        parts: Backends | None = None,
         services: Sequence[str] = SERVICES,
         scale: Mapping[str, int] | None = None,
         env: Mapping[str, str | None] | None = None,
@@ -61,7 +61,7 @@ class Town:
         keeping_data: bool = False,
         kafka_heap_mb: int = 256,
         kafka_full_jit: bool = False,
-        choose: Callable[..., Parts] = choose_parts,
+        choose: Callable[..., Backends] = choose_backends,
     ) -> None:
         self._choose_parts = choose
         self.data_dir = data_dir.resolve()
@@ -69,7 +69,7 @@ class Town:
         self._on_progress = on_progress
         self._owns_parts = parts is None
         self._given_parts = parts
-        self._parts: Parts | None = parts
+        self._parts: Backends | None = parts
         self._keeping_data = keeping_data
         self._heap_mb, self._full_jit = kafka_heap_mb, kafka_full_jit
         self._names = tuple(services)
@@ -79,24 +79,24 @@ class Town:
         self._prefix = database_prefix
         self._topics = topics
         self._urls: dict[str, str] = {}
-        self._secrets: TownSecrets | None = None
+        self._secrets: ClusterSecrets | None = None
         self._instances: dict[str, Instance] = {}
 
     # What others need to know of it.
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Backends:
         """Kafka and PostgreSQL; raises RuntimeError before the start."""
         if self._parts is None:
             raise RuntimeError("the town has no parts before it is started")
         return self._parts
 
     @property
-    def secrets(self) -> TownSecrets:
+    def secrets(self) -> ClusterSecrets:
         """What records are signed with; kept in the folder. Raises OSError where that cannot be written."""
         if self._secrets is None:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            self._secrets = TownSecrets.kept(self.data_dir, self._environ)
+            self._secrets = ClusterSecrets.kept(self.data_dir, self._environ)
         return self._secrets
 
     @property
@@ -133,7 +133,7 @@ class Town:
         Whatever goes wrong, an interruption included, stops what was started.
 
         Raises:
-            PartFailed: when a part or a service does not come up; the message ends with its log.
+            BackendFailed: when a part or a service does not come up; the message ends with its log.
             AlreadyRunning: when another process works on the same folder.
             ValueError: when the environment contradicts itself.
         """
@@ -244,7 +244,7 @@ class Town:
         self._write_address()
 
     def wait_until_ready(self, timeout_s: float = READY_TIMEOUT_S, copies: Sequence[Instance] | None = None) -> None:
-        """Wait for these copies, or for all; raises PartFailed when one ends or `timeout_s` seconds pass."""
+        """Wait for these copies, or for all; raises BackendFailed when one ends or `timeout_s` seconds pass."""
         waiting = list(self.services if copies is None else copies)
         deadline = time.monotonic() + timeout_s
         while waiting:
@@ -359,4 +359,4 @@ class Town:
         self.stop()
 
 
-__all__ = ["PartFailed", "Town"]
+__all__ = ["BackendFailed", "LocalCluster"]

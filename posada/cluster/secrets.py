@@ -23,7 +23,7 @@ _VARIABLES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class TownSecrets:
+class ClusterSecrets:
     """What the services of a town are told of secrets: the environment's where it has any, else those of files.
 
     A file `records-ID` holds a secret of the installation, the last by name signs; `gateway-NAME` and `source-NAME`

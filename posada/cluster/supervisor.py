@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy.local.backend import KafkaPart, OwnPart, Part
-from deploy.local.databases import PostgresPart
-from deploy.local.processes.process import PartFailed
-from posada.cluster.cluster import Town
+from deploy.local.backend import Backend, KafkaBackend, OwnBackend
+from deploy.local.databases import PostgresBackend
+from deploy.local.processes.process import BackendFailed
+from posada.cluster.cluster import LocalCluster
 from posada.cluster.instance import Instance
 
 FIRST_PAUSE_S: Final = 1.0
@@ -35,10 +35,10 @@ class Kept:
     most_starts: int | None = None
 
 
-class Keeper:
+class Supervisor:
     """Starts again what ended by itself, more and more slowly while it keeps ending; `remarks` are the latest."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: LocalCluster) -> None:
         self._town = town
         self._addresses = {part.name: _address(part) for part in self._parts()}
         self._pauses: dict[str, float] = {}
@@ -53,7 +53,7 @@ class Keeper:
         """Start what is due to be started; where not all are ready, ask servers that are not ours whether they answer.
 
         Raises:
-            PartFailed: when Kafka or PostgreSQL ended again each time.
+            BackendFailed: when Kafka or PostgreSQL ended again each time.
         """
         for one in self._kept():
             if one.alive():
@@ -67,12 +67,12 @@ class Keeper:
 
     def _kept(self) -> Iterator[Kept]:
         for part in self._parts():
-            if isinstance(part, OwnPart):
+            if isinstance(part, OwnBackend):
                 yield _server(part, self._addresses[part.name])
         for one in self._town.services:
             yield _copy(one)
 
-    def _parts(self) -> tuple[KafkaPart, PostgresPart]:
+    def _parts(self) -> tuple[KafkaBackend, PostgresBackend]:
         return self._town.parts.kafka, self._town.parts.postgres
 
     def _start(self, one: Kept) -> None:
@@ -80,7 +80,7 @@ class Keeper:
         self._started[one.name] = time.monotonic()
         try:
             one.start()
-        except PartFailed as failure:
+        except BackendFailed as failure:
             self._put_off(one, str(failure).partition("\n")[0])
 
     def _put_off(self, one: Kept, why: str) -> None:
@@ -90,7 +90,9 @@ class Keeper:
         see = f"; see {one.log}" if one.log else ""
         if one.most_starts is not None and self._in_a_row[one.name] > one.most_starts:
             times = f"{one.most_starts} times"
-            raise PartFailed(f"{one.name} was started again {times} and did not stay, so everything stops: {why}{see}")
+            raise BackendFailed(
+                f"{one.name} was started again {times} and did not stay, so everything stops: {why}{see}"
+            )
         pause = FIRST_PAUSE_S if steady else min(self._pauses[one.name] * 2, LONGEST_PAUSE_S)
         self._pauses[one.name] = pause
         self._due[one.name] = now + pause
@@ -98,7 +100,7 @@ class Keeper:
 
     def _ask_those_given(self) -> None:
         for part in self._parts():
-            if isinstance(part, OwnPart):
+            if isinstance(part, OwnBackend):
                 continue
             if part.answers():
                 self._away.discard(part.name)
@@ -111,7 +113,7 @@ class Keeper:
         self.remarks = [*self.remarks[1 - SHOWN :], f"{time.strftime('%H:%M:%S')} {text}"]
 
 
-def _server(part: OwnPart, address: str) -> Kept:
+def _server(part: OwnBackend, address: str) -> Kept:
     return Kept(
         part.name,
         alive=lambda: part.alive,
@@ -122,17 +124,17 @@ def _server(part: OwnPart, address: str) -> Kept:
     )
 
 
-def _start_where_it_was(part: OwnPart, address: str) -> None:
+def _start_where_it_was(part: OwnBackend, address: str) -> None:
     part.start()
     if _address(part) != address:
         part.stop()
-        raise PartFailed("its port is another program's now, and the services know it there")
+        raise BackendFailed("its port is another program's now, and the services know it there")
 
 
-def _address(part: Part) -> str:
-    if isinstance(part, KafkaPart):
+def _address(part: Backend) -> str:
+    if isinstance(part, KafkaBackend):
         return part.bootstrap
-    return part.admin_url if isinstance(part, PostgresPart) else ""
+    return part.admin_url if isinstance(part, PostgresBackend) else ""
 
 
 def _copy(one: Instance) -> Kept:

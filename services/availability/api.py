@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field, ValidationError
 
 from services.availability import handlers
-from services.availability.external.port import InventoryAway
+from services.availability.external.port import InventoryUnavailable
 from services.availability.inventory.stay import Stay, stay_from
 from services.availability.repository import Ask, Repository
 from shared.clock import Clock
@@ -26,7 +26,7 @@ from shared.contracts.availability import (
 from shared.contracts.common import MOST_ROOMS, Amount, Headcount, Identifier, Language, Occupants, Reason
 from shared.database.pool import Database
 from shared.errors import Refusal
-from shared.validation_errors import complaints
+from shared.validation_errors import validation_errors
 
 FreeOutside = Callable[[str, Stay], Awaitable[dict[str, tuple[str, ...]]]]
 
@@ -127,7 +127,7 @@ def router(
 async def _seen(free_outside: FreeOutside, property_id: str, stay: Stay) -> dict[str, tuple[str, ...]]:
     try:
         return await free_outside(property_id, stay)
-    except InventoryAway as fault:
+    except InventoryUnavailable as fault:
         raise HTTPException(503, "the property's system cannot be reached; ask again in a moment") from fault
 
 
@@ -135,7 +135,7 @@ def _request(asked: dict[str, Any]) -> CountRequested:
     try:
         return CountRequested.model_validate(asked | {"request_id": str(uuid4())})
     except ValidationError as error:
-        first = complaints(error.errors(include_url=False, include_input=False))[0]
+        first = validation_errors(error.errors(include_url=False, include_input=False))[0]
         text = f"{first['field']}: {first['problem']}"
         raise Refusal(Reason.INVALID_REQUEST, text, field=first["field"]) from error
 

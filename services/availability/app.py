@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from services.availability import api, consumers
 from services.availability.catalogue import api as catalogue_api
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external import api as outside_api
-from services.availability.external.jobs import Errands
+from services.availability.external.jobs import ExternalJobs
 from services.availability.gauges import GAUGES
 from services.availability.repository import Repository
 from services.availability.scopes import SCOPES
 from services.availability.settings import Settings
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
-from shared.outbox.timers import ringing
+from shared.outbox.timers import timer_loop
 from shared.service import Service
 from shared.version import VERSION
 
@@ -27,8 +27,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         http_connections=settings.http_database_connections,
     )
     repository = Repository()
-    records = Records(database, edited=repository.forget, allowed=settings.outbound)
-    errands = Errands(database, repository, records, clock, manners=settings.manners())
+    records = CatalogueRepository(database, edited=repository.forget, allowed=settings.outbound)
+    errands = ExternalJobs(database, repository, records, clock, manners=settings.manners())
     return Service(
         name="availability",
         version=VERSION,
@@ -40,7 +40,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             catalogue_api.router(records, clock, settings),
             outside_api.router(database, settings),
         ],
-        loops=[ringing(database, "posada/availability", repository.due, clock), errands.run],
+        loops=[timer_loop(database, "posada/availability", repository.due, clock), errands.run],
         gauges=GAUGES,
         scopes=SCOPES,
         clock=clock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.availability import handlers
 from services.availability.inventory.invalid import read_invalid
 from services.availability.repository import Repository
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.consumer.routing import Routes
 from shared.contracts import topics
 from shared.contracts.availability import (
@@ -29,7 +29,7 @@ from shared.contracts.availability import (
 )
 
 
-def routes(repository: Repository) -> Routes[Inventory]:
+def routes(repository: Repository) -> Routes[UnitOfWork]:
     """Every message that availability handles."""
     listens_to = (topics.AVAILABILITY_COMMANDS, topics.AVAILABILITY_REQUESTS, topics.internal("availability"))
     table = Routes("availability", listens_to, repository, for_invalid=read_invalid)

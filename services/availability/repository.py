@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from services.availability.catalogue.property_cache import Houses
+from services.availability.catalogue.property_cache import PropertyCache
 from services.availability.inventory.free_rooms import HELD_PLACES, FreeRow, free_for_changes, free_rooms_of
 from services.availability.inventory.hold import Hold
 from services.availability.inventory.stay import LONGEST_NIGHTS, Stay
 from services.availability.inventory.store import HOLDS, LOCK_HOLDS, hold_in, saved
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     ChangeRooms,
     CountRequested,
@@ -49,13 +49,13 @@ class Repository:
     """Reads and writes the inventory."""
 
     def __init__(self) -> None:
-        self._houses = Houses()
+        self._houses = PropertyCache()
 
-    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Everything that the messages touch, holds locked in one sorted order."""
         return await self._inventory(connection, messages, _booking_ids(messages), LOCK_HOLDS)
 
-    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Inventory:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The same without locks; a booking that asks for rooms counts as one that has none yet."""
         if any(isinstance(message, ChangeRooms | KeepChange | DropChange) for message in messages):
             raise Conflict("a booking's nights change under its lock")
@@ -66,7 +66,7 @@ class Repository:
 
     async def _inventory(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
-    ) -> Inventory:
+    ) -> UnitOfWork:
         quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested | ChangeRooms)]
         inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
         for seen in (message for message in messages if isinstance(message, OutsideSeen)):
@@ -83,24 +83,24 @@ class Repository:
 
     async def view(
         self, connection: Connection, asks: Sequence[Ask], properties: Iterable[str | None] = ()
-    ) -> Inventory:
+    ) -> UnitOfWork:
         """The free rooms for some stays, holds left out: what a count needs. `properties` are those without a stay."""
         named = {*properties, *(ask.property_id for ask in asks)}
         others = await self._houses.read(connection, named) if named else ()
-        inventory = Inventory(self._houses.known, self._houses.default, other_houses=others)
+        uow = UnitOfWork(self._houses.known, self._houses.default, other_houses=others)
         rows = sorted({row for ask in asks for row in self._rows(ask)})
         if rows:
-            inventory.free = await free_rooms_of(connection, rows)
-        return inventory
+            uow.free = await free_rooms_of(connection, rows)
+        return uow
 
-    async def see_held_places(self, connection: Connection, inventory: Inventory, property_id: str, stay: Stay) -> None:
+    async def see_held_places(self, connection: Connection, uow: UnitOfWork, property_id: str, stay: Stay) -> None:
         """Add how many places our holds keep at a property, which an outside system knows nothing of."""
         rows = await connection.fetch(HELD_PLACES, property_id, stay.check_in, stay.check_out)
-        inventory.held_places |= {(property_id, stay, row["type_key"]): row["held"] for row in rows}
+        uow.held_places |= {(property_id, stay, row["type_key"]): row["held"] for row in rows}
 
-    async def save(self, connection: Connection, inventory: Inventory, now: datetime) -> list[Statement]:
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
         """What changed."""
-        return saved(inventory, now)
+        return saved(uow, now)
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for holds whose time is up; each is handed out again after a while, in case it is lost."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.availability.external.adapters.settings import Manners
+from services.availability.external.adapters.settings import ExternalClientSettings
 from shared.database.seeds import SeedSettings
 from shared.settings import ServiceSettings
 
-AS_THEY_ARE = Manners()
+AS_THEY_ARE = ExternalClientSettings()
 
 
 class Settings(ServiceSettings, SeedSettings):
@@ -35,10 +35,10 @@ class Settings(ServiceSettings, SeedSettings):
         description="How many times as long each further pause between attempts at a room is than the property's.",
     )
 
-    def manners(self) -> Manners:
+    def manners(self) -> ExternalClientSettings:
         """How outside systems are called."""
         tokens = {property_id: token.get_secret_value() for property_id, token in self.outside_tokens.items()}
-        return Manners(
+        return ExternalClientSettings(
             tokens,
             self.outside_failures,
             self.outside_rest_seconds,

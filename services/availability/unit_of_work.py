@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from services.availability.catalogue.property import House
+from services.availability.catalogue.property import Property
 from services.availability.inventory.hold import Hold
 from services.availability.inventory.stay import Stay
 from shared.contracts.common import Reason
@@ -20,7 +20,7 @@ RoomNight = tuple[str, str, date]
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ExternalJob:
     """A call to an outside system, to be made between two transactions; the same id is the same errand."""
 
     id: UUID
@@ -31,7 +31,7 @@ class Errand:
 
 
 @dataclass
-class Inventory:
+class UnitOfWork:
     """The batch's view; what a handler changes here, the repository writes.
 
     `houses` are those that the batch names, and any that were read before; `other_houses` ids of some that there are.
@@ -41,7 +41,7 @@ class Inventory:
     `before` holds as they were, and `reshaped` those whose nights have changed.
     """
 
-    houses: Mapping[str, House]
+    houses: Mapping[str, Property]
     default_house: str | None = None
     other_houses: Sequence[str] = ()
     holds: dict[UUID, Hold] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class Inventory:
     reshaped: set[UUID] = field(default_factory=set)
     held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
     seen_outside: set[FreeKey] = field(default_factory=set)
-    errands: list[Errand] = field(default_factory=list)
+    errands: list[ExternalJob] = field(default_factory=list)
 
-    def house(self, property_id: str | None) -> House:
+    def house(self, property_id: str | None) -> Property:
         """A property; none named means the default one.
 
         Raises:
@@ -73,7 +73,7 @@ class Inventory:
             raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
         return house
 
-    def free_rooms(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str] = ()) -> list[str]:
+    def free_rooms(self, house: Property, stay: Stay, type_key: str, avoid: Iterable[str] = ()) -> list[str]:
         """Rooms of a type that are free for every night, also of what this batch took so far."""
         avoided = {room.casefold() for room in avoid}
         return [
@@ -82,7 +82,7 @@ class Inventory:
             if room.casefold() not in avoided and not self._taken_here(house.id, room, stay)
         ]
 
-    def narrow(self, house: House, stay: Stay, seen: Mapping[str, Sequence[str]]) -> None:
+    def narrow(self, house: Property, stay: Stay, seen: Mapping[str, Sequence[str]]) -> None:
         """Leave as free only what an outside system calls free, too; places are alike, so that their number counts."""
         self.seen_outside.add((house.id, stay))
         ours = self.free.setdefault((house.id, stay), {})
@@ -94,7 +94,7 @@ class Inventory:
             else:
                 ours[key] = [room for room in free if room in theirs]
 
-    def choose(self, house: House, stay: Stay, type_key: str, avoid: Iterable[str]) -> str | None:
+    def choose(self, house: Property, stay: Stay, type_key: str, avoid: Iterable[str]) -> str | None:
         """One free room at random, so that wear spreads evenly; None when there is none."""
         rooms = self.free_rooms(house, stay, type_key, avoid)
         return self.dice.choice(rooms) if rooms else None
@@ -140,7 +140,7 @@ class Inventory:
         self.put(hold)
         self.freed.add(hold.property_id)
 
-    def check_view_is_whole(self, house: House) -> None:
+    def check_view_is_whole(self, house: Property) -> None:
         """Before a "no": rooms that this very batch freed are not in view.
 
         Raises:
@@ -149,7 +149,7 @@ class Inventory:
         if house.id in self.freed:
             raise Conflict("rooms were freed in the same batch")
 
-    def expiry(self, house: House, now: datetime) -> datetime:
+    def expiry(self, house: Property, now: datetime) -> datetime:
         """When a hold that begins now runs out."""
         return now + timedelta(minutes=house.hold_minutes)
 

@@ -13,11 +13,11 @@ from pydantic import BaseModel
 
 from services.booking.lifecycle.cancellation_fee import NOTHING
 from services.booking.repository import Repository
-from services.booking.requests.saga import Data
+from services.booking.requests.saga import MultiRoomData
 from shared.contracts.booking import booking_id_of
 from shared.database.pool import Database
 from shared.safety.masking import masked, masked_name
-from shared.saga.state import Mark, Progress
+from shared.saga.state import HistoryEntry, Progress
 
 _PRESENCE = ("checked_in_at", "checked_in_by", "checked_out_at", "checked_out_by")
 _STAY = ("line", "room", "code", "amount", "status", *_PRESENCE)
@@ -79,7 +79,7 @@ class Course(BaseModel):
     decided_at: datetime | None
     waiting_for: list[str]
     wake_at: datetime | None
-    course: list[Mark]
+    course: list[HistoryEntry]
     audit: list[AuditLine]
 
 
@@ -106,7 +106,7 @@ def router(database: Database, repository: Repository) -> APIRouter:
 
 def _course(row: dict[str, Any]) -> Course:
     progress = Progress.from_json(row["progress"])
-    data = Data.model_validate_json(row["data"])
+    data = MultiRoomData.model_validate_json(row["data"])
     owed = (
         None
         if row["total"] is None
@@ -146,7 +146,7 @@ def _course(row: dict[str, Any]) -> Course:
     )
 
 
-def _rooms(stays: Sequence[Mapping[str, Any]], data: Data) -> list[Room]:
+def _rooms(stays: Sequence[Mapping[str, Any]], data: MultiRoomData) -> list[Room]:
     """The stays as they are now; before there are any, what the saga holds."""
     if stays:
         return [Room(type=stay["room_type"], **{name: stay[name] for name in _STAY}) for stay in stays]

@@ -8,7 +8,7 @@ from services.booking import api, consumers
 from services.booking.lifecycle import api as api_life
 from services.booking.lifecycle.sagas.cancellation import ENDING
 from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
-from services.booking.lifecycle.store import LifeStore
+from services.booking.lifecycle.store import LifecycleStore
 from services.booking.repository import Repository
 from services.booking.requests.saga import MULTI_ROOM
 from services.booking.scopes import SCOPES
@@ -17,7 +17,7 @@ from services.booking.settings import Settings
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
 from shared.gauges import SAGAS
-from shared.outbox.timers import ringing
+from shared.outbox.timers import timer_loop
 from shared.service import Service
 from shared.version import VERSION
 
@@ -31,7 +31,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         http_connections=settings.http_database_connections,
     )
     patience = timedelta(seconds=settings.saga_patience_seconds)
-    lives = LifeStore(ENDING.with_patience(patience), CHANGE_DATES.with_patience(patience))
+    lives = LifecycleStore(ENDING.with_patience(patience), CHANGE_DATES.with_patience(patience))
     repository = Repository(MULTI_ROOM.with_patience(patience), lives)
     return Service(
         name="booking",
@@ -44,7 +44,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api.router(database, repository),
             api_life.router(database, settings),
         ],
-        loops=[ringing(database, "posada/booking", repository.due, clock)],
+        loops=[timer_loop(database, "posada/booking", repository.due, clock)],
         gauges=(SAGAS,),
         scopes=SCOPES,
         clock=clock,

@@ -9,7 +9,7 @@ from services.booking.lifecycle import replies
 from services.booking.repository import Repository
 from services.booking.requests import handlers
 from services.booking.requests.invalid import read_invalid
-from services.booking.unit_of_work import Bookings
+from services.booking.unit_of_work import UnitOfWork
 from shared.consumer.routing import Routes
 from shared.contracts import topics
 from shared.contracts.availability import (
@@ -50,7 +50,7 @@ from shared.contracts.payments import (
 )
 
 
-def routes(repository: Repository) -> Routes[Bookings]:
+def routes(repository: Repository) -> Routes[UnitOfWork]:
     """Every message that booking handles."""
     listens_to = (topics.BOOKING_REQUESTS, topics.BOOKING_REPLIES, topics.internal("booking"))
     table: Routes[Any] = Routes("booking", listens_to, repository, for_invalid=read_invalid)

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from services.booking.lifecycle.model import Action, Booking
 from services.booking.lifecycle.states import Status, StayStatus
-from services.booking.lifecycle.store import LifeStore, bookings_of, terms_in, terms_out
+from services.booking.lifecycle.store import LifecycleStore, bookings_of, terms_in, terms_out
 from services.booking.requests import codes
 from services.booking.requests.property import MultiRoom, Property
-from services.booking.requests.saga import MULTI_ROOM, Data
-from services.booking.unit_of_work import Bookings, Change
+from services.booking.requests.saga import MULTI_ROOM, MultiRoomData
+from services.booking.unit_of_work import Change, UnitOfWork
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -36,9 +36,9 @@ from shared.database.statements import Statement
 from shared.errors import Conflict
 from shared.messages.message import Message
 from shared.saga import store
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Phase, Verdict
-from shared.saga.store import Memory, Sagas, Stored
+from shared.saga.store import SagaCache, SagaRecord, Sagas
 from shared.saga.table import SagaTable
 
 PROPERTIES_KEPT_SECONDS = 5.0
@@ -95,16 +95,16 @@ EITHER = (RoomsReleased, OrdersCancelled)
 class Repository:
     """Reads and writes bookings, which go by one saga. Properties change rarely and are kept for a few seconds."""
 
-    def __init__(self, table: SagaTable[Data] = MULTI_ROOM, lives: LifeStore | None = None) -> None:
+    def __init__(self, table: SagaTable[MultiRoomData] = MULTI_ROOM, lives: LifecycleStore | None = None) -> None:
         self._table = table
-        self._lives = lives or LifeStore()
+        self._lives = lives or LifecycleStore()
         self._properties: dict[str, Property] = {}
         self._default: str | None = None
         self._read_at = float("-inf")
-        self._memory = Memory()
+        self._memory = SagaCache()
         self._codes = codes.Codes()
 
-    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
         bookings = await self._view(connection)
         await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
@@ -114,22 +114,22 @@ class Repository:
         bookings.codes = _handed_out(wanted, await codes.take(connection, _rooms_by_property(wanted)))
         return bookings
 
-    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Bookings:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The same without locks: a request counts as new, a saga as this process last wrote it."""
         bookings = await self._view(connection)
         asked = {_booking_id(message) for message in messages if isinstance(message, BookingRequested)}
-        await bookings.sagas.peek(connection, {_booking_id(message) for message in messages}, new=asked)
+        await bookings.sagas.load_optimistic(connection, {_booking_id(message) for message in messages}, new=asked)
         if _lives_of(bookings, messages):
             raise Conflict("what becomes of a confirmed booking is decided under its lock")
         wanted = _about_to_decide(bookings, messages)
         bookings.codes = _handed_out(wanted, await self._codes.take(connection, _rooms_by_property(wanted)))
         return bookings
 
-    async def save(self, connection: Connection, bookings: Bookings, now: datetime) -> list[Statement]:
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
         """What changed, one statement a table, to be written together with the outbox."""
-        statements = bookings.sagas.changes(now)
-        statements += self._lives.changes(bookings.lives, now)
-        changes = sorted(bookings.changes.values(), key=lambda change: change.saga.id)
+        statements = uow.sagas.changes(now)
+        statements += self._lives.changes(uow.lives, now)
+        changes = sorted(uow.changes.values(), key=lambda change: change.saga.id)
         if changes:
             rows = _columns([_booking_row(change) for change in changes], 19)
             statements.append(Statement(_SAVE_BOOKINGS, (*rows, now)))
@@ -169,10 +169,10 @@ class Repository:
         house = self._properties.get(booking.property_id) if booking else None
         return (booking, house) if booking and house else None
 
-    async def _view(self, connection: Connection) -> Bookings:
+    async def _view(self, connection: Connection) -> UnitOfWork:
         await self._read_properties(connection)
-        sagas = Sagas(self._table.name, Data, self._memory)
-        return Bookings(self._properties, self._default, self._table, sagas, self._lives.view())
+        sagas = Sagas(self._table.name, MultiRoomData, self._memory)
+        return UnitOfWork(self._properties, self._default, self._table, sagas, self._lives.view())
 
     async def _read_properties(self, connection: Connection) -> None:
         if time.monotonic() - self._read_at < PROPERTIES_KEPT_SECONDS:
@@ -190,35 +190,37 @@ def _booking_id(message: Message) -> UUID:
     return booking_id
 
 
-def _lives_of(bookings: Bookings, messages: Sequence[Message]) -> set[UUID]:
+def _lives_of(uow: UnitOfWork, messages: Sequence[Message]) -> set[UUID]:
     """The bookings whose life goes on with these messages."""
     ids = {_booking_id(message) for message in messages if isinstance(message, LIFE)}
     either = {_booking_id(message) for message in messages if isinstance(message, EITHER)}
-    known = [saga for saga_id in either if (saga := bookings.saga(saga_id))]
+    known = [saga for saga_id in either if (saga := uow.saga(saga_id))]
     return ids | {saga.id for saga in known if saga.turn.progress.verdict is Verdict.DONE}
 
 
-def _about_to_decide(bookings: Bookings, messages: Sequence[Message]) -> list[Stored[Data]]:
+def _about_to_decide(uow: UnitOfWork, messages: Sequence[Message]) -> list[SagaRecord[MultiRoomData]]:
     """Sagas with the last answer before their pivot. One that comes late may burn its codes: gaps are fine."""
     paid = {message.booking_id for message in messages if isinstance(message, PaymentReserved)}
     held = {message.booking_id for message in messages if isinstance(message, RoomsHeld)}
-    known = [saga for saga_id in paid | held if (saga := bookings.saga(saga_id))]
+    known = [saga for saga_id in paid | held if (saga := uow.saga(saga_id))]
     return [saga for saga in known if _needs_codes(saga.turn) and saga.id in (held if saga.turn.data.freed else paid)]
 
 
-def _needs_codes(turn: Turn[Data]) -> bool:
+def _needs_codes(turn: Transition[MultiRoomData]) -> bool:
     """An outside system gives its own codes."""
     return turn.progress.phase is Phase.RUNNING and not turn.data.codes and not turn.data.outside
 
 
-def _rooms_by_property(sagas: Sequence[Stored[Data]]) -> Counter[str]:
+def _rooms_by_property(sagas: Sequence[SagaRecord[MultiRoomData]]) -> Counter[str]:
     wanted: Counter[str] = Counter()
     for saga in sagas:
         wanted[saga.turn.data.property.id] += len(saga.turn.data.rooms)
     return wanted
 
 
-def _handed_out(sagas: Sequence[Stored[Data]], taken: Mapping[str, Sequence[str]]) -> dict[UUID, tuple[str, ...]]:
+def _handed_out(
+    sagas: Sequence[SagaRecord[MultiRoomData]], taken: Mapping[str, Sequence[str]]
+) -> dict[UUID, tuple[str, ...]]:
     left = {property_id: iter(found) for property_id, found in taken.items()}
     return {saga.id: tuple(islice(left[saga.turn.data.property.id], len(saga.turn.data.rooms))) for saga in sagas}
 
@@ -249,7 +251,7 @@ def _booking_row(change: Change) -> tuple[Any, ...]:
     )
 
 
-def _stay_rows(data: Data) -> list[tuple[Any, ...]]:
+def _stay_rows(data: MultiRoomData) -> list[tuple[Any, ...]]:
     return [
         (
             code,

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.booking.lifecycle.batch import Lives
+from services.booking.lifecycle.batch import LifecycleBatch
 from services.booking.lifecycle.states import Status, check_follows
 from services.booking.requests.property import Property
-from services.booking.requests.saga import MULTI_ROOM, Data, course_of
+from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, course_of
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Progress, Verdict
-from shared.saga.store import Sagas, Stored
+from shared.saga.store import SagaRecord, Sagas
 from shared.saga.table import SagaTable
 
 SYSTEM = "system"
@@ -34,7 +34,7 @@ STATUS = {
 class Change:
     """A booking whose status changed in this batch; `old` is None for one that is new."""
 
-    saga: Stored[Data]
+    saga: SagaRecord[MultiRoomData]
     old: Status | None
     new: Status
     who: str = SYSTEM
@@ -42,14 +42,14 @@ class Change:
 
 
 @dataclass
-class Bookings:
+class UnitOfWork:
     """The batch's view; what a handler changes here, the repository writes."""
 
     properties: Mapping[str, Property]
     default_property: str | None
-    table: SagaTable[Data] = MULTI_ROOM
-    sagas: Sagas[Data] = field(default_factory=lambda: Sagas(MULTI_ROOM.name, Data))
-    lives: Lives = field(default_factory=Lives)
+    table: SagaTable[MultiRoomData] = MULTI_ROOM
+    sagas: Sagas[MultiRoomData] = field(default_factory=lambda: Sagas(MULTI_ROOM.name, MultiRoomData))
+    lives: LifecycleBatch = field(default_factory=LifecycleBatch)
     codes: dict[UUID, tuple[str, ...]] = field(default_factory=dict)
     changes: dict[UUID, Change] = field(default_factory=dict)
 
@@ -71,20 +71,26 @@ class Bookings:
         unknown = property_id or ""
         return found.facts if found else PropertyFacts(id=unknown, name=unknown, timezone="UTC")
 
-    def saga(self, booking_id: UUID) -> Stored[Data] | None:
+    def saga(self, booking_id: UUID) -> SagaRecord[MultiRoomData] | None:
         """The saga of a booking, if it is known."""
         return self.sagas.by_id.get(booking_id)
 
-    def course(self, saga: Stored[Data]) -> SagaTable[Data]:
+    def course(self, saga: SagaRecord[MultiRoomData]) -> SagaTable[MultiRoomData]:
         """The steps that this booking takes."""
         return course_of(self.table, saga.turn.data)
 
-    def start(self, booking_id: UUID, turn: Turn[Data], now: datetime) -> None:
+    def start(self, booking_id: UUID, turn: Transition[MultiRoomData], now: datetime) -> None:
         """A booking begins, or is refused at once."""
         saga = self.sagas.add(booking_id, turn, now)
         self.changes[booking_id] = Change(saga, None, status_of(turn.progress))
 
-    def move(self, saga: Stored[Data], turn: Turn[Data], who: str = SYSTEM, why: str | None = None) -> None:
+    def move(
+        self,
+        saga: SagaRecord[MultiRoomData],
+        turn: Transition[MultiRoomData],
+        who: str = SYSTEM,
+        why: str | None = None,
+    ) -> None:
         """A booking goes on; a status that changes must be one that may follow."""
         old, new = status_of(saga.turn.progress), status_of(turn.progress)
         saga.move(turn)

@@ -10,12 +10,12 @@ from services.conversations.consumers import routes
 from services.conversations.gauges import GAUGES
 from services.conversations.inbound import api as hooks
 from services.conversations.inbound.manychat import ManyChatHook
-from services.conversations.inbound.port import Hook
+from services.conversations.inbound.port import Webhook
 from services.conversations.inbound.twilio import TwilioHook
 from services.conversations.inbound.wati import WatiHook
 from services.conversations.replies import api as answering
-from services.conversations.replies.api import Switchboard
-from services.conversations.replies.dispatcher import Postman
+from services.conversations.replies.api import ProviderRouter
+from services.conversations.replies.dispatcher import ReplyDispatcher
 from services.conversations.replies.providers.local import LocalReplies
 from services.conversations.replies.providers.manychat import ManyChatReplies
 from services.conversations.replies.providers.port import Provider
@@ -26,7 +26,7 @@ from services.conversations.scopes import SCOPES
 from services.conversations.settings import Settings
 from services.conversations.threads import relinking
 from services.conversations.threads.contacts import e164
-from services.conversations.unit_of_work import Place
+from services.conversations.unit_of_work import PhoneRegion
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
@@ -37,16 +37,16 @@ from shared.version import VERSION
 def build(settings: Settings | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
-    place = Place(settings.region)
+    place = PhoneRegion(settings.region)
     staff = staff_of(settings)
     database = Database(
         settings.database_url.get_secret_value(),
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
-    switchboard = Switchboard(providers_of(settings), LocalReplies())
+    switchboard = ProviderRouter(providers_of(settings), LocalReplies())
     lease = timedelta(seconds=settings.lease_seconds)
-    postman = Postman(database, switchboard.all, seconds=settings.send_seconds, lease=lease)
+    postman = ReplyDispatcher(database, switchboard.all, seconds=settings.send_seconds, lease=lease)
     repository = Repository(place, staff, errands=TwilioConversations.name in switchboard.all)
     return Service(
         name="conversations",
@@ -82,9 +82,9 @@ def staff_of(settings: Settings) -> dict[str, str]:
     return {role: e164(contact, settings.region) or contact for role, contact in named.items() if contact}
 
 
-def hooks_of(settings: Settings) -> list[Hook]:
+def hooks_of(settings: Settings) -> list[Webhook]:
     """The webhooks whose secrets are set."""
-    made: list[Hook] = []
+    made: list[Webhook] = []
     if settings.twilio_token:
         made.append(
             TwilioHook(

@@ -11,7 +11,15 @@ import asyncpg
 from services.conversations import repository_sql as sql
 from services.conversations.threads.contacts import Contacts, is_phone
 from services.conversations.threads.rules import Tenant
-from services.conversations.unit_of_work import MessageKey, Place, Told, World, all_contacts, contacts_of, key_of
+from services.conversations.unit_of_work import (
+    MessageKey,
+    PhoneRegion,
+    Told,
+    UnitOfWork,
+    all_contacts,
+    contacts_of,
+    key_of,
+)
 from shared.contracts.conversations import ChatMessage
 from shared.database.pool import Connection
 from shared.errors import Conflict
@@ -29,12 +37,12 @@ class Repository:
     a provider who must hear of new threads and names.
     """
 
-    def __init__(self, place: Place, staff: Mapping[str, str], *, errands: bool = False) -> None:
+    def __init__(self, place: PhoneRegion, staff: Mapping[str, str], *, errands: bool = False) -> None:
         self._place = place
         self._staff = staff
         self._errands = errands
 
-    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
         del now
         chats = [message for message in messages if isinstance(message, ChatMessage)]
@@ -42,24 +50,26 @@ class Repository:
         conversations = await _conversations(connection, chats)
         writers = [contacts_of(message, self._place, conversations) for message in chats]
         guests = [contacts_of(message, self._place) for message in confirmed]
-        world = await self._world(connection, writers, guests)
-        world.conversations = conversations
+        uow = await self._world(connection, writers, guests)
+        uow.conversations = conversations
         if chats:
-            world.known_messages = await _known(connection, [key_of(message) for message in chats])
-        return world
+            uow.known_messages = await _known(connection, [key_of(message) for message in chats])
+        return uow
 
-    async def load_tenants(self, connection: Connection, contacts: Sequence[Contacts]) -> World:
+    async def load_tenants(self, connection: Connection, contacts: Sequence[Contacts]) -> UnitOfWork:
         """These tenants, each to be alone with."""
         return await self._world(connection, [], contacts)
 
-    async def _world(self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]) -> World:
-        world = World(self._place)
-        world.tenants = await self._tenants(connection, writers, guests)
-        contacts = list(world.tenants)
-        await self._load_bookings(connection, world, contacts)
+    async def _world(
+        self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]
+    ) -> UnitOfWork:
+        uow = UnitOfWork(self._place)
+        uow.tenants = await self._tenants(connection, writers, guests)
+        contacts = list(uow.tenants)
+        await self._load_bookings(connection, uow, contacts)
         for row in await connection.fetch(sql.THREADS, contacts):
-            world.tenants[row["contact"]].threads.append(sql.thread(row))
-        return world
+            uow.tenants[row["contact"]].threads.append(sql.thread(row))
+        return uow
 
     async def _tenants(
         self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]
@@ -74,38 +84,38 @@ class Repository:
         tenants = {main: Tenant(main, self._staff) for main in sorted(mains)}
         return tenants | {contact: tenants[phone] for contact, phone in phones.items()}
 
-    async def _load_bookings(self, connection: Connection, world: World, contacts: Sequence[str]) -> None:
+    async def _load_bookings(self, connection: Connection, uow: UnitOfWork, contacts: Sequence[str]) -> None:
         for row in await connection.fetch(sql.BOOKINGS, contacts):
             booking = sql.booking(row)
-            world.known_bookings[booking.id] = booking
-            world.tenants[booking.contact].bookings[booking.id] = booking
+            uow.known_bookings[booking.id] = booking
+            uow.tenants[booking.contact].bookings[booking.id] = booking
 
-    async def save(self, connection: Connection, world: World, now: datetime) -> None:
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> None:
         """Write what changed, each table in one sorted order.
 
         Raises:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
         try:
-            await self._save(connection, world, now if self._errands else None)
+            await self._save(connection, uow, now if self._errands else None)
         except asyncpg.UniqueViolationError as rival:
             raise Conflict(f"{rival.constraint_name} was taken meanwhile") from rival
 
-    async def _save(self, connection: Connection, world: World, errand_at: datetime | None) -> None:
-        everybody = world.everybody
-        if world.new_subscribers:
-            pairs = sorted(world.new_subscribers.items())
+    async def _save(self, connection: Connection, uow: UnitOfWork, errand_at: datetime | None) -> None:
+        everybody = uow.everybody
+        if uow.new_subscribers:
+            pairs = sorted(uow.new_subscribers.items())
             await connection.execute(sql.SAVE_SUBSCRIBERS, *map(list, zip(*pairs, strict=True)))
         heard = [booking for tenant in everybody for booking in tenant.bookings.values()]
-        if fresh := [booking for booking in heard if world.known_bookings.get(booking.id) != booking]:
+        if fresh := [booking for booking in heard if uow.known_bookings.get(booking.id) != booking]:
             await connection.execute(sql.SAVE_BOOKINGS, *sql.booking_columns(fresh))
         threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=lambda one: one.id)
         if changed := [thread for thread in threads if thread.changed and not thread.is_new]:
             await connection.execute(sql.CHANGE_THREADS, *sql.thread_columns(changed, errand_at))
         if new := sorted((thread for thread in threads if thread.is_new), key=sql.unique):
             await connection.execute(sql.ADD_THREADS, *sql.thread_columns(new, errand_at))
-        if world.new_messages:
-            stored = sorted(world.new_messages, key=lambda one: one.key)
+        if uow.new_messages:
+            stored = sorted(uow.new_messages, key=lambda one: one.key)
             await connection.execute(sql.ADD_MESSAGES, *sql.message_columns(stored, self._place))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from services.conversations.threads.bookings import Apartment, Booking, Version
 from services.conversations.threads.contacts import is_phone
 from services.conversations.threads.rules import Thread
-from services.conversations.unit_of_work import Place, Stored, sender_of
+from services.conversations.unit_of_work import PhoneRegion, StoredMessage, sender_of
 from shared.contracts.conversations import Attachment
 
 SUBSCRIBERS = "SELECT subscriber_id, phone FROM subscribers WHERE subscriber_id = ANY($1)"
@@ -164,7 +164,7 @@ def _is_the_providers(thread: Thread) -> bool:
     return (thread.errand or thread.is_new) and is_phone(thread.contact)
 
 
-def message_columns(stored: Sequence[Stored], place: Place) -> tuple[list[Any], ...]:
+def message_columns(stored: Sequence[StoredMessage], place: PhoneRegion) -> tuple[list[Any], ...]:
     return (
         [one.thread.id for one in stored],
         [one.message.channel.value for one in stored],

@@ -28,14 +28,14 @@ class UnknownConversation(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PhoneRegion:
     """Where we are when nothing says otherwise: an ISO country for phones without a prefix."""
 
     region: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredMessage:
     """A message with the thread that it is in."""
 
     thread: Thread
@@ -50,19 +50,19 @@ class Stored:
 
 
 @dataclass
-class World:
+class UnitOfWork:
     """Every contact of a batch has its tenant in `tenants`; several contacts may share one.
 
     `conversations` has the contacts behind the providers' conversations that are a thread's already.
     """
 
-    place: Place
+    place: PhoneRegion
     tenants: dict[str, Tenant] = field(default_factory=dict)
     conversations: dict[str, str] = field(default_factory=dict)
     known_messages: set[MessageKey] = field(default_factory=set)
     known_bookings: dict[UUID, Booking] = field(default_factory=dict)
     new_subscribers: dict[str, str] = field(default_factory=dict)
-    new_messages: list[Stored] = field(default_factory=list)
+    new_messages: list[StoredMessage] = field(default_factory=list)
 
     def tenant(self, contacts: Contacts, now: datetime) -> Tenant | None:
         """The tenant behind contacts that belong to one person, None where there are none.
@@ -83,7 +83,7 @@ class World:
 
     def store(self, thread: Thread, message: ChatMessage, now: datetime) -> None:
         """Have a message written with the batch."""
-        stored = Stored(thread, message, message.sent_at, now)
+        stored = StoredMessage(thread, message, message.sent_at, now)
         self.new_messages.append(stored)
         self.known_messages.add(stored.key)
 
@@ -98,7 +98,9 @@ def key_of(message: ChatMessage) -> MessageKey:
     return message.channel.value, message.message_id
 
 
-def contacts_of(message: ChatMessage | Told, place: Place, conversations: Mapping[str, str] = NOTHING) -> Contacts:
+def contacts_of(
+    message: ChatMessage | Told, place: PhoneRegion, conversations: Mapping[str, str] = NOTHING
+) -> Contacts:
     """Who wrote or was written to, or who booked.
 
     Raises:
@@ -118,7 +120,7 @@ def contacts_of(message: ChatMessage | Told, place: Place, conversations: Mappin
     )
 
 
-def sender_of(message: ChatMessage, place: Place) -> str | None:
+def sender_of(message: ChatMessage, place: PhoneRegion) -> str | None:
     """What the message's channel knows the tenant by: a phone as E.164, else an id as it came."""
     if conversation_of(message):
         return None

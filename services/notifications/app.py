@@ -6,33 +6,33 @@ from datetime import timedelta
 
 from services.notifications.api import router
 from services.notifications.consumers import routes
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.content.rendering import Templates
 from services.notifications.content.samples import check
-from services.notifications.delivery.dispatcher import Courier
-from services.notifications.delivery.rate_monitor import Watch
-from services.notifications.delivery.wake_signal import Bell, RingingDatabase
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
+from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.gauges import GAUGES
-from services.notifications.properties import Houses
+from services.notifications.properties import PropertyDirectory
 from services.notifications.providers.choice import callbacks_of, senders_of, told
 from services.notifications.providers.local import LocalOutbox
-from services.notifications.reports.api import Door, Proofs
+from services.notifications.reports.api import ReportReceiver, WebhookSecrets
 from services.notifications.reports.api import router as webhooks
 from services.notifications.repository import Repository
 from services.notifications.scopes import SCOPES
 from services.notifications.settings import Settings
-from shared.auth.signed_links import Links
+from shared.auth.signed_links import SignedLinks
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
 __all__ = ["build", "senders_of"]
 
 
-def links_of(settings: Settings) -> Links | None:
+def links_of(settings: Settings) -> SignedLinks | None:
     """The links of guests to their bookings; none where nobody has said where they lead."""
     if settings.manage_url is None or settings.manage_key is None:
         return None
-    return Links(settings.manage_url, settings.manage_key)
+    return SignedLinks(settings.manage_url, settings.manage_key)
 
 
 def build(settings: Settings | None = None) -> Service:
@@ -45,29 +45,29 @@ def build(settings: Settings | None = None) -> Service:
     templates = Templates(settings.region)
     check(templates)
     senders = senders_of(settings)
-    desk = Desk(
+    desk = NotificationComposer(
         templates=templates,
         region=settings.region,
         chat_events=settings.chat_events,
         local=frozenset(channel for channel, sender in senders.items() if isinstance(sender, LocalOutbox)),
         staff_email=settings.staff_email,
         staff_language=settings.staff_language,
-        houses=Houses(settings.properties),
+        houses=PropertyDirectory(settings.properties),
         approved=settings.whatsapp_templates,
         staff_phone=settings.staff_phone,
         calls=settings.staff_calls,
         links=links_of(settings),
         links_last=timedelta(days=settings.manage_days),
     )
-    bell = Bell()
-    database = RingingDatabase(
+    bell = WakeSignal()
+    database = WakingDatabase(
         settings.database_url.get_secret_value(),
         bell,
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
     repository = Repository(desk, bell)
-    courier = Courier(
+    courier = DeliveryDispatcher(
         database,
         repository,
         desk,
@@ -77,20 +77,20 @@ def build(settings: Settings | None = None) -> Service:
         lease=timedelta(seconds=settings.lease_seconds),
         bell=bell,
     )
-    watch = Watch(
+    watch = DeliveryRateMonitor(
         database,
         repository,
         wanted=settings.rate_wanted,
         window=timedelta(hours=settings.rate_hours),
         least=settings.rate_least,
     )
-    proofs = Proofs(
+    proofs = WebhookSecrets(
         callbacks_of(settings),
         told(settings.twilio_token) or None,
         told(settings.postmark_webhook) or None,
         told(settings.webhook_token) or None,
     )
-    door = Door(database, repository, proofs, window=timedelta(hours=settings.replay_hours), bell=bell)
+    door = ReportReceiver(database, repository, proofs, window=timedelta(hours=settings.replay_hours), bell=bell)
     return Service(
         name="notifications",
         version=VERSION,

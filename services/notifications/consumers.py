@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.notifications.events import handlers
 from services.notifications.repository import Repository
-from services.notifications.unit_of_work import World
+from services.notifications.unit_of_work import UnitOfWork
 from shared.consumer.routing import Routes
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
 from shared.contracts.booking.lifecycle import (
@@ -22,7 +22,7 @@ from shared.contracts.notifications import DeliveryRateFell, ReminderDue, StaffA
 from shared.contracts.topics import BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal
 
 
-def routes(repository: Repository) -> Routes[World]:
+def routes(repository: Repository) -> Routes[UnitOfWork]:
     """Every message that notifications handles."""
     topics = (BOOKING_EVENTS, NOTIFICATIONS_EVENTS, internal("notifications"))
     table = Routes("notifications", topics, repository)

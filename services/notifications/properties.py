@@ -11,7 +11,7 @@ from services.notifications.delivery.model import Event
 from services.notifications.events.schedule import QuietHours
 
 
-class House(BaseModel):
+class PropertySettings(BaseModel):
     """One property's habits. Times are its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,13 +31,13 @@ class House(BaseModel):
         return QuietHours(self.quiet_from, self.quiet_until)
 
 
-class Houses:
+class PropertyDirectory:
     """The properties that have habits of their own; any other has the usual ones."""
 
-    def __init__(self, known: Mapping[str, House], usual: House | None = None) -> None:
+    def __init__(self, known: Mapping[str, PropertySettings], usual: PropertySettings | None = None) -> None:
         self._known = known
-        self._usual = usual or House()
+        self._usual = usual or PropertySettings()
 
-    def of(self, property_id: str) -> House:
+    def of(self, property_id: str) -> PropertySettings:
         """A property's habits."""
         return self._known.get(property_id, self._usual)

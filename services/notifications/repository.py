@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications import repository_sql as sql
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.log import DeliveryLog
 from services.notifications.delivery.metrics import DELIVERIES
 from services.notifications.delivery.model import (
@@ -24,11 +24,11 @@ from services.notifications.delivery.model import (
     next_in_line,
     nobody_told,
 )
-from services.notifications.delivery.wake_signal import Bell
+from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.events.reminders import REMINDERS
 from services.notifications.events.superseding import overtakes
 from services.notifications.reports.model import Fate, after_report
-from services.notifications.unit_of_work import World
+from services.notifications.unit_of_work import UnitOfWork
 from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
 from shared.database.pool import Connection
@@ -55,37 +55,37 @@ class Lost:
 class Repository(DeliveryLog):
     """The deliveries: written by the batch shell, claimed and recorded by the sender."""
 
-    def __init__(self, desk: Desk, bell: Bell | None = None) -> None:
+    def __init__(self, desk: NotificationComposer, bell: WakeSignal | None = None) -> None:
         self._desk = desk
-        self._bell = bell or Bell()
+        self._bell = bell or WakeSignal()
 
-    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The agenda of the bookings that something happened to, and of what their guests were told before."""
         del now
-        world = World(self._desk)
+        uow = UnitOfWork(self._desk)
         if ids := sorted({one.booking_id for one in messages if isinstance(one, BookingEvent | ReminderDue)}):
-            world.entries = {row["booking_id"]: sql.entry(row) for row in await connection.fetch(sql.ENTRIES, ids)}
+            uow.entries = {row["booking_id"]: sql.entry(row) for row in await connection.fetch(sql.ENTRIES, ids)}
             for row in await connection.fetch(sql.TOLD, ids):
-                world.told.setdefault(row["booking_id"], set()).add(row["occasion"])
-        return world
+                uow.told.setdefault(row["booking_id"], set()).add(row["occasion"])
+        return uow
 
-    async def save(self, connection: Connection, world: World, now: datetime) -> None:
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> None:
         """Write what is new, in one sorted order so that rivals wait for each other and never deadlock."""
-        if world.unplanned:
-            await connection.execute(sql.TAKE_BACK, list(world.unplanned), [one.value for one in REMINDERS], now)
-        if world.withdrawn:
-            await connection.execute(sql.WITHDRAW, *_split(set(world.withdrawn)), now)
-        if world.changed:
-            entries = [world.entries[booking_id] for booking_id in sorted(world.changed)]
+        if uow.unplanned:
+            await connection.execute(sql.TAKE_BACK, list(uow.unplanned), [one.value for one in REMINDERS], now)
+        if uow.withdrawn:
+            await connection.execute(sql.WITHDRAW, *_split(set(uow.withdrawn)), now)
+        if uow.changed:
+            entries = [uow.entries[booking_id] for booking_id in sorted(uow.changed)]
             await connection.execute(sql.PLAN, *sql.entry_columns(entries))
-        if world.heard:
-            pairs = sorted(world.heard)
+        if uow.heard:
+            pairs = sorted(uow.heard)
             addresses = [address for _, address in pairs]
             await connection.execute(
-                sql.HEAR, [channel.value for channel, _ in pairs], addresses, [world.heard[pair] for pair in pairs]
+                sql.HEAR, [channel.value for channel, _ in pairs], addresses, [uow.heard[pair] for pair in pairs]
             )
-        if world.new:
-            new = sorted(world.new, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
+        if uow.new:
+            new = sorted(uow.new, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
             dues = [self._desk.not_before(one.channel, one.property_id, one.timezone, one.urgent, now) for one in new]
             written = await connection.fetch(sql.ADD, *sql.columns(new, dues), now)
             _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_validator
 
 from services.notifications.delivery.model import Event
-from services.notifications.properties import House
+from services.notifications.properties import PropertySettings
 from shared.contracts.common import Language
 from shared.settings import OwnSecret, ServiceSettings
 
@@ -61,7 +61,7 @@ class Settings(ServiceSettings):
         ),
         description="Events that go out by chat at once; e-mail carries every event.",
     )
-    properties: dict[str, House] = Field(
+    properties: dict[str, PropertySettings] = Field(
         default_factory=dict, description="What differs by property, as JSON by its id: quiet hours, times, staff."
     )
     staff_email: EmailStr | None = Field(None, description="Where staff read alerts; unset: the local outbox.")

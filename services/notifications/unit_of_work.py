@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.model import WAITING, Audience, Channel, Delivery, Event, Status
 from services.notifications.events.reminders import Entry, State
 from services.notifications.events.superseding import overtakes
@@ -16,13 +16,13 @@ from shared.observability.tracing import traceparent_in_hand
 
 
 @dataclass
-class World:
+class UnitOfWork:
     """`told` are the occasions that each booking's guest has messages of, `withdrawn` those that are told no more.
 
     `unplanned` are bookings whose reminders are taken back, as if they had never been written.
     """
 
-    desk: Desk
+    desk: NotificationComposer
     new: list[Delivery] = field(default_factory=list)
     entries: dict[UUID, Entry] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.payments.queries import Reports, Row
+from services.payments.queries import Queries, Row
 from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
 from services.payments.transfers.payment import DeskMethod
@@ -93,7 +93,7 @@ class BookingPayments(BaseModel):
     payments: list[PaymentRecord]
 
 
-def router(reports: Reports, terms: Terms) -> APIRouter:
+def router(reports: Queries, terms: Terms) -> APIRouter:
     """The endpoints; dates are told where the property is."""
     routes = APIRouter(tags=["payments"])
 
@@ -130,12 +130,12 @@ def router(reports: Reports, terms: Terms) -> APIRouter:
     return routes
 
 
-async def _payment(reports: Reports, payment_id: UUID, caller: Caller) -> PaymentRecord | None:
+async def _payment(reports: Queries, payment_id: UUID, caller: Caller) -> PaymentRecord | None:
     row = await reports.payment(payment_id)
     return await _record(reports, row, caller) if row else None
 
 
-async def _record(reports: Reports, row: Row, caller: Caller) -> PaymentRecord:
+async def _record(reports: Queries, row: Row, caller: Caller) -> PaymentRecord:
     served = [dict(one) for one in await reports.served_by(row["id"])]
     seen = [one for one in served if caller.may_touch([one["property_id"]])]
     # A reservation code is another property's secret as well.

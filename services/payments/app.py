@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from services.payments import api, consumers
 from services.payments.cases import api as api_cases
-from services.payments.executor import Office
+from services.payments.executor import CommandExecutor
 from services.payments.feeds import api as api_feeds
 from services.payments.feeds.folder import WatchedFolder
 from services.payments.feeds.http import HttpFeed
 from services.payments.feeds.port import Source
-from services.payments.feeds.sync import Keeper
+from services.payments.feeds.sync import FeedSync
 from services.payments.folio import api as api_folios
 from services.payments.gauges import readings
 from services.payments.online import api as api_gateway
-from services.payments.online.orders import Counter
+from services.payments.online.orders import OrderService
 from services.payments.online.port import Gateway
 from services.payments.online.stripe_checkout import StripeCheckout
-from services.payments.queries import Reports
+from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
@@ -37,18 +37,18 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         http_connections=settings.http_database_connections,
     )
     terms = settings.terms()
-    reports, repository = Reports(database), Repository(terms)
-    office = Office(repository, database, clock, terms)
+    reports, repository = Queries(database), Repository(terms)
+    office = CommandExecutor(repository, database, clock, terms)
     sources = sources_of(settings, clock)
-    keeper = Keeper(sources, repository, database, clock, seconds=settings.feed_seconds)
+    keeper = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
-    counter = Counter(gateway, database, clock) if gateway else None
+    counter = OrderService(gateway, database, clock) if gateway else None
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
-        routes=consumers.routes(repository, keeper.before),
+        routes=consumers.routes(repository, keeper.prefetch),
         routers=[
             api_ledger.router(reports),
             api_cases.reading(office, reports),
@@ -56,7 +56,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
             api_feeds.reading(office, reports, settings),
             api_feeds.writing(keeper, office, reports, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
-            api_folios.reading(office, reports, keeper.before),
+            api_folios.reading(office, reports, keeper.prefetch),
             api_folios.writing(office, reports, settings),
             api.router(reports, terms),
         ],

@@ -6,8 +6,8 @@ from services.payments import handlers
 from services.payments.repository import Repository
 from services.payments.requests import replies
 from services.payments.requests.invalid import read_invalid
-from services.payments.unit_of_work import World
-from shared.consumer.routing import Before, Routes
+from services.payments.unit_of_work import UnitOfWork
+from shared.consumer.routing import Prefetch, Routes
 from shared.contracts.payments import (
     CapturePayment,
     MarkFrustrated,
@@ -24,10 +24,10 @@ from shared.contracts.payments import (
 from shared.contracts.topics import PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal
 
 
-def routes(repository: Repository, before: Before | None = None) -> Routes[World]:
-    """Everything that payments is told; `before` reads the feeds where a batch looks for money."""
+def routes(repository: Repository, prefetch: Prefetch | None = None) -> Routes[UnitOfWork]:
+    """Everything that payments is told; `prefetch` reads the feeds where a batch looks for money."""
     listens_to = (PAYMENTS_COMMANDS, PAYMENTS_REQUESTS, PAYMENTS_TRANSFERS, internal("payments"))
-    table = Routes[World]("payments", listens_to, repository, for_invalid=read_invalid, before=before)
+    table = Routes[UnitOfWork]("payments", listens_to, repository, for_invalid=read_invalid, prefetch=prefetch)
 
     table.on(ReservePayment, handlers.reserve_payment)
     table.on(CapturePayment, handlers.capture_payment)

@@ -11,7 +11,7 @@ from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.repository import Repository
 from services.payments.requests.terms import Terms
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.clock import Clock
 from shared.database.pool import CONTENDED, Database
 from shared.database.statements import execute_together
@@ -23,10 +23,10 @@ CONFLICTS = 10  # attempts while rivals keep being first
 SOURCE = "posada/payments"
 
 M = TypeVar("M", bound=Message)
-Handle = Callable[[World, M, datetime], Sequence[Message | Outgoing]]
+Handle = Callable[[UnitOfWork, M, datetime], Sequence[Message | Outgoing]]
 
 
-class Office:
+class CommandExecutor:
     """Runs the handlers of people's commands over the same locks and constraints as those of Kafka's messages."""
 
     def __init__(self, repository: Repository, database: Database, clock: Clock, terms: Terms) -> None:
@@ -54,12 +54,12 @@ class Office:
                     raise
         raise AssertionError
 
-    async def look(self, command: Message) -> World:
+    async def look(self, command: Message) -> UnitOfWork:
         """What a command would find, without locks."""
         async with self._database.connection() as connection:
-            return await self._repository.peek(connection, [command], self.now())
+            return await self._repository.load_optimistic(connection, [command], self.now())
 
-    async def case(self, booking_id: UUID) -> World:
+    async def case(self, booking_id: UUID) -> UnitOfWork:
         """A booking's request with every payment that it may mean, without locks."""
         async with self._database.connection() as connection:
             return await self._repository.case(connection, booking_id)
@@ -72,9 +72,9 @@ class Office:
     async def _once(self, handle: Handle[M], command: M) -> list[Message]:
         now = self.now()
         async with self._database.transaction() as connection:
-            world = await self._repository.load(connection, [command], now)
-            sends = [Outgoing.of(send) for send in handle(world, command, now)]
+            uow = await self._repository.load(connection, [command], now)
+            sends = [Outgoing.of(send) for send in handle(uow, command, now)]
             rows = [outbox.row_of(send, SOURCE, None, now) for send in sends]
-            changes = await self._repository.save(connection, world, now)
+            changes = await self._repository.save(connection, uow, now)
             await execute_together(connection, [*changes, *outbox.changes(outbox.at_once(rows, now), now)])
         return [send.message for send in sends if send.due is None]

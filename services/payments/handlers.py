@@ -1,4 +1,4 @@
-"""What payments does, one function for each message: (world, message, now) gives the messages to send."""
+"""What payments does, one function for each message: (unit of work, message, now) gives the messages to send."""
 
 from __future__ import annotations
 

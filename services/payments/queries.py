@@ -111,7 +111,7 @@ class Audit:
         self.examples += wrong[: max(0, _SHOWN - len(self.examples))]
 
 
-class Reports:
+class Queries:
     """Reads what payments knows; every row is a mapping of column names."""
 
     def __init__(self, database: Database) -> None:

@@ -15,7 +15,7 @@ from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
 from services.payments.transfers.matching import MANY
 from services.payments.transfers.payment import DESK, payment_id_of
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import RepriceBooking, ReservePayment, TransferArrived, VerifyPayment
 from shared.database.pool import Connection
 from shared.database.statements import Statement
@@ -181,56 +181,56 @@ WHERE payment_requests.booking_id = change.booking_id AND payment_requests.xmin:
 
 
 class Repository:
-    """Loads the world of a batch, locked against other writers, and writes what became of it."""
+    """Loads what a batch touches, locked against other writers, and writes what became of it."""
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
 
-    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Every request that the messages name or serve, and every payment that could serve one of them."""
         return await self._world(connection, messages, _booking_ids(messages), _LOCKED)
 
-    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The same without locks; a booking that asks for money counts as one that never did."""
         if any(isinstance(message, RepriceBooking) for message in messages):
             raise Conflict("what a booking has paid is only summed up under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, ReservePayment)}
-        world = await self._world(connection, messages, _booking_ids(messages) - asking, "")
-        world.taken_for_new = asking
-        return world
+        uow = await self._world(connection, messages, _booking_ids(messages) - asking, "")
+        uow.taken_for_new = asking
+        return uow
 
-    async def case(self, connection: Connection, booking_id: UUID) -> World:
+    async def case(self, connection: Connection, booking_id: UUID) -> UnitOfWork:
         """A booking's request with every payment that it may mean, to be shown."""
         return await self._world(connection, [], {booking_id}, "")
 
-    async def save(self, connection: Connection, world: World, now: datetime) -> list[Statement]:
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
         """What is new and what has changed.
 
         Raises:
             Conflict: when a booking that was taken for new got no money: a "no" is only given under locks.
         """
-        if any(world.requests[booking_id].status is not Status.RESERVED for booking_id in world.taken_for_new):
+        if any(uow.requests[booking_id].status is not Status.RESERVED for booking_id in uow.taken_for_new):
             raise Conflict("a booking taken for new has to wait or is refused")
-        asked, moved = world.new_requests(), world.changed_requests()
-        statements = _money_moved(world)
+        asked, moved = uow.new_requests(), uow.changed_requests()
+        statements = _money_moved(uow)
         if asked:
             statements.append(Statement(_ADD_REQUESTS, tuple(records.asked_columns(asked))))
         if moved:
-            versions = [world.versions[request.booking_id] for request in moved]
+            versions = [uow.versions[request.booking_id] for request in moved]
             amounts = [request.claim.amount if request.claim else None for request in moved]
             columns = (*records.state_columns(moved), amounts, versions)
             statements.append(Statement(_CHANGE_REQUESTS, columns, rows=len(moved)))
-        if world.rulings:
-            statements.append(Statement(_ADD_RULINGS, tuple(records.ruling_columns(world.rulings))))
-        if world.new_prices:
-            statements.append(Statement(_ADD_PRICES, tuple(records.price_columns(world.new_prices))))
-        if world.new_charges:
-            statements.append(Statement(_ADD_CHARGES, tuple(records.charge_columns(world.new_charges))))
+        if uow.rulings:
+            statements.append(Statement(_ADD_RULINGS, tuple(records.ruling_columns(uow.rulings))))
+        if uow.new_prices:
+            statements.append(Statement(_ADD_PRICES, tuple(records.price_columns(uow.new_prices))))
+        if uow.new_charges:
+            statements.append(Statement(_ADD_CHARGES, tuple(records.charge_columns(uow.new_charges))))
         return statements
 
     async def _world(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], lock: str
-    ) -> World:
+    ) -> UnitOfWork:
         arrivals = [message for message in messages if isinstance(message, TransferArrived)]
         asking = await self._requests(connection, ids, arrivals, lock)
         requests = [records.request(row) for row in asking]
@@ -249,34 +249,34 @@ class Repository:
         paid = await connection.fetch(_KEPT_OF_BOOKINGS, repriced) if repriced else []
         wanted |= {row["payment_id"] for row in paid}
         rows = await self._payments(connection, wanted, claims, lock)
-        world = World(self._terms, requests, (records.payment(row) for row in rows))
-        world.versions = {row["booking_id"]: row["version"] for row in asking}
-        world.versions |= {row["id"]: row["version"] for row in rows}
-        await self._folios(connection, messages, world)
+        uow = UnitOfWork(self._terms, requests, (records.payment(row) for row in rows))
+        uow.versions = {row["booking_id"]: row["version"] for row in asking}
+        uow.versions |= {row["id"]: row["version"] for row in rows}
+        await self._folios(connection, messages, uow)
         by_staff = [one for one in messages if isinstance(one, AddCharge | RecordPayment | RefundPayment)]
         if named := [one.booking_id for one in by_staff if one.booking_id]:
-            world.kept |= await self._kept(connection, named)
-            world.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
+            uow.kept |= await self._kept(connection, named)
+            uow.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
         if repriced:
-            world.kept |= await self._kept(connection, repriced)
+            uow.kept |= await self._kept(connection, repriced)
             prices = [records.price(row) for row in await connection.fetch(_PRICES, repriced)]
-            world.prices = {(price.booking_id, price.change): price for price in prices}
-        return world
+            uow.prices = {(price.booking_id, price.change): price for price in prices}
+        return uow
 
     async def _kept(self, connection: Connection, bookings: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], Decimal]:
         """What bookings have paid and kept, by payment; read behind the payments' locks, which refunds take as well."""
         rows = await connection.fetch(_KEPT_OF_BOOKINGS, bookings)
         return {(row["payment_id"], row["booking_id"]): row["kept"] for row in rows}
 
-    async def _folios(self, connection: Connection, messages: Sequence[Message], world: World) -> None:
+    async def _folios(self, connection: Connection, messages: Sequence[Message], uow: UnitOfWork) -> None:
         """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""
         if charges := [message.charge_id for message in messages if isinstance(message, AddCharge)]:
-            world.charges = {row["id"]: records.charge(row) for row in await connection.fetch(_CHARGES, charges)}
+            uow.charges = {row["id"]: records.charge(row) for row in await connection.fetch(_CHARGES, charges)}
         if refunds := [message for message in messages if isinstance(message, RefundPayment)]:
             done = await connection.fetch(_REFUNDS, [one.refund_id for one in refunds])
-            world.refunds = {row["cause"]: records.refund(row) for row in done}
+            uow.refunds = {row["cause"]: records.refund(row) for row in done}
             kept = await connection.fetch(_KEPT, [one.payment_id for one in refunds])
-            world.kept = {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
+            uow.kept = {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
 
     async def _requests(
         self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived], lock: str
@@ -298,15 +298,15 @@ class Repository:
         return await connection.fetch(PAYMENTS + lock, ids, *slips, cards, self._terms.tolerance_days, MANY)
 
 
-def _money_moved(world: World) -> list[Statement]:
+def _money_moved(uow: UnitOfWork) -> list[Statement]:
     """Balances with the entries that make them."""
-    new, changed = world.new_payments(), world.changed_payments()
+    new, changed = uow.new_payments(), uow.changed_payments()
     entries = [entry for payment in (*new, *(after for _, after in changed)) for entry in payment.entries]
     statements = []
     if new:
         statements.append(Statement(_ADD_PAYMENTS, tuple(records.arrived_columns(new))))
     if changed:
-        versions = [world.versions[before.id] for before, _ in changed]
+        versions = [uow.versions[before.id] for before, _ in changed]
         columns = (*records.changed_columns(changed), versions)
         statements.append(Statement(_CHANGE_PAYMENTS, columns, rows=len(changed)))
     if entries:

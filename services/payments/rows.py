@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from services.payments.cases.decision import Ruling
+from services.payments.cases.decision import StaffDecision
 from services.payments.folio.model import Charge, ChargeKind
 from services.payments.folio.price import Price
 from services.payments.requests.claim import Claim, authorization_key, reference_key
@@ -117,7 +117,7 @@ def entry_columns(entries: Iterable[Entry]) -> Columns:
     )
 
 
-def ruling_columns(rulings: Iterable[Ruling]) -> Columns:
+def ruling_columns(rulings: Iterable[StaffDecision]) -> Columns:
     """Columns of what people decided."""
     return columns((one.booking_id, one.action.value, one.at, one.staff, one.reason, one.payment_id) for one in rulings)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import HTTPException, status
 from pydantic import BaseModel
 
-from services.payments.executor import Handle, Office
+from services.payments.executor import CommandExecutor, Handle
 from shared.messages.message import Message
 
 M = TypeVar("M", bound=Message)
@@ -21,7 +21,7 @@ Shown = TypeVar("Shown")
 class Acts(Generic[Shown]):
     """Does at once what is asked about a booking, and shows the booking as it is then."""
 
-    office: Office
+    office: CommandExecutor
     show: Callable[[UUID], Awaitable[Shown]]
 
     async def do(self, handle: Handle[M], command: type[M], booking_id: UUID, asked: BaseModel, **more: Any) -> Shown:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
-from services.payments.cases.decision import Ruling
+from services.payments.cases.decision import StaffDecision
 from services.payments.folio.model import Charge
 from services.payments.folio.price import Price
 from services.payments.requests.claim import Claim, authorization_key, reference_key
@@ -21,7 +21,7 @@ from services.payments.transfers.payment import Payment
 _Key: TypeAlias = tuple[str, Decimal | None, str | None]
 
 
-class World:
+class UnitOfWork:
     """Requests by booking id and payments by id. What one message of a batch changes, the next one sees."""
 
     def __init__(self, terms: Terms, requests: Iterable[PaymentRequest] = (), payments: Iterable[Payment] = ()) -> None:
@@ -31,7 +31,7 @@ class World:
         self.taken_for_new: set[UUID] = set()
         self.requests = {request.booking_id: request for request in requests}
         self.payments = {payment.id: payment for payment in payments}
-        self.rulings: list[Ruling] = []
+        self.rulings: list[StaffDecision] = []
         self.charges: dict[UUID, Charge] = {}
         self.new_charges: list[Charge] = []
         self.refunds: dict[UUID, Entry] = {}
@@ -50,9 +50,9 @@ class World:
         for request in self.requests.values():
             self._note_waiting(request)
 
-    def without(self, payments: Collection[UUID]) -> World:
+    def without(self, payments: Collection[UUID]) -> UnitOfWork:
         """The same to somebody who must not know of these payments: to be looked at, not to be changed."""
-        return World(
+        return UnitOfWork(
             self.terms, self.requests.values(), (one for one in self.payments.values() if one.id not in payments)
         )
 

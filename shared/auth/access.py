@@ -18,8 +18,8 @@ MARK = "(token of "
 LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are written down of who did it, and of whose token it was
 Body = TypeVar("Body", bound=BaseModel)
 REMEMBERED = 10_000  # callers whose rate is known
-ANYBODY = Caller("anybody", Role.VIEWER)
-HOUSE = Caller("the shared token", Role.ADMIN)
+ANONYMOUS = Caller("anybody", Role.VIEWER)
+SHARED_TOKEN = Caller("the shared token", Role.ADMIN)
 NO_TOKEN = "send the service's API token: Authorization: Bearer …"  # noqa: S105 — a sentence
 
 
@@ -30,11 +30,11 @@ def known(token: SecretStr | None, keys: Keys, shown: str | None) -> Caller:
         HTTPException: 401 with the reason.
     """
     if token is None and not keys:
-        return ANYBODY
+        return ANONYMOUS
     if shown is None:
         raise _unknown(NO_TOKEN)
     if token is not None and hmac.compare_digest(shown.encode(), token.get_secret_value().encode()):
-        return HOUSE
+        return SHARED_TOKEN
     if not keys:
         raise _unknown(NO_TOKEN)
     try:
@@ -63,7 +63,7 @@ def signed(model: type[Body], field: str) -> Callable[..., Body]:
 
 def _named(name: str, caller: Caller) -> str:
     name = name.replace(MARK, "(")  # which nobody writes but we
-    if caller is HOUSE or caller is ANYBODY or caller.subject == name:
+    if caller is SHARED_TOKEN or caller is ANONYMOUS or caller.subject == name:
         return name
     subject = "".join(letter for letter in caller.subject if letter.isprintable())[:LONGEST_SUBJECT]
     whose = f" {MARK}{subject})"

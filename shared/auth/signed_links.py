@@ -20,7 +20,7 @@ class LinkRefused(Exception):
     """A link that opens nothing; the text says why, and nothing that helps to forge one."""
 
 
-class Links:
+class SignedLinks:
     """Makes and reads links under one address. The same thing with the same end has the same link.
 
     Raises:

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from shared.consumer.decoding import Delivery
+from shared.consumer.decoding import InboundMessage
 
-Work = Callable[[Sequence[Delivery]], Awaitable[None]]
+Work = Callable[[Sequence[InboundMessage]], Awaitable[None]]
 
 
-class BackLane:
+class BackgroundQueue:
     """Handles deliveries one batch after the other, in a task of its own; what comes meanwhile is gathered.
 
     So the answers behind an outcome share few transactions, and no request waits for theirs. `most` deliveries may
@@ -21,12 +21,12 @@ class BackLane:
     def __init__(self, work: Work, *, most: int) -> None:
         self._work = work
         self._most = most
-        self._waiting: list[tuple[Sequence[Delivery], Callable[[], None]]] = []
+        self._waiting: list[tuple[Sequence[InboundMessage], Callable[[], None]]] = []
         self._running: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._began = 0.0
 
-    async def put(self, deliveries: Sequence[Delivery], done: Callable[[], None]) -> None:
+    async def put(self, deliveries: Sequence[InboundMessage], done: Callable[[], None]) -> None:
         """Have deliveries handled; `done` is called behind them and behind everything that was put in before."""
         while self._count() >= self._most:
             self._room.clear()
@@ -42,7 +42,7 @@ class BackLane:
         """The seconds that the batch in the lane has taken so far; 0 while it is empty."""
         return time.monotonic() - self._began if self._running else 0.0
 
-    async def emptied(self) -> None:
+    async def drain(self) -> None:
         """Wait until everything that was put in is handled."""
         while self._running:
             await asyncio.wait([self._running])
@@ -66,11 +66,11 @@ class BackLane:
     def _count(self) -> int:
         return sum(1 + len(deliveries) for deliveries, _ in self._waiting)
 
-    def _all_waiting(self) -> list[tuple[Sequence[Delivery], Callable[[], None]]]:
+    def _all_waiting(self) -> list[tuple[Sequence[InboundMessage], Callable[[], None]]]:
         taken, self._waiting = self._waiting, []
         return taken
 
     @staticmethod
-    def _tell(taken: Sequence[tuple[Sequence[Delivery], Callable[[], None]]]) -> None:
+    def _tell(taken: Sequence[tuple[Sequence[InboundMessage], Callable[[], None]]]) -> None:
         for _, done in taken:
             done()

@@ -14,9 +14,9 @@ from uuid import UUID
 import structlog
 
 from shared.clock import Clock, system_clock
-from shared.commit_hooks import Afterwards, gathering, once_committed
+from shared.commit_hooks import CommitHooks, collecting_hooks, on_commit
 from shared.consumer import retries
-from shared.consumer.decoding import Delivery, Reader, Record, bounded
+from shared.consumer.decoding import Decoder, InboundMessage, Record, bounded
 from shared.consumer.routing import Invalid, Load, OptimisticRepository, Routes, Sends
 from shared.database.outage import Outage
 from shared.database.pool import CONTENDED, UNAVAILABLE, Connection, Database
@@ -24,12 +24,12 @@ from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict, Refusal, described
 from shared.messages import inbox
 from shared.messages.message import Message, Outgoing
-from shared.messages.record_auth import Doors
+from shared.messages.record_auth import RecordVerifier
 from shared.observability import metrics
-from shared.observability.tracing import consuming
+from shared.observability.tracing import consumer_span
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -47,19 +47,19 @@ class Consumer:
         self,
         routes: Routes[Any],
         database: Database,
-        relay: Relay,
+        relay: OutboxPublisher,
         *,
         clock: Clock = system_clock,
         back_off: Sequence[timedelta] = BACK_OFF,
         made_here: bool = False,
-        doors: Doors | None = None,
+        verifier: RecordVerifier | None = None,
     ) -> None:
         self.routes = routes
         self._database = database
         self._relay = relay
         self._clock = clock
         self._back_off = back_off
-        self._reader = Reader(routes, doors, made_here=made_here)
+        self._reader = Decoder(routes, verifier, made_here=made_here)
         repository = routes.repository
         self._optimist = repository if isinstance(repository, OptimisticRepository) else None
         self.last_progress = time.monotonic()
@@ -74,12 +74,12 @@ class Consumer:
         for share in self.read(records):
             await self.handle(share)
 
-    def read(self, records: Sequence[Record]) -> tuple[list[Delivery], list[Delivery]]:
+    def read(self, records: Sequence[Record]) -> tuple[list[InboundMessage], list[InboundMessage]]:
         """The records that are this service's, read: first those that somebody waits for, and the rest."""
         now = self._clock()
         return _by_hurry([self._reader.read(record, now) for record in records if self._reader.is_ours(record)])
 
-    async def handle(self, deliveries: Sequence[Delivery]) -> None:
+    async def handle(self, deliveries: Sequence[InboundMessage]) -> None:
         """Handle deliveries together, to the end of each; nothing to do for none."""
         if deliveries:
             began = time.perf_counter()
@@ -89,12 +89,12 @@ class Consumer:
             metrics.BATCH_MESSAGES.observe(len(deliveries))
         self.alive()
 
-    async def _prepare(self, deliveries: Sequence[Delivery]) -> None:
+    async def _prepare(self, deliveries: Sequence[InboundMessage]) -> None:
         """What a service wants to know from outside before it handles a batch; whatever fails there stops nobody."""
-        if self.routes.before is None:
+        if self.routes.prefetch is None:
             return
         try:
-            await self.routes.before([one.message for one in deliveries if isinstance(one.message, Message)])
+            await self.routes.prefetch([one.message for one in deliveries if isinstance(one.message, Message)])
         except Exception as fault:
             log.warning("consumer.unprepared", messages=len(deliveries), fault=described(fault))
 
@@ -103,7 +103,7 @@ class Consumer:
         self.last_progress = time.monotonic()
 
     async def _outlast(
-        self, work: Callable[[Sequence[Delivery]], Awaitable[None]], deliveries: Sequence[Delivery]
+        self, work: Callable[[Sequence[InboundMessage]], Awaitable[None]], deliveries: Sequence[InboundMessage]
     ) -> None:
         """Wait for the database to come back, however long; what never gets done although it is there is a fault."""
         outage = Outage(self._database)
@@ -111,12 +111,12 @@ class Consumer:
             try:
                 await work(deliveries)
             except UNAVAILABLE as fault:
-                if not await outage.passed(fault):
+                if not await outage.should_retry(fault):
                     work, outage = partial(self._give_up, fault), Outage(self._database)
             else:
                 return
 
-    async def _give_up(self, fault: Exception, deliveries: Sequence[Delivery]) -> None:
+    async def _give_up(self, fault: Exception, deliveries: Sequence[InboundMessage]) -> None:
         """Find out which of several messages is at fault, and put that one off."""
         if len(deliveries) == 1:
             envelope = deliveries[0].envelope
@@ -126,7 +126,7 @@ class Consumer:
         for delivery in deliveries:
             await self._outlast(self._take_all, [delivery])
 
-    async def _take_all(self, deliveries: Sequence[Delivery]) -> None:
+    async def _take_all(self, deliveries: Sequence[InboundMessage]) -> None:
         if self._optimist and await self._took_at_once(self._optimist, deliveries):
             return
         try:
@@ -144,7 +144,7 @@ class Consumer:
                 )
             await self._take_in_parts(deliveries)
 
-    async def _take_in_parts(self, deliveries: Sequence[Delivery]) -> None:
+    async def _take_in_parts(self, deliveries: Sequence[InboundMessage]) -> None:
         """Halve a batch that failed until the message at fault is alone: the rest still shares transactions.
 
         One message after the other would take so long, where a backlog makes batches large, that the backlog grows.
@@ -162,7 +162,7 @@ class Consumer:
             except Exception:  # told of the whole batch; what remains of it is told of the message alone
                 await self._take_in_parts(half)
 
-    async def _take_one(self, delivery: Delivery) -> None:
+    async def _take_one(self, delivery: InboundMessage) -> None:
         for left in reversed(range(CONFLICTS)):
             try:
                 await self._in_one_transaction([delivery])
@@ -182,7 +182,7 @@ class Consumer:
                 await self._put_off(delivery, fault)
             return
 
-    async def _took_at_once(self, repository: OptimisticRepository[Any], deliveries: Sequence[Delivery]) -> bool:
+    async def _took_at_once(self, repository: OptimisticRepository[Any], deliveries: Sequence[InboundMessage]) -> bool:
         """Handle a batch without locks and write it with one statement, the usual case; False: nothing was written.
 
         The statement itself finds out whether a message was handled before or another writer was first. Whatever
@@ -190,10 +190,10 @@ class Consumer:
         """
         now = self._clock()
         fresh = _distinct(deliveries)
-        with gathering() as afterwards:
+        with collecting_hooks() as hooks:
             try:
                 async with self._database.connection() as connection:
-                    rows, changes = await self._handle(connection, fresh.values(), repository.peek, now)
+                    rows, changes = await self._handle(connection, fresh.values(), repository.load_optimistic, now)
                     arrived = inbox.arrived(list(fresh), now)
                     await execute_together(connection, [arrived, *changes, *outbox.changes(rows, now)])
             except UNAVAILABLE:
@@ -202,82 +202,84 @@ class Consumer:
                 metrics.LOCKED_TURNS.inc()
                 log.debug("consumer.second_look", messages=len(deliveries), fault=described(fault))
                 return False
-        await self._sent(rows, afterwards)
+        await self._sent(rows, hooks)
         return True
 
-    async def _in_one_transaction(self, deliveries: Sequence[Delivery]) -> None:
+    async def _in_one_transaction(self, deliveries: Sequence[InboundMessage]) -> None:
         now = self._clock()
-        with gathering() as afterwards:
+        with collecting_hooks() as hooks:
             async with self._database.transaction() as connection:
                 fresh = await self._not_seen(connection, deliveries, now)
                 rows, changes = await self._handle(connection, fresh, self.routes.repository.load, now)
                 await execute_together(connection, [*changes, *outbox.changes(rows, now)])
-        await self._sent(rows, afterwards)
+        await self._sent(rows, hooks)
 
-    async def _sent(self, rows: Sequence[Row], afterwards: Afterwards) -> None:
+    async def _sent(self, rows: Sequence[Row], hooks: CommitHooks) -> None:
         """Behind the commit: send, and tell what happened."""
         await self._relay.send(rows)
-        afterwards.tell()
+        hooks.tell()
 
-    async def _not_seen(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
+    async def _not_seen(
+        self, connection: Connection, deliveries: Sequence[InboundMessage], now: datetime
+    ) -> list[InboundMessage]:
         first = _distinct(deliveries)
         new = await inbox.claim(connection, list(first), now)
         if len(new) < len(deliveries):
-            once_committed(partial(metrics.HANDLED.labels("any", "repeated").inc, len(deliveries) - len(new)))
+            on_commit(partial(metrics.HANDLED.labels("any", "repeated").inc, len(deliveries) - len(new)))
         return [delivery for key, delivery in first.items() if key in new]
 
     async def _handle(
-        self, connection: Connection, deliveries: Collection[Delivery], load: Load, now: datetime
+        self, connection: Connection, deliveries: Collection[InboundMessage], load: Load, now: datetime
     ) -> tuple[list[Row], Sequence[Statement]]:
         rows: list[Row] = []
         changes: Sequence[Statement] = ()
         known = [delivery for delivery in deliveries if isinstance(delivery.message, Message)]
         if known:
             messages = [delivery.message for delivery in known if isinstance(delivery.message, Message)]
-            world = await load(connection, messages, now)
+            uow = await load(connection, messages, now)
             for delivery in known:
-                rows += self._answer(world, delivery, now)
-            changes = await self.routes.repository.save(connection, world, now) or ()
+                rows += self._answer(uow, delivery, now)
+            changes = await self.routes.repository.save(connection, uow, now) or ()
         for delivery in deliveries:
             if isinstance(delivery.message, Invalid):
                 rows.append(self._set_aside_invalid(delivery, delivery.message, now))
         return rows, changes
 
-    def _answer(self, world: Any, delivery: Delivery, now: datetime) -> list[Row]:
+    def _answer(self, uow: Any, delivery: InboundMessage, now: datetime) -> list[Row]:
         with delivery.in_logs():
-            return self._answer_named(world, delivery, now)
+            return self._answer_named(uow, delivery, now)
 
-    def _answer_named(self, world: Any, delivery: Delivery, now: datetime) -> list[Row]:
+    def _answer_named(self, uow: Any, delivery: InboundMessage, now: datetime) -> list[Row]:
         envelope, message = delivery.envelope, delivery.message
         outcome = "handled"
-        with consuming(envelope.type, envelope.traceparent, **{"posada.booking": delivery.booking}) as trace:
+        with consumer_span(envelope.type, envelope.traceparent, **{"posada.booking": delivery.booking}) as trace:
             route = self.routes.table[type(message)]  # type: ignore[index]
             sends: Sends
             try:
-                sends = list(route.handle(world, message, now))
+                sends = list(route.handle(uow, message, now))
             except Refusal as refusal:
                 if route.refused is None:
                     raise
                 sends, outcome = [route.refused(message, refusal)], refusal.code
             cause = replace(envelope, traceparent=trace)
-        once_committed(partial(_tell_handled, envelope.type, outcome))
+        on_commit(partial(_tell_handled, envelope.type, outcome))
         return [outbox.row_of(Outgoing.of(send), self.source, cause, now) for send in sends]
 
-    def _set_aside_invalid(self, delivery: Delivery, invalid: Invalid, now: datetime) -> Row:
+    def _set_aside_invalid(self, delivery: InboundMessage, invalid: Invalid, now: datetime) -> Row:
         """What nobody can answer is kept for a person, with what is wrong with it."""
-        once_committed(metrics.HANDLED.labels(bounded(delivery.envelope.type), "invalid").inc)
-        return retries.set_aside(self.routes.service, delivery, invalid.text, now)
+        on_commit(metrics.HANDLED.labels(bounded(delivery.envelope.type), "invalid").inc)
+        return retries.dead_letter(self.routes.service, delivery, invalid.text, now)
 
-    async def _put_off(self, delivery: Delivery, fault: Exception) -> None:
+    async def _put_off(self, delivery: InboundMessage, fault: Exception) -> None:
         """Give a message another attempt later, or after the last one set it aside with its history."""
         now = self._clock()
         attempt, service = delivery.envelope.attempt, self.routes.service
-        again = attempt < len(self._back_off) and retries.may_have(delivery)
-        with gathering() as afterwards:
+        again = attempt < len(self._back_off) and retries.may_be_retried(delivery)
+        with collecting_hooks() as hooks:
             if again:
-                row = retries.later(service, delivery, fault, self._back_off[attempt], now)
+                row = retries.schedule(service, delivery, fault, self._back_off[attempt], now)
             else:
-                row = retries.set_aside(service, delivery, described(fault), now)
+                row = retries.dead_letter(service, delivery, described(fault), now)
             async with self._database.transaction() as connection:
                 key = delivery.inbox_key if again else delivery.set_aside_key
                 if not await inbox.claim(connection, [key], now):
@@ -285,7 +287,7 @@ class Consumer:
                 if not again:
                     await inbox.release(connection, delivery.claimed(service))
                 await outbox.add(connection, [row], now)
-        await self._sent([row], afterwards)
+        await self._sent([row], hooks)
 
 
 def _tell_handled(type_name: str, outcome: str) -> None:
@@ -293,19 +295,19 @@ def _tell_handled(type_name: str, outcome: str) -> None:
     log.info("handled", type=type_name, outcome=outcome)
 
 
-def _by_hurry(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+def _by_hurry(deliveries: Sequence[InboundMessage]) -> tuple[list[InboundMessage], list[InboundMessage]]:
     """Those that somebody waits for have a transaction of their own, before the rest: that would only hold them up."""
-    waited_for: list[Delivery] = []
-    rest: list[Delivery] = []
+    waited_for: list[InboundMessage] = []
+    rest: list[InboundMessage] = []
     for one in deliveries:
         hurry = isinstance(one.message, Message) and one.message.in_a_hurry
         (waited_for if hurry else rest).append(one)
     return waited_for, rest
 
 
-def _distinct(deliveries: Sequence[Delivery]) -> dict[UUID, Delivery]:
+def _distinct(deliveries: Sequence[InboundMessage]) -> dict[UUID, InboundMessage]:
     """The first of each message, by its inbox key."""
-    first: dict[UUID, Delivery] = {}
+    first: dict[UUID, InboundMessage] = {}
     for delivery in deliveries:
         first.setdefault(delivery.inbox_key, delivery)
     return first

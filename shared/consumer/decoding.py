@@ -19,10 +19,10 @@ from shared.errors import described
 from shared.kafka.lenient_records import broken_names, unreadable
 from shared.kafka.topics import internal
 from shared.messages.message import Envelope, Message, context_problems, digest_of, message_types
-from shared.messages.record_auth import OURS, Doors, Unvouched, Vouched
-from shared.observability.logs import speaking_of
+from shared.messages.record_auth import OURS, NotVerified, RecordVerifier, Verified
+from shared.observability.logs import log_context
 from shared.outbox.dead_letters import HISTORY, LETTER, ORIGIN
-from shared.validation_errors import complaints
+from shared.validation_errors import validation_errors
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ RESERVED_SOURCES = ("kafka", "kafka/", "posada/", "webhooks/")
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class InboundMessage:
     """A record with its envelope, and its message or what is wrong with it.
 
     `inbox_key` is what the inbox remembers of it. `origin` is where it first stood, as topic/partition/offset: a second
@@ -70,18 +70,18 @@ class Delivery:
 
     def in_logs(self) -> AbstractContextManager[None]:
         """Lines of the block name the message's booking and trace."""
-        return speaking_of(self.booking, self.envelope.traceparent)
+        return log_context(self.booking, self.envelope.traceparent)
 
 
-class Reader:
+class Decoder:
     """Reads the records of one service's topics; `made_here` are not Kafka's, but made by the service itself.
 
-    Without `doors` whoever hands them over is believed.
+    Without `verifier` whoever hands them over is believed.
     """
 
-    def __init__(self, routes: Routes[Any], doors: Doors | None = None, *, made_here: bool = False) -> None:
+    def __init__(self, routes: Routes[Any], verifier: RecordVerifier | None = None, *, made_here: bool = False) -> None:
         self._routes = routes
-        self._doors = doors
+        self._doors = verifier
         self._made_here = made_here
         self._open = frozenset() if made_here else frozenset(topic.name for topic in routes.topics if topic.open)
         self._defaults: Mapping[str, str] = {topic.name: topic.default_type or "" for topic in routes.topics}
@@ -99,7 +99,7 @@ class Reader:
         type_name = next((value for name, value in record.headers if name == "ce_type"), b"") or b""
         return (record.topic, type_name) not in self._not_ours
 
-    def read(self, record: Record, now: datetime) -> Delivery:
+    def read(self, record: Record, now: datetime) -> InboundMessage:
         """The delivery in a record; whatever is in it, it never raises."""
         try:
             return self._delivery(record, now)
@@ -109,9 +109,11 @@ class Reader:
             bare = Envelope.from_headers((), topic=record.topic, place=_place(record), type_name="", now=now)
             invalid = Invalid("", bare.reference, b"", None, ({"field": "body", "problem": described(fault)},))
             key = digest_of(record.topic, _place(record))
-            return Delivery(record, bare, invalid, key, _stands_at(record), vouched=False)  # who wrote it is not known
+            return InboundMessage(
+                record, bare, invalid, key, _stands_at(record), vouched=False
+            )  # who wrote it is not known
 
-    def _delivery(self, record: Record, now: datetime) -> Delivery:
+    def _delivery(self, record: Record, now: datetime) -> InboundMessage:
         envelope = Envelope.from_headers(
             record.headers,
             topic=record.topic,
@@ -121,10 +123,10 @@ class Reader:
         )
         try:
             return self._believed(record, envelope)
-        except Unvouched as problem:
+        except NotVerified as problem:
             return self._kept_out(record, envelope, str(problem))
 
-    def _believed(self, record: Record, envelope: Envelope) -> Delivery:
+    def _believed(self, record: Record, envelope: Envelope) -> InboundMessage:
         odd = _unreadable(record)  # of what could not be unpacked nobody can tell who wrote it
         by = OURS if odd or self._doors is None else self._doors.vouched(record, envelope)
         if not by.ours:  # repetitions and attempts are told of by our own programs alone
@@ -133,7 +135,7 @@ class Reader:
         topic = origin.rsplit("/", 2)[0]
         if odd := odd or self._misplaced(topic, envelope):
             _log_invalid(odd, envelope)
-            return Delivery(record, envelope, odd, digest_of(record.topic, _place(record)), origin)
+            return InboundMessage(record, envelope, odd, digest_of(record.topic, _place(record)), origin)
         message = self._read(record, envelope, by)
         key = self._inbox_key(record, topic, envelope, message)
         if isinstance(message, Invalid):
@@ -144,16 +146,16 @@ class Reader:
             envelope = replace(envelope, correlation=message.correlation)
         # In a name that is ours it is answered, but a replay, which bears our MAC, must not make it ours.
         vouched, history = not self._borrows_name(record, by), self._said_by_us(record, HISTORY)
-        return Delivery(record, envelope, message, key, origin, vouched=vouched, history=history)
+        return InboundMessage(record, envelope, message, key, origin, vouched=vouched, history=history)
 
-    def _kept_out(self, record: Record, envelope: Envelope, problem: str) -> Delivery:
+    def _kept_out(self, record: Record, envelope: Envelope, problem: str) -> InboundMessage:
         """One that nobody answers or handles; it is remembered by its place, and keeps no id from its true sender."""
         place = _stands_at(record)
         log.warning("reading.unvouched", type=bounded(envelope.type), place=place, problem=problem[:200])
         field, _, text = problem.partition(": ")
         invalid = Invalid(envelope.type, envelope.reference, b"", None, ({"field": field, "problem": text},))
         key = digest_of("unvouched", record.topic, _place(record))
-        return Delivery(record, replace(envelope, attempt=0, replay=""), invalid, key, place, vouched=False)
+        return InboundMessage(record, replace(envelope, attempt=0, replay=""), invalid, key, place, vouched=False)
 
     def _origin(self, record: Record) -> str:
         """Where the message first stood; only our own topic is believed about another one."""
@@ -173,16 +175,16 @@ class Reader:
         problem = f"{envelope.type} does not travel on {topic}, but on {kind.topic.name}"
         return Invalid(envelope.type, envelope.reference, b"", None, ({"field": "ce_type", "problem": problem},))
 
-    def _read(self, record: Record, envelope: Envelope, by: Vouched) -> Message | Invalid:
+    def _read(self, record: Record, envelope: Envelope, by: Verified) -> Message | Invalid:
         body = record.value or b""
         if problems := self._problems(record, by):
             return Invalid(envelope.type, envelope.reference, body, _given(body), problems)
         message = read_message(envelope.type, body, envelope.reference)
         if self._doors and isinstance(message, Message) and (false := self._doors.false_speaker(by, message)):
-            raise Unvouched(false)
+            raise NotVerified(false)
         return message
 
-    def _problems(self, record: Record, by: Vouched) -> tuple[dict[str, str], ...]:
+    def _problems(self, record: Record, by: Verified) -> tuple[dict[str, str], ...]:
         """What is wrong with a record beside its body."""
         if names := broken_names(record.headers):
             named = ", ".join(names)[:200]
@@ -195,7 +197,7 @@ class Reader:
             return ({"field": "ce_source", "problem": problem},)
         return ()
 
-    def _borrows_name(self, record: Record, by: Vouched) -> bool:
+    def _borrows_name(self, record: Record, by: Verified) -> bool:
         return record.topic in self._open and not (self._doors and by.ours) and _is_reserved(record.headers)
 
     def _answerable(self, invalid: Invalid) -> Message | None:
@@ -226,7 +228,7 @@ def read_message(type_name: str, body: bytes, reference: str = "") -> Message | 
     try:
         return model.from_wire(body, reference)
     except ValidationError as error:
-        problems = complaints(error.errors(include_url=False, include_input=False))
+        problems = validation_errors(error.errors(include_url=False, include_input=False))
         return Invalid(type_name, reference, body, _given(body), problems)
     except Exception as fault:
         # A reader that stumbles must not take the batch with it.
@@ -259,7 +261,7 @@ def _is_reserved(headers: Sequence[tuple[str, bytes | None]]) -> bool:
 
 
 def _log_invalid(invalid: Invalid, envelope: Envelope, answerable: Message | None = None) -> None:
-    with speaking_of(_booking(answerable or invalid), envelope.traceparent):
+    with log_context(_booking(answerable or invalid), envelope.traceparent):
         log.warning("invalid", type=bounded(envelope.type), fields=_fields(invalid))
 
 

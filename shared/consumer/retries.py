@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import structlog
 
-from shared.commit_hooks import once_committed
-from shared.consumer.decoding import Delivery, bounded
+from shared.commit_hooks import on_commit
+from shared.consumer.decoding import InboundMessage, bounded
 from shared.errors import described
 from shared.kafka.topics import dead, internal
 from shared.observability import metrics
@@ -19,7 +19,7 @@ from shared.outbox.outbox import Row
 log = structlog.get_logger(__name__)
 
 
-def may_have(delivery: Delivery) -> bool:
+def may_be_retried(delivery: InboundMessage) -> bool:
     """Whether a delivery may come again by the service's own topic.
 
     What nobody vouches for may not: there it would bear our MAC. Nor what would be too large for it.
@@ -29,12 +29,12 @@ def may_have(delivery: Delivery) -> bool:
     return delivery.vouched and size <= dead_letters.MAX_BODY
 
 
-def later(service: str, delivery: Delivery, fault: Exception, pause: timedelta, now: datetime) -> Row:
+def schedule(service: str, delivery: InboundMessage, fault: Exception, pause: timedelta, now: datetime) -> Row:
     """Another attempt, over the service's own topic."""
     envelope = delivery.envelope
     again = replace(envelope, attempt=envelope.attempt + 1)
     story = dead_letters.told(delivery.history, envelope.attempt, described(fault), now)
-    once_committed(metrics.SECOND_ATTEMPTS.labels(envelope.type).inc)
+    on_commit(metrics.SECOND_ATTEMPTS.labels(envelope.type).inc)
     return Row(
         uuid4(),
         internal(service).name,
@@ -45,7 +45,7 @@ def later(service: str, delivery: Delivery, fault: Exception, pause: timedelta, 
     )
 
 
-def set_aside(service: str, delivery: Delivery, fault: str, now: datetime) -> Row:
+def dead_letter(service: str, delivery: InboundMessage, fault: str, now: datetime) -> Row:
     """A dead letter, for a person to look at and replay."""
 
     def tell() -> None:
@@ -53,7 +53,7 @@ def set_aside(service: str, delivery: Delivery, fault: str, now: datetime) -> Ro
         with delivery.in_logs():
             log.error("dead_letter", type=bounded(delivery.envelope.type), id=delivery.envelope.id)
 
-    once_committed(tell)
+    on_commit(tell)
     return dead_letters.row_for(
         service,
         dead(service),

@@ -13,22 +13,22 @@ from shared.errors import Refusal
 from shared.kafka.topics import Topic
 from shared.messages.message import Message, Outgoing
 
-World = TypeVar("World")
+UnitOfWork = TypeVar("UnitOfWork")
 M = TypeVar("M", bound=Message)
 Sends = Iterable[Message | Outgoing]
 Handler = Callable[[Any, Any, datetime], Sends]
 Load = Callable[[Connection, Sequence[Message], datetime], Awaitable[Any]]
-Before = Callable[[Sequence[Message]], Awaitable[None]]
+Prefetch = Callable[[Sequence[Message]], Awaitable[None]]
 
 
-class Repository(Protocol[World]):
+class Repository(Protocol[UnitOfWork]):
     """Loads what a batch needs in few queries, and writes what became of it."""
 
-    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+    async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The state of everything that the messages touch, locked against other writers."""
         ...
 
-    async def save(self, connection: Connection, world: World, now: datetime) -> Sequence[Statement] | None:
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> Sequence[Statement] | None:
         """Write every change; raises Conflict where another writer was first.
 
         Changes that can wait for the end of the transaction may be returned, to go together with the outbox.
@@ -37,14 +37,14 @@ class Repository(Protocol[World]):
 
 
 @runtime_checkable
-class OptimisticRepository(Repository[World], Protocol[World]):
+class OptimisticRepository(Repository[UnitOfWork], Protocol[UnitOfWork]):
     """One that can also go without locks, for the usual case that nobody else writes the same.
 
     Its `save` writes nothing itself: the statements that it returns name the rows that they must find, so that they
     fail as a whole when what they build on has changed.
     """
 
-    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> World:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The same as `load`, outside a transaction: seen, not locked.
 
         Raises:
@@ -82,24 +82,24 @@ class Route:
 
 
 @dataclass
-class Routes(Generic[World]):
-    """All routes of a service. Handlers are pure: (world, message, now) gives messages or raises a Refusal.
+class Routes(Generic[UnitOfWork]):
+    """All routes of a service. Handlers are pure: (unit of work, message, now) gives messages or raises a Refusal.
 
     `for_invalid` turns a message that does not fit its model into one that can be answered; None sets it aside.
-    `before` learns from outside what a batch's handlers will look for, before any is called and any lock is taken.
+    `prefetch` learns from outside what a batch's handlers will look for, before any is called and any lock is taken.
     """
 
     service: str
     topics: tuple[Topic, ...]
-    repository: Repository[World]
+    repository: Repository[UnitOfWork]
     table: dict[type[Message], Route] = field(default_factory=dict)
     for_invalid: Callable[[Invalid], Message | None] | None = None
-    before: Before | None = None
+    prefetch: Prefetch | None = None
 
     def on(
         self,
         message: type[M],
-        handle: Callable[[World, M, datetime], Sends],
+        handle: Callable[[UnitOfWork, M, datetime], Sends],
         *,
         refused: Callable[[M, Refusal], Message] | None = None,
         repeats: bool = False,

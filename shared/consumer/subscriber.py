@@ -14,12 +14,12 @@ from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStat
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from shared.consumer.background_queue import BackLane
+from shared.consumer.background_queue import BackgroundQueue
 from shared.consumer.consumer import Consumer
-from shared.consumer.decoding import Delivery
+from shared.consumer.decoding import InboundMessage
 from shared.errors import described
 from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
-from shared.kafka.fetch_lag import FetchWatch, positions
+from shared.kafka.fetch_lag import FetchLagMonitor, positions
 from shared.kafka.lenient_records import read_tolerantly
 from shared.observability import metrics
 
@@ -58,8 +58,8 @@ class Subscriber:
         self._taken: dict[TopicPartition, int] = {}
         self._done: dict[TopicPartition, int] = {}
         self._in_hand = asyncio.Lock()
-        self._lane = BackLane(self._in_any_case, most=batch_messages)
-        self._watch = FetchWatch()
+        self._lane = BackgroundQueue(self._in_any_case, most=batch_messages)
+        self._watch = FetchLagMonitor()
         self._tasks: list[asyncio.Task[None]] = []
         read_tolerantly()
         # Without a handler FastStream connects, joins the group and leaves it; the polling is ours. Its own loop for
@@ -107,11 +107,11 @@ class Subscriber:
         async with self._in_hand:
             waited_for, rest = await self._read_in_any_case(records)
             await self._in_any_case(waited_for)
-            await self._lane.put(rest, partial(self._note_done, ends))
+            await self._lane.submit(rest, partial(self._note_done, ends))
 
     async def _read_in_any_case(
         self, records: Sequence[ConsumerRecord[Any, Any]]
-    ) -> tuple[Sequence[Delivery], Sequence[Delivery]]:
+    ) -> tuple[Sequence[InboundMessage], Sequence[InboundMessage]]:
         """A batch that is dropped would be passed over by the next commit: we stay at it, and say so."""
         while True:
             try:
@@ -119,7 +119,7 @@ class Subscriber:
             except Exception:
                 await _broken(records)
 
-    async def _in_any_case(self, deliveries: Sequence[Delivery]) -> None:
+    async def _in_any_case(self, deliveries: Sequence[InboundMessage]) -> None:
         while True:
             try:
                 await self._consumer.handle(deliveries)
@@ -143,7 +143,7 @@ class Subscriber:
         """Let the batches in hand end, commit their offsets, and take no other."""
         try:
             await self._in_hand.acquire()
-            await self._lane.emptied()
+            await self._lane.drain()
         finally:
             self._lane.end()
             for task in self._tasks:

@@ -40,7 +40,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def modernise(given: Any) -> Any:
+def normalize(given: Any) -> Any:
     """Today's form of a request that may use older names; anything but an object is returned as it came.
 
     A list of rooms, under any of its names, wins over the flat fields of a single room; flat fields beside a nested

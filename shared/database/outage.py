@@ -29,7 +29,7 @@ class Outage:
         self._left = tries
         self._pause_when_full = PAUSE[0]
 
-    async def passed(self, fault: Exception) -> bool:
+    async def should_retry(self, fault: Exception) -> bool:
         """Wait until the server answers: true when the work should be tried again, false when it is at fault.
 
         Raises:

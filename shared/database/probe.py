@@ -15,7 +15,7 @@ ANSWER_SECONDS = 3.0
 SILENT_SECONDS = 6.0  # and no more: with the pause before it this shows within ten that a server stands still
 
 
-class DatabaseWatch:
+class DatabaseProbe:
     """Remembers when the database last answered that it takes work; it counts as answering when it is made.
 
     A server that stands still refuses nothing: connections stay up, and whoever uses one waits. The one process that

@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
-from shared.auth.access import ANYBODY, NO_TOKEN, RateLimit, known
+from shared.auth.access import ANONYMOUS, NO_TOKEN, RateLimit, known
 from shared.auth.tokens import Caller, Role
 from shared.database.pool import UNAVAILABLE, Busy
 from shared.errors import Refusal, described
@@ -111,9 +111,9 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
         except HTTPException:
             limit.take(f"address {address}", time.monotonic())
             raise
-        if caller is ANYBODY:
+        if caller is ANONYMOUS:
             _refuse_other_names(request)
-        limit.take(f"address {address}" if caller is ANYBODY else f"caller {caller.subject}", time.monotonic())
+        limit.take(f"address {address}" if caller is ANONYMOUS else f"caller {caller.subject}", time.monotonic())
         request.state.caller = caller
         return caller
 
@@ -151,7 +151,7 @@ def asked_first(check: Callable[..., Awaitable[Caller]]) -> Callable[[Request], 
     return ask
 
 
-def writers(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Request], None]:
+def require_role(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Request], None]:
     """A dependency of endpoints that change something, behind `authenticated`: for callers of this role and above.
 
     While no token is asked for nobody may, not even on loopback.

@@ -17,7 +17,7 @@ SILENT_SECONDS = 5.0  # and no more: with the pause before it this shows within 
 
 
 @dataclass
-class FetchWatch:
+class FetchLagMonitor:
     """Remembers where each partition stood and since when; times are seconds of one steady clock.
 
     aiokafka itself knows the newest offset only of what it fetches: where it fetches nothing, nothing seems to wait.

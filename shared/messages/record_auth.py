@@ -28,19 +28,19 @@ _PURPOSE = b"posada.record.v1"  # a MAC made with the same secret for anything e
 _SIGNED_HEADERS = ("ce_type", "ce_source", "ce_id")
 
 
-class Unvouched(Exception):
+class NotVerified(Exception):
     """Nobody whom we know has written this record; says what is missing, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched:
+class Verified:
     """Who wrote a record: one of our own programs, a sender that signed it, or with neither somebody."""
 
     ours: bool = False
     sender: str = ""
 
 
-OURS: Final = Vouched(ours=True)
+OURS: Final = Verified(ours=True)
 
 
 class Seal:
@@ -145,13 +145,13 @@ def _signed_text(topic: str, value: bytes | None, headers: Iterable[tuple[str, A
     """What a signature covers: topic, type, source and id in a line each, empty where there is none, and the body.
 
     Raises:
-        Unvouched: where a header could be read in two ways.
+        NotVerified: where a header could be read in two ways.
     """
     found: dict[str, bytes] = {}
     for name, content in headers:
         if (lower := name.lower()) in _SIGNED_HEADERS:
             if lower in found or b"\n" in (content or b""):
-                raise Unvouched(f"{lower}: a signed record has it once, in one line")
+                raise NotVerified(f"{lower}: a signed record has it once, in one line")
             found[lower] = content or b""
     return b"\n".join([topic.encode(), *[found.get(name, b"") for name in _SIGNED_HEADERS], value or b""])
 
@@ -161,7 +161,7 @@ def _signature(secret: str, text: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class RecordVerifier:
     """Whom a service believes on which of its topics.
 
     With `trusting` the broker's access lists say who writes where: what is not signed is believed, except in the name
@@ -175,30 +175,32 @@ class Doors:
     trusting: bool = False
     known_alone: bool = False
 
-    def vouched(self, record: Record, envelope: Envelope) -> Vouched:
+    def vouched(self, record: Record, envelope: Envelope) -> Verified:
         """Who wrote it, from its bytes alone: nothing of the body is read.
 
         Raises:
-            Unvouched: when nobody did who may.
+            NotVerified: when nobody did who may.
         """
         if self.seal is not None and is_sealed(record):
             if self.seal.fits(record):
                 return OURS
             if not self.trusting:
-                raise Unvouched(f"{MAC}: it fits none of POSADA_KAFKA_SECRETS, or the record was changed")
+                raise NotVerified(f"{MAC}: it fits none of POSADA_KAFKA_SECRETS, or the record was changed")
         topic = self.topics.get(record.topic)
         writers = topic.writers if topic else Writers.SERVICES
         if writers is Writers.SERVICES:
             if self.trusting:
                 return OURS
-            raise Unvouched(f"{MAC}: only programs with POSADA_KAFKA_SECRETS may write to {record.topic}")
+            raise NotVerified(f"{MAC}: only programs with POSADA_KAFKA_SECRETS may write to {record.topic}")
         sender = self._signer(record, self.gateways if writers is Writers.GATEWAYS else self.sources)
         if writers is Writers.GATEWAYS:
             self._refuse_gateway(sender, envelope.source, record.topic)
         kind = message_types().get(envelope.type)
         if kind is not None and kind.is_signed and not sender and not self.trusting:
-            raise Unvouched(f"{SIGNATURE}: {envelope.type} is taken from senders with a secret alone, and not unsigned")
-        return Vouched(sender=sender)
+            raise NotVerified(
+                f"{SIGNATURE}: {envelope.type} is taken from senders with a secret alone, and not unsigned"
+            )
+        return Verified(sender=sender)
 
     def _signer(self, record: Record, secrets: Secrets) -> str:
         """Whose signature it bears; empty where it bears none, or that of somebody who has no secret with us."""
@@ -213,19 +215,19 @@ class Doors:
         text = _signed_text(record.topic, record.value, record.headers)
         fits = [compare_digest(given, _signature(secret, text)) for secret in known]
         if len(signatures) > 1 or not any(fits):
-            raise Unvouched(f"{SIGNATURE}: it is none of {sender}'s over this topic, type, source, id and body")
+            raise NotVerified(f"{SIGNATURE}: it is none of {sender}'s over this topic, type, source, id and body")
         return sender
 
     def _refuse_gateway(self, sender: str, named: str, topic: str) -> None:
-        """Raises Unvouched for one that speaks in another's name, or that signs nothing where it must."""
+        """Raises NotVerified for one that speaks in another's name, or that signs nothing where it must."""
         if sender and named not in {sender, "kafka", f"kafka/{topic}"}:  # the latter two stand for no name
-            raise Unvouched(f"ce_source: {sender} signed it, and speaks in its own name alone or in none")
+            raise NotVerified(f"ce_source: {sender} signed it, and speaks in its own name alone or in none")
         if not sender and named in self.gateways:
-            raise Unvouched(f"{SIGNATURE}: {named} has a secret, and nothing of it is taken unsigned")
+            raise NotVerified(f"{SIGNATURE}: {named} has a secret, and nothing of it is taken unsigned")
         if not sender and self.known_alone:
-            raise Unvouched(f"{SIGNATURE}: gateways without a secret are not heard (POSADA_GATEWAYS_MUST_SIGN)")
+            raise NotVerified(f"{SIGNATURE}: gateways without a secret are not heard (POSADA_GATEWAYS_MUST_SIGN)")
 
-    def false_speaker(self, vouched: Vouched, message: Message) -> str:
+    def false_speaker(self, vouched: Verified, message: Message) -> str:
         """What is wrong with a message that names its sender in its body; empty where nothing is."""
         if vouched.ours or not message.speaker_field:
             return ""

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth.tokens import LEAST_SECRET
 from shared.kafka.topics import Topic
-from shared.messages.record_auth import Doors, Seal
+from shared.messages.record_auth import RecordVerifier, Seal
 
 MOST_SECRETS: Final = 2
 TRUSTING: Final = "trust-access-lists"
@@ -88,10 +88,10 @@ class RecordSettings(BaseSettings):
                 f" broker's access lists say who writes where, POSADA_KAFKA_RECORDS={TRUSTING}"
             )
 
-    def doors(self, topics: Iterable[Topic]) -> Doors:
+    def verifier(self, topics: Iterable[Topic]) -> RecordVerifier:
         """Whom a service believes on these topics; raises ValueError as `refuse_unsigned` does."""
         self.refuse_unsigned()
-        return Doors(
+        return RecordVerifier(
             self.seal(),
             {topic.name: topic for topic in topics},
             gateways=_plain(self.gateway_secrets),

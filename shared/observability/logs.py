@@ -22,7 +22,7 @@ _subject: ContextVar[tuple[str, str] | None] = ContextVar("subject", default=Non
 
 
 @contextmanager
-def speaking_of(booking: str, traceparent: str) -> Iterator[None]:
+def log_context(booking: str, traceparent: str) -> Iterator[None]:
     """Every line of the block names the booking and the trace, as far as they are known; unwritten ones cost nothing.
 
     `booking` is an id of ours, never what a client sent beside its message: that could be personal data.

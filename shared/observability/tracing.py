@@ -68,7 +68,7 @@ def traceparent_in_hand() -> str:
 
 
 @contextmanager
-def consuming(type_name: str, traceparent: str, **attributes: str) -> Iterator[str]:
+def consumer_span(type_name: str, traceparent: str, **attributes: str) -> Iterator[str]:
     """A consumer span around the handling of a message; gives the traceparent for what it sends."""
     if _tracer is None:
         with _holding(traceparent):
@@ -81,14 +81,14 @@ def consuming(type_name: str, traceparent: str, **attributes: str) -> Iterator[s
         kind=SpanKind.CONSUMER,
         attributes={"messaging.system": "kafka", "messaging.operation.type": "process", **attributes},
     ):
-        carrier: dict[str, str] = {}
-        _PROPAGATOR.inject(carrier)
-        with _holding(carrier.get("traceparent", traceparent)) as inner:
+        transport: dict[str, str] = {}
+        _PROPAGATOR.inject(transport)
+        with _holding(transport.get("traceparent", traceparent)) as inner:
             yield inner
 
 
 @contextmanager
-def calling(name: str, traceparent: str, **attributes: str) -> Iterator[None]:
+def client_span(name: str, traceparent: str, **attributes: str) -> Iterator[None]:
     """A client span around a request to somebody outside, in the trace of the message that it is made for."""
     if _tracer is None:
         yield

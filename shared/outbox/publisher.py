@@ -33,7 +33,7 @@ TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)  # our limit, an
 TIDY_EVERY = 240  # sweeps
 
 
-class Carrier(Protocol):
+class Transport(Protocol):
     """What can carry rows to other services: Kafka, or a test's own post office."""
 
     async def post(self, row: Row) -> asyncio.Future[Any]:
@@ -41,7 +41,7 @@ class Carrier(Protocol):
         ...
 
 
-class KafkaCarrier:
+class KafkaTransport:
     """Carries rows over one idempotent producer; those in no hurry gather for a moment and travel together.
 
     What follows an outcome would else compete with the next request for the same consumers, message by message.
@@ -110,13 +110,13 @@ def _failed(fault: BaseException) -> asyncio.Future[Any]:
     return arrival
 
 
-class Relay:
+class OutboxPublisher:
     """Sends outbox rows and remembers which arrived, until they are removed, many at once."""
 
     def __init__(
-        self, carrier: Carrier, database: Database, *, clock: Clock = system_clock, inbox_days: int = 14
+        self, transport: Transport, database: Database, *, clock: Clock = system_clock, inbox_days: int = 14
     ) -> None:
-        self._carrier = carrier
+        self._transport = transport
         self._database = database
         self._clock = clock
         self._inbox_days = inbox_days
@@ -213,7 +213,7 @@ class Relay:
     async def _posted(self, row: Row) -> asyncio.Future[Any]:
         """The row's arrival; one that is refused at the door is an arrival that failed, and the next is posted."""
         try:
-            return await self._carrier.post(row)
+            return await self._transport.send(row)
         except TOO_LARGE as fault:
             return _failed(fault)
 

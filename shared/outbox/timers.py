@@ -10,12 +10,12 @@ from shared.clock import Clock
 from shared.database.pool import Connection, Database
 from shared.messages.message import Message, Outgoing
 from shared.outbox import outbox
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 Find = Callable[[Connection, datetime], Awaitable[Sequence[Message]]]
 
 
-async def ring(database: Database, relay: Relay, source: str, find: Find, now: datetime) -> int:
+async def fire_due(database: Database, relay: OutboxPublisher, source: str, find: Find, now: datetime) -> int:
     """Send a wake-up for everything that `find` takes as overdue; returns how many.
 
     `find` puts what it takes off by a while in the same transaction, so that a wake-up that is lost is sent again.
@@ -28,14 +28,14 @@ async def ring(database: Database, relay: Relay, source: str, find: Find, now: d
     return len(rows)
 
 
-def ringing(
+def timer_loop(
     database: Database, source: str, find: Find, clock: Clock, *, seconds: float = 0.5
-) -> Callable[[Relay], Awaitable[None]]:
+) -> Callable[[OutboxPublisher], Awaitable[None]]:
     """A background work that rings again and again; several instances share it by skipping locked rows."""
 
-    async def loop(relay: Relay) -> None:
+    async def loop(relay: OutboxPublisher) -> None:
         while True:
-            await ring(database, relay, source, find, clock())
+            await fire_due(database, relay, source, find, clock())
             await asyncio.sleep(seconds)
 
     return loop

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class HistoryEntry:
     """One line of a saga's course."""
 
     step: str
@@ -56,7 +56,7 @@ class Progress:
     pending: tuple[str, ...] = ()
     attempt: int = 1
     wake_at: datetime | None = None
-    course: tuple[Mark, ...] = ()
+    course: tuple[HistoryEntry, ...] = ()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Progress:
@@ -69,7 +69,7 @@ class Progress:
 
     def marked(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
         """The progress with one more line in its course."""
-        return replace(self, course=(*self.course, Mark(step, what, at)), **changes)
+        return replace(self, course=(*self.course, HistoryEntry(step, what, at)), **changes)
 
 
 _FROM_JSON = TypeAdapter(Progress)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Phase, Progress
 
 Data = TypeVar("Data", bound=BaseModel)
@@ -42,24 +42,24 @@ RETURNING id"""
 
 
 @dataclass
-class Stored(Generic[Data]):
+class SagaRecord(Generic[Data]):
     """A saga in hand: what it is now, which write made it so (None: it begins), and what of it must be written."""
 
     id: UUID
-    turn: Turn[Data]
+    turn: Transition[Data]
     started_at: datetime
     written: UUID | None = None
     changed: bool = False
     data_changed: bool = False
 
-    def move(self, turn: Turn[Data]) -> None:
+    def move(self, turn: Transition[Data]) -> None:
         """Take the turn's state; a turn that changed nothing needs no writing."""
         self.data_changed = self.data_changed or turn.data is not self.turn.data
         self.changed = self.changed or self.data_changed or turn.progress is not self.turn.progress
-        self.turn = Turn(turn.data, turn.progress)
+        self.turn = Transition(turn.data, turn.progress)
 
 
-class Memory:
+class SagaCache:
     """The latest sagas that this process wrote, so that the next message need not read them again.
 
     What is remembered counts only while the row still names the write that made it, and the write that builds on it
@@ -69,19 +69,19 @@ class Memory:
 
     def __init__(self, most: int = 2000) -> None:
         self._most = most
-        self._sagas: OrderedDict[UUID, Stored[Any]] = OrderedDict()
+        self._sagas: OrderedDict[UUID, SagaRecord[Any]] = OrderedDict()
 
-    def recall(self, saga_id: UUID) -> Stored[Any] | None:
+    def recall(self, saga_id: UUID) -> SagaRecord[Any] | None:
         """The saga as it was last written here, if it is remembered."""
         kept = self._sagas.get(saga_id)
-        return Stored(saga_id, kept.turn, kept.started_at, kept.written) if kept else None
+        return SagaRecord(saga_id, kept.turn, kept.started_at, kept.written) if kept else None
 
-    def keep(self, written: UUID, sagas: Iterable[Stored[Any]]) -> None:
+    def keep(self, written: UUID, sagas: Iterable[SagaRecord[Any]]) -> None:
         """Remember sagas as they are now being written."""
         for saga in sagas:
             self._sagas.pop(saga.id, None)
             if saga.turn.progress.phase is not Phase.ENDED:
-                self._sagas[saga.id] = Stored(saga.id, saga.turn, saga.started_at, written)
+                self._sagas[saga.id] = SagaRecord(saga.id, saga.turn, saga.started_at, written)
         while len(self._sagas) > self._most:
             self._sagas.popitem(last=False)
 
@@ -92,21 +92,21 @@ class Sagas(Generic[Data]):
 
     name: str
     model: type[Data]
-    memory: Memory = field(default_factory=Memory)
-    by_id: dict[UUID, Stored[Data]] = field(default_factory=dict)
+    memory: SagaCache = field(default_factory=SagaCache)
+    by_id: dict[UUID, SagaRecord[Data]] = field(default_factory=dict)
     _taken_for_new: frozenset[UUID] = frozenset()
     _may_be_stale: bool = False
 
-    def add(self, saga_id: UUID, turn: Turn[Data], now: datetime) -> Stored[Data]:
+    def add(self, saga_id: UUID, turn: Transition[Data], now: datetime) -> SagaRecord[Data]:
         """A saga that begins."""
-        stored = self.by_id[saga_id] = Stored(saga_id, Turn(turn.data, turn.progress), now)
+        stored = self.by_id[saga_id] = SagaRecord(saga_id, Transition(turn.data, turn.progress), now)
         return stored
 
     async def load(self, connection: Connection, ids: Collection[UUID]) -> None:
         """Read and lock sagas, in one sorted order."""
         await self._read(connection, _LOCK, ids)
 
-    async def peek(self, connection: Connection, ids: Collection[UUID], new: Collection[UUID]) -> None:
+    async def load_optimistic(self, connection: Connection, ids: Collection[UUID], new: Collection[UUID]) -> None:
         """See sagas without locks, and those remembered without reading; those in `new` that are not count as new.
 
         Whether all that was so is found out by the statements of `changes`.
@@ -151,20 +151,20 @@ class Sagas(Generic[Data]):
             else:
                 self.by_id[row["id"]] = self._stored(row)
 
-    def _stored(self, row: Any) -> Stored[Data]:
-        turn = Turn(self.model.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
-        return Stored(row["id"], turn, row["started_at"], row["written"])
+    def _stored(self, row: Any) -> SagaRecord[Data]:
+        turn = Transition(self.model.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
+        return SagaRecord(row["id"], turn, row["started_at"], row["written"])
 
 
-def _ids(sagas: Sequence[Stored[Any]]) -> list[UUID]:
+def _ids(sagas: Sequence[SagaRecord[Any]]) -> list[UUID]:
     return [saga.id for saga in sagas]
 
 
-def _writes(sagas: Sequence[Stored[Any]]) -> list[UUID | None]:
+def _writes(sagas: Sequence[SagaRecord[Any]]) -> list[UUID | None]:
     return [saga.written for saga in sagas]
 
 
-def _columns(sagas: Sequence[Stored[Any]]) -> tuple[list[Any], ...]:
+def _columns(sagas: Sequence[SagaRecord[Any]]) -> tuple[list[Any], ...]:
     return (
         [saga.turn.progress.phase.value for saga in sagas],
         [saga.turn.progress.to_json() for saga in sagas],

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class No:
+class Rejection:
     """Why a saga did not get to its pivot."""
 
     verdict: Verdict
@@ -46,7 +46,7 @@ class Wait(Generic[Data]):
 class Step(Generic[Data]):
     """One row of the table.
 
-    `do` builds the step's messages; `done`, `refused`, `undone` are the types that answer it; `absorb` folds an
+    `do` builds the step's messages; `done`, `refused`, `undone` are the types that answer it; `on_reply` folds an
     answer into the data; `refusal` reads a refusal's reason; `waits` reads a "not yet". `patience` is how long an
     answer is waited for.
     """
@@ -55,9 +55,9 @@ class Step(Generic[Data]):
     kind: Kind
     do: Callable[[Data, datetime], Sends]
     done: type[Message] | None = None
-    absorb: Callable[[Data, Any], Data] = lambda data, _: data
+    on_reply: Callable[[Data, Any], Data] = lambda data, _: data
     refused: type[Message] | None = None
-    refusal: Callable[[Any], No] = lambda _: No(Verdict.REFUSED, "refused")
+    refusal: Callable[[Any], Rejection] = lambda _: Rejection(Verdict.REFUSED, "refused")
     undo: Callable[[Data, datetime], Sends] | None = None
     undone: type[Message] | None = None
     waiting: type[Message] | None = None
@@ -86,7 +86,7 @@ class SagaTable(Generic[Data]):
 
     name: str
     steps: tuple[Step[Data], ...]
-    refuse: Callable[[Data, No, datetime], Sends]
+    refuse: Callable[[Data, Rejection, datetime], Sends]
     report: Callable[[Data, str, datetime], Sends] = lambda *_: ()
     complete: Callable[[Data, datetime], Sends] = lambda *_: ()
 

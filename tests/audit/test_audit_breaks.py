@@ -14,7 +14,7 @@ from posada.audit.database_snapshots import snapshots
 from posada.audit.finding import Finding
 from posada.audit.invariant import ALL, MEND
 from posada.audit.repair import releases
-from posada.audit.topic_snapshot import TopicBooks
+from posada.audit.topic_snapshot import TopicSnapshot
 from shared.contracts.topics import SERVICES
 from shared.outbox.dead_letters import DeadLetter
 from tests.support.breaking import Break
@@ -32,7 +32,7 @@ def house(module_database: FreshDatabase) -> House:
     return apart_async(lambda _: live_a_day(urls), "")
 
 
-async def look(house: House, books: TopicBooks | None = None) -> list[Finding]:
+async def look(house: House, books: TopicSnapshot | None = None) -> list[Finding]:
     """One look at the house."""
     return list((await Auditor(house.urls, Shelf(books or house.books())).look()).findings)
 
@@ -123,7 +123,7 @@ class Passing(Shelf):
         self._about = frozenset({house.ids[name]})
         self._left = until
 
-    async def look(self) -> TopicBooks:
+    async def look(self) -> TopicSnapshot:
         self._left -= 1
         return replace(self.books, in_flight=self._about if self._left > 0 else frozenset())
 
@@ -149,7 +149,7 @@ class Crowded(Shelf):
         super().__init__(house.books())
         self._unread = list(unread)
 
-    async def look(self) -> TopicBooks:
+    async def look(self) -> TopicSnapshot:
         unread = self._unread.pop(0) if len(self._unread) > 1 else self._unread[0]
         return replace(self.books, unread=unread)
 
@@ -205,7 +205,7 @@ async def test_what_comes_right_by_the_second_look_was_in_flight(house: House, d
 
             looks = 0
 
-            async def look(self) -> TopicBooks:
+            async def look(self) -> TopicSnapshot:
                 self.looks += 1
                 if self.looks == 1:
                     connection = await asyncpg.connect(copy.urls["conversations"])

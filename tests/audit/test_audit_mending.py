@@ -9,10 +9,10 @@ import asyncpg
 import pytest
 
 from posada.audit.auditor import Auditor
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.database_snapshots import snapshots
 from posada.audit.invariant import MEND
-from posada.audit.repair import Mended, mended, releases
+from posada.audit.repair import Repaired, mended, releases
 from posada.cli.operate.audit import say_mended
 from shared.contracts.availability import ReleaseRooms
 from shared.contracts.topics import SERVICES
@@ -128,9 +128,9 @@ async def test_a_confirmed_bookings_money_is_left_to_people(house: House, databa
             assert releases(await seen.dossier(house.ids[FIRST])) == []
 
 
-def held_for(booking_id: UUID, **more: Any) -> Dossier:
+def held_for(booking_id: UUID, **more: Any) -> BookingSnapshot:
     """Rooms that are held for a booking of which booking has nothing."""
-    return Dossier(booking_id, hold={"state": "held", "property_id": "las-hojas", "outside": False}, **more)
+    return BookingSnapshot(booking_id, hold={"state": "held", "property_id": "las-hojas", "outside": False}, **more)
 
 
 @pytest.mark.parametrize("even_promised", [False, True])
@@ -138,7 +138,7 @@ def test_only_what_nobody_will_ask_for_is_given_back(even_promised: bool) -> Non
     gone, promised, asked_for, moving = (UUID(int=number) for number in range(4))
     confirmed = held_for(promised, announced=("confirmed",))
     promised_and_asked_for = held_for(asked_for, announced=("confirmed",))
-    nothing_left = Dossier(UUID(int=4), hold={"state": "released"}, announced=("confirmed",))
+    nothing_left = BookingSnapshot(UUID(int=4), hold={"state": "released"}, announced=("confirmed",))
 
     done = mended(
         [held_for(gone), confirmed, promised_and_asked_for, held_for(moving), nothing_left],
@@ -161,7 +161,7 @@ def test_a_booking_that_is_known_is_mended_whatever_stands_on_the_topic() -> Non
 
 def test_what_was_done_and_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     one, two, three, four = (UUID(int=number) for number in range(4))
-    say_mended(Mended([ReleaseRooms(booking_id=one, property_id="las-hojas")], [two], [three], [four]))
+    say_mended(Repaired([ReleaseRooms(booking_id=one, property_id="las-hojas")], [two], [three], [four]))
 
     told = capsys.readouterr().err.splitlines()
     assert f"sent posada.availability.release-rooms.v1 for {one}" in told

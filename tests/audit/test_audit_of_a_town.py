@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from chaos.run import TOLD_EACH, Storm, Wish, raised
 from deploy.local.processes.waiting import wait_until
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.main import make_app
 from posada.problems import Exit
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES
@@ -33,10 +33,10 @@ _CONFIRMED = "SELECT id FROM bookings WHERE status = 'CONFIRMED' ORDER BY id LIM
 
 
 @pytest.fixture(scope="module")
-def town() -> Iterator[Town]:
+def town() -> Iterator[LocalCluster]:
     with (
         tempfile.TemporaryDirectory(prefix="posada-audit-", ignore_cleanup_errors=True) as folder,
-        Town(Path(folder), service_env=BRISK, database_prefix="audited_") as town,
+        LocalCluster(Path(folder), service_env=BRISK, database_prefix="audited_") as town,
     ):
         yield town
         for one in town.services:
@@ -46,7 +46,7 @@ def town() -> Iterator[Town]:
 
 
 @pytest.fixture(scope="module")
-def day(town: Town) -> Storm:
+def day(town: LocalCluster) -> Storm:
     """A day without a storm: guests of every manner, and nothing struck."""
     return asyncio.run(raised(town, Wish(seed=11, bookings=80, seconds=10, blows=0), lambda _: None))
 
@@ -74,7 +74,7 @@ def test_a_day_of_every_manner_has_no_findings(day: Storm) -> None:
     assert len(kinds) > 2
 
 
-def test_the_command_finds_the_running_town(town: Town, day: Storm) -> None:
+def test_the_command_finds_the_running_town(town: LocalCluster, day: Storm) -> None:
     code, said = audited("--data", str(town.data_dir))
 
     assert code == Exit.DONE
@@ -83,7 +83,7 @@ def test_the_command_finds_the_running_town(town: Town, day: Storm) -> None:
     assert len(said["invariants"]) > 25
 
 
-def test_a_role_that_may_only_read_does_and_cannot_write(town: Town, day: Storm) -> None:
+def test_a_role_that_may_only_read_does_and_cannot_write(town: LocalCluster, day: Storm) -> None:
     admin = town.parts.postgres.admin_url
 
     async def reader() -> list[str]:
@@ -113,7 +113,7 @@ def test_a_role_that_may_only_read_does_and_cannot_write(town: Town, day: Storm)
         asyncio.run(execute(admin, f"DROP ROLE {READER}"))
 
 
-def test_what_is_spoiled_is_named_with_exit_code_1(town: Town, day: Storm) -> None:
+def test_what_is_spoiled_is_named_with_exit_code_1(town: LocalCluster, day: Storm) -> None:
     booking = asyncio.run(execute(town.database_url("booking"), _CONFIRMED))
     known = town.database_url("conversations")
     row = asyncio.run(execute(known, "SELECT row_to_json(bookings)::text FROM bookings WHERE id = $1", booking))
@@ -132,7 +132,7 @@ def test_what_is_spoiled_is_named_with_exit_code_1(town: Town, day: Storm) -> No
     assert f"posada status {booking}" in shown.stdout
 
 
-def test_what_nobody_owns_is_given_back(town: Town, day: Storm) -> None:
+def test_what_nobody_owns_is_given_back(town: LocalCluster, day: Storm) -> None:
     rooms = town.database_url("availability")
     stranger = asyncio.run(
         execute(
@@ -165,7 +165,7 @@ WHERE booking_id = $1"""
     assert f"release-payment.v1 for {owed}" in after.output
 
 
-def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: Town, day: Storm) -> None:
+def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: LocalCluster, day: Storm) -> None:
     async def leave_an_outcome_unsent() -> str:
         """A confirmation once more, as if it had never been sent."""
         consumer = AIOKafkaConsumer(bootstrap_servers=town.kafka_bootstrap, enable_auto_commit=False)
@@ -198,7 +198,7 @@ def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: Town, da
     assert audited("--data", str(town.data_dir))[0] == Exit.DONE
 
 
-def test_the_command_that_is_named_for_money_names_the_payment(town: Town, day: Storm) -> None:
+def test_the_command_that_is_named_for_money_names_the_payment(town: LocalCluster, day: Storm) -> None:
     money = town.database_url("payments")
     spoil = "UPDATE payments SET amount = amount + 1 WHERE id = (SELECT id FROM payments WHERE captured > 0 LIMIT 1)"
     payment = asyncio.run(execute(money, f"{spoil} RETURNING id"))
@@ -213,7 +213,7 @@ def test_the_command_that_is_named_for_money_names_the_payment(town: Town, day: 
     assert str(payment) in own.output
 
 
-async def test_while_bookings_are_made_nothing_is_wrong(town: Town, day: Storm) -> None:
+async def test_while_bookings_are_made_nothing_is_wrong(town: LocalCluster, day: Storm) -> None:
     """The last one here, since it books more. What is on its way at the first look must not be held against anybody."""
     wish = Wish(seed=12, bookings=450, seconds=20, blows=0)
     going_on = asyncio.create_task(raised(town, wish, lambda _: None))

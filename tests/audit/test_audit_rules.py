@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Terms
 from posada.audit.rules.rooms import within_capacity
 from posada.audit.rules.sagas import OVERDUE, change_in_time, saga_in_time
@@ -21,10 +21,10 @@ SOON = NOW + timedelta(minutes=1)
 BOOKING = UUID(int=7)
 
 
-def dossier(*, changing: bool = False, **saga: Any) -> Dossier:
+def dossier(*, changing: bool = False, **saga: Any) -> BookingSnapshot:
     """A booking with the saga that made it, begun hours ago."""
     facts = {"phase": "running", "wake_at": SOON, "started_at": HOURS_AGO, "updated_at": NOW, "decided_at": None}
-    return Dossier(BOOKING, {"changing": changing}, facts | {"pending": "[]"} | saga)
+    return BookingSnapshot(BOOKING, {"changing": changing}, facts | {"pending": "[]"} | saga)
 
 
 def change(**saga: Any) -> dict[str, Any]:

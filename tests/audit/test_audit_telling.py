@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Terms
 from posada.audit.rules.notifications import told_the_outcome, told_what_became_of_it
 from services.notifications.delivery.model import of_stays
@@ -28,9 +28,9 @@ def dossier(
     changing: bool = False,
     moves: Mapping[int, tuple[str, str]] | None = None,
     alerts: int = 0,
-) -> Dossier:
+) -> BookingSnapshot:
     """A booking whose guest has messages of these occasions, in these states; `moves` are stays by audit entry."""
-    return Dossier(
+    return BookingSnapshot(
         UUID(int=7),
         booking={"status": status, "revision": revision, "changing": changing},
         saga={"phase": "ended", "verdict": verdict},
@@ -40,7 +40,7 @@ def dossier(
     )
 
 
-def wrong(found: Dossier) -> list[str]:
+def wrong(found: BookingSnapshot) -> list[str]:
     """What both rules say of it."""
     return [str(one) for rule in (told_the_outcome, told_what_became_of_it) for one in rule(found, TERMS)]
 

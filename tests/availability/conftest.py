@@ -9,11 +9,11 @@ import pytest
 from services.availability.consumers import routes
 from services.availability.inventory.stay import Stay
 from services.availability.repository import Ask, Repository
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.database.pool import Database
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders import CHECK_IN
 from tests.support.databases import FreshDatabase, apart_async
 from tests.support.post_office import MovedClock, PostOffice, record_of
@@ -27,7 +27,7 @@ class Availability:
         self.clock = clock or MovedClock()
         self.office = PostOffice()
         self.repository = Repository()
-        self.relay = Relay(self.office, database, clock=self.clock)
+        self.relay = OutboxPublisher(self.office, database, clock=self.clock)
         self.consumer = Consumer(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
 
     async def tell(self, *messages: Message) -> list[Message]:
@@ -54,12 +54,12 @@ async def service(database: Database) -> Availability:
 
 
 @pytest.fixture(scope="module")
-def planted(module_database: FreshDatabase) -> Inventory:
+def planted(module_database: FreshDatabase) -> UnitOfWork:
     """The inventory of the reference property for March 2026, all of it free."""
     return apart_async(_view, module_database("availability"))
 
 
-async def _view(url: str) -> Inventory:
+async def _view(url: str) -> UnitOfWork:
     database = Database(url)
     await database.open()
     try:
@@ -71,6 +71,6 @@ async def _view(url: str) -> Inventory:
 
 
 @pytest.fixture
-def inventory(planted: Inventory) -> Inventory:
+def inventory(planted: UnitOfWork) -> UnitOfWork:
     """The same, untouched by other tests."""
-    return Inventory(planted.houses, planted.default_house, free=planted.free)
+    return UnitOfWork(planted.houses, planted.default_house, free=planted.free)

@@ -9,7 +9,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.settings import Settings
 from shared.contracts.availability import CountAnswered, CountRequested
 from tests.availability.conftest import Availability
@@ -70,7 +70,7 @@ async def test_public_ones_and_what_the_operator_names_are(api: AsyncClient) -> 
 async def test_one_that_was_written_down_before_is_not_called(service: Availability, given: dict[str, Any]) -> None:
     async with serving(Desk(rooms=("18",))) as desk:
         url = given.get("base_url", desk.url).format(port=desk.url.rpartition(":")[2])
-        trusting = Records(service.database, edited=service.repository.forget, allowed=LOOPBACK)
+        trusting = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
         await connect(trusting, desk)
         async with service.database.connection() as connection:
             await connection.execute("UPDATE outside_inventories SET base_url = $1", url)

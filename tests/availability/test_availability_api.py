@@ -15,7 +15,7 @@ from services.availability.settings import Settings
 from shared.consumer.consumer import Consumer
 from shared.contracts.availability import BookRooms, ReleaseRooms
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.databases import FreshDatabase
 from tests.support.line import Line, line_to
@@ -34,7 +34,7 @@ class Api:
 
     def __init__(self, url: str) -> None:
         self.service = build(Settings(database_url=url, api_token=TOKEN), MovedClock())
-        relay = Relay(PostOffice(), self.service.database, clock=self.service.clock)
+        relay = OutboxPublisher(PostOffice(), self.service.database, clock=self.service.clock)
         self._consumer = Consumer(self.service.routes, self.service.database, relay, clock=self.service.clock)
         transport = httpx.ASGITransport(self.service.app())
         self.client = httpx.AsyncClient(

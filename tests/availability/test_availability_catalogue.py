@@ -16,7 +16,7 @@ from httpx import ASGITransport, AsyncClient
 from services.availability.app import build
 from services.availability.catalogue.csv import COLUMNS
 from services.availability.catalogue.model import RoomRecord
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.repository import Repository
 from services.availability.settings import Settings
 from shared.contracts.availability import RoomsHeld, RoomsNotHeld
@@ -282,17 +282,17 @@ class Late(Repository):
         super().__init__()
         self._edit = edit
 
-    async def peek(self, connection: Connection, messages: Any, now: Any) -> Any:
+    async def load_optimistic(self, connection: Connection, messages: Any, now: Any) -> Any:
         """Look, then wait for the edit, once."""
-        world = await super().peek(connection, messages, now)
+        uow = await super().load_optimistic(connection, messages, now)
         edit, self._edit = self._edit, None
         if edit:
             await edit()
-        return world
+        return uow
 
 
 async def test_a_room_that_goes_out_of_order_under_a_hold_is_not_given(service: Availability) -> None:
-    records = Records(service.database)
+    records = CatalogueRepository(service.database)
 
     async def close_all_but_one() -> None:
         for number in {*range(18, 60)} - {22, 42, 47, 48, 53, 30}:
@@ -308,7 +308,7 @@ async def test_a_room_that_goes_out_of_order_under_a_hold_is_not_given(service: 
 
 
 async def test_edits_and_holds_at_once_leave_nobody_in_a_closed_room(service: Availability) -> None:
-    records = Records(service.database)
+    records = CatalogueRepository(service.database)
     rooms = [
         RoomRecord(property_id="las-hojas", room=f"{n}A", type="habitacion", out_of_order_from=CHECK_IN)
         for n in range(1, 15)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.availability import handlers
 from services.availability.inventory.allocation import never_held
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     BookRooms,
     CountAnswered,
@@ -29,7 +29,7 @@ from shared.contracts.availability import (
 )
 from shared.contracts.common import Language, Policy
 from shared.errors import Refusal
-from shared.outbox.timers import ring
+from shared.outbox.timers import fire_due
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.post_office import START, record_of_row
@@ -44,8 +44,8 @@ def count(*wanted: tuple[str, int], **more: Any) -> CountRequested:
     return CountRequested.model_validate(facts | {"wanted": wishes} | more)
 
 
-def answer(inventory: Inventory, request: CountRequested) -> CountAnswered:
-    (found,) = handlers.count_rooms(inventory, request, START)
+def answer(uow: UnitOfWork, request: CountRequested) -> CountAnswered:
+    (found,) = handlers.count_rooms(uow, request, START)
     assert isinstance(found, CountAnswered)
     return found
 
@@ -56,11 +56,11 @@ async def rooms_of(service: Availability, booking_id: UUID) -> list[tuple[str, d
     return sorted((row["room"], row["night"]) for row in rows)
 
 
-def test_the_seed_is_page_one_s_inventory(inventory: Inventory) -> None:
-    assert answer(inventory, count()).available_counts == ALL_FREE
-    (free,) = {tuple(sorted(types)) for (_, _), types in inventory.free.items()}
+def test_the_seed_is_page_one_s_inventory(uow: UnitOfWork) -> None:
+    assert answer(uow, count()).available_counts == ALL_FREE
+    (free,) = {tuple(sorted(types)) for (_, _), types in uow.free.items()}
     assert free == tuple(sorted(ALL_FREE))
-    rooms = next(iter(inventory.free.values()))
+    rooms = next(iter(uow.free.values()))
     assert set(rooms["bungalow_matrimonial"]) == {"22", "42", "47", "48", "53"}
     assert set(rooms["bungalow_junior"]) == {str(n) for n in range(18, 60)} - set(rooms["bungalow_matrimonial"])
     assert set(rooms["habitacion"]) == {f"{n}A" for n in range(1, 15)}
@@ -76,8 +76,8 @@ def test_the_seed_is_page_one_s_inventory(inventory: Inventory) -> None:
         ([], "en", "Junior 37"),
     ],
 )
-def test_what_is_said(inventory: Inventory, wanted: Any, language: str, said: str) -> None:
-    found = answer(inventory, count(*wanted, language=language))
+def test_what_is_said(uow: UnitOfWork, wanted: Any, language: str, said: str) -> None:
+    found = answer(uow, count(*wanted, language=language))
     assert said in found.message
     assert found.success
     assert found.can_fulfill is not bool(found.shortages)
@@ -199,10 +199,10 @@ async def test_rooms_to_be_avoided_are_known_whatever_their_case(service: Availa
     assert reply.rooms[0].room == "14A"
 
 
-def test_rooms_are_chosen_at_random(inventory: Inventory) -> None:
-    house = inventory.house(None)
-    stay = next(iter(inventory.free))[1]
-    seen = Counter(inventory.choose(house, stay, "bungalow_matrimonial", ()) for _ in range(500))
+def test_rooms_are_chosen_at_random(uow: UnitOfWork) -> None:
+    house = uow.house(None)
+    stay = next(iter(uow.free))[1]
+    seen = Counter(uow.choose(house, stay, "bungalow_matrimonial", ()) for _ in range(500))
     assert len(seen) == 5
     assert min(seen.values()) > 40
 
@@ -270,7 +270,7 @@ async def test_rooms_freed_in_a_batch_are_there_for_its_next_message(service: Av
 
 async def expire(service: Availability) -> list[Any]:
     """Ring the alarm, and hand its wake-ups in."""
-    await ring(service.database, service.relay, "posada/availability", service.repository.due, service.clock())
+    await fire_due(service.database, service.relay, "posada/availability", service.repository.due, service.clock())
     rows = service.office.taken()
     await service.consumer.take([record_of_row(row) for row in rows])
     answers = service.office.messages
@@ -307,14 +307,14 @@ WISHES = st.lists(
 
 
 @given(bookings=st.lists(WISHES, min_size=1, max_size=12), avoid=st.sets(st.sampled_from(["22", "42", "1A", "18"])))
-def test_no_order_of_holds_gives_a_room_twice(planted: Inventory, bookings: Any, avoid: set[str]) -> None:
-    inventory = Inventory(planted.houses, planted.default_house, free=planted.free)
+def test_no_order_of_holds_gives_a_room_twice(planted: UnitOfWork, bookings: Any, avoid: set[str]) -> None:
+    uow = UnitOfWork(planted.houses, planted.default_house, free=planted.free)
     given_: list[str] = []
     for lines in bookings:
         wishes = [wish(n, type_, adults=adults) for n, (type_, adults) in enumerate(lines, 1)]
         command: HoldRooms = hold(uuid4(), *wishes, avoid_rooms=tuple(avoid))
         try:
-            (reply,) = handlers.hold_rooms(inventory, command, START)
+            (reply,) = handlers.hold_rooms(uow, command, START)
         except Refusal:
             continue
         assert isinstance(reply, RoomsHeld)

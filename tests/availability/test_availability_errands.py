@@ -14,7 +14,7 @@ from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
 from services.availability.catalogue.model import PropertyRecord
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external.jobs import MOST_ATTEMPTS, PAUSES
 from services.availability.settings import Settings
 from shared.contracts.availability import (
@@ -46,12 +46,12 @@ async def desk() -> AsyncIterator[Desk]:
 
 
 @pytest.fixture
-def records(service: Availability) -> Records:
-    return Records(service.database, edited=service.repository.forget, allowed=LOOPBACK)
+def records(service: Availability) -> CatalogueRepository:
+    return CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
 
 
 @pytest.fixture
-async def outside(service: Availability, records: Records, desk: Desk) -> Outside:
+async def outside(service: Availability, records: CatalogueRepository, desk: Desk) -> Outside:
     await connect(records, desk)
     return Outside(service, records)
 
@@ -158,7 +158,9 @@ async def test_one_that_fails_stops_no_other(outside: Outside, desk: Desk) -> No
     assert await errands_left(outside) == 1, "one that cannot even be read waits for a person"
 
 
-async def test_a_system_that_is_slow_holds_up_no_other(service: Availability, records: Records, desk: Desk) -> None:
+async def test_a_system_that_is_slow_holds_up_no_other(
+    service: Availability, records: CatalogueRepository, desk: Desk
+) -> None:
     async with serving(Desk(rooms=("1",), hangs=100)) as slow:
         facts = {"name": "Far Away", "timezone": "UTC", "currency": "USD", "tax_rate": 0, "hold_minutes": 15}
         more = {"property_id": "far-away", "prices_include_tax": True}
@@ -179,7 +181,7 @@ async def test_a_system_that_is_slow_holds_up_no_other(service: Availability, re
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_system_that_bookings_need_stays(outside: Outside, records: Records, desk: Desk) -> None:
+async def test_a_system_that_bookings_need_stays(outside: Outside, records: CatalogueRepository, desk: Desk) -> None:
     found = await held(outside, wish(1))
     for _ in ("held", "booked"):
         with pytest.raises(Refusal, match=str(found.booking_id)) as refused:
@@ -197,13 +199,15 @@ async def test_a_system_that_bookings_need_stays(outside: Outside, records: Reco
     assert await records.remove("outside", ("las-hojas",), START)
 
 
-async def test_after_their_stay_bookings_need_it_no_longer(outside: Outside, records: Records) -> None:
+async def test_after_their_stay_bookings_need_it_no_longer(outside: Outside, records: CatalogueRepository) -> None:
     found = await held(outside, wish(1))
     await outside.tell(order(found))
     assert await records.remove("outside", ("las-hojas",), START + timedelta(days=400))
 
 
-async def test_which_type_a_number_is_of_is_the_catalogue_s(outside: Outside, records: Records, desk: Desk) -> None:
+async def test_which_type_a_number_is_of_is_the_catalogue_s(
+    outside: Outside, records: CatalogueRepository, desk: Desk
+) -> None:
     """Also where a property calls its types otherwise than the reference one."""
     async with outside.service.database.connection() as connection:
         for before, after in (("habitacion", "cabin"), ("pasadia", "visit")):

@@ -13,14 +13,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.availability.external.adapters.breaker import CircuitOpen, Guarded
+from services.availability.external.adapters.breaker import CircuitBreakerInventory, CircuitOpen
 from services.availability.external.adapters.own import OwnInventory
 from services.availability.external.adapters.pms import Pms
-from services.availability.external.booking import Line, Ordering
-from services.availability.external.journal import Attempts
+from services.availability.external.booking import ExternalRoomBooking, Line
+from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.numbering import Numbering
-from services.availability.external.port import CannotCancel, Inventory, InventoryAway, RoomOrder, RoomTaken
-from services.availability.external.selection import Fate, Patience, Wanted
+from services.availability.external.port import CannotCancel, Inventory, InventoryUnavailable, RoomOrder, RoomTaken
+from services.availability.external.selection import AttemptStatus, Patience, Wanted
 from services.availability.inventory.stay import Stay
 from services.availability.repository import Repository
 from shared.database.pool import Database
@@ -148,19 +148,19 @@ async def test_a_room_is_booked_once(place: Place) -> None:
 
 async def test_away_is_an_error_and_never_zeros(place: Place) -> None:
     await place.cut()
-    with pytest.raises(InventoryAway):
+    with pytest.raises(InventoryUnavailable):
         await place.inventory.free_rooms(STAY)
-    with pytest.raises(InventoryAway):
+    with pytest.raises(InventoryUnavailable):
         await place.inventory.book(order())
     await place.mend()
     assert await free(place) == ROOMS
 
 
 async def test_the_circuit_opens_and_closes(place: Place) -> None:
-    guarded = Guarded(place.inventory, threshold=2, open_seconds=0.05)
+    guarded = CircuitBreakerInventory(place.inventory, threshold=2, open_seconds=0.05)
     await place.cut()
     for _ in range(2):
-        with pytest.raises(InventoryAway):
+        with pytest.raises(InventoryUnavailable):
             await guarded.free_rooms(STAY)
     with pytest.raises(CircuitOpen):
         await guarded.book(order())
@@ -175,7 +175,7 @@ async def test_the_circuit_opens_and_closes(place: Place) -> None:
 
 
 async def test_a_room_that_is_taken_does_not_open_the_circuit(place: Place) -> None:
-    guarded = Guarded(place.inventory, threshold=2, open_seconds=30)
+    guarded = CircuitBreakerInventory(place.inventory, threshold=2, open_seconds=30)
     await place.snatch("18")
     for _ in range(4):
         with pytest.raises(RoomTaken):
@@ -194,42 +194,44 @@ class Pauses:
 
 
 @pytest.fixture
-async def journal(database: Database) -> Attempts:
-    return Attempts(database)
+async def journal(database: Database) -> BookingAttemptJournal:
+    return BookingAttemptJournal(database)
 
 
 def lines(*rooms: str) -> list[Line]:
     return [Line(Wanted(n, JUNIOR, room), order(room)) for n, room in enumerate(rooms, 1)]
 
 
-def ordering(inventory: Inventory, journal: Attempts, **more: Any) -> Ordering:
+def ordering(inventory: Inventory, journal: BookingAttemptJournal, **more: Any) -> ExternalRoomBooking:
     facts = {"sleep": Pauses(), "held_by_others": journal.held_by_others, "dice": random.Random(7)}
-    return Ordering(inventory, journal, **facts | more)
+    return ExternalRoomBooking(inventory, journal, **facts | more)
 
 
-async def test_every_line_gets_a_room(place: Place, journal: Attempts) -> None:
+async def test_every_line_gets_a_room(place: Place, journal: BookingAttemptJournal) -> None:
     done = await ordering(place.inventory, journal).book(uuid4(), lines("18", "19", "20"))
     assert [one.room for one in done.booked] == ["18", "19", "20"]
     assert len({one.code for one in done.booked}) == 3
     assert (done.failed_line, done.for_staff) == (None, "")
 
 
-async def test_a_room_lost_to_the_desk_is_chosen_again_and_the_one_got_is_told(place: Place, journal: Attempts) -> None:
+async def test_a_room_lost_to_the_desk_is_chosen_again_and_the_one_got_is_told(
+    place: Place, journal: BookingAttemptJournal
+) -> None:
     await place.snatch("18")
     booking = uuid4()
     ordered = ordering(place.inventory, journal, patience=Patience(pause=timedelta(seconds=2), growth=2))
     done = await ordered.book(booking, lines("18", "19"), avoid=["20"])
     assert [one.room for one in done.booked] == ["21", "19"]
     assert [(one.room, one.fate) for one in await journal.attempts(booking)] == [
-        ("18", Fate.TAKEN),
-        ("21", Fate.BOOKED),
-        ("19", Fate.BOOKED),
+        ("18", AttemptStatus.TAKEN),
+        ("21", AttemptStatus.BOOKED),
+        ("19", AttemptStatus.BOOKED),
     ]
     assert 2.0 in ordered.sleep.seconds  # type: ignore[attr-defined]
     assert await free(place) == {"20"}
 
 
-async def test_the_third_of_three_fails_and_the_others_are_undone(place: Place, journal: Attempts) -> None:
+async def test_the_third_of_three_fails_and_the_others_are_undone(place: Place, journal: BookingAttemptJournal) -> None:
     await place.snatch("20")
     await place.snatch("21")
     done = await ordering(place.inventory, journal).book(uuid4(), lines("18", "19", "20"))
@@ -241,16 +243,16 @@ class Died(BaseException):
     """The process ends between a call and its note."""
 
 
-class Dying(Attempts):
+class Dying(BookingAttemptJournal):
     """A journal whose process dies before it notes that line 2 is booked."""
 
     async def note(self, booking_id: UUID, attempt: Any) -> None:
-        if attempt.line == 2 and attempt.fate is Fate.BOOKED:
+        if attempt.line == 2 and attempt.fate is AttemptStatus.BOOKED:
             raise Died
         await super().note(booking_id, attempt)
 
 
-async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Attempts) -> None:
+async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: BookingAttemptJournal) -> None:
     booking, wanted = uuid4(), lines("18", "19", "20")
     with pytest.raises(Died):
         await ordering(place.inventory, Dying(journal._database)).book(booking, wanted)
@@ -261,7 +263,7 @@ async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Atte
 
 
 async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobody_knows_of(
-    desk: Desk, pms: Place, journal: Attempts
+    desk: Desk, pms: Place, journal: BookingAttemptJournal
 ) -> None:
     """The room that is taken now may be taken by the very call that the crash cut short."""
     desk.ignores_keys = True
@@ -270,36 +272,36 @@ async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobod
         await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
     done = await ordering(pms.inventory, journal).book(booking, wanted)
     assert [one.room for one in done.booked] == ["18", "21", "20"]
-    assert [one.room for one in done.attempts if one.fate is Fate.DOUBTFUL] == ["19"]
+    assert [one.room for one in done.attempts if one.fate is AttemptStatus.DOUBTFUL] == ["19"]
     assert "room 19" in done.for_staff
 
 
 @pytest.mark.parametrize("shut", [True, False])
 async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
-    desk: Desk, pms: Place, journal: Attempts, shut: bool
+    desk: Desk, pms: Place, journal: BookingAttemptJournal, shut: bool
 ) -> None:
     """Also where it is not asked again: the circuit is open, or the room is another's here by now."""
     booking, wanted = uuid4(), lines("18", "19")
     with pytest.raises(Died):
         await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
-    guarded = Guarded(pms.inventory, threshold=1, open_seconds=60)
+    guarded = CircuitBreakerInventory(pms.inventory, threshold=1, open_seconds=60)
     if shut:
         desk.refuses["getRooms"] = 503
-        with pytest.raises(InventoryAway):
+        with pytest.raises(InventoryUnavailable):
             await guarded.free_rooms(STAY)
 
     async def secure(_: UUID, room: str) -> bool:
         return shut or room != "19"
 
     done = await ordering(guarded, journal, secure=secure).book(booking, wanted)
-    assert next(one.fate for one in done.attempts if one.room == "19") is Fate.DOUBTFUL
+    assert next(one.fate for one in done.attempts if one.room == "19") is AttemptStatus.DOUBTFUL
     assert "room 19" in done.for_staff
 
 
 @pytest.mark.parametrize("status", [409, 410])
 async def test_only_an_order_can_hear_that_a_room_is_taken(desk: Desk, pms: Place, status: int) -> None:
     desk.refuses = dict.fromkeys(("getRooms", "cancelBooking"), status)
-    with pytest.raises(InventoryAway, match=str(status)):
+    with pytest.raises(InventoryUnavailable, match=str(status)):
         await pms.inventory.free_rooms(STAY)
     with pytest.raises(CannotCancel, match=str(status)):
         await pms.inventory.cancel(uuid4(), "HR26181")
@@ -308,7 +310,9 @@ async def test_only_an_order_can_hear_that_a_room_is_taken(desk: Desk, pms: Plac
         await pms.inventory.book(order())
 
 
-async def test_what_could_not_be_cancelled_is_staff_s_with_its_code(desk: Desk, pms: Place, journal: Attempts) -> None:
+async def test_what_could_not_be_cancelled_is_staff_s_with_its_code(
+    desk: Desk, pms: Place, journal: BookingAttemptJournal
+) -> None:
     desk.refuses["cancelBooking"] = 409
     for room in ("20", "21"):
         await pms.snatch(room)
@@ -326,13 +330,13 @@ async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk,
     avoid = [str(n) for n in range(19, 60)]
     await service.tell(hold(mine, wish(1), avoid_rooms=avoid, **dates))
     desk.take("18", STAY.check_in, STAY.check_out)
-    journal = Attempts(service.database)
+    journal = BookingAttemptJournal(service.database)
     assert await journal.held_by_others(mine) == {"19", "20"}
     done = await ordering(pms.inventory, journal).book(mine, lines("18"))
     assert [one.room for one in done.booked] == ["21"]
 
 
-async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: Attempts) -> None:
+async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: BookingAttemptJournal) -> None:
     desk.snatches = {"18"}
     ordered = ordering(pms.inventory, journal)
     real = pms.inventory.book
@@ -348,18 +352,18 @@ async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: Att
     done = await ordered.book(uuid4(), lines("18"))
     assert len(done.booked) == 1
     assert len(set(calls)) == 3
-    assert [one.fate for one in done.attempts] == [Fate.TAKEN, Fate.DOUBTFUL, Fate.BOOKED]
+    assert [one.fate for one in done.attempts] == [AttemptStatus.TAKEN, AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
     assert f"room {calls[1]}" in done.for_staff
 
 
-async def test_three_failures_are_enough(desk: Desk, pms: Place, journal: Attempts) -> None:
+async def test_three_failures_are_enough(desk: Desk, pms: Place, journal: BookingAttemptJournal) -> None:
     desk.snatches_all = True
     done = await ordering(pms.inventory, journal).book(uuid4(), lines("18"))
     assert (done.failed_line, len(done.attempts)) == (1, 3)
     assert len({one.room for one in done.attempts}) == 3
 
 
-async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, journal: Attempts) -> None:
+async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, journal: BookingAttemptJournal) -> None:
     inventory = Pms(desk.url, "HR", NUMBERING, cancels=False, allowed=LOOPBACK)
     desk.snatches = {"20"}
     desk.take("21", STAY.check_in, STAY.check_out)
@@ -371,11 +375,13 @@ async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, j
     await inventory.close()
 
 
-async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(desk: Desk, journal: Attempts) -> None:
+async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(
+    desk: Desk, journal: BookingAttemptJournal
+) -> None:
     desk.hangs_after = 1
     inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.3, allowed=LOOPBACK)
     done = await ordering(inventory, journal).book(uuid4(), lines("18"))
-    assert [one.fate for one in done.attempts] == [Fate.DOUBTFUL, Fate.BOOKED]
+    assert [one.fate for one in done.attempts] == [AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
     assert "room 18" in done.for_staff
     await inventory.close()
 
@@ -383,14 +389,14 @@ async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(des
 async def test_a_system_that_hangs_is_away(desk: Desk) -> None:
     desk.hangs = 1
     inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.2, allowed=LOOPBACK)
-    with pytest.raises(InventoryAway, match="Timeout"):
+    with pytest.raises(InventoryUnavailable, match="Timeout"):
         await inventory.free_rooms(STAY)
     await inventory.close()
 
 
 async def test_no_info_is_an_error(desk: Desk, pms: Place) -> None:
     desk.misses_info = True
-    with pytest.raises(InventoryAway, match="no info"):
+    with pytest.raises(InventoryUnavailable, match="no info"):
         await pms.inventory.free_rooms(STAY)
 
 

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 )
 
 from services.availability.catalogue.model import RoomRecord
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.repository import Repository
 from shared.contracts.availability import (
     BookRooms,
@@ -43,7 +43,7 @@ from shared.contracts.common import Policy
 from shared.database.pool import Connection, Database
 from shared.errors import Refusal
 from shared.messages.message import Message
-from shared.outbox.timers import ring
+from shared.outbox.timers import fire_due
 from tests.availability.conftest import Availability
 from tests.support.builders import CHECK_IN, hold, wish
 from tests.support.databases import FreshDatabase
@@ -114,13 +114,13 @@ class Rival(Repository):
 
     barrier: asyncio.Barrier | None = None
 
-    async def peek(self, connection: Connection, messages: Any, now: datetime) -> Any:
+    async def load_optimistic(self, connection: Connection, messages: Any, now: datetime) -> Any:
         """Look, then meet, once."""
-        world = await super().peek(connection, messages, now)
+        uow = await super().load_optimistic(connection, messages, now)
         barrier, self.barrier = self.barrier, None
         if barrier:
             await barrier.wait()
-        return world
+        return uow
 
 
 class House(RuleBasedStateMachine):
@@ -140,7 +140,7 @@ class House(RuleBasedStateMachine):
         for one in self.instances:
             one.consumer.routes.repository = one.consumer._optimist = Rival()
         self.service = self.instances[0]
-        self.records = Records(self.database)
+        self.records = CatalogueRepository(self.database)
 
     def teardown(self) -> None:
         self.run(self.database.close())
@@ -314,7 +314,7 @@ class House(RuleBasedStateMachine):
         """Whose holds are said to be over."""
         service = self.service
         due = service.consumer.routes.repository.due
-        await ring(self.database, service.relay, "tests", due, self.clock())
+        await fire_due(self.database, service.relay, "tests", due, self.clock())
         rows = service.office.taken()
         await service.consumer.take([record_of_row(row) for row in rows])
         return [one.booking_id for one in map(message_of, service.office.taken()) if isinstance(one, HoldExpired)]

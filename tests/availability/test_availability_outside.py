@@ -13,7 +13,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external import jobs
 from services.availability.inventory.stay import Stay
 from services.availability.settings import Settings
@@ -47,7 +47,7 @@ async def desk() -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def outside(service: Availability, desk: Desk) -> Outside:
-    records = Records(service.database, edited=service.repository.forget, allowed=LOOPBACK)
+    records = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
     await connect(records, desk)
     return Outside(service, records)
 
@@ -189,7 +189,9 @@ async def test_an_order_and_its_undo_in_one_batch_leave_nothing(outside: Outside
 
 
 async def test_what_it_cannot_cancel_is_told_to_staff(outside: Outside, desk: Desk, database: Database) -> None:
-    await connect(Records(database, edited=outside.service.repository.forget, allowed=LOOPBACK), desk, cancels=False)
+    await connect(
+        CatalogueRepository(database, edited=outside.service.repository.forget, allowed=LOOPBACK), desk, cancels=False
+    )
     found = await held(outside, wish(1), wish(2))
     (ordered,) = await outside.tell(order(found))
     assert isinstance(ordered, RoomsOrdered)
@@ -215,7 +217,7 @@ async def test_it_is_shown_the_token_that_the_settings_have(
     service: Availability, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.token = "a token of the hotel's system"  # noqa: S105
-    records = Records(service.database, edited=service.repository.forget, allowed=LOOPBACK)
+    records = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
     await connect(records, desk)
     (stranger,) = await Outside(service, records).tell(CountRequested(request_id="c1", **DATES))
     assert (stranger.success, stranger.error.reason) == (False, "inventory_away")
@@ -227,7 +229,7 @@ async def test_it_is_shown_the_token_that_the_settings_have(
 
 
 async def test_how_long_it_is_left_alone_is_a_setting(service: Availability, desk: Desk) -> None:
-    records = Records(service.database, edited=service.repository.forget, allowed=LOOPBACK)
+    records = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
     await connect(records, desk)
     outside = Outside(service, records, Settings(outside_failures=2, outside_rest_seconds=3600))
     desk.fails = 2

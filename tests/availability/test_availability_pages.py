@@ -12,7 +12,7 @@ from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
 from services.availability.catalogue.model import BY_KIND
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.catalogue.statements import PAGE
 from services.availability.settings import Settings
 from shared.database.pool import Connection, Database
@@ -69,7 +69,7 @@ async def test_every_record_is_in_one_page(database: Database, house: str | None
             )
             for kind, table in TABLES.items()
         }
-    records = Records(database)
+    records = CatalogueRepository(database)
     for kind in BY_KIND:
         pages = [page async for page in records.pages(kind, house)]
         assert all(len(page) == PAGE for page in pages[:-1])

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.availability import api
-from services.availability.catalogue.property import Fee, House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.catalogue.property import Fee, Package, Property, Rate, RoomType, Supplement, Unit
 from services.availability.inventory.stay import Stay
 from services.availability.pricing.quotes import quote
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import PlanQuote, QuoteAnswered, QuoteRequested, RoomWish
 from shared.errors import Refusal
 from shared.http.app import answer_refusals
@@ -35,16 +35,16 @@ def nights(number: int = 1) -> Stay:
 
 
 @pytest.fixture
-def house(inventory: Inventory) -> House:
-    return inventory.house("las-hojas")
+def house(uow: UnitOfWork) -> Property:
+    return uow.house("las-hojas")
 
 
-def one_plan(house: House, *rooms: RoomWish, package: str = "Las Hojas", stay: Stay | None = None) -> PlanQuote:
+def one_plan(house: Property, *rooms: RoomWish, package: str = "Las Hojas", stay: Stay | None = None) -> PlanQuote:
     (plan,) = quote(house, stay or nights(), rooms, package)
     return plan
 
 
-def test_eight_adults_in_three_junior_rooms(house: House) -> None:
+def test_eight_adults_in_three_junior_rooms(house: Property) -> None:
     plan = one_plan(house, wish(1, adults=3), wish(2, adults=3), wish(3, adults=2))
     assert [room.total for room in plan.rooms] == [Decimal("258.75"), Decimal("258.75"), Decimal("172.50")]
     assert (plan.total, plan.fees, plan.cancellation_policy) == (Decimal("690.00"), Decimal("0.00"), None)
@@ -57,13 +57,13 @@ def test_eight_adults_in_three_junior_rooms(house: House) -> None:
     )
 
 
-def test_a_supplement_is_a_fee_of_its_own(house: House) -> None:
+def test_a_supplement_is_a_fee_of_its_own(house: Property) -> None:
     plan = one_plan(house, wish(1), wish(2), package="Romántico", stay=nights(3))
     assert [(fee.name, fee.total) for fee in plan.rooms[0].fees] == [("Romantic decoration", Decimal("20.00"))]
     assert (plan.fees, plan.total) == (Decimal("40.00"), Decimal("1075.00"))
 
 
-def test_tax_on_top(house: House) -> None:
+def test_tax_on_top(house: Property) -> None:
     thousand = Rate("las_hojas", adult=Decimal(500), child=Decimal(0), extra_bed=Decimal(0))
     taxed = replace(house, tax_rate=Decimal("0.18"), prices_include_tax=False, rates=(thousand,))
     plan = one_plan(taxed, wish(adults=2))
@@ -72,25 +72,25 @@ def test_tax_on_top(house: House) -> None:
 
 
 @pytest.mark.parametrize(("unit", "fee"), [(Unit.ROOM_STAY, 10), (Unit.ROOM_NIGHT, 20), (Unit.GUEST_NIGHT, 60)])
-def test_a_fee_of_the_property_is_data(house: House, unit: Unit, fee: int) -> None:
+def test_a_fee_of_the_property_is_data(house: Property, unit: Unit, fee: int) -> None:
     dearer = replace(house, fees=(Fee("Resort fee", Decimal(10), unit),))
     plan = one_plan(dearer, wish(adults=2, children_6_to_10=1, children_0_to_5=1), stay=nights(2))
     assert plan.fees == fee
     assert plan.total - one_plan(house, wish(adults=2, children_6_to_10=1), stay=nights(2)).total == fee
 
 
-def test_extra_beds_are_in_the_night(house: House) -> None:
+def test_extra_beds_are_in_the_night(house: Property) -> None:
     plan = one_plan(house, wish(extra_beds=1), stay=nights(2))
     assert [night.total for night in plan.rooms[0].nights] == [Decimal("187.50")] * 2
 
 
-def test_half_up_once_a_room_and_nights_that_sum_to_it(house: House) -> None:
+def test_half_up_once_a_room_and_nights_that_sum_to_it(house: Property) -> None:
     (room,) = one_plan(house, wish(adults=1, children_6_to_10=1), stay=nights(3)).rooms
     assert room.total == Decimal("388.13")
     assert [night.total for night in room.nights] == [Decimal("129.38"), Decimal("129.37"), Decimal("129.38")]
 
 
-def test_every_plan_that_applies_the_cheapest_first(house: House) -> None:
+def test_every_plan_that_applies_the_cheapest_first(house: Property) -> None:
     assert [plan.package for plan in quote(house, nights(), [wish()])] == ["las_hojas", "romantico"]
     assert [plan.package for plan in quote(house, nights(), [wish(type_="Pasadía", adults=1)])] == ["pasadia"]
     easter = Package("easter", "Easter", first=CHECK_IN, last=CHECK_IN, cancellation_policy="strict")
@@ -114,13 +114,13 @@ def test_every_plan_that_applies_the_cheapest_first(house: House) -> None:
         ([wish()] * 500, None, "invalid_request", "too many for one quote"),
     ],
 )
-def test_refusals(house: House, rooms: list[RoomWish], package: str | None, code: str, said: str) -> None:
+def test_refusals(house: Property, rooms: list[RoomWish], package: str | None, code: str, said: str) -> None:
     with pytest.raises(Refusal, match=said) as refused:
         quote(house, nights(5 if len(rooms) > 2 else 1), rooms, package)
     assert refused.value.code == code
 
 
-def test_a_date_without_a_rate_is_named(house: House) -> None:
+def test_a_date_without_a_rate_is_named(house: Property) -> None:
     only = tuple(replace(rate, first=CHECK_IN, last=CHECK_IN) for rate in house.rates)
     with pytest.raises(Refusal, match="2026-03-16") as refused:
         quote(replace(house, rates=only), nights(2), [wish()], "Las Hojas")
@@ -132,11 +132,11 @@ parties = st.builds(wish, adults=st.integers(1, 6), children_6_to_10=st.integers
 
 
 @st.composite
-def houses(draw: st.DrawFn) -> House:
+def houses(draw: st.DrawFn) -> Property:
     extras = st.lists(st.tuples(amounts, st.sampled_from(Unit)), max_size=3)
     adult = draw(amounts)
     sunday = Rate("p", draw(amounts), draw(amounts), draw(amounts), weekdays=frozenset({7}))
-    return House(
+    return Property(
         id="h",
         name="H",
         timezone="UTC",
@@ -153,7 +153,7 @@ def houses(draw: st.DrawFn) -> House:
 
 
 @given(houses(), st.lists(parties, min_size=1, max_size=5), st.integers(1, 14), st.dates(date(2026, 1, 1)))
-def test_sums_hold_to_the_cent(house: House, rooms: list[RoomWish], number: int, first: date) -> None:
+def test_sums_hold_to_the_cent(house: Property, rooms: list[RoomWish], number: int, first: date) -> None:
     stay = Stay(first, first + timedelta(days=number)) if first < date(9999, 1, 1) else nights(number)
     plan = one_plan(house, *rooms, package="p", stay=stay)
     assert plan.total == sum(room.total for room in plan.rooms)
@@ -171,7 +171,7 @@ def test_sums_hold_to_the_cent(house: House, rooms: list[RoomWish], number: int,
 
 
 @given(houses(), parties, st.integers(1, 14))
-def test_a_room_costs_the_same_whoever_travels_with_it(house: House, room: RoomWish, number: int) -> None:
+def test_a_room_costs_the_same_whoever_travels_with_it(house: Property, room: RoomWish, number: int) -> None:
     alone = one_plan(house, room, package="p", stay=nights(number)).total
     assert one_plan(house, room, room, room, package="p", stay=nights(number)).total == 3 * alone
 

@@ -29,15 +29,15 @@ class Meeting(Repository):
         self._written = written
         self._held_up = held_up
 
-    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Any:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> Any:
         """Look, and meet."""
-        world = await super().peek(connection, messages, now)
+        uow = await super().load_optimistic(connection, messages, now)
         if self._barrier:
             barrier, self._barrier = self._barrier, None
             await barrier.wait()
             if self._held_up:
                 await self._written.wait()
-        return world
+        return uow
 
 
 def one_of_two(database: Database, repository: Meeting) -> Availability:

@@ -14,7 +14,7 @@ from benchmarks.bookings.load import Clients
 from benchmarks.growth import growth
 from benchmarks.growth.filling import HOUSES, Fill, administered
 from benchmarks.rivals.run.posada import faults, settle
-from deploy.local.databases import PostgresPart
+from deploy.local.databases import PostgresBackend
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.payments import TransferArrived
 from shared.contracts.topics import SERVICES
@@ -63,7 +63,7 @@ async def book(village: Village, number: int) -> None:
 
 
 @pytest.fixture
-async def filled(postgres: PostgresPart, fresh_database: FreshDatabase) -> AsyncIterator[Filled]:
+async def filled(postgres: PostgresBackend, fresh_database: FreshDatabase) -> AsyncIterator[Filled]:
     urls = {service: fresh_database(service) for service in SERVICES}
     await properties.plant(urls["availability"], urls["booking"], LOADED + HOUSES)
     async with village_of(urls) as village:
@@ -101,7 +101,7 @@ async def test_copies_are_whole_and_the_house_goes_on(filled: Filled) -> None:
     assert [fault.split()[1] for fault in await faults(filled.urls, bookings + 1, 0)] == ["room-nights,"]
 
 
-async def test_what_is_not_there_is_not_copied_in_silence(filled: Filled, postgres: PostgresPart) -> None:
+async def test_what_is_not_there_is_not_copied_in_silence(filled: Filled, postgres: PostgresBackend) -> None:
     admin_urls = {service: administered(postgres.admin_url, url) for service, url in filled.urls.items()}
     for unlike in ({"booking_id": booking_id_of("nobody's")}, {"rooms": None}):
         told: dict[str, Any] = {"booking_id": booking_id_of("bench-0"), "rooms": ["1"], **unlike}

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.bookings.load import Clients
 from benchmarks.rivals.engines import data, hotel, plain, steps
 from benchmarks.rivals.engines.hotel import Wish, wish_of
-from deploy.local.databases import PostgresPart
+from deploy.local.databases import PostgresBackend
 
 pytestmark = pytest.mark.real
 HOUSES = 2
@@ -30,7 +30,7 @@ def wish(number: int) -> Wish:
 
 
 @pytest.fixture
-async def url(postgres: PostgresPart, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def url(postgres: PostgresBackend, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A filled hotel that the steps find."""
     name = f"test_{uuid4().hex[:8]}_hotel"
     postgres.create_databases([name])

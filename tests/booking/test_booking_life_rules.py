@@ -23,7 +23,7 @@ from services.booking.lifecycle.states import (
     check_follows,
     check_stay_follows,
 )
-from services.booking.lifecycle.texts import LifeWording
+from services.booking.lifecycle.texts import LifecycleTexts
 from shared.contracts.common import Language
 from shared.errors import Refusal
 
@@ -187,7 +187,7 @@ def test_the_staff_may_name_a_fee_up_to_the_total() -> None:
     ],
 )
 def test_a_policy_reads_as_a_sentence(terms: Terms, spanish: str, english: str) -> None:
-    wording = LifeWording(Path("services/booking/texts"))
+    wording = LifecycleTexts(Path("services/booking/texts"))
     assert wording.policy(terms, Language.SPANISH) == spanish
     assert wording.policy(terms, Language.ENGLISH) == english
 

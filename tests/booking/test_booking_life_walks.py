@@ -20,7 +20,7 @@ from services.booking.lifecycle.model import Booking, Stay
 from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 from services.booking.requests import handlers
 from services.booking.requests.property import Property
-from services.booking.unit_of_work import Bookings
+from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -68,7 +68,7 @@ HANDLERS: dict[type, Any] = {
 class Walk:
     """A confirmed booking in memory, what its services still have to answer, and everywhere that it has been."""
 
-    bookings: Bookings = field(default_factory=lambda: Bookings({"las-hojas": HOUSE}, "las-hojas"))
+    bookings: UnitOfWork = field(default_factory=lambda: UnitOfWork({"las-hojas": HOUSE}, "las-hojas"))
     now: Any = START
     asked: list[Message] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.booking.lifecycle.sagas.cancellation import CANCEL_ORDERS, ENDING, End, Ending, course_of
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, Changing
-from services.booking.lifecycle.sagas.event_context import Telling
+from services.booking.lifecycle.sagas.cancellation import CANCEL_ORDERS, ENDING, CancellationSaga, End, course_of
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
+from services.booking.lifecycle.sagas.event_context import EventContext
 from shared.contracts.availability import PlacedWish, RoomsChanged, RoomsNotChanged
 from shared.contracts.booking import Contact, Guest
 from shared.contracts.booking.lifecycle import BookingCancelled, CancellationDecided, GuestNotShown
@@ -25,7 +25,7 @@ from tests.support.post_office import START
 from tests.support.saga_storm import Case, cases, weather
 
 BOOKING = uuid4()
-TELLING = Telling(
+TELLING = EventContext(
     request_id="r1",
     property=HOUSE,
     language=Language.SPANISH,
@@ -34,7 +34,7 @@ TELLING = Telling(
 )
 WISH = PlacedWish(line=1, type="Junior", adults=2, room="18", code="HR1")
 DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
-CHANGING = Changing(
+CHANGING = DateChangeSaga(
     booking_id=BOOKING,
     command_id=uuid4(),
     order=1,
@@ -48,11 +48,11 @@ CHANGING = Changing(
 )
 
 
-def ending(**more: Any) -> Ending:
+def ending(**more: Any) -> CancellationSaga:
     """An end of a booking."""
     facts = {"booking_id": BOOKING, "command_id": uuid4(), "end": End.CANCELLED, "order": 1, "telling": TELLING}
     facts |= {"codes": ("HR1",), "fee": "0.00", "rule": "", "currency": "USD", "who": "Marta", "reason": "ill"}
-    return Ending.model_validate(facts | DATES | more)
+    return CancellationSaga.model_validate(facts | DATES | more)
 
 
 def answer(kind: type[Message]) -> Message:
@@ -93,7 +93,7 @@ def test_an_end_is_told_once_under_one_id(end: End, event: type[Message]) -> Non
     for _ in range(2):
         for step in ENDING.retriables:
             assert step.done
-            turn = engine.advance(ENDING, engine.Turn(turn.data, turn.progress), answer(step.done), START)
+            turn = engine.advance(ENDING, engine.Transition(turn.data, turn.progress), answer(step.done), START)
             sent += turn.sends
     assert turn.progress.phase is Phase.ENDED
     assert len([one for one in sent if isinstance(Outgoing.of(one).message, event)]) == 1

@@ -20,7 +20,7 @@ from shared.contracts.availability import RoomsHeld
 from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.messages.message import Message
 from shared.observability.logs import name_subject
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders import held, request
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import MovedClock, PostOffice, raw_record
@@ -45,7 +45,7 @@ async def consumer(fresh_database: FreshDatabase) -> AsyncIterator[Consumer]:
     clock = MovedClock()
     service = build(Settings(database_url=fresh_database("booking")), clock)
     await service.database.open()
-    relay = Relay(PostOffice(), service.database, clock=clock)
+    relay = OutboxPublisher(PostOffice(), service.database, clock=clock)
     yield Consumer(service.routes, service.database, relay, clock=clock, back_off=())
     await relay.stop()
     await service.database.close()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from services.availability.catalogue.model import OutsideRecord
-from services.availability.catalogue.repository import Records
-from services.availability.external.adapters.settings import Manners
-from services.availability.external.jobs import Errands
+from services.availability.catalogue.repository import CatalogueRepository
+from services.availability.external.adapters.settings import ExternalClientSettings
+from services.availability.external.jobs import ExternalJobs
 from services.availability.repository import Repository
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted
@@ -47,15 +47,19 @@ async def connect(village: Village, desk: Desk, *, cancels: bool = True) -> None
     record = OutsideRecord.model_validate(
         {"property_id": "las-hojas", "base_url": desk.url, "prefix": "PM", "cancels": cancels, "pause_seconds": 0}
     )
-    await Records(village.residents["availability"].database, allowed=LOOPBACK).put(record, village.clock())
+    await CatalogueRepository(village.residents["availability"].database, allowed=LOOPBACK).put(record, village.clock())
 
 
 async def book(village: Village, **more: Any) -> Any:
     """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
     await village.publish(transfer_for(), request(**more))
     resident = village.residents["availability"]
-    errands = Errands(
-        resident.database, Repository(), Records(resident.database), village.clock, manners=Manners(allowed=LOOPBACK)
+    errands = ExternalJobs(
+        resident.database,
+        Repository(),
+        CatalogueRepository(resident.database),
+        village.clock,
+        manners=ExternalClientSettings(allowed=LOOPBACK),
     )
     began = village.clock()
     for _ in range(20):

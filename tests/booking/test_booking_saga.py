@@ -16,7 +16,7 @@ from services.booking.requests import handlers
 from services.booking.requests.invalid import read_invalid
 from services.booking.requests.property import MultiRoom, Property
 from services.booking.requests.saga import HOLD_MARGIN
-from services.booking.unit_of_work import Bookings
+from services.booking.unit_of_work import UnitOfWork
 from shared.consumer.decoding import read_message
 from shared.consumer.routing import Invalid
 from shared.contracts.availability import (
@@ -68,12 +68,12 @@ class Given:
     """A booking service without a database: reply to it, and expect what it sends."""
 
     house: Property = HOUSE
-    bookings: Bookings = field(init=False)
+    bookings: UnitOfWork = field(init=False)
     sends: list[Outgoing] = field(default_factory=list)
     now: Any = START
 
     def __post_init__(self) -> None:
-        self.bookings = Bookings({self.house.id: self.house}, self.house.id)
+        self.bookings = UnitOfWork({self.house.id: self.house}, self.house.id)
         self.bookings.codes = {ID: CODES}
 
     def request(self, asked: BookingRequested | None = None) -> Given:

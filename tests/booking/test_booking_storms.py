@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga import MULTI_ROOM, Data
+from services.booking.requests.saga import MULTI_ROOM, MultiRoomData
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.topics import SERVICES
 from shared.messages.message import Outgoing
@@ -58,7 +58,7 @@ class Clean:
     """A booking that nothing struck: who did what, and what the saga knew."""
 
     seen: tuple[Seen, ...]
-    data: Data
+    data: MultiRoomData
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ async def clean(urls: dict[str, str], clean_runs: list[Clean]) -> Clean:
             await book(village, wanted)
             sql = "SELECT data FROM sagas WHERE id = $1"
             (row,) = await village.ask("booking", sql, booking_id_of(wanted.request_id))
-            clean_runs.append(Clean(tuple(village.seen), Data.model_validate_json(row["data"])))
+            clean_runs.append(Clean(tuple(village.seen), MultiRoomData.model_validate_json(row["data"])))
     return clean_runs[0]
 
 

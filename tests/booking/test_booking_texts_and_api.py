@@ -16,7 +16,7 @@ from services.booking import api
 from services.booking.consumers import routes
 from services.booking.repository import Repository
 from services.booking.requests import events
-from services.booking.requests.saga import Data
+from services.booking.requests.saga import MultiRoomData
 from services.notifications.content.rendering import Templates
 from services.notifications.delivery.model import Event
 from shared.consumer.consumer import Consumer
@@ -26,9 +26,9 @@ from shared.contracts.common import Language, Policy
 from shared.contracts.payments import PaymentReserved
 from shared.database.pool import Database
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from shared.saga.state import Verdict
-from shared.saga.table import No
+from shared.saga.table import Rejection
 from tests.support.builders import CODES, HOUSE, answer_of, held, request
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import START, MovedClock, PostOffice, raw_record, record_of
@@ -36,10 +36,10 @@ from tests.support.post_office import START, MovedClock, PostOffice, raw_record,
 FAILED = FailedRoom(line=3, type="bungalow_junior", reason="not_enough_rooms", text="none")
 
 
-def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any) -> Data:
+def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any) -> MultiRoomData:
     """A booking that is about to be confirmed."""
     rooms = held(adults=adults)
-    base = Data(
+    base = MultiRoomData(
         booking_id=booking_id_of("r1"),
         request=request(language=language),
         property=HOUSE,
@@ -52,7 +52,7 @@ def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any)
     return base.but(**more)
 
 
-def text(facts: Data) -> str:
+def text(facts: MultiRoomData) -> str:
     message = events.confirmed(facts, START).message
     assert isinstance(message, BookingConfirmed)
     return message.text
@@ -98,7 +98,7 @@ def test_a_payment_found_later_says_so(language: str, opening: str, adults: tupl
 @pytest.mark.parametrize(
     ("language", "one", "two"),
     [
-        ("es", "No fue posible reservar 1 de las", "No fue posible reservar 2 de las"),
+        ("es", "Rejection fue posible reservar 1 de las", "Rejection fue posible reservar 2 de las"),
         ("en", "One of the rooms you asked for could not", "2 of the rooms you asked for could not"),
     ],
 )
@@ -131,7 +131,7 @@ def test_no_text_gives_a_room_number_away() -> None:
 def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
     language: str, reason: str, details: dict[str, Any], shown: str
 ) -> None:
-    no = No(Verdict.REFUSED, reason, "internal words", details)
+    no = Rejection(Verdict.REFUSED, reason, "internal words", details)
     said: Any = events.not_booked(data(language=language), no, START).message
     assert shown in said.text
     assert "internal words" not in said.text
@@ -165,7 +165,9 @@ def test_every_refusal_is_worded_and_says_that_nothing_was_charged(
 def test_a_refusal_says_what_is_wrong_in_the_guests_words(
     language: str, reason: str, details: dict[str, Any], said: str
 ) -> None:
-    event: Any = events.not_booked(data(language=language), No(Verdict.REFUSED, reason, "", details), START).message
+    event: Any = events.not_booked(
+        data(language=language), Rejection(Verdict.REFUSED, reason, "", details), START
+    ).message
     assert said in event.text
     assert "N/A" not in event.text
     assert "2026-10-03" not in event.text
@@ -176,7 +178,7 @@ def test_a_refusal_says_what_is_wrong_in_the_guests_words(
 def test_a_guest_reads_once_that_nothing_was_charged(language: Language, event: Event) -> None:
     """Whatever a message adds around the text that booking wrote."""
     verdict = Verdict.REFUSED if event is Event.REFUSED else Verdict.FAILED
-    outcome: Any = events.not_booked(data(language=language), No(verdict, "payment_not_found"), START).message
+    outcome: Any = events.not_booked(data(language=language), Rejection(verdict, "payment_not_found"), START).message
     templates = Templates("SV")
     told = [templates.chat(event, language, dict(outcome)), templates.email(event, language, dict(outcome))]
     for words in [told[0].text, told[1].text, told[1].html or ""]:
@@ -194,7 +196,9 @@ class Booking:
 
     def __init__(self, database: Database) -> None:
         self.office, repository, clock = PostOffice(), Repository(), MovedClock()
-        self.consumer = Consumer(routes(repository), database, Relay(self.office, database, clock=clock), clock=clock)
+        self.consumer = Consumer(
+            routes(repository), database, OutboxPublisher(self.office, database, clock=clock), clock=clock
+        )
         app = FastAPI()
         app.include_router(api.router(database, repository))
         self.http = AsyncClient(transport=ASGITransport(app), base_url="http://booking")

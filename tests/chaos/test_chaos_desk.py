@@ -13,34 +13,37 @@ import httpx
 import pytest
 
 from chaos.guests import front_desk as desks
-from chaos.guests.front_desk import Desk
+from chaos.guests.front_desk import FrontDesk
 from chaos.guests.gateway import Gateway, Heard
-from chaos.guests.intentions import Errand, Plan, Step, errands
-from chaos.guests.requests import Manner, guests
-from posada.cluster.secrets import TownSecrets
+from chaos.guests.intentions import Intention, Plan, Step, intentions
+from chaos.guests.requests import GuestKind, guests
+from posada.cluster.secrets import ClusterSecrets
 from shared.contracts.booking import booking_id_of
 
 TODAY = date(2026, 3, 10)
 BOOKING = booking_id_of("r1")
-CANCEL = Plan("r1", Errand.CANCEL, 0.0, (Step("cancellation", {}, "CANCELLED", False),))
+CANCEL = Plan("r1", Intention.CANCEL, 0.0, (Step("cancellation", {}, "CANCELLED", False),))
 MOVE = Plan(
-    "r1", Errand.MOVE, 0.0, (Step("dates", {"check_in": "2026-09-01", "check_out": "2026-09-02"}, "CONFIRMED", True),)
+    "r1",
+    Intention.MOVE,
+    0.0,
+    (Step("dates", {"check_in": "2026-09-01", "check_out": "2026-09-02"}, "CONFIRMED", True),),
 )
-GIVE_UP = Plan("r1", Errand.GIVE_UP, 0.0, (Step("cancellation", {}, "CANCELLED", False),))
+GIVE_UP = Plan("r1", Intention.GIVE_UP, 0.0, (Step("cancellation", {}, "CANCELLED", False),))
 Answers = Callable[[httpx.Request], httpx.Response]
 
 
 def test_a_seed_repeats_its_errands_and_there_are_all_kinds() -> None:
     coming = guests(5, 600, 240, TODAY)
-    plans = errands(5, coming, TODAY)
-    assert plans == errands(5, coming, TODAY)
-    assert plans != errands(6, coming, TODAY)
-    assert {plan.errand for plan in plans} == set(Errand)
+    plans = intentions(5, coming, TODAY)
+    assert plans == intentions(5, coming, TODAY)
+    assert plans != intentions(6, coming, TODAY)
+    assert {plan.errand for plan in plans} == set(Intention)
     manners = {guest.request_id: guest.manner for guest in coming}
     assert len({plan.request_id for plan in plans}) == len(plans), "a guest is up to two things"
-    given_up = {manners[plan.request_id] for plan in plans if plan.errand is Errand.GIVE_UP}
-    assert given_up == {Manner.NEVER, Manner.LATE}
-    assert all(manners[plan.request_id].may_be_confirmed for plan in plans if plan.errand is not Errand.GIVE_UP)
+    given_up = {manners[plan.request_id] for plan in plans if plan.errand is Intention.GIVE_UP}
+    assert given_up == {GuestKind.NEVER, GuestKind.LATE}
+    assert all(manners[plan.request_id].may_be_confirmed for plan in plans if plan.errand is not Intention.GIVE_UP)
 
 
 @pytest.fixture
@@ -49,7 +52,9 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[...,
     monkeypatch.setattr(desks, "PAUSE_S", 0.0)
     real = httpx.AsyncClient
 
-    async def serve(plan: Plan, *answers: tuple[int, dict[str, Any]] | Exception) -> tuple[Desk, list[dict[str, Any]]]:
+    async def serve(
+        plan: Plan, *answers: tuple[int, dict[str, Any]] | Exception
+    ) -> tuple[FrontDesk, list[dict[str, Any]]]:
         left, asked = list(answers), []
 
         def answer(request: httpx.Request) -> httpx.Response:
@@ -61,10 +66,10 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[...,
 
         transport = httpx.MockTransport(answer)
         monkeypatch.setattr(httpx, "AsyncClient", lambda **told: real(transport=transport, base_url=told["base_url"]))
-        gateway = Gateway("nowhere:1", TownSecrets({}))
-        if plan.errand is not Errand.GIVE_UP:
+        gateway = Gateway("nowhere:1", ClusterSecrets({}))
+        if plan.errand is not Intention.GIVE_UP:
             gateway.heard["r1"] = Heard("confirmed", "", 1.0)
-        desk = Desk("http://desk", "token", gateway)
+        desk = FrontDesk("http://desk", "token", gateway)
         async with asyncio.timeout(60):
             await desk.serve([plan])
         assert left == []
@@ -102,7 +107,7 @@ async def test_who_gives_up_waits_for_no_outcome_and_asks_until_the_booking_is_k
 
 async def test_a_refusal_promises_nothing(served: Callable[..., Any]) -> None:
     desk, _ = await served(CANCEL, (422, {"error": {"reason": "illegal_transition"}}))
-    assert desk.kinds(Errand.CANCEL) == {"cancellation illegal_transition": 1}
+    assert desk.kinds(Intention.CANCEL) == {"cancellation illegal_transition": 1}
     assert desk.broken(states("CONFIRMED")) == []
 
 

@@ -1,4 +1,4 @@
-"""Lines pass everything on as it is, until they are torn, slow or mute."""
+"""TcpProxies pass everything on as it is, until they are torn, slow or mute."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from chaos.faults.plan import BROKER_LINE, database_line
-from chaos.faults.proxied_cluster import LinedTown
-from chaos.faults.tcp_proxy import Lines
+from chaos.faults.proxied_cluster import ProxiedCluster
+from chaos.faults.tcp_proxy import TcpProxies
 from deploy.local.processes.folders import LOOPBACK
 from shared.contracts.topics import SERVICES
 
@@ -33,14 +33,14 @@ async def echo() -> AsyncIterator[int]:
 
 
 @pytest.fixture
-async def lines(echo: int) -> AsyncIterator[Lines]:
+async def lines(echo: int) -> AsyncIterator[TcpProxies]:
     """One line, to the echo."""
-    with Lines() as laid:
+    with TcpProxies() as laid:
         laid.lay("echo", echo)
         yield laid
 
 
-async def connected(lines: Lines) -> Ends:
+async def connected(lines: TcpProxies) -> Ends:
     return await asyncio.open_connection(LOOPBACK, lines.lay("echo", 0))
 
 
@@ -49,12 +49,12 @@ async def say(ends: Ends, words: bytes) -> bytes:
     return await ends[0].readexactly(len(words))
 
 
-async def test_what_is_said_comes_back_whole(lines: Lines) -> None:
+async def test_what_is_said_comes_back_whole(lines: TcpProxies) -> None:
     words = bytes(range(256)) * 2000
     assert await say(await connected(lines), words) == words
 
 
-async def test_a_torn_line_ends_its_connections_and_takes_new_ones(lines: Lines) -> None:
+async def test_a_torn_line_ends_its_connections_and_takes_new_ones(lines: TcpProxies) -> None:
     several = [await connected(lines) for _ in range(3)]
     for ends in several:
         assert await say(ends, b"here") == b"here"
@@ -65,7 +65,7 @@ async def test_a_torn_line_ends_its_connections_and_takes_new_ones(lines: Lines)
     assert await say(await connected(lines), b"again") == b"again"
 
 
-async def test_a_mute_line_takes_words_and_loses_them(lines: Lines) -> None:
+async def test_a_mute_line_takes_words_and_loses_them(lines: TcpProxies) -> None:
     reader, writer = await connected(lines)
     assert await say((reader, writer), b"here") == b"here"
     await asyncio.to_thread(lines.mute, "echo", silent=True)
@@ -78,7 +78,7 @@ async def test_a_mute_line_takes_words_and_loses_them(lines: Lines) -> None:
     assert await say(await connected(lines), b"again") == b"again"
 
 
-async def test_a_slow_line_keeps_the_order_and_loses_nothing(lines: Lines) -> None:
+async def test_a_slow_line_keeps_the_order_and_loses_nothing(lines: TcpProxies) -> None:
     ends = await connected(lines)
     await asyncio.to_thread(lines.slow, "echo", 0.01, 7)
     words = b"".join(f"{number:05}".encode() for number in range(200))
@@ -89,7 +89,7 @@ async def test_a_slow_line_keeps_the_order_and_loses_nothing(lines: Lines) -> No
 
 
 async def test_where_nobody_listens_a_line_hangs_up() -> None:
-    with Lines() as laid:
+    with TcpProxies() as laid:
         laid.lay("nobody", 1)
         reader, _ = await asyncio.open_connection(LOOPBACK, laid.lay("nobody", 1))
         with contextlib.suppress(ConnectionError):
@@ -98,8 +98,8 @@ async def test_where_nobody_listens_a_line_hangs_up() -> None:
 
 @pytest.mark.real
 def test_a_towns_services_reach_everything_over_lines(tmp_path: Path) -> None:
-    with Lines() as laid:
-        town = LinedTown(tmp_path, laid, environ={"POSADA_PARTS": "embedded"}, services=("notifications",))
+    with TcpProxies() as laid:
+        town = ProxiedCluster(tmp_path, laid, environ={"POSADA_PARTS": "embedded"}, services=("notifications",))
         with town:
             told = town.addresses("notifications")
             assert set(laid.names) == {BROKER_LINE, database_line("notifications")}

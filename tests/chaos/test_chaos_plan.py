@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from chaos.faults.plan import CALM_S, LINES, SERVERS, What, plan
-from chaos.guests.requests import REQUESTS, TRANSFERS, Manner, guests
+from chaos.guests.requests import REQUESTS, TRANSFERS, GuestKind, guests
 from shared.contracts.booking import BookingRequested
 from shared.contracts.payments import TransferArrived
 from shared.contracts.topics import SERVICES
@@ -45,11 +45,11 @@ def test_servers_of_others_are_left_alone() -> None:
 def test_guests_are_of_every_manner_and_send_what_the_contract_takes() -> None:
     coming = guests(5, 600, 240, TODAY)
 
-    assert set(Counter(guest.manner for guest in coming)) == set(Manner)
+    assert set(Counter(guest.manner for guest in coming)) == set(GuestKind)
     assert any(sum(send.topic == REQUESTS for send in guest.sends) > 1 for guest in coming)
     for guest in coming:
         paid = [send for send in guest.sends if send.topic == TRANSFERS]
-        assert bool(paid) == (guest.manner not in {Manner.NEVER, Manner.SHARED})
+        assert bool(paid) == (guest.manner not in {GuestKind.NEVER, GuestKind.SHARED})
         for send in guest.sends:
             kind = BookingRequested if send.topic == REQUESTS else TransferArrived
             kind.model_validate(send.body)

@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 
 from chaos.faults.injector import Struck
-from chaos.faults.plan import Blow, What
+from chaos.faults.plan import Fault, What
 from chaos.guests.gateway import Gateway, Heard
-from chaos.guests.requests import Guest, Manner
+from chaos.guests.requests import Guest, GuestKind
 from chaos.monitor import Monitor, counted
 from chaos.report import chart, text
 from chaos.run import Storm, Wish, judged
 from posada.audit.auditor import Report
 from posada.audit.finding import Finding
-from posada.cluster.secrets import TownSecrets
+from posada.cluster.secrets import ClusterSecrets
 
 WISH = Wish(seed=1, bookings=2, seconds=10, blows=1)
 FINDING = Finding("room-sold-once", "b1", "room 18 is sold twice", "posada status b1")
-PAID, UNPAID = Guest("paid", Manner.PAID, ()), Guest("unpaid", Manner.NEVER, ())
+PAID, UNPAID = Guest("paid", GuestKind.PAID, ()), Guest("unpaid", GuestKind.NEVER, ())
 
 
 def storm(**more: Any) -> Storm:
     """One in which nothing went wrong, but for what is said."""
-    gateway = Gateway("nowhere:1", TownSecrets({}))
+    gateway = Gateway("nowhere:1", ClusterSecrets({}))
     gateway.heard = {
         "paid": Heard("confirmed", "", 12.0, {"e1"}),
         "unpaid": Heard("failed", "payment_not_found", 14.0, {"e2"}),
@@ -35,7 +35,7 @@ def storm(**more: Any) -> Storm:
 
 
 def struck(what: What, **more: Any) -> Struck:
-    return Struck(Blow(1, 3.0, what, "booking", 1.0, 7), 13.0, **more)
+    return Struck(Fault(1, 3.0, what, "booking", 1.0, 7), 13.0, **more)
 
 
 def test_a_storm_that_everything_stood_has_nothing_wrong() -> None:

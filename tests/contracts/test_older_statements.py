@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.local.databases import PostgresPart
+from deploy.local.databases import PostgresBackend
 from services.availability.catalogue import repository
 from shared.contracts.topics import SERVICES
 from tests.contracts.statements import FOLDER, in_modules, not_understood
@@ -47,7 +47,7 @@ def test_every_version_has_recorded_every_service() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_what_older_versions_ask_is_understood_by_the_newest_schema_and_permitted(
-    service: str, fresh_database: FreshDatabase, postgres: PostgresPart
+    service: str, fresh_database: FreshDatabase, postgres: PostgresBackend
 ) -> None:
     url = as_service(fresh_database(service), postgres)
     for file in (one for one in RECORDED if one.stem == service):
@@ -56,7 +56,7 @@ async def test_what_older_versions_ask_is_understood_by_the_newest_schema_and_pe
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_what_this_version_asks_is_understood_and_permitted(
-    service: str, fresh_database: FreshDatabase, postgres: PostgresPart
+    service: str, fresh_database: FreshDatabase, postgres: PostgresBackend
 ) -> None:
     """A statement that PostgreSQL refuses whenever the service's role asks shows here, however seldom it does."""
     url = as_service(fresh_database(service), postgres)
@@ -76,7 +76,7 @@ async def test_a_schema_that_older_versions_stumble_over_is_seen(
     assert any(complaint in told for told in (await not_understood(url, statements(file))).values())
 
 
-async def test_a_right_that_is_missing_is_seen(fresh_database: FreshDatabase, postgres: PostgresPart) -> None:
+async def test_a_right_that_is_missing_is_seen(fresh_database: FreshDatabase, postgres: PostgresBackend) -> None:
     url = fresh_database("payments")
     own = as_service(url, postgres)
     connection = await asyncpg.connect(url)
@@ -87,7 +87,7 @@ async def test_a_right_that_is_missing_is_seen(fresh_database: FreshDatabase, po
 
 
 async def test_nobody_takes_rooms_while_the_catalogue_changes_by_the_services_role_too(
-    fresh_database: FreshDatabase, postgres: PostgresPart
+    fresh_database: FreshDatabase, postgres: PostgresBackend
 ) -> None:
     connection = await asyncpg.connect(as_service(fresh_database("availability"), postgres))
     async with connection.transaction():

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from shared.clock import system_clock
-from shared.consumer.decoding import Reader
+from shared.consumer.decoding import Decoder
 from shared.consumer.routing import Routes
 from shared.contracts.topics import SERVICES
 from shared.messages.message import Message, message_types
@@ -25,7 +25,7 @@ def routes_of(service: str) -> Routes[Any]:
     return routes
 
 
-READERS = {service: Reader(routes_of(service)) for service in SERVICES}
+READERS = {service: Decoder(routes_of(service)) for service in SERVICES}
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
-from deploy.local.databases import PostgresPart
+from deploy.local.databases import PostgresBackend
 from shared.contracts.topics import SERVICES
 from shared.database.migrations import alembic_config, upgrade
 from tests.support.databases import apart
@@ -32,7 +32,7 @@ class Column:
 
 
 @pytest.fixture
-def empty(postgres: PostgresPart) -> Iterator[str]:
+def empty(postgres: PostgresBackend) -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
     postgres.create_databases([name])
     yield postgres.owner_dsn(name)

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from services.conversations.threads.bookings import Booking, Version
 from services.conversations.threads.rules import Tenant
-from services.conversations.unit_of_work import Place, World
+from services.conversations.unit_of_work import PhoneRegion, UnitOfWork
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact, Guest, PropertyFacts
 from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, GuestNotShown
 from shared.contracts.conversations import ChatMessage
@@ -20,7 +20,7 @@ from shared.messages.message import Message
 
 NOW = datetime(2026, 3, 10, 18, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
-PLACE = Place("SV")
+PLACE = PhoneRegion("SV")
 WA_ID = "50371234567"
 PHONE = "+50371234567"
 SUBSCRIBER = "fb_subscriber_123456"
@@ -114,9 +114,9 @@ def a_booking(starts: int = -1, nights: int = 5, *, room: str = "101", created: 
     )
 
 
-def a_world(*contacts: str) -> World:
+def a_world(*contacts: str) -> UnitOfWork:
     """A world as it is loaded for contacts that nobody has heard of."""
-    return World(PLACE, {contact: Tenant(contact) for contact in contacts or (PHONE, SUBSCRIBER)})
+    return UnitOfWork(PLACE, {contact: Tenant(contact) for contact in contacts or (PHONE, SUBSCRIBER)})
 
 
 def record(message: Message, offset: int = 0, event_id: str | None = None) -> ConsumerRecord[bytes, bytes]:

@@ -10,7 +10,7 @@ from services.conversations.consumers import routes
 from services.conversations.repository import Repository
 from shared.consumer.consumer import Consumer
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.databases import Databases
 from tests.support.post_office import PostOffice
 
@@ -41,8 +41,8 @@ def post_office() -> PostOffice:
 
 
 @pytest.fixture
-def relay(database: Database, post_office: PostOffice) -> Relay:
-    return Relay(post_office, database, clock=lambda: builders.NOW)
+def relay(database: Database, post_office: PostOffice) -> OutboxPublisher:
+    return OutboxPublisher(post_office, database, clock=lambda: builders.NOW)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def consumer(make_consumer: MakeConsumer) -> Consumer:
 
 
 @pytest.fixture
-def make_consumer(database: Database, relay: Relay, repository: Repository) -> MakeConsumer:
+def make_consumer(database: Database, relay: OutboxPublisher, repository: Repository) -> MakeConsumer:
     def make() -> Consumer:
         return Consumer(routes(repository), database, relay, clock=lambda: builders.NOW, back_off=())
 
@@ -64,6 +64,6 @@ def make_consumer(database: Database, relay: Relay, repository: Repository) -> M
 
 
 @pytest.fixture
-def intake(database: Database, relay: Relay, repository: Repository) -> Consumer:
+def intake(database: Database, relay: OutboxPublisher, repository: Repository) -> Consumer:
     """What webhooks put their messages through."""
     return Consumer(routes(repository), database, relay, clock=lambda: builders.NOW, back_off=(), made_here=True)

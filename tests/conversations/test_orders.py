@@ -10,7 +10,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.unit_of_work import World
+from services.conversations.unit_of_work import UnitOfWork
 from shared.contracts.booking import BookingConfirmed, Outcome
 from shared.contracts.conversations import ChatMessage
 from shared.messages.message import Message
@@ -21,7 +21,7 @@ from .test_scenarios import handle, messages_in
 FIRST = NOW - days(40)
 
 
-def shape(world: World) -> set[tuple[Any, ...]]:
+def shape(uow: UnitOfWork) -> set[tuple[Any, ...]]:
     """What must not depend on the order: threads with their booking, name, times and messages."""
     return {
         (
@@ -32,17 +32,17 @@ def shape(world: World) -> set[tuple[Any, ...]]:
             thread.first_message_at,
             thread.last_message_at,
             thread.closed_at,
-            frozenset(messages_in(world, thread)),
+            frozenset(messages_in(uow, thread)),
         )
-        for thread in world.tenants[PHONE].threads
+        for thread in uow.tenants[PHONE].threads
     }
 
 
-def after(messages: Sequence[Message]) -> World:
+def after(messages: Sequence[Message]) -> UnitOfWork:
     """The world once these were handled, one after the other."""
-    world = a_world()
-    handle(world, *messages)
-    return world
+    uow = a_world()
+    handle(uow, *messages)
+    return uow
 
 
 def happened(message: Message) -> datetime:
@@ -149,7 +149,7 @@ def test_a_thread_that_waited_for_its_bookings_is_the_same_in_whatever_order_the
 
 @given(st.permutations([*BOOKINGS, *CHATS]), st.permutations([*BOOKINGS, *CHATS]))
 def test_in_any_order_no_message_is_lost_and_no_thread_is_there_twice(one: list[Message], other: list[Message]) -> None:
-    world = after([*one, *other])
-    keys = [(thread.contact, thread.apartment) for thread in world.tenants[PHONE].threads]
+    uow = after([*one, *other])
+    keys = [(thread.contact, thread.apartment) for thread in uow.tenants[PHONE].threads]
     assert len(keys) == len(set(keys))
-    assert sorted(stored.message.message_id for stored in world.new_messages) == ["n0", "n1", "n2", "n3"]
+    assert sorted(stored.message.message_id for stored in uow.new_messages) == ["n0", "n1", "n2", "n3"]

@@ -17,8 +17,8 @@ from services.conversations.console import api
 from services.conversations.consumers import routes
 from services.conversations.inbound.twilio import TwilioHook
 from services.conversations.replies import api as answering
-from services.conversations.replies.api import Switchboard
-from services.conversations.replies.dispatcher import Postman
+from services.conversations.replies.api import ProviderRouter
+from services.conversations.replies.dispatcher import ReplyDispatcher
 from services.conversations.replies.providers.local import LocalReplies
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
@@ -26,7 +26,7 @@ from shared.consumer.consumer import Consumer
 from shared.contracts.booking import Contact
 from shared.database.pool import Database
 from shared.http.app import answer_refusals, authenticated
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.chat_providers import (
     ACCOUNT,
     SECRET,
@@ -68,11 +68,11 @@ async def manychat() -> AsyncIterator[ManyChatDouble]:
 class House:
     """Conversations with some providers: messages come in, staff write, the postman goes round."""
 
-    def __init__(self, database: Database, relay: Relay, **given: Any) -> None:
+    def __init__(self, database: Database, relay: OutboxPublisher, **given: Any) -> None:
         settings = Settings(api_token="t" * 32, **given)
         self.clock = MovedClock(NOW)
         self.database = database
-        self.switchboard = Switchboard(providers_of(settings), LocalReplies())
+        self.switchboard = ProviderRouter(providers_of(settings), LocalReplies())
         self.postman = self.another_postman()
         repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
         self._consumer = Consumer(routes(repository), database, relay, clock=self.clock, back_off=())
@@ -83,9 +83,9 @@ class House:
         shown = {"Authorization": f"Bearer {'t' * 32}"}
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=shown)
 
-    def another_postman(self) -> Postman:
+    def another_postman(self) -> ReplyDispatcher:
         """Another instance's."""
-        return Postman(self.database, self.switchboard.all, seconds=5, lease=LEASE, clock=self.clock)
+        return ReplyDispatcher(self.database, self.switchboard.all, seconds=5, lease=LEASE, clock=self.clock)
 
     async def hear(self, *said: Any) -> None:
         """Take messages and bookings in."""
@@ -109,7 +109,7 @@ class House:
 
 
 @pytest.fixture
-def at_twilio(database: Database, relay: Relay, twilio: TwilioDouble) -> House:
+def at_twilio(database: Database, relay: OutboxPublisher, twilio: TwilioDouble) -> House:
     return House(
         database,
         relay,
@@ -121,17 +121,17 @@ def at_twilio(database: Database, relay: Relay, twilio: TwilioDouble) -> House:
 
 
 @pytest.fixture
-def at_wati(database: Database, relay: Relay, wati: WatiDouble) -> House:
+def at_wati(database: Database, relay: OutboxPublisher, wati: WatiDouble) -> House:
     return House(database, relay, wati_url=f"{wati.url}/tenant-7", wati_token="w-token")
 
 
 @pytest.fixture
-def at_manychat(database: Database, relay: Relay, manychat: ManyChatDouble) -> House:
+def at_manychat(database: Database, relay: OutboxPublisher, manychat: ManyChatDouble) -> House:
     return House(database, relay, manychat_url=manychat.url, manychat_token="m-token")
 
 
 @pytest.fixture
-def at_home(database: Database, relay: Relay) -> House:
+def at_home(database: Database, relay: OutboxPublisher) -> House:
     return House(database, relay)
 
 

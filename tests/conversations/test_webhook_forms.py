@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.conversations.inbound.manychat import ManyChatHook
-from services.conversations.inbound.port import Call, Hook, NotGenuine, Unreadable
+from services.conversations.inbound.port import Call, NotGenuine, Unreadable, Webhook
 from services.conversations.inbound.twilio import TwilioHook, signature
 from services.conversations.inbound.wati import WatiHook
 from shared.contracts.conversations import Attachment, Author, ChatMessage
@@ -269,7 +269,7 @@ KEYS = sorted({*ADDED, *RECEIVED, *CONTACT_DATA, "Media", "listReply", "attachme
     )
     | st.binary(),
 )
-def test_whatever_comes_is_a_message_or_nothing_or_unreadable(hook: Hook, body: bytes) -> None:
+def test_whatever_comes_is_a_message_or_nothing_or_unreadable(hook: Webhook, body: bytes) -> None:
     try:
         message = hook.read(posted(body))
     except Unreadable:

@@ -19,12 +19,12 @@ from fastapi import FastAPI
 from services.conversations.consumers import routes
 from services.conversations.inbound.api import router
 from services.conversations.repository import Repository
-from services.conversations.unit_of_work import World
+from services.conversations.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.contracts.conversations import GuestWrote
 from shared.database.pool import Connection, Database
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 from .builders import NOW, PHONE, PLACE, chat, confirmed, record
 from .conftest import TRUNCATE, PostOffice
@@ -181,7 +181,7 @@ class Away(Database):
 
 
 async def test_while_the_database_is_away_nothing_is_promised(
-    repository: Repository, relay: Relay, database: Database
+    repository: Repository, relay: OutboxPublisher, database: Database
 ) -> None:
     app = FastAPI()
     app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), seconds=0.2))
@@ -200,7 +200,7 @@ def kafka_is_away(_: Row) -> None:
 async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
     make_client: MakeClient, repository: Repository, database: Database
 ) -> None:
-    relay = Relay(PostOffice(kafka_is_away), database)
+    relay = OutboxPublisher(PostOffice(kafka_is_away), database)
     intake = Consumer(
         routes(repository), database, relay, clock=lambda: NOW, back_off=[timedelta(seconds=1)], made_here=True
     )
@@ -261,20 +261,22 @@ class Meeting(Repository):
         self._left = writers
         self._all_here = asyncio.Event()
 
-    async def load(self, connection: Connection, messages: Any, now: Any) -> World:
-        world = await super().load(connection, messages, now)
+    async def load(self, connection: Connection, messages: Any, now: Any) -> UnitOfWork:
+        uow = await super().load(connection, messages, now)
         self._left -= 1
         if self._left <= 0:
             self._all_here.set()
         await self._all_here.wait()
-        return world
+        return uow
 
 
 WRITERS = 4
 
 
 @asynccontextmanager
-async def racing(make_client: MakeClient, database: Database, relay: Relay) -> AsyncIterator[httpx.AsyncClient]:
+async def racing(
+    make_client: MakeClient, database: Database, relay: OutboxPublisher
+) -> AsyncIterator[httpx.AsyncClient]:
     meeting = Meeting(WRITERS)
     async with make_client(Consumer(routes(meeting), database, relay, clock=lambda: NOW, made_here=True)) as client:
         yield client
@@ -290,14 +292,14 @@ async def race_for_a_thread(client: httpx.AsyncClient, database: Database) -> No
 
 
 async def test_webhooks_at_once_open_one_thread_for_a_phone(
-    make_client: MakeClient, database: Database, relay: Relay
+    make_client: MakeClient, database: Database, relay: OutboxPublisher
 ) -> None:
     async with racing(make_client, database, relay) as client:
         await race_for_a_thread(client, database)
 
 
 async def test_webhooks_at_once_open_one_thread_for_an_apartment(
-    make_client: MakeClient, database: Database, relay: Relay, consumer: Consumer
+    make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Consumer
 ) -> None:
     await consumer.take([record(confirmed("101"))])
     async with racing(make_client, database, relay) as client:
@@ -307,7 +309,7 @@ async def test_webhooks_at_once_open_one_thread_for_an_apartment(
 
 @pytest.mark.parametrize("index", ["threads_contact_key", "threads_contact_apartment_key"])
 async def test_without_its_index_the_race_ends_in_several_threads(
-    make_client: MakeClient, database: Database, relay: Relay, consumer: Consumer, index: str
+    make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Consumer, index: str
 ) -> None:
     async with without_index(database, index):
         if index == "threads_contact_apartment_key":
@@ -317,7 +319,7 @@ async def test_without_its_index_the_race_ends_in_several_threads(
                 await race_for_a_thread(client, database)
 
 
-async def race_for_a_message(database: Database, relay: Relay, make_client: MakeClient) -> None:
+async def race_for_a_message(database: Database, relay: OutboxPublisher, make_client: MakeClient) -> None:
     """One message from a webhook and from a gateway over Kafka, at once: it is stored once."""
     intake = Consumer(routes(Meeting(2)), database, relay, clock=lambda: NOW, made_here=True)
     again = record(chat(message_id=GUEST["whatsappMessageId"]))
@@ -329,14 +331,14 @@ async def race_for_a_message(database: Database, relay: Relay, make_client: Make
 
 
 async def test_one_message_on_two_ways_at_once_is_stored_once(
-    make_client: MakeClient, database: Database, relay: Relay
+    make_client: MakeClient, database: Database, relay: OutboxPublisher
 ) -> None:
     async with without_index(database, "threads_contact_key"):  # else that would be guard enough
         await race_for_a_message(database, relay, make_client)
 
 
 async def test_without_the_constraint_it_is_stored_twice(
-    make_client: MakeClient, database: Database, relay: Relay
+    make_client: MakeClient, database: Database, relay: OutboxPublisher
 ) -> None:
     async with without_index(database, "threads_contact_key"), database.connection() as connection:
         await connection.execute("ALTER TABLE messages DROP CONSTRAINT messages_channel_message_id_key")

@@ -11,8 +11,8 @@ import asyncpg
 import httpx
 import pytest
 
-from deploy.local.choice import Parts
-from posada.cluster.cluster import Town
+from deploy.local.choice import Backends
+from posada.cluster.cluster import LocalCluster
 
 from .test_webhook_forms import RECEIVED
 
@@ -26,10 +26,10 @@ TOKEN = "w" * 32
 
 
 @pytest.fixture
-def town(parts: Parts, postgres: object, kafka_bootstrap: str, tmp_path: Path) -> Iterator[Town]:
+def town(parts: Backends, postgres: object, kafka_bootstrap: str, tmp_path: Path) -> Iterator[LocalCluster]:
     """Conversations alone, as a process."""
     env = {"POSADA_WATI_WEBHOOK_TOKEN": TOKEN, "POSADA_WEBHOOK_HOURS": "48"}
-    town = Town(tmp_path, parts=parts, services=("conversations",), env=env, database_prefix="crashing_")
+    town = LocalCluster(tmp_path, parts=parts, services=("conversations",), env=env, database_prefix="crashing_")
     with town:
         yield town
 
@@ -68,7 +68,7 @@ class Provider:
             return False
 
 
-async def test_killed_in_the_middle_of_webhooks_it_keeps_each_message_once(town: Town) -> None:
+async def test_killed_in_the_middle_of_webhooks_it_keeps_each_message_once(town: LocalCluster) -> None:
     provider = Provider(town.http("conversations"))
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client, asyncio.timeout(PATIENCE_S):
         deliveries = asyncio.gather(*[provider.deliver(client, number) for number in range(MESSAGES)])

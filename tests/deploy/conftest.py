@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from deploy.local.databases import PostgresPart, url_for
+from deploy.local.databases import PostgresBackend, url_for
 from deploy.local.kafka.server import EmbeddedKafka
 from deploy.local.postgres import EmbeddedPostgres, programs
 from shared.contracts.topics import SERVICES
@@ -64,12 +64,12 @@ def older() -> Iterator[DebianPostgres]:
 
 
 @pytest.fixture(params=["superuser", "administrator", "administrator of an older server"])
-async def ground(request: pytest.FixtureRequest, postgres: PostgresPart) -> Ground:
+async def ground(request: pytest.FixtureRequest, postgres: PostgresBackend) -> Ground:
     """A server without what an earlier test made, by a superuser or one who may only make roles and databases."""
     if request.param.endswith("older server"):
         if ABSENT:
             pytest.skip(ABSENT)
-        server: PostgresPart = request.getfixturevalue("older")
+        server: PostgresBackend = request.getfixturevalue("older")
         at = INSTALLED[-1].parent
     else:
         server, at = postgres, programs()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.choice import GivenKafka, GivenPostgres, Parts, choose_parts
-from deploy.local.processes.process import PartFailed
+from deploy.local.choice import Backends, GivenKafka, GivenPostgres, choose_backends
+from deploy.local.processes.process import BackendFailed
 from posada.cli.run.up import farewell, up
 
 GIVEN = {"POSADA_KAFKA_BOOTSTRAP": "kafka:9092", "POSADA_POSTGRES_ADMIN_URL": "postgresql://root:top@db:5432/postgres"}
@@ -20,8 +20,8 @@ def answer(value: bool) -> Callable[[], bool]:
     return lambda: value
 
 
-def choose(folder: Path, environ: dict[str, str], docker: bool) -> Parts:
-    return choose_parts(folder, environ, docker_answers=answer(docker))
+def choose(folder: Path, environ: dict[str, str], docker: bool) -> Backends:
+    return choose_backends(folder, environ, docker_answers=answer(docker))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_order_of_choice(folder: Path, environ: dict[str, str], docker: bool, wh
     ("environ", "where"), [({}, "embedded"), ({"POSADA_PARTS": "docker"}, "Docker's"), (GIVEN, "given")]
 )
 def test_who_keeps_data_takes_containers_only_by_name(folder: Path, environ: dict[str, str], where: str) -> None:
-    parts = choose_parts(folder, environ, keeping_data=True, docker_answers=answer(True))
+    parts = choose_backends(folder, environ, keeping_data=True, docker_answers=answer(True))
     assert (parts.where, parts.keeps_data) == (where, where != "Docker's")
     assert ("data is kept" in farewell(parts)) is parts.keeps_data
 
@@ -63,7 +63,7 @@ def test_up_keeps_its_data_where_docker_answers(monkeypatch: pytest.MonkeyPatch,
             made.append(given)
             raise Nothing
 
-    monkeypatch.setattr("posada.cluster.cluster.Town", Recorded)
+    monkeypatch.setattr("posada.cluster.cluster.LocalCluster", Recorded)
     with pytest.raises(Nothing):
         up(folder, None)
     assert made[0]["keeping_data"] is True
@@ -94,7 +94,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("daemon")
 def test_containers_listen_on_this_machine_alone(folder: Path) -> None:
-    parts = choose_parts(folder, {"POSADA_PARTS": "docker"})
+    parts = choose_backends(folder, {"POSADA_PARTS": "docker"})
     for part in (parts.kafka, parts.postgres):
         container = part._new_container()  # type: ignore[attr-defined]
         assert [address[0] for address in container.ports.values()] == ["127.0.0.1"]
@@ -121,7 +121,7 @@ def test_docker_is_not_asked_when_addresses_are_given(folder: Path) -> None:
     def never() -> bool:
         raise AssertionError("asked")
 
-    assert choose_parts(folder, GIVEN, docker_answers=never).where == "given"
+    assert choose_backends(folder, GIVEN, docker_answers=never).where == "given"
 
 
 def test_choosing_touches_nothing(folder: Path) -> None:
@@ -159,7 +159,7 @@ def test_what_can_t_name_a_database_is_refused(folder: Path) -> None:
 
 class BrokenKafka(GivenKafka):
     def start(self) -> None:
-        raise PartFailed("no broker today")
+        raise BackendFailed("no broker today")
 
 
 class SlowPostgres(GivenPostgres):
@@ -176,7 +176,7 @@ class SlowPostgres(GivenPostgres):
 def test_what_was_still_starting_when_the_other_failed_is_stopped(folder: Path) -> None:
     postgres = SlowPostgres("postgresql://db/", folder)
 
-    with pytest.raises(PartFailed, match="no broker today"):
-        Parts("given", BrokenKafka("kafka:9092"), postgres).start()
+    with pytest.raises(BackendFailed, match="no broker today"):
+        Backends("given", BrokenKafka("kafka:9092"), postgres).start()
 
     assert not postgres.running

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from deploy.local.databases import PostgresPart, url_for
+from deploy.local.databases import PostgresBackend, url_for
 from posada.cluster.migration import migrate
 from posada.doctor import databases
 from posada.doctor.findings import State
@@ -101,7 +101,7 @@ async def test_it_waits_for_no_backup_and_takes_nothing_from_services_at_work(gr
 
 
 @pytest.mark.parametrize("ground", ["administrator"], indirect=True)
-async def test_what_an_administrator_may_not_hand_over_is_named(ground: Ground, postgres: PostgresPart) -> None:
+async def test_what_an_administrator_may_not_hand_over_is_named(ground: Ground, postgres: PostgresBackend) -> None:
     ground.prepare()
     by_superuser = url_for(postgres.admin_url, "booking", "postgres", str(urlsplit(postgres.admin_url).password))
     await ask(by_superuser, "CREATE TABLE kept (n int)")

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy.local.kafka.server import EmbeddedKafka
-from deploy.local.processes.process import AlreadyRunning, PartFailed
+from deploy.local.processes.process import AlreadyRunning, BackendFailed
 
 pytestmark = pytest.mark.real
 
@@ -100,14 +100,14 @@ def test_a_java_that_fails_is_reported_with_its_last_words(folder: Path, tmp_pat
     java.write_text("#!/bin/sh\necho 'Could not reserve enough space' >&2\nexit 1\n")
     java.chmod(0o755)
 
-    with pytest.raises(PartFailed, match=r"StorageTool ended with code 1[\s\S]*kafka\.log[\s\S]*Could not reserve"):
+    with pytest.raises(BackendFailed, match=r"StorageTool ended with code 1[\s\S]*kafka\.log[\s\S]*Could not reserve"):
         EmbeddedKafka(folder, java=java).start()
 
     assert not (folder / "log").exists()
 
 
 def test_a_java_that_is_not_there_is_named(folder: Path) -> None:
-    with pytest.raises(PartFailed, match="cannot run /nowhere/java"):
+    with pytest.raises(BackendFailed, match="cannot run /nowhere/java"):
         EmbeddedKafka(folder, java=Path("/nowhere/java")).start()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.kafka.jars import ATTEMPTS, KAFKA_VERSION, Jar, fetch, locked_jars
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 
 CONTENT = b"the real jar"
 JAR = Jar(hashlib.sha256(CONTENT).hexdigest(), "org.example", "stay", "1.0")
@@ -50,7 +50,7 @@ def test_a_download_that_broke_off_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_another_content_is_refused_and_not_kept(tmp_path: Path) -> None:
-    with pytest.raises(PartFailed, match=r"stay-1\.0\.jar could not be fetched .*is not the file"):
+    with pytest.raises(BackendFailed, match=r"stay-1\.0\.jar could not be fetched .*is not the file"):
         fetch([JAR], tmp_path / "jars", Shelf(*[b"something else"] * ATTEMPTS))
 
     assert list((tmp_path / "jars").iterdir()) == []

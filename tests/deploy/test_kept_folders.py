@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.processes.folders import LOOPBACK, PORTS, KeptSecret, kept_ports
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 
 
 def test_ports_are_kept_free_and_different(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_taken_port_is_replaced_and_the_other_kept(tmp_path: Path) -> None:
 def test_a_port_that_was_asked_for_is_used_or_refused(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(PartFailed, match=f"port {port} .* is taken"):
+        with pytest.raises(BackendFailed, match=f"port {port} .* is taken"):
             kept_ports(tmp_path / "ports.json", {"broker": port})
 
     assert kept_ports(tmp_path / "ports.json", {"broker": port}) == {"broker": port}

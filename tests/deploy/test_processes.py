@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.processes.process import AlreadyRunning, PartFailed, Process, run_to_end, wait_until_answering
+from deploy.local.processes.process import AlreadyRunning, BackendFailed, Process, run_to_end, wait_until_answering
 from deploy.local.processes.waiting import wait_until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -175,7 +175,9 @@ def test_a_program_that_ends_early_is_reported_with_its_last_words(log: Path) ->
     process = python("print('out of rooms'); raise SystemExit(3)", log)
     process.start()
 
-    with pytest.raises(PartFailed, match=r"ended with code 3 before it answered[\s\S]*program\.log[\s\S]*out of rooms"):
+    with pytest.raises(
+        BackendFailed, match=r"ended with code 3 before it answered[\s\S]*program\.log[\s\S]*out of rooms"
+    ):
         wait_until_answering(process, lambda: False, 10)
 
 
@@ -183,7 +185,7 @@ def test_a_program_that_never_answers_is_ended(log: Path) -> None:
     process = Process("sleeper", SLEEP, None, log)
     process.start()
 
-    with pytest.raises(PartFailed, match=r"did not answer within 0\.1 s"):
+    with pytest.raises(BackendFailed, match=r"did not answer within 0\.1 s"):
         wait_until_answering(process, lambda: False, 0.1)
 
     assert not process.alive
@@ -192,5 +194,5 @@ def test_a_program_that_never_answers_is_ended(log: Path) -> None:
 def test_a_program_that_is_not_there_is_named_in_the_log(log: Path) -> None:
     process = Process("nothing", ["/nowhere/at-all"], None, log)
 
-    with pytest.raises(PartFailed, match="cannot run /nowhere/at-all"):
+    with pytest.raises(BackendFailed, match="cannot run /nowhere/at-all"):
         run_to_end(process, 10)

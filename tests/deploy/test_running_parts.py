@@ -7,16 +7,16 @@ import asyncpg
 import psutil
 import pytest
 
-from deploy.local.choice import Parts, choose_parts
+from deploy.local.choice import Backends, choose_backends
 from deploy.local.kafka.probe import kafka_answers
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 from deploy.local.processes.waiting import wait_until
 
 pytestmark = pytest.mark.real
 SERVICES = ["booking", "payments"]
 
 
-async def use(parts: Parts) -> None:
+async def use(parts: Backends) -> None:
     parts.prepare_databases(SERVICES, prefix="t1_")
     connection = await asyncpg.connect(parts.database_url("booking"))
     assert await connection.fetchval("SELECT current_database() || current_user") == "t1_bookingt1_booking"
@@ -32,13 +32,13 @@ async def test_embedded_parts_start_together_and_end(folder: Path) -> None:
     said: list[str] = []
     before = {child.pid for child in psutil.Process().children(recursive=True)}
 
-    with choose_parts(folder, {"POSADA_PARTS": "embedded"}, said.append) as parts:
+    with choose_backends(folder, {"POSADA_PARTS": "embedded"}, said.append) as parts:
         await use(parts)
         addresses = {
             "POSADA_KAFKA_BOOTSTRAP": parts.kafka_bootstrap,
             "POSADA_POSTGRES_ADMIN_URL": parts.postgres.admin_url,
         }
-        with choose_parts(folder / "given", addresses) as given:
+        with choose_backends(folder / "given", addresses) as given:
             await use(given)
         assert kafka_answers(parts.kafka_bootstrap)
 
@@ -49,10 +49,10 @@ async def test_embedded_parts_start_together_and_end(folder: Path) -> None:
 
 def test_when_one_does_not_start_the_other_is_stopped(folder: Path) -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
-    parts = choose_parts(folder, {"POSADA_PARTS": "embedded"})
+    parts = choose_backends(folder, {"POSADA_PARTS": "embedded"})
     (folder / "kafka" / "log").mkdir(parents=True)  # looks formatted, and is not
 
-    with pytest.raises(PartFailed, match="Kafka ended with code 1"):
+    with pytest.raises(BackendFailed, match="Kafka ended with code 1"):
         parts.start()
 
     assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
@@ -62,7 +62,7 @@ def test_when_one_does_not_start_the_other_is_stopped(folder: Path) -> None:
 async def test_docker_s_parts_serve_and_come_back_after_a_kill(folder: Path) -> None:
     from deploy.local.docker import DockerKafka, DockerPostgres  # noqa: PLC0415  # slow, and rarely wanted
 
-    with choose_parts(folder, os.environ) as parts:
+    with choose_backends(folder, os.environ) as parts:
         await use(parts)
         addresses = parts.kafka_bootstrap, parts.postgres.admin_url
         for part in (parts.kafka, parts.postgres):

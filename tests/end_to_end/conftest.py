@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_gateway import Gateway
 
 
@@ -21,20 +21,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_town() -> Iterator[Town]:
+def running_town() -> Iterator[LocalCluster]:
     """The town, started once and stopped in any case; its processes are tied to ours as well.
 
     Its folder is not pytest's: another run would take PostgreSQL's account the right to pass through.
     """
     with (
         tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
-        Town(Path(folder)) as town,
+        LocalCluster(Path(folder)) as town,
     ):
         yield town
 
 
 @pytest.fixture
-def town(running_town: Town) -> Iterator[Town]:
+def town(running_town: LocalCluster) -> Iterator[LocalCluster]:
     """The town with every copy alive and ready, however the test before left it."""
     yield running_town
     for one in running_town.services:
@@ -44,7 +44,7 @@ def town(running_town: Town) -> Iterator[Town]:
 
 
 @pytest.fixture(scope="module")
-def two_copies(running_town: Town) -> Iterator[None]:
+def two_copies(running_town: LocalCluster) -> Iterator[None]:
     """A second copy of the services that could get in their own way, for all tests of a file."""
     doubled = ("availability", "booking")
     with ThreadPoolExecutor() as pool:
@@ -54,7 +54,7 @@ def two_copies(running_town: Town) -> Iterator[None]:
 
 
 @pytest.fixture
-async def gateway(town: Town) -> AsyncIterator[Gateway]:
+async def gateway(town: LocalCluster) -> AsyncIterator[Gateway]:
     """A client that hears every booking event from now on."""
     async with Gateway(town) as client:
         yield client

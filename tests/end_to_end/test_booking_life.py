@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from posada.client.http import ask
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import Event, Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole
@@ -39,14 +39,14 @@ HERE = ZoneInfo("America/El_Salvador")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def desk(running_town: Town) -> Iterator[None]:
+def desk(running_town: LocalCluster) -> Iterator[None]:
     """Booking with a token, for nobody writes without one."""
     running_town.tell("booking", {"POSADA_API_TOKEN": TOKEN})
     yield
     running_town.tell("booking", {})
 
 
-async def posada(town: Town, *words: str, code: int = 0) -> Any:
+async def posada(town: LocalCluster, *words: str, code: int = 0) -> Any:
     """What a command of the group says, as JSON; where it fails, its sentence."""
     environment = os.environ | {"POSADA_BOOKING_URL": town.http("booking"), "POSADA_API_TOKEN": TOKEN}
     process = await asyncio.create_subprocess_exec(
@@ -61,7 +61,7 @@ async def posada(town: Town, *words: str, code: int = 0) -> Any:
     return json.loads(out) if code == 0 else err.decode()
 
 
-async def time_for_reminders(town: Town, booking_id: str, timers: int) -> None:
+async def time_for_reminders(town: LocalCluster, booking_id: str, timers: int) -> None:
     """Let the reminders that wait for a booking be due now, once they are so many, and wait until they are sent."""
 
     async def planned() -> bool:
@@ -76,7 +76,7 @@ async def time_for_reminders(town: Town, booking_id: str, timers: int) -> None:
     await wait_for(gone, what="the reminders to be sent", timeout_s=30)
 
 
-async def known_to_conversations(town: Town, booking_id: str, name: str, wanted: object) -> None:
+async def known_to_conversations(town: LocalCluster, booking_id: str, name: str, wanted: object) -> None:
     """Wait until conversations knows a booking so."""
 
     async def known() -> bool:
@@ -85,12 +85,12 @@ async def known_to_conversations(town: Town, booking_id: str, name: str, wanted:
     await wait_for(known, what=f"conversations to know {name} as {wanted}", timeout_s=30)
 
 
-async def reminded(town: Town, booking_id: str) -> list[str]:
+async def reminded(town: LocalCluster, booking_id: str) -> list[str]:
     """The days of arrival that a guest was reminded of."""
     return [row["occasion"].partition(":")[2] for row in await rows(town, "notifications", REMINDED, UUID(booking_id))]
 
 
-async def booked(town: Town, gateway: Gateway, wanted: dict[str, Any]) -> Event:
+async def booked(town: LocalCluster, gateway: Gateway, wanted: dict[str, Any]) -> Event:
     """A confirmed booking, with everything at rest that follows it."""
     await gateway.pay([money_for(wanted)])
     outcome = await gateway.book(wanted)
@@ -107,13 +107,13 @@ async def event(gateway: Gateway, wanted: dict[str, Any], kind: str) -> Event:
     return found
 
 
-async def told(town: Town, booking_id: str, occasion: str) -> list[str]:
+async def told(town: LocalCluster, booking_id: str, occasion: str) -> list[str]:
     """By which channels the guest was told of something."""
     return sorted(row["channel"] for row in await rows(town, "notifications", TOLD, UUID(booking_id), occasion))
 
 
 async def test_other_dates_take_the_reminders_the_rooms_and_the_conversation_along(
-    town: Town, gateway: Gateway
+    town: LocalCluster, gateway: Gateway
 ) -> None:
     night = fresh_night(4)
     wanted = request(night)
@@ -142,7 +142,7 @@ async def _equals(found: Any, wanted: Any) -> bool:
     return bool(await found == wanted)
 
 
-async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town, gateway: Gateway) -> None:
+async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     rooms, amount = [room("Matrimonial")] * 5, "862.50"
     wanted = request(night, rooms=rooms, amount=amount)
@@ -182,7 +182,7 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Town,
     assert await reminded(town, booking_id) == []
 
 
-async def test_guests_arrive_tonight_and_leave(town: Town, gateway: Gateway) -> None:
+async def test_guests_arrive_tonight_and_leave(town: LocalCluster, gateway: Gateway) -> None:
     tonight = datetime.now(HERE).date()
     wanted = request(tonight)
     outcome = await booked(town, gateway, wanted)

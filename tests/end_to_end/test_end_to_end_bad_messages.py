@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from posada.client.booking_events import producer
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import (
     AVAILABILITY_ANSWERS,
     BOOKING_EVENTS,
@@ -50,7 +50,7 @@ class Answers:
 
 
 @pytest.fixture
-async def answers(town: Town) -> AsyncIterator[Answers]:
+async def answers(town: LocalCluster) -> AsyncIterator[Answers]:
     consumer = AIOKafkaConsumer(bootstrap_servers=town.kafka_bootstrap, enable_auto_commit=False)
     await consumer.start()
     partitions = [TopicPartition(topic.name, number) for topic in ANSWERS for number in range(topic.partitions)]
@@ -67,7 +67,7 @@ async def answers(town: Town) -> AsyncIterator[Answers]:
 
 
 async def test_each_is_answered_or_set_aside_and_no_consumer_stops(
-    town: Town, gateway: Gateway, answers: Answers
+    town: LocalCluster, gateway: Gateway, answers: Answers
 ) -> None:
     waiting: dict[tuple[str, str], str] = {}
     for place in PLACES:
@@ -92,7 +92,7 @@ async def test_each_is_answered_or_set_aside_and_no_consumer_stops(
     await a_good_one_still_goes_through(town, gateway)
 
 
-async def test_a_dead_letter_is_replayed(town: Town, gateway: Gateway) -> None:
+async def test_a_dead_letter_is_replayed(town: LocalCluster, gateway: Gateway) -> None:
     booking_id = str(uuid4())
     capture = {"booking_id": booking_id, "codes": ["HR1"]}
     await command(gateway, "capture-payment", capture, attempt=b"5")  # before anything was reserved: a fault
@@ -124,7 +124,7 @@ async def send(gateway: Gateway, place: Place, bad: Bad) -> str:
     return message_id if bad.named else stands  # an id that is no text is none
 
 
-async def dead_letters(town: Town) -> list[DeadLetter]:
+async def dead_letters(town: LocalCluster) -> list[DeadLetter]:
     """Everything that was set aside."""
     return await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES], town.secrets.seal())
 
@@ -133,7 +133,7 @@ def _id(letter: DeadLetter) -> str:
     return dict(letter.headers)["ce_id"].decode("utf-8", "replace").replace("\0", "")
 
 
-async def a_good_one_still_goes_through(town: Town, gateway: Gateway) -> None:
+async def a_good_one_still_goes_through(town: LocalCluster, gateway: Gateway) -> None:
     """Every partition of every topic is read on: many bookings, and a message to each other door."""
     wanted = [request(fresh_night()) for _ in range(20)]
     await gateway.pay([money_for(one) for one in wanted])
@@ -158,7 +158,7 @@ async def command(gateway: Gateway, kind: str, body: dict[str, Any], attempt: by
     await gateway.publish("posada.payments.commands", body, headers=headers, key=body["booking_id"].encode())
 
 
-async def set_aside(town: Town, booking_id: str) -> DeadLetter:
+async def set_aside(town: LocalCluster, booking_id: str) -> DeadLetter:
     """The dead letter that speaks of a booking, as soon as it is there."""
     found: list[DeadLetter] = []
 
@@ -170,7 +170,7 @@ async def set_aside(town: Town, booking_id: str) -> DeadLetter:
     return found[0]
 
 
-async def status_is(town: Town, booking_id: str, status: str) -> None:
+async def status_is(town: LocalCluster, booking_id: str, status: str) -> None:
     """Wait until a booking's money is in this state."""
 
     async def it_is() -> bool:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 from tests.support.end_to_end_builders import fresh_night, many, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, wait_for
@@ -22,7 +22,7 @@ QUICKLY_S = 5.0
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_killed_in_the_middle_of_200_bookings(town: Town, gateway: Gateway, service: str) -> None:
+async def test_killed_in_the_middle_of_200_bookings(town: LocalCluster, gateway: Gateway, service: str) -> None:
     wanted = many(BOOKINGS)
     names = [one["request_id"] for one in wanted]
     await gateway.pay([money_for(one) for one in wanted])
@@ -41,7 +41,9 @@ async def test_killed_in_the_middle_of_200_bookings(town: Town, gateway: Gateway
     await until_whole(town, ALL_END_S)
 
 
-async def test_every_service_stops_when_it_is_asked_to_and_goes_on_where_it_was(town: Town, gateway: Gateway) -> None:
+async def test_every_service_stops_when_it_is_asked_to_and_goes_on_where_it_was(
+    town: LocalCluster, gateway: Gateway
+) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from posada.cluster.address import TARGETS
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import BOOKING_REPLIES
 from tests.support.composed import free_port
 from tests.support.end_to_end_builders import fresh_night, many, money_for, request, room
@@ -87,7 +87,7 @@ class Prometheus:
 
 
 @pytest.fixture
-def mail_away(town: Town) -> Iterator[None]:
+def mail_away(town: LocalCluster) -> Iterator[None]:
     """A mail server that is away, so that something waits to be sent."""
     town.tell("notifications", MAIL)
     yield
@@ -95,7 +95,7 @@ def mail_away(town: Town) -> Iterator[None]:
 
 
 @pytest.fixture
-def prometheus(town: Town, tmp_path: Path) -> Iterator[Prometheus]:
+def prometheus(town: LocalCluster, tmp_path: Path) -> Iterator[Prometheus]:
     """It reads our own configuration, but for the folder of the town and how often it looks."""
     folder, port = tmp_path, free_port()
     changed = yaml.safe_load((ROOT / "deploy/prometheus/local.yml").read_text())
@@ -119,7 +119,7 @@ def prometheus(town: Town, tmp_path: Path) -> Iterator[Prometheus]:
 
 
 @pytest.mark.usefixtures("mail_away")
-async def test_every_panel_has_an_answer(town: Town, prometheus: Prometheus, gateway: Gateway) -> None:
+async def test_every_panel_has_an_answer(town: LocalCluster, prometheus: Prometheus, gateway: Gateway) -> None:
     await wait_for(prometheus.ready, what="Prometheus", timeout_s=PATIENCE_S)
     unanswered: list[str] = []
     unpaid = request(fresh_night())

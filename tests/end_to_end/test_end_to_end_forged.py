@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from posada.audit.auditor import Auditor
 from posada.audit.topic_snapshot import TopicReader
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.cluster.secrets import BANK, CHAT
 from shared.contracts.booking import booking_id_of
 from shared.contracts.payments import PaymentReserved
@@ -34,14 +34,14 @@ SOON_S = 30.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def patient(running_town: Town) -> Iterator[None]:
+def patient(running_town: LocalCluster) -> Iterator[None]:
     """Payments looks for money for as long as these tests take."""
     running_town.tell("payments", {"POSADA_RETRY_INTERVALS": "[3600, 3600, 3600]"})
     yield
     running_town.tell("payments", {})
 
 
-async def waiting(town: Town, gateway: Gateway) -> tuple[dict[str, Any], UUID]:
+async def waiting(town: LocalCluster, gateway: Gateway) -> tuple[dict[str, Any], UUID]:
     """A request whose money has not arrived, and its booking."""
     wanted = request(fresh_night())
     booking_id = booking_id_of(wanted["request_id"])
@@ -50,14 +50,14 @@ async def waiting(town: Town, gateway: Gateway) -> tuple[dict[str, Any], UUID]:
     return wanted, booking_id
 
 
-async def status_is(town: Town, booking_id: UUID, status: str) -> None:
+async def status_is(town: LocalCluster, booking_id: UUID, status: str) -> None:
     async def it_is() -> bool:
         return [row["status"] for row in await rows(town, "payments", STATUS, booking_id)] == [status]
 
     await wait_for(it_is, what=f"the money of {booking_id} to be {status}", timeout_s=SOON_S)
 
 
-async def set_aside(town: Town, service: str, mark: str) -> DeadLetter:
+async def set_aside(town: LocalCluster, service: str, mark: str) -> DeadLetter:
     """The dead letter with this header or text in it, as soon as the service has set it aside."""
     found: list[DeadLetter] = []
 
@@ -80,7 +80,7 @@ def forged_reply(booking_id: UUID) -> tuple[str, dict[str, Any]]:
     return mark, {"topic": REPLIES, "body": body, "key": str(booking_id).encode(), "headers": envelope.headers()}
 
 
-async def test_a_forged_reply_confirms_nothing(town: Town, gateway: Gateway) -> None:
+async def test_a_forged_reply_confirms_nothing(town: LocalCluster, gateway: Gateway) -> None:
     _, booking_id = await waiting(town, gateway)
     stranger = Seal({"1": "s" * 32})
     mark, forged = forged_reply(booking_id)
@@ -98,7 +98,9 @@ async def test_a_forged_reply_confirms_nothing(town: Town, gateway: Gateway) -> 
     await given_up(town, gateway, booking_id)
 
 
-async def test_without_the_check_it_confirms_and_the_auditor_names_it_in_seconds(town: Town, gateway: Gateway) -> None:
+async def test_without_the_check_it_confirms_and_the_auditor_names_it_in_seconds(
+    town: LocalCluster, gateway: Gateway
+) -> None:
     """The guard off by name: the forgery works, which proves the test above, and the auditor sees it at once."""
     wanted, booking_id = await waiting(town, gateway)
     town.tell("booking", {"POSADA_KAFKA_RECORDS": "trust-access-lists"})
@@ -118,7 +120,7 @@ async def test_without_the_check_it_confirms_and_the_auditor_names_it_in_seconds
     await until_paid(town, gateway, booking_id)
 
 
-async def until_paid(town: Town, gateway: Gateway, booking_id: UUID) -> None:
+async def until_paid(town: LocalCluster, gateway: Gateway, booking_id: UUID) -> None:
     """Have payments look once more, so that the capture succeeds."""
     headers = [("ce_type", b"posada.payments.mark-frustrated.v1")]
     await gateway.publish(QUESTIONS, {"booking_id": str(booking_id)}, headers=headers)
@@ -126,7 +128,7 @@ async def until_paid(town: Town, gateway: Gateway, booking_id: UUID) -> None:
     await until_whole(town)
 
 
-async def test_a_forged_transfer_pays_for_nothing(town: Town, gateway: Gateway) -> None:
+async def test_a_forged_transfer_pays_for_nothing(town: LocalCluster, gateway: Gateway) -> None:
     wanted, booking_id = await waiting(town, gateway)
     money = money_for(wanted) | {"source": BANK}
     await gateway.publish(TRANSFERS, money, signed=False)
@@ -149,7 +151,7 @@ async def test_a_forged_transfer_pays_for_nothing(town: Town, gateway: Gateway) 
 
 
 @pytest.mark.parametrize("kind", ["mark-frustrated", "withdraw-payment"])
-async def test_a_stranger_ends_no_search(town: Town, gateway: Gateway, kind: str) -> None:
+async def test_a_stranger_ends_no_search(town: LocalCluster, gateway: Gateway, kind: str) -> None:
     _, booking_id = await waiting(town, gateway)
     body = {"booking_id": str(booking_id), "reason": "none of yours"}
     headers = [("ce_type", f"posada.payments.{kind}.v1".encode()), ("ce_id", unique("e").encode())]
@@ -162,14 +164,14 @@ async def test_a_stranger_ends_no_search(town: Town, gateway: Gateway, kind: str
     await given_up(town, gateway, booking_id)
 
 
-async def given_up(town: Town, gateway: Gateway, booking_id: UUID) -> None:
+async def given_up(town: LocalCluster, gateway: Gateway, booking_id: UUID) -> None:
     """End the search, so that nothing is left open for other tests."""
     headers = [("ce_type", b"posada.payments.withdraw-payment.v1")]
     await gateway.publish(QUESTIONS, {"booking_id": str(booking_id)}, headers=headers)
     await status_is(town, booking_id, "refused")
 
 
-async def test_a_gateway_with_a_secret_is_not_spoken_for(town: Town, gateway: Gateway) -> None:
+async def test_a_gateway_with_a_secret_is_not_spoken_for(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     named = [("ce_source", CHAT.encode()), ("ce_id", unique("e").encode())]
     await gateway.publish(REQUESTS, wanted, headers=named, signed=False)
@@ -181,7 +183,7 @@ async def test_a_gateway_with_a_secret_is_not_spoken_for(town: Town, gateway: Ga
     assert (await gateway.outcome(wanted["request_id"])).kind == "confirmed"
 
 
-async def test_a_true_record_is_true_in_its_own_place_alone(town: Town, gateway: Gateway) -> None:
+async def test_a_true_record_is_true_in_its_own_place_alone(town: LocalCluster, gateway: Gateway) -> None:
     """A recorded reply, sent again with another key, topic, header or body: each is set aside."""
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])
@@ -208,7 +210,7 @@ async def place_of(gateway: Gateway, facts: dict[str, Any]) -> str:
     return f"{sent.topic}/{sent.partition}/{sent.offset}"
 
 
-async def reply_of(town: Town, booking_id: UUID) -> ConsumerRecord[Any, Any]:
+async def reply_of(town: LocalCluster, booking_id: UUID) -> ConsumerRecord[Any, Any]:
     """A reply that stands on the topic for a booking."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=town.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
@@ -228,7 +230,7 @@ async def reply_of(town: Town, booking_id: UUID) -> ConsumerRecord[Any, Any]:
 
 
 @pytest.fixture
-def tell_secrets(town: Town) -> Iterator[Callable[[str, Mapping[str, str]], None]]:
+def tell_secrets(town: LocalCluster) -> Iterator[Callable[[str, Mapping[str, str]], None]]:
     """Restarts a service with these secrets of records, and booking with much patience; in the end all have theirs."""
 
     def tell(service: str, secrets: Mapping[str, str]) -> None:
@@ -241,7 +243,7 @@ def tell_secrets(town: Town) -> Iterator[Callable[[str, Mapping[str, str]], None
 
 
 async def test_the_secret_is_changed_while_bookings_go_on(
-    town: Town, tell_secrets: Callable[[str, Mapping[str, str]], None], gateway: Gateway
+    town: LocalCluster, tell_secrets: Callable[[str, Mapping[str, str]], None], gateway: Gateway
 ) -> None:
     """Three rounds over the services, one after the other: recognise the new one, sign with it, forget the old one."""
     (old,) = town.secrets.installation.items()
@@ -259,6 +261,6 @@ async def test_the_secret_is_changed_while_bookings_go_on(
     assert await letters(town) == before
 
 
-async def letters(town: Town) -> set[str]:
+async def letters(town: LocalCluster) -> set[str]:
     """What has been set aside so far, whoever signed it."""
     return {one.id for one in await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES])}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.cluster.secrets import BANK
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import EVENTS, REQUESTS, TRANSFERS, rows, unique, wait_for
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not KCAT, reason="kcat is not installed: apt-get
 
 
 @pytest.mark.parametrize("headers", [(), ("ce_id", "ce_source", "ce_type")], ids=["without headers", "with headers"])
-async def test_plain_json_in_and_the_outcome_out(town: Town, headers: tuple[str, ...]) -> None:
+async def test_plain_json_in_and_the_outcome_out(town: LocalCluster, headers: tuple[str, ...]) -> None:
     wanted = request(fresh_night())
     transfer = money_for(wanted)
     values = {"ce_id": unique("event"), "ce_source": "acme/gateway", "ce_type": "posada.booking.requested.v1"}
@@ -49,7 +49,7 @@ async def test_plain_json_in_and_the_outcome_out(town: Town, headers: tuple[str,
     await until_whole(town)
 
 
-async def read_outcome(town: Town, request_id: str) -> dict[str, Any]:
+async def read_outcome(town: LocalCluster, request_id: str) -> dict[str, Any]:
     """Read the events from the beginning, again until the outcome is among them."""
     found: list[dict[str, Any]] = []
 
@@ -80,7 +80,7 @@ def _ends(event: dict[str, Any], request_id: str) -> bool:
     return bool(event["body"]["request_id"] == request_id)
 
 
-async def kcat(town: Town, *arguments: str, given: object = None) -> bytes:
+async def kcat(town: LocalCluster, *arguments: str, given: object = None) -> bytes:
     """Run kcat to its end; what is `given` is one message on its standard input."""
     process = await asyncio.create_subprocess_exec(
         *_command(town, arguments), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -96,5 +96,5 @@ async def kcat(town: Town, *arguments: str, given: object = None) -> bytes:
     return output
 
 
-def _command(town: Town, arguments: Sequence[str]) -> list[str]:
+def _command(town: LocalCluster, arguments: Sequence[str]) -> list[str]:
     return [KCAT, "-b", town.kafka_bootstrap, *arguments]

@@ -14,7 +14,7 @@ from posada.cli.front_desk.payments import reader
 from posada.client.bank_files import Importing, Taken
 from posada.client.booking_events import producer, publish
 from posada.client.http import ask
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.payments import VerifyPayment, WithdrawPayment
 from shared.contracts.topics import PAYMENTS_ANSWERS
 from tests.support.end_to_end_builders import fresh_night, money_for, request
@@ -40,14 +40,14 @@ def files(folder: Path, batch: str) -> Iterator[Path]:
     yield statement
 
 
-async def brought_in(town: Town, file: Path, layout: Path) -> Taken:
+async def brought_in(town: LocalCluster, file: Path, layout: Path) -> Taken:
     source, read = reader(file, layout)
     with file.open("rb") as stream:
         importing = Importing(read, source, file.name, town.http("payments"), town.secrets.seal())
         return await importing.bring_in(town.kafka_bootstrap, stream, None)
 
 
-async def test_files_that_overlap_count_each_line_once(town: Town, tmp_path: Path) -> None:
+async def test_files_that_overlap_count_each_line_once(town: LocalCluster, tmp_path: Path) -> None:
     batch = uuid4().hex[:8]
     layout = tmp_path / "layout.yaml"
     layout.write_text(f"source: bank-{batch}\n")
@@ -72,7 +72,7 @@ async def test_files_that_overlap_count_each_line_once(town: Town, tmp_path: Pat
     assert audit["agrees"], audit
 
 
-async def test_a_question_about_a_payment_is_answered_over_kafka(town: Town, gateway: Gateway) -> None:
+async def test_a_question_about_a_payment_is_answered_over_kafka(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     money = money_for(wanted)
     await gateway.pay([money])
@@ -98,7 +98,7 @@ async def test_a_question_about_a_payment_is_answered_over_kafka(town: Town, gat
     await until_whole(town)
 
 
-async def test_a_search_that_is_given_up_frees_the_rooms(town: Town, gateway: Gateway) -> None:
+async def test_a_search_that_is_given_up_frees_the_rooms(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     name = wanted["request_id"]
     await gateway.publish(REQUESTS, wanted)

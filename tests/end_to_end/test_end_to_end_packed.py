@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES, dead
 from shared.outbox.dead_letters import list_dead
 from tests.support.end_to_end_bad_messages import PLACES
@@ -24,7 +24,7 @@ PATIENCE_S = 60.0
 
 
 @pytest.fixture
-def little_memory(town: Town) -> Iterator[None]:
+def little_memory(town: LocalCluster) -> Iterator[None]:
     """Every service may grow by ROOM; what it has not got then, it does not get."""
     pids = [one.process.pid for one in town.services]
     assert all(pids)
@@ -44,7 +44,7 @@ def _size(pid: int) -> int:
 
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("codec", ["gzip", "zstd"])
-async def test_no_service_unpacks_more_than_it_has_room_for(town: Town, gateway: Gateway, codec: str) -> None:
+async def test_no_service_unpacks_more_than_it_has_room_for(town: LocalCluster, gateway: Gateway, codec: str) -> None:
     pids = [one.process.pid for one in town.services]
     for topic in READ:
         await publish_batch(gateway.producer, topic, [(UNPACKED, [])], codec=codec)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows, wait_for
 from tests.support.end_to_end_invariants import until_whole
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("two_copies")
 
 
 @pytest.mark.parametrize("rooms_each", [1, 2])
-async def test_exactly_as_many_win_as_fit(town: Town, gateway: Gateway, rooms_each: int) -> None:
+async def test_exactly_as_many_win_as_fit(town: LocalCluster, gateway: Gateway, rooms_each: int) -> None:
     night = fresh_night()
     first = request(night, rooms=[room("Habitación")] * (ALL_HABITACIONES - FREE), amount="1380.00")
     racers = [
@@ -50,7 +50,9 @@ async def test_exactly_as_many_win_as_fit(town: Town, gateway: Gateway, rooms_ea
     await until_whole(town)
 
 
-async def test_two_writers_meet_in_one_property_and_the_constraint_decides(town: Town, gateway: Gateway) -> None:
+async def test_two_writers_meet_in_one_property_and_the_constraint_decides(
+    town: LocalCluster, gateway: Gateway
+) -> None:
     """Commands that a foreign hand keyed each for itself, so that both copies want the same rooms."""
     night = fresh_night()
     held = [str(uuid4()) for _ in range(RACERS)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import Gateway, rows
 from tests.support.end_to_end_invariants import until_whole
 
 
-async def test_a_payment_that_is_short_is_refused_with_the_difference(town: Town, gateway: Gateway) -> None:
+async def test_a_payment_that_is_short_is_refused_with_the_difference(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted, "600.00")])
 
@@ -21,7 +21,7 @@ async def test_a_payment_that_is_short_is_refused_with_the_difference(town: Town
     await until_whole(town)
 
 
-async def test_best_effort_books_what_can_be_had_and_charges_only_that(town: Town, gateway: Gateway) -> None:
+async def test_best_effort_books_what_can_be_had_and_charges_only_that(town: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     first = request(night, rooms=[room("Matrimonial")] * 3, amount="517.50")
     wanted = request(night, rooms=[room("Matrimonial")] * 3, amount="517.50", policy="best_effort")

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.local.postgres import programs
 from posada.client.http import ask
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.main import run
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import Gateway, rows
@@ -35,7 +35,7 @@ async def booked(gateway: Gateway) -> None:
         assert (await gateway.book(one)).kind == "confirmed"
 
 
-async def captured(town: Town) -> list[tuple[object, ...]]:
+async def captured(town: LocalCluster) -> list[tuple[object, ...]]:
     return [tuple(row) for row in await rows(town, "payments", _STATE)]
 
 
@@ -46,7 +46,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return int(ended.value.code or 0), told.out + told.err
 
 
-async def audited(town: Town, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, set[str]]]:
+async def audited(town: LocalCluster, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, set[str]]]:
     """What `posada audit` exits with, and which invariants it names, each with what it is about."""
     words = ("audit", "--json", "--data", str(town.data_dir), "--grace", "0.5")
     code, text = await asyncio.to_thread(said, capsys, *words)
@@ -55,7 +55,7 @@ async def audited(town: Town, capsys: pytest.CaptureFixture[str]) -> tuple[int, 
 
 
 async def test_payments_of_an_older_day_catch_up(
-    town: Town, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    town: LocalCluster, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await booked(gateway)
     await until_whole(town)

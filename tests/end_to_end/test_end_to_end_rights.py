@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 
 pytestmark = pytest.mark.real
@@ -15,7 +15,7 @@ TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = curren
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_no_table_is_the_services_to_alter(town: Town, service: str) -> None:
+async def test_no_table_is_the_services_to_alter(town: LocalCluster, service: str) -> None:
     connection = await asyncpg.connect(town.database_url(service))
     try:
         tables = [row[0] for row in await connection.fetch(TABLES)]
@@ -28,7 +28,7 @@ async def test_no_table_is_the_services_to_alter(town: Town, service: str) -> No
         await connection.close()
 
 
-async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(town: Town) -> None:
+async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(town: LocalCluster) -> None:
     connection = await asyncpg.connect(town.database_url("payments"))
     owner = urlsplit(town.parts.owner_url("payments")).username
     try:
@@ -39,7 +39,7 @@ async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(town: To
         await connection.close()
 
 
-async def test_no_service_is_let_into_another_s_database(town: Town) -> None:
+async def test_no_service_is_let_into_another_s_database(town: LocalCluster) -> None:
     theirs = town.database_url("payments").rpartition("/")[2]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await asyncpg.connect(town.database_url("booking").rpartition("/")[0] + f"/{theirs}")

@@ -11,7 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_builders import many, money_for
 from tests.support.end_to_end_gateway import REQUESTS, Gateway
 from tests.support.sockets import GET, Raw, connected
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
-async def long_catalogue(town: Town) -> AsyncIterator[None]:
+async def long_catalogue(town: LocalCluster) -> AsyncIterator[None]:
     """A property whose export takes long."""
     connection = await asyncpg.connect(town.database_url("availability"))
     await connection.execute(
@@ -57,7 +57,7 @@ async def long_catalogue(town: Town) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def patient(town: Town) -> Iterator[None]:
+def patient(town: LocalCluster) -> Iterator[None]:
     """Availability as it is, but that it does not end slow clients: they are to be there all the time."""
     town.tell("availability", {"POSADA_HTTP_PATIENCE_SECONDS": "600", "POSADA_HTTP_TRANSFER_SECONDS": "1200"})
     yield
@@ -107,7 +107,7 @@ async def booked(gateway: Gateway) -> float:
 
 
 @pytest.mark.usefixtures("long_catalogue", "patient")
-async def test_bookings_go_on_beside_two_hundred_slow_readers(town: Town, gateway: Gateway) -> None:
+async def test_bookings_go_on_beside_two_hundred_slow_readers(town: LocalCluster, gateway: Gateway) -> None:
     await booked(gateway)  # the first ones after a start are slower
     usual = max([await booked(gateway) for _ in range(2)])
     url = town.http("availability")
@@ -121,7 +121,7 @@ async def test_bookings_go_on_beside_two_hundred_slow_readers(town: Town, gatewa
                 await answered(other, "/catalogue/type", property_id="las-hojas")
 
 
-async def test_slow_readers_lose_their_connections(town: Town, long_catalogue: None) -> None:
+async def test_slow_readers_lose_their_connections(town: LocalCluster, long_catalogue: None) -> None:
     """As a service is by default, without a word about patience."""
     del long_catalogue
     port = int(town.http("availability").rpartition(":")[2])

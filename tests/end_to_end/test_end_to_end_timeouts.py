@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_builders import fresh_night, money_for, request
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows
 from tests.support.end_to_end_invariants import until_whole
@@ -16,7 +16,7 @@ HOLD = "SELECT state, rooms FROM holds WHERE booking_id = $1"
 
 
 @pytest.fixture
-def hasty(town: Town) -> Iterator[None]:
+def hasty(town: LocalCluster) -> Iterator[None]:
     """Booking waits for an answer but briefly."""
     town.tell("booking", {"POSADA_SAGA_PATIENCE_SECONDS": str(PATIENCE_S)})
     yield
@@ -24,7 +24,7 @@ def hasty(town: Town) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_availability_is_silent_and_its_late_hold_is_released(town: Town, gateway: Gateway) -> None:
+async def test_availability_is_silent_and_its_late_hold_is_released(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])
     silent = town.instance("availability").process

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from babel.dates import format_date
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.end_to_end_builders import fresh_night, money_for, request, room
 from tests.support.end_to_end_gateway import REQUESTS, Gateway, rows, unique, wait_for
 from tests.support.end_to_end_invariants import until_whole
@@ -24,7 +24,7 @@ CLAIMS = "SELECT status FROM payment_requests WHERE booking_id = $1 AND status N
 MATRIMONIAL = ["22", "42", "47", "48", "53"]
 
 
-async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(town: Town, gateway: Gateway) -> None:
+async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(town: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     listed = request(night, rooms=[room(adults=2)], amount="172.50")
     flat = flat_form(listed)
@@ -42,7 +42,7 @@ async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(town: T
     await until_whole(town)
 
 
-async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: Town, gateway: Gateway) -> None:
+async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     await write_to_the_hotel(town, gateway, wanted["contact"]["wa_id"])
     transfer = money_for(wanted)
@@ -70,7 +70,7 @@ async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: Tow
     assert {"rooms_held", "payment_reserved", "payment_captured"} <= set(steps)
 
 
-async def test_scenario_2_two_junior_and_one_familiar(town: Town, gateway: Gateway) -> None:
+async def test_scenario_2_two_junior_and_one_familiar(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night(), rooms=[room(adults=3), room(adults=3), room("Familiar", adults=2)])
     await gateway.pay([money_for(wanted)])
 
@@ -85,7 +85,7 @@ async def test_scenario_2_two_junior_and_one_familiar(town: Town, gateway: Gatew
     await until_whole(town)
 
 
-async def test_scenario_3_three_wanted_and_two_free(town: Town, gateway: Gateway) -> None:
+async def test_scenario_3_three_wanted_and_two_free(town: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     first = request(night, rooms=[room("Matrimonial")] * 3, amount="517.50")
     second = request(night, rooms=[room("Matrimonial")] * 3, amount="517.50")
@@ -105,7 +105,7 @@ async def test_scenario_3_three_wanted_and_two_free(town: Town, gateway: Gateway
     assert (paid["reserved"], paid["captured"]) == (0, 0)
 
 
-async def test_scenario_4_rooms_to_be_avoided_are_never_given(town: Town, gateway: Gateway) -> None:
+async def test_scenario_4_rooms_to_be_avoided_are_never_given(town: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     avoid = ["22", "23", "24"]
     three = request(night, avoid_rooms=avoid)
@@ -126,7 +126,7 @@ async def test_scenario_4_rooms_to_be_avoided_are_never_given(town: Town, gatewa
 
 
 @pytest.mark.parametrize("number", [2, 1])
-async def test_scenario_7_a_transfer_that_arrives_late(town: Town, gateway: Gateway, number: int) -> None:
+async def test_scenario_7_a_transfer_that_arrives_late(town: LocalCluster, gateway: Gateway, number: int) -> None:
     """For two rooms it stays a booking of two rooms, with the text for a payment found later; for one as well."""
     wanted = by_transfer(request(fresh_night(), rooms=[room(adults=2)] * number), f"{172.5 * number:.2f}")
     name = wanted["request_id"]
@@ -153,7 +153,7 @@ async def test_scenario_7_a_transfer_that_arrives_late(town: Town, gateway: Gate
     assert all(taken["code"] in text for text in confirmations for taken in outcome.body["rooms"])
 
 
-async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: Town, gateway: Gateway) -> None:
+async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: LocalCluster, gateway: Gateway) -> None:
     first = request(fresh_night())
     again = request(fresh_night(), authorization=first["payment"]["authorization_number"])
     await gateway.pay([money_for(first)])
@@ -172,7 +172,7 @@ async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: 
     await until_whole(town)
 
 
-async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: Town, gateway: Gateway) -> None:
+async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])
     name = wanted["request_id"]
@@ -239,7 +239,7 @@ def transfer_of(wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def a_day_passes(town: Town, request_id: str) -> None:
+async def a_day_passes(town: LocalCluster, request_id: str) -> None:
     """What booking remembers is as old as that: its rows of a day ago, its process not the same."""
     for change in (
         "UPDATE inbox SET received_at = received_at - interval '1 day'",
@@ -250,7 +250,7 @@ async def a_day_passes(town: Town, request_id: str) -> None:
     await asyncio.to_thread(town.restart, "booking")
 
 
-async def write_to_the_hotel(town: Town, gateway: Gateway, phone: str) -> None:
+async def write_to_the_hotel(town: LocalCluster, gateway: Gateway, phone: str) -> None:
     """A chat message before the booking, so that there is a conversation to be linked."""
     message = {"message_id": unique("m"), "contact": phone, "text": "¿Hay lugar?"}
     message["sent_at"] = datetime.now(UTC).isoformat()

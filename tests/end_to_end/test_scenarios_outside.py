@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from posada.client.http import ask
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.problems import Problem
 from services.availability.catalogue.model import OutsideRecord
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from shared.clock import system_clock
 from shared.database.pool import Database
 from tests.support.desk import Desk, serving
@@ -30,11 +30,11 @@ COMPLAINTS = "SELECT problem FROM outside_attempts WHERE booking_id = $1 AND fat
 
 
 @pytest.fixture
-async def desk(town: Town) -> AsyncIterator[Desk]:
+async def desk(town: LocalCluster) -> AsyncIterator[Desk]:
     """A desk that keeps the reference property's rooms, until the test ends: then they are ours again."""
     database = Database(town.database_url("availability"))
     await database.open()
-    records = Records(database, allowed=LOOPBACK)
+    records = CatalogueRepository(database, allowed=LOOPBACK)
     key = {"property_id": "las-hojas"}
     async with serving(Desk(rooms=ROOMS)) as running:
         facts = {"base_url": running.url, "prefix": next(PREFIXES), "cancels": True, "pause_seconds": 0}
@@ -49,7 +49,7 @@ async def desk(town: Town) -> AsyncIterator[Desk]:
             await database.close()
 
 
-async def junior_rooms_are(town: Town, number: int) -> None:
+async def junior_rooms_are(town: LocalCluster, number: int) -> None:
     """Wait until availability counts so many in a night that nobody wants: what it knows is some seconds old."""
     night = fresh_night(2)
     stay = {"check_in": night.isoformat(), "check_out": date.fromordinal(night.toordinal() + 1).isoformat()}
@@ -66,7 +66,7 @@ async def junior_rooms_are(town: Town, number: int) -> None:
 
 
 async def test_scenario_5_the_desk_took_a_room_and_another_is_reported(
-    town: Town, gateway: Gateway, desk: Desk
+    town: LocalCluster, gateway: Gateway, desk: Desk
 ) -> None:
     """Of four rooms the first that is ordered is snatched: the other three are booked, each once."""
     ordered: list[str] = []
@@ -93,7 +93,7 @@ async def test_scenario_5_the_desk_took_a_room_and_another_is_reported(
 
 
 async def test_scenario_6_an_outside_call_fails_twice_and_then_succeeds(
-    town: Town, gateway: Gateway, desk: Desk
+    town: LocalCluster, gateway: Gateway, desk: Desk
 ) -> None:
     desk.rooms = (*ROOMS, "23", "24", "25")
 
@@ -117,7 +117,9 @@ async def test_scenario_6_an_outside_call_fails_twice_and_then_succeeds(
     assert len(await rows(town, "availability", COMPLAINTS, outcome.body["booking_id"])) == 2
 
 
-async def test_scenario_6_the_third_room_of_three_fails_for_good(town: Town, gateway: Gateway, desk: Desk) -> None:
+async def test_scenario_6_the_third_room_of_three_fails_for_good(
+    town: LocalCluster, gateway: Gateway, desk: Desk
+) -> None:
     desk.rooms = ROOMS[:3]
     desk.snatch_third = True
     wanted = request(fresh_night())

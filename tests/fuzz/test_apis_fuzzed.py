@@ -20,7 +20,7 @@ from schemathesis.checks import not_a_server_error, response_schema_conformance
 from deploy.local.processes.folders import LOOPBACK
 from shared.consumer.consumer import Consumer
 from shared.contracts.topics import SERVICES
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import PostOffice
@@ -54,7 +54,7 @@ class Served:
         await database.open()
         try:
             self._app.state.intake = Consumer(
-                self._service.routes, database, Relay(PostOffice(), database), made_here=True
+                self._service.routes, database, OutboxPublisher(PostOffice(), database), made_here=True
             )
             await self._server.serve()
         finally:

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 from aiokafka import ConsumerRecord
 
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.content.rendering import Templates
 from services.notifications.delivery.model import Audience, Channel, Content, Delivery, Event, Status
-from services.notifications.properties import House
+from services.notifications.properties import PropertySettings
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -35,13 +35,13 @@ CHAT = frozenset({Event.CONFIRMED, Event.REFUSED, Event.PAYMENT_SEARCH})
 REFUSAL = RefusalDetails(reason="not_enough_rooms", text="three Junior wanted, two free")
 
 
-def a_desk(local: Collection[Channel] = tuple(Channel), staff_email: str | None = None) -> Desk:
-    return Desk(TEMPLATES, "SV", CHAT, frozenset(local), staff_email, Language.SPANISH)
+def a_desk(local: Collection[Channel] = tuple(Channel), staff_email: str | None = None) -> NotificationComposer:
+    return NotificationComposer(TEMPLATES, "SV", CHAT, frozenset(local), staff_email, Language.SPANISH)
 
 
 def facts_of(message: Message) -> dict[str, Any]:
     """What a template is given."""
-    return dict(message) | {"house": House()}
+    return dict(message) | {"house": PropertySettings()}
 
 
 def outcome(**given: Any) -> dict[str, Any]:

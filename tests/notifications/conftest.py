@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.repository import Repository
 from shared.consumer.consumer import Consumer
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.databases import Databases
 from tests.support.post_office import PostOffice
 
 from . import builders
 
-MakeConsumer = Callable[[Desk], Consumer]
+MakeConsumer = Callable[[NotificationComposer], Consumer]
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +43,13 @@ def post_office() -> PostOffice:
 
 
 @pytest.fixture
-def relay(database: Database, post_office: PostOffice) -> Relay:
-    return Relay(post_office, database, clock=lambda: builders.NOW)
+def relay(database: Database, post_office: PostOffice) -> OutboxPublisher:
+    return OutboxPublisher(post_office, database, clock=lambda: builders.NOW)
 
 
 @pytest.fixture
-def make_consumer(database: Database, relay: Relay) -> MakeConsumer:
-    def make(desk: Desk) -> Consumer:
+def make_consumer(database: Database, relay: OutboxPublisher) -> MakeConsumer:
+    def make(desk: NotificationComposer) -> Consumer:
         return Consumer(routes(Repository(desk)), database, relay, clock=lambda: builders.NOW, back_off=())
 
     return make

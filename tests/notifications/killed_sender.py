@@ -15,14 +15,14 @@ from uuid import UUID
 
 import structlog
 
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import Channel, Content, Delivery
-from services.notifications.delivery.wake_signal import Bell, RingingDatabase
+from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.providers.choice import senders_of
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository, UnitOfWork
 from services.notifications.settings import Settings
 from shared.clock import system_clock
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.notifications.builders import a_delivery, a_desk
 from tests.support.post_office import PostOffice
 
@@ -41,20 +41,20 @@ def message(number: int, channel: Channel) -> Delivery:
 async def send(database_url: str, settings: Settings, channel: Channel) -> None:
     """Write one message after another, as events would, and send each, until somebody kills this process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    bell = Bell()
-    database = RingingDatabase(database_url, bell, connections=3)
+    bell = WakeSignal()
+    database = WakingDatabase(database_url, bell, connections=3)
     await database.open()
     desk = a_desk(local=())
     repository = Repository(desk, bell)
-    courier = Courier(
+    courier = DeliveryDispatcher(
         database, repository, desk, senders_of(settings), at_once=16, send_seconds=0.5, lease=LEASE, bell=bell
     )
-    sending = asyncio.create_task(courier.run(Relay(PostOffice(), database)))
+    sending = asyncio.create_task(courier.run(OutboxPublisher(PostOffice(), database)))
     async with database.connection() as connection:
         written = await connection.fetchval("SELECT count(*) FROM deliveries")
     for number in range(written, MESSAGES):
         async with database.transaction() as connection:
-            await repository.save(connection, World(desk, [message(number, channel)]), system_clock())
+            await repository.save(connection, UnitOfWork(desk, [message(number, channel)]), system_clock())
         await asyncio.sleep(BETWEEN)
     await sending
 

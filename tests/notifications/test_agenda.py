@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.consumers import routes
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.model import WINDOW, Channel, Content, Event, Form, Template
 from services.notifications.events.schedule import (
     QuietHours,
@@ -22,7 +22,7 @@ from services.notifications.events.schedule import (
     feedback_request,
     zone_of,
 )
-from services.notifications.properties import House, Houses
+from services.notifications.properties import PropertyDirectory, PropertySettings
 from services.notifications.repository import Repository
 from shared.consumer.consumer import Consumer
 from shared.contracts.booking import BookingConfirmed
@@ -39,7 +39,7 @@ from shared.contracts.conversations import GuestWrote
 from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Database
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.post_office import PostOffice, record_of_row
 
 from .builders import CHAT, NOW, TEMPLATES, a_delivery, a_desk, a_room, confirmed, outcome, record
@@ -89,11 +89,11 @@ class TestMoments:
 class Service:
     """The shell with its outbox, and time that a test lets pass."""
 
-    def __init__(self, database: Database, post_office: PostOffice, desk: Desk) -> None:
+    def __init__(self, database: Database, post_office: PostOffice, desk: NotificationComposer) -> None:
         self.clock = MovableClock()
         self.database = database
         self.post_office = post_office
-        self.relay = Relay(post_office, database, clock=self.clock)
+        self.relay = OutboxPublisher(post_office, database, clock=self.clock)
         self.repository = Repository(desk)
         self.consumer = Consumer(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
 
@@ -239,9 +239,15 @@ async def test_a_service_that_slept_too_long_reminds_of_nothing_past(service: Se
 async def test_a_reminder_that_waits_for_the_morning_is_withdrawn_with_the_booking(
     database: Database, post_office: PostOffice
 ) -> None:
-    house = House(quiet_from=time(9), quiet_until=time(20))
-    desk = Desk(
-        TEMPLATES, "SV", CHAT | {Event.ARRIVAL_REMINDER}, (), None, a_desk().staff_language, Houses({"mar": house})
+    house = PropertySettings(quiet_from=time(9), quiet_until=time(20))
+    desk = NotificationComposer(
+        TEMPLATES,
+        "SV",
+        CHAT | {Event.ARRIVAL_REMINDER},
+        (),
+        None,
+        a_desk().staff_language,
+        PropertyDirectory({"mar": house}),
     )
     service = Service(database, post_office, desk)
     booking = booked()
@@ -266,7 +272,7 @@ async def test_what_else_is_told(service: Service) -> None:
 
 
 async def test_staff_are_rung_up_only_where_it_cannot_wait() -> None:
-    desk = Desk(
+    desk = NotificationComposer(
         TEMPLATES,
         "SV",
         CHAT,
@@ -317,7 +323,7 @@ class TestWindow:
         self, database: Database, post_office: PostOffice, contact: str, wanted: Form
     ) -> None:
         approved = {"confirmed.es": "posada_confirmed_es"}
-        desk = Desk(TEMPLATES, "SV", CHAT, (), None, a_desk().staff_language, approved=approved)
+        desk = NotificationComposer(TEMPLATES, "SV", CHAT, (), None, a_desk().staff_language, approved=approved)
         service = Service(database, post_office, desk)
         wrote = GuestWrote(contact=contact, channel="whatsapp", at=NOW - timedelta(hours=3))
         await service.hear(wrote, confirmed(a_room(1), a_room(2)))

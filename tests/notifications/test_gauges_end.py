@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.notifications.delivery.breaker import FAILURES, NEWS_LASTS, Breaker
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import BACK_OFF, Channel, Status
-from services.notifications.delivery.rate_monitor import Watch
-from services.notifications.repository import Repository, World
+from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
+from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 from .builders import NOW, a_delivery, a_desk
 from .doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
@@ -44,7 +44,7 @@ def test_a_provider_is_away_until_nobody_has_seen_it_fail_for_long() -> None:
 class House:
     """A courier and a watch over one database, with a clock of their own."""
 
-    def __init__(self, database: Database, relay: Relay, sender: ScriptedSender) -> None:
+    def __init__(self, database: Database, relay: OutboxPublisher, sender: ScriptedSender) -> None:
         self.clock = MovableClock()
         self.relay = relay
         self._database = database
@@ -52,8 +52,10 @@ class House:
         self._repository = Repository(self._desk)
         given = {"at_once": 8, "send_seconds": 5.0, "lease": timedelta(minutes=1), "clock": self.clock}
         senders = {Channel.WHATSAPP: sender, Channel.SMS: ScriptedSender(TAKEN)}
-        self._courier = Courier(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
-        self._watch = Watch(database, self._repository, wanted=0.95, window=WINDOW, least=LEAST, clock=self.clock)
+        self._courier = DeliveryDispatcher(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
+        self._watch = DeliveryRateMonitor(
+            database, self._repository, wanted=0.95, window=WINDOW, least=LEAST, clock=self.clock
+        )
 
     async def write(self, number: int) -> None:
         bookings = [uuid4() for _ in range(number)]
@@ -66,7 +68,7 @@ class House:
             )
         ]
         async with self._database.transaction() as connection:
-            await self._repository.save(connection, World(self._desk, pairs), self.clock())
+            await self._repository.save(connection, UnitOfWork(self._desk, pairs), self.clock())
 
     async def settle(self) -> None:
         while await self._courier.turn(self.relay) or not self._courier.idle:  # noqa: ASYNC110 — what it began needs the loop
@@ -75,7 +77,9 @@ class House:
 
 
 @pytest.mark.real
-async def test_a_provider_that_nobody_asks_any_more_is_not_away_for_ever(database: Database, relay: Relay) -> None:
+async def test_a_provider_that_nobody_asks_any_more_is_not_away_for_ever(
+    database: Database, relay: OutboxPublisher
+) -> None:
     house = House(database, relay, ScriptedSender(PASSING))
     await house.write(FAILURES)
     for _ in range(FAILURES):
@@ -90,7 +94,7 @@ async def test_a_provider_that_nobody_asks_any_more_is_not_away_for_ever(databas
 
 @pytest.mark.real
 async def test_a_rate_is_shown_from_enough_messages_on_and_while_they_are_in_the_window(
-    database: Database, relay: Relay
+    database: Database, relay: OutboxPublisher
 ) -> None:
     house = House(database, relay, ScriptedSender(FINAL))
     await house.write(LEAST - 1)

@@ -11,16 +11,16 @@ from uuid import UUID
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import PATIENCE, Channel, Status
-from services.notifications.delivery.rate_monitor import Watch
+from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.providers.gupshup.sender import GupshupWhatsApp
 from services.notifications.providers.port import Sender
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository, UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered, StaffAlerted
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.loopback import LOOPBACK
 from tests.support.post_office import PostOffice, message_of, record_of_row
 
@@ -47,7 +47,7 @@ class Hour:
         self.clock = MovableClock()
         self.database = database
         self.post_office = post_office
-        self.relay = Relay(post_office, database, clock=self.clock)
+        self.relay = OutboxPublisher(post_office, database, clock=self.clock)
         self.desk = a_desk(local=(), staff_email="desk@example.com")
         self.repository = Repository(self.desk)
         self.whatsapp = GupshupWhatsApp(
@@ -59,7 +59,7 @@ class Hour:
             Channel.SMS: self.sms,
             Channel.EMAIL: self.email,
         }
-        self.courier = Courier(
+        self.courier = DeliveryDispatcher(
             database,
             self.repository,
             self.desk,
@@ -69,7 +69,9 @@ class Hour:
             lease=MINUTE,
             clock=self.clock,
         )
-        self.watch = Watch(database, self.repository, wanted=0.95, window=timedelta(hours=1), least=5, clock=self.clock)
+        self.watch = DeliveryRateMonitor(
+            database, self.repository, wanted=0.95, window=timedelta(hours=1), least=5, clock=self.clock
+        )
         self.consumer = Consumer(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
         self.told: Counter[type] = Counter()
 
@@ -80,7 +82,7 @@ class Hour:
             a_delivery(Channel.SMS, booking_id=booking, place=2, status=Status.STANDBY),
         ]
         async with self.database.transaction() as connection:
-            await self.repository.save(connection, World(self.desk, pair), self.clock())
+            await self.repository.save(connection, UnitOfWork(self.desk, pair), self.clock())
 
     async def minute(self) -> None:
         """Let everybody do what is due, and a minute pass."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.model import Channel, Event, Form, Outcome, Status
 from services.notifications.events.schedule import at
 from services.notifications.events.superseding import overtakes
-from services.notifications.properties import House, Houses
+from services.notifications.properties import PropertyDirectory, PropertySettings
 from services.notifications.reports.model import Fate, Report
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.booking.lifecycle import (
@@ -31,14 +31,16 @@ from .builders import CHAT, NOW, TEMPLATES, a_desk, confirmed, failed, payment_s
 from .test_agenda import ZONE, Service, booked, life, moved
 
 LEASE = timedelta(minutes=1)
-NIGHT = House(quiet_from=time(9), quiet_until=time(20))
+NIGHT = PropertySettings(quiet_from=time(9), quiet_until=time(20))
 FEE: dict[str, Any] = {"fee": Decimal(0), "refund": Decimal(0), "currency": "USD"}
 
 
-def a_house(**given: Any) -> Desk:
+def a_house(**given: Any) -> NotificationComposer:
     """Providers for every channel, and reminders that wait for the evening."""
     events = CHAT | {Event.ARRIVAL_REMINDER}
-    return Desk(TEMPLATES, "SV", events, (), None, a_desk().staff_language, Houses({"mar": NIGHT}), **given)
+    return NotificationComposer(
+        TEMPLATES, "SV", events, (), None, a_desk().staff_language, PropertyDirectory({"mar": NIGHT}), **given
+    )
 
 
 @pytest.fixture

@@ -16,18 +16,18 @@ import structlog
 from structlog.testing import capture_logs
 
 from services.notifications.consumers import routes
-from services.notifications.content.composer import Desk
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.content.composer import NotificationComposer
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
-from services.notifications.delivery.wake_signal import Bell, RingingDatabase
+from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.providers.port import IsAnothers, NotSent, Receipt, Sender
 from services.notifications.repository import Lost, Repository
-from services.notifications.unit_of_work import World
+from services.notifications.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Connection, Database
 from shared.observability.logs import name_subject
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 from .builders import NOW, a_delivery, a_desk, confirmed, record
 from .conftest import PostOffice
@@ -44,22 +44,22 @@ INSTAGRAM = a_delivery(Channel.INSTAGRAM, "s1", place=2, status=Status.STANDBY)
 class House:
     """A database with deliveries in it, and couriers that share it."""
 
-    def __init__(self, database: Database, relay: Relay) -> None:
+    def __init__(self, database: Database, relay: OutboxPublisher) -> None:
         self.database = database
         self.relay = relay
         self.clock = MovableClock()
 
-    async def write(self, *deliveries: Delivery, desk: Desk | None = None) -> None:
-        world = World(desk or a_desk(local=()), list(deliveries))
+    async def write(self, *deliveries: Delivery, desk: NotificationComposer | None = None) -> None:
+        uow = UnitOfWork(desk or a_desk(local=()), list(deliveries))
         async with self.database.transaction() as connection:
-            await Repository(world.desk).save(connection, world, NOW)
+            await Repository(uow.desk).save(connection, uow, NOW)
 
-    def courier(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> Courier:
+    def courier(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> DeliveryDispatcher:
         desk = a_desk(local=given.pop("local", ()))
         everywhere: dict[Channel, Sender] = {channel: ScriptedSender() for channel in Channel}
         if only := given.pop("only", None):
             everywhere = {only: ScriptedSender(FINAL)}
-        return Courier(
+        return DeliveryDispatcher(
             self.database,
             given.pop("repository", Repository(desk)),
             desk,
@@ -67,7 +67,7 @@ class House:
             **({"at_once": 5, "send_seconds": 5, "lease": LEASE, "clock": self.clock} | given),
         )
 
-    async def settle(self, *couriers: Courier) -> None:
+    async def settle(self, *couriers: DeliveryDispatcher) -> None:
         """Let couriers work until nothing is due."""
         while True:
             claimed = sum([await courier.turn(self.relay) for courier in couriers])
@@ -84,7 +84,7 @@ class House:
 
 
 @pytest.fixture
-def house(database: Database, relay: Relay) -> House:
+def house(database: Database, relay: OutboxPublisher) -> House:
     return House(database, relay)
 
 
@@ -353,7 +353,7 @@ async def test_a_stopping_instance_records_what_was_under_way(house: House) -> N
     assert whatsapp.closed
 
 
-class OnlyRings(Bell):
+class OnlyRings(WakeSignal):
     """A bell without a sweep: who waits for it is woken by a commit or never."""
 
     def __init__(self) -> None:
@@ -367,7 +367,7 @@ class OnlyRings(Bell):
 
 async def test_a_commit_wakes_the_courier_without_any_poll(house: House, database_url: str) -> None:
     bell = OnlyRings()
-    database = RingingDatabase(database_url, bell)
+    database = WakingDatabase(database_url, bell)
     await database.open()
     desk = a_desk(local=(Channel.SMS,))
     repository = Repository(desk, bell)

@@ -17,37 +17,37 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import Channel, Content, Delivery, Form, Status, Template
-from services.notifications.delivery.wake_signal import Bell
+from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.port import Receipt
 from services.notifications.reports import reading
-from services.notifications.reports.api import Door, Proofs, router
+from services.notifications.reports.api import ReportReceiver, WebhookSecrets, router
 from services.notifications.reports.model import Fate, Report, after_report
 from services.notifications.reports.signatures import basic_credentials, in_time, twilio_signature
-from services.notifications.repository import Repository, World
+from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 from .builders import NOW, a_delivery, a_desk
 from .doubles import MovableClock, ScriptedSender
 
 WINDOW = timedelta(hours=72)
 CALLBACKS = Callbacks("https://posada.example", "callback-secret", clock=lambda: NOW)
-PROOFS = Proofs(CALLBACKS, "12345", "postmark:secret", "gate-token")
+PROOFS = WebhookSecrets(CALLBACKS, "12345", "postmark:secret", "gate-token")
 MILLIS = int(NOW.timestamp() * 1000)
 
 
 class Gate:
     """The webhooks over HTTP, and the deliveries behind them."""
 
-    def __init__(self, database: Database, relay: Relay) -> None:
+    def __init__(self, database: Database, relay: OutboxPublisher) -> None:
         self.clock = MovableClock()
         self.database = database
         self.relay = relay
         self.repository = Repository(a_desk(local=()))
-        door = Door(database, self.repository, PROOFS, window=WINDOW, bell=Bell(), clock=self.clock)
+        door = ReportReceiver(database, self.repository, PROOFS, window=WINDOW, bell=WakeSignal(), clock=self.clock)
         app = FastAPI()
         app.include_router(router(door))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://posada.example")
@@ -55,7 +55,7 @@ class Gate:
     async def sent(self, delivery: Delivery, provider: str, provider_id: str | None = "id-1") -> None:
         """A delivery that a provider has taken."""
         async with self.database.transaction() as connection:
-            await self.repository.save(connection, World(a_desk(local=()), [delivery]), NOW)
+            await self.repository.save(connection, UnitOfWork(a_desk(local=()), [delivery]), NOW)
         sender = ScriptedSender(Receipt(provider_id, "accepted"))
         sender.name = provider
         await self.settle(sender, delivery.channel)
@@ -64,7 +64,7 @@ class Gate:
         """Let a courier do what is due."""
         used = sender or ScriptedSender()
         senders = {channel: used} if channel else dict.fromkeys(Channel, used)
-        courier = Courier(
+        courier = DeliveryDispatcher(
             self.database,
             self.repository,
             a_desk(local=()),
@@ -95,7 +95,7 @@ class Gate:
 
 
 @pytest.fixture
-async def gate(database: Database, relay: Relay) -> AsyncIterator[Gate]:
+async def gate(database: Database, relay: OutboxPublisher) -> AsyncIterator[Gate]:
     gate = Gate(database, relay)
     yield gate
     await gate.http.aclose()
@@ -166,7 +166,7 @@ class TestTwilio:
         booking = uuid4()
         async with gate.database.transaction() as connection:
             sms = a_delivery(Channel.SMS, booking_id=booking, place=2, status=Status.STANDBY)
-            await gate.repository.save(connection, World(a_desk(local=()), [sms]), NOW)
+            await gate.repository.save(connection, UnitOfWork(a_desk(local=()), [sms]), NOW)
         sent = a_delivery(booking_id=booking, place=1)
         await gate.sent(sent, "twilio", "SM1")
         lost = {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "63024"}

@@ -8,13 +8,13 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from services.notifications.app import senders_of
-from services.notifications.delivery.dispatcher import Courier
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import Channel
 from services.notifications.repository import Repository
 from services.notifications.settings import Settings
 from shared.contracts.notifications import GuestNotified
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 from .builders import a_desk, confirmed, record
 from .conftest import MakeConsumer, PostOffice
@@ -24,7 +24,11 @@ LOCAL = (Channel.MESSENGER, Channel.INSTAGRAM, Channel.SMS)
 
 
 async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
-    database: Database, relay: Relay, make_consumer: MakeConsumer, post_office: PostOffice, unused_tcp_port: int
+    database: Database,
+    relay: OutboxPublisher,
+    make_consumer: MakeConsumer,
+    post_office: PostOffice,
+    unused_tcp_port: int,
 ) -> None:
     messages = [confirmed() for _ in range(20)]
     async with wati_double() as wati:
@@ -39,7 +43,7 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
             )
             desk = a_desk(local=LOCAL)
             couriers = [
-                Courier(
+                DeliveryDispatcher(
                     database,
                     Repository(desk),
                     desk,

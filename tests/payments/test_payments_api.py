@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI
 from services.payments.api import router
 from services.payments.app import build
 from services.payments.consumers import routes
-from services.payments.queries import Reports
+from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.settings import Settings
 from services.payments.transfers import api as api_ledger
@@ -22,7 +22,7 @@ from shared.consumer.consumer import Consumer
 from shared.database.pool import Database
 from shared.http.app import authenticated
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.payments_builders import (
     TERMS,
     Post,
@@ -44,7 +44,7 @@ class Api:
 
     def __init__(self, database: Database, client: httpx.AsyncClient) -> None:
         self.clock = Ticking()
-        relay = Relay(Post(), database, clock=self.clock)
+        relay = OutboxPublisher(Post(), database, clock=self.clock)
         self._consumer = Consumer(routes(Repository(TERMS)), database, relay, clock=self.clock)
         self._client = client
 
@@ -61,8 +61,8 @@ class Api:
 async def api(database: Database) -> AsyncIterator[Api]:
     app = FastAPI()
     known = [Depends(authenticated(Settings()))]
-    app.include_router(api_ledger.router(Reports(database)), dependencies=known)
-    app.include_router(router(Reports(database), TERMS), dependencies=known)
+    app.include_router(api_ledger.router(Queries(database)), dependencies=known)
+    app.include_router(router(Queries(database), TERMS), dependencies=known)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payments") as client:
         yield Api(database, client)
 

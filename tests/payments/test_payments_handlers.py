@@ -19,7 +19,7 @@ from services.payments.requests.terms import Rooms, Terms, Unfound
 from services.payments.settings import PropertyTerms, Settings
 from services.payments.transfers.ledger import audit, summed
 from services.payments.transfers.payment import Contradiction, MoneyError, balance_of, payment_id_of
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.common import Language, PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -58,7 +58,7 @@ class Desk:
     """A world that is told one message after the other."""
 
     def __init__(self, terms: Terms = TERMS) -> None:
-        self.world = World(terms)
+        self.uow = UnitOfWork(terms)
         self.clock = Ticking()
         self.timers: list[Outgoing] = []
 
@@ -66,7 +66,7 @@ class Desk:
         """Handle messages; gives what is sent at once, and keeps the timers."""
         sent: list[Message] = []
         for message in messages:
-            for send in TABLE[type(message)].handle(self.world, message, self.clock()):
+            for send in TABLE[type(message)].handle(self.uow, message, self.clock()):
                 outgoing = Outgoing.of(send)
                 if outgoing.due:
                     self.timers.append(outgoing)
@@ -83,7 +83,7 @@ class Desk:
 
     def left(self, transfer_id: str = "T1") -> Decimal:
         """What is left of a payment."""
-        return next(payment.left for payment in self.world.payments.values() if payment.transfer_id == transfer_id)
+        return next(payment.left for payment in self.uow.payments.values() if payment.transfer_id == transfer_id)
 
 
 def told(*messages: Message) -> Desk:
@@ -120,9 +120,9 @@ class TestReservePayment:
     def test_asked_twice_answers_the_same_and_takes_nothing_more(self, setup: list[Message]) -> None:
         desk = told(*setup)
         first = desk.tell(reserve())
-        before, timers = dict(desk.world.payments), len(desk.timers)
+        before, timers = dict(desk.uow.payments), len(desk.timers)
         assert desk.tell(reserve()) == first[:1]
-        assert desk.world.payments == before
+        assert desk.uow.payments == before
         assert len(desk.timers) == timers
 
     def test_after_a_capture_still_answers_that_it_is_reserved(self) -> None:
@@ -194,13 +194,13 @@ class TestCapturePayment:
         desk = told(transfer(), reserve())
         (reply,) = desk.tell(capture("first", " HR1 ", "", "HR2"))
         assert isinstance(reply, PaymentCaptured)
-        (payment,) = desk.world.payments.values()
+        (payment,) = desk.uow.payments.values()
         assert (payment.reserved, payment.captured, payment.codes) == (0, Decimal("690.00"), ("HR1", "HR2"))
 
     def test_done_twice_answers_the_same_and_writes_no_code_twice(self) -> None:
         desk = told(transfer(), reserve())
         assert desk.tell(capture()) == desk.tell(capture())
-        (payment,) = desk.world.payments.values()
+        (payment,) = desk.uow.payments.values()
         assert payment.codes == ("HR26181", "HR26182", "HR26183")
 
     @pytest.mark.parametrize(
@@ -254,10 +254,10 @@ class TestTransferArrived:
     def test_is_recorded_once(self) -> None:
         desk = told(transfer())
         assert desk.tell(transfer(payer="spelled otherwise")) == []
-        assert len(desk.world.payments) == 1
+        assert len(desk.uow.payments) == 1
 
     def test_with_the_same_id_from_another_source_is_another_payment(self) -> None:
-        assert len(told(transfer(), transfer(source="other")).world.payments) == 2
+        assert len(told(transfer(), transfer(source="other")).uow.payments) == 2
 
     def test_that_contradicts_what_was_recorded_is_a_fault(self) -> None:
         with pytest.raises(Contradiction):
@@ -278,7 +278,7 @@ class TestTransferArrived:
             booking("first"),
             booking("second"),
         ]
-        assert desk.world.requests[booking("third")].status is Status.WAITING
+        assert desk.uow.requests[booking("third")].status is Status.WAITING
 
     def test_goes_to_whose_reference_it_names_and_not_to_who_came_first(self) -> None:
         desk = told(reserve("first", reference="1"), reserve("second", reference="2"), reserve("third"))
@@ -322,7 +322,7 @@ class TestSearchDue:
 
     def test_finds_what_has_arrived_since(self) -> None:
         desk = told(reserve())
-        desk.world.keep_payment(told(transfer()).world.payments.popitem()[1])  # another instance recorded it
+        desk.uow.keep_payment(told(transfer()).uow.payments.popitem()[1])  # another instance recorded it
         (reply,) = desk.tell(search())
         assert isinstance(reply, PaymentReserved)
         assert reply.found_later
@@ -331,7 +331,7 @@ class TestSearchDue:
         desk = told(reserve())
         assert desk.ring() == []
         assert desk.clock() == NOW + TERMS.second_look
-        attempt = desk.world.requests[booking()].attempt
+        attempt = desk.uow.requests[booking()].attempt
         assert attempt
         assert (attempt.stage, attempt.number) == (1, 1)
 
@@ -374,7 +374,7 @@ class TestSearchDue:
         assert "neither its reference nor its payer agrees" in alert.text
         assert alert.details["payments"][0]["against"] == ["other_reference"]
         assert names(desk.tell(transfer("T2", reference="99"))) == ["PaymentReserved"], "the guest's own comes"
-        assert desk.world.requests[booking()].payment_id == payment_id_of("kafka", "T2")
+        assert desk.uow.requests[booking()].payment_id == payment_id_of("kafka", "T2")
 
     def test_money_of_the_guest_s_name_under_another_reference_is_taken_at_an_attempt(self) -> None:
         desk = told(reserve(payer="Ana Paz", reference="99"))
@@ -387,7 +387,7 @@ class TestSearchDue:
         desk.tell(transfer(reference="77", payer="Ana Paz"))
         desk.tell(reserve("second", payer="Ana Paz", reference="77"))
         desk.tell(transfer("T2", reference="99", payer="Ana Paz"))
-        served = {key: desk.world.requests[booking(key)].payment_id for key in ("first", "second")}
+        served = {key: desk.uow.requests[booking(key)].payment_id for key in ("first", "second")}
         assert served == {"first": payment_id_of("kafka", "T2"), "second": payment_id_of("kafka", "T1")}
 
     def test_ends_with_the_codes_of_money_that_turned_out_to_be_used(self) -> None:
@@ -402,7 +402,7 @@ class TestSearchDue:
         for _ in range(12):
             desk.ring()
         few = Terms(schedules={PaymentMethod.BANK_TRANSFER: TERMS.schedule(PaymentMethod.BANK_TRANSFER)[:1]})
-        desk.world.terms = few
+        desk.uow.terms = few
         assert names(desk.ring()) == ["PaymentRefused", "StaffAlerted"]
 
 
@@ -443,8 +443,8 @@ def test_whatever_happens_money_is_conserved(messages: list[Message], unfound: U
             desk.tell(message)
         except (OutOfTurn, Contradiction, Refusal):
             continue  # a fault leaves everything as it was; MoneyError would be ours
-        owed = promised(desk.world)
-        for payment in desk.world.payments.values():
+        owed = promised(desk.uow)
+        for payment in desk.uow.payments.values():
             assert payment.reserved + payment.captured == owed[payment.id]
             assert min(payment.reserved, payment.captured, payment.left) >= 0
             assert payment.reserved + payment.captured + payment.left == payment.amount
@@ -461,14 +461,14 @@ def test_a_second_delivery_of_anything_changes_nothing(messages: list[Message]) 
             desk.tell(message)
         except (OutOfTurn, Refusal):
             continue
-        requests, payments = dict(desk.world.requests), dict(desk.world.payments)
+        requests, payments = dict(desk.uow.requests), dict(desk.uow.payments)
         with suppress(Refusal):  # withdrawn, then told again what it is
             desk.tell(message)
-        assert (desk.world.requests, desk.world.payments) == (requests, payments)
+        assert (desk.uow.requests, desk.uow.payments) == (requests, payments)
 
 
 def test_a_payment_gives_no_more_than_it_holds() -> None:
-    (payment,) = told(transfer()).world.payments.values()
+    (payment,) = told(transfer()).uow.payments.values()
     with pytest.raises(MoneyError):
         payment.reserve(Decimal("690.01"), booking(), NOW)
     with pytest.raises(MoneyError):
@@ -498,9 +498,9 @@ def test_where_less_was_booked_less_is_taken_and_the_rest_is_free_again() -> Non
     assert isinstance(answer, PaymentCaptured)
     assert answer.amount == Decimal("517.50")
     assert desk.tell(part) == [answer], "done twice, it is done once"
-    (payment,) = desk.world.payments.values()
+    (payment,) = desk.uow.payments.values()
     assert (payment.captured, payment.reserved, payment.left) == (Decimal("517.50"), 0, Decimal("172.50"))
-    assert promised(desk.world) == {payment.id: Decimal("517.50")}
+    assert promised(desk.uow) == {payment.id: Decimal("517.50")}
     assert audit(balance_of(payment), summed(payment.entries)) == []
 
 

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.payments.consumers import routes
-from services.payments.queries import Reports
+from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.transfers.ledger import Balance, Entry, Kind, Sums, audit, summed
 from services.payments.transfers.payment import payment_id_of
 from shared.consumer.consumer import Consumer
 from shared.database.migrations import alembic_config, upgrade
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.databases import apart
 from tests.support.payments_builders import (
     NOW,
@@ -49,14 +49,16 @@ STORY = (
 async def live(database: Database) -> None:
     """A payment's life, one message after the other."""
     clock = Ticking()
-    consumer = Consumer(routes(Repository(TERMS)), database, Relay(Post(), database, clock=clock), clock=clock)
+    consumer = Consumer(
+        routes(Repository(TERMS)), database, OutboxPublisher(Post(), database, clock=clock), clock=clock
+    )
     for message in STORY:
         await consumer.take([record_of(message)])
 
 
 async def test_what_happens_to_a_payment_is_written_down_in_its_order(database: Database) -> None:
     await live(database)
-    entries = await Reports(database).entries(T1)
+    entries = await Queries(database).entries(T1)
     assert [(row["kind"], row["amount"], row["booking_id"]) for row in entries] == [
         ("arrived", Decimal("2000.00"), None),
         ("reserved", Decimal("690.00"), booking("first")),
@@ -67,7 +69,7 @@ async def test_what_happens_to_a_payment_is_written_down_in_its_order(database: 
         ("captured", Decimal("600.00"), booking("third")),
     ]
     assert [row["codes"] for row in entries if row["codes"]] == [["HR1", "HR2"], ["HR3"]]
-    found = await Reports(database).audit()
+    found = await Queries(database).audit()
     assert (found.payments, found.disagreements) == (1, 0)
 
 
@@ -111,7 +113,7 @@ async def test_the_audit_sees_what_was_moved_behind_the_ledgers_back(
     await live(database)
     async with database.connection() as connection:
         await connection.execute(tampering)
-    found = await Reports(database).audit()
+    found = await Queries(database).audit()
     assert found.disagreements >= 1
     assert any(said in wrong for wrong in found.examples)
 
@@ -124,7 +126,7 @@ async def test_a_ledger_is_opened_with_the_payments_that_are_there(database: Dat
     apart(upgrade, "payments", payments_url)
     async with database.connection() as connection:
         assert await connection.fetch("SELECT kind, cause, amount, codes FROM ledger ORDER BY kind, cause") == before
-    assert (await Reports(database).audit()).disagreements == 0
+    assert (await Queries(database).audit()).disagreements == 0
 
 
 amounts = some.decimals(Decimal("0.01"), Decimal(1000), places=2)

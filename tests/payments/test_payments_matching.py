@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from services.payments.requests.claim import authorization_key, claim_of, reference_key, same_payer
 from services.payments.transfers.matching import MANY, Decision, Verdict, Why, match, objections
 from services.payments.transfers.payment import Payment, payment_of
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.common import FIRST_DAY, LAST_DAY, PaymentMethod
 from shared.contracts.payments import Evidence, ReservePayment
 from tests.support.payments_builders import NOW, SLIP_DATE, TERMS, booking, card, reserve, reserve_by_card, transfer
@@ -293,5 +293,5 @@ def test_the_order_in_which_money_came_decides_nothing(
 @given(requests, some.lists(payments, max_size=8))
 def test_the_world_looks_only_where_it_matters(command: ReservePayment, there: list[Payment]) -> None:
     claim = claim_of(command)
-    everywhere, indexed = match(claim, there, TOLERANCE), World(TERMS, (), there).decide(claim)
+    everywhere, indexed = match(claim, there, TOLERANCE), UnitOfWork(TERMS, (), there).decide(claim)
     assert (indexed.verdict, indexed.lacking) == (everywhere.verdict, everywhere.lacking)

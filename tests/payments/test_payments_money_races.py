@@ -14,8 +14,8 @@ import pytest
 
 from services.payments import handlers
 from services.payments.commands import ChooseTransfer, RefundPayment
-from services.payments.executor import Office
-from services.payments.queries import Reports
+from services.payments.executor import CommandExecutor
+from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.transfers.payment import payment_id_of
 from shared.database.pool import Database
@@ -68,12 +68,12 @@ async def meet(
     async def act(place: int, deed: Deed) -> str:
         async with database.transaction() as real:
             connection: Any = Unguarded(real, locking=locking, versions=versions)
-            world = await REPOSITORY.load(connection, [deed.command], NOW)
-            sends = list(deed.handle(world, deed.command, NOW))
+            uow = await REPOSITORY.load(connection, [deed.command], NOW)
+            sends = list(deed.handle(uow, deed.command, NOW))
             looked[place].set()
             with suppress(TimeoutError):  # the other waits for our locks, or was refused behind them
                 await asyncio.wait_for(looked[1 - place].wait(), 0.5)
-            await execute_together(connection, await REPOSITORY.save(connection, world, NOW))
+            await execute_together(connection, await REPOSITORY.save(connection, uow, NOW))
         return type(sends[0]).__name__ if sends else "done"
 
     ends = await asyncio.gather(act(0, first), act(1, second), return_exceptions=True)
@@ -111,7 +111,7 @@ async def test_two_refunds_of_the_same_money_give_it_back_once(database: Databas
     ends = await meet(database, refund(), refund(), locking=guard == "locking", versions=guard == "versions")
     assert ends == sorted(["FolioChanged", "Refusal" if guard == "locking" else "Conflict"])
     assert await state(database) == (0, 0, Decimal("690.00"))
-    assert (await Reports(database).audit()).disagreements == 0
+    assert (await Queries(database).audit()).disagreements == 0
 
 
 async def test_with_every_guard_off_the_money_goes_back_twice(database: Database) -> None:
@@ -120,7 +120,7 @@ async def test_with_every_guard_off_the_money_goes_back_twice(database: Database
     await without_constraints(database)
     assert await meet(database, refund(), refund()) == ["FolioChanged"] * 2
     assert await state(database) == TWICE_REFUNDED
-    assert (await Reports(database).audit()).disagreements == 1  # the ledger itself says that too much went out
+    assert (await Queries(database).audit()).disagreements == 1  # the ledger itself says that too much went out
 
 
 @pytest.mark.parametrize("guard", ["locking", "versions", "constraint"])
@@ -133,7 +133,7 @@ async def test_what_is_left_goes_to_a_booking_or_back_to_the_guest(database: Dat
     reserved, captured, refunded = await state(database)
     assert captured == Decimal("690.00")
     assert sorted([reserved, refunded]) == [0, Decimal("310.00")]
-    assert (await Reports(database).audit()).disagreements == 0
+    assert (await Queries(database).audit()).disagreements == 0
 
 
 async def test_with_every_guard_off_it_goes_to_both(database: Database) -> None:
@@ -152,7 +152,7 @@ async def test_a_refund_while_capturing_comes_before_it_or_behind_it(database: D
     refunded = "Refusal" not in ends
     assert "PaymentCaptured" in ends
     assert await state(database) == ((0, 0, Decimal("690.00")) if refunded else (0, Decimal("690.00"), 0))
-    assert (await Reports(database).audit()).disagreements == 0
+    assert (await Queries(database).audit()).disagreements == 0
 
 
 async def test_one_payment_serves_two_bookings_at_once(database: Database) -> None:
@@ -172,7 +172,7 @@ async def test_the_staff_gives_one_transfer_to_two_bookings_and_one_gets_it(data
 async def test_desk_and_guests_fight_over_one_payment(database: Database) -> None:
     """Forty deeds at once through the real shells: whatever wins, the ledger and the balances tell one story."""
     await live(database, transfer(amount="3450.00"), reserve("old", slip_amount="3450.00"), capture("old", "HR1"))
-    office = Office(REPOSITORY, database, Ticking(), ZONE)
+    office = CommandExecutor(REPOSITORY, database, Ticking(), ZONE)
 
     async def desk(number: int) -> bool:
         deed = refund("100.00", "old" if number % 2 else None)
@@ -196,4 +196,4 @@ async def test_desk_and_guests_fight_over_one_payment(database: Database) -> Non
     assert (reserved, refunded) == (0, 100 * sum(one is True for one in done))
     assert captured + refunded <= Decimal("3450.00")
     assert refunded > 0
-    assert (await Reports(database).audit()).disagreements == 0
+    assert (await Queries(database).audit()).disagreements == 0

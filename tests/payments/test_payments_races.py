@@ -13,14 +13,14 @@ import pytest
 
 from services.payments.consumers import routes
 from services.payments.repository import Repository
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.contracts.payments import PaymentReserved
 from shared.database.pool import Database
 from shared.database.statements import execute_together
 from shared.errors import Conflict
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.payments_builders import (
     NOW,
     TERMS,
@@ -94,14 +94,14 @@ class Rival:
     async def run(self, other: Rival) -> str:
         async with self._database.transaction() as real:
             connection: Any = Unguarded(real, locking=self._locking, versions=self._versions)
-            world: World = await REPOSITORY.load(connection, [self._command], NOW)
-            (reply, *_) = TABLE[type(self._command)].handle(world, self._command, NOW)
+            uow: UnitOfWork = await REPOSITORY.load(connection, [self._command], NOW)
+            (reply, *_) = TABLE[type(self._command)].handle(uow, self._command, NOW)
             self.loaded.set()
             try:
                 await asyncio.wait_for(other.loaded.wait(), 0.5)
             except TimeoutError:  # the other waits for our locks: that is the guard at work
                 assert self._locking
-            await execute_together(connection, await REPOSITORY.save(connection, world, NOW))
+            await execute_together(connection, await REPOSITORY.save(connection, uow, NOW))
         return type(reply).__name__
 
 
@@ -120,10 +120,10 @@ async def race(
         return sorted(ends, key=repr), await connection.fetchval("SELECT reserved FROM payments")
 
 
-def told(message: Message) -> World:
-    world = World(TERMS)
-    TABLE[type(message)].handle(world, message, NOW)
-    return world
+def told(message: Message) -> UnitOfWork:
+    uow = UnitOfWork(TERMS)
+    TABLE[type(message)].handle(uow, message, NOW)
+    return uow
 
 
 async def test_one_of_two_wins_and_the_other_is_refused(database: Database) -> None:
@@ -174,7 +174,7 @@ async def test_the_database_refuses_to_promise_more_than_arrived(database: Datab
 
 def instance(database: Database) -> tuple[Consumer, Post]:
     post, clock = Post(), Ticking()
-    return Consumer(routes(REPOSITORY), database, Relay(post, database, clock=clock), clock=clock), post
+    return Consumer(routes(REPOSITORY), database, OutboxPublisher(post, database, clock=clock), clock=clock), post
 
 
 async def fight(database: Database) -> tuple[int, Decimal]:

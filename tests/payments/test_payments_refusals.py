@@ -14,7 +14,7 @@ from services.payments.commands import AddCharge, ChooseTransfer, DeclinePayment
 from services.payments.consumers import routes
 from services.payments.repository import Repository
 from services.payments.transfers.payment import payment_id_of
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import MarkFrustrated, RequestRefused, WithdrawPayment
 from shared.errors import Refusal
 from shared.messages.message import Message
@@ -61,14 +61,14 @@ HANDLES: dict[type[Message], Any] = {
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize("before", BEFORE)
 def test_it_is_done_or_refused(before: str, asked: str) -> None:
-    world = World(TERMS)
+    uow = UnitOfWork(TERMS)
     table = routes(Repository(TERMS)).table
     for message in BEFORE[before]:
-        table[type(message)].handle(world, message, NOW)
+        table[type(message)].handle(uow, message, NOW)
     if before == "captured":
-        world.kept[T1, BOOKING] = Decimal("690.00")
+        uow.kept[T1, BOOKING] = Decimal("690.00")
     try:
-        list(HANDLES[type(ASKED[asked])](world, ASKED[asked], NOW))
+        list(HANDLES[type(ASKED[asked])](uow, ASKED[asked], NOW))
     except Refusal as refusal:
         assert refusal.text
 

@@ -14,7 +14,7 @@ from services.payments.repository import Repository
 from services.payments.requests.terms import Terms
 from services.payments.settings import PropertyTerms, Settings
 from services.payments.transfers.payment import payment_of
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.contracts.common import PaymentMethod
 from shared.contracts.notifications import StaffAlerted
@@ -22,7 +22,7 @@ from shared.contracts.payments import PaymentAwaited, PaymentRefused, PaymentRes
 from shared.database.pool import Database
 from shared.database.statements import execute_together
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.payments_builders import (
     TERMS,
     Post,
@@ -46,7 +46,7 @@ class Instance:
         self.database = database
         self.clock = Ticking()
         self.post = Post()
-        self.relay = Relay(self.post, database, clock=self.clock)
+        self.relay = OutboxPublisher(self.post, database, clock=self.clock)
         repository = Repository(terms)
         self.consumer = Consumer(routes(repository), database, self.relay, clock=self.clock, back_off=())
 
@@ -259,9 +259,9 @@ async def test_money_that_comes_unseen_is_found_at_each_attempt_of_the_table(
         service = service.restarted()
         await service.ring()
     async with database.connection() as connection:
-        world = World(TERMS)
-        world.keep_payment(payment_of(transfer(), service.clock()))
-        await execute_together(connection, await Repository(TERMS).save(connection, world, service.clock()))
+        uow = UnitOfWork(TERMS)
+        uow.keep_payment(payment_of(transfer(), service.clock()))
+        await execute_together(connection, await Repository(TERMS).save(connection, uow, service.clock()))
     found: list[Message] = []
     while not found:  # what the last process left in the outbox goes first
         service = service.restarted()
@@ -276,10 +276,10 @@ async def test_a_transfer_recorded_at_the_same_moment_is_seen_at_the_second_look
     """The race that neither side can see: a request and its transfer commit at once in two instances."""
     transfers = Repository(TERMS)
     async with service.database.transaction() as connection:
-        world = await transfers.load(connection, [transfer()], service.clock())
-        service.consumer.routes.table[type(transfer())].handle(world, transfer(), service.clock())
+        uow = await transfers.load(connection, [transfer()], service.clock())
+        service.consumer.routes.table[type(transfer())].handle(uow, transfer(), service.clock())
         assert names(await service.tell(reserve())) == ["PaymentAwaited"]
-        await execute_together(connection, await transfers.save(connection, world, service.clock()))
+        await execute_together(connection, await transfers.save(connection, uow, service.clock()))
     assert names(await service.ring()) == ["PaymentReserved"]
     assert service.clock() == Ticking()() + timedelta(seconds=2)
 
@@ -321,7 +321,7 @@ class Counting:
         return await self._connection.execute(sql, *values)
 
 
-@pytest.mark.parametrize(("look", "queries"), [("load", 3), ("peek", 2)])
+@pytest.mark.parametrize(("look", "queries"), [("load", 3), ("load_optimistic", 2)])
 @pytest.mark.parametrize("many", [1, 100])
 async def test_a_batch_of_reservations_takes_few_queries_however_large(
     service: Instance, database: Database, many: int, look: str, queries: int
@@ -331,10 +331,10 @@ async def test_a_batch_of_reservations_takes_few_queries_however_large(
     async with database.transaction() as connection:
         counting: Any = Counting(connection)
         repository = Repository(TERMS)
-        world = await getattr(repository, look)(counting, batch, service.clock())
+        uow = await getattr(repository, look)(counting, batch, service.clock())
         table = routes(repository).table
-        replies = [send for message in batch for send in table[type(message)].handle(world, message, service.clock())]
-        await execute_together(counting, await repository.save(counting, world, service.clock()))
+        replies = [send for message in batch for send in table[type(message)].handle(uow, message, service.clock())]
+        await execute_together(counting, await repository.save(counting, uow, service.clock()))
     assert len(counting.asked) == queries
     assert all(isinstance(reply, PaymentReserved) for reply in replies)
-    assert len(world.payments) == many
+    assert len(uow.payments) == many

@@ -19,7 +19,7 @@ from services.payments.feeds.csv import BrokenLine, CsvLayout
 from services.payments.feeds.folder import WatchedFolder
 from services.payments.feeds.http import HttpFeed
 from services.payments.feeds.port import Page, Source
-from services.payments.feeds.sync import Keeper
+from services.payments.feeds.sync import FeedSync
 from services.payments.repository import Repository
 from shared.database.pool import Database
 from shared.messages.message import Message
@@ -77,8 +77,8 @@ class Feeding(Instance):
     def __init__(self, database: Database, *sources: Source, seconds: float = 5) -> None:
         super().__init__(database)
         repository = Repository(TERMS)
-        self.keeper = Keeper(sources, repository, database, self.clock, seconds=seconds, fresh_seconds=0)
-        self.consumer.routes.before = self.keeper.before
+        self.keeper = FeedSync(sources, repository, database, self.clock, seconds=seconds, fresh_seconds=0)
+        self.consumer.routes.prefetch = self.keeper.before
 
     async def sent(self) -> list[Message]:
         await self.relay.sweep()
@@ -187,7 +187,7 @@ async def test_without_the_look_at_the_feed_the_money_is_not_found(
 ) -> None:
     """The proof that the tests above test something."""
     instance = Feeding(database, feed)
-    instance.consumer.routes.before = None
+    instance.consumer.routes.prefetch = None
     provider.transfers = [told(0)]
     assert names(await instance.tell(reserve())) == ["PaymentAwaited"]
 
@@ -197,7 +197,7 @@ async def test_what_breaks_the_look_outside_stops_no_message(database: Database)
         raise RuntimeError("no news")
 
     instance = Instance(database)
-    instance.consumer.routes.before = broken
+    instance.consumer.routes.prefetch = broken
     assert names(await instance.tell(transfer(), reserve())) == ["PaymentReserved"]
 
 
@@ -267,7 +267,7 @@ async def test_a_fault_in_one_feed_leaves_the_others_their_money(database: Datab
     clock = Ticking()
     settled(tmp_path / "a.csv", clock, HEADING + "T1,690.00,2025-03-14,,,,\n")
     folder = WatchedFolder("folder", tmp_path, CsvLayout(), CamtLayout(), clock=clock)
-    faulty, good = await Keeper([Faulty(), folder], Repository(TERMS), database, clock).synchronise()
+    faulty, good = await FeedSync([Faulty(), folder], Repository(TERMS), database, clock).synchronise()
     assert (faulty.problem, good.lines) == ("faulty: IndexError: odd", 1)
     assert await recorded(database) == {"T1"}
 
@@ -357,12 +357,12 @@ class Counted:
 
 async def test_many_attempts_at_once_read_each_feed_once(database: Database) -> None:
     source = Counted()
-    keeper = Keeper([source], Repository(TERMS), database, Ticking(), fresh_seconds=60)
+    keeper = FeedSync([source], Repository(TERMS), database, Ticking(), fresh_seconds=60)
     await asyncio.gather(*[keeper.before([reserve(), search()]) for _ in range(20)])
     await keeper.before([transfer()])  # needs no news
     assert source.reads == 1
 
 
 def test_what_needs_no_news_waits_for_none() -> None:
-    assert routes(Repository(TERMS)).before is None
+    assert routes(Repository(TERMS)).prefetch is None
     assert record_of(transfer())

@@ -10,7 +10,7 @@ import pytest
 from services.payments.handlers import capture_payment, reserve_payment, transfer_arrived, verify_payment
 from services.payments.requests.terms import Terms
 from services.payments.settings import PropertyTerms
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import PaymentRefused, PaymentVerified, VerifyPayment
 from shared.database.pool import Database
 from tests.support.payments_builders import COST, NOW, SLIP_DATE, booking, capture, reserve, transfer
@@ -21,13 +21,13 @@ HERE, THERE = date(2025, 3, 15), date(2025, 3, 16)
 TERMS = Terms(properties={ABROAD: Terms(zone=ZoneInfo("Asia/Tokyo"))})
 
 
-def used(property_id: str) -> World:
+def used(property_id: str) -> UnitOfWork:
     """A world in which a booking of a property has used a transfer that serves any property."""
-    world = World(TERMS)
-    transfer_arrived(world, transfer(), NOW)
-    reserve_payment(world, reserve(property_id=property_id), NOW)
-    capture_payment(world, capture(), NOW)
-    return world
+    uow = UnitOfWork(TERMS)
+    transfer_arrived(uow, transfer(), NOW)
+    reserve_payment(uow, reserve(property_id=property_id), NOW)
+    capture_payment(uow, capture(), NOW)
+    return uow
 
 
 @pytest.mark.parametrize(("property_id", "day"), [("las-hojas", HERE), (ABROAD, THERE)])

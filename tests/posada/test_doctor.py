@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.local.choice import Parts
+from deploy.local.choice import Backends
 from posada.cli.operate.doctor import line_of
 from posada.doctor import databases, kafka, surroundings
 from posada.doctor.clocks import skew
@@ -70,7 +70,7 @@ class TestClocks:
 class TestDatabases:
     @pytest.mark.parametrize("service", SERVICES)
     async def test_a_good_one_is_fine_and_its_owner_is_not_for_services(
-        self, service: str, fresh_database: FreshDatabase, parts: Parts
+        self, service: str, fresh_database: FreshDatabase, parts: Backends
     ) -> None:
         url = fresh_database(service)
         found = await found_at(service, as_service(url, parts.postgres))
@@ -95,7 +95,7 @@ class TestDatabases:
         [("alembic_version", "the role may not read its tables"), ("inbox", "its role may not work with inbox")],
     )
     async def test_tables_that_are_closed_to_the_role_are_broken_and_the_rest_is_told(
-        self, fresh_database: FreshDatabase, parts: Parts, table: str, said: str
+        self, fresh_database: FreshDatabase, parts: Backends, table: str, said: str
     ) -> None:
         """As after a restore by an administrator: the tables have come without their rights."""
         url = fresh_database("booking")
@@ -107,7 +107,7 @@ class TestDatabases:
         assert any("clock" in text for text in found)
 
     async def test_a_role_that_may_become_the_owner_is_worth_a_look(
-        self, fresh_database: FreshDatabase, parts: Parts
+        self, fresh_database: FreshDatabase, parts: Backends
     ) -> None:
         url = fresh_database("booking")
         service = as_service(url, parts.postgres)
@@ -120,7 +120,7 @@ class TestDatabases:
             await execute(parts.postgres.admin_url, f'REVOKE "{owner}" FROM "{member}"')
 
     async def test_a_connection_that_is_lost_amid_the_look_is_a_finding(
-        self, fresh_database: FreshDatabase, parts: Parts
+        self, fresh_database: FreshDatabase, parts: Backends
     ) -> None:
         url = fresh_database("booking")
         found = []
@@ -143,7 +143,7 @@ class TestDatabases:
             assert "POSADA_BOOKING_DATABASE_URL" in finding.remedy
             assert "x@" not in finding.text
 
-    async def test_an_administrators_role_is_too_much(self, fresh_database: FreshDatabase, parts: Parts) -> None:
+    async def test_an_administrators_role_is_too_much(self, fresh_database: FreshDatabase, parts: Backends) -> None:
         fresh_database("booking")
         found = await found_at("booking", parts.postgres.admin_url)
         assert "its role administers the server" in found

@@ -18,11 +18,11 @@ import pytest
 
 from deploy.local.backend import PARTS_VARIABLE
 from deploy.local.choice import GivenKafka, GivenPostgres
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 from deploy.local.processes.waiting import wait_until
 from posada.cluster import supervisor
 from posada.cluster.address import find
-from posada.cluster.supervisor import Keeper
+from posada.cluster.supervisor import Supervisor
 from posada.main import run
 from shared.contracts.topics import SERVICES
 
@@ -109,7 +109,7 @@ def town(*services: Any) -> Any:
 
 
 def test_of_servers_that_are_not_ours_it_is_said_that_they_are_away() -> None:
-    one = Keeper(town())
+    one = Supervisor(town())
     one.look_after()
     assert one.remarks == []
     one.look_after(all_ready=False)
@@ -122,7 +122,7 @@ def test_a_service_that_keeps_ending_is_started_ever_more_slowly_and_for_ever(mo
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     starts: list[float] = []
     dead = SimpleNamespace(alive=False, returncode=1, start=lambda: starts.append(now))
-    one = Keeper(town(SimpleNamespace(name="booking", process=dead, log_file=Path("booking.log"))))
+    one = Supervisor(town(SimpleNamespace(name="booking", process=dead, log_file=Path("booking.log"))))
     while now < 200:
         one.look_after()
         now += 0.5
@@ -138,12 +138,12 @@ def test_a_server_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyP
 
     def fail() -> None:
         tries.append(now)
-        raise PartFailed("Kafka ended with code 1 before it answered. Its log is x")
+        raise BackendFailed("Kafka ended with code 1 before it answered. Its log is x")
 
-    one = Keeper(town())
+    one = Supervisor(town())
     kept = supervisor.Kept("Kafka", lambda: False, fail, lambda: "ended by itself", most_starts=supervisor.MOST_STARTS)
     monkeypatch.setattr(one, "_kept", lambda: iter([kept]))
-    with pytest.raises(PartFailed, match=r"started again 5 times and did not stay.*code 1"):
+    with pytest.raises(BackendFailed, match=r"started again 5 times and did not stay.*code 1"):
         while now < 1000:
             one.look_after()
             now += 1

@@ -18,7 +18,7 @@ from posada.client.booking_events import Event
 from posada.client.timeline import line_of
 from posada.cluster import address
 from posada.cluster.address import Address
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.cluster.instance import counts_of
 from posada.problems import Problem
 from shared.outbox.dead_letters import DeadLetter
@@ -139,7 +139,7 @@ def test_a_posada_in_a_folder_of_others_gets_no_token(
     with pytest.raises(Problem, match="choose another folder"):
         address.find(tmp_path)
     with pytest.raises(Problem, match="choose another folder"):
-        Town(tmp_path).start_parts()
+        LocalCluster(tmp_path).start_parts()
 
 
 def test_the_folder_that_was_read_is_judged_and_not_what_its_path_leads_to_then(

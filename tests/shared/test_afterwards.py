@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from shared.commit_hooks import gathering, once_committed
+from shared.commit_hooks import collecting_hooks, on_commit
 
 HAND: ContextVar[str] = ContextVar("hand", default="")
 
 
 def test_where_no_batch_is_in_hand_it_is_told_at_once() -> None:
     told: list[str] = []
-    once_committed(lambda: told.append("now"))
+    on_commit(lambda: told.append("now"))
     assert told == ["now"]
 
 
 def test_an_attempt_that_is_not_committed_tells_nothing() -> None:
     told: list[str] = []
-    with gathering():
-        once_committed(lambda: told.append("rolled back"))
-    with gathering() as afterwards:
-        once_committed(lambda: told.append("committed"))
+    with collecting_hooks():
+        on_commit(lambda: told.append("rolled back"))
+    with collecting_hooks() as afterwards:
+        on_commit(lambda: told.append("committed"))
         assert told == []
     afterwards.tell()
     afterwards.tell()
@@ -29,10 +29,10 @@ def test_an_attempt_that_is_not_committed_tells_nothing() -> None:
 
 def test_it_is_told_in_the_context_in_which_it_was_noted() -> None:
     told: list[str] = []
-    with gathering() as afterwards:
+    with collecting_hooks() as afterwards:
         for name in ("first", "second"):
             token = HAND.set(name)
-            once_committed(lambda: told.append(HAND.get()))
+            on_commit(lambda: told.append(HAND.get()))
             HAND.reset(token)
     afterwards.tell()
     assert told == ["first", "second"]

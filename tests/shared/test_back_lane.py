@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.consumer.background_queue import BackLane
-from shared.consumer.decoding import Delivery
+from shared.consumer.background_queue import BackgroundQueue
+from shared.consumer.decoding import InboundMessage
 
 
-def some(*names: str) -> list[Delivery]:
-    return cast("list[Delivery]", list(names))
+def some(*names: str) -> list[InboundMessage]:
+    return cast("list[InboundMessage]", list(names))
 
 
 class Works:
@@ -26,7 +26,7 @@ class Works:
         self.done: list[str] = []
         self.let = asyncio.Semaphore(0)
 
-    async def __call__(self, deliveries: Sequence[Delivery]) -> None:
+    async def __call__(self, deliveries: Sequence[InboundMessage]) -> None:
         self.batches.append(list(deliveries))
         await self.let.acquire()
 
@@ -42,58 +42,58 @@ async def begun(works: Works, batches: int) -> None:
 
 async def test_what_comes_while_the_lane_is_busy_is_handled_together() -> None:
     works = Works()
-    lane = BackLane(works, most=100)
+    lane = BackgroundQueue(works, most=100)
     for name in "abc":
-        await lane.put(some(name), works.noting(name))
+        await lane.submit(some(name), works.noting(name))
         await begun(works, 1)
     works.let.release()
     await begun(works, 2)
     assert works.batches == [["a"], ["b", "c"]]
     assert works.done == ["a"]
     works.let.release()
-    await lane.emptied()
+    await lane.drain()
     assert works.done == ["a", "b", "c"]
 
 
 async def test_a_batch_with_nothing_for_the_lane_is_done_behind_those_before_it() -> None:
     works = Works()
-    lane = BackLane(works, most=100)
-    await lane.put([], works.noting("alone"))
+    lane = BackgroundQueue(works, most=100)
+    await lane.submit([], works.noting("alone"))
     assert works.done == ["alone"]
-    await lane.put(some("a"), works.noting("a"))
+    await lane.submit(some("a"), works.noting("a"))
     await begun(works, 1)
-    await lane.put([], works.noting("behind"))
+    await lane.submit([], works.noting("behind"))
     assert works.done == ["alone"]
     works.let.release()
-    await lane.emptied()
+    await lane.drain()
     assert works.done == ["alone", "a", "behind"]
 
 
 async def test_a_full_lane_makes_its_bringer_wait() -> None:
     works = Works()
-    lane = BackLane(works, most=2)
-    await lane.put(some("a"), works.noting("a"))
+    lane = BackgroundQueue(works, most=2)
+    await lane.submit(some("a"), works.noting("a"))
     await begun(works, 1)
-    await lane.put(some("b", "c"), works.noting("bc"))
-    bringing = asyncio.create_task(lane.put(some("d"), works.noting("d")))
+    await lane.submit(some("b", "c"), works.noting("bc"))
+    bringing = asyncio.create_task(lane.submit(some("d"), works.noting("d")))
     await asyncio.sleep(0)
     assert not bringing.done()
     works.let.release()
     await bringing
     works.let.release()
     works.let.release()
-    await lane.emptied()
+    await lane.drain()
     assert works.done == ["a", "bc", "d"]
 
 
 async def test_what_is_let_go_of_was_never_done() -> None:
     works = Works()
-    lane = BackLane(works, most=2)
-    await lane.put(some("a"), works.noting("a"))
+    lane = BackgroundQueue(works, most=2)
+    await lane.submit(some("a"), works.noting("a"))
     await begun(works, 1)
     assert lane.busy_for() > 0
     lane.end()
-    await lane.emptied()
+    await lane.drain()
     assert works.done == []
     assert lane.busy_for() == 0
 
@@ -104,15 +104,17 @@ def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[lis
     handled: list[int] = []
     told: list[tuple[int, int]] = []
 
-    async def work(deliveries: Sequence[Delivery]) -> None:
+    async def work(deliveries: Sequence[InboundMessage]) -> None:
         await asyncio.sleep(0)
         handled.extend(cast("Sequence[int]", deliveries))
 
     async def bring() -> None:
-        lane = BackLane(work, most=most)
+        lane = BackgroundQueue(work, most=most)
         for place, batch in enumerate(batches):
-            await lane.put(cast("list[Delivery]", batch), lambda place=place: told.append((place, len(handled))))  # type: ignore[misc]
-        await lane.emptied()
+            await lane.submit(
+                cast("list[InboundMessage]", batch), lambda place=place: told.append((place, len(handled)))
+            )  # type: ignore[misc]
+        await lane.drain()
 
     asyncio.run(bring())
     sizes = [sum(len(one) for one in batches[: place + 1]) for place in range(len(batches))]

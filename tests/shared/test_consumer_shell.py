@@ -26,7 +26,7 @@ from shared.messages.message import Envelope, Outgoing
 from shared.observability.metrics import HANDLED
 from shared.outbox import dead_letters, outbox
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.notes import Notes, OptimisticNotes, asked, body, noted
 from tests.support.post_office import MovedClock, PostOffice, raw_record, record_of_row
 
@@ -45,7 +45,7 @@ class Shell:
 
     def __post_init__(self) -> None:
         self.routes = self.routes or self.notes.routes()
-        self.relay = Relay(self.office, self.database, clock=self.clock)
+        self.relay = OutboxPublisher(self.office, self.database, clock=self.clock)
         self.consumer = Consumer(self.routes, self.database, self.relay, clock=self.clock)
 
     async def take(self, *request_ids: str) -> None:
@@ -307,10 +307,10 @@ async def test_a_database_that_may_only_be_read_is_waited_for(
 class Slow(Notes):
     """Notes with one message whose query takes longer than any may."""
 
-    async def save(self, connection: Any, world: list[str], now: Any) -> Any:
-        if "slow" in world:
+    async def save(self, connection: Any, uow: list[str], now: Any) -> Any:
+        if "slow" in uow:
             await connection.execute("SELECT pg_sleep(600)")
-        return await super().save(connection, world, now)
+        return await super().save(connection, uow, now)
 
 
 async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(notes_url: str) -> None:
@@ -339,13 +339,13 @@ async def test_a_connection_that_is_killed_in_mid_transaction_is_outlasted(notes
     class Killed(Notes):
         killed = False
 
-        async def save(self, connection: Any, world: list[str], now: Any) -> Any:
+        async def save(self, connection: Any, uow: list[str], now: Any) -> Any:
             if not self.killed:
                 self.killed = True
                 pid = await connection.fetchval("SELECT pg_backend_pid()")
                 async with other.connection() as killer:
                     await killer.execute("SELECT pg_terminate_backend($1)", pid)
-            return await super().save(connection, world, now)
+            return await super().save(connection, uow, now)
 
     other = Database(notes_url)
     await other.open()
@@ -380,10 +380,10 @@ async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -
     def lost(_: Row) -> None:
         raise KafkaConnectionError
 
-    shell.relay = Relay(PostOffice(lost), shell.database, clock=shell.clock)
+    shell.relay = OutboxPublisher(PostOffice(lost), shell.database, clock=shell.clock)
     await Consumer(shell.routes, shell.database, shell.relay, clock=shell.clock).take([asked(shell.routes, "a")])
     assert len(await shell.outbox()) == 1
-    survivor = Relay(shell.office, shell.database, clock=shell.clock)
+    survivor = OutboxPublisher(shell.office, shell.database, clock=shell.clock)
     await survivor.sweep()
     assert shell.office.rows == []
     shell.clock.forward(outbox.GRACE)
@@ -417,20 +417,20 @@ async def test_a_row_that_cannot_be_sent_keeps_no_other_back_nor_sends_it_twice(
 
     office = Picky()
     await planted(shell, [row(n, shell.clock() - timedelta(seconds=9 - n)) for n in range(9)])
-    relay = Relay(office, shell.database, clock=shell.clock)
+    relay = OutboxPublisher(office, shell.database, clock=shell.clock)
     for _ in range(4):
         await relay.sweep()
     assert [one.key for one in office.rows] == ["0", "1", "2", "3", "5", "6", "7", "8"]
     assert [one["key"] for one in await shell.outbox()] == ["4"]
     shell.clock.forward(timedelta(minutes=1))
-    await Relay(shell.office, shell.database, clock=shell.clock).sweep()
+    await OutboxPublisher(shell.office, shell.database, clock=shell.clock).sweep()
     assert [one.key for one in shell.office.rows] == ["4"]
 
 
 async def test_two_sweepers_share_the_rows(shell: Shell) -> None:
     await planted(shell, [row(n, shell.clock()) for n in range(900)])
     offices = [PostOffice(), PostOffice()]
-    await asyncio.gather(*[Relay(one, shell.database, clock=shell.clock).sweep() for one in offices])
+    await asyncio.gather(*[OutboxPublisher(one, shell.database, clock=shell.clock).sweep() for one in offices])
     assert sorted(int(one.key) for office in offices for one in office.rows) == list(range(900))
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.contracts.legacy_aliases import modernise
+from shared.contracts.legacy_aliases import normalize
 from shared.contracts.topics import ALL_TOPICS
 from shared.messages.message import LONGEST_HEADER, Envelope, context_problems, message_types
 
@@ -108,12 +108,12 @@ def test_every_message_travels_on_a_declared_topic_under_a_versioned_name() -> N
 
 @pytest.mark.parametrize("given_", [None, [], "text", 7, {}])
 def test_what_is_no_request_is_left_alone(given_: Any) -> None:
-    assert modernise(given_) == given_
+    assert normalize(given_) == given_
 
 
 def test_older_names_become_today_s() -> None:
     assert (
-        modernise(
+        normalize(
             {
                 "customer_name": "Ana",
                 "check_in_date": "2026-03-15",
@@ -139,11 +139,11 @@ def test_older_names_become_today_s() -> None:
 
 @pytest.mark.parametrize("rooms", [[], "Junior", {"type": "Junior"}])
 def test_a_list_that_is_there_wins_even_where_it_is_wrong(rooms: Any) -> None:
-    assert modernise({"bookings": rooms, "bungalow_type": "Familiar"})["rooms"] == rooms
+    assert normalize({"bookings": rooms, "bungalow_type": "Familiar"})["rooms"] == rooms
 
 
 def test_without_list_and_type_there_are_no_rooms() -> None:
-    assert "rooms" not in modernise({"adults": 2})
+    assert "rooms" not in normalize({"adults": 2})
 
 
 def test_flat_fields_fill_what_a_group_leaves_out() -> None:
@@ -156,7 +156,7 @@ def test_flat_fields_fill_what_a_group_leaves_out() -> None:
         "contact": None,
         "wa_id": "503",
     }
-    found = modernise(given_)
+    found = normalize(given_)
     assert found["guest"] == {"name": "Ana", "email": "ana@example.com"}
     assert found["payment"] == {"method": "bank_transfer", "amount": "690.00"}
     assert found["contact"] == {"wa_id": "503"}
@@ -164,4 +164,4 @@ def test_flat_fields_fill_what_a_group_leaves_out() -> None:
 
 @pytest.mark.parametrize("group", ["Ana", ["Ana"], 7])
 def test_a_group_that_is_none_stays_as_it_came(group: Any) -> None:
-    assert modernise({"guest": group, "customer_name": "Ana"})["guest"] == group
+    assert normalize({"guest": group, "customer_name": "Ana"})["guest"] == group

@@ -11,7 +11,7 @@ import pytest
 
 import services
 from services.availability.external.adapters.pms import _json
-from services.availability.external.port import InventoryAway
+from services.availability.external.port import InventoryUnavailable
 from services.conversations.inbound.port import Call, Unreadable, read_json
 from services.conversations.replies.providers.port import NotDone, object_in
 from services.notifications.providers.http import maybe_object
@@ -23,7 +23,9 @@ DEEP = httpx.Response(200, content=b"[" * 100_000)
 
 
 @pytest.mark.parametrize(
-    ("read", "fault"), [(json_in, ValueError), (_json, InventoryAway), (object_in, NotDone)], ids=["any", "pms", "chat"]
+    ("read", "fault"),
+    [(json_in, ValueError), (_json, InventoryUnavailable), (object_in, NotDone)],
+    ids=["any", "pms", "chat"],
 )
 def test_a_deep_answer_is_one_that_cannot_be_read(
     read: Callable[[httpx.Response], Any], fault: type[Exception]

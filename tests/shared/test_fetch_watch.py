@@ -5,14 +5,14 @@ from __future__ import annotations
 from aiokafka import TopicPartition
 
 from shared.consumer.subscriber import WATCH_SECONDS
-from shared.kafka.fetch_lag import LOOK_SECONDS, SILENT_SECONDS, FetchWatch
+from shared.kafka.fetch_lag import LOOK_SECONDS, SILENT_SECONDS, FetchLagMonitor
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
 PATIENCE = 60.0
 
 
 def test_an_idle_partition_may_stand_for_ever() -> None:
-    watch = FetchWatch()
+    watch = FetchLagMonitor()
     for now in range(0, 10_000, 10):
         watch.note({ONE: 7, OTHER: 0}, now)
         watch.told({ONE: 7, OTHER: 0})
@@ -20,7 +20,7 @@ def test_an_idle_partition_may_stand_for_ever() -> None:
 
 
 def test_the_time_counts_from_when_a_message_came() -> None:
-    watch = FetchWatch()
+    watch = FetchLagMonitor()
     watch.note({ONE: 7}, 0)
     watch.told({ONE: 7})
     watch.note({ONE: 7}, 1000)
@@ -32,7 +32,7 @@ def test_the_time_counts_from_when_a_message_came() -> None:
 
 
 def test_one_partition_that_stands_is_seen_while_the_others_move() -> None:
-    watch = FetchWatch()
+    watch = FetchLagMonitor()
     watch.told({ONE: 100, OTHER: 10_000})
     for now in range(0, 70):
         watch.note({ONE: 7, OTHER: now}, now)
@@ -44,7 +44,7 @@ def test_one_partition_that_stands_is_seen_while_the_others_move() -> None:
 
 
 def test_a_position_that_is_never_found_is_trouble_where_there_is_something_to_read() -> None:
-    watch = FetchWatch()
+    watch = FetchLagMonitor()
     watch.told({ONE: 5, OTHER: 0})
     watch.note({ONE: None, OTHER: None}, 0)
     watch.note({ONE: None, OTHER: None}, 61)
@@ -54,7 +54,7 @@ def test_a_position_that_is_never_found_is_trouble_where_there_is_something_to_r
 
 
 def test_a_broker_that_does_not_answer_is_trouble_after_a_while() -> None:
-    watch = FetchWatch()
+    watch = FetchLagMonitor()
     watch.note({ONE: 7}, 0)
     watch.asked(0)
     watch.asked(4)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import GATHER_SECONDS, KafkaCarrier
+from shared.outbox.publisher import GATHER_SECONDS, KafkaTransport
 
 
 class Stuck:
@@ -25,8 +25,8 @@ class Stuck:
 
 async def test_their_task_is_held_on_to() -> None:
     producer = Stuck()
-    carrier = KafkaCarrier(producer)  # type: ignore[arg-type]
-    await carrier.post(Row(uuid4(), "topic", "key", [], b"{}", hurry=False))
+    transport = KafkaTransport(producer)  # type: ignore[arg-type]
+    await transport.send(Row(uuid4(), "topic", "key", [], b"{}", hurry=False))
     async with asyncio.timeout(100 * GATHER_SECONDS):
         await producer.asked.wait()
     gc.collect()

@@ -13,9 +13,9 @@ from shared.consumer.consumer import Consumer
 from shared.contracts.topics import dead, internal
 from shared.database.pool import Database
 from shared.kafka.topics import KEPT_BYTES, MESSAGE_BYTES
-from shared.messages.record_auth import Doors, Seal
+from shared.messages.record_auth import RecordVerifier, Seal
 from shared.outbox.dead_letters import HISTORY, read_history
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.notes import Notes, asked, body, noted
 from tests.support.post_office import MovedClock, PostOffice, raw_record
 
@@ -47,9 +47,9 @@ class Desk:
 
     def __init__(self, database: Database, notes: Notes, *, signed: bool = False) -> None:
         self.routes, self.office, self.clock = notes.routes(), PostOffice(), MovedClock()
-        doors = Doors(SEAL, {topic.name: topic for topic in self.routes.topics}) if signed else None
-        relay = Relay(self.office, database, clock=self.clock)
-        self.consumer = Consumer(self.routes, database, relay, clock=self.clock, doors=doors)
+        verifier = RecordVerifier(SEAL, {topic.name: topic for topic in self.routes.topics}) if signed else None
+        relay = OutboxPublisher(self.office, database, clock=self.clock)
+        self.consumer = Consumer(self.routes, database, relay, clock=self.clock, verifier=verifier)
 
     @property
     def topic(self) -> str:

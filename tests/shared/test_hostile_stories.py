@@ -26,7 +26,7 @@ from shared.outbox.dead_letters import (
     told,
 )
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.notes import Notes, asked, noted
 from tests.support.post_office import PostOffice, raw_record
 
@@ -65,7 +65,7 @@ async def test_a_message_with_a_hostile_history_is_set_aside_like_any_other(
             raise RuntimeError("it is poison")
 
     routes, office = Notes(breaks).routes(), PostOffice()
-    consumer = Consumer(routes, database, Relay(office, database), back_off=())
+    consumer = Consumer(routes, database, OutboxPublisher(office, database), back_off=())
     hostile = asked(routes, poison, headers=[("ce_id", poison.encode()), (HISTORY, story)])
     hostile.value = body or hostile.value
 

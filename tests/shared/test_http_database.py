@@ -21,7 +21,7 @@ from shared.contracts.topics import SERVICES
 from shared.database import pool as of_database
 from shared.database.pool import Busy, Database, on_request
 from shared.http.connections import DatabaseOfRequests
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
 from shared.settings import ServiceSettings
 from tests.support.databases import FreshDatabase
@@ -94,7 +94,7 @@ async def test_messages_that_wait_take_nothing_from_requests(notes_url: str) -> 
 
 async def test_what_a_request_puts_through_the_consumer_counts_as_the_requests(database: Database) -> None:
     routes = Notes().routes()
-    intake = Consumer(routes, database, Relay(PostOffice(), database))
+    intake = Consumer(routes, database, OutboxPublisher(PostOffice(), database))
     async with all_taken(database):
         with on_request(), pytest.raises(Busy):
             await intake.take([asked(routes, "over HTTP")])

@@ -10,11 +10,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from shared.auth.signed_links import LinkRefused, Links
+from shared.auth.signed_links import LinkRefused, SignedLinks
 
 KEY = SecretStr("a key that nobody guesses, of 32+")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LINKS = Links("https://posada.example/b/", KEY)
+LINKS = SignedLinks("https://posada.example/b/", KEY)
 
 
 def token_of(address: str) -> str:
@@ -55,11 +55,11 @@ def test_nothing_else_opens_anything(token: str) -> None:
 
 
 def test_a_link_of_another_key_opens_nothing() -> None:
-    other = Links("https://posada.example/b", SecretStr("another key that nobody guesses, too"))
+    other = SignedLinks("https://posada.example/b", SecretStr("another key that nobody guesses, too"))
     with pytest.raises(LinkRefused):
         LINKS.subject(token_of(other.to(uuid4(), NOW + timedelta(days=1))), NOW)
 
 
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32"):
-        Links("https://posada.example", SecretStr("short"))
+        SignedLinks("https://posada.example", SecretStr("short"))

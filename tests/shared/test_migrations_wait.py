@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from alembic import command
 
-from deploy.local.databases import PostgresPart
+from deploy.local.databases import PostgresBackend
 from shared.database.migrations import BOUNDS, alembic_config, bounds, upgrade
 from shared.errors import TablesBusy
 from tests.support.databases import FreshDatabase, as_service
@@ -67,7 +67,7 @@ class Met:
 
 @pytest.fixture(params=MEETINGS, ids=lambda meeting: meeting.service)
 async def met(
-    request: pytest.FixtureRequest, fresh_database: FreshDatabase, postgres: PostgresPart
+    request: pytest.FixtureRequest, fresh_database: FreshDatabase, postgres: PostgresBackend
 ) -> AsyncIterator[Met]:
     meeting = request.param
     url = fresh_database(meeting.service)

@@ -16,9 +16,9 @@ from services.availability.inventory.free_rooms import FREE
 from shared.database.pool import Connection, Database
 from shared.database.statements import execute_together
 from shared.outbox import outbox
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Progress
-from shared.saga.store import Memory, Sagas, take_due
+from shared.saga.store import SagaCache, Sagas, take_due
 from tests.support.databases import FreshDatabase
 from tests.support.post_office import START
 
@@ -39,14 +39,14 @@ async def sweeping(connection: Connection) -> None:
 
 
 async def moving_sagas(connection: Connection) -> None:
-    memory, turn = Memory(), Turn(Data(), Progress())
+    memory, turn = SagaCache(), Transition(Data(), Progress())
     first = Sagas("test", Data, memory)
     saga = first.add(uuid4(), turn, START)
     await execute_together(connection, first.changes(START))
     for name in ("b", "b"):  # one turn that changes it, one that leaves it alone
         seen = Sagas("test", Data, memory)
-        await seen.peek(connection, [saga.id], [])
-        seen.by_id[saga.id].move(Turn(Data(name=name), seen.by_id[saga.id].turn.progress))
+        await seen.load_optimistic(connection, [saga.id], [])
+        seen.by_id[saga.id].move(Transition(Data(name=name), seen.by_id[saga.id].turn.progress))
         await execute_together(connection, seen.changes(START))
     await Sagas("test", Data).load(connection, [saga.id])
     await take_due(connection, START, timedelta(seconds=1))

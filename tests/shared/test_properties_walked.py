@@ -22,7 +22,7 @@ from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
 from shared.consumer.consumer import Consumer
 from shared.contracts.topics import SERVICES
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
 from tests.support.asked import PATHS, TABLE, Asked, Place, Spelled, filled, name_of, places_of, spellings, swapped
 from tests.support.databases import FreshDatabase
@@ -96,7 +96,7 @@ async def houses(name: str, url: str) -> AsyncIterator[Houses]:
     app = service.app()
     await service.database.open()
     try:
-        relay = Relay(PostOffice(), service.database, clock=service.clock)
+        relay = OutboxPublisher(PostOffice(), service.database, clock=service.clock)
         app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock)
         await plant(service, app.state.intake)
         async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as client:

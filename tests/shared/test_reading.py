@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
-from shared.consumer.decoding import Reader
+from shared.consumer.decoding import Decoder
 from shared.consumer.routing import Invalid, Routes
 from shared.contracts.booking import BookingRequested, RequestInvalid
 from shared.contracts.payments import OWN_SOURCES, TransferArrived
@@ -44,7 +44,7 @@ def record(topic: str, bad: Bad, *more: tuple[str, bytes]) -> ConsumerRecord[byt
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
 def test_a_message_counts_only_on_its_own_topic(place: Place) -> None:
     for service in place.readers:
-        read = Reader(routes_of(service)).read(record(place.topic, elsewhere(place)), NOW)
+        read = Decoder(routes_of(service)).read(record(place.topic, elsewhere(place)), NOW)
         assert isinstance(read.message, Invalid)
         assert f"does not travel on {place.topic}" in read.message.text
 
@@ -55,7 +55,7 @@ def test_a_second_attempt_counts_on_the_services_own_topic(place: Place) -> None
     takers = [service for service in SERVICES if kind in {one.type_name for one in routes_of(service).table}]
     assert takers
     for service in takers:
-        read = Reader(routes_of(service)).read(record(internal(service).name, elsewhere(place)), NOW)
+        read = Decoder(routes_of(service)).read(record(internal(service).name, elsewhere(place)), NOW)
         assert isinstance(read.message, Message)
 
 
@@ -63,7 +63,7 @@ def test_a_second_attempt_counts_on_the_services_own_topic(place: Place) -> None
 def test_a_dead_letter_that_is_replayed_counts_no_more_than_where_it_came_from(place: Place) -> None:
     for service in place.readers:
         given = record(internal(service).name, elsewhere(place), (ORIGIN, f"{place.topic}/0/7".encode()))
-        read = Reader(routes_of(service)).read(given, NOW)
+        read = Decoder(routes_of(service)).read(given, NOW)
         assert isinstance(read.message, Invalid)
         assert read.origin == f"{place.topic}/0/7"
 
@@ -71,19 +71,19 @@ def test_a_dead_letter_that_is_replayed_counts_no_more_than_where_it_came_from(p
 def test_only_our_own_topic_is_believed_about_where_a_message_came_from() -> None:
     place = next(place for place in OPEN if place.topic == REQUESTS)
     given = record(REQUESTS, elsewhere(place), (ORIGIN, b"posada.booking.replies/0/7"))
-    assert isinstance(Reader(routes_of("booking")).read(given, NOW).message, Invalid)
+    assert isinstance(Decoder(routes_of("booking")).read(given, NOW).message, Invalid)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.topic)
 def test_what_travels_on_a_topic_is_taken_there(place: Place) -> None:
     for service in place.readers:
         good = Bad("good", b"{}", place.type)
-        read = Reader(routes_of(service)).read(record(place.topic, good), NOW)
+        read = Decoder(routes_of(service)).read(record(place.topic, good), NOW)
         assert "does not travel" not in (read.message.text if isinstance(read.message, Invalid) else "")
 
 
 def request_id_of(**facts: Any) -> str:
-    read = Reader(routes_of("booking")).read(raw_record(REQUESTS, REQUEST_WITHOUT_ID, **facts), NOW)
+    read = Decoder(routes_of("booking")).read(raw_record(REQUESTS, REQUEST_WITHOUT_ID, **facts), NOW)
     assert isinstance(read.message, BookingRequested)
     return read.message.request_id
 
@@ -99,7 +99,7 @@ def test_a_request_without_an_id_goes_by_its_source_and_event() -> None:
 
 @pytest.mark.parametrize("headers", [[], [("ce_id", b"1"), ("ce_source", b"acme")]], ids=["nameless", "repeating"])
 def test_a_topic_made_anew_begins_anew(headers: Any) -> None:
-    reader = Reader(routes_of("booking"))
+    reader = Decoder(routes_of("booking"))
 
     def key(timestamp: int) -> Any:
         return reader.read(
@@ -107,7 +107,7 @@ def test_a_topic_made_anew_begins_anew(headers: Any) -> None:
         ).inbox_key
 
     assert key(1) == key(1) != key(2)
-    transfers = Reader(routes_of("payments"))
+    transfers = Decoder(routes_of("payments"))
     keys = {
         transfers.read(raw_record("posada.payments.transfers", b"{}", offset=7, timestamp=at), NOW).inbox_key
         for at in (1, 1, 2)
@@ -125,10 +125,10 @@ def test_a_source_that_posada_keeps_for_itself_is_refused_from_outside(topic: st
     place = next(place for place in OPEN if place.topic == topic)
     given = raw_record(topic, b"{}", headers=[("ce_id", b"1"), ("CE_Source", source.encode())])
     for service in place.readers:
-        reader = Reader(routes_of(service))
+        reader = Decoder(routes_of(service))
         assert "ce_source" in [problem["field"] for problem in reader._problems(given, envelope_of(given))]
         assert not reader.read(given, NOW).vouched  # given back by `posada dead replay` it would be ours
-        inside = Reader(routes_of(service), made_here=True)
+        inside = Decoder(routes_of(service), made_here=True)
         assert inside._problems(given, envelope_of(given)) == ()
 
 
@@ -138,7 +138,7 @@ def envelope_of(given: ConsumerRecord[bytes, bytes]) -> Envelope:
 
 def test_ids_that_are_no_text_are_two_messages_for_a_person() -> None:
     """`kafka-ce-id-not-utf8` of the cases: read loosely the two ids were one, and a transfer vanished."""
-    reader = Reader(routes_of("payments"))
+    reader = Decoder(routes_of("payments"))
     body = b'{"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}'
     found = [
         reader.read(raw_record(TRANSFERS, body, headers=[("ce_source", b"gw"), ("ce_id", name)]), NOW)
@@ -149,7 +149,7 @@ def test_ids_that_are_no_text_are_two_messages_for_a_person() -> None:
 
 
 def test_a_message_that_cannot_be_handled_does_not_take_its_id() -> None:
-    reader = Reader(routes_of("payments"))
+    reader = Decoder(routes_of("payments"))
     good = b'{"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}'
     keys = [reader.read(raw_record(TRANSFERS, body, headers=[("ce_id", b"1")]), NOW).inbox_key for body in (b"", good)]
     assert len(set(keys)) == 2
@@ -162,7 +162,7 @@ def test_a_message_that_cannot_be_handled_does_not_take_its_id() -> None:
 @pytest.mark.parametrize("source", sorted(OWN_SOURCES))
 def test_money_that_only_posada_records_is_not_told_over_kafka(source: str) -> None:
     body = json.dumps({"transfer_id": "1", "source": source, "amount": "1.00", "posted_on": "2026-03-10"}).encode()
-    message = Reader(routes_of("payments")).read(raw_record(TRANSFERS, body), NOW).message
+    message = Decoder(routes_of("payments")).read(raw_record(TRANSFERS, body), NOW).message
     assert isinstance(message, Invalid)
     assert "source" in message.text
 
@@ -184,7 +184,7 @@ def test_text_that_only_describes_money_never_keeps_it_out(given_: Any, fitted: 
     """`kafka-transfer-text-blocks-money` of the cases."""
     fields = dict.fromkeys(("payer", "reference", "authorization_number"), given_)
     facts = {"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"} | fields
-    message = Reader(routes_of("payments")).read(raw_record(TRANSFERS, json.dumps(facts).encode()), NOW).message
+    message = Decoder(routes_of("payments")).read(raw_record(TRANSFERS, json.dumps(facts).encode()), NOW).message
     assert isinstance(message, TransferArrived), message
     assert message.reference == message.authorization_number == fitted
     assert (message.payer or "")[:99] == (fitted or "")[:99]
@@ -193,7 +193,7 @@ def test_text_that_only_describes_money_never_keeps_it_out(given_: Any, fitted: 
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
 def test_whatever_is_in_a_record_it_is_read(place: Place) -> None:
     for service in place.readers:
-        reader = Reader(routes_of(service))
+        reader = Decoder(routes_of(service))
         for bad in bad_messages(place):
             reader.read(record(place.topic, bad), NOW)
 
@@ -204,10 +204,10 @@ def test_a_record_that_the_reader_stumbles_over_is_set_aside_as_it_came(monkeypa
 
     routes = routes_of("booking")
     monkeypatch.setattr(routes, "for_invalid", stumbles)
-    unanswerable = Reader(routes).read(raw_record(REQUESTS, b"{}"), NOW)
+    unanswerable = Decoder(routes).read(raw_record(REQUESTS, b"{}"), NOW)
     assert isinstance(unanswerable.message, Invalid)
     assert unanswerable.message.type_name == BookingRequested.type_name
-    reader = Reader(routes)
+    reader = Decoder(routes)
     monkeypatch.setattr(reader, "_misplaced", stumbles)
     stumbled = reader.read(raw_record(REQUESTS, REQUEST_WITHOUT_ID), NOW)
     assert isinstance(stumbled.message, Invalid)
@@ -227,6 +227,6 @@ def test_a_type_has_one_route() -> None:
 
 def test_a_null_character_in_an_events_own_id_keeps_nobody_from_an_answer() -> None:
     asked = raw_record(REQUESTS, b"{}", headers=[("ce_id", b"odd\0id")])
-    answered = Reader(routes_of("booking")).read(asked, NOW).message
+    answered = Decoder(routes_of("booking")).read(asked, NOW).message
     assert isinstance(answered, RequestInvalid)
     assert "\0" not in answered.request_id

@@ -16,13 +16,13 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from services.payments.settings import Settings
-from shared.consumer.decoding import Delivery, Reader
+from shared.consumer.decoding import Decoder, InboundMessage
 from shared.consumer.routing import Invalid, Routes
 from shared.contracts.topics import ALL_TOPICS, BOOKING_REPLIES, PAYMENTS_TRANSFERS, SERVICES
 from shared.kafka.lenient_records import BrokenName
 from shared.kafka.topics import Topic, Writers
 from shared.messages.message import Message
-from shared.messages.record_auth import MAC, SIGNATURE, Doors, Seal, Sender
+from shared.messages.record_auth import MAC, SIGNATURE, RecordVerifier, Seal, Sender
 from shared.messages.record_settings import TRUSTING, RecordSettings
 from tests.support.post_office import raw_record
 
@@ -45,17 +45,17 @@ def routes_of(service: str) -> Routes[Any]:
     return table
 
 
-def doors(service: str = "payments", **more: Any) -> Doors:
+def verifier(service: str = "payments", **more: Any) -> RecordVerifier:
     topics = {topic.name: topic for topic in routes_of(service).topics}
     told = {"gateways": {"chat": (CHAT.secret,)}, "sources": {"bank": (BANK.secret,)}} | more
-    return Doors(told.pop("seal", SEAL), topics, **told)
+    return RecordVerifier(told.pop("seal", SEAL), topics, **told)
 
 
-def read(record: ConsumerRecord[Any, Any], service: str = "payments", **more: Any) -> Delivery:
-    return Reader(routes_of(service), doors(service, **more)).read(record, NOW)
+def read(record: ConsumerRecord[Any, Any], service: str = "payments", **more: Any) -> InboundMessage:
+    return Decoder(routes_of(service), verifier(service, **more)).read(record, NOW)
 
 
-def problem(delivery: Delivery) -> str:
+def problem(delivery: InboundMessage) -> str:
     """Why nobody vouches for it; fails where somebody does."""
     assert not delivery.vouched
     assert isinstance(delivery.message, Invalid)
@@ -153,7 +153,7 @@ class TestMac:
         assert SEAL.sealed("t", b"k", None, [("n", b"v"), ("éo", b"w")])[-1] == (MAC, b"1:" + expected)
 
     def test_secrets_are_not_shown(self) -> None:
-        assert "bbb" not in repr(BANK) + repr(doors())
+        assert "bbb" not in repr(BANK) + repr(verifier())
 
 
 def signed(sender: Sender, topic: str, value: bytes, *headers: tuple[str, bytes]) -> ConsumerRecord[Any, Any]:
@@ -269,7 +269,7 @@ def test_only_what_gateways_may_ask_is_taken_unsigned(service: str, topic: Topic
     is_open = kind.type_name in OPEN and topic.writers is Writers.GATEWAYS
     assert read(record, service).vouched is is_open
     assert read(record, service, trusting=True).vouched
-    assert Reader(routes_of(service)).read(record, NOW).vouched  # and without doors it is handled
+    assert Decoder(routes_of(service)).read(record, NOW).vouched  # and without verifier it is handled
 
 
 def test_who_may_write_to_the_topics_of_services_are_services_alone() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from shared.messages.message import Outgoing
 from shared.saga import engine
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Phase, Verdict
-from shared.saga.table import No
+from shared.saga.table import Rejection
 from tests.support.parcel_saga import (
     PARCEL,
     Billed,
@@ -32,23 +32,23 @@ EVENTS = st.lists(st.one_of(st.sampled_from(ANSWERS), st.sampled_from(["time pas
 OUTCOMES = {"handed over", "not handed over"}
 
 
-def play(events: list[Any]) -> list[Turn[Parcel]]:
+def play(events: list[Any]) -> list[Transition[Parcel]]:
     """Every turn of a saga that these events befall."""
     now = START
     turns = [engine.begin(PARCEL, Parcel(), now)]
     for event in events:
-        last = Turn(turns[-1].data, turns[-1].progress)
+        last = Transition(turns[-1].data, turns[-1].progress)
         if event == "time passes":
             now += timedelta(minutes=11)
             turns.append(engine.wake(PARCEL, last, now))
         elif event == "abort":
-            turns.append(engine.abort(PARCEL, last, No(Verdict.FAILED, "aborted"), now))
+            turns.append(engine.abort(PARCEL, last, Rejection(Verdict.FAILED, "aborted"), now))
         else:
             turns.append(engine.advance(PARCEL, last, event(), now))
     return turns
 
 
-def said(turn: Turn[Parcel]) -> list[str]:
+def said(turn: Transition[Parcel]) -> list[str]:
     return [Outgoing.of(send).message.what for send in turn.sends]  # type: ignore[attr-defined]
 
 

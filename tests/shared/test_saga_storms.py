@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga import MULTI_ROOM, Data, course_of
+from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, course_of
 from shared.contracts.common import Policy
 from shared.messages.message import Message
 from shared.saga import engine as saga
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Phase
 from shared.saga.table import Kind, SagaTable
 from tests.support.builders import CODES, HOUSE, answer_of, request
@@ -22,9 +22,9 @@ from tests.support.post_office import START
 from tests.support.saga_storm import Case, How, cases, weather
 
 
-def booking(**more: Any) -> Data:
+def booking(**more: Any) -> MultiRoomData:
     wanted = request()
-    return Data(
+    return MultiRoomData(
         booking_id=answer_of(MULTI_ROOM.steps[0].done).booking_id,  # type: ignore[arg-type, union-attr]
         request=wanted,
         property=HOUSE,
@@ -85,13 +85,13 @@ def broken(**functions: Any) -> Any:
 
 
 def test_an_engine_that_leaves_the_timed_out_step_standing_is_caught() -> None:
-    def wake(table: SagaTable[Any], turn: Turn[Any], now: datetime) -> Turn[Any]:
+    def wake(table: SagaTable[Any], turn: Transition[Any], now: datetime) -> Transition[Any]:
         return _forgetting_last(saga.wake(table, turn, now)) if turn.progress.phase is Phase.RUNNING else turn
 
     assert f"insure: {How.REPLY_LOST}" in caught(PARCEL, broken(wake=wake))
 
 
-def _forgetting_last(turn: Turn[Any]) -> Turn[Any]:
+def _forgetting_last(turn: Transition[Any]) -> Transition[Any]:
     if turn.progress.phase is not Phase.UNDOING:
         return turn
     pending = turn.progress.pending[1:]
@@ -100,7 +100,7 @@ def _forgetting_last(turn: Turn[Any]) -> Turn[Any]:
 
 
 def test_an_engine_that_undoes_behind_the_pivot_is_caught() -> None:
-    def advance(table: SagaTable[Any], turn: Turn[Any], reply: Message, now: datetime) -> Turn[Any]:
+    def advance(table: SagaTable[Any], turn: Transition[Any], reply: Message, now: datetime) -> Transition[Any]:
         after = saga.advance(table, turn, reply, now)
         if after.progress.phase is not Phase.FINISHING or after.progress is turn.progress:
             return after
@@ -111,12 +111,12 @@ def test_an_engine_that_undoes_behind_the_pivot_is_caught() -> None:
 
 
 def test_an_engine_that_counts_an_answer_twice_is_caught() -> None:
-    def advance(table: SagaTable[Any], turn: Turn[Any], reply: Message, now: datetime) -> Turn[Any]:
+    def advance(table: SagaTable[Any], turn: Transition[Any], reply: Message, now: datetime) -> Transition[Any]:
         step = table.steps[turn.progress.at_step]
         late = turn.progress.phase is not Phase.RUNNING and step.done and isinstance(reply, step.done)
         if late:
             again = replace(turn.progress, phase=Phase.RUNNING)
-            return saga.advance(table, Turn(turn.data, again), reply, now)
+            return saga.advance(table, Transition(turn.data, again), reply, now)
         return saga.advance(table, turn, reply, now)
 
     assert f"insure: {How.TWICE}" in caught(PARCEL, broken(advance=advance))

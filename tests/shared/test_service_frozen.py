@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from deploy.local.backend import OwnPart, Part
-from deploy.local.choice import Parts
+from deploy.local.backend import Backend, OwnBackend
+from deploy.local.choice import Backends
 from shared.consumer.routing import Routes
 from shared.contracts.availability import CountRequested
 from shared.contracts.topics import dead, internal
 from shared.database.pool import Database, on_request
-from shared.database.probe import ANSWER_SECONDS, ASK_SECONDS, SILENT_SECONDS, DatabaseWatch
+from shared.database.probe import ANSWER_SECONDS, ASK_SECONDS, SILENT_SECONDS, DatabaseProbe
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.topics import Topic
 from shared.messages.record_settings import TRUSTING
@@ -69,8 +69,8 @@ async def until_told(http: AsyncClient, status: int) -> tuple[float, str]:
 
 
 @asynccontextmanager
-async def frozen(part: Part) -> AsyncIterator[None]:
-    assert isinstance(part, OwnPart)
+async def frozen(part: Backend) -> AsyncIterator[None]:
+    assert isinstance(part, OwnBackend)
     part.freeze()
     try:
         yield
@@ -79,16 +79,16 @@ async def frozen(part: Part) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def own(parts: Parts) -> Iterator[Parts]:
+def own(parts: Backends) -> Iterator[Backends]:
     """Servers that are this machine's own processes."""
-    if not isinstance(parts.postgres, OwnPart) or not isinstance(parts.kafka, OwnPart):
+    if not isinstance(parts.postgres, OwnBackend) or not isinstance(parts.kafka, OwnBackend):
         pytest.skip("servers that are somebody else's are not frozen")
     yield parts
 
 
 @pytest.mark.parametrize(("server", "reason"), [("postgres", "the database has not"), ("kafka", "Kafka has not said")])
 async def test_a_server_that_stands_still_is_seen_in_time(
-    own: Parts, ready: AsyncClient, server: str, reason: str
+    own: Backends, ready: AsyncClient, server: str, reason: str
 ) -> None:
     async with frozen(getattr(own, server)):
         took, told = await until_told(ready, 503)
@@ -100,7 +100,7 @@ async def test_a_server_that_stands_still_is_seen_in_time(
 
 
 async def test_a_server_that_makes_no_connections_is_seen_while_the_old_ones_answer(
-    own: Parts, notes_url: str, monkeypatch: pytest.MonkeyPatch
+    own: Backends, notes_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.database.probe.ANSWER_SECONDS", 0.5)
     lock = Path(str(await ask(own.postgres.admin_url, "SHOW data_directory"))) / "postmaster.pid"
@@ -110,7 +110,7 @@ async def test_a_server_that_makes_no_connections_is_seen_while_the_old_ones_ans
     database = Database(notes_url)
     await database.open()
     async with database.connection() as connection:
-        watch = DatabaseWatch(database)
+        watch = DatabaseProbe(database)
         os.kill(first, signal.SIGSTOP)
         try:
             before = watch._answered
@@ -138,7 +138,7 @@ async def test_a_database_that_may_only_be_read_is_told_of(notes_url: str, monke
     async with database.connection() as connection:
         name = await connection.fetchval("SELECT current_database()")
         await connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    watch = DatabaseWatch(database)
+    watch = DatabaseProbe(database)
     await asyncio.sleep(0.3)
     await watch.look()
     assert "may only be read" in (watch.trouble() or "")
@@ -148,7 +148,7 @@ async def test_a_database_that_may_only_be_read_is_told_of(notes_url: str, monke
 async def test_a_database_whose_connections_are_all_in_use_answers_all_the_same(notes_url: str) -> None:
     database = Database(notes_url, connections=1, http_connections=1)
     await database.open()
-    watch = DatabaseWatch(database)
+    watch = DatabaseProbe(database)
     async with database.connection():
         with on_request():
             async with database.connection():

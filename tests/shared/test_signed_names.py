@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from shared.auth.access import ANYBODY, HOUSE, signed
+from shared.auth.access import ANONYMOUS, SHARED_TOKEN, signed
 from shared.auth.tokens import Caller, Role
 from shared.contracts.common import Name
 
@@ -47,10 +47,10 @@ async def written(name: str, caller: Caller) -> str:
 @pytest.mark.parametrize(
     ("name", "caller", "kept"),
     [
-        ("Marta", HOUSE, "Marta"),
-        ("Marta", ANYBODY, "Marta"),
+        ("Marta", SHARED_TOKEN, "Marta"),
+        ("Marta", ANONYMOUS, "Marta"),
         ("ana", Caller("ana", Role.DESK), "ana"),
-        ("Marta (token of boss)", HOUSE, "Marta (boss)"),
+        ("Marta (token of boss)", SHARED_TOKEN, "Marta (boss)"),
         ("Marta (token of boss)", Caller("ana", Role.DESK), "Marta (boss) (token of ana)"),
         ("Marta", Caller("ana", Role.DESK), "Marta (token of ana)"),
         ("Marta", Caller("a\nna", Role.DESK), "Marta (token of ana)"),

@@ -18,7 +18,7 @@ from shared.kafka import fetch_lag
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.topics import Topic
 from shared.outbox.dead_letters import list_dead, replay
-from shared.outbox.publisher import KafkaCarrier
+from shared.outbox.publisher import KafkaTransport
 from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.notes import Notes, body, noted
 from tests.support.odd_records import CODECS, ODD, SHOWN, publish_batch
@@ -82,9 +82,9 @@ async def test_two_instances_share_the_partitions_and_each_message_is_handled_on
     await ask(kafka_bootstrap, routes.topics[0].name, *[f"m{number}" for number in range(40)])
     await until(lambda: has_noted(database, 40))
     assert len(await noted(database)) == 40
-    assert first.carrier.rows
-    assert second.carrier.rows
-    assert len(first.carrier.rows) + len(second.carrier.rows) == 40
+    assert first.transport.rows
+    assert second.transport.rows
+    assert len(first.transport.rows) + len(second.transport.rows) == 40
     await first.stop()
     await second.stop()
 
@@ -102,7 +102,7 @@ async def test_a_dead_letter_is_listed_replayed_and_then_gone(
     table = Notes(breaks).routes(service, routes.topics[0])
     table.topics = (*table.topics, internal(service))
     async with producing(kafka_bootstrap) as producer:
-        instance = await Instance(kafka_bootstrap, database, table, carrier=KafkaCarrier(producer)).start()
+        instance = await Instance(kafka_bootstrap, database, table, transport=KafkaTransport(producer)).start()
         await create_topics(kafka_bootstrap, [AVAILABILITY_ANSWERS])
         await ask(kafka_bootstrap, table.topics[0].name, "good", "poison")
         await until(lambda: list_dead(kafka_bootstrap, [dead(service)]))
@@ -135,8 +135,8 @@ async def test_a_header_name_that_is_no_text_is_set_aside_and_all_around_it_is_h
         await publish_batch(producer, topic, batch("b1", "b2", "odd1", "b3", "odd2", "b4"), codec=codec)
         await publish_batch(producer, topic, batch("c1"), codec=codec)
         await publish_batch(producer, topic, batch("d1", "odd3"), codec=codec, partition=1)
-        carrier = KafkaCarrier(producer)
-        instance = await Instance(kafka_bootstrap, database, routes, carrier=carrier).start()
+        transport = KafkaTransport(producer)
+        instance = await Instance(kafka_bootstrap, database, routes, transport=transport).start()
         await create_topics(kafka_bootstrap, [AVAILABILITY_ANSWERS])
         await until(lambda: has_noted(database, 8))
         await publish_batch(producer, topic, batch("e1"), codec=codec)

@@ -16,7 +16,7 @@ from shared.contracts.topics import AVAILABILITY_ANSWERS, dead
 from shared.database.pool import Database
 from shared.kafka.topic_admin import create_topics
 from shared.outbox.dead_letters import list_dead
-from shared.outbox.publisher import KafkaCarrier
+from shared.outbox.publisher import KafkaTransport
 from tests.support.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.notes import body, noted
 from tests.support.odd_records import CODECS, publish_batch
@@ -85,7 +85,7 @@ async def test_a_batch_that_unpacks_to_too_much_is_set_aside_with_its_place(
         await ask(kafka_bootstrap, topic, "before")
         await publish_batch(producer, topic, [(zeros, [])], codec=codec)
         await ask(kafka_bootstrap, topic, "after")
-        instance = await Instance(kafka_bootstrap, database, routes, carrier=KafkaCarrier(producer)).start()
+        instance = await Instance(kafka_bootstrap, database, routes, transport=KafkaTransport(producer)).start()
         await create_topics(kafka_bootstrap, [AVAILABILITY_ANSWERS])
         await until(lambda: has_noted(database, 2))
         await until(lambda: list_dead(kafka_bootstrap, [dead(routes.service)]))

@@ -14,7 +14,7 @@ from shared.database.pool import Database
 from shared.messages.message import Envelope
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import SWEEP_ROWS, Relay
+from shared.outbox.publisher import SWEEP_ROWS, OutboxPublisher
 from tests.support.post_office import START, Crash, MovedClock, PostOffice
 
 pytestmark = pytest.mark.real
@@ -40,7 +40,7 @@ class Meeting(PostOffice):
 
 
 @asynccontextmanager
-async def instances(url: str, offices: list[PostOffice]) -> AsyncIterator[list[Relay]]:
+async def instances(url: str, offices: list[PostOffice]) -> AsyncIterator[list[OutboxPublisher]]:
     """A relay for each post office, with database connections of its own as another process has."""
     async with AsyncExitStack() as stack:
         relays = []
@@ -48,7 +48,7 @@ async def instances(url: str, offices: list[PostOffice]) -> AsyncIterator[list[R
             database = Database(url, connections=2)
             await database.open()
             stack.push_async_callback(database.close)
-            relays.append(Relay(office, database, clock=MovedClock()))
+            relays.append(OutboxPublisher(office, database, clock=MovedClock()))
         yield relays
 
 

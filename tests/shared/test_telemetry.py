@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from shared.http.app import health_router
-from shared.observability.tracing import consuming, new_traceparent, set_up_traces, trace_id
+from shared.observability.tracing import consumer_span, new_traceparent, set_up_traces, trace_id
 from tests.support.end_to_end_gateway import wait_for
 
 
@@ -56,7 +56,7 @@ async def test_messages_are_traced_and_what_looks_on_is_not(collector: list[tupl
         for path in ("/metrics", "/health/live", "/health/ready?phone=50371234567"):
             assert (await client.get(path)).status_code == 200
     first = new_traceparent()
-    with consuming("posada.booking.requested.v1", first) as second:
+    with consumer_span("posada.booking.requested.v1", first) as second:
         assert trace_id(second) == trace_id(first)
         assert second != first
 

@@ -15,9 +15,9 @@ from shared.database.pool import Connection, Database
 from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict
 from shared.observability import metrics
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Progress
-from shared.saga.store import Memory, Sagas
+from shared.saga.store import SagaCache, Sagas
 from tests.shared.test_consumer_shell import Shell
 from tests.support.databases import FreshDatabase
 from tests.support.notes import OptimisticNotes, noted
@@ -102,14 +102,14 @@ class Process:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._memory = Memory()
+        self._memory = SagaCache()
 
     async def begin(self, saga_id: UUID) -> None:
         sagas = Sagas("parcel", Facts, self._memory)
         async with self._database.connection() as connection:
-            await sagas.peek(connection, [saga_id], new=[saga_id])
+            await sagas.load_optimistic(connection, [saga_id], new=[saga_id])
             if saga_id not in sagas.by_id:
-                sagas.add(saga_id, Turn(Facts(), Progress()), START)
+                sagas.add(saga_id, Transition(Facts(), Progress()), START)
             await execute_together(connection, sagas.changes(START))
 
     async def seat(self, saga_id: UUID, *, guarded: bool = True) -> None:
@@ -123,9 +123,9 @@ class Process:
     async def _turn(self, saga_id: UUID, change: Any, *, guarded: bool = True) -> None:
         sagas = Sagas("parcel", Facts, self._memory)
         async with self._database.connection() as connection:
-            await sagas.peek(connection, [saga_id], new=[])
+            await sagas.load_optimistic(connection, [saga_id], new=[])
             stored = sagas.by_id[saga_id]
-            stored.move(Turn(change(stored.turn.data), stored.turn.progress))
+            stored.move(Transition(change(stored.turn.data), stored.turn.progress))
             await execute_together(connection, [self._as(one, guarded) for one in sagas.changes(START)])
 
     def _as(self, statement: Statement, guarded: bool) -> Statement:
@@ -170,7 +170,7 @@ async def test_a_saga_taken_for_new_that_was_there_is_not_begun_twice(sagas: Dat
 async def test_a_saga_taken_for_new_must_begin(sagas: Database) -> None:
     unknown = Sagas("parcel", Facts)
     async with sagas.connection() as connection:
-        await unknown.peek(connection, [saga_id := uuid4()], new=[saga_id])
+        await unknown.load_optimistic(connection, [saga_id := uuid4()], new=[saga_id])
     with pytest.raises(Conflict):
         unknown.changes(START + timedelta(0))
 
@@ -181,8 +181,8 @@ async def test_what_failed_is_not_remembered_as_written(sagas: Database) -> None
     memory = process._memory
     broken = Sagas("parcel", Facts, memory)
     async with sagas.connection() as connection:
-        await broken.peek(connection, [saga_id], new=[])
-        broken.by_id[saga_id].move(Turn(Facts(seats=9), Progress()))
+        await broken.load_optimistic(connection, [saga_id], new=[])
+        broken.by_id[saga_id].move(Transition(Facts(seats=9), Progress()))
         broken.changes(START)  # the process believes in it, the database never hears of it
         with pytest.raises(Conflict):
             await process.seat(saga_id)

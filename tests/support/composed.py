@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 
-from posada.cluster.secrets import TownSecrets
+from posada.cluster.secrets import ClusterSecrets
 
 ROOT: Final = Path(__file__).parents[2]
 FILES: Final = (ROOT / "deploy" / "compose.yaml", ROOT / "tests" / "deploy" / "compose.test.yaml")
@@ -81,11 +81,11 @@ class Composed:
         }
 
     @property
-    def secrets(self) -> TownSecrets:
+    def secrets(self) -> ClusterSecrets:
         """What records are signed with."""
         lines = self._secrets.read_text(encoding="utf-8").splitlines()
         told = dict(line.split("=", 1) for line in lines if line.startswith("POSADA_"))
-        return TownSecrets({name: value.strip("'") for name, value in told.items()})
+        return ClusterSecrets({name: value.strip("'") for name, value in told.items()})
 
     @property
     def kafka_bootstrap(self) -> str:

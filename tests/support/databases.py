@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from deploy.local.databases import PostgresPart, owner_of
+from deploy.local.databases import PostgresBackend, owner_of
 from deploy.local.processes.waiting import run_apart
 from shared.database.migrations import upgrade
 
@@ -25,7 +25,7 @@ FreshDatabase = Callable[[str], str]
 class Databases:
     """Makes fresh databases of services on one server; their names share a prefix of this test run."""
 
-    def __init__(self, server: PostgresPart) -> None:
+    def __init__(self, server: PostgresBackend) -> None:
         self._server = server
         self._prefix = f"test_{uuid4().hex[:8]}_"
         self._templates: dict[str, str] = {}
@@ -76,7 +76,7 @@ class Databases:
         apart(lambda: asyncio.run(_execute(self._server.admin_url, statement)))
 
 
-def as_service(url: str, server: PostgresPart) -> str:
+def as_service(url: str, server: PostgresBackend) -> str:
     """A database's address for the service's own role, from that for its owner."""
     address = urlsplit(url)
     return server.dsn(address.path[1:], str(address.username).removesuffix("_owner"))

@@ -14,7 +14,7 @@ from uuid import uuid4
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from posada.cluster.secrets import BANK
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
 from tests.support.vouching import vouched
@@ -47,7 +47,7 @@ class Event:
 class Gateway:
     """One client of the town; inside the block it hears every booking event."""
 
-    def __init__(self, town: Town) -> None:
+    def __init__(self, town: LocalCluster) -> None:
         self._town = town
         self._producer: AIOKafkaProducer
         self._consumer: AIOKafkaConsumer
@@ -186,7 +186,7 @@ async def wait_for(
         await asyncio.sleep(PAUSE_S)
 
 
-async def rows(town: Town, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+async def rows(town: LocalCluster, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
     """What a query finds in a service's database."""
     connection = await asyncpg.connect(town.database_url(service))
     try:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 
 WHOLE_S: Final = 40.0
@@ -60,7 +60,7 @@ class Books:
     outboxes: dict[str, int]
 
 
-async def read_books(town: Town) -> Books:
+async def read_books(town: LocalCluster) -> Books:
     """Read the five databases."""
     read: dict[str, Any] = {}
     outboxes: dict[str, int] = {}
@@ -76,12 +76,12 @@ async def read_books(town: Town) -> Books:
     return Books(**read, outboxes=outboxes)
 
 
-async def invariants(town: Town) -> list[str]:
+async def invariants(town: LocalCluster) -> list[str]:
     """Everything that is wrong with the town's books now; empty when it is at rest and whole."""
     return list(problems(await read_books(town)))
 
 
-async def until_whole(town: Town, timeout_s: float = WHOLE_S) -> None:
+async def until_whole(town: LocalCluster, timeout_s: float = WHOLE_S) -> None:
     """Wait until the town is at rest with every invariant whole; fails with what is wrong."""
     deadline = time.monotonic() + timeout_s
     while wrong := await invariants(town):

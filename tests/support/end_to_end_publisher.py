@@ -16,7 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 from tests.support.vouching import vouched
 
 REPOSITORY = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ async def main(bootstrap: str) -> None:
 
 
 @asynccontextmanager
-async def publishers(town: Town, shares: Sequence[Sequence[Line]]) -> AsyncIterator[None]:
+async def publishers(town: LocalCluster, shares: Sequence[Sequence[Line]]) -> AsyncIterator[None]:
     """Publish each share from a process of its own, all at once; they have ended when the block begins."""
     processes = [await _started(town.kafka_bootstrap) for _ in shares]
     try:
@@ -69,7 +69,7 @@ async def publishers(town: Town, shares: Sequence[Sequence[Line]]) -> AsyncItera
                 await process.wait()
 
 
-def _signed(town: Town, line: Line) -> list[Any]:
+def _signed(town: LocalCluster, line: Line) -> list[Any]:
     topic, key, body = line
     headers = vouched(town.secrets, topic, key.encode() if key else None, body.encode(), ())
     return [*line, [(name, value.decode()) for name, value in headers]]

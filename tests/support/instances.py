@@ -15,7 +15,7 @@ from shared.consumer.consumer import Consumer
 from shared.consumer.routing import Routes
 from shared.consumer.subscriber import Subscriber
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.notes import body, noted
 from tests.support.post_office import PostOffice
 
@@ -38,12 +38,12 @@ class Instance:
     database: Database
     routes: Routes[Any]
     commits: bool = True
-    carrier: Any = field(default_factory=PostOffice)
+    transport: Any = field(default_factory=PostOffice)
     stalled_seconds: float = 60
     metadata_age_ms: int = 10_000
 
     async def start(self) -> Instance:
-        self.relay = Relay(self.carrier, self.database)
+        self.relay = OutboxPublisher(self.transport, self.database)
         consumer = Consumer(self.routes, self.database, self.relay, back_off=())
         self.broker = KafkaBroker(
             self.bootstrap, metadata_max_age_ms=self.metadata_age_ms, apply_types=False, logger=None

@@ -33,7 +33,7 @@ from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentR
 from shared.database.pool import Database
 from shared.http.app import answer_refusals, authenticated
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders import answer_of, request
 from tests.support.post_office import START, MovedClock, PostOffice, record_of
 
@@ -67,7 +67,7 @@ class Front:
         self.database, self.office, self.clock = database, PostOffice(), MovedClock()
         settings = settings or Settings(api_token=SecretStr(TOKEN))
         repository = Repository()
-        relay = Relay(self.office, database, clock=self.clock)
+        relay = OutboxPublisher(self.office, database, clock=self.clock)
         self.consumer = Consumer(routes(repository), database, relay, clock=self.clock)
         app = FastAPI()
         answer_refusals(app)

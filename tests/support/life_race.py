@@ -15,7 +15,7 @@ from services.booking.repository import Repository
 from shared.consumer.consumer import Consumer
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.post_office import MovedClock, PostOffice, record_of
 
 MEETING_SECONDS = 30
@@ -81,7 +81,7 @@ async def _compete(database: Meeting, command: StaffCommand, now: datetime) -> l
     office, clock = PostOffice(), MovedClock(now)
     await database.open()
     try:
-        consumer = Consumer(routes(Repository()), database, Relay(office, database, clock=clock), clock=clock)
+        consumer = Consumer(routes(Repository()), database, OutboxPublisher(office, database, clock=clock), clock=clock)
         await consumer.take([record_of(command)])
         return [message.type_name for message in office.messages]
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from posada.audit.topic_snapshot import TopicBooks, outcome_in
+from posada.audit.topic_snapshot import TopicSnapshot, outcome_in
 from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.contracts.booking.staff import CancelBooking, ChangeDates, CheckIn, CheckOut, MarkNoShow
 from shared.contracts.common import Channel
@@ -43,22 +43,22 @@ class House:
         """The bookings by their requests' names."""
         return {name: booking_id_of(name) for name in EVERYBODY}
 
-    def books(self) -> TopicBooks:
+    def books(self) -> TopicSnapshot:
         """What stands on the topics."""
         announced: dict[UUID, list[str]] = {}
         for row in self.log:
             if found := outcome_in(record_of_row(row)):
                 announced.setdefault(found[0], []).append(found[1])
-        return TopicBooks(announced)
+        return TopicSnapshot(announced)
 
 
 class Shelf:
     """Topics that stand still."""
 
-    def __init__(self, books: TopicBooks) -> None:
+    def __init__(self, books: TopicSnapshot) -> None:
         self.books = books
 
-    async def look(self) -> TopicBooks:
+    async def look(self) -> TopicSnapshot:
         """What was put there."""
         return self.books
 

@@ -32,14 +32,14 @@ class Notes:
         """Nothing yet."""
         return []
 
-    async def save(self, connection: Connection, world: list[str], now: datetime) -> Sequence[Statement] | None:
+    async def save(self, connection: Connection, uow: list[str], now: datetime) -> Sequence[Statement] | None:
         """Every note of the batch."""
-        return [Statement("INSERT INTO notes (request_id) SELECT unnest($1::text[])", (world,))]
+        return [Statement("INSERT INTO notes (request_id) SELECT unnest($1::text[])", (uow,))]
 
-    def note(self, world: list[str], request: CountRequested, now: datetime) -> Iterable[Message]:
+    def note(self, uow: list[str], request: CountRequested, now: datetime) -> Iterable[Message]:
         """Note one and answer it."""
         self.breaks(request.request_id)
-        world.append(request.request_id)
+        uow.append(request.request_id)
         yield CountAnswered(request_id=request.request_id, success=True, message="noted")
 
     def routes(self, service: str | None = None, topic: Topic | None = None) -> Routes[Any]:
@@ -54,7 +54,7 @@ class Notes:
 class OptimisticNotes(Notes):
     """The same without locks as long as nobody is in the way."""
 
-    async def peek(self, connection: Connection, messages: Sequence[Message], now: datetime) -> list[str]:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> list[str]:
         """Nothing yet."""
         return []
 

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from services.availability.catalogue.model import OutsideRecord
-from services.availability.catalogue.repository import Records
-from services.availability.external.jobs import Errands
+from services.availability.catalogue.repository import CatalogueRepository
+from services.availability.external.jobs import ExternalJobs
 from services.availability.settings import Settings
 from shared.contracts.availability import OrderRooms, RoomsHeld
 from shared.messages.message import Message
@@ -23,10 +23,10 @@ DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
 class Outside:
     """The service, and the errands that it runs."""
 
-    def __init__(self, service: Availability, records: Records, settings: Settings | None = None) -> None:
+    def __init__(self, service: Availability, records: CatalogueRepository, settings: Settings | None = None) -> None:
         self.service = service
         manners = (settings or Settings()).manners()
-        self.errands = Errands(service.database, service.repository, records, service.clock, manners=manners)
+        self.errands = ExternalJobs(service.database, service.repository, records, service.clock, manners=manners)
 
     async def tell(self, *messages: Message) -> list[Message]:
         """What is answered in the end."""
@@ -39,7 +39,7 @@ class Outside:
         return answers
 
 
-async def connect(records: Records, desk: Desk, **more: Any) -> None:
+async def connect(records: CatalogueRepository, desk: Desk, **more: Any) -> None:
     facts = {"property_id": "las-hojas", "base_url": desk.url, "prefix": "HR", "cancels": True, "pause_seconds": 0}
     await records.put(OutsideRecord.model_validate(facts | more), START)
 

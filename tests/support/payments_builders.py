@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import (
     CapturePayment,
@@ -85,10 +85,10 @@ def search(name: str = "first", stage: int = 1, attempt: int = 1) -> SearchDue:
     return SearchDue(booking_id=booking(name), stage=stage, attempt=attempt)
 
 
-def promised(world: World) -> dict[UUID, Decimal]:
+def promised(uow: UnitOfWork) -> dict[UUID, Decimal]:
     """What each payment owes by the requests that it serves, to be held against what it says itself."""
-    sums = dict.fromkeys(world.payments, Decimal(0))
-    for request in world.requests.values():
+    sums = dict.fromkeys(uow.payments, Decimal(0))
+    for request in uow.requests.values():
         if request.payment_id and request.status in {Status.RESERVED, Status.CAPTURED}:
             sums[request.payment_id] += request.amount
     return sums
@@ -109,7 +109,7 @@ class Ticking:
 
 
 class Post:
-    """A carrier that keeps what it is given."""
+    """A transport that keeps what it is given."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []

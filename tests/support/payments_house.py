@@ -15,7 +15,7 @@ from shared.consumer.consumer import Consumer
 from shared.contracts.topics import internal
 from shared.database.pool import Database
 from shared.messages.message import Message
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.payments_builders import Post, Ticking, record_of, record_of_row
 
 TOKEN = "a token for tests, a long one too"  # noqa: S105
@@ -36,7 +36,7 @@ class House:
         service = build(settings, self.clock)
         service.database._pool = database._pool  # the test's own, open already
         service.database._http_pool = database._http_pool
-        self.relay = Relay(self.post, database, clock=self.clock)
+        self.relay = OutboxPublisher(self.post, database, clock=self.clock)
         self.consumer = Consumer(service.routes, database, self.relay, clock=self.clock, back_off=())
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(service.app()),

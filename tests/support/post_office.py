@@ -37,7 +37,7 @@ class MovedClock:
 
 
 class PostOffice:
-    """A carrier for one relay; `before` sees each row first, and what it raises stops the sending."""
+    """A transport for one relay; `before` sees each row first, and what it raises stops the sending."""
 
     def __init__(self, before: Callable[[Row], None] = lambda _: None) -> None:
         self.rows: list[Row] = []

@@ -15,7 +15,7 @@ from shared.clock import system_clock
 from shared.consumer.consumer import Consumer
 from shared.contracts.availability import HoldRooms, RoomsHeld
 from shared.database.pool import Connection, Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 from tests.support.post_office import PostOffice, message_of, record_of, record_of_row
 
 Answers = list[tuple[UUID, tuple[str, ...]]]
@@ -31,19 +31,19 @@ class Meeting:
 
     async def load(self, connection: Connection, messages: Any, now: datetime) -> Any:
         """Read and lock, then meet."""
-        world = await self._repository.load(connection, messages, now)
+        uow = await self._repository.load(connection, messages, now)
         await self._meet()
-        return world
+        return uow
 
-    async def peek(self, connection: Connection, messages: Any, now: datetime) -> Any:
+    async def load_optimistic(self, connection: Connection, messages: Any, now: datetime) -> Any:
         """Read, then meet."""
-        world = await self._repository.peek(connection, messages, now)
+        uow = await self._repository.load_optimistic(connection, messages, now)
         await self._meet()
-        return world
+        return uow
 
-    async def save(self, connection: Connection, world: Any, now: datetime) -> Any:
+    async def save(self, connection: Connection, uow: Any, now: datetime) -> Any:
         """Write."""
-        return await self._repository.save(connection, world, now)
+        return await self._repository.save(connection, uow, now)
 
     async def _meet(self) -> None:
         if self._barrier:
@@ -61,7 +61,7 @@ async def _compete(url: str, commands: list[HoldRooms], batch: int, barrier: Bar
     await database.open()
     try:
         table = routes(Meeting(Repository(), barrier))  # type: ignore[arg-type]
-        relay = Relay(office, database, clock=lambda: system_clock() + timedelta(minutes=5))
+        relay = OutboxPublisher(office, database, clock=lambda: system_clock() + timedelta(minutes=5))
         consumer = Consumer(table, database, relay)
         for first in range(0, len(commands), batch):
             await consumer.take([record_of(command) for command in commands[first : first + batch]])
@@ -70,7 +70,7 @@ async def _compete(url: str, commands: list[HoldRooms], batch: int, barrier: Bar
         await database.close()
 
 
-async def _answers(consumer: Consumer, relay: Relay, office: PostOffice, wanted: int) -> Answers:
+async def _answers(consumer: Consumer, relay: OutboxPublisher, office: PostOffice, wanted: int) -> Answers:
     """Every answer; what was put off because rivals kept being first is handed in again when its time has come."""
     answers: Answers = []
     async with asyncio.timeout(MEETING_SECONDS):

@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.messages.message import Message, Outgoing
 from shared.saga import engine as saga
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Phase, Verdict
 from shared.saga.table import Kind, SagaTable, Step
 
@@ -130,7 +130,7 @@ class Aftermath:
 
     table: SagaTable[Any]
     case: Case
-    turn: Turn[Any]
+    turn: Transition[Any]
     participants: Mapping[str, Participant]
     verdicts: Sequence[Verdict]
     outcomes: int
@@ -207,7 +207,7 @@ class _Storm:
 
         return building
 
-    def _refused(self, data: Any, no: saga.No, now: datetime) -> Iterable[Send]:
+    def _refused(self, data: Any, no: saga.Rejection, now: datetime) -> Iterable[Send]:
         self.outcomes += 1
         return self.table.refuse(data, no, now)
 
@@ -216,7 +216,7 @@ class _Storm:
         here = (parcel.step, parcel.undoing) == (self.struck_step, self.case.undoing)
         return here and not parcel.struck and not self.strikes and (parcel.answer is not None) is at_answer
 
-    def post(self, before: Turn[Any], turn: Turn[Any], delay: timedelta | None = None) -> None:
+    def post(self, before: Transition[Any], turn: Transition[Any], delay: timedelta | None = None) -> None:
         """Send what a turn sends; after a crash the sweeper does, later."""
         names = [known_as for send in turn.sends for known_as in _names(send)]
         addressees = dict.fromkeys(to for known_as in names for to in self.addressed.get(known_as, ()))
@@ -254,7 +254,7 @@ def weather(
         if storm.parcels:
             turn = _carry(storm, turn, storm.parcels.popleft())
         elif _pass_time(storm, turn):
-            woken = engine.wake(storm.listening, Turn(turn.data, turn.progress), storm.now)
+            woken = engine.wake(storm.listening, Transition(turn.data, turn.progress), storm.now)
             storm.post(turn, woken)
             turn = woken
         else:
@@ -271,7 +271,7 @@ def weather(
     )
 
 
-def _pass_time(storm: _Storm, turn: Turn[Any]) -> bool:
+def _pass_time(storm: _Storm, turn: Transition[Any]) -> bool:
     """Go to whatever comes next; false when nothing does."""
     moments = [at for at, _ in storm.later]
     if turn.progress.wake_at is not None:
@@ -284,7 +284,7 @@ def _pass_time(storm: _Storm, turn: Turn[Any]) -> bool:
     return True
 
 
-def _carry(storm: _Storm, turn: Turn[Any], parcel: Parcel) -> Turn[Any]:
+def _carry(storm: _Storm, turn: Transition[Any], parcel: Parcel) -> Transition[Any]:
     if parcel.answer is None:
         _to_participant(storm, parcel)
         return turn
@@ -305,7 +305,7 @@ def _to_participant(storm: _Storm, parcel: Parcel) -> None:
         storm.parcels.append(replace(parcel, answer=storm.answer(kind)))
 
 
-def _to_saga(storm: _Storm, turn: Turn[Any], parcel: Parcel) -> Turn[Any]:
+def _to_saga(storm: _Storm, turn: Transition[Any], parcel: Parcel) -> Transition[Any]:
     how = storm.case.how
     if _is_trigger(storm, parcel):
         return turn  # everything has to be undone: the last step before the pivot never gets its answer
@@ -319,7 +319,7 @@ def _is_trigger(storm: _Storm, parcel: Parcel) -> bool:
     return storm.case.undoing and not parcel.undoing and parcel.step == last_compensable(storm.table).name
 
 
-def _struck(storm: _Storm, turn: Turn[Any], parcel: Parcel, how: How) -> Turn[Any]:
+def _struck(storm: _Storm, turn: Transition[Any], parcel: Parcel, how: How) -> Transition[Any]:
     if how is How.REPLY_LOST:
         return turn
     if how is How.LATE:
@@ -327,14 +327,14 @@ def _struck(storm: _Storm, turn: Turn[Any], parcel: Parcel, how: How) -> Turn[An
         storm.later.append((wake_at + SOON, replace(parcel, struck=True)))
         return turn
     if how is How.CRASHED_BEFORE:  # what it made of the answer is rolled back, and the answer comes again
-        storm.engine.advance(storm.table, Turn(turn.data, turn.progress), parcel.answer, storm.now)
+        storm.engine.advance(storm.table, Transition(turn.data, turn.progress), parcel.answer, storm.now)
     if how is How.TWICE:
         storm.parcels.appendleft(replace(parcel, struck=True))
     return _advanced(storm, turn, parcel, SOON if how is How.CRASHED_AFTER else None)
 
 
-def _advanced(storm: _Storm, turn: Turn[Any], parcel: Parcel, delay: timedelta | None = None) -> Turn[Any]:
-    known = Turn(turn.data, turn.progress)
-    after: Turn[Any] = storm.engine.advance(storm.listening, known, parcel.answer, storm.now)
+def _advanced(storm: _Storm, turn: Transition[Any], parcel: Parcel, delay: timedelta | None = None) -> Transition[Any]:
+    known = Transition(turn.data, turn.progress)
+    after: Transition[Any] = storm.engine.advance(storm.listening, known, parcel.answer, storm.now)
     storm.post(turn, after, delay)
     return after

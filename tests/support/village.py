@@ -30,8 +30,8 @@ from shared.contracts.topics import SERVICES
 from shared.database.pool import Connection, Database
 from shared.messages.message import Envelope, Message
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
-from shared.outbox.timers import ring
+from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.timers import fire_due
 from shared.service import Service
 from tests.support.post_office import Crash, MovedClock, PostOffice, message_of, record_of_row, type_of
 from tests.support.saga_storm import How
@@ -77,9 +77,9 @@ class Breakable:
     async def load(self, connection: Connection, messages: Any, now: datetime) -> Any:
         return await self._repository.load(connection, messages, now)
 
-    async def save(self, connection: Connection, world: Any, now: datetime) -> Any:
+    async def save(self, connection: Connection, uow: Any, now: datetime) -> Any:
         """Write, or break."""
-        changes = await self._repository.save(connection, world, now)
+        changes = await self._repository.save(connection, uow, now)
         if self.breaks:
             breaks, self.breaks = self.breaks, None
             raise breaks
@@ -94,9 +94,9 @@ class Breakable:
 class OptimisticBreakable(Breakable):
     """The same for a repository that can go without locks."""
 
-    async def peek(self, connection: Connection, messages: Any, now: datetime) -> Any:
+    async def load_optimistic(self, connection: Connection, messages: Any, now: datetime) -> Any:
         """See without locks."""
-        return await self._repository.peek(connection, messages, now)
+        return await self._repository.load_optimistic(connection, messages, now)
 
 
 class Resident:
@@ -117,7 +117,7 @@ class Resident:
     def start(self) -> None:
         """Begin anew with nothing in memory."""
         self.office = PostOffice(self._before_post)
-        self.relay = Relay(self.office, self.database, clock=self._clock)
+        self.relay = OutboxPublisher(self.office, self.database, clock=self._clock)
         self.consumer = Consumer(self.routes, self.database, self.relay, clock=self._clock)
         self.dies_sending = False
 
@@ -128,7 +128,7 @@ class Resident:
     async def ring(self, now: datetime) -> None:
         """Wake what is overdue."""
         if self.repository.due:
-            await ring(self.database, self.relay, f"posada/{self.name}", self.repository.due, now)
+            await fire_due(self.database, self.relay, f"posada/{self.name}", self.repository.due, now)
 
     async def next_moment(self) -> datetime | None:
         """When something becomes due here."""

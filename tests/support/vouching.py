@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from posada.cluster.secrets import TownSecrets
+from posada.cluster.secrets import ClusterSecrets
 from shared.contracts.topics import ALL_TOPICS
 from shared.kafka.topics import Writers
 from shared.messages.message import Headers, message_types
-from shared.messages.record_auth import Unvouched
+from shared.messages.record_auth import NotVerified
 
 WRITERS = {topic.name: topic.writers for topic in ALL_TOPICS}
 
 
-def vouched(secrets: TownSecrets, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> Headers:
+def vouched(secrets: ClusterSecrets, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> Headers:
     """The headers as whoever may write to the topic would send them; a gateway signs what it must."""
     given = list(headers)
     writers = WRITERS.get(topic, Writers.SERVICES)
@@ -25,6 +25,6 @@ def vouched(secrets: TownSecrets, topic: str, key: bytes | None, value: bytes | 
             return secrets.source().signed(topic, value, given)
         if kind is not None and kind.is_signed and "ce_source" not in dict(given):
             return secrets.gateway().signed(topic, value, given)
-    except Unvouched:  # headers that nobody could sign
+    except NotVerified:  # headers that nobody could sign
         pass
     return given

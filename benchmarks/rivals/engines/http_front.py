@@ -14,7 +14,7 @@ Book = Callable[[Wish], Awaitable[Any]]
 _HEADERS = [(b"content-type", b"application/json")]
 
 
-class Edge:
+class HttpFront:
     """An ASGI application; `life` is entered when the server starts and gives what books a wish."""
 
     def __init__(self, life: Callable[[], AbstractAsyncContextManager[Book]]) -> None:

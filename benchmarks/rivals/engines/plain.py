@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.rivals.engines import steps
 from benchmarks.rivals.engines.hotel import Refused, Wish
-from benchmarks.rivals.engines.http_front import Book, Edge
+from benchmarks.rivals.engines.http_front import Book, HttpFront
 
 
 async def book(wish: Wish) -> dict[str, Any]:
@@ -37,4 +37,4 @@ async def _life() -> AsyncIterator[Book]:
     await connections.close()
 
 
-app = Edge(_life)
+app = HttpFront(_life)

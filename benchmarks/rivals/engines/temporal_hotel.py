@@ -17,7 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from benchmarks.rivals.engines import steps
 from benchmarks.rivals.engines.hotel import Wish
-from benchmarks.rivals.engines.http_front import Book, Edge
+from benchmarks.rivals.engines.http_front import Book, HttpFront
 
 SERVER_VARIABLE: Final = "HOTEL_TEMPORAL"
 # "local" activities go without the server between two steps; "remote" ones are its ordinary ones.
@@ -105,4 +105,4 @@ async def _life() -> AsyncIterator[Book]:
         yield book
 
 
-app = Edge(_life)
+app = HttpFront(_life)

@@ -50,11 +50,11 @@ class Place:
         return self.process(name, [sys.executable, "-m", "granian", *told, *flags, app], env)
 
     def answering(self, process: Process, url: str, body: Mapping[str, Any] | None = None) -> None:
-        """Wait until there is a good answer at the address; raises PartFailed when there is none."""
+        """Wait until there is a good answer at the address; raises BackendFailed when there is none."""
         self._wait(process, lambda: _answers(url, body))
 
     def listening(self, process: Process, port: int) -> None:
-        """Wait until somebody listens on the port; raises PartFailed when nobody does."""
+        """Wait until somebody listens on the port; raises BackendFailed when nobody does."""
         self._wait(process, lambda: ports.listening(port))
 
     @staticmethod

@@ -13,12 +13,12 @@ import asyncpg
 import uvloop
 
 from benchmarks.bookings import floor, properties
-from benchmarks.bookings.cluster import measured_town
+from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.rivals.plan import PROPERTIES, Plan
 from benchmarks.rivals.run.levels import climb
 from deploy.local.backend import PARTS_VARIABLE, Progress
-from posada.cluster.cluster import Town
+from posada.cluster.cluster import LocalCluster
 
 SETTLE_TIMEOUT_S: Final = 120.0
 # The rivals' PostgreSQL and ours are started the same way, whatever else this machine has.
@@ -42,10 +42,10 @@ _SOLD_TWICE: Final = """
 def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     """Posada's figures as `rival_run.run` gives them, with the floor (`floor_ms`).
 
-    `settled_s` is how long after the last outcome everything behind it was done. Raises PartFailed where it does not
+    `settled_s` is how long after the last outcome everything behind it was done. Raises BackendFailed where it does not
     start, TimeoutError where payments do not arrive.
     """
-    town = measured_town(
+    town = measured_cluster(
         folder,
         environ=OWN_PARTS,
         on_progress=on_progress,
@@ -54,7 +54,7 @@ def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
         return uvloop.run(_measure(town, plan, on_progress))
 
 
-async def _measure(town: Town, plan: Plan, on_progress: Progress) -> dict[str, Any]:
+async def _measure(town: LocalCluster, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     urls = {service: town.database_url(service) for service in ("availability", "booking", "payments")}
     await properties.plant(urls["availability"], urls["booking"], PROPERTIES)
     load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"], secrets=town.secrets)

@@ -21,7 +21,7 @@ from deploy.local.postgres import EmbeddedPostgres
 def run(rival: Rival, folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     """The rival's figures, what is wrong in its database (`faults`, to be nothing), what ended it early (`failed`).
 
-    Raises PartFailed where it does not start.
+    Raises BackendFailed where it does not start.
     """
     with EmbeddedPostgres(folder / "postgres", on_progress=on_progress) as server:
         server.create_databases(["hotel", "engine"])

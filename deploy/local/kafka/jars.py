@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 
 # One of the jars of 4.4.0 can't be had: stay here until a later version resolves.
 KAFKA_VERSION: Final = "4.3.0"
@@ -40,7 +40,7 @@ class Jar:
 def kafka_jars(on_progress: Callable[[str], None]) -> list[Path]:
     """The jars that make a Kafka broker, in a folder of the user's cache; the missing ones are fetched.
 
-    Raises PartFailed when a jar can't be fetched or isn't the one that the list names.
+    Raises BackendFailed when a jar can't be fetched or isn't the one that the list names.
     """
     folder = cache_folder()
     jars = locked_jars()
@@ -66,7 +66,7 @@ def locked_jars() -> list[Jar]:
 def fetch(jars: Sequence[Jar], folder: Path, download: Callable[[Jar, Path], Path]) -> None:
     """Put the jars into `folder`, each whole or not at all; `download` gets a jar into a folder that it is given.
 
-    Raises PartFailed as `kafka_jars` does; the jars that did come are kept.
+    Raises BackendFailed as `kafka_jars` does; the jars that did come are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # jgo keeps a download that broke off for a good one and only warns about a wrong checksum: fetch beside the
@@ -84,7 +84,7 @@ def _fetch_one(jar: Jar, folder: Path, beside: Path, download: Callable[[Jar, Pa
             problem = error
         else:
             return
-    raise PartFailed(f"Kafka's {jar.filename} could not be fetched ({ATTEMPTS} attempts): {problem}")
+    raise BackendFailed(f"Kafka's {jar.filename} could not be fetched ({ATTEMPTS} attempts): {problem}")
 
 
 def download_with_jgo(jar: Jar, repository: Path) -> Path:
@@ -94,9 +94,9 @@ def download_with_jgo(jar: Jar, repository: Path) -> Path:
 
 
 def checked(jar: Jar, file: Path) -> Path:
-    """The file, when its content is the one that the list names; raises PartFailed otherwise."""
+    """The file, when its content is the one that the list names; raises BackendFailed otherwise."""
     if _sha256(file) != jar.sha256:
-        raise PartFailed(f"{jar.filename} is not the file that {LOCK.name} names")
+        raise BackendFailed(f"{jar.filename} is not the file that {LOCK.name} names")
     return file
 
 

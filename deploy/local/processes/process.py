@@ -26,11 +26,11 @@ SAME_START_S: Final = 5.0
 TIE: Final = Path(__file__).with_name("parent_death.py")
 
 
-class PartFailed(RuntimeError):
+class BackendFailed(RuntimeError):
     """A program that Posada runs on did not start or ended early; the message says why and names its log."""
 
 
-class AlreadyRunning(PartFailed):
+class AlreadyRunning(BackendFailed):
     """A live process already works on the same folder; the message names its pid."""
 
 
@@ -144,7 +144,7 @@ class Process:
     def wait(self, timeout_s: float) -> int:
         """Wait for the end and return the exit code; raises TimeoutError after `timeout_s` seconds."""
         if self._child is None:
-            raise PartFailed(f"{self.name} was not started")
+            raise BackendFailed(f"{self.name} was not started")
         try:
             return self._child.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -157,9 +157,9 @@ class Process:
         with self.log_file.open(encoding="utf-8", errors="replace") as log:
             return "".join(deque(log, maxlen=lines)).rstrip()
 
-    def failure(self, what: str) -> PartFailed:
+    def failure(self, what: str) -> BackendFailed:
         """An error that says what happened, where the log is and how it ends."""
-        return PartFailed(f"{self.name} {what}. Its log is {self.log_file}, and ends with:\n{self.log_tail()}")
+        return BackendFailed(f"{self.name} {what}. Its log is {self.log_file}, and ends with:\n{self.log_tail()}")
 
     def _spawn(self, log: int) -> subprocess.Popen[bytes]:
         account = self._account or Account("", -1, -1)
@@ -196,7 +196,7 @@ class Process:
 
 
 def run_to_end(process: Process, timeout_s: float) -> None:
-    """Start a program and wait for its end; raises PartFailed unless it succeeds within `timeout_s` seconds."""
+    """Start a program and wait for its end; raises BackendFailed unless it succeeds within `timeout_s` seconds."""
     process.start()
     try:
         code = process.wait(timeout_s)
@@ -211,7 +211,7 @@ def run_to_end(process: Process, timeout_s: float) -> None:
 def wait_until_answering(process: Process, answers: Callable[[], bool], timeout_s: float) -> None:
     """Ask until `answers()` is true; otherwise the program is killed.
 
-    Raises PartFailed when it ends first or `timeout_s` seconds pass.
+    Raises BackendFailed when it ends first or `timeout_s` seconds pass.
     """
     try:
         if wait_until(lambda: not process.alive or answers(), timeout_s) and process.alive:

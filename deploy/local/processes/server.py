@@ -4,14 +4,14 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Final
 
-from deploy.local.backend import OwnPart, Progress
+from deploy.local.backend import OwnBackend, Progress
 from deploy.local.processes.folders import only_one_starts
-from deploy.local.processes.process import PartFailed, Process, refuse_if_running, wait_until_answering
+from deploy.local.processes.process import BackendFailed, Process, refuse_if_running, wait_until_answering
 
 START_TIMEOUT_S: Final = 60.0
 
 
-class EmbeddedPart(OwnPart):
+class EmbeddedServer(OwnBackend):
     """A server that we run ourselves; `called` names its files in the folder."""
 
     called: ClassVar[str]
@@ -32,15 +32,15 @@ class EmbeddedPart(OwnPart):
 
     @property
     def process(self) -> Process:
-        """The server's process, to look at it; raises PartFailed before the first start."""
+        """The server's process, to look at it; raises BackendFailed before the first start."""
         if self._process is None:
-            raise PartFailed(f"{self.name} was not started")
+            raise BackendFailed(f"{self.name} was not started")
         return self._process
 
     def start(self) -> None:
         """Start the server and return when it serves clients; does nothing when it runs.
 
-        Raises AlreadyRunning when another process works on the folder, and PartFailed, with the end of the log,
+        Raises AlreadyRunning when another process works on the folder, and BackendFailed, with the end of the log,
         when the server does not come up.
         """
         if self.alive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from posada.audit.booking_snapshot import Dossier, status_named
+from posada.audit.booking_snapshot import BookingSnapshot, status_named
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 
@@ -29,7 +29,7 @@ def code_once(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("legal-path", "Each state is reached by a legal path, with one audit entry for each step")
-def legal_path(dossier: Dossier, _: Terms) -> Iterable[str]:
+def legal_path(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """A step of the audit log is none that may be taken, is told twice, or leads elsewhere."""
     if dossier.booking is None:
         return
@@ -46,7 +46,7 @@ def legal_path(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("legal-stays", "Each room of a booking goes its own legal path, and the booking with them")
-def legal_stays(dossier: Dossier, _: Terms) -> Iterable[str]:
+def legal_stays(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """A stay took a step that may not be taken or that the audit log has not, or is where its booking is not."""
     changes: dict[str, list[Row]] = {}
     for change in dossier.stay_changes:

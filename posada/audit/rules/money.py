@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.booking_snapshot import NOTHING, Dossier
+from posada.audit.booking_snapshot import NOTHING, BookingSnapshot
 from posada.audit.invariant import LEDGER, MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
 from services.booking.lifecycle.states import Status
 from services.payments.queries import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
@@ -78,7 +78,7 @@ def money_in_all(row: Row, _: Terms) -> tuple[object, str] | None:
 
 
 @of_booking("confirmed-is-paid", "A confirmed booking has its captured money, with all its codes")
-def confirmed_is_paid(dossier: Dossier, _: Terms) -> Iterable[str]:
+def confirmed_is_paid(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Confirmed, and payments has not captured its price under its codes."""
     booking, request = dossier.booking, dossier.request
     if booking is None or dossier.status not in HAVE_PAID or not dossier.settled:
@@ -97,7 +97,7 @@ def confirmed_is_paid(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("counted-on-is-reserved", "No booking counts on money that nobody has reserved", certain=True)
-def counted_on_is_reserved(dossier: Dossier, _: Terms) -> Iterable[str]:
+def counted_on_is_reserved(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Open or confirmed on the strength of a payment that payments has not set aside: somebody else said so.
 
     Booking's database is looked at first, so that a true answer has been payments' own commit by then.
@@ -110,7 +110,7 @@ def counted_on_is_reserved(dossier: Dossier, _: Terms) -> Iterable[str]:
         yield f"it is {how} and counts on payment {saga['payment_id']}, and its money is {dossier.paid_as}"
 
 
-def _differs(dossier: Dossier, booking: Row, request: Row) -> Iterable[str]:
+def _differs(dossier: BookingSnapshot, booking: Row, request: Row) -> Iterable[str]:
     """A booking that changed has another price since, and a balance: then its account and the ledger must agree."""
     if not booking["revision"]:
         if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
@@ -119,13 +119,13 @@ def _differs(dossier: Dossier, booking: Row, request: Row) -> Iterable[str]:
     yield from _disagrees(dossier, booking)
 
 
-def _disagrees(dossier: Dossier, booking: Row) -> Iterable[str]:
+def _disagrees(dossier: BookingSnapshot, booking: Row) -> Iterable[str]:
     if dossier.kept != (booking["paid"] or NOTHING):
         yield f"it has paid {booking['paid'] or NOTHING} by its own account and {dossier.kept} by the ledger"
 
 
 @of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
-def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
+def ended_has_no_money(dossier: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
     """Refused or failed, and money is reserved or captured for it."""
     if dossier.status not in KEEP_NOTHING_ASIDE or not dossier.settled:
         return
@@ -138,7 +138,7 @@ def ended_has_no_money(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
 
 
 @of_booking("ended-is-accounted", "Booking and the ledger agree on what a cancelled guest or a no-show has paid")
-def ended_is_accounted(dossier: Dossier, _: Terms) -> Iterable[str]:
+def ended_is_accounted(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Cancelled or not shown up, and payments kept more or less than it has told booking."""
     booking = dossier.booking
     if booking and dossier.status in COST_A_FEE and dossier.settled and booking["told_of_money"]:
@@ -146,7 +146,7 @@ def ended_is_accounted(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("money-has-an-owner", "No money is set aside without a booking that lives")
-def money_has_an_owner(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
+def money_has_an_owner(dossier: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
     """Money is set aside or looked for, for a booking that nobody knows or that has ended."""
     if dossier.paid_as not in LOOKED_FOR:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.delivery_status import by_occasion, missed
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from services.booking.lifecycle.states import Status, StayStatus
@@ -22,7 +22,7 @@ WHERE status = 'pending' AND due_at < now() - interval '20 minutes' ORDER BY due
 
 
 @of_booking("told-once", "Each guest is told once of each event")
-def told_once(dossier: Dossier, _: Terms) -> Iterable[str]:
+def told_once(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """The same event went to the same recipient twice, or by two chat channels."""
     chats: dict[str, set[str]] = {}
     for row in dossier.deliveries:
@@ -36,7 +36,7 @@ def told_once(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("told-the-outcome", "Each guest is told how the booking came out, and nothing else", "posada outbox")
-def told_the_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
+def told_the_outcome(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """The guest was not told the outcome, or heard of another; or everything failed and staff was not told."""
     if dossier.booking is None or not dossier.settled:
         return
@@ -56,7 +56,7 @@ def told_the_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
     "Each guest is told of every change, of the cancellation, each arrival and departure, and of none that was not",
     "posada outbox",
 )
-def told_what_became_of_it(dossier: Dossier, _: Terms) -> Iterable[str]:
+def told_what_became_of_it(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Something happened to a booking and its guest cannot have heard of it, or heard of what never happened."""
     if dossier.booking is None or not dossier.settled:
         return
@@ -84,7 +84,7 @@ def messages_leave(row: Row, _: Terms) -> tuple[object, str]:
     return row["booking_id"], f"{what} should have gone out at {row['due_at']:%Y-%m-%d %H:%M:%S}"
 
 
-def _happened(dossier: Dossier) -> set[str]:
+def _happened(dossier: BookingSnapshot) -> set[str]:
     """What its guest has to hear of, as the occasions that notifications makes of it."""
     if dossier.booking is None or dossier.verdict != "done":
         return set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
 from services.booking.lifecycle.states import Status
 
@@ -98,7 +98,7 @@ def nights_as_held(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("confirmed-has-rooms", "A confirmed booking has all its rooms booked, under its codes")
-def confirmed_has_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
+def confirmed_has_rooms(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Confirmed, and availability has not its rooms booked under the same codes."""
     if dossier.booking is None or dossier.status not in HAVE_ROOMS or not dossier.settled:
         return
@@ -111,7 +111,7 @@ def confirmed_has_rooms(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", MEND)
-def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
+def ended_has_no_rooms(dossier: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
     """Refused, failed, cancelled or not shown up, and rooms or codes are left."""
     if dossier.status not in HAVE_NONE or not dossier.settled:
         return
@@ -123,7 +123,7 @@ def ended_has_no_rooms(dossier: Dossier, _: Terms) -> Iterable[str | Wrong]:
 
 
 @of_booking("rooms-have-an-owner", "No room is held without a booking that lives")
-def rooms_have_an_owner(dossier: Dossier, terms: Terms) -> Iterable[str | Wrong]:
+def rooms_have_an_owner(dossier: BookingSnapshot, terms: Terms) -> Iterable[str | Wrong]:
     """Rooms are held for a booking that nobody knows, that has ended, or for longer than they were to be."""
     if dossier.held_as in {"none", "released"} or dossier.hold is None:
         return

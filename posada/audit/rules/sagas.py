@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from posada.audit.rules.money import FROM_GUESTS
 from services.booking.lifecycle.states import Status
@@ -33,7 +33,7 @@ WHERE name <> 'multi_room' AND phase <> 'ended' ORDER BY started_at"""
 
 
 @of_booking("saga-in-time", "No saga is older than its time-outs allow")
-def saga_in_time(dossier: Dossier, terms: Terms) -> Iterable[str]:
+def saga_in_time(dossier: BookingSnapshot, terms: Terms) -> Iterable[str]:
     """A saga goes on for longer than anything that it waits for may take."""
     saga = dossier.saga
     if saga is None or saga["phase"] == "ended":
@@ -52,7 +52,7 @@ def saga_in_time(dossier: Dossier, terms: Terms) -> Iterable[str]:
         yield f"its saga is {saga['phase']} since {since:%Y-%m-%d %H:%M:%S} and waits for {pending}"
 
 
-def _looks_for_money(dossier: Dossier, terms: Terms) -> bool:
+def _looks_for_money(dossier: BookingSnapshot, terms: Terms) -> bool:
     request = dossier.request
     waits = request is not None and dossier.paid_as in {"waiting", "escalated"}
     return bool(waits and request and request["next_attempt_at"] > terms.now - OVERDUE)
@@ -74,7 +74,7 @@ def change_in_time(row: Row, terms: Terms) -> tuple[object, str] | None:
 
 
 @of_booking("saga-agrees", "A saga and its booking tell the same, and one that ended waits for nothing")
-def saga_agrees(dossier: Dossier, _: Terms) -> Iterable[str]:
+def saga_agrees(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Booking's own tables contradict each other."""
     saga, booking = dossier.saga, dossier.booking
     if saga is None or booking is None:

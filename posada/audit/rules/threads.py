@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from services.booking.lifecycle.states import Status
 
@@ -38,7 +38,7 @@ def message_once(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("conversation-knows", "Conversations knows the confirmed bookings, and no other")
-def conversation_knows(dossier: Dossier, _: Terms) -> Iterable[str]:
+def conversation_knows(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Conversations has not heard of a confirmed booking, or of one that never was."""
     if not dossier.settled:
         return

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from posada.audit.booking_snapshot import Dossier
+from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Terms, of_booking, of_topics
 from posada.audit.rules.notifications import OUTCOMES
-from posada.audit.topic_snapshot import TopicBooks
+from posada.audit.topic_snapshot import TopicSnapshot
 from shared.contracts.topics import SERVICES
 
 OURS = {f"posada/{service}" for service in SERVICES}
 
 
 @of_booking("one-outcome", "A booking has one outcome on the topic, the one that was decided")
-def one_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
+def one_outcome(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Gateways were told of two outcomes, or of another than booking's."""
     kinds = sorted(set(dossier.announced or ()))
     if len(kinds) > 1:
@@ -26,14 +26,14 @@ def one_outcome(dossier: Dossier, _: Terms) -> Iterable[str]:
 
 
 @of_booking("outcome-announced", "The outcome of each booking is on the topic")
-def outcome_announced(dossier: Dossier, _: Terms) -> Iterable[str]:
+def outcome_announced(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Decided, and no gateway was ever told."""
     if dossier.announced == () and dossier.verdict in OUTCOMES and dossier.settled:
         yield f"its saga is {dossier.verdict}, and that was never announced"
 
 
 @of_topics("nothing-set-aside", "No message of our own is set aside", "posada dead show {subject}")
-def nothing_set_aside(books: TopicBooks, _: Terms) -> Iterable[tuple[object, str]]:
+def nothing_set_aside(books: TopicSnapshot, _: Terms) -> Iterable[tuple[object, str]]:
     """A service could not handle what another one sent; what clients send badly, or strangers in our name, breaks no
     promise.
     """

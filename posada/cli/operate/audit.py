@@ -113,7 +113,7 @@ async def audited(
         return await Auditor(urls, topics, patience=patience).audit(grace_s=grace_s, settle_s=settle_s)
 
 
-def say_mended(done: repair.Mended) -> None:
+def say_mended(done: repair.Repaired) -> None:
     """A line for each command that was sent, and for each booking that was left as it is."""
     for message in done.sent:
         err().print(f"sent {message.type_name} for {message.booking}", markup=False)

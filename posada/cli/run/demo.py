@@ -43,14 +43,14 @@ def register(app: typer.Typer) -> None:
 
 def demo(data: Folder = None) -> None:
     """Play a scripted day on real parts and five services: exit 0 only if all went as scripted."""
-    from posada.cluster.cluster import Town  # noqa: PLC0415
-    from posada.demo.day import play  # noqa: PLC0415  # with Town, see up
+    from posada.cluster.cluster import LocalCluster  # noqa: PLC0415
+    from posada.demo.day import play  # noqa: PLC0415  # with LocalCluster, see up
 
     console = out()
     os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the town's own: who decides at the desk needs one
     with one_interruption(), folder(data) as place:
         with progress_on(err(), "starting Posada") as tell:
-            town = Town(place, env=SERVICES_ENV, on_progress=tell)
+            town = LocalCluster(place, env=SERVICES_ENV, on_progress=tell)
             town.start()
         try:
             as_scripted = asyncio.run(play(console, town.kafka_bootstrap, town.http, town.secrets.seal()))

@@ -17,8 +17,8 @@ from posada.cli.signals import one_interruption, undisturbed
 from posada.output import err, out, table
 
 if TYPE_CHECKING:
-    from deploy.local.choice import Parts
-    from posada.cluster.cluster import Town
+    from deploy.local.choice import Backends
+    from posada.cluster.cluster import LocalCluster
     from posada.cluster.instance import Health
     from posada.cluster.lag import LagMeter
 
@@ -40,13 +40,13 @@ def up(data: Data = HERE, scale: Scale = None) -> None:
     What ends by itself is started again; where Kafka or PostgreSQL does not stay, everything stops, with exit code 4.
     Data is kept from run to run, except by containers (POSADA_PARTS=docker).
     """
-    from posada.cluster.cluster import Town  # noqa: PLC0415  # needs the dependency group `local`, other commands don't
+    from posada.cluster.cluster import LocalCluster  # noqa: PLC0415  # needs the dependency group `local`, other commands don't
 
     copies = dict(map(copies_of, scale or ()))
     console = out()
     with one_interruption():
         with progress_on(err(), "starting Posada") as tell:
-            town = Town(data, scale=copies, on_progress=tell, keeping_data=True)
+            town = LocalCluster(data, scale=copies, on_progress=tell, keeping_data=True)
             town.start()
         try:
             keep_running(console, town)
@@ -58,7 +58,7 @@ def up(data: Data = HERE, scale: Scale = None) -> None:
     console.print("stopped", markup=False)
 
 
-def farewell(parts: Parts) -> str:
+def farewell(parts: Backends) -> str:
     """What becomes of the data, in the last words."""
     return "stopping; the data is kept" if parts.keeps_data else "stopping; the containers go, and the data with them"
 
@@ -71,20 +71,20 @@ def copies_of(text: str) -> tuple[str, int]:
     return known_service(name), int(number)
 
 
-def keep_running(console: Console, town: Town) -> None:
+def keep_running(console: Console, town: LocalCluster) -> None:
     """Show how everything does and start again what ended, until we are interrupted.
 
     Raises:
-        PartFailed: when Kafka or PostgreSQL does not stay.
+        BackendFailed: when Kafka or PostgreSQL does not stay.
     """
     from posada.cluster.lag import LagMeter  # noqa: PLC0415  # see up
-    from posada.cluster.supervisor import Keeper  # noqa: PLC0415  # see up
+    from posada.cluster.supervisor import Supervisor  # noqa: PLC0415  # see up
 
     meter = LagMeter(town.kafka_bootstrap, [one.service for one in town.services if one.number == 1])
     console.print(f"Posada runs on {town.parts.describe()}; Kafka at {town.kafka_bootstrap}", markup=False)
     console.print(f"logs are in {town.data_dir / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
     screen = Screen(console, town, meter)
-    keeper = Keeper(town)
+    keeper = Supervisor(town)
     with screen:
         while True:
             healths = [one.health() for one in town.services]
@@ -96,7 +96,7 @@ def keep_running(console: Console, town: Town) -> None:
 class Screen:
     """The status: a table that renews itself in a terminal, lines about what changed elsewhere."""
 
-    def __init__(self, console: Console, town: Town, meter: LagMeter) -> None:
+    def __init__(self, console: Console, town: LocalCluster, meter: LagMeter) -> None:
         self._console = console
         self._town = town
         self._meter = meter

@@ -14,12 +14,12 @@ from pydantic import BaseModel, Field, create_model
 from services.availability.catalogue import csv
 from services.availability.catalogue.csv import BrokenLine
 from services.availability.catalogue.model import BY_KIND, RECORDS, Record
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from shared.auth.tokens import Role
 from shared.clock import Clock
 from shared.contracts.common import Identifier, Reason
 from shared.errors import Refusal
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 MOST_BYTES = 20_000_000
@@ -55,9 +55,9 @@ class CapacitySet(BaseModel):
     capacity: int
 
 
-def router(records: Records, clock: Clock, settings: ServiceSettings) -> APIRouter:
+def router(records: CatalogueRepository, clock: Clock, settings: ServiceSettings) -> APIRouter:
     """The catalogue's endpoints: read by whoever may read, written with a token alone."""
-    guards = [Depends(writers(settings, Role.ADMIN))]
+    guards = [Depends(require_role(settings, Role.ADMIN))]
     router = APIRouter(prefix="/catalogue", tags=["catalogue"])
 
     @router.get("/export")
@@ -83,7 +83,7 @@ def router(records: Records, clock: Clock, settings: ServiceSettings) -> APIRout
 
 
 def _add(
-    router: APIRouter, records: Records, model: type[Record], clock: Clock, guards: Sequence[params.Depends]
+    router: APIRouter, records: CatalogueRepository, model: type[Record], clock: Clock, guards: Sequence[params.Depends]
 ) -> None:
     """The three endpoints of one kind of record."""
 
@@ -151,7 +151,7 @@ def _key_of(model: type[Record]) -> type[BaseModel]:
     return create_model(f"{model.__name__}Key", **fields)
 
 
-async def _exported(records: Records, property_id: str | None) -> AsyncIterator[str]:
+async def _exported(records: CatalogueRepository, property_id: str | None) -> AsyncIterator[str]:
     yield csv.header()
     for kind in BY_KIND:
         async for page in records.pages(kind, property_id):
@@ -171,7 +171,7 @@ async def _body(request: Request) -> str:
         raise Refusal(Reason.INVALID_REQUEST, text, field="file") from None
 
 
-async def _import(records: Records, text: str, clock: Clock) -> Imported:
+async def _import(records: CatalogueRepository, text: str, clock: Clock) -> Imported:
     done = Imported()
     order = {kind: place for place, kind in enumerate(BY_KIND)}
     good: list[tuple[int, Record]] = []

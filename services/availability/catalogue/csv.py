@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from services.availability.catalogue.model import BY_KIND, RECORDS, SEPARATOR, Record
 from shared.errors import Refusal
 from shared.safety import spreadsheets
-from shared.validation_errors import complaints
+from shared.validation_errors import validation_errors
 
 KIND = "record"
 COLUMNS = (KIND, *dict.fromkeys(name for record in RECORDS for name in record.model_fields))
@@ -95,7 +95,7 @@ def _line(number: int, row: dict[str, Any]) -> tuple[int, Record] | BrokenLine:
     try:
         return number, model.model_validate(given)
     except ValidationError as error:
-        first = complaints(error.errors(include_url=False, include_input=False))[0]
+        first = validation_errors(error.errors(include_url=False, include_input=False))[0]
         problem, _, remedy = first["problem"].partition(": ")
         field = first["field"] if first["field"] != "body" else model.kind
         return BrokenLine(number=number, field=field, problem=problem, remedy=remedy or "correct it")

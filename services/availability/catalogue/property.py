@@ -119,7 +119,7 @@ class Outside:
 
 
 @dataclass(frozen=True)
-class House:
+class Property:
     """A property with everything that a count, a price or a hold needs to know of it."""
 
     id: str

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from services.availability.catalogue.property import Fee, House, Outside, Package, Rate, RoomType, Supplement, Unit
+from services.availability.catalogue.property import Fee, Outside, Package, Property, Rate, RoomType, Supplement, Unit
 from shared.database.pool import Connection
 
 KEPT_SECONDS = 5.0
@@ -30,11 +30,11 @@ _DEFAULT = "SELECT id FROM properties WHERE is_default"
 _SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 
 
-class Houses:
+class PropertyCache:
     """The houses that were read, and which is the default; they change rarely."""
 
     def __init__(self) -> None:
-        self.known: dict[str, House] = {}
+        self.known: dict[str, Property] = {}
         self.default: str | None = None
         self._read_at: dict[str, float] = {}
         self._default_read_at = float("-inf")
@@ -65,10 +65,10 @@ class Houses:
         return [row["id"] for row in await connection.fetch(_SOME)]
 
 
-def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> House:
+def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> Property:
     types = [_room_type(given) for given in json.loads(row["types"] or "[]")]
     packages = [_package(given) for given in json.loads(row["packages"] or "[]")]
-    return House(
+    return Property(
         id=row["id"],
         name=row["name"],
         timezone=row["timezone"],

@@ -74,7 +74,7 @@ INSERT INTO rooms (property_id, number, type_key)
 SELECT $1, unnest($3::text[]), $2 ON CONFLICT (property_id, number) DO NOTHING"""
 
 
-class Records:
+class CatalogueRepository:
     """Edits the catalogue. `edited` is called after each change, so that nobody goes on with what was.
 
     `allowed` says which addresses outside systems may be given; what is there already is judged when it is called.

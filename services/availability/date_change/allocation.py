@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from services.availability.catalogue.property import House
+from services.availability.catalogue.property import Property
 from services.availability.inventory.allocation import Priced, Says, held_room, not_enough, price_line
 from services.availability.inventory.counting import shortages
 from services.availability.inventory.hold import Hold, State
 from services.availability.inventory.stay import Stay
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import ChangeRooms, HeldRoom, PlacedWish
 from shared.errors import Refusal
 
 
-def check_may_change(hold: Hold | None, command: ChangeRooms, house: House) -> Hold:
+def check_may_change(hold: Hold | None, command: ChangeRooms, house: Property) -> Hold:
     """The hold, where its nights can change.
 
     Raises:
@@ -32,7 +32,7 @@ def check_may_change(hold: Hold | None, command: ChangeRooms, house: House) -> H
     return hold
 
 
-def find_rooms(inventory: Inventory, house: House, hold: Hold, command: ChangeRooms, wording: Says) -> list[HeldRoom]:
+def find_rooms(uow: UnitOfWork, house: Property, hold: Hold, command: ChangeRooms, wording: Says) -> list[HeldRoom]:
     """One room for every line, all or none: its own wherever nobody else has it on those nights, else none to avoid.
 
     Raises:
@@ -42,17 +42,17 @@ def find_rooms(inventory: Inventory, house: House, hold: Hold, command: ChangeRo
     priced = [(wish, _priced(house, stay, command.package, wish)) for wish in command.rooms]
     avoided = {room.casefold() for room in command.avoid_rooms} - {wish.room.casefold() for wish in command.rooms}
     free = {
-        key: {room for room in inventory.free_for(hold, stay, key) if room.casefold() not in avoided}
+        key: {room for room in uow.free_for(hold, stay, key) if room.casefold() not in avoided}
         for key in {line.type.key for _, line in priced}
     }
     short = shortages([line.type.key for _, line in priced], {key: len(rooms) for key, rooms in free.items()})
     if short:
-        inventory.check_view_is_whole(house)
+        uow.check_view_is_whole(house)
         raise not_enough(house, stay, short, command.language, wording)
     own = {wish.line: wish.room for wish, line in priced if wish.room in free[line.type.key]}
     for key in free:
         free[key] -= set(own.values())
-    return list(_given(inventory, priced, own, free))
+    return list(_given(uow, priced, own, free))
 
 
 def total_of(rooms: Sequence[HeldRoom]) -> Decimal:
@@ -60,7 +60,7 @@ def total_of(rooms: Sequence[HeldRoom]) -> Decimal:
     return sum((room.amount for room in rooms), Decimal("0.00"))
 
 
-def _priced(house: House, stay: Stay, package: str, wish: PlacedWish) -> Priced:
+def _priced(house: Property, stay: Stay, package: str, wish: PlacedWish) -> Priced:
     try:
         return price_line(house, stay, package, wish)
     except Refusal as refusal:
@@ -69,9 +69,9 @@ def _priced(house: House, stay: Stay, package: str, wish: PlacedWish) -> Priced:
 
 
 def _given(
-    inventory: Inventory, priced: Sequence[tuple[PlacedWish, Priced]], own: dict[int, str], free: dict[str, set[str]]
+    uow: UnitOfWork, priced: Sequence[tuple[PlacedWish, Priced]], own: dict[int, str], free: dict[str, set[str]]
 ) -> Iterator[HeldRoom]:
     for wish, line in priced:
-        room = own.get(wish.line) or inventory.dice.choice(sorted(free[line.type.key]))
+        room = own.get(wish.line) or uow.dice.choice(sorted(free[line.type.key]))
         free[line.type.key].discard(room)
         yield held_room(line, room)

@@ -9,7 +9,7 @@ from services.availability.date_change import allocation
 from services.availability.inventory.hold import Change, State
 from services.availability.inventory.stay import stay_from
 from services.availability.inventory.texts import wording
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -24,17 +24,17 @@ from shared.errors import Refusal
 from shared.messages.message import Message
 
 
-def change_rooms(inventory: Inventory, command: ChangeRooms, now: datetime) -> Iterable[Message]:
+def change_rooms(uow: UnitOfWork, command: ChangeRooms, now: datetime) -> Iterable[Message]:
     """Hold a booking's rooms on other nights as well, priced anew; asked again, the answer is the same."""
-    known = inventory.holds.get(command.booking_id)
+    known = uow.holds.get(command.booking_id)
     if known and known.change and known.change.number == command.change:
         yield RoomsChanged.model_validate_json(known.change.answer)
         return
-    house = inventory.house(command.property_id)
+    house = uow.house(command.property_id)
     hold = allocation.check_may_change(known, command, house)
     earliest = min(house.today(now), hold.stay.check_in)  # who comes late or stays longer keeps the first night
     stay = stay_from(command.check_in, command.check_out, earliest)
-    rooms = allocation.find_rooms(inventory, house, hold, command, wording)
+    rooms = allocation.find_rooms(uow, house, hold, command, wording)
     answer = RoomsChanged(
         booking_id=hold.booking_id,
         change=command.change,
@@ -43,7 +43,7 @@ def change_rooms(inventory: Inventory, command: ChangeRooms, now: datetime) -> I
         currency=house.currency,
     )
     codes = tuple((room.room, wish.code) for room, wish in zip(rooms, command.rooms, strict=True))
-    inventory.reshape(hold.changing(Change(command.change, stay, codes, answer.model_dump_json())))
+    uow.reshape(hold.changing(Change(command.change, stay, codes, answer.model_dump_json())))
     yield answer
 
 
@@ -53,17 +53,17 @@ def rooms_not_changed(command: ChangeRooms, refusal: Refusal) -> Message:
     return RoomsNotChanged(booking_id=command.booking_id, change=command.change, refusal=details)
 
 
-def keep_change(inventory: Inventory, command: KeepChange, _: datetime) -> Iterable[Message]:
+def keep_change(uow: UnitOfWork, command: KeepChange, _: datetime) -> Iterable[Message]:
     """The booking has its new nights alone; done twice, or after its release, it changes nothing."""
-    hold = inventory.holds.get(command.booking_id)
+    hold = uow.holds.get(command.booking_id)
     if hold and hold.state is State.BOOKED:
-        inventory.reshape(hold.kept(command.change))
+        uow.reshape(hold.kept(command.change))
     yield ChangeKept(booking_id=command.booking_id, change=command.change)
 
 
-def drop_change(inventory: Inventory, command: DropChange, _: datetime) -> Iterable[Message]:
+def drop_change(uow: UnitOfWork, command: DropChange, _: datetime) -> Iterable[Message]:
     """The booking has its old nights alone, also where the change has not come yet."""
-    hold = inventory.holds.get(command.booking_id)
+    hold = uow.holds.get(command.booking_id)
     if hold and hold.state is State.BOOKED:
-        inventory.reshape(hold.dropped(command.change))
+        uow.reshape(hold.dropped(command.change))
     yield ChangeDropped(booking_id=command.booking_id, change=command.change)

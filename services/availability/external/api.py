@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from services.availability.external import store as queries
 from shared.contracts.common import Identifier
 from shared.database.pool import Database
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ def router(database: Database, settings: ServiceSettings) -> APIRouter:
             rows = await queries.given_up(connection, property_id, limit)
         return [GivenUp.model_validate(row) for row in rows]
 
-    @router.post("/{booking_id}/retry", responses={403: {}, 404: {}}, dependencies=[Depends(writers(settings))])
+    @router.post("/{booking_id}/retry", responses={403: {}, 404: {}}, dependencies=[Depends(require_role(settings))])
     async def retry(booking_id: UUID) -> Retried:
         """Make the call again: what is told of it then is told as the first time."""
         async with database.connection() as connection:
@@ -61,7 +61,7 @@ def router(database: Database, settings: ServiceSettings) -> APIRouter:
         "/{booking_id}",
         status_code=204,
         responses={403: {}, 404: {}},
-        dependencies=[Depends(writers(settings))],
+        dependencies=[Depends(require_role(settings))],
     )
     async def dismiss(booking_id: UUID) -> None:
         """Nothing is left to be called: a person has undone it in the outside system itself."""

@@ -16,11 +16,11 @@ from services.availability.external.port import (
     CannotCancel,
     FreeRooms,
     Inventory,
-    InventoryAway,
+    InventoryUnavailable,
     RoomOrder,
     RoomTaken,
 )
-from services.availability.external.selection import Attempt, Fate, Patience, Wanted, next_room, to_staff
+from services.availability.external.selection import Attempt, AttemptStatus, Patience, Wanted, next_room, to_staff
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Ordered:
 
 
 @dataclass
-class Ordering:
+class ExternalRoomBooking:
     """Books through one inventory.
 
     `held_by_others` gives the rooms that our own holds keep from it for the stay, and `secure` keeps one from others
@@ -94,8 +94,8 @@ class Ordering:
                     await self.undo(booking_id, attempts)
                     staff = to_staff(attempts, can_cancel=self.inventory.can_cancel)
                     return Ordered((), missed[0], tuple(attempts), staff)
-        booked = tuple(one for one in attempts if one.fate is Fate.BOOKED)
-        staff = to_staff([one for one in attempts if one.fate is not Fate.BOOKED], can_cancel=True)
+        booked = tuple(one for one in attempts if one.fate is AttemptStatus.BOOKED)
+        staff = to_staff([one for one in attempts if one.fate is not AttemptStatus.BOOKED], can_cancel=True)
         return Ordered(booked, None, tuple(attempts), staff, tuple(missed))
 
     async def undo(self, booking_id: UUID, attempts: list[Attempt]) -> None:
@@ -117,9 +117,9 @@ class Ordering:
         """Whether the line has a room in the end."""
         while True:
             mine = [one for one in attempts if one.line == line.wanted.line]
-            if any(one.fate is Fate.BOOKED for one in mine):
+            if any(one.fate is AttemptStatus.BOOKED for one in mine):
                 return True
-            interrupted = next((one for one in mine if one.fate is Fate.CALLING), None)
+            interrupted = next((one for one in mine if one.fate is AttemptStatus.CALLING), None)
             if interrupted:
                 attempts.remove(interrupted)
                 await self._try(booking_id, line, interrupted.room, attempts, cut_short=True)
@@ -149,20 +149,20 @@ class Ordering:
             try:
                 free = await self.inventory.free_rooms(line.order.stay)
                 break
-            except InventoryAway as fault:
+            except InventoryUnavailable as fault:
                 log.warning("inventory.away", booking=str(booking_id), problem=str(fault))
         return next_room(line.wanted, lines, attempts, free=free, shut=(*others, *avoid), dice=self.dice)
 
     async def _undone(self, booking_id: UUID, attempt: Attempt) -> Attempt:
-        if attempt.fate is Fate.CALLING:
-            return replace(attempt, fate=Fate.DOUBTFUL, problem=CUT_SHORT)
+        if attempt.fate is AttemptStatus.CALLING:
+            return replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=CUT_SHORT)
         if not attempt.to_be_cancelled or not self.inventory.can_cancel:
             return attempt
         try:
             await self.inventory.cancel(_key(booking_id, attempt.line, attempt.room), attempt.code)
-        except (InventoryAway, CannotCancel) as fault:
-            return replace(attempt, fate=Fate.DOUBTFUL, problem=f"not cancelled: {fault}")
-        return replace(attempt, fate=Fate.CANCELLED)
+        except (InventoryUnavailable, CannotCancel) as fault:
+            return replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=f"not cancelled: {fault}")
+        return replace(attempt, fate=AttemptStatus.CANCELLED)
 
     async def _booked(self, booking_id: UUID, order: RoomOrder) -> str:
         if not await self.secure(booking_id, order.room):
@@ -173,21 +173,23 @@ class Ordering:
         self, booking_id: UUID, line: Line, room: str, attempts: list[Attempt], *, cut_short: bool = False
     ) -> None:
         """One attempt; of one that was `cut_short` before only a code says that all is well."""
-        attempt = Attempt(line.wanted.line, room, Fate.CALLING)
+        attempt = Attempt(line.wanted.line, room, AttemptStatus.CALLING)
         await self.journal.note(booking_id, attempt)
         order = replace(line.order, room=room, key=_key(booking_id, line.wanted.line, room))
         try:
             code = await self._booked(booking_id, order)
         except RoomTaken:
-            attempt = replace(attempt, fate=Fate.TAKEN, problem="somebody was first")
+            attempt = replace(attempt, fate=AttemptStatus.TAKEN, problem="somebody was first")
         except CircuitOpen as shut:
-            attempt = replace(attempt, fate=Fate.NOT_ASKED, problem=str(shut))
-        except InventoryAway as fault:
-            attempt = replace(attempt, fate=Fate.DOUBTFUL, problem=str(fault))
+            attempt = replace(attempt, fate=AttemptStatus.NOT_ASKED, problem=str(shut))
+        except InventoryUnavailable as fault:
+            attempt = replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=str(fault))
         else:
-            attempt = replace(attempt, fate=Fate.BOOKED, code=code)
+            attempt = replace(attempt, fate=AttemptStatus.BOOKED, code=code)
         if cut_short and not attempt.code:  # whoever was first may have been the call before the crash
-            attempt = replace(attempt, fate=Fate.DOUBTFUL, problem=f"{CUT_SHORT}; asked again: {attempt.problem}")
+            attempt = replace(
+                attempt, fate=AttemptStatus.DOUBTFUL, problem=f"{CUT_SHORT}; asked again: {attempt.problem}"
+            )
         attempts.append(attempt)
         await self.journal.note(booking_id, attempt)
         log.info("inventory.attempt", booking=str(booking_id), line=attempt.line, room=room, fate=attempt.fate)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.availability.external import model
-from services.availability.external.booking import CUT_SHORT, Line, Ordered, Ordering
-from services.availability.external.clients import Systems
-from services.availability.external.journal import Attempts
+from services.availability.external.booking import CUT_SHORT, ExternalRoomBooking, Line, Ordered
+from services.availability.external.clients import ExternalClients
+from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.model import LOOK, ORDER
-from services.availability.external.port import InventoryAway, RoomOrder
-from services.availability.external.selection import Attempt, Fate, Wanted, to_staff
+from services.availability.external.port import InventoryUnavailable, RoomOrder
+from services.availability.external.selection import Attempt, AttemptStatus, Wanted, to_staff
 from services.availability.inventory.stay import Stay
 from services.availability.repository import Repository
-from services.availability.unit_of_work import Errand
+from services.availability.unit_of_work import ExternalJob
 from shared.contracts.availability import (
     CancelOrders,
     OrderedRoom,
@@ -33,26 +33,26 @@ from shared.messages.message import Message
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class JobResult:
     """What came of an errand: messages, and errands that follow.
 
     With a `problem` it was given up and stays, for a person to begin it anew.
     """
 
     messages: Sequence[Message] = ()
-    follows: Sequence[Errand] = ()
+    follows: Sequence[ExternalJob] = ()
     problem: str = ""
 
 
-class Calls:
+class JobExecutor:
     """Makes the calls of errands, each outside any transaction."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
-        systems: Systems,
-        journal: Attempts,
+        systems: ExternalClients,
+        journal: BookingAttemptJournal,
         dice: Callable[[], random.Random],
     ) -> None:
         self._database = database
@@ -61,43 +61,43 @@ class Calls:
         self._journal = journal
         self._dice = dice
 
-    async def made(self, errand: Errand) -> End:
+    async def made(self, errand: ExternalJob) -> JobResult:
         """The end of an errand.
 
         Raises:
             Exception: whatever went wrong; it may be made again.
         """
         if errand.kind == LOOK:
-            return End([await self._look(errand.property_id, OutsideSeen.model_validate_json(errand.body))])
+            return JobResult([await self._look(errand.property_id, OutsideSeen.model_validate_json(errand.body))])
         if errand.kind == ORDER:
             return await self._order(OrderRooms.model_validate_json(errand.body))
         return await self._cancel(CancelOrders.model_validate_json(errand.body))
 
-    async def given_up(self, errand: Errand, problem: str, attempts: int) -> End:
+    async def given_up(self, errand: ExternalJob, problem: str, attempts: int) -> JobResult:
         """The end of an errand that failed too often: whoever waits is answered, and staff told of what is left."""
         if errand.kind == LOOK:
-            return End([OutsideSeen.model_validate_json(errand.body).model_copy(update={"problem": problem})])
+            return JobResult([OutsideSeen.model_validate_json(errand.body).model_copy(update={"problem": problem})])
         if errand.kind == ORDER:
             command = OrderRooms.model_validate_json(errand.body)
             undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
-            return End([_not_ordered(command, problem)], follows=[model.cancel(undo)])
+            return JobResult([_not_ordered(command, problem)], follows=[model.cancel(undo)])
         undo = CancelOrders.model_validate_json(errand.body)
         tried = await self._as_left(undo.booking_id)
         told = [OrdersCancelled(booking_id=undo.booking_id)]
         if not (staff := to_staff(tried, can_cancel=False)):
-            return End(told)
+            return JobResult(told)
         advice = f"it was tried {attempts} times ({problem}); once the system answers: posada rooms retry"
         alert = _alert(undo, f"{staff}; {advice} {undo.booking_id}", tried)
-        return End([*told, *alert], problem=problem)
+        return JobResult([*told, *alert], problem=problem)
 
     async def _look(self, property_id: str, asked: OutsideSeen) -> Message:
         try:
             free = await self._systems.free_rooms(property_id, Stay(asked.check_in, asked.check_out))
-        except InventoryAway as fault:
+        except InventoryUnavailable as fault:
             return asked.model_copy(update={"problem": str(fault)})
         return asked.model_copy(update={"free": free})
 
-    async def _order(self, command: OrderRooms) -> End:
+    async def _order(self, command: OrderRooms) -> JobResult:
         async with self._database.connection() as connection:
             hold = await self._repository.hold(connection, command.booking_id)
         if hold is None:
@@ -109,21 +109,21 @@ class Calls:
         reply = _reply(command, done)
         undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
         if done.failed_line is not None and _left(ordering, done.attempts):
-            return End([reply], follows=[model.cancel(undo)])  # tried again there, and else told
-        return End([reply, *_alert(undo, done.for_staff, done.attempts)])
+            return JobResult([reply], follows=[model.cancel(undo)])  # tried again there, and else told
+        return JobResult([reply, *_alert(undo, done.for_staff, done.attempts)])
 
-    async def _cancel(self, command: CancelOrders) -> End:
+    async def _cancel(self, command: CancelOrders) -> JobResult:
         ordering = await self._ordering(command.property_id)
         attempts = await self._journal.attempts(command.booking_id)
         await ordering.undo(command.booking_id, attempts)
         if left := _left(ordering, attempts):
-            raise InventoryAway(left[0].problem)
+            raise InventoryUnavailable(left[0].problem)
         staff = to_staff(attempts, can_cancel=ordering.inventory.can_cancel)
-        return End([OrdersCancelled(booking_id=command.booking_id), *_alert(command, staff, attempts)])
+        return JobResult([OrdersCancelled(booking_id=command.booking_id), *_alert(command, staff, attempts)])
 
-    async def _ordering(self, property_id: str) -> Ordering:
+    async def _ordering(self, property_id: str) -> ExternalRoomBooking:
         system, journal = await self._systems.of(property_id), self._journal
-        return Ordering(
+        return ExternalRoomBooking(
             system.guarded, journal, system.patience, journal.held_by_others, journal.secure, dice=self._dice()
         )
 
@@ -131,14 +131,14 @@ class Calls:
         """The attempts of a booking, those in doubt whose end nobody noted."""
         attempts = []
         for attempt in await self._journal.attempts(booking_id):
-            if attempt.fate is Fate.CALLING:
-                attempt = replace(attempt, fate=Fate.DOUBTFUL, problem=CUT_SHORT)  # noqa: PLW2901
+            if attempt.fate is AttemptStatus.CALLING:
+                attempt = replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=CUT_SHORT)  # noqa: PLW2901
                 await self._journal.note(booking_id, attempt)
             attempts.append(attempt)
         return attempts
 
 
-def _left(ordering: Ordering, attempts: Sequence[Attempt]) -> list[Attempt]:
+def _left(ordering: ExternalRoomBooking, attempts: Sequence[Attempt]) -> list[Attempt]:
     """What should have been cancelled, and could not be although the system cancels."""
     return [one for one in attempts if one.to_be_cancelled] if ordering.inventory.can_cancel else []
 

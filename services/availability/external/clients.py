@@ -6,43 +6,43 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.availability.catalogue.model import OutsideRecord, RoomRecord, TypeRecord
-from services.availability.catalogue.repository import Records
-from services.availability.external.adapters.breaker import Guarded
+from services.availability.catalogue.repository import CatalogueRepository
+from services.availability.external.adapters.breaker import CircuitBreakerInventory
 from services.availability.external.adapters.pms import ROOM_SUFFIX, Pms
-from services.availability.external.adapters.settings import Manners
+from services.availability.external.adapters.settings import ExternalClientSettings
 from services.availability.external.numbering import numbering_of
-from services.availability.external.port import InventoryAway
+from services.availability.external.port import InventoryUnavailable
 from services.availability.external.selection import Patience
 from services.availability.inventory.stay import Stay
 
 
 @dataclass
-class System:
+class ExternalClient:
     """A property's system behind its circuit breaker, and how patient its property is with it."""
 
     record: OutsideRecord
     pms: Pms
-    guarded: Guarded
+    guarded: CircuitBreakerInventory
     patience: Patience
 
 
-class Systems:
+class ExternalClients:
     """Those that were called so far."""
 
-    def __init__(self, records: Records, manners: Manners) -> None:
+    def __init__(self, records: CatalogueRepository, manners: ExternalClientSettings) -> None:
         self._records = records
         self._manners = manners
-        self._known: dict[str, System] = {}
+        self._known: dict[str, ExternalClient] = {}
 
-    async def of(self, property_id: str) -> System:
+    async def of(self, property_id: str) -> ExternalClient:
         """The system of a property, as the catalogue has it now.
 
         Raises:
-            InventoryAway: when it has none.
+            InventoryUnavailable: when it has none.
         """
         records = [one async for one in self._records.listing("outside", property_id)]
         if not records or not isinstance(records[0], OutsideRecord):
-            raise InventoryAway(f"property {property_id} has no outside system")
+            raise InventoryUnavailable(f"property {property_id} has no outside system")
         known = self._known.get(property_id)
         if known is None or known.record != records[0]:
             known = self._known[property_id] = self._connected(records[0])
@@ -59,7 +59,7 @@ class Systems:
         """What a property's system calls free.
 
         Raises:
-            InventoryAway: when it does not answer.
+            InventoryUnavailable: when it does not answer.
         """
         system = await self.of(property_id)
         return dict(await system.guarded.free_rooms(stay))
@@ -70,7 +70,7 @@ class Systems:
         for system in known.values():
             await system.guarded.close()
 
-    def _connected(self, record: OutsideRecord) -> System:
+    def _connected(self, record: OutsideRecord) -> ExternalClient:
         pms = Pms(
             record.base_url,
             record.prefix,
@@ -79,6 +79,8 @@ class Systems:
             token=self._manners.tokens.get(record.property_id),
             allowed=self._manners.allowed,
         )
-        guarded = Guarded(pms, threshold=self._manners.failures, open_seconds=self._manners.rest_seconds)
+        guarded = CircuitBreakerInventory(
+            pms, threshold=self._manners.failures, open_seconds=self._manners.rest_seconds
+        )
         pause = timedelta(seconds=float(record.pause_seconds))
-        return System(record, pms, guarded, Patience(record.attempts, pause, self._manners.pause_growth))
+        return ExternalClient(record, pms, guarded, Patience(record.attempts, pause, self._manners.pause_growth))

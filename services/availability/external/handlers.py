@@ -11,7 +11,7 @@ from services.availability.inventory.hold import Hold, State
 from services.availability.inventory.queries import count_refused, count_rooms
 from services.availability.inventory.stay import Stay
 from services.availability.inventory.texts import wording
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     CancelOrders,
     FailedRoom,
@@ -28,17 +28,17 @@ from shared.errors import Refusal
 from shared.messages.message import Message
 
 
-def look_outside(inventory: Inventory, seen: OutsideSeen, now: datetime) -> Iterable[Message]:
+def look_outside(uow: UnitOfWork, seen: OutsideSeen, now: datetime) -> Iterable[Message]:
     """Go on with a count or a hold, now that it is known what the outside system calls free."""
     if seen.free is None:
         raise Refusal(model.AWAY, f"the property's system does not answer ({seen.problem}); ask again in a moment")
-    house = inventory.house(seen.property_id)
+    house = uow.house(seen.property_id)
     stay = Stay(seen.check_in, seen.check_out)
-    inventory.narrow(house, stay, seen.free)
+    uow.narrow(house, stay, seen.free)
     if seen.count:
-        yield from count_rooms(inventory, seen.count, now)
+        yield from count_rooms(uow, seen.count, now)
     if seen.hold:
-        yield from hold_rooms(inventory, seen.hold, now)
+        yield from hold_rooms(uow, seen.hold, now)
 
 
 def outside_not_seen(seen: OutsideSeen, refusal: Refusal) -> Message:
@@ -50,9 +50,9 @@ def outside_not_seen(seen: OutsideSeen, refusal: Refusal) -> Message:
     return count_refused(seen.count, refusal)
 
 
-def order_rooms(inventory: Inventory, command: OrderRooms, _: datetime) -> Iterable[Message]:
+def order_rooms(uow: UnitOfWork, command: OrderRooms, _: datetime) -> Iterable[Message]:
     """Have the held rooms booked in the outside system. That there is a hold is the saga's promise."""
-    hold = inventory.holds[command.booking_id]
+    hold = uow.holds[command.booking_id]
     if hold.state is State.RELEASED:
         raise Refusal("hold_released", "this booking's rooms were released before")
     if hold.codes:
@@ -60,7 +60,7 @@ def order_rooms(inventory: Inventory, command: OrderRooms, _: datetime) -> Itera
             raise Refusal("ordered_in_part", "this booking's rooms were ordered before, as far as they could be had")
         yield _ordered(hold, command)
         return
-    inventory.errands.append(model.order(command))
+    uow.errands.append(model.order(command))
 
 
 def rooms_not_ordered(command: OrderRooms, refusal: Refusal) -> Message:
@@ -69,17 +69,17 @@ def rooms_not_ordered(command: OrderRooms, refusal: Refusal) -> Message:
     return RoomsNotOrdered(booking_id=command.booking_id, refusal=details)
 
 
-def rooms_ordered(inventory: Inventory, ordered: OutsideOrdered, _: datetime) -> Iterable[Message]:
+def rooms_ordered(uow: UnitOfWork, ordered: OutsideOrdered, _: datetime) -> Iterable[Message]:
     """The hold has the rooms that it really got; where it was released meanwhile, what follows cancels them."""
-    hold = inventory.holds[ordered.booking_id]
+    hold = uow.holds[ordered.booking_id]
     if hold.state is not State.RELEASED:
-        inventory.swap(hold.ordered({room.room: room.code for room in ordered.rooms}))
+        uow.swap(hold.ordered({room.room: room.code for room in ordered.rooms}))
     yield RoomsOrdered(booking_id=ordered.booking_id, rooms=ordered.rooms, failed=_missed(hold, ordered))
 
 
-def cancel_orders(inventory: Inventory, command: CancelOrders, _: datetime) -> Iterable[Message]:
+def cancel_orders(uow: UnitOfWork, command: CancelOrders, _: datetime) -> Iterable[Message]:
     """Undo what the outside system has booked, after any call that is still under way."""
-    inventory.errands.append(model.cancel(command))
+    uow.errands.append(model.cancel(command))
     return ()
 
 

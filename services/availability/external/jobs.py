@@ -16,12 +16,12 @@ from uuid import UUID
 
 import structlog
 
-from services.availability.catalogue.repository import Records
+from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external import store as queries
-from services.availability.external.adapters.settings import Manners
-from services.availability.external.calls import Calls, End
-from services.availability.external.clients import Systems
-from services.availability.external.journal import Attempts
+from services.availability.external.adapters.settings import ExternalClientSettings
+from services.availability.external.calls import JobExecutor, JobResult
+from services.availability.external.clients import ExternalClients
+from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.store import Taken
 from services.availability.repository import Repository
 from shared.clock import Clock, system_clock
@@ -30,7 +30,7 @@ from shared.database.statements import execute_together
 from shared.errors import described
 from shared.messages.message import Outgoing
 from shared.outbox import outbox
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -44,27 +44,27 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120))
 MOST_ATTEMPTS = len(PAUSES) + 1
 
 
-class Errands:
+class ExternalJobs:
     """The errands of one instance; several share them."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
-        records: Records,
+        records: CatalogueRepository,
         clock: Clock = system_clock,
         *,
-        manners: Manners | None = None,
+        manners: ExternalClientSettings | None = None,
         dice: Callable[[], random.Random] = random.SystemRandom,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._manners = manners or Manners()
-        self._systems = Systems(records, self._manners)
-        self._calls = Calls(database, repository, self._systems, Attempts(database, clock), dice)
+        self._manners = manners or ExternalClientSettings()
+        self._systems = ExternalClients(records, self._manners)
+        self._calls = JobExecutor(database, repository, self._systems, BookingAttemptJournal(database, clock), dice)
         self.free_rooms = self._systems.free_rooms
 
-    async def run(self, relay: Relay) -> None:
+    async def run(self, relay: OutboxPublisher) -> None:
         """Run errands for ever."""
         running: set[asyncio.Task[None]] = set()
         try:
@@ -86,7 +86,7 @@ class Errands:
             await asyncio.gather(*running, return_exceptions=True)
             await self._systems.close()  # after a fault it runs again, with clients of its own
 
-    async def turn(self, relay: Relay) -> int:
+    async def turn(self, relay: OutboxPublisher) -> int:
         """Run those that are due now; returns how many."""
         taken = await self._taken(AT_ONCE)
         results = await asyncio.gather(*[self._one(one, relay) for one in taken], return_exceptions=True)
@@ -101,13 +101,13 @@ class Errands:
         async with self._database.connection() as connection:
             return await queries.claim(connection, self._clock(), LEASE, most=most, at_once=self._manners.at_once)
 
-    async def _one(self, taken: Taken, relay: Relay) -> None:
+    async def _one(self, taken: Taken, relay: OutboxPublisher) -> None:
         async with self._leased(taken.errand.id):
             end = await self._end_of(taken)
         if end is not None:
             await self._write(taken, end, relay)
 
-    async def _end_of(self, taken: Taken) -> End | None:
+    async def _end_of(self, taken: Taken) -> JobResult | None:
         """What came of it; None where it is tried again later."""
         problem = taken.problem or "it was begun and not ended"
         if taken.attempts <= MOST_ATTEMPTS:
@@ -130,9 +130,9 @@ class Errands:
             raise
         except Exception as fault:
             log.exception("errand.cannot_be_answered", kind=taken.errand.kind, booking=str(taken.errand.booking_id))
-            return End(problem=described(fault))
+            return JobResult(problem=described(fault))
 
-    async def _write(self, taken: Taken, end: End, relay: Relay) -> None:
+    async def _write(self, taken: Taken, end: JobResult, relay: OutboxPublisher) -> None:
         now, errand = self._clock(), taken.errand
         sends = [outbox.row_of(Outgoing.of(message), SOURCE, None, now) for message in end.messages]
         async with self._database.transaction() as connection:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.availability.external.selection import Attempt, Fate
+from services.availability.external.selection import Attempt, AttemptStatus
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
 
@@ -33,7 +33,7 @@ ORDER BY night"""
 _IS_HELD = "SELECT 1 FROM room_nights WHERE booking_id = $1 AND room = $2 LIMIT 1"
 
 
-class Attempts:
+class BookingAttemptJournal:
     """Keeps attempts in PostgreSQL, so that one that a crash cut short is made again under the same key."""
 
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
@@ -44,7 +44,9 @@ class Attempts:
         """Those of a booking, in their order."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_OF_BOOKING, booking_id)
-        return [Attempt(row["line"], row["room"], Fate(row["fate"]), row["code"], row["problem"]) for row in rows]
+        return [
+            Attempt(row["line"], row["room"], AttemptStatus(row["fate"]), row["code"], row["problem"]) for row in rows
+        ]
 
     async def note(self, booking_id: UUID, attempt: Attempt) -> None:
         """Write an attempt down, or what became of it."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from uuid import uuid4, uuid5
 
-from services.availability.catalogue.property import House
+from services.availability.catalogue.property import Property
 from services.availability.inventory.stay import Stay
-from services.availability.unit_of_work import Errand
+from services.availability.unit_of_work import ExternalJob
 from shared.contracts.availability import CancelOrders, CountRequested, HoldRooms, OrderRooms, OutsideSeen
 
 AWAY = "inventory_away"
 LOOK, ORDER, CANCEL = "look", "order", "cancel"
 
 
-def look(house: House, stay: Stay, *, count: CountRequested | None = None, hold: HoldRooms | None = None) -> Errand:
+def look(
+    house: Property, stay: Stay, *, count: CountRequested | None = None, hold: HoldRooms | None = None
+) -> ExternalJob:
     """See what is free, for a count or a hold."""
     asked = OutsideSeen(
         request_id=count.request_id if count else str(hold.booking_id if hold else ""),
@@ -25,16 +27,16 @@ def look(house: House, stay: Stay, *, count: CountRequested | None = None, hold:
         hold=hold,
     )
     errand_id = uuid5(hold.booking_id, LOOK) if hold else uuid4()
-    return Errand(errand_id, LOOK, house.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
+    return ExternalJob(errand_id, LOOK, house.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
 
 
-def order(command: OrderRooms) -> Errand:
+def order(command: OrderRooms) -> ExternalJob:
     """Book the rooms of a booking."""
     errand_id = uuid5(command.booking_id, ORDER)
-    return Errand(errand_id, ORDER, command.property_id, command.model_dump_json(), command.booking_id)
+    return ExternalJob(errand_id, ORDER, command.property_id, command.model_dump_json(), command.booking_id)
 
 
-def cancel(command: CancelOrders) -> Errand:
+def cancel(command: CancelOrders) -> ExternalJob:
     """Undo what a booking has."""
     errand_id = uuid5(command.booking_id, CANCEL)
-    return Errand(errand_id, CANCEL, command.property_id, command.model_dump_json(), command.booking_id)
+    return ExternalJob(errand_id, CANCEL, command.property_id, command.model_dump_json(), command.booking_id)

@@ -17,7 +17,7 @@ class RoomTaken(Exception):
     """Somebody else was given this room: choose another."""
 
 
-class InventoryAway(Exception):
+class InventoryUnavailable(Exception):
     """No answer, or one that is none. Whether a booking was made is not known: the same order may be sent again."""
 
 
@@ -61,7 +61,7 @@ class Inventory(Protocol):
         """The numbers of the rooms that are free for every night, by the key of their type; never zeros for a fault.
 
         Raises:
-            InventoryAway: when it does not answer, or not as it should.
+            InventoryUnavailable: when it does not answer, or not as it should.
         """
         ...
 
@@ -70,7 +70,7 @@ class Inventory(Protocol):
 
         Raises:
             RoomTaken: when somebody was first.
-            InventoryAway: when it is not known what became of it.
+            InventoryUnavailable: when it is not known what became of it.
         """
         ...
 
@@ -79,7 +79,7 @@ class Inventory(Protocol):
 
         Raises:
             CannotCancel: when only a person can.
-            InventoryAway: when it does not answer.
+            InventoryUnavailable: when it does not answer.
         """
         ...
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from services.availability.catalogue.model import SHOWN
 
 
-class Fate(StrEnum):
+class AttemptStatus(StrEnum):
     """What became of an attempt: DOUBTFUL where the call may have booked the room without our hearing of it.
 
     NOT_ASKED is one that the circuit breaker kept back.
@@ -31,14 +31,14 @@ class Attempt:
 
     line: int
     room: str
-    fate: Fate
+    fate: AttemptStatus
     code: str = ""
     problem: str = ""
 
     @property
     def to_be_cancelled(self) -> bool:
         """Whether the place has a booking of ours, as far as we know: also one whose cancellation failed."""
-        return self.fate is Fate.BOOKED or (self.fate is Fate.DOUBTFUL and bool(self.code))
+        return self.fate is AttemptStatus.BOOKED or (self.fate is AttemptStatus.DOUBTFUL and bool(self.code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,10 @@ def next_room(
     Never one that failed in this booking, that another line has or holds, or that is shut: held by others, or to be
     avoided. None when there is none.
     """
-    failed = {one.room for one in tried if one.fate is not Fate.BOOKED}
-    ours = {one.room for one in tried if one.fate is Fate.BOOKED} | {one.room for one in lines if one != wanted}
+    failed = {one.room for one in tried if one.fate is not AttemptStatus.BOOKED}
+    ours = {one.room for one in tried if one.fate is AttemptStatus.BOOKED} | {
+        one.room for one in lines if one != wanted
+    }
     if wanted.room not in failed | ours:
         return wanted.room
     never = {room.casefold() for room in (*failed, *ours, *shut)}
@@ -91,9 +93,9 @@ def to_staff(attempts: Sequence[Attempt], *, can_cancel: bool) -> str:
     left = [
         f"{one.code} (room {one.room})"
         for one in attempts
-        if one.to_be_cancelled and not (can_cancel and one.fate is Fate.BOOKED)
+        if one.to_be_cancelled and not (can_cancel and one.fate is AttemptStatus.BOOKED)
     ]
-    doubtful = [f"room {one.room}" for one in attempts if one.fate is Fate.DOUBTFUL and not one.code]
+    doubtful = [f"room {one.room}" for one in attempts if one.fate is AttemptStatus.DOUBTFUL and not one.code]
     parts = [f"cancel {', '.join(left)}"] if left else []
     if doubtful:
         parts.append(f"see whether these were booked without an answer: {', '.join(doubtful[: SHOWN * 4])}")

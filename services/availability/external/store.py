@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.availability.unit_of_work import Errand
+from services.availability.unit_of_work import ExternalJob
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 
@@ -55,7 +55,7 @@ _DISMISS = "DELETE FROM outside_errands WHERE booking_id = $1 AND given_up_at IS
 class Taken:
     """An errand that this process runs; `attempts` counts this one, `problem` is what went wrong the last time."""
 
-    errand: Errand
+    errand: ExternalJob
     attempts: int
     problem: str
 
@@ -65,7 +65,7 @@ async def claim(connection: Connection, now: datetime, lease: timedelta, *, most
     rows = await connection.fetch(_CLAIM, now, lease, most, at_once)
     return [
         Taken(
-            Errand(row["id"], row["kind"], row["property_id"], row["body"], row["booking_id"]),
+            ExternalJob(row["id"], row["kind"], row["property_id"], row["body"], row["booking_id"]),
             row["attempts"],
             row["problem"],
         )
@@ -108,7 +108,7 @@ async def dismiss(connection: Connection, booking_id: UUID) -> bool:
     return bool((await connection.execute(_DISMISS, booking_id)) != "DELETE 0")
 
 
-def added(errands: Sequence[Errand]) -> Statement:
+def added(errands: Sequence[ExternalJob]) -> Statement:
     """New errands; one that is there already is the same."""
     asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in errands]
     return Statement(_ADD, tuple(list(column) for column in zip(*asked, strict=True)))

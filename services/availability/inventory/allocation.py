@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from services.availability.catalogue.property import House, RoomType, check_package_serves, check_party_fits
+from services.availability.catalogue.property import Property, RoomType, check_package_serves, check_party_fits
 from services.availability.inventory.counting import shortages
 from services.availability.inventory.hold import Hold, State
 from services.availability.inventory.stay import Stay
 from services.availability.pricing.rules import cents, check_extra_beds_cost, price_room, with_tax
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import FailedRoom, HeldRoom, HoldRooms, RoomsHeld, RoomWish, Shortage
 from shared.contracts.common import Language, Policy, Reason
 from shared.errors import Refusal
@@ -23,7 +23,7 @@ from shared.errors import Refusal
 class Says(Protocol):
     """What words shortages and missed rooms for the guest."""
 
-    def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
+    def shortage(self, house: Property, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
         """A sentence with a line for each type that falls short."""
         ...
 
@@ -56,7 +56,7 @@ class Priced:
     first_night: Decimal
 
 
-def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRooms, wording: Says) -> Found:
+def find_rooms(uow: UnitOfWork, house: Property, stay: Stay, command: HoldRooms, wording: Says) -> Found:
     """Distinct rooms for every line, chosen at random among the free ones, never one to be avoided.
 
     Raises:
@@ -64,12 +64,12 @@ def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRoom
     """
     best_effort = command.policy is Policy.BEST_EFFORT
     priced, failed = _priced_lines(house, stay, command, wording, tolerant=best_effort)
-    short = _shortages(inventory, house, stay, command, priced)
+    short = _shortages(uow, house, stay, command, priced)
     if short:
-        inventory.check_view_is_whole(house)
+        uow.check_view_is_whole(house)
     if short and not best_effort:
         raise not_enough(house, stay, short, command.language, wording)
-    held, without = _given_rooms(inventory, house, stay, command, priced)
+    held, without = _given_rooms(uow, house, stay, command, priced)
     failed += [
         FailedRoom(
             line=line.wish.line,
@@ -87,7 +87,7 @@ def find_rooms(inventory: Inventory, house: House, stay: Stay, command: HoldRoom
 
 
 def find_again(
-    inventory: Inventory, house: House, known: Hold, command: HoldRooms, wording: Says
+    uow: UnitOfWork, house: Property, known: Hold, command: HoldRooms, wording: Says
 ) -> tuple[HeldRoom, ...]:
     """A room for every line that was held before its rooms were freed, at the price of then: it is what was paid.
 
@@ -95,16 +95,16 @@ def find_again(
         Refusal: when one of them cannot be had; also under best effort, for the money is there for all of them.
         Conflict: when this very batch freed rooms, which are not in view.
     """
-    inventory.check_view_is_whole(house)
+    uow.check_view_is_whole(house)
     stay, before = known.stay, RoomsHeld.model_validate_json(known.answer)
     keys = [line.type for line in before.rooms]
-    free = {key: len(inventory.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
+    free = {key: len(uow.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
     if short := shortages(keys, free):
         raise not_enough(house, stay, short, command.language, wording)
     avoid = set(command.avoid_rooms)
     found = []
     for line in before.rooms:
-        room = inventory.choose(house, stay, line.type, avoid)
+        room = uow.choose(house, stay, line.type, avoid)
         if room is None:
             raise Refusal(Reason.NOT_ENOUGH_ROOMS, f"no room is left for line {line.line}", room=line.line)
         avoid.add(room)
@@ -118,7 +118,7 @@ def never_held(booking_id: UUID, property_id: str, now: datetime) -> Hold:
 
 
 def _priced_lines(
-    house: House, stay: Stay, command: HoldRooms, wording: Says, *, tolerant: bool
+    house: Property, stay: Stay, command: HoldRooms, wording: Says, *, tolerant: bool
 ) -> tuple[list[Priced], list[FailedRoom]]:
     priced: list[Priced] = []
     failed: list[FailedRoom] = []
@@ -135,7 +135,7 @@ def _priced_lines(
     return priced, failed
 
 
-def price_line(house: House, stay: Stay, package_name: str, wish: RoomWish) -> Priced:
+def price_line(house: Property, stay: Stay, package_name: str, wish: RoomWish) -> Priced:
     """The price of one wanted room.
 
     Raises:
@@ -152,21 +152,21 @@ def price_line(house: House, stay: Stay, package_name: str, wish: RoomWish) -> P
 
 
 def _shortages(
-    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[Priced]
+    uow: UnitOfWork, house: Property, stay: Stay, command: HoldRooms, priced: Sequence[Priced]
 ) -> tuple[Shortage, ...]:
     keys = [line.type.key for line in priced]
-    free = {key: len(inventory.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
+    free = {key: len(uow.free_rooms(house, stay, key, command.avoid_rooms)) for key in set(keys)}
     return shortages(keys, free)
 
 
 def _given_rooms(
-    inventory: Inventory, house: House, stay: Stay, command: HoldRooms, priced: Sequence[Priced]
+    uow: UnitOfWork, house: Property, stay: Stay, command: HoldRooms, priced: Sequence[Priced]
 ) -> tuple[list[HeldRoom], list[Priced]]:
     avoid = set(command.avoid_rooms)
     held: list[HeldRoom] = []
     without: list[Priced] = []
     for line in priced:
-        room = inventory.choose(house, stay, line.type.key, avoid)
+        room = uow.choose(house, stay, line.type.key, avoid)
         if room is None:
             without.append(line)
             continue
@@ -193,7 +193,7 @@ def held_room(line: Priced, room: str) -> HeldRoom:
     )
 
 
-def not_enough(house: House, stay: Stay, short: Sequence[Shortage], language: Language, wording: Says) -> Refusal:
+def not_enough(house: Property, stay: Stay, short: Sequence[Shortage], language: Language, wording: Says) -> Refusal:
     """That types fall short, with their figures."""
     details = [shortage.model_dump() for shortage in short]
     return Refusal(Reason.NOT_ENOUGH_ROOMS, wording.shortage(house, stay, short, language), shortages=details)

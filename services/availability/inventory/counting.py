@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from services.availability.catalogue.property import House
+from services.availability.catalogue.property import Property
 from services.availability.inventory.stay import Stay
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import Shortage
 
 
-def free_counts(inventory: Inventory, house: House, stay: Stay) -> dict[str, int]:
+def free_counts(uow: UnitOfWork, house: Property, stay: Stay) -> dict[str, int]:
     """Free rooms of every type, for all nights of the stay."""
-    return {key: len(inventory.free_rooms(house, stay, key)) for key in house.types}
+    return {key: len(uow.free_rooms(house, stay, key)) for key in house.types}
 
 
 def shortages(wanted: Iterable[str], available: Mapping[str, int]) -> tuple[Shortage, ...]:

@@ -10,7 +10,7 @@ from services.availability.inventory import allocation
 from services.availability.inventory.hold import Hold, State
 from services.availability.inventory.stay import stay_from
 from services.availability.inventory.texts import wording
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     BookRooms,
     ExtendHold,
@@ -30,36 +30,36 @@ from shared.errors import Refusal
 from shared.messages.message import Message
 
 
-def hold_rooms(inventory: Inventory, command: HoldRooms, now: datetime) -> Iterable[Message]:
+def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[Message]:
     """Price every room and hold them all in one step, or under best effort those that can be had."""
-    known = inventory.holds.get(command.booking_id)
+    known = uow.holds.get(command.booking_id)
     if known and known.state is not State.FREED:
         if (wanted := known.wanted_again(command.holding)) is not known:
-            inventory.put(wanted)
+            uow.put(wanted)
         yield _answer_again(known)
         return
     if known and not known.may_hold_again(command.holding):
         return
-    house = inventory.house(command.property_id)
+    house = uow.house(command.property_id)
     stay = known.stay if known else stay_from(command.check_in, command.check_out, house.today(now))
-    if house.outside and (house.id, stay) not in inventory.seen_outside:
-        inventory.errands.append(model.look(house, stay, hold=command))
+    if house.outside and (house.id, stay) not in uow.seen_outside:
+        uow.errands.append(model.look(house, stay, hold=command))
         return
     if known:
-        yield _hold_again(inventory, known, command, now)
+        yield _hold_again(uow, known, command, now)
         return
-    found = allocation.find_rooms(inventory, house, stay, command, wording)
+    found = allocation.find_rooms(uow, house, stay, command, wording)
     answer = RoomsHeld(
         booking_id=command.booking_id,
         rooms=found.held,
         failed=found.failed,
         total=found.total,
         currency=house.currency,
-        expires_at=inventory.expiry(house, now),
+        expires_at=uow.expiry(house, now),
         outside=house.outside is not None,
     )
     rooms = tuple(room.room for room in found.held)
-    inventory.add(
+    uow.add(
         Hold(command.booking_id, house.id, State.HELD, stay, rooms, answer.expires_at, answer=answer.model_dump_json())
     )
     yield answer
@@ -71,55 +71,55 @@ def rooms_not_held(command: HoldRooms, refusal: Refusal) -> Message:
     return RoomsNotHeld(booking_id=command.booking_id, refusal=details)
 
 
-def extend_hold(inventory: Inventory, command: ExtendHold, _: datetime) -> Iterable[Message]:
+def extend_hold(uow: UnitOfWork, command: ExtendHold, _: datetime) -> Iterable[Message]:
     """Keep the rooms for longer; of a hold that is booked or over there is nothing to extend."""
-    hold = inventory.holds.get(command.booking_id)
+    hold = uow.holds.get(command.booking_id)
     if hold:
-        inventory.put(hold.extended(command.until))
+        uow.put(hold.extended(command.until))
     return ()
 
 
-def book_rooms(inventory: Inventory, command: BookRooms, _: datetime) -> Iterable[Message]:
+def book_rooms(uow: UnitOfWork, command: BookRooms, _: datetime) -> Iterable[Message]:
     """Make the hold a booking. That there is a hold is the saga's promise: a missing one is a fault."""
-    hold = inventory.holds[command.booking_id]
-    inventory.put(hold.booked(command.codes))
+    hold = uow.holds[command.booking_id]
+    uow.put(hold.booked(command.codes))
     yield RoomsBooked(booking_id=command.booking_id, rooms=hold.rooms)
 
 
-def release_rooms(inventory: Inventory, command: ReleaseRooms, now: datetime) -> Iterable[Message]:
+def release_rooms(uow: UnitOfWork, command: ReleaseRooms, now: datetime) -> Iterable[Message]:
     """Free what the booking has; where it has nothing yet, see to it that it never will."""
-    hold = inventory.holds.get(command.booking_id)
+    hold = uow.holds.get(command.booking_id)
     if hold and hold.state is not State.RELEASED:
-        inventory.release(hold.released())
+        uow.release(hold.released())
     elif not hold:
-        inventory.put(allocation.never_held(command.booking_id, command.property_id, now))
+        uow.put(allocation.never_held(command.booking_id, command.property_id, now))
     yield RoomsReleased(booking_id=command.booking_id, rooms=hold.rooms if hold else ())
 
 
-def free_rooms(inventory: Inventory, command: FreeRooms, _: datetime) -> Iterable[Message]:
+def free_rooms(uow: UnitOfWork, command: FreeRooms, _: datetime) -> Iterable[Message]:
     """Let others have the rooms until they are held again; of what is not held there is nothing to free."""
-    hold = inventory.holds.get(command.booking_id)
+    hold = uow.holds.get(command.booking_id)
     freed = hold.freed(command.holding) if hold else None
     if hold and freed is hold and hold.state is State.HELD:
         return  # it comes late: its booking holds rooms again
     if hold and freed and freed is not hold:
-        inventory.release(freed)
+        uow.release(freed)
     rooms = hold.rooms if hold and hold.state is State.HELD else ()
     yield RoomsFreed(booking_id=command.booking_id, rooms=rooms)
 
 
-def hold_due(inventory: Inventory, wake_up: HoldDue, now: datetime) -> Iterable[Message]:
+def hold_due(uow: UnitOfWork, wake_up: HoldDue, now: datetime) -> Iterable[Message]:
     """Tell the owner of a hold whose time is up; only the owner knows whether it was confirmed meanwhile."""
-    hold = inventory.holds.get(wake_up.booking_id)
+    hold = uow.holds.get(wake_up.booking_id)
     if hold and hold.is_due(now):
         yield HoldExpired(booking_id=hold.booking_id, property_id=hold.property_id, expired_at=hold.expires_at)
 
 
-def _hold_again(inventory: Inventory, known: Hold, command: HoldRooms, now: datetime) -> Message:
-    house = inventory.house(known.property_id)
-    rooms = allocation.find_again(inventory, house, known, command, wording)
-    hold = known.held_again(tuple(room.room for room in rooms), inventory.expiry(house, now), command.holding)
-    inventory.add(hold)
+def _hold_again(uow: UnitOfWork, known: Hold, command: HoldRooms, now: datetime) -> Message:
+    house = uow.house(known.property_id)
+    rooms = allocation.find_again(uow, house, known, command, wording)
+    hold = known.held_again(tuple(room.room for room in rooms), uow.expiry(house, now), command.holding)
+    uow.add(hold)
     return _as_it_is(hold)
 
 

@@ -10,7 +10,7 @@ from services.availability.inventory.counting import free_counts, shortages
 from services.availability.inventory.stay import stay_from
 from services.availability.inventory.texts import wording
 from services.availability.pricing import quotes
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     CountAnswered,
     CountInvalid,
@@ -24,15 +24,15 @@ from shared.errors import Refusal
 from shared.messages.message import Message
 
 
-def count_rooms(inventory: Inventory, request: CountRequested, now: datetime) -> Iterable[Message]:
+def count_rooms(uow: UnitOfWork, request: CountRequested, now: datetime) -> Iterable[Message]:
     """Free rooms of every type, and whether what is wanted can be had."""
-    house = inventory.house(request.property_id)
+    house = uow.house(request.property_id)
     stay = stay_from(request.check_in, request.check_out, house.today(now))
     wanted = [house.room_type(wish.type).key for wish in request.wanted for _ in range(wish.count)]
-    if house.outside and (house.id, stay) not in inventory.seen_outside:
-        inventory.errands.append(model.look(house, stay, count=request))
+    if house.outside and (house.id, stay) not in uow.seen_outside:
+        uow.errands.append(model.look(house, stay, count=request))
         return
-    counts = free_counts(inventory, house, stay)
+    counts = free_counts(uow, house, stay)
     short = shortages(wanted, counts)
     yield CountAnswered(
         request_id=request.request_id,
@@ -50,14 +50,14 @@ def count_refused(request: CountRequested, refusal: Refusal) -> Message:
     return _no_count(request.request_id, error, request.language)
 
 
-def refuse_invalid_count(_: Inventory, asked: CountInvalid, __: datetime) -> Iterable[Message]:
+def refuse_invalid_count(_: UnitOfWork, asked: CountInvalid, __: datetime) -> Iterable[Message]:
     """Say what is wrong with a request for a count."""
     yield _no_count(asked.request_id, asked.error, asked.language)
 
 
-def quote_rooms(inventory: Inventory, request: QuoteRequested, now: datetime) -> Iterable[Message]:
+def quote_rooms(uow: UnitOfWork, request: QuoteRequested, now: datetime) -> Iterable[Message]:
     """What the rooms cost, under the package that is named or under each that applies."""
-    house = inventory.house(request.property_id)
+    house = uow.house(request.property_id)
     stay = stay_from(request.check_in, request.check_out, house.today(now))
     plans = quotes.quote(house, stay, request.rooms, request.package)
     yield QuoteAnswered(
@@ -75,7 +75,7 @@ def quote_refused(request: QuoteRequested, refusal: Refusal) -> Message:
     return _no_quote(request.request_id, error, request.language)
 
 
-def refuse_invalid_quote(_: Inventory, asked: QuoteInvalid, __: datetime) -> Iterable[Message]:
+def refuse_invalid_quote(_: UnitOfWork, asked: QuoteInvalid, __: datetime) -> Iterable[Message]:
     """Say what is wrong with a request for a quote."""
     yield _no_quote(asked.request_id, asked.error, asked.language)
 

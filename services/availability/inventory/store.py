@@ -13,7 +13,7 @@ import asyncpg
 from services.availability.external import store
 from services.availability.inventory.hold import Change, Hold, State
 from services.availability.inventory.stay import Stay
-from services.availability.unit_of_work import Inventory
+from services.availability.unit_of_work import UnitOfWork
 from shared.database.statements import Statement
 
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
@@ -50,33 +50,33 @@ WHERE holds.booking_id = h.booking_id AND holds.xmin::text = h.version"""
 _FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2)"
 
 
-def saved(inventory: Inventory, now: datetime) -> list[Statement]:
+def saved(uow: UnitOfWork, now: datetime) -> list[Statement]:
     """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""
-    changed = sorted((inventory.holds[key] for key in inventory.changed), key=lambda hold: hold.booking_id)
+    changed = sorted((uow.holds[key] for key in uow.changed), key=lambda hold: hold.booking_id)
     released = [hold.booking_id for hold in changed if hold.state is State.FREED or _gave_back(hold)]
-    new = [hold for hold in changed if hold.booking_id not in inventory.known]
-    moved = [hold for hold in changed if hold.booking_id in inventory.known]
+    new = [hold for hold in changed if hold.booking_id not in uow.known]
+    moved = [hold for hold in changed if hold.booking_id in uow.known]
     statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
-    gained, given = _reshaped(inventory)
+    gained, given = _reshaped(uow)
     if given:
         statements.append(Statement(_GIVE_NIGHTS, tuple(list(column) for column in zip(*given, strict=True))))
-    if nights := sorted([*_nights(inventory, changed), *gained]):
+    if nights := sorted([*_nights(uow, changed), *gained]):
         columns = tuple(list(column) for column in zip(*nights, strict=True))
         statements.append(Statement(TAKE_NIGHTS, columns, rows=len(nights)))
-    if refused := inventory.taken_for_new - inventory.holds.keys():
+    if refused := uow.taken_for_new - uow.holds.keys():
         statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
     if new:
         statements.append(Statement(_ADD_HOLDS, (*_state_columns(new), *_fact_columns(new), now)))
     if moved:
-        versions = [inventory.known[hold.booking_id] for hold in moved]
+        versions = [uow.known[hold.booking_id] for hold in moved]
         rooms = [json.dumps(hold.rooms) for hold in moved]
         holdings = [hold.holding for hold in moved]
         facts = (*_state_columns(moved), versions, rooms, *_date_columns(moved), holdings, now)
         statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
-    swapped = [inventory.holds[key] for key in inventory.swapped]
+    swapped = [uow.holds[key] for key in uow.swapped]
     statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
-    if inventory.errands:
-        statements.append(store.added(inventory.errands))
+    if uow.errands:
+        statements.append(store.added(uow.errands))
     return statements
 
 
@@ -84,24 +84,24 @@ def _gave_back(hold: Hold) -> bool:
     return hold.state is State.RELEASED and bool(hold.rooms)
 
 
-def _nights(inventory: Inventory, changed: Sequence[Hold]) -> list[tuple[str, str, date, UUID]]:
+def _nights(uow: UnitOfWork, changed: Sequence[Hold]) -> list[tuple[str, str, date, UUID]]:
     """What holds took in this batch, in the one order in which all writers insert."""
     return sorted(
         (hold.property_id, room, night, hold.booking_id)
         for hold in changed
-        if hold.state is not State.RELEASED and hold.booking_id not in inventory.reshaped
+        if hold.state is not State.RELEASED and hold.booking_id not in uow.reshaped
         for room in hold.rooms
         for night in hold.stay
-        if (hold.property_id, room, night) in inventory.taken
+        if (hold.property_id, room, night) in uow.taken
     )
 
 
-def _reshaped(inventory: Inventory) -> tuple[list[tuple[str, str, date, UUID]], list[tuple[UUID, str, date]]]:
+def _reshaped(uow: UnitOfWork) -> tuple[list[tuple[str, str, date, UUID]], list[tuple[UUID, str, date]]]:
     """The nights that holds gained in this batch, and those that they gave up; a release frees all by itself."""
     gained: list[tuple[str, str, date, UUID]] = []
     given: list[tuple[UUID, str, date]] = []
-    for key in sorted(inventory.reshaped):
-        old, new = inventory.before[key], inventory.holds[key]
+    for key in sorted(uow.reshaped):
+        old, new = uow.before[key], uow.holds[key]
         gained += [(new.property_id, room, night, key) for room, night in new.nights - old.nights]
         if new.state is not State.RELEASED:
             given += [(key, room, night) for room, night in sorted(old.nights - new.nights)]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from babel.dates import format_date
 
-from services.availability.catalogue.property import House
+from services.availability.catalogue.property import Property
 from services.availability.inventory.stay import Stay
 from shared.contracts.availability import PlanQuote, Shortage
 from shared.contracts.common import Language, RefusalDetails
 from shared.texts import LOCALES, Texts
 
 
-class Wording:
+class AvailabilityTexts:
     """Words counts and shortages in the guest's language, with the property's own labels."""
 
     def __init__(self, folder: Path) -> None:
@@ -22,7 +22,7 @@ class Wording:
 
     def count(
         self,
-        house: House,
+        house: Property,
         stay: Stay,
         counts: Mapping[str, int],
         short: Sequence[Shortage],
@@ -41,7 +41,7 @@ class Wording:
             shortages=[shortage.model_dump() | {"label": house.types[shortage.type].label} for shortage in short],
         )
 
-    def quote(self, house: House, stay: Stay, plans: Sequence[PlanQuote], language: Language) -> str:
+    def quote(self, house: Property, stay: Stay, plans: Sequence[PlanQuote], language: Language) -> str:
         """What each plan costs, the rooms of each with their own price."""
         return self._texts.render(
             language,
@@ -60,7 +60,7 @@ class Wording:
         facts = {"room": error.details.get("room"), "night": error.details.get("night")}
         return self._texts.render(language, "no_quote", reason=error.reason, fields=fields, **facts)
 
-    def shortage(self, house: House, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
+    def shortage(self, house: Property, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
         """A line for each type that falls short, and an invitation to try others."""
         return self.count(house, stay, {}, short, language, wanted=True)
 
@@ -79,4 +79,4 @@ def _day(day: object, language: Language) -> str:
     return format_date(day, "long", locale=LOCALES[language])  # type: ignore[arg-type]
 
 
-wording = Wording(Path(__file__).parents[1] / "texts")
+wording = AvailabilityTexts(Path(__file__).parents[1] / "texts")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from services.availability.catalogue.property import House, Package, check_package_serves, check_party_fits
+from services.availability.catalogue.property import Package, Property, check_package_serves, check_party_fits
 from services.availability.inventory.stay import Stay
 from services.availability.pricing.rules import Price, cents, check_extra_beds_cost, price_room, tax_in, with_tax
 from shared.contracts.availability import FeeQuote, NightQuote, PlanQuote, RoomQuote, RoomWish
@@ -18,7 +18,7 @@ MOST_LINES = 5000
 Share = tuple[Decimal, Decimal]
 
 
-def quote(house: House, stay: Stay, rooms: Sequence[RoomWish], package: str | None = None) -> tuple[PlanQuote, ...]:
+def quote(house: Property, stay: Stay, rooms: Sequence[RoomWish], package: str | None = None) -> tuple[PlanQuote, ...]:
     """What the rooms cost under the named package, or under each that applies, the cheapest first.
 
     Raises:
@@ -34,7 +34,7 @@ def quote(house: House, stay: Stay, rooms: Sequence[RoomWish], package: str | No
     return _every_plan(house, plans, stay, rooms)
 
 
-def itemised(house: House, price: Price) -> list[Share]:
+def itemised(house: Property, price: Price) -> list[Share]:
     """Total and tax of each charge, in cents.
 
     A room is rounded once. Each charge gets what the rounded sum grows by as it is added, so that the charges sum to
@@ -44,7 +44,7 @@ def itemised(house: House, price: Price) -> list[Share]:
 
 
 def _every_plan(
-    house: House, packages: Sequence[Package], stay: Stay, rooms: Sequence[RoomWish]
+    house: Property, packages: Sequence[Package], stay: Stay, rooms: Sequence[RoomWish]
 ) -> tuple[PlanQuote, ...]:
     plans: list[PlanQuote] = []
     without: list[Refusal] = []
@@ -62,7 +62,7 @@ def _every_plan(
     return tuple(sorted(plans, key=lambda plan: (plan.total, plan.name)))
 
 
-def _plan(house: House, package: Package, stay: Stay, wishes: Sequence[RoomWish]) -> PlanQuote:
+def _plan(house: Property, package: Package, stay: Stay, wishes: Sequence[RoomWish]) -> PlanQuote:
     rooms = tuple(_room(house, package, stay, wish) for wish in wishes)
     fees = [fee.total for room in rooms for fee in room.fees]
     return PlanQuote(
@@ -77,7 +77,7 @@ def _plan(house: House, package: Package, stay: Stay, wishes: Sequence[RoomWish]
     )
 
 
-def _room(house: House, package: Package, stay: Stay, wish: RoomWish) -> RoomQuote:
+def _room(house: Property, package: Package, stay: Stay, wish: RoomWish) -> RoomQuote:
     room_type = house.room_type(wish.type)
     with _of_line(wish.line):
         check_package_serves(package, room_type)
@@ -106,7 +106,7 @@ def _room(house: House, package: Package, stay: Stay, wish: RoomWish) -> RoomQuo
     )
 
 
-def _shares(house: House, price: Price) -> Iterator[Share]:
+def _shares(house: Property, price: Price) -> Iterator[Share]:
     net = Decimal(0)
     total = tax = Decimal("0.00")
     for charge in price.charges:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from services.availability.catalogue.property import Fee, House, Package, Rate, RoomType, Supplement, Unit
+from services.availability.catalogue.property import Fee, Package, Property, Rate, RoomType, Supplement, Unit
 from services.availability.inventory.stay import Stay
 from shared.contracts.common import Occupants, Reason
 from shared.errors import Refusal
@@ -37,7 +37,7 @@ class Price:
 
 
 def price_room(
-    house: House, package: Package, room_type: RoomType, stay: Stay, party: Occupants, *, extra_beds: int = 0
+    house: Property, package: Package, room_type: RoomType, stay: Stay, party: Occupants, *, extra_beds: int = 0
 ) -> Price:
     """The price of one room.
 
@@ -59,7 +59,7 @@ def price_room(
     return Price(cents(with_tax(house, net)), cents(tax_in(house, net)), beds, charges)
 
 
-def rate_of(house: House, package: Package, room_type: RoomType, night: date) -> Rate:
+def rate_of(house: Property, package: Package, room_type: RoomType, night: date) -> Rate:
     """The most specific rate of a night; of several alike the one that was written first.
 
     Raises:
@@ -88,12 +88,12 @@ def check_extra_beds_cost(named: Decimal | None, price: Price) -> None:
         )
 
 
-def with_tax(house: House, charge: Decimal) -> Decimal:
+def with_tax(house: Property, charge: Decimal) -> Decimal:
     """What a guest pays for a charge, not rounded."""
     return charge if house.prices_include_tax else charge * (1 + house.tax_rate)
 
 
-def tax_in(house: House, charge: Decimal) -> Decimal:
+def tax_in(house: Property, charge: Decimal) -> Decimal:
     """The tax in what a guest pays for a charge, not rounded."""
     net = charge / (1 + house.tax_rate) if house.prices_include_tax else charge
     return net * house.tax_rate
@@ -104,7 +104,7 @@ def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, ROUND_HALF_UP)
 
 
-def _extras(house: House, package: Package, stay: Stay, party: Occupants) -> list[Charge]:
+def _extras(house: Property, package: Package, stay: Stay, party: Occupants) -> list[Charge]:
     guests = party.adults + party.children_6_to_10
     times = {Unit.ROOM_STAY: 1, Unit.ROOM_NIGHT: stay.nights, Unit.GUEST_NIGHT: stay.nights * guests}
     chosen: list[Supplement | Fee] = [one for one in house.supplements if one.package == package.key]

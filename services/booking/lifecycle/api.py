@@ -36,7 +36,7 @@ from shared.contracts.booking.staff import (
 from shared.contracts.common import MOST_ROOMS, Amount, Day, Identifier, Name, Text
 from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import Refusal
-from shared.http.app import writers
+from shared.http.app import require_role
 
 Guard = Callable[[Request], None]
 
@@ -55,7 +55,7 @@ ANSWERS: Mapping[int | str, dict[str, Any]] = {
 }
 
 
-class Said(BaseModel):
+class StaffCommandBody(BaseModel):
     """What every command says; `command_id` is chosen by whoever asks, the same again is done once."""
 
     command_id: UUID
@@ -63,25 +63,25 @@ class Said(BaseModel):
     reason: Text | None = None
 
 
-class Ended(Said):
+class CancelBody(StaffCommandBody):
     """An end of a booking; the fee is the policy's unless it is named."""
 
     fee: Amount | None = None
 
 
-class Arrived(Said):
+class CheckInBody(StaffCommandBody):
     """Guests who arrive: the codes of their stays, or none for all."""
 
     codes: tuple[Identifier, ...] = Field((), max_length=MOST_ROOMS)
 
 
-class Left(Arrived):
+class CheckOutBody(CheckInBody):
     """Guests who leave; `owing` is a manager's word that they may although something is still owed."""
 
     owing: bool = False
 
 
-class Dates(Said):
+class Dates(StaffCommandBody):
     """Other dates, [check-in, check-out)."""
 
     check_in: Day
@@ -107,18 +107,18 @@ class Outcome(BaseModel):
     currency: str | None
 
 
-SignedSaid = Annotated[Said, Depends(signed(Said, "who"))]
-SignedEnded = Annotated[Ended, Depends(signed(Ended, "who"))]
-SignedArrived = Annotated[Arrived, Depends(signed(Arrived, "who"))]
-SignedLeft = Annotated[Left, Depends(signed(Left, "who"))]
+SignedSaid = Annotated[StaffCommandBody, Depends(signed(StaffCommandBody, "who"))]
+SignedEnded = Annotated[CancelBody, Depends(signed(CancelBody, "who"))]
+SignedArrived = Annotated[CheckInBody, Depends(signed(CheckInBody, "who"))]
+SignedLeft = Annotated[CheckOutBody, Depends(signed(CheckOutBody, "who"))]
 SignedDates = Annotated[Dates, Depends(signed(Dates, "who"))]
 
 
 def router(database: Database, settings: Settings, *, seconds: float = SECONDS) -> APIRouter:
     """What the desk does; it asks for the token, on loopback as well."""
-    routes = APIRouter(tags=["desk"], dependencies=[Depends(writers(settings))])
+    routes = APIRouter(tags=["desk"], dependencies=[Depends(require_role(settings))])
     desk = _Desk(database, seconds, settings)
-    overrules = writers(settings, Role.MANAGER)
+    overrules = require_role(settings, Role.MANAGER)
     _add_ends(routes, desk, overrules)
     _add_stays(routes, desk, overrules)
     _add_reading(routes, desk)

@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle.model import Action, Booking, changes_between
-from services.booking.lifecycle.sagas.cancellation import ENDING, Ending
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, Changing
+from services.booking.lifecycle.sagas.cancellation import ENDING, CancellationSaga
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
 from shared.contracts.booking.staff import StaffCommand
 from shared.errors import Refusal
 from shared.messages.message import digest_of
-from shared.saga.engine import Turn
-from shared.saga.store import Sagas, Stored
+from shared.saga.engine import Transition
+from shared.saga.store import SagaRecord, Sagas
 from shared.saga.table import SagaTable
 
 
@@ -54,19 +54,19 @@ class Entry:
 
 
 @dataclass
-class Lives:
+class LifecycleBatch:
     """The batch's view; what a handler changes here, the store writes.
 
     `versions` has the version of each booking that was there, `answers_before` the commands: both are the store's own.
     """
 
-    ending: SagaTable[Ending] = ENDING
-    changing: SagaTable[Changing] = CHANGE_DATES
+    ending: SagaTable[CancellationSaga] = ENDING
+    changing: SagaTable[DateChangeSaga] = CHANGE_DATES
     bookings: dict[UUID, Booking] = field(default_factory=dict)
     versions: dict[UUID, str] = field(default_factory=dict)
     answers: dict[UUID, Answer] = field(default_factory=dict)
-    endings: Sagas[Ending] = field(default_factory=lambda: Sagas(ENDING.name, Ending))
-    changes: Sagas[Changing] = field(default_factory=lambda: Sagas(CHANGE_DATES.name, Changing))
+    endings: Sagas[CancellationSaga] = field(default_factory=lambda: Sagas(ENDING.name, CancellationSaga))
+    changes: Sagas[DateChangeSaga] = field(default_factory=lambda: Sagas(CHANGE_DATES.name, DateChangeSaga))
     changed: set[UUID] = field(default_factory=set)
     answered: set[UUID] = field(default_factory=set)
     answers_before: frozenset[UUID] = frozenset()
@@ -83,21 +83,21 @@ class Lives:
         self.bookings[booking.id] = booking
         self.changed.add(booking.id)
 
-    def begin_ending(self, booking: Booking, turn: Turn[Ending], now: datetime) -> None:
+    def begin_ending(self, booking: Booking, turn: Transition[CancellationSaga], now: datetime) -> None:
         """An end is under way."""
         saga = self.endings.add(saga_id_of(turn.data.command_id), turn, now)
         self.keep(replace(booking, saga=saga.id, saga_name=ENDING.name, orders=turn.data.order))
 
-    def begin_change(self, booking: Booking, turn: Turn[Changing], now: datetime) -> None:
+    def begin_change(self, booking: Booking, turn: Transition[DateChangeSaga], now: datetime) -> None:
         """A change of dates is under way."""
         saga = self.changes.add(saga_id_of(turn.data.command_id), turn, now)
         self.keep(replace(booking, saga=saga.id, saga_name=CHANGE_DATES.name, orders=turn.data.order))
 
-    def ending_of(self, booking: Booking) -> Stored[Ending] | None:
+    def ending_of(self, booking: Booking) -> SagaRecord[CancellationSaga] | None:
         """The end that is under way for a booking."""
         return self.endings.by_id.get(booking.saga) if booking.saga else None
 
-    def change_of(self, booking: Booking) -> Stored[Changing] | None:
+    def change_of(self, booking: Booking) -> SagaRecord[DateChangeSaga] | None:
         """The change of dates that is under way for a booking."""
         return self.changes.by_id.get(booking.saga) if booking.saga else None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from services.booking.lifecycle.texts import LifeWording
+from services.booking.lifecycle.texts import LifecycleTexts
 from shared.contracts.booking import BookedRoom
 from shared.contracts.booking.lifecycle import (
     BookingCancelled,
@@ -22,14 +22,14 @@ from shared.messages.message import Outgoing
 
 if TYPE_CHECKING:
     from services.booking.lifecycle.model import Booking
-    from services.booking.lifecycle.sagas.cancellation import Ending
-    from services.booking.lifecycle.sagas.change_dates import Changing
-    from services.booking.lifecycle.sagas.event_context import Telling
+    from services.booking.lifecycle.sagas.cancellation import CancellationSaga
+    from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
+    from services.booking.lifecycle.sagas.event_context import EventContext
 
-wording = LifeWording(Path(__file__).parents[1] / "texts")
+wording = LifecycleTexts(Path(__file__).parents[1] / "texts")
 
 
-def modified(data: Changing, at: datetime) -> Outgoing:
+def modified(data: DateChangeSaga, at: datetime) -> Outgoing:
     """The booking as it is now, and what changed."""
     if data.total is None:
         raise ValueError(f"the change of booking {data.booking_id} has no price")
@@ -47,14 +47,14 @@ def modified(data: Changing, at: datetime) -> Outgoing:
     return Outgoing(event, id=_id(data.booking_id, f"modified {data.revision}"))
 
 
-def cancellation_decided(data: Ending, at: datetime) -> Outgoing:
+def cancellation_decided(data: CancellationSaga, at: datetime) -> Outgoing:
     """The booking is off, and its money is being settled."""
     facts = _facts(data.telling, data.booking_id, data.check_in, data.check_out, at)
     event = CancellationDecided(**facts, text=wording.cancellation_decided(data))
     return Outgoing(event, id=_id(data.booking_id, "cancellation decided"))
 
 
-def cancelled(data: Ending, at: datetime) -> Outgoing:
+def cancelled(data: CancellationSaga, at: datetime) -> Outgoing:
     """The booking is off, with its fee and what was given back."""
     if data.refund is None:
         raise ValueError(f"nobody has said what booking {data.booking_id} gets back")
@@ -70,14 +70,14 @@ def cancelled(data: Ending, at: datetime) -> Outgoing:
     return Outgoing(event, id=_id(data.booking_id, "cancelled"))
 
 
-def not_shown(data: Ending, at: datetime) -> Outgoing:
+def not_shown(data: CancellationSaga, at: datetime) -> Outgoing:
     """The guests did not come."""
     facts = _facts(data.telling, data.booking_id, data.check_in, data.check_out, at)
     event = GuestNotShown(**facts, text=wording.not_shown(data))
     return Outgoing(event, id=_id(data.booking_id, "not shown"))
 
 
-def checked_in(booking: Booking, telling: Telling, codes: Sequence[str], at: datetime) -> Outgoing:
+def checked_in(booking: Booking, telling: EventContext, codes: Sequence[str], at: datetime) -> Outgoing:
     """Guests have arrived in these stays."""
     facts = _facts(telling, booking.id, booking.check_in, booking.check_out, at)
     event = GuestCheckedIn(**facts, text=wording.checked_in(telling, codes), reservation_codes=tuple(codes))
@@ -85,7 +85,7 @@ def checked_in(booking: Booking, telling: Telling, codes: Sequence[str], at: dat
 
 
 def checked_out(
-    booking: Booking, telling: Telling, codes: Sequence[str], left_on: date, at: datetime, *, last: bool
+    booking: Booking, telling: EventContext, codes: Sequence[str], left_on: date, at: datetime, *, last: bool
 ) -> Outgoing:
     """Guests have left these stays; `left_on` is the property's own date."""
     event = GuestCheckedOut(
@@ -101,7 +101,7 @@ def checked_out(
     return Outgoing(event, id=_id(booking.id, f"checked out {' '.join(codes)}"))
 
 
-def _facts(telling: Telling, booking_id: UUID, check_in: date, check_out: date, at: datetime) -> dict[str, Any]:
+def _facts(telling: EventContext, booking_id: UUID, check_in: date, check_out: date, at: datetime) -> dict[str, Any]:
     return telling.facts() | {"booking_id": booking_id, "check_in": check_in, "check_out": check_out, "at": at}
 
 

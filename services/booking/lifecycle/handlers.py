@@ -12,13 +12,13 @@ from services.booking.lifecycle import events
 from services.booking.lifecycle.batch import State
 from services.booking.lifecycle.model import Action, Booking, Stay, check_came_late, check_may_change
 from services.booking.lifecycle.saga_replies import change_begun, end_begun
-from services.booking.lifecycle.sagas.cancellation import End, Ending
-from services.booking.lifecycle.sagas.change_dates import Changing
-from services.booking.lifecycle.sagas.event_context import Telling
+from services.booking.lifecycle.sagas.cancellation import CancellationSaga, End
+from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
+from services.booking.lifecycle.sagas.event_context import EventContext
 from services.booking.lifecycle.states import Status, StayStatus, check_follows
 from services.booking.requests.events import life_wording
-from services.booking.requests.saga import Data
-from services.booking.unit_of_work import CANCELLED, Bookings, status_of
+from services.booking.requests.saga import MultiRoomData
+from services.booking.unit_of_work import CANCELLED, UnitOfWork, status_of
 from shared.contracts.availability import PlacedWish
 from shared.contracts.booking.staff import (
     CancelBooking,
@@ -34,7 +34,7 @@ from shared.errors import Refusal
 from shared.messages.message import Message, Outgoing
 from shared.saga import engine
 from shared.saga.state import Phase, Verdict
-from shared.saga.table import No
+from shared.saga.table import Rejection
 
 Sends = Iterable[Message | Outgoing]
 Done = tuple[State, Sends]
@@ -48,112 +48,112 @@ WHY = {End.CANCELLED: "cancelled", End.NO_SHOW: "no-show"}
 
 
 def answered(
-    act: Callable[[Bookings, Command, datetime], Done],
-) -> Callable[[Bookings, Command, datetime], Sends]:
+    act: Callable[[UnitOfWork, Command, datetime], Done],
+) -> Callable[[UnitOfWork, Command, datetime], Sends]:
     """Do a command once, and note what came of it: a refusal is an answer as well."""
 
     @wraps(act)
-    def handle(bookings: Bookings, command: Command, now: datetime) -> Sends:
-        if command.command_id in bookings.lives.answers:
+    def handle(uow: UnitOfWork, command: Command, now: datetime) -> Sends:
+        if command.command_id in uow.lives.answers:
             return ()
         try:
-            state, sends = act(bookings, command, now)
+            state, sends = act(uow, command, now)
         except Refusal as refusal:
-            bookings.lives.answer(command, State.REFUSED, now, refusal)
+            uow.lives.answer(command, State.REFUSED, now, refusal)
             return ()
-        bookings.lives.answer(command, state, now)
+        uow.lives.answer(command, state, now)
         return sends
 
     return handle
 
 
 @answered
-def cancel_booking(bookings: Bookings, command: CancelBooking, now: datetime) -> Done:
+def cancel_booking(uow: UnitOfWork, command: CancelBooking, now: datetime) -> Done:
     """The booking is off: what is not confirmed is given up, what is confirmed costs its fee."""
-    if _is_open(bookings, command):
+    if _is_open(uow, command):
         check_follows(Status.PENDING, Status.CANCELLED)
-        return State.DONE, _give_up(bookings, command, CANCELLED, "the booking was cancelled", now)
-    booking = _at_rest(bookings, command)
+        return State.DONE, _give_up(uow, command, CANCELLED, "the booking was cancelled", now)
+    booking = _at_rest(uow, command)
     check_follows(booking.status, Status.CANCELLED)
-    return State.DONE, _end(bookings, command, booking, End.CANCELLED, now)
+    return State.DONE, _end(uow, command, booking, End.CANCELLED, now)
 
 
 @answered
-def mark_no_show(bookings: Bookings, command: MarkNoShow, now: datetime) -> Done:
+def mark_no_show(uow: UnitOfWork, command: MarkNoShow, now: datetime) -> Done:
     """The guests did not come."""
-    booking = _at_rest(bookings, command)
+    booking = _at_rest(uow, command)
     check_follows(booking.status, Status.NO_SHOW)
-    arrives_at, zone = _clock(bookings, booking)
+    arrives_at, zone = _clock(uow, booking)
     check_came_late(booking, arrives_at, zone, now)
-    return State.DONE, _end(bookings, command, booking, End.NO_SHOW, now)
+    return State.DONE, _end(uow, command, booking, End.NO_SHOW, now)
 
 
 @answered
-def reject_booking(bookings: Bookings, command: RejectBooking, now: datetime) -> Done:
+def reject_booking(uow: UnitOfWork, command: RejectBooking, now: datetime) -> Done:
     """The hotel does not take a booking that is not confirmed yet."""
-    if not _is_open(bookings, command):
-        check_follows(_status(bookings, command), Status.REJECTED)
-    return State.DONE, _give_up(bookings, command, REJECTED, "the hotel does not take the booking", now)
+    if not _is_open(uow, command):
+        check_follows(_status(uow, command), Status.REJECTED)
+    return State.DONE, _give_up(uow, command, REJECTED, "the hotel does not take the booking", now)
 
 
 @answered
-def check_in(bookings: Bookings, command: CheckIn, now: datetime) -> Done:
+def check_in(uow: UnitOfWork, command: CheckIn, now: datetime) -> Done:
     """Guests have arrived."""
-    booking = _at_rest(bookings, command)
-    _, zone = _clock(bookings, booking)
+    booking = _at_rest(uow, command)
+    _, zone = _clock(uow, booking)
     after = booking.checked_in(command.codes, command.who, zone, now)
-    bookings.lives.alter(after, Action.CHECK_IN, command.who, now, command.reason)
+    uow.lives.alter(after, Action.CHECK_IN, command.who, now, command.reason)
     codes = _moved(booking, after, StayStatus.CHECKED_IN)
-    return State.DONE, (events.checked_in(after, _telling(bookings, command), codes, now),)
+    return State.DONE, (events.checked_in(after, _telling(uow, command), codes, now),)
 
 
 @answered
-def check_out(bookings: Bookings, command: CheckOut, now: datetime) -> Done:
+def check_out(uow: UnitOfWork, command: CheckOut, now: datetime) -> Done:
     """Guests have left."""
-    booking = _at_rest(bookings, command)
+    booking = _at_rest(uow, command)
     after = booking.checked_out(command.codes, command.who, now, owing=command.owing)
-    bookings.lives.alter(after, Action.CHECK_OUT, command.who, now, command.reason)
+    uow.lives.alter(after, Action.CHECK_OUT, command.who, now, command.reason)
     codes = _moved(booking, after, StayStatus.CHECKED_OUT)
-    _, zone = _clock(bookings, booking)
+    _, zone = _clock(uow, booking)
     left_on, last = now.astimezone(ZoneInfo(zone)).date(), after.status is Status.CHECKED_OUT
-    event = events.checked_out(after, _telling(bookings, command), codes, left_on, now, last=last)
+    event = events.checked_out(after, _telling(uow, command), codes, left_on, now, last=last)
     return State.DONE, (event,)
 
 
 @answered
-def change_dates(bookings: Bookings, command: ChangeDates, now: datetime) -> Done:
+def change_dates(uow: UnitOfWork, command: ChangeDates, now: datetime) -> Done:
     """Other nights: they are held and priced first, and the booking decides when it has them all."""
-    booking = _at_rest(bookings, command)
+    booking = _at_rest(uow, command)
     check_may_change(booking)
     if command.check_out <= command.check_in:
         text = f"check_out {command.check_out} must be after check_in {command.check_in}"
         raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
     if (command.check_in, command.check_out) == (booking.check_in, booking.check_out):
         raise Refusal("nothing_to_do", f"the booking is on these dates: {booking.check_in} to {booking.check_out}")
-    booking.check_fee_kept(command.check_in, *_clock(bookings, booking), now, command.leeway)
-    data = Changing(
+    booking.check_fee_kept(command.check_in, *_clock(uow, booking), now, command.leeway)
+    data = DateChangeSaga(
         booking_id=booking.id,
         command_id=command.command_id,
         order=booking.orders + 1,
         revision=booking.revision + 1,
-        telling=_telling(bookings, command),
+        telling=_telling(uow, command),
         check_in=command.check_in,
         check_out=command.check_out,
         package=booking.package,
         wishes=tuple(_wish(stay) for stay in booking.stays),
-        avoid_rooms=bookings.sagas.by_id[booking.id].turn.data.request.avoid_rooms,
+        avoid_rooms=uow.sagas.by_id[booking.id].turn.data.request.avoid_rooms,
         who=command.who,
         reason=command.reason or "change of dates",
     )
-    turn = engine.begin(bookings.lives.changing, data, now)
-    return State.UNDER_WAY, change_begun(bookings.lives, booking, turn, now)
+    turn = engine.begin(uow.lives.changing, data, now)
+    return State.UNDER_WAY, change_begun(uow.lives, booking, turn, now)
 
 
-def _end(bookings: Bookings, command: CancelBooking | MarkNoShow, booking: Booking, end: End, now: datetime) -> Sends:
-    arrives_at, zone = _clock(bookings, booking)
+def _end(uow: UnitOfWork, command: CancelBooking | MarkNoShow, booking: Booking, end: End, now: datetime) -> Sends:
+    arrives_at, zone = _clock(uow, booking)
     fee = booking.fee_now(command.fee, arrives_at, zone, now, command.leeway)
-    telling = _telling(bookings, command)
-    data = Ending(
+    telling = _telling(uow, command)
+    data = CancellationSaga(
         booking_id=booking.id,
         command_id=command.command_id,
         end=end,
@@ -167,70 +167,70 @@ def _end(bookings: Bookings, command: CancelBooking | MarkNoShow, booking: Booki
         currency=booking.currency,
         who=command.who,
         reason=command.reason or WHY[end],
-        outside=_data(bookings, command).outside,
+        outside=_data(uow, command).outside,
     )
     status = Status.CANCELLED if end is End.CANCELLED else Status.NO_SHOW
     action = Action.CANCEL if end is End.CANCELLED else Action.NO_SHOW
-    bookings.lives.alter(booking.ended(status, fee), action, command.who, now, command.reason)
-    return end_begun(bookings.lives, bookings.lives.bookings[booking.id], data, now)
+    uow.lives.alter(booking.ended(status, fee), action, command.who, now, command.reason)
+    return end_begun(uow.lives, uow.lives.bookings[booking.id], data, now)
 
 
-def _rule_told(booking: Booking, command: CancelBooking | MarkNoShow, telling: Telling) -> str:
+def _rule_told(booking: Booking, command: CancelBooking | MarkNoShow, telling: EventContext) -> str:
     """The policy's sentence where it made the fee; a fee that the staff named has none."""
     return "" if command.fee is not None else life_wording.policy(booking.terms, telling.language) or ""
 
 
-def _give_up(bookings: Bookings, command: StaffCommand, reason: str, text: str, now: datetime) -> Sends:
+def _give_up(uow: UnitOfWork, command: StaffCommand, reason: str, text: str, now: datetime) -> Sends:
     """End a booking whose saga has not decided: what it has is undone, and the guest is told."""
-    known = bookings.sagas.by_id[command.booking_id]
-    turn = engine.abort(bookings.course(known), known.turn, No(Verdict.REFUSED, reason, text), now)
-    bookings.move(known, turn, command.who, command.reason)
+    known = uow.sagas.by_id[command.booking_id]
+    turn = engine.abort(uow.course(known), known.turn, Rejection(Verdict.REFUSED, reason, text), now)
+    uow.move(known, turn, command.who, command.reason)
     return turn.sends
 
 
-def _is_open(bookings: Bookings, command: StaffCommand) -> bool:
-    known = bookings.saga(command.booking_id)
+def _is_open(uow: UnitOfWork, command: StaffCommand) -> bool:
+    known = uow.saga(command.booking_id)
     return bool(known and known.turn.progress.phase is Phase.RUNNING)
 
 
-def _status(bookings: Bookings, command: StaffCommand) -> Status:
+def _status(uow: UnitOfWork, command: StaffCommand) -> Status:
     """Where a booking is, by its life or, before that, by its saga."""
-    if booking := bookings.lives.bookings.get(command.booking_id):
+    if booking := uow.lives.bookings.get(command.booking_id):
         return booking.status
-    known = bookings.saga(command.booking_id)
+    known = uow.saga(command.booking_id)
     if known is None:
         raise Refusal("unknown_booking", f"booking_id: there is no booking {command.booking_id}", field="booking_id")
     return status_of(known.turn.progress)
 
 
-def _at_rest(bookings: Bookings, command: StaffCommand) -> Booking:
+def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
     """The booking, confirmed to the end and with nothing under way.
 
     Raises:
         Refusal: unknown_booking, illegal_transition, change_under_way or confirmation_under_way.
     """
-    booking = bookings.lives.bookings.get(command.booking_id)
+    booking = uow.lives.bookings.get(command.booking_id)
     if booking is None:
-        status = _status(bookings, command)
+        status = _status(uow, command)
         text = f"the booking is {status}: this can be done once it is {Status.CONFIRMED}"
         raise Refusal("illegal_transition", text, state=status.value)
     if booking.saga:
         text = "a change of this booking is not through yet; try again in a moment, with a new command_id"
         raise Refusal("change_under_way", text, change=booking.saga_name)
-    waits = SETTLED_FIRST & set(bookings.sagas.by_id[booking.id].turn.progress.pending)
+    waits = SETTLED_FIRST & set(uow.sagas.by_id[booking.id].turn.progress.pending)
     if waits:
         text = f"the confirmation is not through yet ({', '.join(sorted(waits))}); try again with a new command_id"
         raise Refusal("confirmation_under_way", text, waiting_for=sorted(waits))
     return booking
 
 
-def _data(bookings: Bookings, command: StaffCommand) -> Data:
-    return bookings.sagas.by_id[command.booking_id].turn.data
+def _data(uow: UnitOfWork, command: StaffCommand) -> MultiRoomData:
+    return uow.sagas.by_id[command.booking_id].turn.data
 
 
-def _telling(bookings: Bookings, command: StaffCommand) -> Telling:
-    data = _data(bookings, command)
-    return Telling(
+def _telling(uow: UnitOfWork, command: StaffCommand) -> EventContext:
+    data = _data(uow, command)
+    return EventContext(
         request_id=data.request.request_id,
         property=data.property,
         language=data.request.language,
@@ -240,10 +240,10 @@ def _telling(bookings: Bookings, command: StaffCommand) -> Telling:
     )
 
 
-def _clock(bookings: Bookings, booking: Booking) -> tuple[time, str]:
+def _clock(uow: UnitOfWork, booking: Booking) -> tuple[time, str]:
     """When guests may arrive, and by which clocks."""
-    house = bookings.properties.get(booking.property_id)
-    zone = bookings.sagas.by_id[booking.id].turn.data.property.timezone
+    house = uow.properties.get(booking.property_id)
+    zone = uow.sagas.by_id[booking.id].turn.data.property.timezone
     return (house.check_in_time, house.timezone) if house else (NOON, zone)
 
 

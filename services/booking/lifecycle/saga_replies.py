@@ -9,19 +9,19 @@ from typing import Any
 
 import structlog
 
-from services.booking.lifecycle.batch import Lives, State
+from services.booking.lifecycle.batch import LifecycleBatch, State
 from services.booking.lifecycle.model import Action, Booking, changes_between
-from services.booking.lifecycle.sagas.cancellation import Ending, course_of
-from services.booking.lifecycle.sagas.change_dates import Changing
+from services.booking.lifecycle.sagas.cancellation import CancellationSaga, course_of
+from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
 from shared.contracts.booking.staff import ChangeDue
 from shared.contracts.payments import FolioChanged
 from shared.errors import Refusal
 from shared.messages.message import Message, Outgoing
 from shared.saga import engine
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.metrics import tell_alarms
 from shared.saga.state import Phase, Verdict
-from shared.saga.store import Stored
+from shared.saga.store import SagaRecord
 
 log = structlog.get_logger(__name__)
 
@@ -29,20 +29,20 @@ Sends = Iterable[Message | Outgoing]
 SYSTEM = "system"
 
 
-def end_begun(lives: Lives, booking: Booking, data: Ending, now: datetime) -> Sends:
+def end_begun(lives: LifecycleBatch, booking: Booking, data: CancellationSaga, now: datetime) -> Sends:
     """An end begins with its decision."""
     turn = engine.begin(course_of(lives.ending, data), data, now)
     lives.begin_ending(booking, turn, now)
     return turn.sends
 
 
-def change_begun(lives: Lives, booking: Booking, turn: Turn[Changing], now: datetime) -> Sends:
+def change_begun(lives: LifecycleBatch, booking: Booking, turn: Transition[DateChangeSaga], now: datetime) -> Sends:
     """A change of dates begins with what it asks for."""
     lives.begin_change(booking, turn, now)
     return turn.sends
 
 
-def answer(lives: Lives, booking: Booking, reply: Any, now: datetime) -> Sends:
+def answer(lives: LifecycleBatch, booking: Booking, reply: Any, now: datetime) -> Sends:
     """Fold another service's answer into the change that is under way; one about another change came late."""
     if ending := lives.ending_of(booking):
         data = ending.turn.data
@@ -59,7 +59,7 @@ def answer(lives: Lives, booking: Booking, reply: Any, now: datetime) -> Sends:
     return ()
 
 
-def wake(lives: Lives, due: ChangeDue, now: datetime) -> Sends:
+def wake(lives: LifecycleBatch, due: ChangeDue, now: datetime) -> Sends:
     """A change has waited long enough."""
     booking = lives.bookings.get(due.booking_id)
     if booking is None:
@@ -72,14 +72,14 @@ def wake(lives: Lives, due: ChangeDue, now: datetime) -> Sends:
     return ()
 
 
-def take_folio(lives: Lives, told: FolioChanged, now: datetime) -> Sends:
+def take_folio(lives: LifecycleBatch, told: FolioChanged, now: datetime) -> Sends:
     """The staff took money for a booking, gave some back or charged something."""
     if booking := lives.bookings.get(told.booking_id):
         _hear(lives, booking.heard(told.paid, told.charges, told.at), now)
     return ()
 
 
-def _hear(lives: Lives, heard: Booking, now: datetime) -> None:
+def _hear(lives: LifecycleBatch, heard: Booking, now: datetime) -> None:
     """Take what payments said; the audit log hears of it only where it changes something."""
     known = lives.bookings[heard.id]
     if changes_between(known, heard):
@@ -88,7 +88,13 @@ def _hear(lives: Lives, heard: Booking, now: datetime) -> None:
         lives.keep(heard)
 
 
-def _ending(lives: Lives, booking: Booking, known: Stored[Ending], turn: Turn[Ending], now: datetime) -> Sends:
+def _ending(
+    lives: LifecycleBatch,
+    booking: Booking,
+    known: SagaRecord[CancellationSaga],
+    turn: Transition[CancellationSaga],
+    now: datetime,
+) -> Sends:
     before, data = known.turn.data, turn.data
     _moved(known, turn, lives.ending.name)
     if data.refund is not None and before.refund is None:
@@ -98,7 +104,13 @@ def _ending(lives: Lives, booking: Booking, known: Stored[Ending], turn: Turn[En
     return turn.sends
 
 
-def _change(lives: Lives, booking: Booking, known: Stored[Changing], turn: Turn[Changing], now: datetime) -> Sends:
+def _change(
+    lives: LifecycleBatch,
+    booking: Booking,
+    known: SagaRecord[DateChangeSaga],
+    turn: Transition[DateChangeSaga],
+    now: datetime,
+) -> Sends:
     was, verdict, data = known.turn.progress.verdict, turn.progress.verdict, turn.data
     paid = known.turn.data.paid
     _moved(known, turn, lives.changing.name)
@@ -114,7 +126,7 @@ def _change(lives: Lives, booking: Booking, known: Stored[Changing], turn: Turn[
     return turn.sends
 
 
-def _on_new_dates(booking: Booking, data: Changing) -> Booking:
+def _on_new_dates(booking: Booking, data: DateChangeSaga) -> Booking:
     """The booking with the rooms and prices that it has then."""
     rooms = {room.line: room for room in data.rooms}
     stays = [
@@ -130,12 +142,12 @@ def _on_new_dates(booking: Booking, data: Changing) -> Booking:
     return booking.on_dates(data.check_in, data.check_out, stays, data.total or booking.total)
 
 
-def _moved(known: Stored[Any], turn: Turn[Any], name: str) -> None:
+def _moved(known: SagaRecord[Any], turn: Transition[Any], name: str) -> None:
     known.move(turn)
     tell_alarms(name, turn)
 
 
-def _close(lives: Lives, booking: Booking, turn: Turn[Any]) -> None:
+def _close(lives: LifecycleBatch, booking: Booking, turn: Transition[Any]) -> None:
     """A change that is through leaves room for the next."""
     if turn.progress.phase is Phase.ENDED:
         lives.keep(replace(lives.bookings[booking.id], saga=None, saga_name=None))

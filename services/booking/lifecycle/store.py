@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from services.booking.lifecycle.batch import Answer, Entry, Lives, State
+from services.booking.lifecycle.batch import Answer, Entry, LifecycleBatch, State
 from services.booking.lifecycle.cancellation_fee import NOTHING, Terms
 from services.booking.lifecycle.model import Booking, Stay
-from services.booking.lifecycle.sagas.cancellation import ENDING, Ending
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, Changing
+from services.booking.lifecycle.sagas.cancellation import ENDING, CancellationSaga
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
 from services.booking.lifecycle.states import Status, StayStatus
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Connection
@@ -64,18 +64,20 @@ _STAY = ("code", "status", "room", "room_type", "type_label", "amount", "first_n
 _PRESENCE = ("checked_in_at", "checked_in_by", "checked_out_at", "checked_out_by")
 
 
-class LifeStore:
+class LifecycleStore:
     """Loads the lives that messages speak of, each locked against other writers, and writes what became of them."""
 
-    def __init__(self, ending: SagaTable[Ending] = ENDING, changing: SagaTable[Changing] = CHANGE_DATES) -> None:
+    def __init__(
+        self, ending: SagaTable[CancellationSaga] = ENDING, changing: SagaTable[DateChangeSaga] = CHANGE_DATES
+    ) -> None:
         self._ending, self._changing = ending, changing
 
-    def view(self) -> Lives:
+    def view(self) -> LifecycleBatch:
         """Nothing in hand."""
-        return Lives(self._ending, self._changing)
+        return LifecycleBatch(self._ending, self._changing)
 
     async def load(
-        self, connection: Connection, lives: Lives, ids: Collection[UUID], messages: Iterable[Message]
+        self, connection: Connection, lives: LifecycleBatch, ids: Collection[UUID], messages: Iterable[Message]
     ) -> None:
         """Bookings by their ids, in one sorted order, with the changes under way and what commands were answered."""
         rows = await connection.fetch(_BOOKINGS, ids)
@@ -98,7 +100,7 @@ class LifeStore:
         stays = await connection.fetch(_STAYS, [booking_id])
         return _booking(row, [_stay(stay) for stay in stays]) if row else None
 
-    def changes(self, lives: Lives, now: datetime) -> list[Statement]:
+    def changes(self, lives: LifecycleBatch, now: datetime) -> list[Statement]:
         """What changed, one statement a table."""
         statements = [*lives.endings.changes(now), *lives.changes.changes(now)]
         if changed := [lives.bookings[key] for key in sorted(lives.changed)]:

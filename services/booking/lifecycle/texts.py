@@ -14,18 +14,18 @@ from shared.contracts.common import Language
 from shared.texts import LOCALES, Texts
 
 if TYPE_CHECKING:
-    from services.booking.lifecycle.sagas.cancellation import Ending
-    from services.booking.lifecycle.sagas.change_dates import Changing
-    from services.booking.lifecycle.sagas.event_context import Telling
+    from services.booking.lifecycle.sagas.cancellation import CancellationSaga
+    from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
+    from services.booking.lifecycle.sagas.event_context import EventContext
 
 
-class LifeWording:
+class LifecycleTexts:
     """Words a booking's life in the guest's language."""
 
     def __init__(self, folder: Path) -> None:
         self._texts = Texts(folder)
 
-    def modified(self, data: Changing) -> str:
+    def modified(self, data: DateChangeSaga) -> str:
         """The new dates and the new total."""
         language = data.telling.language
         return self._texts.render(
@@ -39,13 +39,13 @@ class LifeWording:
             currency=data.currency,
         )
 
-    def cancellation_decided(self, data: Ending) -> str:
+    def cancellation_decided(self, data: CancellationSaga) -> str:
         """That it is off, and that fee and refund are still to be told."""
         return self._texts.render(
             data.telling.language, "cancellation_decided", house=data.telling.property.name, codes=data.codes
         )
 
-    def cancelled(self, data: Ending) -> str:
+    def cancelled(self, data: CancellationSaga) -> str:
         """The fee and what comes back."""
         return self._texts.render(
             data.telling.language,
@@ -57,17 +57,17 @@ class LifeWording:
             currency=data.currency,
         )
 
-    def not_shown(self, data: Ending) -> str:
+    def not_shown(self, data: CancellationSaga) -> str:
         """That they were expected, and did not come."""
         return self._texts.render(
             data.telling.language, "not_shown", house=data.telling.property.name, codes=data.codes
         )
 
-    def checked_in(self, telling: Telling, codes: Sequence[str]) -> str:
+    def checked_in(self, telling: EventContext, codes: Sequence[str]) -> str:
         """A welcome."""
         return self._texts.render(telling.language, "checked_in", house=telling.property.name, codes=codes)
 
-    def checked_out(self, telling: Telling, codes: Sequence[str]) -> str:
+    def checked_out(self, telling: EventContext, codes: Sequence[str]) -> str:
         """Thanks."""
         return self._texts.render(telling.language, "checked_out", house=telling.property.name, codes=codes)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from services.booking.lifecycle.texts import LifeWording
-from services.booking.requests.texts import Wording
+from services.booking.lifecycle.texts import LifecycleTexts
+from services.booking.requests.texts import RequestTexts
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -25,16 +25,16 @@ from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import PaymentAwaited
 from shared.messages.message import Outgoing
 from shared.saga.state import Progress, Verdict
-from shared.saga.table import No
+from shared.saga.table import Rejection
 
 if TYPE_CHECKING:
-    from services.booking.requests.saga import Data
+    from services.booking.requests.saga import MultiRoomData
 
-wording = Wording(Path(__file__).parents[1] / "texts")
-life_wording = LifeWording(Path(__file__).parents[1] / "texts")
+wording = RequestTexts(Path(__file__).parents[1] / "texts")
+life_wording = LifecycleTexts(Path(__file__).parents[1] / "texts")
 
 
-def confirmed(data: Data, at: datetime) -> Outgoing:
+def confirmed(data: MultiRoomData, at: datetime) -> Outgoing:
     """Every room with its code. `at` is when it was decided, so that a repetition says the same."""
     if data.total is None or data.currency is None:
         raise ValueError(f"booking {data.booking_id} has no price")
@@ -57,7 +57,7 @@ def confirmed(data: Data, at: datetime) -> Outgoing:
     return Outgoing(event, id=outcome_id(data.booking_id))
 
 
-def not_booked(data: Data, no: No, at: datetime) -> Outgoing:
+def not_booked(data: MultiRoomData, no: Rejection, at: datetime) -> Outgoing:
     """Nothing booked, nothing charged, and why."""
     kind = BookingFailed if no.verdict is Verdict.FAILED else BookingRefused
     refusal = RefusalDetails(reason=no.reason, text=no.text, details=dict(no.details))
@@ -65,16 +65,18 @@ def not_booked(data: Data, no: No, at: datetime) -> Outgoing:
     return Outgoing(event, id=outcome_id(data.booking_id))
 
 
-def again(data: Data, progress: Progress) -> Outgoing | None:
+def again(data: MultiRoomData, progress: Progress) -> Outgoing | None:
     """The outcome as it was first told; None while there is none."""
     if progress.decided_at is None:
         return None
     if progress.verdict is Verdict.DONE:
         return confirmed(data, progress.decided_at)
-    return not_booked(data, No(progress.verdict, progress.reason, progress.text, progress.details), progress.decided_at)
+    return not_booked(
+        data, Rejection(progress.verdict, progress.reason, progress.text, progress.details), progress.decided_at
+    )
 
 
-def search_started(data: Data, reply: PaymentAwaited, at: datetime) -> PaymentSearchStarted:
+def search_started(data: MultiRoomData, reply: PaymentAwaited, at: datetime) -> PaymentSearchStarted:
     """The payment is being looked for."""
     return PaymentSearchStarted(
         **_facts(data, at),
@@ -85,13 +87,13 @@ def search_started(data: Data, reply: PaymentAwaited, at: datetime) -> PaymentSe
     )
 
 
-def escalated(data: Data, at: datetime) -> Outgoing:
+def escalated(data: MultiRoomData, at: datetime) -> Outgoing:
     """A person has the case; told once of a booking, under one id."""
     event = PaymentEscalated(**_facts(data, at), text=wording.escalated(data))
     return Outgoing(event, id=str(uuid5(data.booking_id, "payment escalated")))
 
 
-def rooms_gone(data: Data, no: No) -> Outgoing:
+def rooms_gone(data: MultiRoomData, no: Rejection) -> Outgoing:
     """A case for a person: the guest has paid, and the rooms that were freed meanwhile are not to be had."""
     request = data.request
     details = {
@@ -133,7 +135,7 @@ def outcome_id(booking_id: UUID) -> str:
     return str(uuid5(booking_id, "outcome"))
 
 
-def _facts(data: Data, at: datetime) -> dict[str, Any]:
+def _facts(data: MultiRoomData, at: datetime) -> dict[str, Any]:
     request = data.request
     return {
         "booking_id": data.booking_id,

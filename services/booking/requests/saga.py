@@ -50,9 +50,9 @@ from shared.contracts.payments import (
     ReservePayment,
 )
 from shared.messages.message import Outgoing
-from shared.saga.engine import Turn
+from shared.saga.engine import Transition
 from shared.saga.state import Phase, Verdict
-from shared.saga.table import Kind, No, SagaTable, Sends, Step, Wait, compensable, pivot, retriable
+from shared.saga.table import Kind, Rejection, SagaTable, Sends, Step, Wait, compensable, pivot, retriable
 
 # Rooms outlive the wait for their money by this much, so that a hold never runs out under a saga about to decide.
 HOLD_MARGIN = timedelta(minutes=5)
@@ -74,7 +74,7 @@ BEFORE_THE_OUTCOME = {"hold rooms", "reserve payment", "hold rooms again"}
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
 
-class Data(BaseModel):
+class MultiRoomData(BaseModel):
     """What a multi-room booking knows so far."""
 
     model_config = ConfigDict(frozen=True)
@@ -95,12 +95,12 @@ class Data(BaseModel):
     escalated: bool = False
     terms: Terms | None = None
 
-    def but(self, **changes: Any) -> Data:
+    def but(self, **changes: Any) -> MultiRoomData:
         """The same with some fields changed."""
         return self.model_copy(update=changes)
 
 
-def hold_rooms(data: Data, _: datetime) -> Sends:
+def hold_rooms(data: MultiRoomData, _: datetime) -> Sends:
     """Ask for every room at once; prices come with the answer."""
     request = data.request
     wishes = tuple(RoomWish(line=n, **room.model_dump()) for n, room in enumerate(request.rooms, 1))
@@ -118,24 +118,24 @@ def hold_rooms(data: Data, _: datetime) -> Sends:
     )
 
 
-def _holding(data: Data) -> int:
+def _holding(data: MultiRoomData) -> int:
     """For which time rooms are held: the second once they were given up for the last stage of the search."""
     return 2 if data.freed else 1
 
 
-def rooms_held(data: Data, reply: RoomsHeld) -> Data:
+def rooms_held(data: MultiRoomData, reply: RoomsHeld) -> MultiRoomData:
     """The rooms with their prices, and under best effort those that could not be had."""
     return data.but(rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency).but(
         outside=reply.outside
     )
 
 
-def release_rooms(data: Data, _: datetime) -> Sends:
+def release_rooms(data: MultiRoomData, _: datetime) -> Sends:
     """Give back every room, also where the hold never happened."""
     yield ReleaseRooms(booking_id=data.booking_id, property_id=data.property.id)
 
 
-def reserve_payment(data: Data, _: datetime) -> Sends:
+def reserve_payment(data: MultiRoomData, _: datetime) -> Sends:
     """Set the whole price aside, once."""
     if data.total is None or data.currency is None:
         raise ValueError(f"booking {data.booking_id} has no price")
@@ -148,12 +148,12 @@ def reserve_payment(data: Data, _: datetime) -> Sends:
     )
 
 
-def payment_reserved(data: Data, reply: PaymentReserved) -> Data:
+def payment_reserved(data: MultiRoomData, reply: PaymentReserved) -> MultiRoomData:
     """The payment that serves the booking."""
     return data.but(payment_id=reply.payment_id, found_later=reply.found_later)
 
 
-def wait_for_payment(data: Data, reply: PaymentAwaited, now: datetime) -> Wait[Data]:
+def wait_for_payment(data: MultiRoomData, reply: PaymentAwaited, now: datetime) -> Wait[MultiRoomData]:
     """Keep the rooms while the money is looked for, or free them once; the guest hears of each stage once.
 
     Once the staff has the case the guest hears of that instead.
@@ -170,21 +170,21 @@ def wait_for_payment(data: Data, reply: PaymentAwaited, now: datetime) -> Wait[D
     return Wait(data, sends, reply.keep_until)
 
 
-def _kept(data: Data, until: datetime) -> Sends:
+def _kept(data: MultiRoomData, until: datetime) -> Sends:
     yield ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until + HOLD_MARGIN)
 
 
-def free_rooms(data: Data, _: datetime) -> Sends:
+def free_rooms(data: MultiRoomData, _: datetime) -> Sends:
     """Let others have the rooms, also where they were not held again."""
     yield FreeRooms(booking_id=data.booking_id, property_id=data.property.id, holding=_holding(data))
 
 
-def rooms_held_again(data: Data, reply: RoomsHeld) -> Data:
+def rooms_held_again(data: MultiRoomData, reply: RoomsHeld) -> MultiRoomData:
     """Rooms for the same lines at the same prices, possibly others."""
     return data.but(rooms=reply.rooms)
 
 
-def order_rooms(data: Data, now: datetime) -> Sends:
+def order_rooms(data: MultiRoomData, now: datetime) -> Sends:
     """Book the held rooms in the outside system that keeps them, and hold them for as long as that may take."""
     request = data.request
     until = now + ORDER_PATIENCE + HOLD_MARGIN
@@ -204,7 +204,7 @@ def order_rooms(data: Data, now: datetime) -> Sends:
     )
 
 
-def rooms_ordered(data: Data, reply: RoomsOrdered) -> Data:
+def rooms_ordered(data: MultiRoomData, reply: RoomsOrdered) -> MultiRoomData:
     """The rooms that were really got, each under the outside system's code; under best effort they may be fewer."""
     got = {room.line: room for room in reply.rooms}
     rooms = tuple(room.model_copy(update={"room": got[room.line].room}) for room in data.rooms if room.line in got)
@@ -213,68 +213,68 @@ def rooms_ordered(data: Data, reply: RoomsOrdered) -> Data:
     return data.but(rooms=rooms, failed=failed, total=total, codes=tuple(got[room.line].code for room in rooms))
 
 
-def cancel_orders(data: Data, _: datetime) -> Sends:
+def cancel_orders(data: MultiRoomData, _: datetime) -> Sends:
     """Undo whatever the outside system has booked."""
     yield CancelOrders(booking_id=data.booking_id, property_id=data.property.id)
 
 
-def release_payment(data: Data, _: datetime) -> Sends:
+def release_payment(data: MultiRoomData, _: datetime) -> Sends:
     """Give the money back and stop looking for it."""
     yield ReleasePayment(booking_id=data.booking_id)
 
 
-def confirm(data: Data, now: datetime) -> Sends:
+def confirm(data: MultiRoomData, now: datetime) -> Sends:
     """The outcome."""
     yield events.confirmed(data, now)
 
 
-def book_rooms(data: Data, _: datetime) -> Sends:
+def book_rooms(data: MultiRoomData, _: datetime) -> Sends:
     """Make the hold a booking under its codes."""
     codes = {room.room: code for room, code in zip(data.rooms, data.codes, strict=True)}
     yield BookRooms(booking_id=data.booking_id, property_id=data.property.id, codes=codes)
 
 
-def capture_payment(data: Data, _: datetime) -> Sends:
+def capture_payment(data: MultiRoomData, _: datetime) -> Sends:
     """Take the money, with all codes; an outside system may have had fewer rooms than it was reserved for."""
     amount = data.total if data.outside else None
     yield CapturePayment(booking_id=data.booking_id, codes=data.codes, amount=amount)
 
 
-def refuse(data: Data, no: No, now: datetime) -> Sends:
+def refuse(data: MultiRoomData, no: Rejection, now: datetime) -> Sends:
     """The outcome of a booking that did not come about; where its money is there, the staff is told."""
     yield events.not_booked(data, no, now)
     if data.freed and data.payment_id:
         yield events.rooms_gone(data, no)
 
 
-def report(data: Data, step: str, now: datetime) -> Sends:
+def report(data: MultiRoomData, step: str, now: datetime) -> Sends:
     """Progress, for a gateway to show; what follows the outcome can wait a moment."""
     yield Outgoing(progressed(data, step, now), hurry=step in BEFORE_THE_OUTCOME)
 
 
-def progressed(data: Data, step: str, now: datetime) -> BookingProgressed:
+def progressed(data: MultiRoomData, step: str, now: datetime) -> BookingProgressed:
     """One step on the way."""
     return BookingProgressed(
         booking_id=data.booking_id, request_id=data.request.request_id, step=SAID.get(step, step), at=now
     )
 
 
-def refused_by(reply: RoomsNotHeld | RoomsNotOrdered | PaymentRefused) -> No:
+def refused_by(reply: RoomsNotHeld | RoomsNotOrdered | PaymentRefused) -> Rejection:
     """Why a service said no; what nobody decided against is a failure."""
     reason = reply.refusal
     verdict = Verdict.FAILED if reason.reason in FAILURES else Verdict.REFUSED
-    return No(verdict, reason.reason, reason.text, reason.details)
+    return Rejection(verdict, reason.reason, reason.text, reason.details)
 
 
-def gone(reply: RoomsNotHeld) -> No:
+def gone(reply: RoomsNotHeld) -> Rejection:
     """The money was found, and the rooms that were freed meanwhile are no longer there."""
     reason = reply.refusal
-    return No(Verdict.FAILED, Reason.ROOMS_GONE, reason.text, {"because": reason.reason, **reason.details})
+    return Rejection(Verdict.FAILED, Reason.ROOMS_GONE, reason.text, {"because": reason.reason, **reason.details})
 
 
-def hold_expired(event: HoldExpired) -> No:
+def hold_expired(event: HoldExpired) -> Rejection:
     """The rooms could not be kept any longer."""
-    return No(
+    return Rejection(
         Verdict.FAILED,
         Reason.HOLD_EXPIRED,
         "the rooms could not be kept any longer",
@@ -282,14 +282,14 @@ def hold_expired(event: HoldExpired) -> No:
     )
 
 
-MULTI_ROOM: SagaTable[Data] = SagaTable(
+MULTI_ROOM: SagaTable[MultiRoomData] = SagaTable(
     name="multi_room",
     steps=(
         compensable(
             "hold rooms",
             do=hold_rooms,
             done=RoomsHeld,
-            absorb=rooms_held,
+            on_reply=rooms_held,
             refused=RoomsNotHeld,
             refusal=refused_by,
             undo=release_rooms,
@@ -299,7 +299,7 @@ MULTI_ROOM: SagaTable[Data] = SagaTable(
             "reserve payment",
             do=reserve_payment,
             done=PaymentReserved,
-            absorb=payment_reserved,
+            on_reply=payment_reserved,
             refused=PaymentRefused,
             refusal=refused_by,
             waiting=PaymentAwaited,
@@ -318,11 +318,11 @@ MULTI_ROOM: SagaTable[Data] = SagaTable(
 )
 
 # Where an outside system keeps the rooms they are booked there before the decision, for it may say no.
-ORDER: Step[Data] = compensable(
+ORDER: Step[MultiRoomData] = compensable(
     "order rooms",
     do=order_rooms,
     done=RoomsOrdered,
-    absorb=rooms_ordered,
+    on_reply=rooms_ordered,
     refused=RoomsNotOrdered,
     refusal=refused_by,
     undo=cancel_orders,
@@ -332,11 +332,11 @@ ORDER: Step[Data] = compensable(
 
 
 # Rooms that were freed in the last stage of the search are held again once the money is found.
-HOLD_AGAIN: Step[Data] = compensable(
+HOLD_AGAIN: Step[MultiRoomData] = compensable(
     "hold rooms again",
     do=hold_rooms,
     done=RoomsHeld,
-    absorb=rooms_held_again,
+    on_reply=rooms_held_again,
     refused=RoomsNotHeld,
     refusal=gone,
     undo=free_rooms,
@@ -344,7 +344,7 @@ HOLD_AGAIN: Step[Data] = compensable(
 )
 
 
-def course_of(table: SagaTable[Data], data: Data) -> SagaTable[Data]:
+def course_of(table: SagaTable[MultiRoomData], data: MultiRoomData) -> SagaTable[MultiRoomData]:
     """The steps of this booking: the table's, and more where its rooms were freed or an outside system keeps them.
 
     Both is known by the time that the payment is reserved; what is more comes later, so that no place changes.
@@ -353,7 +353,7 @@ def course_of(table: SagaTable[Data], data: Data) -> SagaTable[Data]:
 
 
 @lru_cache(maxsize=16)
-def _with_more(table: SagaTable[Data], *, again: bool, order: bool) -> SagaTable[Data]:
+def _with_more(table: SagaTable[MultiRoomData], *, again: bool, order: bool) -> SagaTable[MultiRoomData]:
     if not (again or order):
         return table
     steps = table.steps
@@ -363,7 +363,7 @@ def _with_more(table: SagaTable[Data], *, again: bool, order: bool) -> SagaTable
     return replace(table, steps=(*steps[:at], *more, *steps[at:]))
 
 
-def has_no_rooms_to_lose(turn: Turn[Data]) -> bool:
+def has_no_rooms_to_lose(turn: Transition[MultiRoomData]) -> bool:
     """Whether its rooms were freed, and are held again only when the money is found."""
     waits = turn.progress.phase is Phase.RUNNING and MULTI_ROOM.steps[turn.progress.at_step].name == "reserve payment"
     return turn.data.freed and waits

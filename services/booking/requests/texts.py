@@ -18,18 +18,18 @@ from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.texts import LOCALES, Texts
 
 if TYPE_CHECKING:
-    from services.booking.requests.saga import Data
+    from services.booking.requests.saga import MultiRoomData
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class Wording:
+class RequestTexts:
     """Words outcomes in the guest's language; never how rooms are chosen, and no room numbers."""
 
     def __init__(self, folder: Path) -> None:
         self._texts = Texts(folder)
 
-    def confirmed(self, data: Data, rooms: Sequence[BookedRoom]) -> str:
+    def confirmed(self, data: MultiRoomData, rooms: Sequence[BookedRoom]) -> str:
         """All codes, who sleeps where, the total."""
         return self._texts.render(
             data.request.language,
@@ -44,7 +44,7 @@ class Wording:
             check_out=_day(data.request.check_out, data.request.language),
         )
 
-    def refused(self, data: Data, refusal: RefusalDetails) -> str:
+    def refused(self, data: MultiRoomData, refusal: RefusalDetails) -> str:
         """Why nothing was booked, and that nothing was charged."""
         return self._refused(data.request.language, refusal, data.currency or "USD")
 
@@ -52,15 +52,15 @@ class Wording:
         """What is missing or wrong in a request."""
         return self._refused(message.language, message.refusal, "USD")
 
-    def search_started(self, data: Data) -> str:
+    def search_started(self, data: MultiRoomData) -> str:
         """The payment has not arrived yet."""
         return self._waiting("search_started", data)
 
-    def escalated(self, data: Data) -> str:
+    def escalated(self, data: MultiRoomData) -> str:
         """A person looks for the payment now."""
         return self._waiting("escalated", data)
 
-    def _waiting(self, text: str, data: Data) -> str:
+    def _waiting(self, text: str, data: MultiRoomData) -> str:
         return self._texts.render(
             data.request.language,
             text,

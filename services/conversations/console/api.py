@@ -15,12 +15,12 @@ from pydantic import BaseModel, Field
 from services.conversations.console import queries
 from services.conversations.console.queries import Wanted
 from services.conversations.threads.contacts import of_sender
-from services.conversations.unit_of_work import Place
+from services.conversations.unit_of_work import PhoneRegion
 from shared.clock import Clock, system_clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Attachment, Author
 from shared.database.pool import Database
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 NO_THREAD = "there is no such thread; GET /threads lists them"
@@ -120,7 +120,7 @@ class Reading(BaseModel):
     number: int = Field(ge=0, lt=2**63)
 
 
-def router(database: Database, place: Place) -> APIRouter:
+def router(database: Database, place: PhoneRegion) -> APIRouter:
     """What a console reads."""
     api = APIRouter(tags=["conversations"])
     wanted_contact = _normaliser(place)
@@ -173,7 +173,7 @@ def router(database: Database, place: Place) -> APIRouter:
     return api
 
 
-def searching_router(database: Database, place: Place) -> APIRouter:
+def searching_router(database: Database, place: PhoneRegion) -> APIRouter:
     """What is found in all threads."""
     api = APIRouter(tags=["conversations"])
     wanted_contact = _normaliser(place)
@@ -208,7 +208,7 @@ def searching_router(database: Database, place: Place) -> APIRouter:
 
 def reading_router(database: Database, settings: ServiceSettings, clock: Clock = system_clock) -> APIRouter:
     """Where a reader says what was read."""
-    api = APIRouter(tags=["conversations"], dependencies=[Depends(writers(settings))], responses=MAY_NOT)
+    api = APIRouter(tags=["conversations"], dependencies=[Depends(require_role(settings))], responses=MAY_NOT)
 
     @api.put("/threads/{thread_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     async def read(thread_id: UUID, reading: Reading) -> None:
@@ -220,7 +220,7 @@ def reading_router(database: Database, settings: ServiceSettings, clock: Clock =
     return api
 
 
-def _normaliser(place: Place) -> Callable[[str | None], str | None]:
+def _normaliser(place: PhoneRegion) -> Callable[[str | None], str | None]:
     def normalise(contact: str | None) -> str | None:
         if contact is None:
             return None

@@ -11,7 +11,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from fastapi import APIRouter, HTTPException, Path, Request, status
 
-from services.conversations.inbound.port import Call, Hook, NotGenuine, Unreadable
+from services.conversations.inbound.port import Call, NotGenuine, Unreadable, Webhook
 from shared.clock import Clock, system_clock
 from shared.consumer.consumer import Consumer
 from shared.contracts.conversations import ChatMessage
@@ -43,7 +43,7 @@ ANSWERS: Mapping[int | str, dict[str, str]] = {
 
 def router(
     database: Database,
-    hooks: Sequence[Hook],
+    hooks: Sequence[Webhook],
     *,
     public_url: str | None,
     oldest: timedelta,
@@ -90,7 +90,7 @@ class _Desk:
         self._oldest = oldest
         self._clock = clock
 
-    async def take(self, intake: Consumer, hook: Hook, call: Call) -> str:
+    async def take(self, intake: Consumer, hook: Webhook, call: Call) -> str:
         """Put a genuine call's message through, like one from Kafka; set aside what nobody can read."""
         try:
             message = hook.read(call)
@@ -110,7 +110,7 @@ class _Desk:
     def _is_too_old(self, message: ChatMessage) -> bool:
         return message.sent_at < self._clock() - self._oldest
 
-    async def _set_aside(self, hook: Hook, record: ConsumerRecord[bytes, bytes], problem: str) -> None:
+    async def _set_aside(self, hook: Webhook, record: ConsumerRecord[bytes, bytes], problem: str) -> None:
         """Keep what was refused for a person, once however often it comes."""
         now, service = self._clock(), "conversations"
         given = dict(record.headers)
@@ -126,7 +126,7 @@ class _Desk:
         log.warning("webhook.set_aside", provider=hook.name, problem=problem)
 
 
-def _none(provider: str) -> Hook:
+def _none(provider: str) -> Webhook:
     if remedy := REMEDIES.get(provider):
         raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, f"this webhook is not configured: {remedy}")
     raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {', '.join(REMEDIES)}")
@@ -143,12 +143,12 @@ async def _call(request: Request, public_url: str | None) -> Call:
     return Call(url, dict(request.headers), dict(request.query_params), bytes(body))
 
 
-def _record_of(hook: Hook, message: ChatMessage) -> ConsumerRecord[bytes, bytes]:
+def _record_of(hook: Webhook, message: ChatMessage) -> ConsumerRecord[bytes, bytes]:
     event_id = f"{message.channel}/{message.message_id}"
     return _record(hook, event_id, message.type_name, message.model_dump_json(exclude_none=True).encode(), message.key)
 
 
-def _record(hook: Hook, event_id: str, type_name: str, body: bytes, key: str = "") -> ConsumerRecord[bytes, bytes]:
+def _record(hook: Webhook, event_id: str, type_name: str, body: bytes, key: str = "") -> ConsumerRecord[bytes, bytes]:
     """A record as Kafka would bring it; the engine's batch, inbox and second attempts then serve webhooks as well."""
     headers = [("ce_id", event_id), ("ce_type", type_name), ("ce_source", f"webhooks/{hook.name}")]
     return ConsumerRecord(

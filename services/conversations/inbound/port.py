@@ -35,7 +35,7 @@ class Unreadable(Exception):
     """The call is the provider's and does not say what it should; the text names the field and the remedy."""
 
 
-class Hook(Protocol):
+class Webhook(Protocol):
     """One provider's webhook."""
 
     name: str

@@ -12,7 +12,7 @@ from pydantic import BaseModel, StringConstraints
 
 from services.conversations.console.api import MAY_NOT, MISSING, NO_THREAD
 from services.conversations.replies import store
-from services.conversations.replies.dispatcher import Postman
+from services.conversations.replies.dispatcher import ReplyDispatcher
 from services.conversations.replies.providers.port import KeepsConversations, Provider, Reply
 from services.conversations.replies.rules import refuse_late, refuse_long
 from services.conversations.replies.store import Waiting
@@ -22,7 +22,7 @@ from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Connection, Database
 from shared.errors import Refusal
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 Key = Annotated[
@@ -65,7 +65,7 @@ class ReplyView(BaseModel):
     finished_at: datetime | None
 
 
-class Switchboard:
+class ProviderRouter:
     """Which provider takes what: the one that brought the tenant's last message, else the channel's first."""
 
     def __init__(self, providers: Mapping[Channel, list[Provider]], fallback: Provider) -> None:
@@ -86,8 +86,8 @@ class Switchboard:
 
 def router(
     database: Database,
-    switchboard: Switchboard,
-    postman: Postman,
+    switchboard: ProviderRouter,
+    postman: ReplyDispatcher,
     settings: ServiceSettings,
     clock: Clock = system_clock,
 ) -> APIRouter:
@@ -97,7 +97,7 @@ def router(
     @api.post(
         "/threads/{thread_id}/replies",
         status_code=status.HTTP_202_ACCEPTED,
-        dependencies=[Depends(writers(settings))],
+        dependencies=[Depends(require_role(settings))],
         responses={
             **MISSING,
             **MAY_NOT,
@@ -139,7 +139,7 @@ def router(
 
 
 async def _addressed(
-    connection: Connection, thread_id: UUID, wish: ReplyWish, switchboard: Switchboard, now: datetime
+    connection: Connection, thread_id: UUID, wish: ReplyWish, switchboard: ProviderRouter, now: datetime
 ) -> Waiting:
     """The reply with its way to the tenant; raises Refusal where it may not be sent."""
     thread = await store.thread(connection, thread_id)

@@ -12,10 +12,10 @@ import structlog
 from services.conversations.replies import store
 from services.conversations.replies.providers.port import KeepsConversations, NotDone, Provider
 from services.conversations.replies.rules import next_attempt
-from services.conversations.replies.store import Errand, Waiting
+from services.conversations.replies.store import ConversationJob, Waiting
 from shared.clock import Clock, system_clock
 from shared.database.pool import Connection, Database
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ AT_ONCE = 8
 T = TypeVar("T")
 
 
-class Postman:
+class ReplyDispatcher:
     """One instance's; several share the work. `seconds` bounds a provider's answer and must be well below `lease`.
 
     A crash between a provider's answer and our commit leaves the claim behind, and another attempt follows it: Twilio
@@ -52,7 +52,7 @@ class Postman:
         """Say that there is something to do."""
         self._news.set()
 
-    async def send_for_ever(self, relay: Relay) -> None:
+    async def send_for_ever(self, relay: OutboxPublisher) -> None:
         """Send replies as they become due; on cancellation, let go of the providers."""
         del relay
         try:
@@ -64,7 +64,7 @@ class Postman:
                 await provider.close()
             raise
 
-    async def keep_for_ever(self, relay: Relay) -> None:
+    async def keep_for_ever(self, relay: OutboxPublisher) -> None:
         """Keep the provider's conversations as our threads are."""
         del relay
         while self._keeper:
@@ -108,7 +108,7 @@ class Postman:
             raise NotDone(f"{waiting.provider} is no longer configured", final=True)
         return provider
 
-    async def _keep(self, errand: Errand, keeper: KeepsConversations) -> None:
+    async def _keep(self, errand: ConversationJob, keeper: KeepsConversations) -> None:
         thread = str(errand.conversation.thread_id)
         try:
             conversation = await self._asked(keeper.keep(errand.conversation))

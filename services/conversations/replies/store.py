@@ -93,7 +93,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ConversationJob:
     """A claimed thread as its provider should have it; `attempt` counts from 1."""
 
     conversation: Conversation
@@ -177,19 +177,21 @@ async def not_sent(
     await connection.execute(_NOT_SENT, waiting.reply.id, again_at, problem, now)
 
 
-async def claim_conversations(connection: Connection, now: datetime, lease: timedelta, limit: int) -> list[Errand]:
+async def claim_conversations(
+    connection: Connection, now: datetime, lease: timedelta, limit: int
+) -> list[ConversationJob]:
     """Take threads that the provider does not have as they are."""
     return [_errand(row) for row in await connection.fetch(_CLAIM_CONVERSATIONS, now, now + lease, limit)]
 
 
-async def kept(connection: Connection, errand: Errand, provider_thread_id: str, now: datetime) -> None:
+async def kept(connection: Connection, errand: ConversationJob, provider_thread_id: str, now: datetime) -> None:
     """Note that the provider has a thread as it was claimed."""
     one = errand.conversation
     participants = json.dumps(dict(one.participants))
     await connection.execute(_KEPT, one.thread_id, provider_thread_id, one.name, participants, now)
 
 
-async def not_kept(connection: Connection, errand: Errand, problem: str, again_at: datetime | None) -> None:
+async def not_kept(connection: Connection, errand: ConversationJob, problem: str, again_at: datetime | None) -> None:
     """Note why the provider does not have it, and when it is tried again; None gives it up."""
     await connection.execute(_NOT_KEPT, errand.conversation.thread_id, again_at, problem)
 
@@ -208,7 +210,7 @@ def _waiting(row: Mapping[str, Any]) -> Waiting:
     return Waiting(reply, row["thread_id"], row["provider"])
 
 
-def _errand(row: Mapping[str, Any]) -> Errand:
+def _errand(row: Mapping[str, Any]) -> ConversationJob:
     conversation = Conversation(
         thread_id=row["id"],
         name=row["name"],
@@ -218,4 +220,4 @@ def _errand(row: Mapping[str, Any]) -> Errand:
         conversation=row["provider_thread_id"],
         current=row["current"],
     )
-    return Errand(conversation, row["errand_attempts"])
+    return ConversationJob(conversation, row["errand_attempts"])

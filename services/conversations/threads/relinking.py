@@ -16,12 +16,12 @@ from services.conversations.console.api import MAY_NOT
 from services.conversations.repository import Repository
 from services.conversations.threads.contacts import Contacts, is_phone, of_sender
 from services.conversations.threads.rules import Thread
-from services.conversations.unit_of_work import Place
+from services.conversations.unit_of_work import PhoneRegion
 from shared.auth.tokens import Role
 from shared.clock import Clock, system_clock
 from shared.database.pool import CONTENDED, Database
 from shared.errors import Conflict
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 ATTEMPTS = 5  # at a tenant whom somebody else writes to
@@ -71,7 +71,11 @@ class _Before:
 
 
 def router(
-    database: Database, repository: Repository, place: Place, settings: ServiceSettings, clock: Clock = system_clock
+    database: Database,
+    repository: Repository,
+    place: PhoneRegion,
+    settings: ServiceSettings,
+    clock: Clock = system_clock,
 ) -> APIRouter:
     """Where an operator has the linking run again."""
     api = APIRouter(tags=["conversations"])
@@ -84,7 +88,7 @@ def router(
     ) -> RelinkPage:
         """Choose every thread's booking anew, as of now; a dry run needs no token where reading needs none."""
         if not wish.dry_run:
-            writers(settings, Role.ADMIN)(request)
+            require_role(settings, Role.ADMIN)(request)
         if wish.contact is not None:
             given = of_sender(wish.contact.strip(), place.region, subscriber=False).main
             contacts, following = [given or wish.contact], None
@@ -112,12 +116,12 @@ async def relink_tenant(
     for left in reversed(range(ATTEMPTS)):
         try:
             async with database.transaction() as connection:
-                world = await repository.load_tenants(connection, [whose])
-                tenant = world.tenants[contact]
+                uow = await repository.load_tenants(connection, [whose])
+                tenant = uow.tenants[contact]
                 before = {thread.id: _facts(thread) for thread in tenant.threads}
                 tenant.relink(now)
                 if not dry_run:
-                    await repository.save(connection, world, now)
+                    await repository.save(connection, uow, now)
         except (Conflict, *CONTENDED):
             if not left:
                 raise

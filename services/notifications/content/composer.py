@@ -23,8 +23,8 @@ from services.notifications.delivery.model import (
 )
 from services.notifications.events.recipients import Address, chat_addresses
 from services.notifications.events.schedule import at
-from services.notifications.properties import Houses
-from shared.auth.signed_links import Links
+from services.notifications.properties import PropertyDirectory
+from shared.auth.signed_links import SignedLinks
 from shared.contracts.booking import Outcome
 from shared.contracts.common import Language
 from shared.contracts.notifications import StaffAlerted
@@ -36,7 +36,7 @@ WITH_CALENDAR = frozenset({Event.CONFIRMED, Event.MODIFIED, Event.CANCELLED, Eve
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class NotificationComposer:
     """What the decisions rest on.
 
     `local` are the channels without a provider: their messages are stored as soon as they are written. `approved`
@@ -50,11 +50,11 @@ class Desk:
     local: Collection[Channel]
     staff_email: str | None
     staff_language: Language
-    houses: Houses = field(default_factory=lambda: Houses({}))
+    houses: PropertyDirectory = field(default_factory=lambda: PropertyDirectory({}))
     approved: Mapping[str, str] = field(default_factory=dict)
     staff_phone: str | None = None
     calls: Collection[str] = ()
-    links: Links | None = None
+    links: SignedLinks | None = None
     links_last: timedelta = timedelta(days=30)
 
     def to_guest(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
@@ -153,7 +153,7 @@ class Desk:
 class _Words:
     """An event's words, each form rendered once however many channels share it."""
 
-    def __init__(self, desk: Desk, event: Event, language: Language, facts: Mapping[str, Any]) -> None:
+    def __init__(self, desk: NotificationComposer, event: Event, language: Language, facts: Mapping[str, Any]) -> None:
         self._desk = desk
         self._event = event
         self._language = language

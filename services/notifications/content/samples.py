@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.notifications.content.rendering import BY_EMAIL_ONLY, TemplateBroken, Templates, problems_of
 from services.notifications.delivery.model import Event
-from services.notifications.properties import House
+from services.notifications.properties import PropertySettings
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -37,7 +37,7 @@ _BOOKING = UUID("00000000-0000-4000-8000-000000000001")
 _AT = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 _REFUSAL = RefusalDetails(reason="not_enough_rooms", text="Junior: 3 / 2")
 _PEOPLE = ((3, 0, 0), (2, 1, 0), (2, 1, 1))
-_HOUSES = (House(), House(feedback_url="https://posada.example/opinion", show_rooms=True))
+_HOUSES = (PropertySettings(), PropertySettings(feedback_url="https://posada.example/opinion", show_rooms=True))
 _CODES = ("HR26181", "HR26182", "HR26183")
 _POLICY = {
     Language.SPANISH: "Sin cargo hasta 72 horas antes de la llegada; después, la primera noche.",

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from services.notifications.content.composer import Desk
+from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.breaker import Breaker
 from services.notifications.delivery.model import Channel, Claimed, Form, Outcome, after_problem
 from services.notifications.providers.port import NotSent, Receipt, Sender, Tracer
@@ -21,14 +21,14 @@ from shared.database.pool import Database
 log = structlog.get_logger(__name__)
 
 
-class Attempts:
+class DeliveryAttempt:
     """Those of one instance. `seconds` bounds the wait for a provider."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
-        desk: Desk,
+        desk: NotificationComposer,
         breakers: Mapping[Channel, Breaker],
         *,
         seconds: float,

@@ -23,8 +23,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.notifications.content.composer import Desk
-from services.notifications.delivery.attempt import Attempts
+from services.notifications.content.composer import NotificationComposer
+from services.notifications.delivery.attempt import DeliveryAttempt
 from services.notifications.delivery.breaker import Breaker
 from services.notifications.delivery.metrics import AWAY, DELIVERIES, DELIVERY_SECONDS
 from services.notifications.delivery.model import (
@@ -35,17 +35,17 @@ from services.notifications.delivery.model import (
     Outcome,
     Status,
 )
-from services.notifications.delivery.wake_signal import Bell
+from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.providers.port import Sender
 from services.notifications.repository import Lost, Repository
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
 from shared.messages.message import Outgoing
-from shared.observability.logs import speaking_of
-from shared.observability.tracing import calling
+from shared.observability.logs import log_context
+from shared.observability.tracing import client_span
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ FAREWELL_SECONDS = 5.0  # how long a stopping instance waits for providers; the 
 SOURCE = "posada/notifications"
 
 
-class Courier:
+class DeliveryDispatcher:
     """Sends the deliveries of one instance; several instances share them.
 
     `at_once` bounds the messages under way on each channel, so that a slow provider holds up only its own channel;
@@ -65,14 +65,14 @@ class Courier:
         self,
         database: Database,
         repository: Repository,
-        desk: Desk,
+        desk: NotificationComposer,
         senders: Mapping[Channel, Sender],
         *,
         at_once: int,
         send_seconds: float,
         lease: timedelta,
         clock: Clock = system_clock,
-        bell: Bell | None = None,
+        bell: WakeSignal | None = None,
     ) -> None:
         self._database = database
         self._repository = repository
@@ -81,15 +81,15 @@ class Courier:
         self._at_once = at_once
         self._lease = lease
         self._clock = clock
-        self._bell = bell or Bell()
+        self._bell = bell or WakeSignal()
         self._breakers = {channel: Breaker() for channel in senders}
-        self._attempts = Attempts(database, repository, desk, self._breakers, seconds=send_seconds, clock=clock)
+        self._attempts = DeliveryAttempt(database, repository, desk, self._breakers, seconds=send_seconds, clock=clock)
         self._under_way: Counter[Channel] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
         self._news = asyncio.Event()
 
-    async def run(self, relay: Relay) -> None:
+    async def run(self, relay: OutboxPublisher) -> None:
         """Send for ever; on cancellation, wait for what is under way and record it.
 
         Recording runs beside claiming and waits for nothing: the time from a provider's answer to its commit is the
@@ -109,12 +109,12 @@ class Courier:
         finally:
             await _ended(recording)
 
-    async def turn(self, relay: Relay) -> int:
+    async def turn(self, relay: OutboxPublisher) -> int:
         """Record outcomes, claim what is due and begin to send it; returns how many were claimed."""
         await self._record(relay)
         return await self._claim(relay)
 
-    async def _record_for_ever(self, relay: Relay) -> None:
+    async def _record_for_ever(self, relay: OutboxPublisher) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
@@ -123,7 +123,7 @@ class Courier:
             finally:
                 self._bell.ring()
 
-    async def _record(self, relay: Relay) -> None:
+    async def _record(self, relay: OutboxPublisher) -> None:
         """Commit what became of messages: in one round trip where all went well, else with what follows from it."""
         outcomes = list(self._outcomes)
         if not outcomes:
@@ -143,7 +143,7 @@ class Courier:
         _count(outcomes, lost)
         await relay.send(alerts)
 
-    async def _claim(self, relay: Relay) -> int:
+    async def _claim(self, relay: OutboxPublisher) -> int:
         """Take in reports, give up on absent providers, claim what is due and begin to send it."""
         now = self._clock()
         slots = self._slots(now)
@@ -198,7 +198,7 @@ class Courier:
         ]
         return [outbox.row_of(Outgoing.of(alert), SOURCE, None, now) for alert in alerts]
 
-    async def _finish(self, relay: Relay) -> None:
+    async def _finish(self, relay: OutboxPublisher) -> None:
         try:
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
@@ -218,8 +218,8 @@ def _in_its_trace(claimed: Claimed) -> Iterator[None]:
     """Lines and spans of a sending belong to the booking and to the trace of the event."""
     delivery = claimed.delivery
     with (
-        speaking_of(str(delivery.booking_id), delivery.traceparent),
-        calling(f"send {delivery.channel}", delivery.traceparent, **{"posada.booking": str(delivery.booking_id)}),
+        log_context(str(delivery.booking_id), delivery.traceparent),
+        client_span(f"send {delivery.channel}", delivery.traceparent, **{"posada.booking": str(delivery.booking_id)}),
     ):
         yield
 
@@ -228,7 +228,7 @@ def _count(outcomes: list[Outcome], lost: list[Lost]) -> None:
     for one in outcomes:
         claimed = one.claimed
         DELIVERIES.labels(claimed.delivery.channel, one.status).inc()
-        with speaking_of(str(claimed.delivery.booking_id), claimed.delivery.traceparent):
+        with log_context(str(claimed.delivery.booking_id), claimed.delivery.traceparent):
             log.info(
                 "delivery",
                 number=claimed.number,

@@ -17,7 +17,7 @@ from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecover
 from shared.database.pool import Connection, Database
 from shared.messages.message import Message, Outgoing
 from shared.outbox import outbox
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ REPORTS_KEPT = timedelta(days=30)
 SOURCE = "posada/notifications"
 
 
-class Watch:
+class DeliveryRateMonitor:
     """Looks at the deliveries finished within `window`; fewer than `least` of a channel's say nothing yet."""
 
     def __init__(
@@ -46,13 +46,13 @@ class Watch:
         self._least = least
         self._clock = clock
 
-    async def run(self, relay: Relay) -> None:
+    async def run(self, relay: OutboxPublisher) -> None:
         """Look again and again; several instances raise one alarm."""
         while True:
             await self.look(relay)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def look(self, relay: Relay) -> list[Message]:
+    async def look(self, relay: OutboxPublisher) -> list[Message]:
         """Measure, raise and clear; returns what was told."""
         now = self._clock()
         async with self._database.transaction() as connection:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from shared.database.pool import Connection, Database
 
 
-class Bell:
+class WakeSignal:
     """Rung when something may have become due; one ring while nobody listened is kept."""
 
     def __init__(self) -> None:
@@ -34,14 +34,14 @@ class Bell:
         self._rung.clear()
 
 
-class RingingDatabase(Database):
+class WakingDatabase(Database):
     """A database whose commits ring the bell where something was written for the sender.
 
     Several transactions may be open at once: then the first commit may ring too early, so the bell stays held until
     none is left, and each of them rings. A ring too many costs one look at an empty index.
     """
 
-    def __init__(self, url: str, bell: Bell, *, connections: int = 8, http_connections: int = 4) -> None:
+    def __init__(self, url: str, bell: WakeSignal, *, connections: int = 8, http_connections: int = 4) -> None:
         super().__init__(url, connections=connections, http_connections=http_connections)
         self._bell = bell
         self._open = 0

@@ -15,7 +15,7 @@ from services.notifications.events.schedule import (
     departure_reminder,
     feedback_request,
 )
-from services.notifications.properties import House
+from services.notifications.properties import PropertySettings
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Outcome, PropertyFacts
 from shared.contracts.booking.lifecycle import BookingModified
 from shared.contracts.notifications import ReminderDue
@@ -73,7 +73,7 @@ class Entry:
         """In another state."""
         return replace(self, as_of=as_of, state=state, left_on=left_on or self.left_on)
 
-    def reminders(self, house: House, now: datetime) -> list[Outgoing]:
+    def reminders(self, house: PropertySettings, now: datetime) -> list[Outgoing]:
         """What must be told of this booking at its time, apart from what it is too late for."""
         planned = [(reminder, self.day_of(reminder)) for reminder in REMINDERS if self.wants(reminder)]
         timed = [(reminder, day, _moment(reminder, day, house, self.booked.property)) for reminder, day in planned]
@@ -95,7 +95,7 @@ class Entry:
             return self.state in (State.EXPECTED, State.HERE)
         return self.state is not State.OFF
 
-    def is_due(self, reminder: Event, day: date, house: House, now: datetime) -> bool:
+    def is_due(self, reminder: Event, day: date, house: PropertySettings, now: datetime) -> bool:
         """Whether a reminder that was planned for a day is still true: dates, state, and not too late to be of use."""
         if not self.wants(reminder) or day != self.day_of(reminder):
             return False
@@ -111,7 +111,7 @@ def _booked(message: BookingConfirmed | BookingModified) -> Booked:
     return Booked.model_validate(message.model_dump())
 
 
-def _moment(reminder: Event, day: date, house: House, place: PropertyFacts) -> datetime:
+def _moment(reminder: Event, day: date, house: PropertySettings, place: PropertyFacts) -> datetime:
     zone = place.timezone
     if reminder is Event.ARRIVAL_REMINDER:
         return arrival_reminder(day, place.check_in_time, zone)

@@ -20,7 +20,7 @@ from fastapi import APIRouter, HTTPException, Request, Response, status
 from fastapi.responses import PlainTextResponse
 
 from services.notifications.delivery.metrics import REPORTS, REPORTS_REFUSED
-from services.notifications.delivery.wake_signal import Bell
+from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.reports import reading, signatures
 from services.notifications.reports.model import Report
@@ -33,7 +33,7 @@ BAD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, 
 
 
 @dataclass(frozen=True, slots=True)
-class Proofs:
+class WebhookSecrets:
     """What each provider must show; one without its secret is not let in at all."""
 
     callbacks: Callbacks | None = None
@@ -53,17 +53,17 @@ class Refused(HTTPException):
 Body = Mapping[str, Any] | list[Any]
 
 
-class Door:
+class ReportReceiver:
     """Checks reports and writes them down."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
-        proofs: Proofs,
+        proofs: WebhookSecrets,
         *,
         window: timedelta,
-        bell: Bell,
+        bell: WakeSignal,
         clock: Clock = system_clock,
     ) -> None:
         self._database = database
@@ -181,7 +181,7 @@ class Door:
         return body
 
 
-def router(door: Door) -> APIRouter:
+def router(door: ReportReceiver) -> APIRouter:
     """Where providers report; each has its own proof instead of the API's token."""
     api = APIRouter(prefix="/webhooks", tags=["webhooks"])
     takers: dict[str, Callable[[Request], Awaitable[None]]] = {

@@ -14,15 +14,15 @@ from services.payments import handlers
 from services.payments.api import RequestRecord, request_record
 from services.payments.cases.decision import Action
 from services.payments.commands import ChooseTransfer, DeclinePayment
-from services.payments.executor import Office
-from services.payments.queries import Reports
+from services.payments.executor import CommandExecutor
+from services.payments.queries import Queries
 from services.payments.requests import replies
 from services.payments.staff_api import Acts, found, no_booking
 from shared.auth.access import signed
 from shared.auth.judged import Calling
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 
@@ -63,7 +63,7 @@ class Case(BaseModel):
     rulings: list[RulingRecord]
 
 
-def reading(office: Office, reports: Reports) -> APIRouter:
+def reading(office: CommandExecutor, reports: Queries) -> APIRouter:
     """The cases, to be read."""
     routes = APIRouter(tags=["cases"])
 
@@ -78,10 +78,10 @@ def reading(office: Office, reports: Reports) -> APIRouter:
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
     async def case(booking_id: UUID, caller: Calling) -> Case:
         """A booking's case as it is now; other properties' payments that came into question are not shown."""
-        request, world = await _request_of(reports, booking_id), await office.case(booking_id)
-        known = world.requests.get(booking_id)
+        request, uow = await _request_of(reports, booking_id), await office.case(booking_id)
+        known = uow.requests.get(booking_id)
         claim = known.claim if known else None
-        decision = world.decide(claim) if known and claim and known.is_open else None
+        decision = uow.decide(claim) if known and claim and known.is_open else None
         looked_at = decision.considered if decision else ()
         hidden = await reports.of_others([one.payment.id for one in looked_at], caller.properties)
         return Case(
@@ -95,9 +95,9 @@ def reading(office: Office, reports: Reports) -> APIRouter:
     return routes
 
 
-def deciding(office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+def deciding(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What may be decided; it asks for the token, on loopback as well."""
-    routes = APIRouter(tags=["cases"], dependencies=[Depends(writers(settings))])
+    routes = APIRouter(tags=["cases"], dependencies=[Depends(require_role(settings))])
 
     acts = Acts(office, partial(_request_of, reports))
 
@@ -124,5 +124,5 @@ def deciding(office: Office, reports: Reports, settings: ServiceSettings) -> API
     return routes
 
 
-async def _request_of(reports: Reports, booking_id: UUID) -> RequestRecord:
+async def _request_of(reports: Queries, booking_id: UUID) -> RequestRecord:
     return request_record(found(await reports.request(booking_id), no_booking(booking_id)))

@@ -18,7 +18,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class StaffDecision:
     """One decision: by whom, when (UTC) and why; `staff` is None where a gateway spoke for the guest."""
 
     booking_id: UUID

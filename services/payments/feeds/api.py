@@ -10,17 +10,17 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
 from pydantic import BaseModel, Field
 
 from services.payments import handlers, rows
-from services.payments.executor import Office
+from services.payments.executor import CommandExecutor
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.store import LONGEST_KEPT
-from services.payments.feeds.sync import Keeper
-from services.payments.queries import Reports
+from services.payments.feeds.sync import FeedSync
+from services.payments.queries import Queries
 from services.payments.transfers.payment import Contradiction, payment_of
 from shared.auth.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
-from shared.http.app import may_write, writers
+from shared.http.app import may_write, require_role
 from shared.settings import ServiceSettings
 
 
@@ -75,14 +75,14 @@ class CorrectedTransfer(BaseModel):
 SignedCorrected = Annotated[Corrected, Depends(signed(Corrected, "staff"))]
 
 
-class Asked(BaseModel):
+class LinesRequest(BaseModel):
     """Transfers of a source that may be recorded already."""
 
     source: Identifier
     transfer_ids: list[Identifier] = Field(max_length=1000)
 
 
-class Told(BaseModel):
+class LinesResponse(BaseModel):
     """Lines of a file, as they were read."""
 
     transfers: list[TransferArrived] = Field(max_length=1000)
@@ -114,7 +114,7 @@ class BrokenLines(BaseModel):
     lines: list[FoundBroken] = Field(max_length=1000)
 
 
-class Kept(BaseModel):
+class KeptResponse(BaseModel):
     """How many lines are kept for correction; those that were kept before count as well."""
 
     kept: int
@@ -129,7 +129,7 @@ class SynchronisedRecord(BaseModel):
     problem: str | None
 
 
-def reading(office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+def reading(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """How the feeds are."""
     routes = APIRouter(tags=["feeds"])
 
@@ -149,12 +149,12 @@ def reading(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
         return [one.model_copy(update={"line": None}) for one in found]
 
     @routes.post("/payments/known")
-    async def known(asked: Asked) -> list[str]:
+    async def known(asked: LinesRequest) -> list[str]:
         """Those of a source's transfers that are recorded already."""
         return list(await reports.known(asked.source, asked.transfer_ids))
 
     @routes.post("/payment-feeds/compare")
-    async def compare(told: Told) -> list[RecordedLine]:
+    async def compare(told: LinesResponse) -> list[RecordedLine]:
         """Those of some lines that are recorded already, and whether they said the same then."""
         lines = {one.id: one for one in (payment_of(line, office.now()) for line in told.transfers)}
         recorded = [rows.payment(row) for row in await reports.recorded(list(lines))]
@@ -168,9 +168,9 @@ def reading(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
     return routes
 
 
-def writing(keeper: Keeper, office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+def writing(keeper: FeedSync, office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What may be done about them; it asks for the token, on loopback as well."""
-    routes = APIRouter(tags=["feeds"], dependencies=[Depends(writers(settings))])
+    routes = APIRouter(tags=["feeds"], dependencies=[Depends(require_role(settings))])
 
     @routes.post("/payment-feeds/synchronise")
     async def synchronise() -> list[SynchronisedRecord]:
@@ -178,11 +178,11 @@ def writing(keeper: Keeper, office: Office, reports: Reports, settings: ServiceS
         return [SynchronisedRecord(**vars(one)) for one in await keeper.synchronise()]
 
     @routes.post("/payment-feeds/broken-lines")
-    async def keep(found: BrokenLines) -> Kept:
+    async def keep(found: BrokenLines) -> KeptResponse:
         """Keep lines of a file for correction; told again they are kept once, and stay corrected."""
         lines = [BrokenLine(one.number, one.field, one.problem, one.remedy, one.line) for one in found.lines]
         await office.keep_broken(found.source, found.file, lines)
-        return Kept(kept=len(lines))
+        return KeptResponse(kept=len(lines))
 
     @routes.post("/payment-feeds/broken-lines/{line_id}/correction")
     async def correct(line_id: UUID, corrected: SignedCorrected) -> dict[str, str]:

@@ -24,7 +24,7 @@ from shared.database.statements import execute_together
 from shared.errors import Conflict, described
 from shared.messages.message import Message, Outgoing
 from shared.outbox import outbox
-from shared.outbox.publisher import Relay
+from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Synchronised:
     problem: str | None = None
 
 
-class Keeper:
+class FeedSync:
     """Reads all feeds. An attempt at finding money waits for it, at most `seconds`; a feed that fails is told, no more.
 
     What was read less than `fresh_seconds` ago is fresh: a hundred attempts at once read each feed once.
@@ -67,7 +67,7 @@ class Keeper:
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
 
-    async def before(self, messages: Sequence[Message]) -> None:
+    async def prefetch(self, messages: Sequence[Message]) -> None:
         """Read the feeds before a batch that looks for money is handled."""
         if self._sources and any(isinstance(message, _NEEDS_NEWS) for message in messages):
             await self.synchronise()
@@ -81,10 +81,10 @@ class Keeper:
             self._read_at = time.monotonic()
             return done
 
-    def watching(self, every_seconds: float) -> Callable[[Relay], Awaitable[None]]:
+    def watching(self, every_seconds: float) -> Callable[[OutboxPublisher], Awaitable[None]]:
         """A background work that reads the feeds again and again."""
 
-        async def loop(_: Relay) -> None:
+        async def loop(_: OutboxPublisher) -> None:
             while True:
                 await self.synchronise()
                 await asyncio.sleep(every_seconds)
@@ -126,16 +126,16 @@ class Keeper:
     async def _write(self, connection: Connection, source: str, page: Page, now: datetime) -> int:
         arrivals = [line for line in page.lines if isinstance(line, TransferArrived)]
         broken = [line for line in page.lines if isinstance(line, BrokenLine)]
-        world = await self._repository.load(connection, arrivals, now)
+        uow = await self._repository.load(connection, arrivals, now)
         sends: list[Message | Outgoing] = []
         for arrival in arrivals:
             try:
-                sends += handlers.transfer_arrived(world, arrival, now)
+                sends += handlers.transfer_arrived(uow, arrival, now)
             except Contradiction as wrong:
                 broken.append(_contradiction(arrival, wrong))
         due = [Outgoing.of(send) for send in sends]
         rows = [outbox.row_of(send, SOURCE, None, now) for send in due]
-        changes = await self._repository.save(connection, world, now)
+        changes = await self._repository.save(connection, uow, now)
         await execute_together(connection, [*changes, *outbox.changes(outbox.at_once(rows, now), now)])
         if broken:
             await feeds.keep_broken(connection, source, page.file, broken, now)

@@ -14,17 +14,17 @@ from pydantic import BaseModel, Field
 
 from services.payments import handlers
 from services.payments.commands import AddCharge, RecordPayment, RefundPayment
-from services.payments.executor import Office
+from services.payments.executor import CommandExecutor
 from services.payments.folio.model import ChargeKind, Folio
-from services.payments.queries import Reports
+from services.payments.queries import Queries
 from services.payments.staff_api import Acts, found, no_booking
 from services.payments.transfers.payment import DeskMethod
 from shared.auth.access import signed
 from shared.auth.judged import Calling
-from shared.consumer.routing import Before
+from shared.consumer.routing import Prefetch
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]
@@ -55,7 +55,7 @@ class FolioRecord(BaseModel):
     lines: list[ChargeRecord]
 
 
-class Taken(BaseModel):
+class TakenResponse(BaseModel):
     """Money taken at the desk; `payment_id` is chosen by the desk, the same again counts once."""
 
     payment_id: UUID
@@ -92,7 +92,7 @@ class GivenBack(BaseModel):
     staff: Name
 
 
-SignedTaken = Annotated[Taken, Depends(signed(Taken, "staff"))]
+SignedTaken = Annotated[TakenResponse, Depends(signed(TakenResponse, "staff"))]
 SignedCharged = Annotated[Charged, Depends(signed(Charged, "staff"))]
 SignedGivenBack = Annotated[GivenBack, Depends(signed(GivenBack, "staff"))]
 
@@ -105,7 +105,7 @@ class Refunded(BaseModel):
     left: Amount
 
 
-def reading(office: Office, reports: Reports, before: Before) -> APIRouter:
+def reading(office: CommandExecutor, reports: Queries, prefetch: Prefetch) -> APIRouter:
     """A booking's balance, and whether a payment is there, which the feeds are read for first."""
     routes = APIRouter(tags=["folios"])
 
@@ -117,18 +117,18 @@ def reading(office: Office, reports: Reports, before: Before) -> APIRouter:
     @routes.post("/payments/verify")
     async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
-        await before([ask])
-        world = await office.look(ask)
-        others = await reports.of_others(list(world.payments), caller.properties)
-        (answer,) = handlers.verify_payment(world.without(others), ask, office.now())
+        await prefetch([ask])
+        uow = await office.look(ask)
+        others = await reports.of_others(list(uow.payments), caller.properties)
+        (answer,) = handlers.verify_payment(uow.without(others), ask, office.now())
         return PaymentVerified.model_validate(answer)
 
     return routes
 
 
-def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIRouter:
+def writing(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What the staff takes, charges and gives back; it asks for the token, on loopback as well."""
-    routes = APIRouter(tags=["folios"], dependencies=[Depends(writers(settings))])
+    routes = APIRouter(tags=["folios"], dependencies=[Depends(require_role(settings))])
 
     acts = Acts(office, partial(_folio, reports))
 
@@ -154,12 +154,12 @@ def writing(office: Office, reports: Reports, settings: ServiceSettings) -> APIR
     return routes
 
 
-async def _today(office: Office, reports: Reports, booking_id: UUID) -> date:
+async def _today(office: CommandExecutor, reports: Queries, booking_id: UUID) -> date:
     row = await reports.request(booking_id)
     return office.today((row["property_id"] if row else None) or "")
 
 
-async def _folio(reports: Reports, booking_id: UUID) -> FolioRecord:
+async def _folio(reports: Queries, booking_id: UUID) -> FolioRecord:
     row = found(await reports.folio(booking_id), no_booking(booking_id))
     folio = Folio(*(row[name] for name in ("total", "charges", "fees", "captured", "refunded")))
     lines = [ChargeRecord.model_validate(dict(line)) for line in await reports.charges(booking_id)]

@@ -15,14 +15,14 @@ from services.payments.requests.request import Status
 from services.payments.requests.search import Sends, known_request, set_aside
 from services.payments.transfers.ledger import NOTHING
 from services.payments.transfers.payment import Payment, money, payment_at_desk
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 
 
-def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends:
+def record_payment(uow: UnitOfWork, command: RecordPayment, now: datetime) -> Sends:
     """Money taken at the desk: a booking that waits goes on with it, any other has paid it."""
-    request, payment = known_request(world, command.booking_id), payment_at_desk(command, now)
-    if known := world.payments.get(payment.id):
-        if not known.same_money(payment) or (known.id, request.booking_id) not in world.kept:
+    request, payment = known_request(uow, command.booking_id), payment_at_desk(command, now)
+    if known := uow.payments.get(payment.id):
+        if not known.same_money(payment) or (known.id, request.booking_id) not in uow.kept:
             raise staff_rules.done_otherwise("payment_id", command.payment_id)
         return []
     if request.status in {Status.REFUSED, Status.RELEASED}:
@@ -30,31 +30,31 @@ def record_payment(world: World, command: RecordPayment, now: datetime) -> Sends
     staff_rules.require_currency(request, command.currency)
     if request.is_open:
         staff_rules.require_all(request, payment.amount)
-        return set_aside(world, request, payment, now, command.staff)
+        return set_aside(uow, request, payment, now, command.staff)
     paid = payment.reserve(payment.amount, request.booking_id, now, command.staff)
-    world.keep_payment(paid.capture(payment.amount, request.booking_id, request.codes, now))
-    return _folio(world, request.booking_id, now, paid=payment.amount)
+    uow.keep_payment(paid.capture(payment.amount, request.booking_id, request.codes, now))
+    return _folio(uow, request.booking_id, now, paid=payment.amount)
 
 
-def add_charge(world: World, command: AddCharge, now: datetime) -> Sends:
+def add_charge(uow: UnitOfWork, command: AddCharge, now: datetime) -> Sends:
     """Something that a booking costs beside its rooms."""
-    request = known_request(world, command.booking_id)
+    request = known_request(uow, command.booking_id)
     facts = command.model_dump(exclude={"charge_id", "role"})
     charge = Charge(command.charge_id, at=now, **facts | {"amount": money(command.amount)})
-    if known := world.charges.get(charge.id):
+    if known := uow.charges.get(charge.id):
         if replace(known, at=now, staff=charge.staff) != charge:
             raise staff_rules.done_otherwise("charge_id", charge.id)
         return []
     staff_rules.require_currency(request, command.currency)
-    limits = world.terms.of(request.wanted.property_id).charge_limits
+    limits = uow.terms.of(request.wanted.property_id).charge_limits
     staff_rules.require_within(limits, command.role, charge.amount, "would be charged")
-    world.new_charges.append(charge)
-    return _folio(world, request.booking_id, now, charged=charge.amount)
+    uow.new_charges.append(charge)
+    return _folio(uow, request.booking_id, now, charged=charge.amount)
 
 
-def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends:
+def refund_payment(uow: UnitOfWork, command: RefundPayment, now: datetime) -> Sends:
     """Give back a booking's money, or what nobody has used; done twice, it is done once."""
-    payment, done = world.payments.get(command.payment_id), world.refunds.get(command.refund_id)
+    payment, done = uow.payments.get(command.payment_id), uow.refunds.get(command.refund_id)
     if payment is None:
         raise staff_rules.unknown_payment(command.payment_id)
     if done:
@@ -62,26 +62,26 @@ def refund_payment(world: World, command: RefundPayment, now: datetime) -> Sends
         if not same or command.amount not in {None, done.amount}:
             raise staff_rules.done_otherwise("refund_id", command.refund_id)
         return []
-    kept = world.kept.get((payment.id, command.booking_id), NOTHING)
+    kept = uow.kept.get((payment.id, command.booking_id), NOTHING)
     amount = staff_rules.refundable(payment, kept, command.booking_id, command.amount)
-    limits = world.terms.of(_property(world, command, payment)).refund_limits
+    limits = uow.terms.of(_property(uow, command, payment)).refund_limits
     staff_rules.require_within(
         limits, command.role, payment.refunded + amount, "of this payment would be given back by then"
     )
-    world.keep_payment(
+    uow.keep_payment(
         payment.refund(amount, command.refund_id, command.booking_id, now, staff=command.staff, reason=command.reason)
     )
-    return _folio(world, command.booking_id, now, paid=-amount) if command.booking_id else []
+    return _folio(uow, command.booking_id, now, paid=-amount) if command.booking_id else []
 
 
-def _property(world: World, command: RefundPayment, payment: Payment) -> str:
-    request = world.requests.get(command.booking_id) if command.booking_id else None
+def _property(uow: UnitOfWork, command: RefundPayment, payment: Payment) -> str:
+    request = uow.requests.get(command.booking_id) if command.booking_id else None
     return request.claim.property_id if request and request.claim else payment.property_id
 
 
 def _folio(
-    world: World, booking_id: UUID, now: datetime, *, paid: Decimal = NOTHING, charged: Decimal = NOTHING
+    uow: UnitOfWork, booking_id: UUID, now: datetime, *, paid: Decimal = NOTHING, charged: Decimal = NOTHING
 ) -> Sends:
     """Let booking know what its balance is made of, after the staff has changed it by so much."""
-    charges = world.charged.get(booking_id, NOTHING) + charged
-    return [replies.folio_changed(booking_id, world.kept_by(booking_id) + paid, charges, now)]
+    charges = uow.charged.get(booking_id, NOTHING) + charged
+    return [replies.folio_changed(booking_id, uow.kept_by(booking_id) + paid, charges, now)]

@@ -11,25 +11,25 @@ from services.payments.requests.request import OutOfTurn, Status
 from services.payments.requests.search import Sends
 from services.payments.transfers.ledger import NOTHING
 from services.payments.transfers.payment import money
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import RepriceBooking
 
 
-def reprice_booking(world: World, command: RepriceBooking, now: datetime) -> Sends:
+def reprice_booking(uow: UnitOfWork, command: RepriceBooking, now: datetime) -> Sends:
     """A booking costs something else now; what was paid beyond it is given back where that is asked for."""
-    known = world.prices.get((command.booking_id, command.change))
+    known = uow.prices.get((command.booking_id, command.change))
     if known is None:
-        request = world.requests.get(command.booking_id)
+        request = uow.requests.get(command.booking_id)
         if request and request.status is not Status.CAPTURED:
             raise OutOfTurn(f"booking {command.booking_id} is {request.status}: there is no price to change yet")
-        known = _repriced(world, command, now)
+        known = _repriced(uow, command, now)
     return [replies.repriced(known)]
 
 
-def _repriced(world: World, command: RepriceBooking, now: datetime) -> Price:
+def _repriced(uow: UnitOfWork, command: RepriceBooking, now: datetime) -> Price:
     kept = [
-        (world.payments[key], amount)
-        for (key, booking_id), amount in world.kept.items()
+        (uow.payments[key], amount)
+        for (key, booking_id), amount in uow.kept.items()
         if booking_id == command.booking_id
     ]
     paid = sum((amount for _, amount in kept), NOTHING)
@@ -40,11 +40,11 @@ def _repriced(world: World, command: RepriceBooking, now: datetime) -> Price:
         given = share.payment.refund(
             share.amount, refund_id, command.booking_id, now, staff=command.who, reason=command.reason
         )
-        world.keep_payment(given)
-        world.kept[share.payment.id, command.booking_id] -= share.amount
+        uow.keep_payment(given)
+        uow.kept[share.payment.id, command.booking_id] -= share.amount
     if command.fee:
         fee_id, fee = fee_id_of(command.booking_id, command.change), money(command.fee)
-        world.new_charges.append(
+        uow.new_charges.append(
             Charge(fee_id, command.booking_id, ChargeKind.FEE, fee, command.currency, command.reason, command.who, now)
         )
     price = Price(
@@ -58,6 +58,6 @@ def _repriced(world: World, command: RepriceBooking, now: datetime) -> Price:
         command.reason,
         now,
     )
-    world.new_prices.append(price)
-    world.prices[price.booking_id, price.change] = price
+    uow.new_prices.append(price)
+    uow.prices[price.booking_id, price.change] = price
     return price

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, HTTPException, Request, status
 from pydantic import BaseModel, EmailStr, Field
 
 from services.payments import handlers
-from services.payments.executor import Office
-from services.payments.online.orders import Counter
+from services.payments.executor import CommandExecutor
+from services.payments.online.orders import OrderService
 from services.payments.online.port import Forged, GatewayDown, GatewayRefused, NewOrder
 from services.payments.transfers.payment import Contradiction
 from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
-from shared.http.app import writers
+from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -48,9 +48,9 @@ class OrderRecord(BaseModel):
     created_at: datetime
 
 
-def ordering(counter: Counter, settings: ServiceSettings) -> APIRouter:
+def ordering(counter: OrderService, settings: ServiceSettings) -> APIRouter:
     """Orders; they ask for the token, on loopback as well."""
-    routes = APIRouter(tags=["gateway"], dependencies=[Depends(writers(settings))])
+    routes = APIRouter(tags=["gateway"], dependencies=[Depends(require_role(settings))])
 
     @routes.post("/payment-orders", responses={503: {"description": "The gateway is down; ask again."}})
     async def order(ordered: Ordered) -> OrderRecord:
@@ -68,7 +68,7 @@ def ordering(counter: Counter, settings: ServiceSettings) -> APIRouter:
     return routes
 
 
-def webhook(counter: Counter, office: Office) -> APIRouter:
+def webhook(counter: OrderService, office: CommandExecutor) -> APIRouter:
     """The gateway's webhook: its signature says who calls."""
     routes = APIRouter(tags=["gateway"])
 

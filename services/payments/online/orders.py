@@ -15,7 +15,7 @@ from shared.database.pool import Database
 _FACTS = ("property_id", "amount", "currency", "description")
 
 
-class Counter:
+class OrderService:
     """Orders at one gateway; the call to it stands between two transactions, with the order's id as idempotency key."""
 
     def __init__(self, gateway: Gateway, database: Database, clock: Clock) -> None:

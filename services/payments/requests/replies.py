@@ -13,7 +13,7 @@ from services.payments.requests.claim import Claim
 from services.payments.requests.request import PaymentRequest, Status
 from services.payments.requests.retries import SECOND_LOOK, stage_ends_at
 from services.payments.requests.terms import Terms
-from services.payments.requests.texts import Wording
+from services.payments.requests.texts import PaymentTexts
 from services.payments.transfers.ledger import NOTHING
 from services.payments.transfers.matching import Considered, Decision
 from shared.contracts.common import RefusalDetails
@@ -40,7 +40,7 @@ from shared.contracts.payments import (
 from shared.errors import Refusal
 from shared.messages.message import Message, Outgoing
 
-wording = Wording(Path(__file__).parents[1] / "texts")
+wording = PaymentTexts(Path(__file__).parents[1] / "texts")
 
 
 def request_refused(asked: WithdrawPayment | MarkFrustrated, refusal: Refusal) -> RequestRefused:

@@ -20,7 +20,7 @@ from services.payments.requests.search import (
     wait,
 )
 from services.payments.transfers.payment import Contradiction, payment_of
-from services.payments.unit_of_work import World
+from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.common import Reason
 from shared.contracts.payments import (
     MarkFrustrated,
@@ -31,57 +31,57 @@ from shared.contracts.payments import (
 )
 
 
-def transfer_arrived(world: World, message: TransferArrived, now: datetime) -> Sends:
+def transfer_arrived(uow: UnitOfWork, message: TransferArrived, now: datetime) -> Sends:
     """Record money once, and serve at once whoever waits for it; the same line twice is one payment."""
     payment = payment_of(message, now)
-    known = world.payments.get(payment.id)
+    known = uow.payments.get(payment.id)
     if known is None:
-        world.keep_payment(payment)
-        return [send for request in world.waiting_for(payment) for send in look(world, request, now)]
+        uow.keep_payment(payment)
+        return [send for request in uow.waiting_for(payment) for send in look(uow, request, now)]
     if (known.amount, known.currency) != (payment.amount, payment.currency):
         raise Contradiction(f"transfer {message.transfer_id} of {message.source} was recorded with another amount")
     return []
 
 
-def search_due(world: World, due: SearchDue, now: datetime) -> Sends:
+def search_due(uow: UnitOfWork, due: SearchDue, now: datetime) -> Sends:
     """Look again: found, or the next attempt, or after the last stage a case for the staff."""
-    request = world.requests.get(due.booking_id)
+    request = uow.requests.get(due.booking_id)
     if request is None or request.attempt is None or not request.expects(due.stage, due.attempt):
         return []
-    found = look(world, request, now, attempt=due.attempt != SECOND_LOOK)
+    found = look(uow, request, now, attempt=due.attempt != SECOND_LOOK)
     if found or due.attempt == SECOND_LOOK:
         return found
-    decision = world.decide(request.wanted)
-    schedule = world.terms.of(decision.claim.property_id).schedule(decision.claim.method)
+    decision = uow.decide(request.wanted)
+    schedule = uow.terms.of(decision.claim.property_id).schedule(decision.claim.method)
     upcoming = next_attempt(schedule, request.attempt, now)
     if upcoming is None:
-        return escalate(world, request, decision, now)
-    return [*wait(world, request, upcoming, now), *doubt(world, request, decision, now)]
+        return escalate(uow, request, decision, now)
+    return [*wait(uow, request, upcoming, now), *doubt(uow, request, decision, now)]
 
 
-def staff_due(world: World, due: StaffDue, now: datetime) -> Sends:
+def staff_due(uow: UnitOfWork, due: StaffDue, now: datetime) -> Sends:
     """The staff has had its time: what nobody decided comes to what it would have come to without them."""
-    request = world.requests.get(due.booking_id)
+    request = uow.requests.get(due.booking_id)
     if request is None or request.status is not Status.ESCALATED or request.refusal is None:
         return []
-    world.keep(request.refused(request.refusal, now))
+    uow.keep(request.refused(request.refusal, now))
     return [replies.refused(request, request.refusal)]
 
 
-def mark_frustrated(world: World, command: MarkFrustrated, now: datetime) -> Sends:
+def mark_frustrated(uow: UnitOfWork, command: MarkFrustrated, now: datetime) -> Sends:
     """Look once more, and escalate at once what is not found; of what waits no longer nothing changes."""
-    request = known_request(world, command.booking_id)
+    request = known_request(uow, command.booking_id)
     if request.status is not Status.WAITING:
         return []
-    note(world, command, Action.FRUSTRATED, now)
-    return look(world, request, now, attempt=True) or escalate(world, request, world.decide(request.wanted), now)
+    note(uow, command, Action.FRUSTRATED, now)
+    return look(uow, request, now, attempt=True) or escalate(uow, request, uow.decide(request.wanted), now)
 
 
-def withdraw_payment(world: World, command: WithdrawPayment, now: datetime) -> Sends:
+def withdraw_payment(uow: UnitOfWork, command: WithdrawPayment, now: datetime) -> Sends:
     """End the search, and with it the booking; what has its money already is cancelled, not withdrawn."""
-    request = known_request(world, command.booking_id)
+    request = known_request(uow, command.booking_id)
     if request.status in {Status.REFUSED, Status.RELEASED}:
         return []
     require_open(request)
-    note(world, command, Action.WITHDRAWN, now)
-    return end(world, request, replies.wording.ended(Reason.PAYMENT_WITHDRAWN, world.terms), now)
+    note(uow, command, Action.WITHDRAWN, now)
+    return end(uow, request, replies.wording.ended(Reason.PAYMENT_WITHDRAWN, uow.terms), now)

@@ -26,7 +26,7 @@ _REASONS = {
 }
 
 
-class Wording:
+class PaymentTexts:
     """Words refusals in the property's language. Their details are JSON values, amounts as text."""
 
     def __init__(self, folder: Path) -> None:

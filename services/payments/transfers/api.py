@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, status
 from pydantic import BaseModel
 
-from services.payments.queries import Reports
+from services.payments.queries import Queries
 from services.payments.transfers.ledger import Kind
 from shared.contracts.common import Amount
 
@@ -36,7 +36,7 @@ class AuditRecord(BaseModel):
     examples: list[str]
 
 
-def router(reports: Reports) -> APIRouter:
+def router(reports: Queries) -> APIRouter:
     """The endpoints; they come before those of payments, whose ids would take their words for ids."""
     routes = APIRouter(tags=["payments"])
 

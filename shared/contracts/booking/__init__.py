@@ -35,7 +35,7 @@ from shared.contracts.common import (
     Text,
     Zone,
 )
-from shared.contracts.legacy_aliases import modernise
+from shared.contracts.legacy_aliases import normalize
 from shared.messages.message import Message
 
 _BOOKINGS = UUID("6f1d4a3e-3c39-4c52-9d3c-0b7a1e1f2a55")
@@ -160,7 +160,7 @@ class BookingRequested(
     @model_validator(mode="before")
     @classmethod
     def _accept_older_names(cls, given: Any) -> Any:
-        return modernise(given)
+        return normalize(given)
 
 
 class BookingProgressed(

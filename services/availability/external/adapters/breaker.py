@@ -14,7 +14,7 @@ from services.availability.external.port import (
     CannotCancel,
     FreeRooms,
     Inventory,
-    InventoryAway,
+    InventoryUnavailable,
     RoomOrder,
     RoomTaken,
 )
@@ -23,7 +23,7 @@ from services.availability.inventory.stay import Stay
 Answer = TypeVar("Answer")
 
 
-class Guarded:
+class CircuitBreakerInventory:
     """The same inventory; after some failures in a row it is not asked for a while, then with one call tried again."""
 
     def __init__(self, inventory: Inventory, *, threshold: int, open_seconds: float) -> None:
@@ -61,5 +61,5 @@ class Guarded:
             raise CircuitOpen("it failed too often; it is asked again later") from is_open
 
 
-class CircuitOpen(InventoryAway):
+class CircuitOpen(InventoryUnavailable):
     """It was not even asked: nothing can have been booked."""

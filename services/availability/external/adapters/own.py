@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from services.availability.external.port import FreeRooms, InventoryAway, RoomOrder, RoomTaken
+from services.availability.external.port import FreeRooms, InventoryUnavailable, RoomOrder, RoomTaken
 from services.availability.inventory.hold import Hold, State
 from services.availability.inventory.stay import Stay
 from services.availability.repository import Ask, Repository
@@ -34,7 +34,7 @@ class OwnInventory:
             async with self._database.connection() as connection:
                 seen = await self._repository.view(connection, [Ask(self._property, stay.check_in, stay.check_out)])
         except UNAVAILABLE as outage:
-            raise InventoryAway(type(outage).__name__) from outage
+            raise InventoryUnavailable(type(outage).__name__) from outage
         house = seen.house(self._property)
         return {key: tuple(seen.free_rooms(house, stay, key)) for key in house.types}
 
@@ -53,7 +53,7 @@ class OwnInventory:
         except Conflict as rival:
             raise RoomTaken(order.room) from rival
         except UNAVAILABLE as outage:
-            raise InventoryAway(type(outage).__name__) from outage
+            raise InventoryUnavailable(type(outage).__name__) from outage
         return code
 
     async def cancel(self, key: UUID, code: str) -> None:
@@ -64,7 +64,7 @@ class OwnInventory:
                 if known and known[0].state is not State.RELEASED:
                     await self._write(connection, known[0].released(), known[1])
         except UNAVAILABLE as outage:
-            raise InventoryAway(type(outage).__name__) from outage
+            raise InventoryUnavailable(type(outage).__name__) from outage
 
     async def close(self) -> None:
         """The database is its owner's."""

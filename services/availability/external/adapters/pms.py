@@ -9,7 +9,7 @@ import httpx
 import structlog
 
 from services.availability.external.numbering import Numbering
-from services.availability.external.port import CannotCancel, FreeRooms, InventoryAway, RoomOrder, RoomTaken
+from services.availability.external.port import CannotCancel, FreeRooms, InventoryUnavailable, RoomOrder, RoomTaken
 from services.availability.inventory.stay import Stay
 from shared.outbound.client import DestinationForbidden, client, json_in
 from shared.outbound.destinations import Allowed
@@ -64,7 +64,7 @@ class Pms:
         body = _json(await self._asked("GET", "api/getRooms", params=dates))
         info = body.get("info")
         if not isinstance(info, dict | list):
-            raise InventoryAway("the answer has no info")
+            raise InventoryUnavailable("the answer has no info")
         numbers = [str(number).strip() for number in (info.values() if isinstance(info, dict) else info)]
         free: dict[str, list[str]] = {}
         for number in numbers:
@@ -84,7 +84,7 @@ class Pms:
         _check_done(answer)
         number = _json(answer).get("reservation")
         if not isinstance(number, str | int) or isinstance(number, bool) or not str(number).strip():
-            raise InventoryAway("the answer has no reservation")
+            raise InventoryUnavailable("the answer has no reservation")
         return f"{self._prefix}{str(number).strip()}"
 
     async def cancel(self, key: UUID, code: str) -> None:
@@ -122,14 +122,14 @@ class Pms:
         try:
             return await self._client.request(method, path, **how)
         except DestinationForbidden as fault:
-            raise InventoryAway(f"base_url: {fault}") from fault
+            raise InventoryUnavailable(f"base_url: {fault}") from fault
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
-            raise InventoryAway(type(fault).__name__) from fault
+            raise InventoryUnavailable(type(fault).__name__) from fault
 
 
 def _check_done(answer: httpx.Response) -> None:
     if not answer.is_success:
-        raise InventoryAway(f"HTTP {answer.status_code}")
+        raise InventoryUnavailable(f"HTTP {answer.status_code}")
 
 
 def _order(order: RoomOrder, place: str | None) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     try:
         body = json_in(answer)
     except ValueError:
-        raise InventoryAway("the answer is not JSON") from None
+        raise InventoryUnavailable("the answer is not JSON") from None
     if not isinstance(body, dict):
-        raise InventoryAway("the answer is no object")
+        raise InventoryUnavailable("the answer is no object")
     return body

@@ -9,7 +9,7 @@ from shared.outbound.destinations import PUBLIC, Allowed
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class ExternalClientSettings:
     """`tokens` by property; after `failures` in a row a system is left alone for `rest_seconds`.
 
     At most `at_once` errands are under way to one system, so that a slow one holds up nobody else. `pause_growth` is

@@ -12,10 +12,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.booking.lifecycle import events
-from services.booking.lifecycle.sagas.event_context import Telling
+from services.booking.lifecycle.sagas.event_context import EventContext
 from shared.contracts.availability import CancelOrders, OrdersCancelled, ReleaseRooms, RoomsReleased
 from shared.contracts.payments import BookingRepriced, RepriceBooking
-from shared.saga.table import No, SagaTable, Sends, Step, pivot, retriable
+from shared.saga.table import Rejection, SagaTable, Sends, Step, pivot, retriable
 
 SETTLE = "settle the money"
 
@@ -27,7 +27,7 @@ class End(StrEnum):
     NO_SHOW = "no_show"
 
 
-class Ending(BaseModel):
+class CancellationSaga(BaseModel):
     """What an end knows. `order` is its number among what was asked of other services for this booking."""
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +36,7 @@ class Ending(BaseModel):
     command_id: UUID
     end: End
     order: int
-    telling: Telling
+    telling: EventContext
     check_in: date
     check_out: date
     codes: tuple[str, ...]
@@ -50,12 +50,12 @@ class Ending(BaseModel):
     heard_at: datetime | None = None
     refund: Decimal | None = None
 
-    def but(self, **changes: Any) -> Ending:
+    def but(self, **changes: Any) -> CancellationSaga:
         """The same with some fields changed."""
         return self.model_copy(update=changes)
 
 
-def decide(data: Ending, now: datetime) -> Sends:
+def decide(data: CancellationSaga, now: datetime) -> Sends:
     """Nobody is expected any longer; what a cancelled guest gets back is told once it is known."""
     if data.end is End.NO_SHOW:
         yield events.not_shown(data, now)
@@ -63,12 +63,12 @@ def decide(data: Ending, now: datetime) -> Sends:
         yield events.cancellation_decided(data, now)
 
 
-def release_rooms(data: Ending, _: datetime) -> Sends:
+def release_rooms(data: CancellationSaga, _: datetime) -> Sends:
     """The rooms are free for others."""
     yield ReleaseRooms(booking_id=data.booking_id, property_id=data.telling.property.id)
 
 
-def settle(data: Ending, _: datetime) -> Sends:
+def settle(data: CancellationSaga, _: datetime) -> Sends:
     """The booking costs its fee alone: what was paid beyond that goes back."""
     yield RepriceBooking(
         booking_id=data.booking_id,
@@ -82,41 +82,41 @@ def settle(data: Ending, _: datetime) -> Sends:
     )
 
 
-def settled(data: Ending, reply: BookingRepriced) -> Ending:
+def settled(data: CancellationSaga, reply: BookingRepriced) -> CancellationSaga:
     """What payments really gave back."""
     return data.but(paid=reply.paid, refund=reply.refund, heard_at=reply.at)
 
 
-def cancel_orders(data: Ending, _: datetime) -> Sends:
+def cancel_orders(data: CancellationSaga, _: datetime) -> Sends:
     """The outside system that keeps the rooms has them back."""
     yield CancelOrders(booking_id=data.booking_id, property_id=data.telling.property.id)
 
 
-def told(data: Ending, step: str, now: datetime) -> Sends:
+def told(data: CancellationSaga, step: str, now: datetime) -> Sends:
     """A cancelled guest hears the fee and what comes back, once payments has said it."""
     if step == SETTLE and data.end is End.CANCELLED:
         yield events.cancelled(data, now)
 
 
-def _never(data: Ending, no: No, now: datetime) -> Sends:
+def _never(data: CancellationSaga, no: Rejection, now: datetime) -> Sends:
     raise AssertionError(f"the end of booking {data.booking_id} was refused behind its decision: {no.reason} at {now}")
 
 
-ENDING: SagaTable[Ending] = SagaTable(
+ENDING: SagaTable[CancellationSaga] = SagaTable(
     name="ending",
     steps=(
         pivot("decide", do=decide),
         retriable("release rooms", do=release_rooms, done=RoomsReleased),
-        retriable(SETTLE, do=settle, done=BookingRepriced, absorb=settled),
+        retriable(SETTLE, do=settle, done=BookingRepriced, on_reply=settled),
     ),
     refuse=_never,
     report=told,
 )
 
 # Where an outside system keeps the rooms it has to hear of it as well.
-CANCEL_ORDERS: Step[Ending] = retriable("cancel orders", do=cancel_orders, done=OrdersCancelled)
+CANCEL_ORDERS: Step[CancellationSaga] = retriable("cancel orders", do=cancel_orders, done=OrdersCancelled)
 
 
-def course_of(table: SagaTable[Ending], data: Ending) -> SagaTable[Ending]:
+def course_of(table: SagaTable[CancellationSaga], data: CancellationSaga) -> SagaTable[CancellationSaga]:
     """The steps of this end."""
     return replace(table, steps=(*table.steps, CANCEL_ORDERS)) if data.outside else table

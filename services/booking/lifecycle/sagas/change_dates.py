@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.booking.lifecycle import events
-from services.booking.lifecycle.sagas.event_context import Telling
+from services.booking.lifecycle.sagas.event_context import EventContext
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -24,10 +24,10 @@ from shared.contracts.availability import (
 )
 from shared.contracts.payments import BookingRepriced, RepriceBooking
 from shared.saga.state import Verdict
-from shared.saga.table import No, SagaTable, Sends, compensable, pivot, retriable
+from shared.saga.table import Rejection, SagaTable, Sends, compensable, pivot, retriable
 
 
-class Changing(BaseModel):
+class DateChangeSaga(BaseModel):
     """What a change of dates knows. `rooms` are the new ones with their prices, once they are held.
 
     `order` is its number among what was asked of other services for this booking, `revision` the booking's after it.
@@ -39,7 +39,7 @@ class Changing(BaseModel):
     command_id: UUID
     order: int
     revision: int
-    telling: Telling
+    telling: EventContext
     check_in: date
     check_out: date
     package: str
@@ -53,12 +53,12 @@ class Changing(BaseModel):
     paid: Decimal | None = None
     heard_at: datetime | None = None
 
-    def but(self, **changes: Any) -> Changing:
+    def but(self, **changes: Any) -> DateChangeSaga:
         """The same with some fields changed."""
         return self.model_copy(update=changes)
 
 
-def hold_nights(data: Changing, _: datetime) -> Sends:
+def hold_nights(data: DateChangeSaga, _: datetime) -> Sends:
     """Hold and price the new nights beside the old ones, all or none."""
     yield ChangeRooms(
         booking_id=data.booking_id,
@@ -73,27 +73,27 @@ def hold_nights(data: Changing, _: datetime) -> Sends:
     )
 
 
-def nights_held(data: Changing, reply: RoomsChanged) -> Changing:
+def nights_held(data: DateChangeSaga, reply: RoomsChanged) -> DateChangeSaga:
     """The rooms with their prices."""
     return data.but(rooms=reply.rooms, total=reply.total, currency=reply.currency)
 
 
-def drop_nights(data: Changing, _: datetime) -> Sends:
+def drop_nights(data: DateChangeSaga, _: datetime) -> Sends:
     """Free the new nights, also where they were never held."""
     yield DropChange(booking_id=data.booking_id, property_id=data.telling.property.id, change=data.order)
 
 
-def decide(data: Changing, now: datetime) -> Sends:
+def decide(data: DateChangeSaga, now: datetime) -> Sends:
     """The booking as it is now."""
     yield events.modified(data, now)
 
 
-def free_old_nights(data: Changing, _: datetime) -> Sends:
+def free_old_nights(data: DateChangeSaga, _: datetime) -> Sends:
     """Free the nights that only the old dates had."""
     yield KeepChange(booking_id=data.booking_id, property_id=data.telling.property.id, change=data.order)
 
 
-def tell_price(data: Changing, _: datetime) -> Sends:
+def tell_price(data: DateChangeSaga, _: datetime) -> Sends:
     """What the booking costs now; the difference is its balance."""
     if data.total is None:
         raise ValueError(f"the change of booking {data.booking_id} has no price")
@@ -108,14 +108,14 @@ def tell_price(data: Changing, _: datetime) -> Sends:
     )
 
 
-def price_told(data: Changing, reply: BookingRepriced) -> Changing:
+def price_told(data: DateChangeSaga, reply: BookingRepriced) -> DateChangeSaga:
     """What was paid for it, as payments knows it."""
     return data.but(paid=reply.paid, heard_at=reply.at)
 
 
-def refused_by(reply: RoomsNotChanged) -> No:
+def refused_by(reply: RoomsNotChanged) -> Rejection:
     """Why the booking keeps what it had."""
-    return No(Verdict.REFUSED, reply.refusal.reason, reply.refusal.text, reply.refusal.details)
+    return Rejection(Verdict.REFUSED, reply.refusal.reason, reply.refusal.text, reply.refusal.details)
 
 
 def _nobody(*_: Any) -> Sends:
@@ -123,14 +123,14 @@ def _nobody(*_: Any) -> Sends:
     return ()
 
 
-CHANGE_DATES: SagaTable[Changing] = SagaTable(
+CHANGE_DATES: SagaTable[DateChangeSaga] = SagaTable(
     name="change_dates",
     steps=(
         compensable(
             "hold the new nights",
             do=hold_nights,
             done=RoomsChanged,
-            absorb=nights_held,
+            on_reply=nights_held,
             refused=RoomsNotChanged,
             refusal=refused_by,
             undo=drop_nights,
@@ -138,7 +138,7 @@ CHANGE_DATES: SagaTable[Changing] = SagaTable(
         ),
         pivot("decide", do=decide),
         retriable("free the old nights", do=free_old_nights, done=ChangeKept),
-        retriable("tell the price", do=tell_price, done=BookingRepriced, absorb=price_told),
+        retriable("tell the price", do=tell_price, done=BookingRepriced, on_reply=price_told),
     ),
     refuse=_nobody,
 )

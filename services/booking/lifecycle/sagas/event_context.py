@@ -10,7 +10,7 @@ from shared.contracts.booking import Contact, Guest, PropertyFacts
 from shared.contracts.common import Language
 
 
-class Telling(BaseModel):
+class EventContext(BaseModel):
     """The part of a booking's request that its life's events repeat."""
 
     model_config = ConfigDict(frozen=True)
