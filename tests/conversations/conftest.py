@@ -14,7 +14,7 @@ from shared.outbox.publisher import OutboxPublisher
 from tests.support.databases import Databases
 from tests.support.post_office import PostOffice
 
-from . import builders
+from tests.conversations import builders
 
 MakeConsumer = Callable[[], Consumer]
 TRUNCATE = "TRUNCATE inbox, outbox, bookings, subscribers, threads, messages, replies, readings RESTART IDENTITY"

@@ -21,7 +21,7 @@ from shared.contracts.conversations import Author
 from shared.database.pool import Database
 from shared.http.app import authenticated
 
-from .builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.conversations.builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
 
 
 def hours(number: int) -> timedelta:

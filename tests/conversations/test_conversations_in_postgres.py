@@ -24,9 +24,9 @@ from shared.database.pool import Database
 from shared.errors import Conflict
 from shared.messages.message import Message
 
-from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
-from .conftest import TRUNCATE, MakeConsumer, PostOffice
-from .test_orders import ONE_BOOKING, after, arrivals, shape
+from tests.conversations.builders import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.conversations.conftest import TRUNCATE, MakeConsumer, PostOffice
+from tests.conversations.test_orders import ONE_BOOKING, after, arrivals, shape
 
 
 async def threads(database: Database) -> list[Any]:

@@ -22,8 +22,8 @@ from shared.http.app import authenticated
 from tests.support.chat_providers import Double, serving
 from tests.support.post_office import MovedClock
 
-from .builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
-from .test_conversations_in_postgres import threads
+from tests.conversations.builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.conversations.test_conversations_in_postgres import threads
 
 IN_A_MONTH = timedelta(days=32)
 

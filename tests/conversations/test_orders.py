@@ -15,8 +15,8 @@ from shared.contracts.booking import BookingConfirmed, Outcome
 from shared.contracts.conversations import ChatMessage
 from shared.messages.message import Message
 
-from .builders import NOW, PHONE, a_world, cancelled, chat, confirmed, days, modified, not_shown
-from .test_scenarios import handle, messages_in
+from tests.conversations.builders import NOW, PHONE, a_world, cancelled, chat, confirmed, days, modified, not_shown
+from tests.conversations.test_scenarios import handle, messages_in
 
 FIRST = NOW - days(40)
 

@@ -38,9 +38,9 @@ from tests.support.chat_providers import (
 )
 from tests.support.post_office import MovedClock
 
-from .builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
-from .test_conversations_in_postgres import messages, threads
-from .test_webhook_forms import ADDED, form
+from tests.conversations.builders import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.conversations.test_conversations_in_postgres import messages, threads
+from tests.conversations.test_webhook_forms import ADDED, form
 
 OURS = "+14155238886"
 STAFF = {"manager": "recepcion", "assistant": "bot"}

@@ -10,7 +10,7 @@ from services.conversations.threads.bookings import Booking, best_booking
 from services.conversations.threads.contacts import Contacts, e164, of_guest, of_sender
 from services.conversations.threads.rules import Tenant, Thread
 
-from .builders import NOW, PHONE, SUBSCRIBER, TODAY, WA_ID, a_booking, days
+from tests.conversations.builders import NOW, PHONE, SUBSCRIBER, TODAY, WA_ID, a_booking, days
 
 
 class TestBestBooking:

@@ -13,7 +13,7 @@ from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified
 from shared.contracts.conversations import Author, ChatMessage, ConversationLinked
 from shared.messages.message import Message
 
-from .builders import NOW, PHONE, SUBSCRIBER, WA_ID, a_world, cancelled, chat, confirmed, days, modified
+from tests.conversations.builders import NOW, PHONE, SUBSCRIBER, WA_ID, a_world, cancelled, chat, confirmed, days, modified
 
 
 def handle(uow: UnitOfWork, *messages: Message, later: int = 0) -> list[Any]:

@@ -26,10 +26,10 @@ from shared.database.pool import Connection, Database
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
 
-from .builders import NOW, PHONE, PLACE, chat, confirmed, record
-from .conftest import TRUNCATE, PostOffice
-from .test_conversations_in_postgres import messages, threads, without_index
-from .test_webhook_forms import ADDED, CONTACT_DATA, MANYCHAT, RECEIVED, TWILIO, WATI, form
+from tests.conversations.builders import NOW, PHONE, PLACE, chat, confirmed, record
+from tests.conversations.conftest import TRUNCATE, PostOffice
+from tests.conversations.test_conversations_in_postgres import messages, threads, without_index
+from tests.conversations.test_webhook_forms import ADDED, CONTACT_DATA, MANYCHAT, RECEIVED, TWILIO, WATI, form
 
 PUBLIC = "https://posada.example"
 NOW_ISO = NOW.isoformat()

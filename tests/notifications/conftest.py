@@ -15,7 +15,7 @@ from shared.outbox.publisher import OutboxPublisher
 from tests.support.databases import Databases
 from tests.support.post_office import PostOffice
 
-from . import builders
+from tests.notifications import builders
 
 MakeConsumer = Callable[[NotificationComposer], Consumer]
 

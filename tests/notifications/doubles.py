@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 from services.notifications.delivery.model import Delivery
 from services.notifications.providers.port import NotSent, Receipt
 
-from .builders import NOW
+from tests.notifications.builders import NOW
 
 Answer = Receipt | Exception | Callable[[Delivery], Awaitable[Receipt]]
 TAKEN = Receipt("id-1", "accepted")

@@ -42,8 +42,8 @@ from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.post_office import PostOffice, record_of_row
 
-from .builders import CHAT, NOW, TEMPLATES, a_delivery, a_desk, a_room, confirmed, outcome, record
-from .doubles import MovableClock
+from tests.notifications.builders import CHAT, NOW, TEMPLATES, a_delivery, a_desk, a_room, confirmed, outcome, record
+from tests.notifications.doubles import MovableClock
 
 ZONE = "America/El_Salvador"
 IN_TWO_WEEKS, NEXT_DAY = date(2026, 3, 15), date(2026, 3, 17)

@@ -17,8 +17,8 @@ from services.notifications.repository import Repository
 from services.notifications.settings import Settings
 from shared.database.pool import Database
 
-from .builders import TEMPLATES, a_delivery, a_desk, confirmed, record
-from .conftest import MakeConsumer
+from tests.notifications.builders import TEMPLATES, a_delivery, a_desk, confirmed, record
+from tests.notifications.conftest import MakeConsumer
 
 
 @pytest.fixture

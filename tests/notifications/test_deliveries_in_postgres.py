@@ -12,8 +12,8 @@ from shared.contracts.booking import BookingProgressed
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.database.pool import Database
 
-from .builders import NOW, a_desk, a_room, confirmed, failed, payment_search, record, refused
-from .conftest import MakeConsumer, PostOffice
+from tests.notifications.builders import NOW, a_desk, a_room, confirmed, failed, payment_search, record, refused
+from tests.notifications.conftest import MakeConsumer, PostOffice
 
 
 async def rows(database: Database) -> list[Any]:

@@ -17,7 +17,7 @@ from services.notifications.delivery.model import (
     nobody_told,
 )
 
-from .builders import NOW, a_delivery
+from tests.notifications.builders import NOW, a_delivery
 
 
 def sibling(channel: Channel, status: Status, place: int = 0) -> Sibling:

@@ -17,8 +17,8 @@ from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 
-from .builders import NOW, a_delivery, a_desk
-from .doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
+from tests.notifications.builders import NOW, a_delivery, a_desk
+from tests.notifications.doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
 
 WINDOW, LEAST = timedelta(hours=1), 5
 

@@ -16,7 +16,7 @@ from shared.auth.signed_links import LinkRefused, SignedLinks
 from shared.contracts.booking import Contact
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 
-from .builders import NOW, a_desk, confirmed, failed, payment_search, refused
+from tests.notifications.builders import NOW, a_desk, confirmed, failed, payment_search, refused
 
 SUBSCRIBER = Contact(subscriber_id="fb_subscriber_123456")
 

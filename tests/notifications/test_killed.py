@@ -22,8 +22,8 @@ from services.notifications.delivery.model import Channel
 from shared.database.pool import Database
 
 from . import provider_doubles as doubles
-from .killed_sender import MESSAGES
-from .provider_doubles import Answer, Asked
+from tests.notifications.killed_sender import MESSAGES
+from tests.notifications.provider_doubles import Answer, Asked
 
 KILLS = 100
 LONGEST_LIFE = 0.25  # seconds from a life's first message to its kill

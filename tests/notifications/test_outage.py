@@ -25,9 +25,9 @@ from tests.support.loopback import LOOPBACK
 from tests.support.post_office import PostOffice, message_of, record_of_row
 
 from . import provider_doubles as doubles
-from .builders import NOW, a_delivery, a_desk
-from .doubles import MovableClock, ScriptedSender
-from .provider_doubles import Answer, Asked, Double, told
+from tests.notifications.builders import NOW, a_delivery, a_desk
+from tests.notifications.doubles import MovableClock, ScriptedSender
+from tests.notifications.provider_doubles import Answer, Asked, Double, told
 
 MINUTE = timedelta(minutes=1)
 OUTAGE, AFTER = 60, 80  # minutes; a message a minute

@@ -27,8 +27,8 @@ from shared.database.pool import Database
 from shared.messages.message import Message
 from tests.support.post_office import PostOffice
 
-from .builders import CHAT, NOW, TEMPLATES, a_desk, confirmed, failed, payment_search
-from .test_agenda import ZONE, Service, booked, life, moved
+from tests.notifications.builders import CHAT, NOW, TEMPLATES, a_desk, confirmed, failed, payment_search
+from tests.notifications.test_agenda import ZONE, Service, booked, life, moved
 
 LEASE = timedelta(minutes=1)
 NIGHT = PropertySettings(quiet_from=time(9), quiet_until=time(20))

@@ -28,8 +28,8 @@ from services.notifications.providers.wati.sender import Wati
 from tests.support.loopback import LOOPBACK
 
 from . import provider_doubles as doubles
-from .builders import NOW, a_delivery
-from .provider_doubles import Answer, Asked, Double, told
+from tests.notifications.builders import NOW, a_delivery
+from tests.notifications.provider_doubles import Answer, Asked, Double, told
 
 LIMITS: dict[str, Any] = {"seconds": 0.5, "connections": 2, "allowed": LOOPBACK}
 CALLBACKS = Callbacks("https://posada.example/", "callback-secret", clock=lambda: NOW)

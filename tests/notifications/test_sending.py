@@ -29,9 +29,9 @@ from shared.database.pool import Connection, Database
 from shared.observability.logs import name_subject
 from shared.outbox.publisher import OutboxPublisher
 
-from .builders import NOW, a_delivery, a_desk, confirmed, record
-from .conftest import PostOffice
-from .doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
+from tests.notifications.builders import NOW, a_delivery, a_desk, confirmed, record
+from tests.notifications.conftest import PostOffice
+from tests.notifications.doubles import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
 
 LEASE = timedelta(seconds=60)
 TRACE = "0af7651916cd43dd8448eb211c80319c"

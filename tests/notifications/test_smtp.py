@@ -13,8 +13,8 @@ from services.notifications.delivery.model import Channel, Content, Delivery
 from services.notifications.providers.port import NotSent
 from services.notifications.providers.smtp import Server, Smtp, compose, not_sent
 
-from .builders import NOW, a_delivery
-from .doubles import Mailbox, smtp_double
+from tests.notifications.builders import NOW, a_delivery
+from tests.notifications.doubles import Mailbox, smtp_double
 
 FROM = "reservas@example.com"
 

@@ -19,8 +19,8 @@ from services.notifications.delivery.model import Event
 from shared.contracts.booking import Guest, PropertyFacts
 from shared.contracts.common import Language
 
-from . import builders
-from .builders import a_missed_room, a_room, confirmed, facts_of
+from tests.notifications import builders
+from tests.notifications.builders import a_missed_room, a_room, confirmed, facts_of
 
 BOTH = pytest.mark.parametrize("language", list(Language))
 TU = ("tienes", "tu ", "tus ", "puedes", "contáctanos", "te ", "has ")

@@ -12,8 +12,8 @@ from services.notifications.providers.port import NotSent
 from services.notifications.providers.wati.sender import Wati
 from tests.support.loopback import LOOPBACK
 
-from .builders import a_delivery
-from .doubles import WatiDouble, wati_double
+from tests.notifications.builders import a_delivery
+from tests.notifications.doubles import WatiDouble, wati_double
 
 
 @pytest.fixture

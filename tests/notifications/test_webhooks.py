@@ -30,8 +30,8 @@ from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 
-from .builders import NOW, a_delivery, a_desk
-from .doubles import MovableClock, ScriptedSender
+from tests.notifications.builders import NOW, a_delivery, a_desk
+from tests.notifications.doubles import MovableClock, ScriptedSender
 
 WINDOW = timedelta(hours=72)
 CALLBACKS = Callbacks("https://posada.example", "callback-secret", clock=lambda: NOW)

@@ -16,9 +16,9 @@ from shared.contracts.notifications import GuestNotified
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 
-from .builders import a_desk, confirmed, record
-from .conftest import MakeConsumer, PostOffice
-from .doubles import smtp_double, wati_double
+from tests.notifications.builders import a_desk, confirmed, record
+from tests.notifications.conftest import MakeConsumer, PostOffice
+from tests.notifications.doubles import smtp_double, wati_double
 
 LOCAL = (Channel.MESSENGER, Channel.INSTAGRAM, Channel.SMS)
 

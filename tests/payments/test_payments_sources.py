@@ -358,8 +358,8 @@ class Counted:
 async def test_many_attempts_at_once_read_each_feed_once(database: Database) -> None:
     source = Counted()
     keeper = FeedSync([source], Repository(TERMS), database, Ticking(), fresh_seconds=60)
-    await asyncio.gather(*[keeper.before([reserve(), search()]) for _ in range(20)])
-    await keeper.before([transfer()])  # needs no news
+    await asyncio.gather(*[keeper.prefetch([reserve(), search()]) for _ in range(20)])
+    await keeper.prefetch([transfer()])  # needs no news
     assert source.reads == 1
 
 
