@@ -9,9 +9,9 @@ RIVALS := .rivals
 SHELL := /bin/sh
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day, a storm.
-CONTAINER_TESTS := tests/deploy/test_running_parts.py tests/shared/test_subscriber_on_kafka.py \
-  tests/shared/test_service_stop.py tests/end_to_end/test_scenarios.py tests/end_to_end/test_end_to_end_crashes.py \
-  tests/chaos/test_chaos_storm.py
+CONTAINER_TESTS := tests/deploy/local/test_running_parts.py tests/cluster/shared/test_subscriber_on_kafka.py \
+  tests/cluster/shared/test_service_stop.py tests/cluster/bookings/test_scenarios.py tests/cluster/faults/test_crashes.py \
+  tests/cluster/chaos/test_storm.py
 ARGS ?=
 
 export UV_PYTHON_DOWNLOADS := never

@@ -13,10 +13,10 @@ import structlog
 
 from deploy.local.choice import Backends, choose_backends
 from deploy.local.databases import PostgresBackend
-from tests.support.databases import Databases, FreshDatabase
-from tests.support.loopback import AS_A_VARIABLE
+from tests.support.doubles.loopback import AS_A_VARIABLE
+from tests.support.servers.databases import Databases, FreshDatabase
 
-pytest.register_assert_rewrite("tests.support.saga_storm", "tests.support.village")
+pytest.register_assert_rewrite("tests.support.sagas.storm", "tests.support.sagas.in_memory_cluster")
 
 PARTS = pytest.StashKey[Backends]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()

@@ -27,7 +27,7 @@ from shared.contracts.topics import SERVICES
 from shared.database.migrations import upgrade
 from shared.database.pool import SESSION
 from shared.version import VERSION
-from tests.support.databases import apart
+from tests.support.servers.databases import apart
 
 CODE = (FunctionType, classmethod, staticmethod, property)
 FOLDER = Path(__file__).parent / "statements"

@@ -13,7 +13,7 @@ from deploy.local.databases import PostgresBackend
 from services.availability.catalogue import repository
 from shared.contracts.topics import SERVICES
 from tests.contracts.statements import FOLDER, in_modules, not_understood
-from tests.support.databases import FreshDatabase, as_service
+from tests.support.servers.databases import FreshDatabase, as_service
 
 pytestmark = pytest.mark.real
 

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from deploy.local.databases import PostgresBackend
 from shared.contracts.topics import SERVICES
 from shared.database.migrations import alembic_config, upgrade
-from tests.support.databases import apart
+from tests.support.servers.databases import apart
 
 _COLUMNS = """
 SELECT table_name || '.' || column_name AS name, data_type || coalesce(udt_name, '') AS kind,

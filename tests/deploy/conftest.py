@@ -12,10 +12,10 @@ from deploy.local.databases import PostgresBackend, url_for
 from deploy.local.kafka.server import EmbeddedKafka
 from deploy.local.postgres import EmbeddedPostgres, programs
 from shared.contracts.topics import SERVICES
-from tests.support.composed import free_port
-from tests.support.databases import ask
-from tests.support.debian_postgres import ABSENT, INSTALLED, DebianPostgres, folder_of_its_own
-from tests.support.grounds import Ground
+from tests.support.cluster.compose_stack import free_port
+from tests.support.servers.databases import ask
+from tests.support.servers.debian_postgres import ABSENT, INSTALLED, DebianPostgres, folder_of_its_own
+from tests.support.servers.operator_server import Ground
 
 
 @pytest.fixture(scope="module")

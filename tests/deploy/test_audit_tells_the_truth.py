@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-AUDIT = Path(__file__).parents[2] / ".ci/audit"
+from tests.support.paths import ROOT
+
+AUDIT = ROOT / ".ci/audit"
 WEAK = {"name": "leaky", "version": "1.0", "vulns": [{"id": "CVE-2030-1", "fix_versions": ["1.1"]}]}
 SOUND = {"name": "sound", "version": "2.0", "vulns": []}
 UNKNOWN = {"name": "unheard-of", "skip_reason": "not on PyPI", "vulns": []}

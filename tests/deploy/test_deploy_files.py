@@ -19,8 +19,9 @@ from posada.cli.options import bootstrap_of
 from posada.cli.run.migrate import database_url
 from shared.contracts.topics import SERVICES
 from shared.messages.record_settings import RecordSettings
+from tests.support.paths import ROOT
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = ROOT / "deploy"
 SIGNING = {"POSADA_KAFKA_SECRETS": "1", "POSADA_GATEWAY_SECRETS": "chat", "POSADA_SOURCE_SECRETS": "bank"}
 COMPOSE = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ import pytest
 from shared.contracts.topics import SERVICES
 from shared.kafka.topics import dead, internal
 from shared.messages.message import message_types
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/operate.md").read_text(encoding="utf-8").partition("## Kafka with users")[2]
 
 

@@ -13,7 +13,8 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 PYTHON = {
     "bomFormat": "CycloneDX",
     "specVersion": "1.5",

@@ -1,0 +1,138 @@
+"""Scenarios 5 and 6 of the specification, through real Kafka and all services: another system keeps the rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from posada.client.http import ask
+from posada.cluster.cluster import LocalCluster
+from posada.problems import Problem
+from services.availability.catalogue.model import OutsideRecord
+from services.availability.catalogue.repository import CatalogueRepository
+from shared.clock import system_clock
+from shared.database.pool import Database
+from tests.support.builders.cluster_requests import fresh_night, money_for, request
+from tests.support.cluster.gateway import Gateway, rows, wait_for
+from tests.support.cluster.invariants import until_whole
+from tests.support.doubles.fake_pms import Desk, serving
+from tests.support.doubles.loopback import LOOPBACK
+
+ROOMS = ("18", "19", "20", "21")
+PREFIXES = iter(("PM", "PN", "PO"))  # each test's desk counts its reservations from the same number
+MONEY = "SELECT reserved, captured, codes FROM payments WHERE transfer_id = $1"
+COMPLAINTS = "SELECT problem FROM outside_attempts WHERE booking_id = $1 AND fate = 'doubtful'"
+
+
+@pytest.fixture
+async def desk(town: LocalCluster) -> AsyncIterator[Desk]:
+    """A desk that keeps the reference property's rooms, until the test ends: then they are ours again."""
+    database = Database(town.database_url("availability"))
+    await database.open()
+    records = CatalogueRepository(database, allowed=LOOPBACK)
+    key = {"property_id": "las-hojas"}
+    async with serving(Desk(rooms=ROOMS)) as running:
+        facts = {"base_url": running.url, "prefix": next(PREFIXES), "cancels": True, "pause_seconds": 0}
+        await records.put(OutsideRecord.model_validate(key | facts), system_clock())
+        try:
+            await junior_rooms_are(town, len(ROOMS))
+            running.calls.clear()
+            yield running
+        finally:
+            await rows(town, "availability", "DELETE FROM outside_inventories")
+            await junior_rooms_are(town, 37)
+            await database.close()
+
+
+async def junior_rooms_are(town: LocalCluster, number: int) -> None:
+    """Wait until availability counts so many in a night that nobody wants: what it knows is some seconds old."""
+    night = fresh_night(2)
+    stay = {"check_in": night.isoformat(), "check_out": date.fromordinal(night.toordinal() + 1).isoformat()}
+
+    async def counted() -> bool:
+        path = "/properties/las-hojas/availability"
+        try:
+            answer = await asyncio.to_thread(ask, town.http("availability"), path, **stay)  # the desk lives in our loop
+        except Problem:  # it looks for a desk that is there no longer
+            return False
+        return bool(answer["available_counts"]["bungalow_junior"] == number)
+
+    await wait_for(counted, what=f"{number} Junior rooms", timeout_s=30)
+
+
+async def test_scenario_5_the_desk_took_a_room_and_another_is_reported(
+    town: LocalCluster, gateway: Gateway, desk: Desk
+) -> None:
+    """Of four rooms the first that is ordered is snatched: the other three are booked, each once."""
+    ordered: list[str] = []
+
+    def snatch_the_first() -> None:
+        ordered.append(desk.calls[-1][1]["room"])
+        desk.snatches = set(ordered)
+
+    desk.before_booking = snatch_the_first
+    wanted = request(fresh_night())
+    transfer = money_for(wanted)
+    await gateway.pay([transfer])
+
+    outcome = await gateway.book(wanted)
+
+    assert outcome.kind == "confirmed", outcome.body
+    taken = outcome.body["rooms"]
+    assert {one["room"] for one in taken} == set(ROOMS) - set(ordered)
+    assert sorted(body["room"] for call, body in desk.calls if call == "bookRoom") == sorted(ROOMS)
+    assert {one["code"][2:]: {one["room"]} for one in taken} == desk.reservations()
+    await until_whole(town)
+    [paid] = await rows(town, "payments", MONEY, transfer["transfer_id"])
+    assert (paid["captured"], set(paid["codes"])) == (Decimal("690.00"), {one["code"] for one in taken})
+
+
+async def test_scenario_6_an_outside_call_fails_twice_and_then_succeeds(
+    town: LocalCluster, gateway: Gateway, desk: Desk
+) -> None:
+    desk.rooms = (*ROOMS, "23", "24", "25")
+
+    def fail() -> None:
+        desk.fails = 1
+
+    def fail_and_fail_again() -> None:
+        fail()
+        desk.before_booking = fail
+
+    desk.before_booking = fail_and_fail_again
+    wanted = request(fresh_night())
+    await gateway.pay([money_for(wanted)])
+
+    outcome = await gateway.book(wanted)
+
+    assert outcome.kind == "confirmed", outcome.body
+    assert len({one["room"] for one in outcome.body["rooms"]}) == 3
+    assert len([call for call, _ in desk.calls if call == "bookRoom"]) == 5
+    await until_whole(town)
+    assert len(await rows(town, "availability", COMPLAINTS, outcome.body["booking_id"])) == 2
+
+
+async def test_scenario_6_the_third_room_of_three_fails_for_good(
+    town: LocalCluster, gateway: Gateway, desk: Desk
+) -> None:
+    desk.rooms = ROOMS[:3]
+    desk.snatch_third = True
+    wanted = request(fresh_night())
+    transfer = money_for(wanted)
+    await gateway.pay([transfer])
+
+    outcome = await gateway.book(wanted)
+
+    refusal: dict[str, Any] = outcome.body["refusal"]
+    assert (outcome.kind, refusal["reason"], refusal["details"]["room"]) == ("failed", "room_failed", 3)
+    await until_whole(town)
+    await wait_for(lambda: desk.reservations() == {}, what="the first two to be undone", timeout_s=20)
+    [paid] = await rows(town, "payments", MONEY, transfer["transfer_id"])
+    assert (paid["reserved"], paid["captured"]) == (0, 0)
+    nights = "SELECT FROM room_nights WHERE booking_id = $1"
+    assert await rows(town, "availability", nights, outcome.body["booking_id"]) == []

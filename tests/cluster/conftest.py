@@ -1,0 +1,60 @@
+"""One town for the whole folder: real Kafka, real PostgreSQL, the five services as processes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from posada.cluster.cluster import LocalCluster
+from tests.support.cluster.gateway import Gateway
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here runs on real parts."""
+    for item in items:
+        if "cluster" in item.path.parts:
+            item.add_marker(pytest.mark.real)
+
+
+@pytest.fixture(scope="session")
+def running_town() -> Iterator[LocalCluster]:
+    """The town, started once and stopped in any case; its processes are tied to ours as well.
+
+    Its folder is not pytest's: another run would take PostgreSQL's account the right to pass through.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
+        LocalCluster(Path(folder)) as town,
+    ):
+        yield town
+
+
+@pytest.fixture
+def town(running_town: LocalCluster) -> Iterator[LocalCluster]:
+    """The town with every copy alive and ready, however the test before left it."""
+    yield running_town
+    for one in running_town.services:
+        one.process.resume()
+        one.process.start()
+    running_town.wait_until_ready()
+
+
+@pytest.fixture(scope="module")
+def two_copies(running_town: LocalCluster) -> Iterator[None]:
+    """A second copy of the services that could get in their own way, for all tests of a file."""
+    doubled = ("availability", "booking")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(running_town.scale, doubled, (2, 2)))
+        yield
+        list(pool.map(running_town.scale, doubled, (1, 1)))
+
+
+@pytest.fixture
+async def gateway(town: LocalCluster) -> AsyncIterator[Gateway]:
+    """A client that hears every booking event from now on."""
+    async with Gateway(town) as client:
+        yield client

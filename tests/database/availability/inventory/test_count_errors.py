@@ -1,0 +1,116 @@
+"""A count that cannot be made: whoever asked hears which field is wrong, over Kafka and over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from services.availability import api
+from shared.contracts.availability import CountAnswered
+from shared.http.app import answer_refusals
+from shared.outbox.outbox import Row
+from tests.database.availability.conftest import Availability
+from tests.support.doubles.transport import message_of, raw_record, type_of
+
+pytestmark = pytest.mark.real
+REQUESTS = "posada.availability.requests"
+GOOD = {"request_id": "c1", "check_in": "2026-03-15", "check_out": "2026-03-16"}
+
+
+async def asked(service: Availability, body: bytes) -> list[Row]:
+    """What comes of a request as a gateway writes it, without headers."""
+    await service.consumer.take([raw_record(REQUESTS, body)])
+    return service.office.taken()
+
+
+async def answered(service: Availability, **change: Any) -> CountAnswered:
+    (row,) = await asked(service, json.dumps(GOOD | change).encode())
+    answer = message_of(row)
+    assert isinstance(answer, CountAnswered)
+    assert (answer.request_id, answer.success) == ("c1", False)
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"wanted": [{"type": "Junior", "count": 0}]}, "wanted.0.count"),
+        ({"wanted": [{"type": "Junior", "count": -3}]}, "wanted.0.count"),
+        ({"wanted": [{"type": " "}]}, "wanted.0.type"),
+        ({"check_in": "15/03/2026"}, "check_in"),
+        ({"check_out": None}, "check_out"),
+        ({"wanted": [{"type": "Igloo"}]}, "type"),
+        ({"property_id": "atlantis"}, "property_id"),
+        ({"check_out": "2026-03-15"}, "check_out"),
+    ],
+)
+async def test_the_asker_hears_which_field_is_wrong(service: Availability, change: Any, field: str) -> None:
+    answer = await answered(service, **change)
+    assert answer.error
+    assert answer.error.details["field"] == field
+    assert answer.error.text
+
+
+@pytest.mark.parametrize(
+    ("change", "spanish", "english"),
+    [
+        ({"wanted": [{"type": "Junior", "count": 0}]}, "revise este dato: wanted.0.count", "check this detail: wanted"),
+        ({"wanted": [{"type": "Igloo"}]}, "No tenemos el tipo de habitación", "no such type of room"),
+        ({"property_id": "atlantis"}, "No conocemos la propiedad", "do not know the property"),
+        ({"check_out": "2026-03-15"}, "Las fechas que solicita no son posibles", "dates you ask for are not possible"),
+        ({"check_in": "soon"}, "Las fechas que solicita no son posibles", "dates you ask for are not possible"),
+    ],
+)
+async def test_in_their_language(service: Availability, change: Any, spanish: str, english: str) -> None:
+    assert spanish in (await answered(service, **change)).message
+    assert english in (await answered(service, **change, language="en")).message
+
+
+@pytest.mark.parametrize("request_id", ["", None, "x" * 101, "a\nb"])
+async def test_what_no_answer_could_name_is_set_aside(service: Availability, request_id: Any) -> None:
+    (row,) = await asked(service, json.dumps(GOOD | {"request_id": request_id}).encode())
+    assert row.topic.endswith(".dead")
+
+
+async def test_what_is_no_object_is_set_aside(service: Availability) -> None:
+    (row,) = await asked(service, b"[1]")
+    assert row.topic.endswith(".dead")
+    assert "posada.availability.count" not in row.topic + type_of_or_none(row)
+
+
+def type_of_or_none(row: Row) -> str:
+    return type_of(row) if "ce_type" in dict(row.headers) else ""
+
+
+@pytest.fixture
+async def http(service: Availability) -> AsyncIterator[AsyncClient]:
+    app = FastAPI()
+    answer_refusals(app)
+    app.include_router(api.router(service.database, service.repository, service.clock))
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://availability") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "wanted", ["", " ", ":", ":3", " :3", "x" * 101, "x" * 101 + ":2", "Junior:0", "Junior:x", "Junior:٣"]
+)
+async def test_a_wish_over_http_that_is_none(http: AsyncClient, wanted: str) -> None:
+    dates = {"check_in": "2026-03-15", "check_out": "2026-03-16"}
+    answer = await http.get("/properties/las-hojas/availability", params={**dates, "wanted": wanted})
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert (error["reason"], error["details"]["field"]) == ("invalid_request", "wanted")
+    assert "write type:count" in error["text"]
+
+
+async def test_a_property_over_http_that_is_none(http: AsyncClient) -> None:
+    dates = {"check_in": "2026-03-15", "check_out": "2026-03-16"}
+    answer = await http.get(f"/properties/{'x' * 101}/availability", params=dates)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"]["field"] == "property_id"
+    assert "100 characters" in answer.json()["error"]["text"]

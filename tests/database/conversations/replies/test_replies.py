@@ -1,0 +1,399 @@
+"""Staff's replies and the provider's conversations, against doubles that check as the provider would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+
+from services.conversations.app import providers_of
+from services.conversations.console import api
+from services.conversations.consumers import routes
+from services.conversations.inbound.twilio import TwilioHook
+from services.conversations.replies import api as answering
+from services.conversations.replies.api import ProviderRouter
+from services.conversations.replies.dispatcher import ReplyDispatcher
+from services.conversations.replies.providers.local import LocalReplies
+from services.conversations.repository import Repository
+from services.conversations.settings import Settings
+from shared.consumer.consumer import Consumer
+from shared.contracts.booking import Contact
+from shared.database.pool import Database
+from shared.http.app import answer_refusals, authenticated
+from shared.outbox.publisher import OutboxPublisher
+from tests.database.conversations.test_in_postgres import messages, threads
+from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.support.doubles.chat_providers import (
+    ACCOUNT,
+    SECRET,
+    ManyChatDouble,
+    Mishap,
+    TwilioDouble,
+    WatiDouble,
+    serving,
+)
+from tests.support.doubles.transport import MovedClock
+from tests.unit.conversations.inbound.test_webhook_forms import ADDED, form
+
+OURS = "+14155238886"
+STAFF = {"manager": "recepcion", "assistant": "bot"}
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[TwilioDouble]:
+    async with serving(double := TwilioDouble()):
+        yield double
+
+
+@pytest.fixture
+async def wati() -> AsyncIterator[WatiDouble]:
+    async with serving(double := WatiDouble()):
+        yield double
+
+
+@pytest.fixture
+async def manychat() -> AsyncIterator[ManyChatDouble]:
+    async with serving(double := ManyChatDouble()):
+        yield double
+
+
+class House:
+    """Conversations with some providers: messages come in, staff write, the postman goes round."""
+
+    def __init__(self, database: Database, relay: OutboxPublisher, **given: Any) -> None:
+        settings = Settings(api_token="t" * 32, **given)
+        self.clock = MovedClock(NOW)
+        self.database = database
+        self.switchboard = ProviderRouter(providers_of(settings), LocalReplies())
+        self.postman = self.another_postman()
+        repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
+        self._consumer = Consumer(routes(repository), database, relay, clock=self.clock, back_off=())
+        app = FastAPI(dependencies=[Depends(authenticated(settings))])
+        answer_refusals(app)
+        app.include_router(api.router(database, PLACE))
+        app.include_router(answering.router(database, self.switchboard, self.postman, settings, self.clock))
+        shown = {"Authorization": f"Bearer {'t' * 32}"}
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=shown)
+
+    def another_postman(self) -> ReplyDispatcher:
+        """Another instance's."""
+        return ReplyDispatcher(self.database, self.switchboard.all, seconds=5, lease=LEASE, clock=self.clock)
+
+    async def hear(self, *said: Any) -> None:
+        """Take messages and bookings in."""
+        await self._consumer.take([record(one) for one in said])
+
+    async def write(self, room: str | None = None, text: str = "Claro que sí", key: str = "k1") -> httpx.Response:
+        """Write a reply in a room's thread, or the one without."""
+        by_room = {thread["room"]: thread["id"] for thread in await threads(self.database)}
+        address = f"/threads/{by_room[room]}/replies"
+        return await self.http.post(address, json={"text": text}, headers={"Idempotency-Key": key})
+
+    async def go_round(self) -> None:
+        """Let the postman do everything that is due now."""
+        while await self.postman.keep_conversations() + await self.postman.send_replies():
+            pass
+
+    async def wait_and_go_round(self, minutes: int = 15) -> None:
+        """The same, after a while."""
+        self.clock.forward(timedelta(minutes=minutes))
+        await self.go_round()
+
+
+@pytest.fixture
+def at_twilio(database: Database, relay: OutboxPublisher, twilio: TwilioDouble) -> House:
+    return House(
+        database,
+        relay,
+        twilio_account=ACCOUNT,
+        twilio_token=SECRET,
+        twilio_whatsapp_from=OURS,
+        twilio_conversations_url=twilio.url,
+    )
+
+
+@pytest.fixture
+def at_wati(database: Database, relay: OutboxPublisher, wati: WatiDouble) -> House:
+    return House(database, relay, wati_url=f"{wati.url}/tenant-7", wati_token="w-token")
+
+
+@pytest.fixture
+def at_manychat(database: Database, relay: OutboxPublisher, manychat: ManyChatDouble) -> House:
+    return House(database, relay, manychat_url=manychat.url, manychat_token="m-token")
+
+
+@pytest.fixture
+def at_home(database: Database, relay: OutboxPublisher) -> House:
+    return House(database, relay)
+
+
+async def one_thread(database: Database) -> dict[str, Any]:
+    (thread,) = await threads(database)
+    return dict(thread)
+
+
+class TestConversations:
+    async def test_a_new_thread_has_a_conversation_with_everybody_in_it(
+        self, at_twilio: House, twilio: TwilioDouble
+    ) -> None:
+        await at_twilio.hear(confirmed("101"), chat())
+        await at_twilio.go_round()
+        thread = await one_thread(at_twilio.database)
+        (conversation,) = twilio.conversations.values()
+        assert conversation["sid"] == thread["provider_thread_id"]
+        assert conversation["unique_name"] == str(thread["id"])
+        assert conversation["friendly_name"] == "Ana López · Posada del Mar 101"
+        assert twilio.who(conversation["sid"]) == {f"whatsapp:{PHONE}", "recepcion", "bot"}
+        twilio.asked.clear()
+        await at_twilio.go_round()
+        assert twilio.asked == []
+
+    async def test_one_that_twilio_began_is_taken_over_and_named(self, at_twilio: House, twilio: TwilioDouble) -> None:
+        sid = twilio.begun(f"whatsapp:{PHONE}", f"whatsapp:{OURS}")
+        await at_twilio.hear(chat(provider="twilio", provider_thread_id=sid, name="Ana"))
+        await at_twilio.go_round()
+        assert list(twilio.conversations) == [sid]
+        assert twilio.conversations[sid]["friendly_name"] == "Ana"
+        assert twilio.who(sid) == {f"whatsapp:{PHONE}", "recepcion", "bot"}
+        await at_twilio.hear(confirmed("101"))
+        await at_twilio.go_round()
+        assert twilio.conversations[sid]["friendly_name"] == "Ana López · Posada del Mar 101"
+
+    async def test_of_two_apartments_each_has_its_own_and_the_tenant_is_where_they_speak(
+        self, at_twilio: House, twilio: TwilioDouble
+    ) -> None:
+        await at_twilio.hear(confirmed("101", starts=-9, nights=8, at=NOW - timedelta(days=20)))
+        await at_twilio.hear(chat(sent_at=NOW - timedelta(days=3)))
+        await at_twilio.go_round()
+        await at_twilio.hear(confirmed("201", starts=-1, at=NOW - timedelta(days=2)), chat(sent_at=NOW))
+        await at_twilio.go_round()
+        sids = {thread["room"]: thread["provider_thread_id"] for thread in await threads(at_twilio.database)}
+        assert len(set(sids.values())) == 2
+        assert [f"whatsapp:{PHONE}" in twilio.who(sids[room]) for room in ("101", "201")] == [False, True]
+        await at_twilio.hear(chat(sent_at=NOW - timedelta(days=2, hours=1)))
+        answer = await at_twilio.write("201")
+        assert answer.status_code == 202
+        await at_twilio.go_round()
+        assert [one["body"] for one in twilio.messages[sids["201"]]] == ["Claro que sí"]
+
+    @pytest.mark.parametrize("path", ["Conversations", "Participants"])
+    @pytest.mark.parametrize("done", [True, False])
+    async def test_whatever_is_repeated_makes_no_second(
+        self, at_twilio: House, twilio: TwilioDouble, path: str, done: bool
+    ) -> None:
+        twilio.mishaps.append(Mishap(path, 503, done=done))
+        await at_twilio.hear(chat())
+        await at_twilio.go_round()
+        await at_twilio.wait_and_go_round()
+        (sid,) = twilio.conversations
+        assert len(twilio.participants[sid]) == 3
+        assert (await one_thread(at_twilio.database))["provider_thread_id"] == sid
+
+    async def test_what_never_works_is_given_up_with_its_reason_and_tried_again_for_a_reply(
+        self, at_twilio: House, twilio: TwilioDouble
+    ) -> None:
+        twilio.mishaps += [Mishap("Conversations", 401)]
+        await at_twilio.hear(chat())
+        await at_twilio.go_round()
+        thread = await one_thread(at_twilio.database)
+        assert (thread["errand_due_at"], thread["errand_problem"]) == (None, "the conversation: HTTP 401")
+        assert (await at_twilio.write()).status_code == 202
+        await at_twilio.go_round()
+        (sid,) = twilio.conversations
+        assert [one["body"] for one in twilio.messages[sid]] == ["Claro que sí"]
+
+    async def test_a_subscriber_has_none(self, at_twilio: House, twilio: TwilioDouble) -> None:
+        await at_twilio.hear(chat(SUBSCRIBER, channel="messenger"))
+        await at_twilio.go_round()
+        assert twilio.asked == []
+
+
+class TestReplies:
+    async def test_a_reply_is_written_down_sent_once_and_kept_in_its_thread(
+        self, at_twilio: House, twilio: TwilioDouble
+    ) -> None:
+        await at_twilio.hear(chat(message_id="question"))
+        answer = await at_twilio.write()
+        assert (answer.status_code, answer.json()["status"]) == (202, "waiting")
+        await at_twilio.go_round()
+        again = await at_twilio.write()
+        await at_twilio.go_round()
+        assert again.json()["id"] == answer.json()["id"]
+        ((sent,),) = twilio.messages.values()
+        assert (sent["author"], sent["body"]) == ("recepcion", "Claro que sí")
+        assert set(await messages(at_twilio.database)) == {"question", sent["sid"]}
+        reply = (await at_twilio.http.get(f"/replies/{answer.json()['id']}")).json()
+        assert (reply["status"], reply["message_id"], reply["provider"]) == ("sent", sent["sid"], "twilio")
+
+    async def test_a_key_stands_for_one_reply(self, at_home: House) -> None:
+        await at_home.hear(chat())
+        await at_home.write(text="Sí")
+        assert (await at_home.write(text="No")).status_code == 409
+        assert (await at_home.write(text="No", key="k2")).status_code == 202
+        answers = await asyncio.gather(*[at_home.write(text="Tal vez", key="k3") for _ in range(5)])
+        assert len({answer.json()["id"] for answer in answers}) == 1
+
+    async def test_a_reply_whose_answer_was_lost_is_found_and_not_sent_again(
+        self, at_twilio: House, twilio: TwilioDouble
+    ) -> None:
+        await at_twilio.hear(chat())
+        await at_twilio.go_round()
+        twilio.mishaps.append(Mishap("Messages", 502, done=True))
+        await at_twilio.write()
+        await at_twilio.go_round()
+        await at_twilio.wait_and_go_round()
+        ((sent,),) = twilio.messages.values()
+        assert sent["sid"] in await messages(at_twilio.database)
+
+    async def test_what_a_crash_left_behind_is_another_instances_when_the_lease_ends(
+        self, at_twilio: House, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await at_twilio.hear(chat())
+        await at_twilio.go_round()
+        await at_twilio.write()
+
+        async def crash(*_: object) -> None:
+            raise asyncio.CancelledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("services.conversations.replies.store.sent", crash)
+            with pytest.raises(asyncio.CancelledError):
+                await at_twilio.postman.send_replies()
+        assert await at_twilio.another_postman().send_replies() == 0
+        at_twilio.clock.forward(LEASE)
+        assert await at_twilio.another_postman().send_replies() == 1
+        ((sent,),) = twilio.messages.values()
+        assert sent["sid"] in await messages(at_twilio.database)
+
+    async def test_several_postmen_send_each_reply_once(self, at_wati: House, wati: WatiDouble) -> None:
+        await at_wati.hear(*[chat(f"5037000000{number}") for number in range(5)])
+        for thread in await threads(at_wati.database):
+            address = f"/threads/{thread['id']}/replies"
+            await at_wati.http.post(address, json={"text": "Hola"}, headers={"Idempotency-Key": "k"})
+        await asyncio.gather(*[at_wati.another_postman().send_replies() for _ in range(4)])
+        assert sorted(one["number"] for one in wati.sent) == [f"5037000000{number}" for number in range(5)]
+
+    async def test_our_own_reply_coming_back_as_a_webhook_is_passed_over(
+        self, at_twilio: House, twilio: TwilioDouble
+    ) -> None:
+        await at_twilio.hear(chat())
+        await at_twilio.write()
+        await at_twilio.go_round()
+        ((sent,),) = twilio.messages.values()
+        echo = ADDED | {"Author": "recepcion", "MessageSid": sent["sid"], "Attributes": sent["attributes"]}
+        assert TwilioHook(SECRET).read(form(echo)) is None
+
+    async def test_replies_of_a_thread_keep_their_order(self, at_wati: House, wati: WatiDouble) -> None:
+        await at_wati.hear(chat())
+        wati.mishaps.append(Mishap(WA_ID, 429))
+        for number in range(3):
+            await at_wati.write(text=f"{number}", key=f"k{number}")
+            at_wati.clock.forward(timedelta(milliseconds=1))
+        await at_wati.go_round()
+        assert wati.sent == []
+        await at_wati.wait_and_go_round()
+        assert [one["text"] for one in wati.sent] == ["0", "1", "2"]
+
+    async def test_wati_is_asked_as_it_wants_to_be(self, at_wati: House, wati: WatiDouble) -> None:
+        await at_wati.hear(chat(provider="wati"))
+        answer = await at_wati.write(text="¿Dos & tres?")
+        await at_wati.go_round()
+        reference = f"posada-{answer.json()['id']}"
+        assert wati.sent == [{"number": WA_ID, "text": "¿Dos & tres?", "reference": reference}]
+        assert "wamid.1" in await messages(at_wati.database)
+
+    async def test_what_the_provider_refuses_has_failed_with_the_reason(self, at_wati: House, wati: WatiDouble) -> None:
+        wati.window = False
+        await at_wati.hear(chat())
+        await at_wati.write()
+        await at_wati.go_round()
+        await at_wati.wait_and_go_round()
+        assert len(wati.asked) == 1
+        thread = await one_thread(at_wati.database)
+        (reply,) = (await at_wati.http.get(f"/threads/{thread['id']}/replies")).json()
+        assert (reply["status"], reply["problem"]) == ("failed", "refused: Ticket has been expired.")
+        assert len(await messages(at_wati.database)) == 1
+
+    async def test_a_provider_that_stays_away_is_given_up(self, at_wati: House, wati: WatiDouble) -> None:
+        await at_wati.hear(chat())
+        answer = await at_wati.write()
+        wati.mishaps += [Mishap(WA_ID, 500) for _ in range(6)]
+        for _ in range(8):
+            await at_wati.wait_and_go_round()
+        reply = (await at_wati.http.get(f"/replies/{answer.json()['id']}")).json()
+        assert (reply["status"], reply["attempts"], len(wati.asked)) == ("failed", 6, 6)
+
+    @pytest.mark.parametrize(("channel", "kind"), [("messenger", None), ("instagram", "instagram")])
+    async def test_a_subscriber_is_written_to_by_its_id_even_when_the_phone_is_known(
+        self, at_manychat: House, manychat: ManyChatDouble, channel: str, kind: str | None
+    ) -> None:
+        await at_manychat.hear(chat("1234567890", channel=channel))
+        await at_manychat.hear(confirmed("101", contact=Contact(wa_id=WA_ID, subscriber_id="1234567890")))
+        await at_manychat.write("101")
+        await at_manychat.go_round()
+        assert manychat.sent == [(1234567890, kind, "Claro que sí")]
+
+    async def test_without_a_provider_a_reply_stays_in_the_house(self, at_home: House) -> None:
+        await at_home.hear(chat())
+        answer = await at_home.write()
+        await at_home.go_round()
+        assert f"local-{answer.json()['id']}" in await messages(at_home.database)
+
+
+class TestRefusals:
+    async def test_a_day_after_the_tenants_last_message_only_a_template_may_be_sent(self, at_home: House) -> None:
+        await at_home.hear(chat(sent_at=NOW - timedelta(hours=23, minutes=58)))
+        assert (await at_home.write()).status_code == 202
+        at_home.clock.forward(timedelta(minutes=1, seconds=30))  # what is left is for the way
+        answer = await at_home.write(key="k2")
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (422, "window_closed")
+
+    async def test_what_the_tenant_wrote_in_another_thread_opens_the_window_too(self, at_home: House) -> None:
+        await at_home.hear(confirmed("101", starts=-20, nights=9, at=NOW - timedelta(days=30)))
+        await at_home.hear(chat(sent_at=NOW - timedelta(days=15)))
+        await at_home.hear(confirmed("201", starts=-1, at=NOW - timedelta(days=3)), chat(sent_at=NOW))
+        assert (await at_home.write("101")).status_code == 202
+
+    async def test_a_late_older_message_closes_no_window(self, at_home: House) -> None:
+        await at_home.hear(chat(sent_at=NOW), chat(sent_at=NOW - timedelta(days=2)))
+        assert (await at_home.write()).status_code == 202
+
+    async def test_a_text_that_the_provider_would_not_take(self, at_manychat: House) -> None:
+        await at_manychat.hear(chat(SUBSCRIBER, channel="messenger"))
+        answer = await at_manychat.write(text="a" * 1001)
+        assert answer.json()["error"] == {
+            "reason": "text_too_long",
+            "text": "text: it has 1001 characters; send at most 1000",
+            "details": {"longest": 1000},
+        }
+
+    async def test_a_closed_thread(self, at_home: House) -> None:
+        await at_home.hear(chat())
+        async with at_home.database.connection() as connection:
+            await connection.execute("UPDATE threads SET closed_at = now()")
+        assert (await at_home.write()).status_code == 409
+
+    async def test_what_is_not_there(self, at_home: House) -> None:
+        address, headers = f"/threads/{uuid4()}/replies", {"Idempotency-Key": "k"}
+        assert (await at_home.http.post(address, json={"text": "Hola"}, headers=headers)).status_code == 404
+        assert (await at_home.http.get(f"/replies/{uuid4()}")).status_code == 404
+
+    async def test_a_reply_without_a_key_or_words(self, at_home: House) -> None:
+        await at_home.hear(chat())
+        address = f"/threads/{(await one_thread(at_home.database))['id']}/replies"
+        assert (await at_home.http.post(address, json={"text": "Hola"})).status_code == 422
+        assert (await at_home.write(text="  ")).status_code == 422
+
+    async def test_nobody_may_write_where_no_token_is_set(self, at_home: House) -> None:
+        app = FastAPI()
+        app.include_router(answering.router(at_home.database, at_home.switchboard, at_home.postman, Settings()))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as http:
+            answer = await http.post(f"/threads/{uuid4()}/replies", json={"text": "Hola"})
+        assert answer.status_code == 403

@@ -1,0 +1,107 @@
+"""What Prometheus is shown of rates and of absent providers ends with what it tells of."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.notifications.delivery.breaker import FAILURES, NEWS_LASTS, Breaker
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.model import BACK_OFF, Channel, Status
+from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
+from services.notifications.repository import Repository, UnitOfWork
+from shared.database.pool import Database
+from shared.outbox.publisher import OutboxPublisher
+from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.doubles.senders import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
+
+WINDOW, LEAST = timedelta(hours=1), 5
+
+
+def shown(name: str, channel: Channel) -> float | None:
+    return REGISTRY.get_sample_value(name, {"channel": channel.value})
+
+
+def test_a_provider_is_away_until_nobody_has_seen_it_fail_for_long() -> None:
+    breaker = Breaker()
+    for _ in range(FAILURES):
+        assert not breaker.away(NOW)
+        breaker.stumbled(NOW)
+    assert breaker.away(NOW + max(BACK_OFF))  # the next attempt may be as late as that
+    assert not breaker.away(NOW + NEWS_LASTS)
+    assert breaker.open  # it is still tried with care
+    breaker.stumbled(NOW + NEWS_LASTS)
+    assert breaker.away(NOW + NEWS_LASTS)
+    breaker.passed()
+    assert not breaker.away(NOW + NEWS_LASTS)
+
+
+class House:
+    """A courier and a watch over one database, with a clock of their own."""
+
+    def __init__(self, database: Database, relay: OutboxPublisher, sender: ScriptedSender) -> None:
+        self.clock = MovableClock()
+        self.relay = relay
+        self._database = database
+        self._desk = a_desk(local=())
+        self._repository = Repository(self._desk)
+        given = {"at_once": 8, "send_seconds": 5.0, "lease": timedelta(minutes=1), "clock": self.clock}
+        senders = {Channel.WHATSAPP: sender, Channel.SMS: ScriptedSender(TAKEN)}
+        self._courier = DeliveryDispatcher(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
+        self._watch = DeliveryRateMonitor(
+            database, self._repository, wanted=0.95, window=WINDOW, least=LEAST, clock=self.clock
+        )
+
+    async def write(self, number: int) -> None:
+        bookings = [uuid4() for _ in range(number)]
+        pairs = [
+            one
+            for booking in bookings
+            for one in (
+                a_delivery(booking_id=booking, place=1),
+                a_delivery(Channel.SMS, booking_id=booking, place=2, status=Status.STANDBY),
+            )
+        ]
+        async with self._database.transaction() as connection:
+            await self._repository.save(connection, UnitOfWork(self._desk, pairs), self.clock())
+
+    async def settle(self) -> None:
+        while await self._courier.turn(self.relay) or not self._courier.idle:  # noqa: ASYNC110 — what it began needs the loop
+            await asyncio.sleep(0.001)
+        await self._watch.look(self.relay)
+
+
+@pytest.mark.real
+async def test_a_provider_that_nobody_asks_any_more_is_not_away_for_ever(
+    database: Database, relay: OutboxPublisher
+) -> None:
+    house = House(database, relay, ScriptedSender(PASSING))
+    await house.write(FAILURES)
+    for _ in range(FAILURES):
+        await house.settle()
+        house.clock.advance(timedelta(minutes=2))
+    assert shown("posada_provider_away", Channel.WHATSAPP) == 1
+    for _ in range(10):  # all go by the next channel
+        house.clock.advance(timedelta(minutes=5))
+        await house.settle()
+    assert shown("posada_provider_away", Channel.WHATSAPP) == 0
+
+
+@pytest.mark.real
+async def test_a_rate_is_shown_from_enough_messages_on_and_while_they_are_in_the_window(
+    database: Database, relay: OutboxPublisher
+) -> None:
+    house = House(database, relay, ScriptedSender(FINAL))
+    await house.write(LEAST - 1)
+    await house.settle()
+    assert shown("posada_delivery_rate", Channel.WHATSAPP) is None
+    await house.write(1)
+    await house.settle()
+    assert shown("posada_delivery_rate", Channel.WHATSAPP) == 0
+    house.clock.advance(WINDOW * 2)
+    await house.settle()
+    assert shown("posada_delivery_rate", Channel.WHATSAPP) is None

@@ -1,0 +1,372 @@
+"""Every step of an end and of a change of dates failing in every way, over the five services and real databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.booking.lifecycle.sagas.cancellation import ENDING
+from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
+from shared.contracts.availability import RoomsChanged
+from shared.contracts.booking import BookingRequested, booking_id_of
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, GuestCheckedIn, GuestNotShown
+from shared.contracts.booking.staff import (
+    CancelBooking,
+    ChangeDates,
+    CheckIn,
+    CheckOut,
+    MarkNoShow,
+    RejectBooking,
+    StaffCommand,
+)
+from shared.contracts.topics import SERVICES
+from shared.messages.message import Message
+from shared.saga.table import Kind, SagaTable
+from tests.support.builders.bookings import CHECK_IN, request, room, transfer_for
+from tests.support.doubles.transport import START
+from tests.support.sagas.in_memory_cluster import Fault, Hop, Seen, Village, village_of
+from tests.support.sagas.invariants import check_invariants
+from tests.support.sagas.storm import CRASHES, Case, How, cases, good_end
+from tests.support.servers.databases import FreshDatabase
+
+pytestmark = pytest.mark.real
+_numbers = count(1)
+PAID = Decimal("690.00")
+
+
+@pytest.fixture(scope="module")
+def urls(module_database: FreshDatabase) -> dict[str, str]:
+    return {service: module_database(service) for service in SERVICES}
+
+
+@pytest.fixture
+async def village(urls: dict[str, str]) -> AsyncIterator[Village]:
+    async with village_of(urls) as village:
+        yield village
+
+
+def first_night() -> date:
+    """The first of three nights that no other test wants, far enough ahead to be cancelled free of charge."""
+    return CHECK_IN + timedelta(days=10 + 3 * next(_numbers))
+
+
+@dataclass
+class Guest:
+    """A booking that is confirmed, and the staff that does something with it."""
+
+    village: Village
+    wanted: BookingRequested
+    id: UUID = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.id = booking_id_of(self.wanted.request_id)
+
+    async def tell(self, kind: type[StaffCommand], command_id: UUID | None = None, **more: Any) -> UUID:
+        """Give a command and wait until nothing more comes of it."""
+        command = kind(command_id=command_id or uuid4(), booking_id=self.id, who="Marta", **more)
+        await self.village.publish(command)
+        await self.village.run(until=self.village.clock() + timedelta(hours=2))
+        return command.command_id
+
+    async def row(self) -> Any:
+        (row,) = await self.village.ask("booking", "SELECT * FROM bookings WHERE id = $1", self.id)
+        return row
+
+    async def answer(self, command_id: UUID) -> Any:
+        (row,) = await self.village.ask("booking", "SELECT * FROM commands WHERE id = $1", command_id)
+        return row
+
+    async def actions(self) -> list[str]:
+        rows = await self.village.ask(
+            "booking", "SELECT action FROM audit_log WHERE booking_id = $1 ORDER BY id", self.id
+        )
+        return [row["action"] for row in rows]
+
+    def events(self, kind: type[Message]) -> list[Any]:
+        """Events of a kind about this booking, each once however often it was sent."""
+        mine = [message for message in self.village.messages(kind) if message.booking_id == self.id]
+        return [one for place, one in enumerate(mine) if one not in mine[:place]]
+
+
+async def guest(village: Village, night: date | None = None, nights: int = 1, **more: Any) -> Guest:
+    """A confirmed booking of three Junior rooms, 690.00, unless told otherwise."""
+    number, night = next(_numbers), night or first_night()
+    dates = {"check_in": night.isoformat(), "check_out": (night + timedelta(days=nights)).isoformat()}
+    payment = {
+        "method": "bank_transfer",
+        "amount": str(PAID * nights),
+        "slip_date": START.date().isoformat(),
+        "reference": f"slip life {number}",
+    }
+    wanted = request(f"life {number}", **dates | {"payment": payment} | more)
+    await village.publish(transfer_for(f"life {number}", str(PAID * nights)), wanted)
+    await village.run(until=village.clock() + timedelta(minutes=5))
+    return Guest(village, wanted)
+
+
+async def whole(village: Village) -> None:
+    """Let everything come to rest, timers included, and see that all is well."""
+    village.faults = []
+    await check_invariants(village)
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """The hops of a life that nothing struck."""
+
+    ending: tuple[Seen, ...]
+    changing: tuple[Seen, ...]
+    dropping: tuple[Seen, ...]
+
+
+@pytest.fixture(scope="module")
+def clean_runs() -> list[Clean]:
+    return []
+
+
+@pytest.fixture
+async def clean(village: Village, clean_runs: list[Clean]) -> Clean:
+    """Played once for the whole module: an end, a change, and a change that is dropped for want of its answer."""
+    if not clean_runs:
+        first = await guest(village)
+        village.seen.clear()
+        await first.tell(CancelBooking)
+        ending = tuple(village.seen)
+        second = await guest(village)
+        village.seen.clear()
+        await move(second)
+        changing = tuple(village.seen)
+        village.faults = [Fault(Hop("booking", RoomsChanged.type_name), How.REPLY_LOST)]
+        village.seen.clear()
+        await move(second, by=2)
+        clean_runs.append(Clean(ending, changing, tuple(village.seen)))
+        await whole(village)
+        village.seen.clear()
+    return clean_runs[0]
+
+
+async def move(one: Guest, by: int = 1) -> UUID:
+    """Change the dates to as many days later, and a night longer."""
+    check_in = one.wanted.check_in + timedelta(days=by)
+    return await one.tell(ChangeDates, check_in=check_in, check_out=check_in + timedelta(days=1))
+
+
+def faults_of(seen: tuple[Seen, ...], case: Case, table: SagaTable[Any]) -> list[Fault]:
+    """What goes wrong: at whoever does the step or undoes it, and at booking when the answer comes."""
+    step = table.step(case.step)
+    kind = step.undone if case.undoing else step.done
+    assert kind
+    does = next(one.hop for one in seen if kind.type_name in one.sent)
+    hears = Hop("booking", kind.type_name)
+    where = {How.COMMAND_LOST: [does], How.REPLY_LOST: [hears], How.LATE: [hears]}.get(case.how, [does, hears])
+    faults = [Fault(hop, case.how) for hop in where]
+    if case.undoing:
+        faults.append(Fault(Hop("booking", RoomsChanged.type_name), How.REPLY_LOST))
+    return faults
+
+
+def of(table: SagaTable[Any]) -> list[Case]:
+    """The cases that strike at a step's messages; deciding has none of its own."""
+    deciding = {step.name for step in table.steps if step.kind is Kind.PIVOT}
+    return [case for case in cases(table) if case.how is not How.REFUSED and case.step not in deciding]
+
+
+@pytest.mark.parametrize("case", of(ENDING), ids=str)
+async def test_a_cancellation_weathers(village: Village, clean: Clean, case: Case) -> None:
+    one = await guest(village)
+    village.faults = faults_of(clean.ending, case, ENDING)
+    await one.tell(CancelBooking)
+    assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
+    (told,) = one.events(BookingCancelled)
+    assert (told.fee, told.refund) == (0, PAID)
+    assert await one.actions() == ["CREATE", "CONFIRM", "CANCEL", "REFUND"]
+    await whole(village)
+
+
+@pytest.mark.parametrize("case", of(CHANGE_DATES), ids=str)
+async def test_a_change_of_dates_weathers(village: Village, clean: Clean, case: Case) -> None:
+    one = await guest(village)
+    village.faults = faults_of(clean.dropping if case.undoing else clean.changing, case, CHANGE_DATES)
+    answer = await one.answer(await move(one))
+    assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
+    good = good_end(CHANGE_DATES, case)
+    assert answer["state"] == ("done" if good else "refused"), dict(answer)
+    assert (await one.row())["check_in"] == one.wanted.check_in + timedelta(days=1 if good else 0)
+    assert len(one.events(BookingModified)) == (1 if good else 0)
+    assert await one.actions() == ["CREATE", "CONFIRM", *(["MODIFY"] if good else [])]
+    await whole(village)
+
+
+@pytest.mark.parametrize("how", [*CRASHES, How.TWICE], ids=str)
+@pytest.mark.parametrize("kind", [CancelBooking, ChangeDates], ids=lambda kind: kind.__name__)
+async def test_a_command_weathers_whatever_happens_to_booking(
+    village: Village, kind: type[StaffCommand], how: How
+) -> None:
+    """The decision of an end has no message of its own before it but the command."""
+    one = await guest(village)
+    village.faults = [Fault(Hop("booking", kind.type_name), how)]
+    if kind is CancelBooking:
+        await one.tell(kind)
+    else:
+        await move(one)
+    assert all(fault.struck for fault in village.faults)
+    assert await one.actions() == [
+        "CREATE",
+        "CONFIRM",
+        *(["CANCEL", "REFUND"] if kind is CancelBooking else ["MODIFY"]),
+    ]
+    await whole(village)
+
+
+async def test_the_same_command_again_is_done_once_and_answered_alike(village: Village) -> None:
+    one = await guest(village)
+    command_id = await one.tell(CancelBooking)
+    before = await one.answer(command_id)
+    await one.tell(CancelBooking, command_id)
+    other = await one.answer(await one.tell(CancelBooking))
+    assert await one.answer(command_id) == before
+    assert (other["state"], "CANCELLED cannot become CANCELLED" in other["refusal"]) == ("refused", True)
+    assert await one.actions() == ["CREATE", "CONFIRM", "CANCEL", "REFUND"]
+    await whole(village)
+
+
+async def test_late_a_cancellation_costs_the_first_night(village: Village) -> None:
+    one = await guest(village, CHECK_IN + timedelta(days=1), 2)
+    village.clock.now = max(village.clock.now, START + timedelta(days=4))
+    await one.tell(CancelBooking)
+    (told,) = one.events(BookingCancelled)
+    assert (told.fee, told.refund) == (PAID, PAID)
+    assert told.rule.startswith("Sin cargo hasta 72 horas")
+    assert f"{PAID}" in told.text
+    await whole(village)
+
+
+async def test_other_dates_keep_the_rooms_where_they_can_be_kept(village: Village) -> None:
+    night = first_night()
+    one = await guest(village, night)
+    rooms = {
+        row["room"] for row in await village.ask("booking", "SELECT room FROM stays WHERE booking_id = $1", one.id)
+    }
+    await one.tell(ChangeDates, check_in=night, check_out=night + timedelta(days=2))
+    (told,) = one.events(BookingModified)
+    assert {room.room for room in told.rooms} == rooms
+    assert (told.total, told.revision) == (PAID * 2, 1)
+    row = await one.row()
+    assert (row["total"] - row["paid"]) == PAID
+    await whole(village)
+
+
+async def test_reminders_follow_a_change_and_end_with_a_cancellation(village: Village) -> None:
+    moved, off = await guest(village), await guest(village)
+    await move(moved, by=2)
+    await off.tell(CancelBooking)
+    await village.run()  # through the stay and behind it
+    sql = "SELECT DISTINCT occasion FROM deliveries WHERE booking_id = $1 AND occasion LIKE ANY($2)"
+    kinds = ["arrival_reminder%", "departure_reminder%", "feedback%"]
+    reminded = {
+        one.id: {row["occasion"] for row in await village.ask("notifications", sql, one.id, kinds)}
+        for one in (moved, off)
+    }
+    arrival = moved.wanted.check_in + timedelta(days=2)
+    departure = arrival + timedelta(days=1)
+    assert reminded[off.id] == set()
+    assert reminded[moved.id] == {
+        f"arrival_reminder:{arrival}",
+        f"departure_reminder:{departure}",
+        "feedback",  # asked for once, whatever becomes of the dates
+    }
+    await whole(village)
+
+
+async def test_a_full_house_may_be_stayed_in_for_longer_but_not_moved_into(village: Village) -> None:
+    """Five Matrimonial rooms: whoever has them may keep them, and nobody gets one beside them."""
+    night = first_night()
+    everybody = [room(2, "Matrimonial")] * 5
+    money = {"method": "bank_transfer", "amount": "862.50", "slip_date": START.date().isoformat()}
+    wanted = request(
+        f"life full {night}",
+        check_in=night.isoformat(),
+        check_out=(night + timedelta(days=1)).isoformat(),
+        rooms=everybody,
+        payment=money | {"reference": f"slip life full {night}"},
+    )
+    await village.publish(transfer_for(wanted.request_id, "862.50"), wanted)
+    await village.run(until=village.clock() + timedelta(minutes=5))
+    full = Guest(village, wanted)
+    longer = await full.answer(await full.tell(ChangeDates, check_in=night, check_out=night + timedelta(days=2)))
+    assert longer["state"] == "done", dict(longer)
+    late = request(
+        f"life late {night}",
+        check_in=(night + timedelta(days=2)).isoformat(),
+        check_out=(night + timedelta(days=3)).isoformat(),
+        rooms=[room(2, "Matrimonial")],
+        payment=money | {"amount": "172.50", "reference": f"slip life late {night}"},
+    )
+    await village.publish(transfer_for(late.request_id, "172.50"), late)
+    await village.run(until=village.clock() + timedelta(minutes=5))
+    other = Guest(village, late)
+    refused = await other.answer(
+        await other.tell(ChangeDates, check_in=night + timedelta(days=1), check_out=night + timedelta(days=3))
+    )
+    assert (refused["state"], "not_enough_rooms" in refused["refusal"]) == ("refused", True)
+    assert (await other.row())["check_in"] == late.check_in
+    await whole(village)
+
+
+async def test_guests_come_and_go(village: Village) -> None:
+    one = await guest(village, village.clock().date() + timedelta(days=3))
+    village.clock.now = village.clock().replace(hour=22) + timedelta(days=3)
+    early = await one.answer(await one.tell(CheckOut))
+    assert early["state"] == "refused"
+    await one.tell(CheckIn)
+    (told,) = one.events(GuestCheckedIn)
+    assert len(told.reservation_codes) == 3
+    refused = await one.answer(await one.tell(CancelBooking))
+    assert "CHECKED_IN cannot become CANCELLED; allowed: CHECKED_OUT" in refused["refusal"]
+    await one.tell(CheckOut)
+    assert (await one.row())["status"] == "CHECKED_OUT"
+    assert await one.actions() == ["CREATE", "CONFIRM", "CHECK_IN", "CHECK_OUT"]
+    await whole(village)
+
+
+async def test_a_no_show_frees_the_rooms_and_costs_its_fee(village: Village) -> None:
+    one = await guest(village, village.clock().date() + timedelta(days=3), 2)
+    early = await one.answer(await one.tell(MarkNoShow))
+    assert "too_early" in early["refusal"]
+    village.clock.now = village.clock().replace(hour=23) + timedelta(days=3)
+    await one.tell(MarkNoShow)
+    row = await one.row()
+    assert (row["status"], row["fee"], row["refund"]) == ("NO_SHOW", PAID, PAID)
+    assert len(one.events(GuestNotShown)) == 1
+    await whole(village)
+
+
+@pytest.mark.parametrize(("kind", "status"), [(RejectBooking, "REJECTED"), (CancelBooking, "CANCELLED")])
+async def test_what_still_waits_for_its_money_is_given_up(
+    village: Village, kind: type[StaffCommand], status: str
+) -> None:
+    night, number = first_night(), next(_numbers)
+    money = {"method": "bank_transfer", "slip_date": START.date().isoformat(), "reference": f"slip open {number}"}
+    wanted = request(
+        f"life open {number}",
+        check_in=night.isoformat(),
+        check_out=(night + timedelta(days=1)).isoformat(),
+        payment=money | {"amount": f"7{number:02}.37"},  # like no money that has come
+    )
+    await village.publish(wanted)
+    await village.run(until=village.clock() + timedelta(minutes=1))
+    one = Guest(village, wanted)
+    assert (await one.row())["status"] == "PENDING"
+    await one.tell(kind, reason="the house closes")
+    assert (await one.row())["status"] == status
+    (line,) = await village.ask("booking", "SELECT * FROM audit_log WHERE booking_id = $1 AND who = 'Marta'", one.id)
+    action = {"REJECTED": "REJECT", "CANCELLED": "CANCEL"}[status]
+    assert (line["action"], line["reason"]) == (action, "the house closes")
+    await whole(village)

@@ -1,0 +1,174 @@
+"""The last stage of the search for money, through all services: rooms are kept, or freed and held again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from shared.contracts.availability import FreeRooms, HoldRooms, ReleaseRooms, RoomsFreed, RoomsHeld
+from shared.contracts.booking import (
+    BookingConfirmed,
+    BookingFailed,
+    BookingRequested,
+    PaymentSearchStarted,
+    booking_id_of,
+)
+from shared.contracts.notifications import StaffAlerted
+from shared.contracts.payments import ReleasePayment
+from shared.contracts.topics import SERVICES
+from tests.support.builders.bookings import request, room, transfer_for
+from tests.support.doubles.transport import message_of
+from tests.support.sagas.in_memory_cluster import Fault, Hop, Village, village_of
+from tests.support.sagas.invariants import check_invariants
+from tests.support.sagas.storm import OF_ANY_STEP, How
+from tests.support.servers.databases import FreshDatabase
+
+pytestmark = pytest.mark.real
+THREE_OF_FIVE = [room(2, "Matrimonial")] * 3
+NIGHTS = "SELECT DISTINCT room FROM room_nights WHERE booking_id = $1"
+ID = booking_id_of("r1")
+
+
+@pytest.fixture
+async def village(fresh_database: FreshDatabase) -> AsyncIterator[Village]:
+    """The five services; the property frees the rooms in stage 3."""
+    terms = {"las-hojas": {"rooms_in_stage_3": "free"}}
+    urls = {service: fresh_database(service) for service in SERVICES}
+    async with village_of(urls, payments={"property_terms": terms}) as village:
+        yield village
+
+
+def asked(request_id: str = "r1") -> BookingRequested:
+    """Three of the five Matrimonial rooms, 517.50."""
+    payment = request(request_id).payment.model_copy(update={"amount": Decimal("517.50")})
+    return request(request_id, rooms=THREE_OF_FIVE).model_copy(update={"payment": payment})
+
+
+async def until_stage(village: Village, stage: int) -> None:
+    """Ask for rooms whose money is not there, and let time pass until the search is in this stage."""
+    await village.publish(asked())
+    for _ in range(40):
+        await village.run(until=village.clock() + timedelta(minutes=5))
+        if stage in {search.stage for search in village.messages(PaymentSearchStarted)}:
+            return
+    raise AssertionError(f"the search never came to stage {stage}")
+
+
+async def pay(village: Village, request_id: str = "r1") -> Any:
+    """Let the money arrive and everything come to its end; gives the outcome."""
+    await village.publish(transfer_for(request_id, "517.50"))
+    await village.run()
+    await check_invariants(village)
+    (outcome,) = village.outcomes(booking_id_of(request_id))
+    return message_of(outcome)
+
+
+async def rooms_of(village: Village, request_id: str = "r1") -> set[str]:
+    return {row["room"] for row in await village.ask("availability", NIGHTS, booking_id_of(request_id))}
+
+
+async def others_take(village: Village, rooms: int) -> set[str]:
+    """Another guest books rooms of the type and has paid for them."""
+    price = f"{rooms * 172.5:.2f}"
+    payment = request("r2").payment.model_copy(update={"amount": Decimal(price)})
+    wanted = request("r2", rooms=[room(2, "Matrimonial")] * rooms).model_copy(update={"payment": payment})
+    await village.publish(transfer_for("r2", price), wanted)
+    await village.run(until=village.clock() + timedelta(minutes=1))
+    (outcome,) = village.outcomes(booking_id_of("r2"))
+    assert isinstance(message_of(outcome), BookingConfirmed)
+    return await rooms_of(village, "r2")
+
+
+async def test_rooms_stay_held_through_two_stages_and_are_freed_in_the_third(village: Village) -> None:
+    await until_stage(village, 2)
+    held = await rooms_of(village)
+    assert len(held) == 3
+    assert village.messages(FreeRooms) == []
+    await village.run(until=village.clock() + timedelta(hours=2))
+    assert await rooms_of(village) == set()
+    (freed,) = village.messages(RoomsFreed)
+    assert set(freed.rooms) == held
+    kept = {search.stage: search.rooms_kept for search in village.messages(PaymentSearchStarted)}
+    assert kept == {1: True, 2: True, 3: False}
+    assert "Ya no podemos mantener" in village.messages(PaymentSearchStarted)[-1].text
+
+
+async def test_a_property_that_says_nothing_keeps_them(fresh_database: FreshDatabase) -> None:
+    async with village_of({service: fresh_database(service) for service in SERVICES}) as village:
+        await until_stage(village, 3)
+        assert len(await rooms_of(village)) == 3
+        assert isinstance(await pay(village), BookingConfirmed)
+        assert len(village.messages(HoldRooms)) == 1
+
+
+async def test_freed_rooms_are_held_again_when_the_money_comes(village: Village) -> None:
+    await until_stage(village, 3)
+    taken = await others_take(village, 2)
+    outcome = await pay(village)
+    assert isinstance(outcome, BookingConfirmed)
+    assert outcome.payment_found_later
+    assert {booked.room for booked in outcome.rooms} == {"22", "42", "47", "48", "53"} - taken
+    assert (outcome.total, len({booked.code for booked in outcome.rooms})) == (Decimal("517.50"), 3)
+
+
+async def test_the_price_is_the_one_that_was_paid_whatever_rates_say_now(village: Village) -> None:
+    await until_stage(village, 3)
+    await village.ask("availability", "UPDATE rates SET adult = adult * 2")
+    outcome = await pay(village)
+    assert isinstance(outcome, BookingConfirmed)
+    assert sum(booked.amount for booked in outcome.rooms) == outcome.total == Decimal("517.50")
+
+
+async def test_where_none_is_free_the_money_is_left_and_staff_is_told(village: Village) -> None:
+    await until_stage(village, 3)
+    await others_take(village, 3)
+    outcome = await pay(village)
+    assert isinstance(outcome, BookingFailed)
+    assert outcome.refusal.reason == "rooms_gone"
+    assert outcome.refusal.details["shortages"] == [{"type": "bungalow_matrimonial", "requested": 3, "available": 2}]
+    assert "Su dinero sigue disponible" in outcome.text
+    (alert,) = [alert for alert in village.messages(StaffAlerted) if alert.code == "rooms_gone"]
+    assert alert.details["payment_id"]
+    assert alert.details["total"] == "517.50"
+    (payment,) = await village.ask("payments", "SELECT * FROM payments WHERE transfer_id = 'transfer r1'")
+    assert (payment["reserved"], payment["captured"], payment["amount"]) == (0, 0, Decimal("517.50"))
+    (row,) = await village.ask("booking", "SELECT confirmation_number FROM bookings WHERE id = $1", ID)
+    assert row["confirmation_number"] is None
+
+
+async def test_money_that_never_comes_ends_it_without_rooms_or_a_case_of_lost_rooms(village: Village) -> None:
+    await until_stage(village, 3)
+    await village.run()
+    await check_invariants(village)
+    (outcome,) = village.outcomes(ID)
+    assert message_of(outcome).refusal.reason == "payment_not_found"
+    assert [alert.code for alert in village.messages(StaffAlerted)] == ["payment_not_found"]
+
+
+HOPS = {
+    "asked to free": (Hop("availability", FreeRooms.type_name), 2),
+    "asked to hold": (Hop("availability", HoldRooms.type_name), 3),
+    "told that they are held": (Hop("booking", RoomsHeld.type_name), 3),
+}
+LOST = {How.COMMAND_LOST, How.REPLY_LOST, How.LATE}
+CASES = [(hop, how) for hop in HOPS for how in OF_ANY_STEP]
+
+
+@pytest.mark.parametrize(("where", "how"), CASES)
+async def test_whatever_goes_wrong_on_the_way(village: Village, where: str, how: How) -> None:
+    hop, stage = HOPS[where]
+    await until_stage(village, stage)
+    village.faults = [Fault(hop, how)]
+    await village.run(until=village.clock() + timedelta(hours=2 if stage == 2 else 0))
+    outcome = await pay(village)
+    assert village.faults[0].struck
+    if where == "asked to free" or how not in LOST:
+        assert isinstance(outcome, BookingConfirmed)
+        return
+    assert isinstance(outcome, BookingFailed)
+    assert len(village.messages(ReleasePayment)) == len(village.messages(ReleaseRooms)) == 1
+    assert [alert.code for alert in village.messages(StaffAlerted)] == ["rooms_gone"]
