@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 
 Row = Mapping[str, Any]
 NOTHING: Final = Decimal(0)

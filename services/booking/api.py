@@ -11,9 +11,9 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
-from services.booking.lifecycle.cancellation_fee import NOTHING
+from services.booking.record.cancellation_fee import NOTHING
 from services.booking.repository import Repository
-from services.booking.requests.saga import MultiRoomData
+from services.booking.requests.saga.table import MultiRoomData
 from shared.contracts.booking import booking_id_of
 from shared.database.pool import Database
 from shared.safety.masking import masked, masked_name

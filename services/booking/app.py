@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from services.booking import api, consumers
 from services.booking.lifecycle import api as api_life
-from services.booking.lifecycle.sagas.cancellation import ENDING
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
+from services.booking.lifecycle.sagas.cancellation.saga import ENDING
+from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES
 from services.booking.lifecycle.store import LifecycleStore
 from services.booking.repository import Repository
-from services.booking.requests.saga import MULTI_ROOM
+from services.booking.requests.saga.table import MULTI_ROOM
 from services.booking.scopes import SCOPES
 from services.booking.search import api as api_list
 from services.booking.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.booking import sagas as replies
 from services.booking.lifecycle import handlers as life_handlers
-from services.booking.lifecycle import replies
 from services.booking.repository import Repository
 from services.booking.requests import handlers
 from services.booking.requests.invalid import read_invalid

@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from services.booking.lifecycle.model import Action, Booking
-from services.booking.lifecycle.states import Status, StayStatus
 from services.booking.lifecycle.store import LifecycleStore, bookings_of, terms_in, terms_out
+from services.booking.record.booking import Action, Booking
+from services.booking.record.states import Status, StayStatus
 from services.booking.requests import codes
 from services.booking.requests.property import MultiRoom, Property
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData
+from services.booking.requests.saga.table import MULTI_ROOM, MultiRoomData
 from services.booking.unit_of_work import Change, UnitOfWork
 from shared.contracts.availability import (
     ChangeDropped,

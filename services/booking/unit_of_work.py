@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle.batch import LifecycleBatch
-from services.booking.lifecycle.states import Status, check_follows
+from services.booking.record.states import Status, check_follows
 from services.booking.requests.property import Property
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, course_of
+from services.booking.requests.saga.table import MULTI_ROOM, MultiRoomData, course_of
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal

@@ -9,8 +9,8 @@ from datetime import timedelta
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from posada.audit.rules.money import FROM_GUESTS
-from services.booking.lifecycle.states import Status
-from services.booking.requests.saga import ORDER_PATIENCE
+from services.booking.record.states import Status
+from services.booking.requests.saga.table import ORDER_PATIENCE
 from services.booking.unit_of_work import STATUS
 from shared.contracts.topics import SERVICES
 from shared.saga.state import Verdict

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.booking.lifecycle.model import Action, Booking, changes_between
-from services.booking.lifecycle.sagas.cancellation import ENDING, CancellationSaga
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
+from services.booking.lifecycle.sagas.cancellation.saga import ENDING, CancellationSaga
+from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES, DateChangeSaga
+from services.booking.record.booking import Action, Booking, changes_between
 from shared.contracts.booking.staff import StaffCommand
 from shared.errors import Refusal
 from shared.messages.message import digest_of

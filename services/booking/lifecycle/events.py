@@ -21,10 +21,10 @@ from shared.contracts.booking.lifecycle import (
 from shared.messages.message import Outgoing
 
 if TYPE_CHECKING:
-    from services.booking.lifecycle.model import Booking
-    from services.booking.lifecycle.sagas.cancellation import CancellationSaga
-    from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
-    from services.booking.lifecycle.sagas.event_context import EventContext
+    from services.booking.lifecycle.event_context import EventContext
+    from services.booking.lifecycle.sagas.cancellation.saga import CancellationSaga
+    from services.booking.lifecycle.sagas.change_dates.saga import DateChangeSaga
+    from services.booking.record.booking import Booking
 
 wording = LifecycleTexts(Path(__file__).parents[1] / "texts")
 

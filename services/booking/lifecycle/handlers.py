@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 from services.booking.lifecycle import events
 from services.booking.lifecycle.batch import State
-from services.booking.lifecycle.model import Action, Booking, Stay, check_came_late, check_may_change
+from services.booking.lifecycle.event_context import EventContext
 from services.booking.lifecycle.saga_replies import change_begun, end_begun
-from services.booking.lifecycle.sagas.cancellation import CancellationSaga, End
-from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
-from services.booking.lifecycle.sagas.event_context import EventContext
-from services.booking.lifecycle.states import Status, StayStatus, check_follows
+from services.booking.lifecycle.sagas.cancellation.saga import CancellationSaga, End
+from services.booking.lifecycle.sagas.change_dates.saga import DateChangeSaga
+from services.booking.record.booking import Action, Booking, Stay, check_came_late, check_may_change
+from services.booking.record.states import Status, StayStatus, check_follows
 from services.booking.requests.events import life_wording
-from services.booking.requests.saga import MultiRoomData
+from services.booking.requests.saga.table import MultiRoomData
 from services.booking.unit_of_work import CANCELLED, UnitOfWork, status_of
 from shared.contracts.availability import PlacedWish
 from shared.contracts.booking.staff import (

@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 
 from services.booking.lifecycle.batch import LifecycleBatch, State
-from services.booking.lifecycle.model import Action, Booking, changes_between
-from services.booking.lifecycle.sagas.cancellation import CancellationSaga, course_of
-from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
+from services.booking.lifecycle.sagas.cancellation.saga import CancellationSaga, course_of
+from services.booking.lifecycle.sagas.change_dates.saga import DateChangeSaga
+from services.booking.record.booking import Action, Booking, changes_between
 from shared.contracts.booking.staff import ChangeDue
 from shared.contracts.payments import FolioChanged
 from shared.errors import Refusal

@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle.batch import Answer, Entry, LifecycleBatch, State
-from services.booking.lifecycle.cancellation_fee import NOTHING, Terms
-from services.booking.lifecycle.model import Booking, Stay
-from services.booking.lifecycle.sagas.cancellation import ENDING, CancellationSaga
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
-from services.booking.lifecycle.states import Status, StayStatus
+from services.booking.lifecycle.sagas.cancellation.saga import ENDING, CancellationSaga
+from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES, DateChangeSaga
+from services.booking.record.booking import Booking, Stay
+from services.booking.record.cancellation_fee import NOTHING, Terms
+from services.booking.record.states import Status, StayStatus
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Connection
 from shared.database.statements import Statement

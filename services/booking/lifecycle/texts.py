@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from babel.dates import format_date
 
-from services.booking.lifecycle.cancellation_fee import Terms
+from services.booking.record.cancellation_fee import Terms
 from shared.contracts.common import Language
 from shared.texts import LOCALES, Texts
 
 if TYPE_CHECKING:
-    from services.booking.lifecycle.sagas.cancellation import CancellationSaga
-    from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
-    from services.booking.lifecycle.sagas.event_context import EventContext
+    from services.booking.lifecycle.event_context import EventContext
+    from services.booking.lifecycle.sagas.cancellation.saga import CancellationSaga
+    from services.booking.lifecycle.sagas.change_dates.saga import DateChangeSaga
 
 
 class LifecycleTexts:

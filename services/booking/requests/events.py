@@ -28,7 +28,7 @@ from shared.saga.state import Progress, Verdict
 from shared.saga.table import Rejection
 
 if TYPE_CHECKING:
-    from services.booking.requests.saga import MultiRoomData
+    from services.booking.requests.saga.table import MultiRoomData
 
 wording = RequestTexts(Path(__file__).parents[1] / "texts")
 life_wording = LifecycleTexts(Path(__file__).parents[1] / "texts")

@@ -11,7 +11,13 @@ import structlog
 from services.booking.requests import events
 from services.booking.requests.evidence import evidence_of
 from services.booking.requests.property import check_multi_room
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, has_no_rooms_to_lose, hold_expired, progressed
+from services.booking.requests.saga.table import (
+    MULTI_ROOM,
+    MultiRoomData,
+    has_no_rooms_to_lose,
+    hold_expired,
+    progressed,
+)
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import FreeRooms, HoldExpired, ReleaseRooms, RoomsHeld
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue, booking_id_of

@@ -18,7 +18,7 @@ from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.texts import LOCALES, Texts
 
 if TYPE_CHECKING:
-    from services.booking.requests.saga import MultiRoomData
+    from services.booking.requests.saga.table import MultiRoomData
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 

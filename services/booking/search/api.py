@@ -10,8 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.booking.lifecycle.cancellation_fee import NOTHING
-from services.booking.lifecycle.states import Status
+from services.booking.record.cancellation_fee import NOTHING
+from services.booking.record.states import Status
 from services.booking.repository import Repository
 from services.booking.requests.events import life_wording
 from services.booking.search import queries

@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.booking.lifecycle.sagas.cancellation import ENDING
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
+from services.booking.lifecycle.sagas.cancellation.saga import ENDING
+from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES
 from shared.contracts.availability import RoomsChanged
 from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, GuestCheckedIn, GuestNotShown

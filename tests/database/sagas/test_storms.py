@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData
+from services.booking.requests.saga.table import MULTI_ROOM, MultiRoomData
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.topics import SERVICES
 from shared.messages.message import Outgoing

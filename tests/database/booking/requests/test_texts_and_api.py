@@ -16,7 +16,7 @@ from services.booking import api
 from services.booking.consumers import routes
 from services.booking.repository import Repository
 from services.booking.requests import events
-from services.booking.requests.saga import MultiRoomData
+from services.booking.requests.saga.table import MultiRoomData
 from services.notifications.content.rendering import Templates
 from services.notifications.delivery.model import Event
 from shared.consumer.consumer import Consumer

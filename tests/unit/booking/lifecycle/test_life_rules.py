@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.booking.lifecycle.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
-from services.booking.lifecycle.model import Booking, Stay, changes_between, check_came_late, check_may_change
-from services.booking.lifecycle.states import (
+from services.booking.lifecycle.texts import LifecycleTexts
+from services.booking.record.booking import Booking, Stay, changes_between, check_came_late, check_may_change
+from services.booking.record.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.states import (
     FOLLOWS,
     STAY_FOLLOWS,
     Status,
@@ -23,7 +24,6 @@ from services.booking.lifecycle.states import (
     check_follows,
     check_stay_follows,
 )
-from services.booking.lifecycle.texts import LifecycleTexts
 from shared.contracts.common import Language
 from shared.errors import Refusal
 

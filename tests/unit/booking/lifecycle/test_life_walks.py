@@ -12,12 +12,12 @@ from uuid import UUID, uuid5
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.booking import sagas as replies
 from services.booking.lifecycle import handlers as life_handlers
-from services.booking.lifecycle import replies
 from services.booking.lifecycle.batch import State
-from services.booking.lifecycle.cancellation_fee import Terms
-from services.booking.lifecycle.model import Booking, Stay
-from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
+from services.booking.record.booking import Booking, Stay
+from services.booking.record.cancellation_fee import Terms
+from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 from services.booking.requests import handlers
 from services.booking.requests.property import Property
 from services.booking.unit_of_work import UnitOfWork

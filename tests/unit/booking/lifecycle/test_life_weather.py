@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.booking.lifecycle.sagas.cancellation import CANCEL_ORDERS, ENDING, CancellationSaga, End, course_of
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
-from services.booking.lifecycle.sagas.event_context import EventContext
+from services.booking.lifecycle.event_context import EventContext
+from services.booking.lifecycle.sagas.cancellation.saga import CANCEL_ORDERS, ENDING, CancellationSaga, End, course_of
+from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES, DateChangeSaga
 from shared.contracts.availability import PlacedWish, RoomsChanged, RoomsNotChanged
 from shared.contracts.booking import Contact, Guest
 from shared.contracts.booking.lifecycle import BookingCancelled, CancellationDecided, GuestNotShown

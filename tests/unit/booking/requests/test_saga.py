@@ -11,11 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from services.booking.app import build
-from services.booking.lifecycle.states import FOLLOWS, Status, check_follows
+from services.booking.record.states import FOLLOWS, Status, check_follows
 from services.booking.requests import handlers
 from services.booking.requests.invalid import read_invalid
 from services.booking.requests.property import MultiRoom, Property
-from services.booking.requests.saga import HOLD_MARGIN
+from services.booking.requests.saga.table import HOLD_MARGIN
 from services.booking.unit_of_work import UnitOfWork
 from shared.consumer.decoding import read_message
 from shared.consumer.routing import Invalid

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, course_of
+from services.booking.requests.saga.table import MULTI_ROOM, MultiRoomData, course_of
 from shared.contracts.common import Policy
 from shared.messages.message import Message
 from shared.saga import engine as saga

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.booking.lifecycle import events
-from services.booking.lifecycle.sagas.event_context import EventContext
+from services.booking.lifecycle.event_context import EventContext
 from shared.contracts.availability import CancelOrders, OrdersCancelled, ReleaseRooms, RoomsReleased
 from shared.contracts.payments import BookingRepriced, RepriceBooking
 from shared.saga.table import Rejection, SagaTable, Sends, Step, pivot, retriable

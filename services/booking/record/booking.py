@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.booking.lifecycle.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
-from services.booking.lifecycle.states import Status, StayStatus, check_follows, check_stay_follows
+from services.booking.record.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
 from shared.errors import Refusal
 
 

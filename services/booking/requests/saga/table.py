@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from services.booking.lifecycle.cancellation_fee import Terms
+from services.booking.record.cancellation_fee import Terms
 from services.booking.requests import events
 from services.booking.requests.evidence import evidence_of
 from shared.contracts.availability import (

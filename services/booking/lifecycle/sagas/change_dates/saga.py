@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from services.booking.lifecycle import events
-from services.booking.lifecycle.sagas.event_context import EventContext
+from services.booking.lifecycle.event_context import EventContext
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
