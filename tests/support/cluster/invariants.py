@@ -24,7 +24,7 @@ KEEPS_ROOMS: Final = {"CONFIRMED", "CHECKED_IN", "CHECKED_OUT", "COMPLETED"}
 _TABLES: Final = {
     ("booking", "bookings"): "SELECT * FROM bookings",
     ("booking", "stays"): "SELECT * FROM stays ORDER BY booking_id, line",
-    ("booking", "sagas"): "SELECT id, phase, progress->>'verdict' AS verdict, data->'codes' AS codes FROM sagas",
+    ("booking", "sagas"): "SELECT id, phase, progress->>'verdict' AS verdict FROM sagas",
     ("availability", "holds"): "SELECT * FROM holds",
     ("availability", "nights"): "SELECT * FROM room_nights",
     ("payments", "payments"): "SELECT * FROM payments",
