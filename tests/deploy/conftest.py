@@ -59,7 +59,7 @@ def letters() -> Iterator[tuple[Letters, int]]:
 @pytest.fixture(scope="module")
 def older() -> Iterator[DebianPostgres]:
     """Debian's server."""
-    with folder_of_its_own() as folder, DebianPostgres(folder) as server:
+    with folder_of_its_own() as folder, DebianPostgres(folder, durable=False) as server:
         yield server
 
 

@@ -33,6 +33,3 @@ class DebianPostgres(EmbeddedPostgres):
     @property
     def _programs(self) -> Path:
         return INSTALLED[-1].parent
-
-    def _settings(self, port: int) -> dict[str, str]:
-        return {**super()._settings(port), "fsync": "off"}
