@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from deploy.local.choice import Backends, choose_backends
 from deploy.local.databases import PostgresBackend
 from tests.support.doubles.loopback import AS_A_VARIABLE
-from tests.support.scale import mark_if_long, use_hypothesis_profile
+from tests.support.scale import scaled
 from tests.support.servers.database_pool import DatabasePool
 from tests.support.servers.databases import Databases, FreshDatabase
 
@@ -28,7 +29,8 @@ FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the parts; nothing starts yet. Only what goes wrong is logged."""
-    use_hypothesis_profile()
+    settings.register_profile("posada", max_examples=scaled(200, part=50), deadline=None)  # a busy machine is slow
+    settings.load_profile("posada")
     os.environ.setdefault("POSADA_OUTBOUND_ALLOWED", AS_A_VARIABLE)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     folder = tempfile.TemporaryDirectory(prefix="posada-tests-", ignore_cleanup_errors=True)
@@ -45,9 +47,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Find the tests that `make test-long` repeats."""
+    """Mark tests of hypothesis, whose examples `make test-long` has all."""
     for item in items:
-        mark_if_long(item)
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.hookimpl(optionalhook=True)
