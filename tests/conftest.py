@@ -13,7 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from deploy.local.choice import Backends, choose_backends
+from deploy.local.choice import KAFKA_VARIABLE, Backends, choose_backends
 from deploy.local.databases import PostgresBackend
 from tests.support.doubles.loopback import AS_A_VARIABLE
 from tests.support.scale import scaled
@@ -22,6 +22,7 @@ from tests.support.servers.databases import Databases, FreshDatabase
 
 pytest.register_assert_rewrite("tests.support.sagas.storm", "tests.support.sagas.in_memory_cluster")
 
+SESSION_SECONDS = "3"
 PARTS = pytest.StashKey[Backends]()
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("posada", max_examples=scaled(200, part=50), deadline=None)  # a busy machine is slow
     settings.load_profile("posada")
     os.environ.setdefault("POSADA_OUTBOUND_ALLOWED", AS_A_VARIABLE)
+    if KAFKA_VARIABLE not in os.environ:  # other brokers than ours allow no session as short, so that a kill costs more
+        os.environ.setdefault("POSADA_KAFKA_SESSION_SECONDS", SESSION_SECONDS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     folder = tempfile.TemporaryDirectory(prefix="posada-tests-", ignore_cleanup_errors=True)
     config.stash[FOLDER] = folder
