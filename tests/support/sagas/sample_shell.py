@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.doubles.transport import MovedClock, PostOffice
@@ -25,10 +25,10 @@ class Shell:
     def __post_init__(self) -> None:
         self.routes = self.routes or self.notes.routes()
         self.relay = OutboxPublisher(self.office, self.database, clock=self.clock)
-        self.consumer = Consumer(self.routes, self.database, self.relay, clock=self.clock)
+        self.consumer = Processor(self.routes, self.database, self.relay, clock=self.clock)
 
     async def take(self, *request_ids: str) -> None:
-        await self.consumer.take([asked(self.routes, request_id) for request_id in request_ids])
+        await self.consumer.process([asked(self.routes, request_id) for request_id in request_ids])
 
     async def outbox(self) -> list[Any]:
         async with self.database.connection() as connection:

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.topics import internal
 from shared.database import outage
 from shared.database.pool import Database
@@ -132,7 +132,7 @@ async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(note
     hurried = Database(notes_url, command_seconds=0.5)
     await hurried.open()
     shell = Shell(hurried, Slow())
-    shell.consumer = Consumer(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
+    shell.consumer = Processor(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
     await shell.take("a", "slow", "b")
     assert await noted(hurried) == ["a", "b"]
     (letter,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]

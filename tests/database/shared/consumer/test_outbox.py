@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking import BookingProgressed
 from shared.messages.message import Envelope, Outgoing
 from shared.outbox import outbox
@@ -49,7 +49,7 @@ async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -
         raise KafkaConnectionError
 
     shell.relay = OutboxPublisher(PostOffice(lost), shell.database, clock=shell.clock)
-    await Consumer(shell.routes, shell.database, shell.relay, clock=shell.clock).take([asked(shell.routes, "a")])
+    await Processor(shell.routes, shell.database, shell.relay, clock=shell.clock).process([asked(shell.routes, "a")])
     assert len(await shell.outbox()) == 1
     survivor = OutboxPublisher(shell.office, shell.database, clock=shell.clock)
     await survivor.sweep()
@@ -65,9 +65,9 @@ async def test_a_row_that_cannot_be_sent_keeps_no_other_back_nor_sends_it_twice(
     shell: Shell, at_the_door: bool
 ) -> None:
     class Picky(PostOffice):
-        async def post(self, row: Row) -> asyncio.Future[Any]:
+        async def send(self, row: Row) -> asyncio.Future[Any]:
             if row.key != "4":
-                return await super().post(row)
+                return await super().send(row)
             if at_the_door:
                 raise TopicAuthorizationFailedError
             refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
