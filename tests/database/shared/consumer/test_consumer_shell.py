@@ -406,9 +406,9 @@ async def test_a_row_that_cannot_be_sent_keeps_no_other_back_nor_sends_it_twice(
     shell: Shell, at_the_door: bool
 ) -> None:
     class Picky(PostOffice):
-        async def post(self, row: Row) -> asyncio.Future[Any]:
+        async def send(self, row: Row) -> asyncio.Future[Any]:
             if row.key != "4":
-                return await super().post(row)
+                return await super().send(row)
             if at_the_door:
                 raise TopicAuthorizationFailedError
             refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
