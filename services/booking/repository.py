@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from services.booking.lifecycle.model import Action, Booking
 from services.booking.lifecycle.states import Status, StayStatus
@@ -156,9 +157,7 @@ class Repository:
         row = await connection.fetchrow(_COURSE, booking_id)
         if row is None:
             return None
-        audit = [
-            dict(line) | {"changes": json.loads(line["changes"])} for line in await connection.fetch(_AUDIT, booking_id)
-        ]
+        audit = [dict(line) for line in await connection.fetch(_AUDIT, booking_id)]
         stays = [dict(stay) for stay in await connection.fetch(_COURSE_STAYS, booking_id)]
         return dict(row) | {"audit": audit, "stays": stays}
 
@@ -273,8 +272,8 @@ def _stay_rows(data: MultiRoomData) -> list[tuple[Any, ...]]:
 
 
 def _audit_row(change: Change, now: datetime) -> tuple[Any, ...]:
-    changes = [{"field": "status", "old": change.old, "new": change.new}]
-    return change.saga.id, now, change.who, ACTIONS[change.new].value, json.dumps(changes), change.why
+    changes = orjson.Fragment(orjson.dumps([{"field": "status", "old": change.old, "new": change.new}]))
+    return change.saga.id, now, change.who, ACTIONS[change.new].value, changes, change.why
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from zlib import crc32
-
-import asyncpg
 
 from services.conversations import repository_sql as sql
 from services.conversations.threads.contacts import Contacts, is_phone
-from services.conversations.threads.rules import Tenant
+from services.conversations.threads.rules import Tenant, Thread
 from services.conversations.unit_of_work import (
     MessageKey,
     PhoneRegion,
@@ -19,9 +18,11 @@ from services.conversations.unit_of_work import (
     all_contacts,
     contacts_of,
     key_of,
+    sender_of,
 )
 from shared.contracts.conversations import ChatMessage
 from shared.database.pool import Connection
+from shared.database.statements import execute_together
 from shared.errors import Conflict
 from shared.messages.message import Message
 
@@ -67,7 +68,7 @@ class Repository:
         uow.tenants = await self._tenants(connection, writers, guests)
         contacts = list(uow.tenants)
         await self._load_bookings(connection, uow, contacts)
-        for row in await connection.fetch(sql.THREADS, contacts):
+        for row in await connection.fetch(sql.LOCK_THREADS, contacts):
             uow.tenants[row["contact"]].threads.append(sql.thread(row))
         return uow
 
@@ -85,8 +86,8 @@ class Repository:
         return tenants | {contact: tenants[phone] for contact, phone in phones.items()}
 
     async def _load_bookings(self, connection: Connection, uow: UnitOfWork, contacts: Sequence[str]) -> None:
-        for row in await connection.fetch(sql.BOOKINGS, contacts):
-            booking = sql.booking(row)
+        for row in await connection.fetch(sql.SEE_BOOKINGS, contacts):
+            booking = sql.BOOKINGS.read(row)
             uow.known_bookings[booking.id] = booking
             uow.tenants[booking.contact].bookings[booking.id] = booking
 
@@ -96,27 +97,28 @@ class Repository:
         Raises:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
-        try:
-            await self._save(connection, uow, now if self._errands else None)
-        except asyncpg.UniqueViolationError as rival:
-            raise Conflict(f"{rival.constraint_name} was taken meanwhile") from rival
+        errand_at = now if self._errands else None
 
-    async def _save(self, connection: Connection, uow: UnitOfWork, errand_at: datetime | None) -> None:
+        def due(thread: Thread) -> datetime | None:
+            return errand_at if sql.is_the_providers(thread) else None
+
         everybody = uow.everybody
         if uow.new_subscribers:
             pairs = sorted(uow.new_subscribers.items())
             await connection.execute(sql.SAVE_SUBSCRIBERS, *map(list, zip(*pairs, strict=True)))
         heard = [booking for tenant in everybody for booking in tenant.bookings.values()]
         if fresh := [booking for booking in heard if uow.known_bookings.get(booking.id) != booking]:
-            await connection.execute(sql.SAVE_BOOKINGS, *sql.booking_columns(fresh))
-        threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=lambda one: one.id)
+            await execute_together(connection, [sql.BOOKINGS.insert(sorted(fresh, key=attrgetter("id")))])
+        threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=attrgetter("id"))
         if changed := [thread for thread in threads if thread.changed and not thread.is_new]:
-            await connection.execute(sql.CHANGE_THREADS, *sql.thread_columns(changed, errand_at))
+            await execute_together(connection, [sql.THREADS.update(changed, errand_due_at=due)])
         if new := sorted((thread for thread in threads if thread.is_new), key=sql.unique):
-            await connection.execute(sql.ADD_THREADS, *sql.thread_columns(new, errand_at))
+            await execute_together(connection, [sql.THREADS.insert(new, errand_due_at=due)])
         if uow.new_messages:
-            stored = sorted(uow.new_messages, key=lambda one: one.key)
-            await connection.execute(sql.ADD_MESSAGES, *sql.message_columns(stored, self._place))
+            stored = sorted(uow.new_messages, key=attrgetter("key"))
+            await execute_together(
+                connection, [sql.MESSAGES.insert(stored, sender=lambda one: sender_of(one.message, self._place))]
+            )
 
 
 async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:

@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter
 
 
@@ -59,13 +58,9 @@ class Progress:
     course: tuple[HistoryEntry, ...] = ()
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Progress:
-        """The progress in a text that `to_json` made."""
-        return _FROM_JSON.validate_json(text)
-
-    def to_json(self) -> str:
-        """The progress as a JSON text; decimals in its details become texts."""
-        return orjson.dumps(self, default=str).decode()
+    def from_json(cls, kept: Mapping[str, Any]) -> Progress:
+        """The progress in a column."""
+        return _FROM_JSON.validate_python(kept)
 
     def marked(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
         """The progress with one more line in its course."""

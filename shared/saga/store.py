@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
+import orjson
 from pydantic import BaseModel
 
 from shared.database.pool import Connection
@@ -152,7 +153,7 @@ class Sagas(Generic[Data]):
                 self.by_id[row["id"]] = self._stored(row)
 
     def _stored(self, row: Any) -> SagaRecord[Data]:
-        turn = Transition(self.model.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
+        turn = Transition(self.model.model_validate(row["data"]), Progress.from_json(row["progress"]))
         return SagaRecord(row["id"], turn, row["started_at"], row["written"])
 
 
@@ -167,10 +168,12 @@ def _writes(sagas: Sequence[SagaRecord[Any]]) -> list[UUID | None]:
 def _columns(sagas: Sequence[SagaRecord[Any]]) -> tuple[list[Any], ...]:
     return (
         [saga.turn.progress.phase.value for saga in sagas],
-        [saga.turn.progress.to_json() for saga in sagas],
+        [saga.turn.progress for saga in sagas],
         [saga.turn.progress.wake_at for saga in sagas],
         [
-            saga.turn.data.model_dump_json(exclude_defaults=True) if saga.written is None or saga.data_changed else None
+            orjson.Fragment(saga.turn.data.model_dump_json(exclude_defaults=True))
+            if saga.written is None or saga.data_changed
+            else None
             for saga in sagas
         ],
     )

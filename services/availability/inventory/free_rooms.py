@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from services.availability.inventory.stay import Stay
 from services.availability.unit_of_work import FreeKey
-from shared.contracts.availability import (
-    ChangeRooms,
-)
+from shared.contracts.availability import ChangeRooms
 from shared.database.pool import Connection
 
 # Not NOT EXISTS: that is planned as a join, which reads a room's whole calendar and looks at the nights afterwards.
 FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
-FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
-       AS ask (property_id, check_in, check_out, type_key, number)
+FROM jsonb_to_recordset($1) AS ask (number int, property_id text, check_in date, check_out date, type_key text)
 JOIN rooms r ON r.property_id = ask.property_id AND r.type_key = ask.type_key
 WHERE (r.out_of_order_from IS NULL
        OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
@@ -27,8 +25,7 @@ GROUP BY ask.number"""
 # For a booking that changes: also what has nobody in it but the booking itself.
 _FREE_FOR = """
 SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
-FROM unnest($1::text[], $2::date[], $3::date[], $4::uuid[]) WITH ORDINALITY
-       AS ask (property_id, check_in, check_out, booking_id, number)
+FROM jsonb_to_recordset($1) AS ask (number int, property_id text, check_in date, check_out date, booking_id uuid)
 JOIN rooms r ON r.property_id = ask.property_id
 WHERE (r.out_of_order_from IS NULL
        OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
@@ -46,16 +43,10 @@ FreeRow = tuple[str, Stay, str]
 
 
 async def free_rooms_of(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
-    records = await connection.fetch(
-        FREE,
-        [house for house, _, _ in rows],
-        [stay.check_in for _, stay, _ in rows],
-        [stay.check_out for _, stay, _ in rows],
-        [type_key for _, _, type_key in rows],
-    )
+    asked = [_asked(number, house, stay, type_key=key) for number, (house, stay, key) in enumerate(rows)]
     free: dict[FreeKey, dict[str, list[str]]] = {}
-    for record in records:
-        house, stay, type_key = rows[record["ask"] - 1]
+    for record in await connection.fetch(FREE, asked):
+        house, stay, type_key = rows[record["ask"]]
         free.setdefault((house, stay), {})[type_key] = record["rooms"]
     return free
 
@@ -63,15 +54,18 @@ async def free_rooms_of(connection: Connection, rows: Sequence[FreeRow]) -> dict
 async def free_for_changes(
     connection: Connection, messages: Sequence[ChangeRooms]
 ) -> dict[tuple[UUID, Stay], dict[str, list[str]]]:
-    rows = await connection.fetch(
-        _FREE_FOR,
-        [message.property_id for message in messages],
-        [message.check_in for message in messages],
-        [message.check_out for message in messages],
-        [message.booking_id for message in messages],
-    )
+    stays = [Stay(message.check_in, message.check_out) for message in messages]
+    asked = [
+        _asked(number, message.property_id, stay, booking_id=message.booking_id)
+        for number, (message, stay) in enumerate(zip(messages, stays, strict=True))
+    ]
     free: dict[tuple[UUID, Stay], dict[str, list[str]]] = {}
-    for row in rows:
-        asked = messages[row["ask"] - 1]
-        free.setdefault((asked.booking_id, Stay(asked.check_in, asked.check_out)), {})[row["type_key"]] = row["rooms"]
+    for row in await connection.fetch(_FREE_FOR, asked):
+        key = messages[row["ask"]].booking_id, stays[row["ask"]]
+        free.setdefault(key, {})[row["type_key"]] = row["rooms"]
     return free
+
+
+def _asked(number: int, property_id: str, stay: Stay, **more: Any) -> dict[str, Any]:
+    facts = {"number": number, "property_id": property_id, "check_in": stay.check_in, "check_out": stay.check_out}
+    return facts | more

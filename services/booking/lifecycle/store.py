@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from services.booking.lifecycle.batch import Answer, Entry, LifecycleBatch, State
 from services.booking.lifecycle.cancellation_fee import NOTHING, Terms
@@ -117,7 +118,7 @@ class LifecycleStore:
         if new:
             statements.append(Statement(_ADD_COMMANDS, tuple(_columns([_answer_row(one) for one in new]))))
         if old:
-            concluded = [(one.command_id, one.state.value, _packed(one.refusal)) for one in old]
+            concluded = [(one.command_id, one.state.value, one.refusal) for one in old]
             statements.append(Statement(_CHANGE_COMMANDS, tuple(_columns(concluded))))
         return statements
 
@@ -128,18 +129,17 @@ async def bookings_of(connection: Connection, saga_ids: Collection[UUID]) -> dic
     return {row["id"]: UUID(row["booking_id"]) for row in rows}
 
 
-def terms_in(text: str | None) -> Terms | None:
+def terms_in(given: Mapping[str, Any] | None) -> Terms | None:
     """The policy in a column."""
-    if text is None:
+    if given is None:
         return None
-    given = json.loads(text)
     facts = {name: given.get(name) for name in ("name", "free_hours", "first_night")}
     return Terms(**facts, percentage=Decimal(str(given.get("percentage") or 0)))
 
 
-def terms_out(terms: Terms | None) -> str | None:
+def terms_out(terms: Terms | None) -> dict[str, Any] | None:
     """A policy as a column."""
-    return json.dumps(asdict(terms), default=str) if terms else None
+    return asdict(terms) if terms else None
 
 
 async def _load_sagas(connection: Connection, sagas: Sagas[Any], rows: Sequence[Any]) -> None:
@@ -203,22 +203,18 @@ def _stay_row(stay: Stay) -> tuple[Any, ...]:
 
 
 def _entry_row(entry: Entry) -> tuple[Any, ...]:
-    return entry.booking_id, entry.at, entry.who, entry.action.value, json.dumps(entry.changes), entry.reason
+    changes = orjson.Fragment(orjson.dumps(entry.changes))  # a list would be a dimension of the array
+    return entry.booking_id, entry.at, entry.who, entry.action.value, changes, entry.reason
 
 
 def _answer(row: Any) -> Answer:
-    refusal = json.loads(row["refusal"]) if row["refusal"] else None
     facts = (row["id"], row["booking_id"], row["type"], row["digest"], State(row["state"]), row["at"])
-    return Answer(*facts, refusal=refusal)
+    return Answer(*facts, refusal=row["refusal"])
 
 
 def _answer_row(answer: Answer) -> tuple[Any, ...]:
     facts = (answer.command_id, answer.booking_id, answer.type, answer.digest, answer.state.value)
-    return (*facts, _packed(answer.refusal), answer.at)
-
-
-def _packed(refusal: Any) -> str | None:
-    return json.dumps(refusal, default=str) if refusal else None
+    return (*facts, answer.refusal, answer.at)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

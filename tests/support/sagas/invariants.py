@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -58,7 +57,7 @@ async def _check_rooms(village: Village, bookings: dict[Any, Any]) -> None:
             assert hold["change"] is None, "a change was left undecided"
             assert mine == wanted, f"{mine}, {wanted}"
             assert set(hold["rooms"]) == set(codes), f"{hold['rooms']}, {codes}"
-            assert json.loads(hold["codes"]) == codes, f"{hold['codes']}, {codes}"
+            assert hold["codes"] == codes, f"{hold['codes']}, {codes}"
         else:
             assert (hold["state"], mine) == ("released", set()), f"left held: {mine}"
     keeping = {key for key, row in bookings.items() if row["status"] in KEEPS_ROOMS}
@@ -117,7 +116,7 @@ async def _check_audited(village: Village, bookings: dict[Any, Any]) -> None:
     lines = await village.ask("booking", "SELECT booking_id, changes FROM audit_log ORDER BY id")
     at: dict[Any, str | None] = {}
     for line in lines:
-        for change in json.loads(line["changes"]):
+        for change in line["changes"]:
             if change["field"] == "status":
                 assert change["old"] == at.get(line["booking_id"]), f"a move from nowhere: {change}"
                 at[line["booking_id"]] = change["new"]
