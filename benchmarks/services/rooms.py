@@ -29,9 +29,8 @@ from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_perce
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
-from services.availability.inventory.free_rooms import FREE
 from services.availability.inventory.stay import Stay
-from services.availability.inventory.store import TAKE_NIGHTS, Night
+from services.availability.inventory.store import FREE, TAKE_NIGHTS, Night
 from services.availability.repository import Repository
 from services.availability.seed import plant
 from shared.clock import system_clock
