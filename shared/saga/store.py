@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Generic
 from uuid import UUID, uuid4
 
+import orjson
+
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
@@ -164,7 +166,7 @@ class Sagas:
         table = self.tables.get(row["name"])
         if table is None:
             raise LookupError(f"saga {row['id']} is a {row['name']!r}: no saga is registered under that name")
-        state = SagaState(table.data.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
+        state = SagaState(table.data.model_validate(row["data"]), Progress.from_json(row["progress"]))
         return SagaRecord(row["id"], table, state, row["started_at"], row["written"])
 
 
@@ -179,10 +181,12 @@ def _writes(sagas: Sequence[SagaRecord[Any]]) -> list[UUID | None]:
 def _columns(sagas: Sequence[SagaRecord[Any]]) -> tuple[list[Any], ...]:
     return (
         [saga.progress.phase.value for saga in sagas],
-        [saga.progress.to_json() for saga in sagas],
+        [saga.progress for saga in sagas],
         [saga.progress.wake_at for saga in sagas],
         [
-            saga.data.model_dump_json(exclude_defaults=True) if saga.written is None or saga.data_changed else None
+            orjson.Fragment(saga.data.model_dump_json(exclude_defaults=True))
+            if saga.written is None or saga.data_changed
+            else None
             for saga in sagas
         ],
     )
