@@ -54,24 +54,10 @@ def _versions(kept: Sequence[Sequence[Any]]) -> tuple[Version, ...]:
     )
 
 
-def _newest(booking: Booking) -> Version:
-    """What the booking is now, for whoever reads the table; one that only its end was heard of has no rooms."""
-    if booking.versions:
-        return booking.versions[-1]
-    end = booking.moments[0]
-    return Version(end, 0, end.date(), end.date(), ())
-
-
 BOOKINGS = Table(
     "bookings",
     Booking,
     Column("versions", "jsonb", lambda booking: [list(one) for one in booking.versions], _versions),
-    Column("rooms", "text[]", lambda booking: _newest(booking).rooms),
-    Column("check_in", "date", lambda booking: _newest(booking).check_in),
-    Column("check_out", "date", lambda booking: _newest(booking).check_out),
-    Column("confirmed_at", "timestamptz", lambda booking: min(booking.moments)),
-    Column("as_of", "timestamptz", lambda booking: _newest(booking).since),
-    Column("off", "boolean", lambda booking: booking.off_at is not None),
     fixed=("property_id",),
     on_conflict=UPSERT,
 )

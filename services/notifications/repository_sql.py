@@ -161,7 +161,7 @@ DELIVERIES = Table(
     Column("subject", "text", lambda one: one.content.subject),
     Column("text", "text", lambda one: one.content.text),
     Column("html", "text", lambda one: one.content.html),
-    Column("calendar", "text", lambda one: one.content.entry and one.content.entry.to_json()),
+    Column("calendar", "jsonb", lambda one: one.content.entry),
     Column("template", "jsonb", lambda one: one.content.template),
     Column("provider", "text", lambda one: "local" if one.status is Status.STORED else None),
     Column("due_at", "timestamptz"),

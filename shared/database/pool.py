@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -80,8 +81,8 @@ def _read(value: bytes) -> Any:
 
 
 def _plain(value: Any) -> str:
-    """What JSON has no form for, as PostgreSQL reads it: decimals and bytes; orjson itself writes the rest."""
-    if isinstance(value, Decimal):
+    """What orjson does not write by itself, as PostgreSQL reads it; asyncpg's UUIDs are of a class of their own."""
+    if isinstance(value, Decimal | UUID):
         return str(value)
     if isinstance(value, bytes):
         return "\\x" + value.hex()

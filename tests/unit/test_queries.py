@@ -19,8 +19,14 @@ from shared.database.bulk import Table
 from tests.support.paths import ROOT
 
 # A service's frame and its rooms' stores and queries; the mechanisms of shared.
-HOME = {"repository", "store", "queries", "gauges", "scopes", "seed"}
-SHARED = {"shared/database", "shared/outbox/outbox.py", "shared/messages/inbox.py", "shared/saga/store.py"}
+HOME = {"repository", "store", "queries", "gauges", "scopes", "seed"} | {"journal", "codes", "log", "repository_sql"}
+SHARED = {
+    "shared/database",
+    "shared/gauges.py",
+    "shared/outbox/outbox.py",
+    "shared/messages/inbox.py",
+    "shared/saga/store.py",
+}
 SQL = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|LOCK TABLE)\s+\S")
 INTEGERS = {"smallint", "integer", "bigint"}
 

@@ -72,7 +72,7 @@ async def test_an_update_finds_rows_as_they_were_seen_or_changes_none(database: 
         await connection.execute(MADE)
         await execute_together(connection, [THINGS.insert([one, other])])
         seen = await versions(connection)
-        changed = [replace(thing, note="new", tags=("x",)) for thing in (one, other)]
+        changed = [replace(thing, note="new", tags=("x",)) for thing in await things(connection)]
         await execute_together(connection, [THINGS.update(changed, seen)])
         assert sorted(await things(connection), key=str) == sorted(changed, key=str)
         with pytest.raises(Conflict):
