@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external.adapters.settings import ExternalClientSettings
 from services.availability.external.jobs import ExternalJobs
 from services.availability.repository import Repository
+from services.booking.requests.saga.table import MULTI_ROOM
+from shared.contracts.availability import CancelOrders, OrderRooms
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.topics import SERVICES
@@ -22,7 +24,9 @@ from tests.support.doubles.fake_pms import Desk, serving
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.transport import message_of
 from tests.support.oracle import check_at_rest
-from tests.support.sagas.in_memory_cluster import Village, village_of
+from tests.support.sagas.in_memory_cluster import Hop, Village, village_of
+from tests.support.sagas.step_faults import faults_of
+from tests.support.sagas.storm import Case, How, cases, good_end
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -50,26 +54,33 @@ async def connect(village: Village, desk: Desk, *, cancels: bool = True) -> None
     await CatalogueRepository(village.residents["availability"].database, allowed=LOOPBACK).put(record, village.clock())
 
 
-async def book(village: Village, **more: Any) -> Any:
-    """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
-    await village.publish(transfer_for(), request(**more))
-    resident = village.residents["availability"]
-    errands = ExternalJobs(
-        resident.database,
+def errands_of(village: Village) -> ExternalJobs:
+    """Availability's calls to the desk's system."""
+    database = village.residents["availability"].database
+    return ExternalJobs(
+        database,
         Repository(),
-        CatalogueRepository(resident.database),
+        CatalogueRepository(database),
         village.clock,
         manners=ExternalClientSettings(allowed=LOOPBACK),
     )
-    began = village.clock()
-    for _ in range(20):
-        await village.run(until=began + timedelta(seconds=20))
+
+
+async def book(village: Village, **more: Any) -> Any:
+    """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
+    await village.publish(transfer_for(), request(**more))
+    errands, resident = errands_of(village), village.residents["availability"]
+    for _ in range(400):
+        await village.run(until=village.clock())
         ran = await errands.turn(resident.relay)
         for row in resident.office.taken():
             village._send(row)
-        if not ran and not village.on_its_way:
+        if ran or village.on_its_way:
+            continue
+        moment = await village._next_moment()
+        if moment is None:
             break
-    await village.run()
+        await village.run(until=max(moment, village.clock()))
     (outcome,) = village.outcomes(booking_id_of("r1"))
     return message_of(outcome)
 
@@ -105,4 +116,20 @@ async def test_best_effort_without_any_room_is_a_failure(village: Village, desk:
     outcome = await book(village, policy="best_effort")
     assert isinstance(outcome, BookingFailed)
     assert desk.reservations() == {}
+    await check_at_rest(village)
+
+
+ORDER = MULTI_ROOM.step("order rooms")
+OUTSIDE = SimpleNamespace(freed=False, outside=True)
+ORDERING = [case for case in cases(MULTI_ROOM, OUTSIDE) if case.step == ORDER.name and case.how is not How.REFUSED]
+
+
+@pytest.mark.parametrize("case", ORDERING, ids=str)
+async def test_ordering_rooms_weathers(village: Village, desk: Desk, case: Case) -> None:
+    does = Hop("availability", (CancelOrders if case.undoing else OrderRooms).type_name)
+    village.faults = faults_of(ORDER, case, does, ORDER)
+    outcome = await book(village)
+    assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
+    assert isinstance(outcome, BookingConfirmed) is good_end(MULTI_ROOM, case)
+    assert len(desk.reservations()) == (3 if good_end(MULTI_ROOM, case) else 0)
     await check_at_rest(village)
