@@ -69,7 +69,7 @@ class Service:
 
     `loops` are background works that run for as long as the service does; each is given the relay. `gauges` are what
     it shows of its database beside the outbox, `scopes` whose each request is. `webhooks` are
-    routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
+    routers that check who calls by themselves. A
     service that nobody waits for lets what it listens to gather for `linger_ms`. `large_bodies` has the paths that take
     more bytes than others do.
     """
@@ -212,12 +212,11 @@ class _Running:
         )
         transport = KafkaTransport(producer)
         relay = OutboxPublisher(transport, service.database, clock=service.clock)
-        # One of its own: what comes in over HTTP says nothing about the progress with Kafka, nor waits for it.
-        app.state.intake = Processor(service.routes, service.database, relay, clock=service.clock, made_here=True)
+        verifier = settings.verifier(service.routes.topics)
+        processor = Processor(service.routes, service.database, relay, clock=service.clock, verifier=verifier)
+        app.state.processor = processor  # commands are taken in while Kafka is still away
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
-        verifier = settings.verifier(service.routes.topics)
-        consumer = Processor(service.routes, service.database, relay, clock=service.clock, verifier=verifier)
         brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
         broker = KafkaBroker(
             brokers,
@@ -228,7 +227,7 @@ class _Running:
         )
         subscriber = Subscriber(
             broker,
-            consumer,
+            processor,
             batch_messages=settings.batch_messages,
             stalled_seconds=settings.stalled_seconds,
             linger_ms=service.linger_ms,

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shared.consumer.routing import Invalid
 from shared.contracts.common import Language, Reason, RefusalDetails
+from shared.messages.inbound import Invalid
 from shared.messages.message import Message
 
 MOST_PROBLEMS = 20

@@ -11,7 +11,6 @@ from datetime import datetime
 import structlog
 
 from services.payments import handlers
-from services.payments.executor import SOURCE
 from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
@@ -29,6 +28,7 @@ from shared.outbox.publisher import OutboxPublisher
 log = structlog.get_logger(__name__)
 
 CONFLICTS = 10
+SOURCE = "posada/payments"
 _NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
 
 
@@ -90,6 +90,11 @@ class FeedSync:
                 await asyncio.sleep(every_seconds)
 
         return loop
+
+    async def keep_broken(self, source: str, file: str, lines: Sequence[BrokenLine]) -> None:
+        """Keep lines that could not be taken for correction; those that were kept before stay as they are."""
+        async with self._database.connection() as connection:
+            await feeds.keep_broken(connection, source, file, lines, self._clock())
 
     async def _read(self, source: Source) -> Synchronised:
         told = Synchronised(source.name)

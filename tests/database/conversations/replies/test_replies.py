@@ -74,7 +74,7 @@ class House:
         self.switchboard = ProviderRouter(providers_of(settings), LocalReplies())
         self.postman = self.another_postman()
         repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
-        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, back_off=())
+        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, retry_pauses=())
         app = FastAPI(dependencies=[Depends(authenticated(settings))])
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))

@@ -48,7 +48,7 @@ class Instance:
         self.post = Post()
         self.relay = OutboxPublisher(self.post, database, clock=self.clock)
         repository = Repository(terms)
-        self.consumer = Processor(routes(repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(repository), database, self.relay, clock=self.clock, retry_pauses=())
 
     async def tell(self, *messages: Message) -> list[Message]:
         """One batch; gives what was sent at once."""

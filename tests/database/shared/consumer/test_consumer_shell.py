@@ -155,7 +155,7 @@ async def test_what_was_not_handled_claims_no_id(database: Database, kind: type[
             raise RuntimeError("not yet")
 
     shell = Shell(database, kind(breaks))
-    shell.consumer = Processor(shell.routes, database, shell.relay, clock=shell.clock, back_off=())
+    shell.consumer = Processor(shell.routes, database, shell.relay, clock=shell.clock, retry_pauses=())
     bad = raw_record(shell.routes.topics[0].name, b"{}", headers=[("ce_id", b"a")])
     await shell.consumer.process([bad, bad, asked(shell.routes, "b")])
     assert [row.topic.endswith(".dead") for row in shell.office.taken()] == [True, True]
@@ -317,7 +317,7 @@ async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(note
     hurried = Database(notes_url, command_seconds=0.5)
     await hurried.open()
     shell = Shell(hurried, Slow())
-    shell.consumer = Processor(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
+    shell.consumer = Processor(shell.routes, hurried, shell.relay, clock=shell.clock, retry_pauses=())
     await shell.take("a", "slow", "b")
     assert await noted(hurried) == ["a", "b"]
     (letter,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]

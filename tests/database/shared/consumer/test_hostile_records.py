@@ -82,7 +82,7 @@ async def test_a_strangers_history_is_none(database: Database, history: bytes) -
 
 
 @pytest.mark.real
-async def test_what_nobody_vouches_for_has_no_second_attempt(notes_url: str) -> None:
+async def test_what_is_not_verified_is_not_retried(notes_url: str) -> None:
     """It would come by our own topic, with our MAC, and be believed."""
     faulty = Faulty(notes_url)
     await faulty.open()
@@ -94,7 +94,7 @@ async def test_what_nobody_vouches_for_has_no_second_attempt(notes_url: str) -> 
     async with faulty.connection() as connection:
         rows = await connection.fetch("SELECT topic, headers FROM outbox")
     assert [row["topic"] for row in rows] == [dead(desk.routes.service).name]
-    assert ["dead_unvouched", "1"] in json.loads(rows[0]["headers"])
+    assert ["dead_unverified", "1"] in json.loads(rows[0]["headers"])
     await faulty.close()
 
 

@@ -17,8 +17,6 @@ from services.booking.requests.invalid import read_invalid
 from services.booking.requests.property import MultiRoom, Property
 from services.booking.requests.saga import HOLD_MARGIN
 from services.booking.unit_of_work import UnitOfWork
-from shared.consumer.decoding import read_message
-from shared.consumer.routing import Invalid
 from shared.contracts.availability import (
     BookRooms,
     ExtendHold,
@@ -55,6 +53,7 @@ from shared.contracts.payments import (
     ReservePayment,
 )
 from shared.errors import Refusal
+from shared.messages.inbound import Invalid, parse_message
 from shared.messages.message import Message, Outgoing
 from tests.support.builders.bookings import CODES, answer_of, held, request, room, wanted
 from tests.support.doubles.transport import START
@@ -347,13 +346,13 @@ def test_a_list_wins_over_the_flat_fields(name: str) -> None:
 @pytest.mark.parametrize("rooms", [[], {}, "Junior"])
 def test_an_empty_list_is_refused_even_beside_flat_fields(rooms: Any) -> None:
     body = orjson.dumps(flat() | {"rooms": rooms})
-    assert isinstance(read_message(BookingRequested.type_name, body), Invalid)
+    assert isinstance(parse_message(BookingRequested.type_name, body), Invalid)
 
 
 @pytest.mark.parametrize("missing", ["guest", "check_in", "check_out", "package", "rooms", "payment"])
 def test_what_is_required_is_named(given: Given, missing: str) -> None:
     body = {name: value for name, value in wanted().items() if name != missing}
-    invalid = read_message(BookingRequested.type_name, orjson.dumps(body), "event")
+    invalid = parse_message(BookingRequested.type_name, orjson.dumps(body), "event")
     assert isinstance(invalid, Invalid)
     message = read_invalid(invalid)
     assert isinstance(message, RequestInvalid)
@@ -374,7 +373,7 @@ def test_what_a_room_needs(missing: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'"text"', b"\xff\xfe", b'{"request_id": {"a": 1}}'])
 def test_any_bytes_are_answered(body: bytes) -> None:
-    invalid = read_message(BookingRequested.type_name, body, "event-1")
+    invalid = parse_message(BookingRequested.type_name, body, "event-1")
     assert isinstance(invalid, Invalid)
     assert isinstance(read_invalid(invalid), RequestInvalid)
 
