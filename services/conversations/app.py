@@ -30,7 +30,7 @@ from services.conversations.unit_of_work import PhoneRegion
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
-from shared.service import LINGER_MS, Service
+from shared.service import Service
 from shared.version import VERSION
 
 
@@ -72,7 +72,7 @@ def build(settings: Settings | None = None) -> Service:
         loops=[postman.send_for_ever, postman.keep_for_ever],
         gauges=GAUGES,
         scopes=SCOPES,
-        linger_ms=LINGER_MS,
+        urgent=False,
     )
 
 

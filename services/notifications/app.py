@@ -22,7 +22,7 @@ from services.notifications.repository import Repository
 from services.notifications.scopes import SCOPES
 from services.notifications.settings import Settings
 from shared.auth.signed_links import SignedLinks
-from shared.service import LINGER_MS, Service
+from shared.service import Service
 from shared.version import VERSION
 
 __all__ = ["build", "senders_of"]
@@ -102,5 +102,5 @@ def build(settings: Settings | None = None) -> Service:
         loops=[courier.run, watch.run],
         gauges=GAUGES,
         scopes=SCOPES,
-        linger_ms=LINGER_MS,
+        urgent=False,
     )

@@ -1,6 +1,6 @@
 """Processes messages: the one path from Kafka's bytes, or from a command over HTTP, to a commit.
 
-1. `decode` makes messages of Kafka records (decoding.py), those that somebody waits for apart from the rest.
+1. `decode` makes messages of Kafka records (decoding.py), urgent ones apart from the rest.
 2. `process_batch` takes a batch of them, `execute` one command of an HTTP request or a webhook.
 3. What handlers need from outside is fetched first (`Routes.prefetch`).
 4. A batch's `_commit` without locks: load, handle each message, then write inbox, changes and outbox with one
@@ -93,7 +93,7 @@ class Processor:
             await self.process_batch(batch)
 
     def decode(self, records: Sequence[Record]) -> tuple[list[InboundMessage], list[InboundMessage]]:
-        """The messages of records that are this service's: first those that somebody waits for, and the rest."""
+        """The messages of records that are this service's: the urgent ones, and the rest."""
         now = self._clock()
         decoded = [self._decoder.decode(record, now) for record in records if self._decoder.is_ours(record)]
         return _by_urgency(decoded)
@@ -279,7 +279,7 @@ def _by_urgency(batch: Sequence[InboundMessage]) -> tuple[list[InboundMessage], 
     urgent: list[InboundMessage] = []
     rest: list[InboundMessage] = []
     for one in batch:
-        is_urgent = isinstance(one.message, Message) and one.message.in_a_hurry
+        is_urgent = isinstance(one.message, Message) and one.message.is_urgent
         (urgent if is_urgent else rest).append(one)
     return urgent, rest
 

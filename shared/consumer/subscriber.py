@@ -21,6 +21,7 @@ from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.kafka.fetch_lag import FetchLagMonitor, positions
 from shared.kafka.lenient_records import read_tolerantly
 from shared.messages.inbound import InboundMessage
+from shared.messages.message import LINGER_SECONDS
 from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ POLL_MS = 1_000  # a poll that finds nothing ends then, and the next one begins 
 BROKEN_PAUSE_S = 1.0
 # aiokafka leaves a partition whose records wait for us out of its next fetch: the wait bounds how long it is missed.
 FETCH_WAIT_MS = 100
-GATHERED_BYTES = 256 * 1024  # end a fetch that gathers before its time
+LINGERING_BYTES = 256 * 1024  # end a fetch that lingers before its time
 
 
 class Subscriber:
@@ -39,8 +40,8 @@ class Subscriber:
 
     Urgent messages are processed before the next poll, the rest of a batch in the background queue meanwhile. Offsets
     are committed in the background, always to where the database is: a crash between the two only brings messages back
-    that the inbox knows. With `linger_ms` messages gather at the broker for so long before they are fetched: many that
-    come one by one then share a transaction.
+    that the inbox knows. With `linger` messages wait at the broker for LINGER_SECONDS before they are fetched, so that
+    many that come one by one share a transaction.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Subscriber:
         *,
         batch_messages: int,
         stalled_seconds: float,
-        linger_ms: int = 0,
+        linger: bool = False,
     ) -> None:
         self._processor = processor
         self._stalled_seconds = stalled_seconds
@@ -73,8 +74,8 @@ class Subscriber:
             session_timeout_ms=10_000,
             heartbeat_interval_ms=1_000,
             max_poll_interval_ms=600_000,
-            fetch_max_wait_ms=linger_ms or FETCH_WAIT_MS,
-            fetch_min_bytes=GATHERED_BYTES if linger_ms else 1,
+            fetch_max_wait_ms=int(LINGER_SECONDS * 1000) if linger else FETCH_WAIT_MS,
+            fetch_min_bytes=LINGERING_BYTES if linger else 1,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_BYTES,
             isolation_level=COMMITTED,

@@ -49,7 +49,6 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
-from shared.messages.message import Outgoing
 from shared.saga.engine import Transition
 from shared.saga.state import Phase, Verdict
 from shared.saga.table import Kind, Rejection, SagaTable, Sends, Step, Wait, compensable, pivot, retriable
@@ -69,7 +68,6 @@ SAID = {
     "tell the guest": "guest_notified",
     "link the conversation": "conversation_linked",
 }
-BEFORE_THE_OUTCOME = {"hold rooms", "reserve payment", "hold rooms again"}
 # What ends a booking without anybody having said no.
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
@@ -248,8 +246,8 @@ def refuse(data: MultiRoomData, no: Rejection, now: datetime) -> Sends:
 
 
 def report(data: MultiRoomData, step: str, now: datetime) -> Sends:
-    """Progress, for a gateway to show; what follows the outcome can wait a moment."""
-    yield Outgoing(progressed(data, step, now), hurry=step in BEFORE_THE_OUTCOME)
+    """Progress, for a gateway to show."""
+    yield progressed(data, step, now)
 
 
 def progressed(data: MultiRoomData, step: str, now: datetime) -> BookingProgressed:
