@@ -65,11 +65,11 @@ async def test_a_message_with_a_hostile_history_is_set_aside_like_any_other(
             raise RuntimeError("it is poison")
 
     routes, office = Notes(breaks).routes(), PostOffice()
-    consumer = Processor(routes, database, OutboxPublisher(office, database), retry_pauses=())
+    processor = Processor(routes, database, OutboxPublisher(office, database), retry_pauses=())
     hostile = asked(routes, poison, headers=[("ce_id", poison.encode()), (HISTORY, history)])
     hostile.value = body or hostile.value
 
-    await consumer.process([asked(routes, before), hostile, asked(routes, after)])
+    await processor.process([asked(routes, before), hostile, asked(routes, after)])
 
     (letter,) = [row for row in office.rows if row.topic == dead(routes.service).name]
     assert size_of(letter) < KEPT_BYTES
