@@ -29,10 +29,10 @@ from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
 from shared.http.app import (
     answer_faults,
-    asked_first,
     authenticated,
+    before_body,
     health_router,
-    refuse_open_door,
+    refuse_unauthenticated,
 )
 from shared.http.bodies import BodyLimit
 from shared.http.connections import DatabaseOfRequests
@@ -92,7 +92,7 @@ class Service:
         Raises:
             ValueError: when the settings would open the API to other machines without a token, or Kafka to everybody.
         """
-        refuse_open_door(self.settings)
+        refuse_unauthenticated(self.settings)
         self.settings.refuse_unsigned()
         set_up_logs(self.name, level=self.settings.log_level, as_json=self.settings.log_json)
         set_up_traces(self.name, self.settings.otlp_endpoint)
@@ -116,7 +116,7 @@ class Service:
         )
         app.add_middleware(DatabaseOfRequests)
         let_in = authenticated(self.settings)
-        app.add_middleware(BodyLimit, larger=self.large_bodies, ask=asked_first(let_in))
+        app.add_middleware(BodyLimit, larger=self.large_bodies, authenticate=before_body(let_in))
         if self.settings.cors_origins:
             app.add_middleware(
                 CORSMiddleware,
