@@ -48,7 +48,7 @@ def _unknown(why: str) -> HTTPException:
 
 
 def signed(model: type[Body], field: str) -> Callable[..., Body]:
-    """A dependency that gives an endpoint its body; `field`, the name that a person gives, gets the token's owner added.
+    """A dependency that gives an endpoint its body; `field`, the name that a person gives, gets the token's owner.
 
     The shared token is everybody's, so it adds nothing to the name.
     """

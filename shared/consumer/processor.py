@@ -243,7 +243,7 @@ class Processor:
         return True
 
     async def _prefetch(self, batch: Collection[InboundMessage]) -> None:
-        """Fetch what handlers need from outside; whatever fails there stops nobody."""
+        """Fetch what handlers need from outside; a fault there is logged and stops nothing."""
         if self.routes.prefetch is None:
             return
         try:

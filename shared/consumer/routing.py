@@ -39,7 +39,7 @@ class Repository(Protocol[UnitOfWork]):
 
 @runtime_checkable
 class OptimisticRepository(Repository[UnitOfWork], Protocol[UnitOfWork]):
-    """One that can also go without locks, for the usual case that nobody else writes the same.
+    """One that can also load without locks, for the usual case that no other writer interferes.
 
     Its `save` writes nothing itself: the statements that it returns name the rows that they must find, so that they
     fail as a whole when what they build on has changed.

@@ -64,7 +64,7 @@ class Subscriber:
         self._tasks: list[asyncio.Task[None]] = []
         read_tolerantly()
         # Without a handler FastStream connects, joins the group and leaves it; the polling is ours. Its own loop for
-        # batches sleeps after a poll that found nothing, so that whoever comes first after a quiet time waits.
+        # batches sleeps after a poll that found nothing, so that the first message after a quiet time waits.
         self._subscriber = broker.subscriber(
             *[topic.name for topic in processor.routes.topics],
             group_id=f"posada-{processor.routes.service}",

@@ -233,8 +233,8 @@ def _context(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str
         else:
             given[name] = text
     problems.pop("traceparent", None)
-    told = tuple({"field": name, "problem": problem} for name, problem in problems.items())
-    return {name: text for name, text in given.items() if name not in problems}, told
+    listed = tuple({"field": name, "problem": problem} for name, problem in problems.items())
+    return {name: text for name, text in given.items() if name not in problems}, listed
 
 
 def _text(value: bytes) -> str | None:

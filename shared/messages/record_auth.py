@@ -29,7 +29,7 @@ _SIGNED_HEADERS = ("ce_type", "ce_source", "ce_id")
 
 
 class NotVerified(Exception):
-    """Nobody whom we know has written this record; says what is missing, and the remedy."""
+    """A record that nobody who may has written; the message says what is missing, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class RecordVerifier:
         """Who wrote it, from its bytes alone: nothing of the body is read.
 
         Raises:
-            NotVerified: when nobody did who may.
+            NotVerified: when it was nobody who may.
         """
         if self.seal is not None and is_sealed(record):
             if self.seal.fits(record):

@@ -94,7 +94,7 @@ def retry_headers(
 
 
 def read_history(value: bytes | None) -> list[dict[str, str]]:
-    """The history in a header's value, which anybody may have written: what is none of ours is left out of it."""
+    """The history in a header's value, which anybody may have written: entries of another form are left out."""
     if not value or len(value) > MAX_HISTORY_BYTES:
         return []
     try:
@@ -192,7 +192,7 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, o
     key = (record.key or b"").decode("utf-8", "replace")
     known = letters.get(key)
     if not ours and known and known.verified:
-        return  # whoever may not write here takes no letter away, nor changes one
+        return  # somebody who may not write here removes and changes no letter
     if record.value is None:
         letters.pop(key, None)
         return
@@ -217,9 +217,9 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, o
     )
 
 
-def _bytes_in(told: str) -> int:
-    """How many bytes a header tells of; one that tells nonsense is of a letter that nobody should take for whole."""
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= len(str(2**63)) else 1
+def _bytes_in(header: str) -> int:
+    """The number of bytes in a header; 1 for one that is no number, so that its letter is not taken for whole."""
+    return int(header) if header.isascii() and header.isdigit() and len(header) <= len(str(2**63)) else 1
 
 
 async def replay(producer: SealingProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:
