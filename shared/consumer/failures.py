@@ -14,9 +14,10 @@ import structlog
 
 from shared.clock import Clock
 from shared.commit_hooks import collecting_hooks, on_commit
+from shared.database.conflicts import retry_conflicts
 from shared.database.outage import Outage
-from shared.database.pool import CONTENDED, UNAVAILABLE, Database
-from shared.errors import Conflict, described
+from shared.database.pool import UNAVAILABLE, Database
+from shared.errors import described
 from shared.kafka.topics import dead, internal
 from shared.messages import inbox
 from shared.messages.inbound import InboundMessage, known_type
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 
 # Pauses before the second, third … attempt at a message; after the last it is a dead letter.
 RETRY_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
-CONFLICT_ATTEMPTS = 10
 SMALL_BATCH = 4  # messages that are not worth halving
 BOOKINGS_NAMED = 20  # in a line about a whole batch
 
@@ -126,21 +126,6 @@ async def wait_out_outage(database: Database, work: Callable[[], Awaitable[T]]) 
         except UNAVAILABLE as fault:
             if not await outage.should_retry(fault):
                 raise
-
-
-async def retry_conflicts(commit: Callable[[], Awaitable[T]]) -> T:
-    """Commit, and again at once while rival writers are first.
-
-    Raises:
-        Conflict, CONTENDED: when rivals were first each of `CONFLICT_ATTEMPTS` times.
-    """
-    for left in reversed(range(CONFLICT_ATTEMPTS)):
-        try:
-            return await commit()
-        except (Conflict, *CONTENDED):
-            if not left:
-                raise
-    raise AssertionError("the last attempt returns or raises")
 
 
 def log_split(batch: Sequence[InboundMessage], fault: Exception) -> None:

@@ -18,6 +18,7 @@ from services.payments.repository import Repository
 from services.payments.transfers.payment import Contradiction
 from shared.clock import Clock
 from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
+from shared.database.conflicts import retry_conflicts
 from shared.database.pool import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
 from shared.errors import Conflict, described
@@ -27,7 +28,6 @@ from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
-CONFLICTS = 10
 SOURCE = "posada/payments"
 _NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
 
@@ -119,14 +119,14 @@ class FeedSync:
         return told
 
     async def _record(self, source: str, page: Page) -> int:
-        for left in reversed(range(CONFLICTS)):
-            try:
-                async with self._database.transaction() as connection:
-                    return await self._write(connection, source, page, self._clock())
-            except (Conflict, *CONTENDED) as rival:
-                if not left:
-                    raise FeedDown(f"{source}: {described(rival)}") from rival
-        raise AssertionError
+        async def record() -> int:
+            async with self._database.transaction() as connection:
+                return await self._write(connection, source, page, self._clock())
+
+        try:
+            return await retry_conflicts(record)
+        except (Conflict, *CONTENDED) as rival:
+            raise FeedDown(f"{source}: {described(rival)}") from rival
 
     async def _write(self, connection: Connection, source: str, page: Page, now: datetime) -> int:
         arrivals = [line for line in page.lines if isinstance(line, TransferArrived)]
