@@ -100,7 +100,7 @@ async def test_what_is_let_go_of_was_never_done() -> None:
 
 @pytest.mark.filterwarnings("error")
 @given(batches=st.lists(st.lists(st.integers(), max_size=5), max_size=12), limit=st.integers(1, 6))
-def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[list[int]], most: int) -> None:
+def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[list[int]], limit: int) -> None:
     handled: list[int] = []
     told: list[tuple[int, int]] = []
 
@@ -109,7 +109,7 @@ def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[lis
         handled.extend(cast("Sequence[int]", deliveries))
 
     async def bring() -> None:
-        queue = BackgroundQueue(work, limit=most)
+        queue = BackgroundQueue(work, limit=limit)
         for place, batch in enumerate(batches):
             await queue.submit(
                 cast("list[InboundMessage]", batch), lambda place=place: told.append((place, len(handled)))
