@@ -209,6 +209,7 @@ class _Running:
             processor,
             batch_messages=settings.batch_messages,
             stalled_seconds=settings.stalled_seconds,
+            session_seconds=settings.kafka_session_seconds,
             linger=not service.urgent,
         )
         for stop in (publisher.stop, producer.flush, transport.flush, broker.stop):

@@ -51,6 +51,7 @@ class Subscriber:
         *,
         batch_messages: int,
         stalled_seconds: float,
+        session_seconds: float = 10,
         linger: bool = False,
     ) -> None:
         self._processor = processor
@@ -71,8 +72,8 @@ class Subscriber:
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             listener=_Listener(self),
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=1_000,
+            session_timeout_ms=int(session_seconds * 1000),
+            heartbeat_interval_ms=int(min(1, session_seconds / 3) * 1000),
             max_poll_interval_ms=600_000,
             fetch_max_wait_ms=int(LINGER_SECONDS * 1000) if linger else FETCH_WAIT_MS,
             fetch_min_bytes=LINGERING_BYTES if linger else 1,

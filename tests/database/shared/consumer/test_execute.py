@@ -18,9 +18,10 @@ from shared.database.pool import Database
 from shared.errors import Conflict, Refusal
 from shared.messages.message import Message
 from shared.observability.metrics import HANDLED
-from tests.database.shared.consumer.test_consumer_shell import Away, Shell, failing
+from tests.database.shared.consumer.test_outages import Away
 from tests.support.doubles.transport import record_of_row
 from tests.support.sagas.sample_service import Notes, OptimisticNotes, asking, noted
+from tests.support.sagas.sample_shell import Shell, failing
 
 pytestmark = pytest.mark.real
 

@@ -20,7 +20,8 @@ from shared.messages.inbound import Invalid
 from shared.messages.message import Message
 from shared.messages.record_auth import Verified
 from shared.outbox.dead_letters import ORIGIN
-from tests.support.cluster.bad_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Bad, Place, bad_messages
+from tests.support.cluster.bad_messages import Bad, bad_messages
+from tests.support.cluster.good_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Place
 from tests.support.doubles.transport import raw_record
 
 REQUEST_WITHOUT_ID = json.dumps({name: value for name, value in REQUEST.items() if name != "request_id"}).encode()

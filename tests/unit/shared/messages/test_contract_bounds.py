@@ -11,7 +11,7 @@ import pytest
 from shared.contracts.conversations import ChatMessage
 from shared.messages.inbound import Invalid, parse_message
 from shared.messages.message import Message, message_types
-from tests.support.cluster.bad_messages import ALERT, CHAT, CONFIRMED, HELD, REQUEST, TRANSFER
+from tests.support.cluster.good_messages import ALERT, CHAT, CONFIRMED, HELD, REQUEST, TRANSFER
 
 ROOM = REQUEST["rooms"][0]  # type: ignore[index]
 TYPES = {
