@@ -32,7 +32,7 @@ from shared.contracts.common import (
 from shared.messages.message import Message
 
 # Those before the outcome; what follows it can wait a moment.
-URGENT_STEPS = frozenset({"rooms_held", "payment_reserved", "rooms_held_again"})
+URGENT_STEPS = frozenset({"rooms_held", "payment_reserved", "rooms_held_again", "rooms_ordered"})
 
 
 class BookingProgressed(
