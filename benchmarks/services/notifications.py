@@ -35,7 +35,7 @@ from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import Channel
 from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.events.handlers import booking_confirmed
-from services.notifications.providers.choice import senders_of
+from services.notifications.providers.registry import senders_of
 from services.notifications.repository import Repository
 from services.notifications.settings import Settings
 from shared.clock import system_clock

@@ -14,9 +14,9 @@ from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.gauges import GAUGES
 from services.notifications.properties import PropertyDirectory
-from services.notifications.providers.choice import callbacks_of, senders_of, told
 from services.notifications.providers.local import LocalOutbox
-from services.notifications.reports.api import ReportReceiver, WebhookSecrets
+from services.notifications.providers.registry import PROVIDERS, greetings_of, readers_of, senders_of
+from services.notifications.reports.api import ReportReceiver
 from services.notifications.reports.api import router as webhooks
 from services.notifications.repository import Repository
 from services.notifications.scopes import SCOPES
@@ -84,13 +84,14 @@ def build(settings: Settings | None = None) -> Service:
         window=timedelta(hours=settings.rate_hours),
         least=settings.rate_least,
     )
-    proofs = WebhookSecrets(
-        callbacks_of(settings),
-        told(settings.twilio_token) or None,
-        told(settings.postmark_webhook) or None,
-        told(settings.webhook_token) or None,
+    reports = ReportReceiver(
+        database,
+        repository,
+        readers_of(settings),
+        public_url=settings.public_url,
+        window=timedelta(hours=settings.replay_hours),
+        wake=bell,
     )
-    door = ReportReceiver(database, repository, proofs, window=timedelta(hours=settings.replay_hours), bell=bell)
     return Service(
         name="notifications",
         version=VERSION,
@@ -98,7 +99,7 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[router(database, repository, templates)],
-        webhooks=[webhooks(door)],
+        webhooks=[webhooks(reports, PROVIDERS, greetings_of(settings))],
         loops=[courier.run, watch.run],
         gauges=GAUGES,
         scopes=SCOPES,

@@ -27,7 +27,8 @@ from services.notifications.delivery.model import (
 from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.events.reminders import REMINDERS
 from services.notifications.events.superseding import overtakes
-from services.notifications.reports.model import Fate, after_report
+from services.notifications.providers.report import ReportStatus
+from services.notifications.reports.model import after_report
 from services.notifications.unit_of_work import UnitOfWork
 from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
@@ -141,7 +142,7 @@ class Repository(DeliveryLog):
         failed: set[Occasion] = set()
         for row in rows:
             status, form, has_template = states[row["number"]]
-            reported = after_report(status, form, Fate(row["fate"]), has_template=has_template)
+            reported = after_report(status, form, ReportStatus(row["fate"]), has_template=has_template)
             after, form = reported.status, reported.form
             if after is Status.PENDING and await self._is_overtaken(connection, row["booking_id"], row["occasion"]):
                 after = Status.WITHDRAWN
@@ -199,15 +200,15 @@ def _count_stored(channels: Sequence[str]) -> None:
 
 
 def _report_columns(row: Mapping[str, Any], status: Status, form: Form) -> tuple[list[Any], ...]:
-    fate = Fate(row["fate"])
+    fate = ReportStatus(row["fate"])
     return (
         [row["number"]],
         [status.value],
         [form.value],
         [row["said"]],
         [row["reported_problem"]],
-        [row["at"] if fate in (Fate.DELIVERED, Fate.READ) else None],
-        [row["at"] if fate is Fate.READ else None],
+        [row["at"] if fate in (ReportStatus.DELIVERED, ReportStatus.READ) else None],
+        [row["at"] if fate is ReportStatus.READ else None],
     )
 
 

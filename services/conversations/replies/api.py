@@ -11,9 +11,9 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, status
 from pydantic import BaseModel, StringConstraints
 
 from services.conversations.console.api import MAY_NOT, MISSING, NO_THREAD
+from services.conversations.providers.port import KeepsConversations, Reply, ReplySender
 from services.conversations.replies import store
 from services.conversations.replies.dispatcher import ReplyDispatcher
-from services.conversations.replies.providers.port import KeepsConversations, Provider, Reply
 from services.conversations.replies.rules import refuse_late, refuse_long
 from services.conversations.replies.store import Waiting
 from services.conversations.threads.contacts import is_phone
@@ -68,17 +68,17 @@ class ReplyView(BaseModel):
 class ProviderRouter:
     """Which provider takes what: the one that brought the tenant's last message, else the channel's first."""
 
-    def __init__(self, providers: Mapping[Channel, list[Provider]], fallback: Provider) -> None:
+    def __init__(self, providers: Mapping[Channel, list[ReplySender]], fallback: ReplySender) -> None:
         self._providers = providers
         self._fallback = fallback
 
-    def provider_for(self, channel: Channel, brought_by: str | None) -> Provider:
+    def provider_for(self, channel: Channel, brought_by: str | None) -> ReplySender:
         """The provider of a reply."""
         able = self._providers.get(channel, [])
         return next((one for one in able if one.name == brought_by), able[0] if able else self._fallback)
 
     @property
-    def all(self) -> dict[str, Provider]:
+    def all(self) -> dict[str, ReplySender]:
         """Each provider by its name."""
         several = [one for able in self._providers.values() for one in able]
         return {one.name: one for one in (self._fallback, *several)}

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import structlog
 
+from services.conversations.providers.port import KeepsConversations, ReplySender
 from services.conversations.replies import store
-from services.conversations.replies.providers.port import KeepsConversations, NotDone, Provider
 from services.conversations.replies.rules import next_attempt
 from services.conversations.replies.store import ConversationJob, Waiting
 from shared.clock import Clock, system_clock
 from shared.database.pool import Connection, Database
+from shared.errors import CallFailed
 from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ class ReplyDispatcher:
     def __init__(
         self,
         database: Database,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, ReplySender],
         *,
         seconds: float,
         lease: timedelta,
@@ -93,7 +94,7 @@ class ReplyDispatcher:
         reply = waiting.reply
         try:
             message_id = await self._asked(self._provider_of(waiting).send(reply))
-        except NotDone as fault:
+        except CallFailed as fault:
             again_at = self._again_at(fault, reply.attempt)
             log.warning("reply.not_sent", reply=str(reply.id), problem=fault.problem, final=again_at is None)
             problem = fault.problem
@@ -102,17 +103,17 @@ class ReplyDispatcher:
             log.info("reply.sent", reply=str(reply.id), provider=waiting.provider, attempt=reply.attempt)
             await self._record(lambda connection, now: store.sent(connection, waiting, message_id, now))
 
-    def _provider_of(self, waiting: Waiting) -> Provider:
+    def _provider_of(self, waiting: Waiting) -> ReplySender:
         provider = self._providers.get(waiting.provider)
         if provider is None:
-            raise NotDone(f"{waiting.provider} is no longer configured", final=True)
+            raise CallFailed(f"{waiting.provider} is no longer configured", final=True)
         return provider
 
     async def _keep(self, errand: ConversationJob, keeper: KeepsConversations) -> None:
         thread = str(errand.conversation.thread_id)
         try:
             conversation = await self._asked(keeper.keep(errand.conversation))
-        except NotDone as fault:
+        except CallFailed as fault:
             again_at, problem = self._again_at(fault, errand.attempt), fault.problem
             log.warning("conversation.not_kept", thread=thread, problem=problem, final=again_at is None)
             await self._record(lambda connection, _: store.not_kept(connection, errand, problem, again_at))
@@ -125,15 +126,15 @@ class ReplyDispatcher:
         try:
             async with asyncio.timeout(self._seconds):
                 return await work
-        except NotDone:
+        except CallFailed:
             raise
         except TimeoutError as fault:
-            raise NotDone("the provider did not answer in time", final=False) from fault
+            raise CallFailed("the provider did not answer in time") from fault
         except Exception as fault:
             log.error("postman.fault", fault=type(fault).__name__)  # noqa: TRY400 — its words may quote an address
-            raise NotDone(type(fault).__name__, final=False) from fault
+            raise CallFailed(type(fault).__name__) from fault
 
-    def _again_at(self, fault: NotDone, attempt: int) -> datetime | None:
+    def _again_at(self, fault: CallFailed, attempt: int) -> datetime | None:
         return None if fault.final else next_attempt(attempt, self._clock())
 
     async def _record(self, write: Callable[[Connection, datetime], Awaitable[None]]) -> None:

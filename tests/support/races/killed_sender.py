@@ -18,7 +18,7 @@ import structlog
 from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import Channel, Content, Delivery
 from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
-from services.notifications.providers.choice import senders_of
+from services.notifications.providers.registry import senders_of
 from services.notifications.repository import Repository, UnitOfWork
 from services.notifications.settings import Settings
 from shared.clock import system_clock

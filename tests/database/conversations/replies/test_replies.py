@@ -12,14 +12,14 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from services.conversations.app import providers_of
 from services.conversations.console import api
 from services.conversations.consumers import routes
-from services.conversations.inbound.twilio import TwilioHook
+from services.conversations.providers.local import LocalReplies
+from services.conversations.providers.registry import senders_of
+from services.conversations.providers.twilio.webhook import TwilioWebhook
 from services.conversations.replies import api as answering
 from services.conversations.replies.api import ProviderRouter
 from services.conversations.replies.dispatcher import ReplyDispatcher
-from services.conversations.replies.providers.local import LocalReplies
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
 from shared.consumer.consumer import Consumer
@@ -71,7 +71,7 @@ class House:
         settings = Settings(api_token="t" * 32, **given)
         self.clock = MovedClock(NOW)
         self.database = database
-        self.switchboard = ProviderRouter(providers_of(settings), LocalReplies())
+        self.switchboard = ProviderRouter(senders_of(settings), LocalReplies())
         self.postman = self.another_postman()
         repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
         self._consumer = Consumer(routes(repository), database, relay, clock=self.clock, back_off=())
@@ -288,7 +288,7 @@ class TestReplies:
         await at_twilio.go_round()
         ((sent,),) = twilio.messages.values()
         echo = ADDED | {"Author": "recepcion", "MessageSid": sent["sid"], "Attributes": sent["attributes"]}
-        assert TwilioHook(SECRET).read(form(echo)) is None
+        assert TwilioWebhook(SECRET).read(form(echo)) is None
 
     async def test_replies_of_a_thread_keep_their_order(self, at_wati: House, wati: WatiDouble) -> None:
         await at_wati.hear(chat())

@@ -20,12 +20,13 @@ from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
 from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
-from services.notifications.providers.port import IsAnothers, NotSent, Receipt, Sender
+from services.notifications.providers.port import IsAnothers, Receipt, Sender
 from services.notifications.repository import Lost, Repository
 from services.notifications.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Connection, Database
+from shared.errors import CallFailed
 from shared.observability.logs import name_subject
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.notifications.conftest import PostOffice
@@ -327,7 +328,7 @@ async def test_whatever_a_provider_says_can_be_recorded(house: House) -> None:
     odd = "a\x00b\ud800" + "x" * 5000
     odd_senders = {
         Channel.WHATSAPP: ScriptedSender(Receipt(odd, odd)),
-        Channel.EMAIL: ScriptedSender(NotSent(odd, final=True)),
+        Channel.EMAIL: ScriptedSender(CallFailed(odd, final=True)),
     }
     await house.settle(house.courier(odd_senders))
     assert await house.statuses() == {"whatsapp": "sent", "email": "failed"}

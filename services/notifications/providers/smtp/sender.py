@@ -13,8 +13,9 @@ from typing import Literal
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponseException
 
 from services.notifications.delivery.model import Delivery
-from services.notifications.providers.port import NotSent, Receipt
+from services.notifications.providers.port import Receipt
 from shared.clock import Clock, system_clock
+from shared.errors import CallFailed
 
 IDLE_SECONDS = 20.0  # servers close a silent connection sooner or later; a closed one would cost an attempt
 PERMANENT = 500
@@ -48,13 +49,13 @@ class Smtp:
         try:
             message = compose(delivery, self._sender, self._clock())
         except ValueError as defect:  # such as a local part that is not ASCII
-            raise NotSent(f"the headers cannot be written: {type(defect).__name__}", final=True) from defect
+            raise CallFailed(f"the headers cannot be written: {type(defect).__name__}", final=True) from defect
         try:
             answer = await self._converse(await self._connected(), message)
         except SMTPException as fault:
-            raise not_sent(fault) from fault
+            raise call_failed(fault) from fault
         except OSError as fault:
-            raise NotSent(type(fault).__name__, final=False) from fault
+            raise CallFailed(type(fault).__name__) from fault
         return Receipt(str(message["Message-ID"]), answer.partition("\n")[0][:200])
 
     async def close(self) -> None:
@@ -131,10 +132,10 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def not_sent(fault: SMTPException) -> NotSent:
+def call_failed(fault: SMTPException) -> CallFailed:
     """Whether asking again may help: the server's answer says so by its first digit."""
     answers = fault.recipients if isinstance(fault, SMTPRecipientsRefused) else [fault]
     codes = [one.code for one in answers if isinstance(one, SMTPResponseException)]
     if codes:
-        return NotSent(f"SMTP {codes[0]}", final=codes[0] >= PERMANENT)
-    return NotSent(type(fault).__name__, final=isinstance(fault, SMTPNotSupported))
+        return CallFailed(f"SMTP {codes[0]}", final=codes[0] >= PERMANENT)
+    return CallFailed(type(fault).__name__, final=isinstance(fault, SMTPNotSupported))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.conversations.inbound.port import (
-    Call,
+from services.conversations.providers.webhook import (
     Unreadable,
-    check_token,
     message_of,
     name_in,
     read_json,
@@ -18,9 +16,10 @@ from services.conversations.inbound.port import (
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
 from shared.messages.message import digest_of
+from shared.providers.webhooks import WebhookCall, check_token
 
 
-class ManyChatHook:
+class ManyChatWebhook:
     """ManyChat signs nothing and gives a message no id: the flow shows a token, and the time tells messages apart.
 
     Both the full contact data (`id`, `last_input_text`, `last_interaction`) and names of our own are understood.
@@ -31,18 +30,18 @@ class ManyChatHook:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def check(self, call: Call) -> None:
+    def check(self, call: WebhookCall) -> None:
         """Compare the token."""
         check_token(call, self._token)
 
-    def read(self, call: Call) -> ChatMessage:
+    def read(self, call: WebhookCall) -> ChatMessage:
         """What a subscriber wrote."""
         given = read_json(call)
         subscriber, text = text_in(given, "subscriber_id", "id"), text_in(given, "text", "last_input_text") or ""
-        told = given.get("sent_at") or given.get("last_interaction")
-        if not told:
+        sent = given.get("sent_at") or given.get("last_interaction")
+        if not sent:
             raise Unreadable("sent_at: it is missing; map the time of the contact's last interaction to it")
-        sent_at = read_time(told, "sent_at")
+        sent_at = read_time(sent, "sent_at")
         likely_id = digest_of(subscriber, sent_at.isoformat(), repr(text))
         return message_of(
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.conversations.replies.providers.port import Reply
+from services.conversations.providers.port import Reply
 
 
 class LocalReplies:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
-from collections.abc import Iterable, Mapping
-from hashlib import sha1
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
-from services.conversations.inbound.port import Call, NotGenuine, Unreadable, clean_name, message_of, read_time
+from services.conversations.providers.webhook import Unreadable, clean_name, message_of, read_time
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
+from shared.providers.twilio import is_signed
+from shared.providers.webhooks import NotGenuine, WebhookCall
 
 MEDIA = "https://mcs.us1.twilio.com/v1/Services/{service}/Media/{media}"
 OWN_REPLY = "posada_reply"  # the attribute that our own replies carry
@@ -20,7 +18,7 @@ OWN_REPLY = "posada_reply"  # the attribute that our own replies carry
 _PREFIXES = {"whatsapp:": Channel.WHATSAPP, "messenger:": Channel.MESSENGER, "+": Channel.SMS}
 
 
-class TwilioHook:
+class TwilioWebhook:
     """`onMessageAdded` of Twilio Conversations; `token` is the account's auth token, `staff` are ours by phone (E.164)
     or chat identity: whoever else writes by phone is a tenant.
 
@@ -33,15 +31,14 @@ class TwilioHook:
         self._token = token
         self._staff = staff or {}
 
-    def check(self, call: Call) -> None:
+    def check(self, call: WebhookCall) -> None:
         """Compare `X-Twilio-Signature` with ours."""
-        wanted = signature(self._token, call.url, _pairs(call.body))
-        if not hmac.compare_digest(wanted.encode(), call.headers.get("x-twilio-signature", "").encode()):
+        if not is_signed(call, self._token):
             raise NotGenuine("X-Twilio-Signature does not fit: see POSADA_TWILIO_TOKEN and POSADA_PUBLIC_URL")
 
-    def read(self, call: Call) -> ChatMessage | None:
+    def read(self, call: WebhookCall) -> ChatMessage | None:
         """The message that was added to a conversation."""
-        given = dict(_pairs(call.body))
+        given = dict(call.form)
         if given.get("EventType") != "onMessageAdded" or _is_own(given.get("Attributes")):
             return None
         author, channel, contact = self._who(given)
@@ -69,16 +66,6 @@ class TwilioHook:
         if channel is None or address in self._staff:
             return self._staff.get(address, Author.MANAGER), Channel.WHATSAPP, None
         return Author.TENANT, channel, address
-
-
-def signature(token: str, url: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """Twilio's signature: HMAC-SHA1 over the address and every parameter, sorted by name, base64."""
-    signed = url + "".join(name + value for name, value in sorted(set(pairs)))
-    return base64.b64encode(hmac.new(token.encode(), signed.encode(), sha1).digest()).decode()
-
-
-def _pairs(body: bytes) -> list[tuple[str, str]]:
-    return parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
 def _is_own(attributes: str | None) -> bool:

@@ -1,38 +1,60 @@
-"""How adapters ask providers over HTTP: one reading of what answers and failures mean."""
+"""A provider's API over HTTP: one client, and one reading of what its answers and failures mean."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Unpack
 
 import aiohttp
 import httpx
 
-from services.notifications.providers.port import NotSent
-from shared.outbound.client import DestinationForbidden, json_in
+from shared.errors import CallFailed
+from shared.outbound.client import ClientLimits, DestinationForbidden, client, json_in
 from shared.safety.masking import without_addresses
 
-PASSING = frozenset({408, 425, 429})  # client errors that another attempt may not meet
+PASSING = frozenset({408, 409, 425, 429})  # client errors that another attempt may not meet
 LIMITED = 429
 DEFAULT_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 LONGEST_REASON = 200
-# Nothing left the house: these say for sure that the provider does not have the message.
+# Nothing was sent: these say for sure that the provider does not have the message.
 NEVER_ARRIVED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, **given: Any) -> httpx.Response:
-    """The provider's answer, whatever its status.
+class ProviderClient:
+    """The API of one provider at `url`; `auth` and `headers` go with each call."""
 
-    Raises:
-        NotSent: when there was none; unsure where the request may have arrived.
-    """
-    try:
-        return await client.request(method, path, **given)
-    except httpx.HTTPError as fault:
-        raise NotSent(_name(fault), final=False, unsure=not _never_arrived(fault)) from fault
+    def __init__(
+        self,
+        url: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **limits: Unpack[ClientLimits],
+    ) -> None:
+        self._http = client(url, auth=auth, headers=headers, **limits)
+
+    async def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """The provider's answer, whatever its status.
+
+        Raises:
+            CallFailed: when there was none; unsure where the request may have arrived.
+        """
+        try:
+            return await self._http.request(method, path, **given)
+        except httpx.HTTPError as fault:
+            raise CallFailed(_name(fault), unsure=not _never_arrived(fault)) from fault
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header of a bearer token, which may have been copied with its word."""
+    return {"Authorization": f"Bearer {token.removeprefix('Bearer ')}"}
 
 
 def _name(fault: httpx.HTTPError) -> str:
@@ -51,16 +73,17 @@ def _never_arrived(fault: httpx.HTTPError) -> bool:
     return isinstance(fault, DestinationForbidden) or isinstance(fault.__cause__, NEVER_ARRIVED)
 
 
-def refuse_failure(answer: httpx.Response, reason: str = "") -> None:
-    """Raise NotSent for an answer that is no success: limits and server errors pass, other client errors are final.
+def raise_for_failure(answer: httpx.Response, reason: str = "", *, what: str = "") -> None:
+    """Raise CallFailed for an answer that is no success: limits and server errors pass, other client errors are final.
 
-    A server error leaves open whether the message was taken.
+    A server error leaves open whether the request was carried out. `what` names what was asked for, `reason` is the
+    provider's.
     """
     if answer.is_success:
         return
     status = answer.status_code
-    problem = f"HTTP {status}" + (f": {reason[:LONGEST_REASON]}" if reason else "")
-    raise NotSent(
+    problem = (f"{what}: " if what else "") + f"HTTP {status}" + (f": {reason[:LONGEST_REASON]}" if reason else "")
+    raise CallFailed(
         problem,
         final=not (answer.is_server_error or status in PASSING),
         retry_after=pause_of(answer) if status == LIMITED or answer.headers.get("retry-after") else None,
@@ -84,11 +107,11 @@ def read_object(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer.
 
     Raises:
-        NotSent: when it is something else, an error page for instance; then nobody knows what became of the message.
+        CallFailed: when it is something else, an error page for instance; then nobody knows what became of the call.
     """
     body = maybe_object(answer)
     if body is None:
-        raise NotSent("the answer is not a JSON object", final=False, unsure=True)
+        raise CallFailed("the answer is not a JSON object", unsure=True)
     return body
 
 

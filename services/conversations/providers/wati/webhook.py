@@ -7,9 +7,7 @@ from mimetypes import guess_type
 from typing import Any
 from urllib.parse import urlencode
 
-from services.conversations.inbound.port import (
-    Call,
-    check_token,
+from services.conversations.providers.webhook import (
     clean_name,
     message_of,
     name_in,
@@ -19,6 +17,7 @@ from services.conversations.inbound.port import (
 )
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
+from shared.providers.webhooks import WebhookCall, check_token
 
 FROM_GUEST = "message"
 FROM_STAFF = frozenset({"sessionMessageSent", "sessionMessageSent_v2"})
@@ -26,7 +25,7 @@ OWN_REPLY = "posada-"  # how the localMessageId of our own replies begins
 _FILES = frozenset({"image", "document", "audio", "voice", "video", "sticker"})
 
 
-class WatiHook:
+class WatiWebhook:
     """Message received, and session message sent. WATI signs nothing: the address that it is given has a token in it.
 
     `api_url` is where WATI's API serves the files that it names by path.
@@ -38,11 +37,11 @@ class WatiHook:
         self._token = token
         self._api_url = (api_url or "https://live-server.wati.io").rstrip("/")
 
-    def check(self, call: Call) -> None:
+    def check(self, call: WebhookCall) -> None:
         """Compare the token."""
         check_token(call, self._token)
 
-    def read(self, call: Call) -> ChatMessage | None:
+    def read(self, call: WebhookCall) -> ChatMessage | None:
         """What a guest or a member of staff wrote."""
         given = read_json(call)
         event, by_staff = str(given.get("eventType")), given.get("owner") is True

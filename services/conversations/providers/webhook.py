@@ -1,34 +1,17 @@
-"""What a provider's webhook is to us, and the two ways in which a call can be wrong."""
+"""What a provider's webhook is to us, and how its fields are read."""
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from shared.contracts.conversations import ChatMessage
+from shared.providers.webhooks import WebhookCall
 
-BEARER = "Bearer "
 LONGEST_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request as it came. `url` is the whole address that the provider was given, names of headers are lower-case."""
-
-    url: str
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    body: bytes
-
-
-class NotGenuine(Exception):
-    """The call does not show the secret, or its body was altered; the text names the remedy."""
 
 
 class Unreadable(Exception):
@@ -40,31 +23,19 @@ class Webhook(Protocol):
 
     name: str
 
-    def check(self, call: Call) -> None:
+    def check(self, call: WebhookCall) -> None:
         """Let genuine calls pass, comparing in constant time; raises NotGenuine."""
         ...
 
-    def read(self, call: Call) -> ChatMessage | None:
+    def read(self, call: WebhookCall) -> ChatMessage | None:
         """The message in a genuine call, None where it tells of something else; raises Unreadable."""
         ...
 
 
-def check_token(call: Call, token: str) -> None:
-    """Let pass who shows the token as `Authorization: Bearer …`, or as `?token=…` where headers cannot be set.
-
-    Raises:
-        NotGenuine: for everybody else.
-    """
-    header = call.headers.get("authorization", "")
-    given = header[len(BEARER) :] if header.startswith(BEARER) else call.query.get("token", "")
-    if not hmac.compare_digest(given.encode(), token.encode()):
-        raise NotGenuine("show the webhook's token: Authorization: Bearer … or ?token=…")
-
-
-def read_json(call: Call) -> dict[str, Any]:
+def read_json(call: WebhookCall) -> dict[str, Any]:
     """The JSON object in the body; raises Unreadable."""
     try:
-        given = json.loads(call.body)
+        given = call.json
     except (ValueError, RecursionError) as fault:
         raise Unreadable("body: it is not JSON; send a JSON object") from fault
     if not isinstance(given, dict):
@@ -78,8 +49,8 @@ def message_of(fields: Mapping[str, Any]) -> ChatMessage:
         return ChatMessage.model_validate(fields)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
-        raise Unreadable(told) from error
+        problem = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in problems)
+        raise Unreadable(problem) from error
 
 
 def read_time(given: object, field: str) -> datetime:
