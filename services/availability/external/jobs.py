@@ -60,7 +60,7 @@ class ExternalJobs:
         self._database = database
         self._clock = clock
         self._manners = manners or ExternalClientSettings()
-        self._systems = ExternalClients(records, self._manners)
+        self._systems = ExternalClients(records, self._manners, clock)
         self._calls = JobExecutor(database, repository, self._systems, BookingAttemptJournal(database, clock), dice)
         self.free_rooms = self._systems.free_rooms
 

@@ -11,12 +11,13 @@ from datetime import datetime
 import structlog
 
 from services.notifications.content.composer import NotificationComposer
-from services.notifications.delivery.breaker import Breaker
 from services.notifications.delivery.model import Channel, Claimed, Form, Outcome, after_problem
-from services.notifications.providers.port import NotSent, Receipt, Sender, Tracer
+from services.notifications.providers.port import Receipt, Sender, Tracer
 from services.notifications.repository import Repository
 from shared.clock import Clock
 from shared.database.pool import Database
+from shared.errors import CallFailed
+from shared.outbound.breaker import CircuitBreaker
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ class DeliveryAttempt:
         database: Database,
         repository: Repository,
         desk: NotificationComposer,
-        breakers: Mapping[Channel, Breaker],
+        breakers: Mapping[Channel, CircuitBreaker],
         *,
         seconds: float,
         clock: Clock,
@@ -48,13 +49,13 @@ class DeliveryAttempt:
         claimed = replace(claimed, delivery=claimed.delivery.in_form(claimed.heard_at, now))
         try:
             return await self._hand_over(claimed, sender)
-        except NotSent as refused:
+        except CallFailed as refused:
             delivery = claimed.delivery
             if refused.window_closed and delivery.content.template and delivery.form is Form.FREE:
                 claimed = replace(claimed, delivery=replace(delivery, form=Form.TEMPLATE), unsure=False)
                 try:
                     return await self._hand_over(claimed, sender)
-                except NotSent as again:
+                except CallFailed as again:
                     return self._after(claimed, sender, again)
             return self._after(claimed, sender, refused)
 
@@ -62,16 +63,16 @@ class DeliveryAttempt:
         """Ask first where the provider may have it already.
 
         Raises:
-            NotSent: when it was not taken.
+            CallFailed: when it was not taken.
         """
         breaker = self._breakers[claimed.delivery.channel]
         try:
             async with asyncio.timeout(self._seconds):
                 receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
-        except NotSent:
+        except CallFailed:
             raise
         except TimeoutError as late:
-            raise NotSent("the provider did not answer in time", final=False, unsure=True) from late
+            raise CallFailed("the provider did not answer in time", unsure=True) from late
         except Exception as fault:  # an adapter's bug must not take the others' messages with it
             problem = type(fault).__name__
             log.error(  # noqa: TRY400 — see _where
@@ -80,8 +81,8 @@ class DeliveryAttempt:
                 fault=problem,
                 at=_where(fault),
             )
-            raise NotSent(problem, final=False, unsure=True) from fault
-        breaker.passed()
+            raise CallFailed(problem, unsure=True) from fault
+        breaker.succeeded()
         return Outcome(
             claimed,
             receipt.status,
@@ -106,7 +107,7 @@ class DeliveryAttempt:
 
         return await sender.trace(claimed.delivery, is_anothers)
 
-    def _after(self, claimed: Claimed, sender: Sender, refused: NotSent) -> Outcome:
+    def _after(self, claimed: Claimed, sender: Sender, refused: CallFailed) -> Outcome:
         now = self._clock()
         delivery = claimed.delivery
         self._note(self._breakers[delivery.channel], refused, now)
@@ -127,13 +128,13 @@ class DeliveryAttempt:
         return replace(outcome, due_at=due)
 
     @staticmethod
-    def _note(breaker: Breaker, refused: NotSent, now: datetime) -> None:
+    def _note(breaker: CircuitBreaker, refused: CallFailed, now: datetime) -> None:
         if refused.retry_after is not None:
-            breaker.told_to_wait(now + refused.retry_after)
+            breaker.limited(now + refused.retry_after)
         elif refused.final:
-            breaker.passed()
+            breaker.succeeded()
         else:
-            breaker.stumbled(now)
+            breaker.failed(now)
 
 
 def _where(fault: Exception) -> str:

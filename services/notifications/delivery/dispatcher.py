@@ -25,7 +25,6 @@ import structlog
 
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.attempt import DeliveryAttempt
-from services.notifications.delivery.breaker import Breaker
 from services.notifications.delivery.metrics import AWAY, DELIVERIES, DELIVERY_SECONDS
 from services.notifications.delivery.model import (
     PATIENCE,
@@ -43,6 +42,7 @@ from shared.database.pool import Database
 from shared.messages.message import Outgoing
 from shared.observability.logs import log_context
 from shared.observability.tracing import client_span
+from shared.outbound.breaker import CircuitBreaker
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
@@ -82,7 +82,7 @@ class DeliveryDispatcher:
         self._lease = lease
         self._clock = clock
         self._bell = bell or WakeSignal()
-        self._breakers = {channel: Breaker() for channel in senders}
+        self._breakers = {channel: CircuitBreaker() for channel in senders}
         self._attempts = DeliveryAttempt(database, repository, desk, self._breakers, seconds=send_seconds, clock=clock)
         self._under_way: Counter[Channel] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -148,8 +148,8 @@ class DeliveryDispatcher:
         now = self._clock()
         slots = self._slots(now)
         for channel, breaker in self._breakers.items():
-            AWAY.labels(channel).set(breaker.away(now))
-        away = [channel for channel, breaker in self._breakers.items() if breaker.struggling]
+            AWAY.labels(channel).set(breaker.is_away(now))
+        away = [channel for channel, breaker in self._breakers.items() if breaker.nothing_passes]
         async with self._database.transaction() as connection:
             lost = await self._repository.apply_reports(connection, now)
             if away:

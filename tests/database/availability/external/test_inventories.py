@@ -24,6 +24,7 @@ from services.availability.external.selection import AttemptStatus, Patience, Wa
 from services.availability.inventory.stay import Stay
 from services.availability.repository import Repository
 from shared.database.pool import Database
+from shared.outbound.breaker import CircuitBreaker
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
 from tests.support.doubles.fake_pms import Desk, serving
@@ -157,7 +158,7 @@ async def test_away_is_an_error_and_never_zeros(place: Place) -> None:
 
 
 async def test_the_circuit_opens_and_closes(place: Place) -> None:
-    guarded = CircuitBreakerInventory(place.inventory, threshold=2, open_seconds=0.05)
+    guarded = CircuitBreakerInventory(place.inventory, CircuitBreaker(2, timedelta(seconds=0.05)))
     await place.cut()
     for _ in range(2):
         with pytest.raises(InventoryUnavailable):
@@ -175,7 +176,7 @@ async def test_the_circuit_opens_and_closes(place: Place) -> None:
 
 
 async def test_a_room_that_is_taken_does_not_open_the_circuit(place: Place) -> None:
-    guarded = CircuitBreakerInventory(place.inventory, threshold=2, open_seconds=30)
+    guarded = CircuitBreakerInventory(place.inventory, CircuitBreaker(2, timedelta(seconds=30)))
     await place.snatch("18")
     for _ in range(4):
         with pytest.raises(RoomTaken):
@@ -284,7 +285,7 @@ async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
     booking, wanted = uuid4(), lines("18", "19")
     with pytest.raises(Died):
         await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
-    guarded = CircuitBreakerInventory(pms.inventory, threshold=1, open_seconds=60)
+    guarded = CircuitBreakerInventory(pms.inventory, CircuitBreaker(1, timedelta(seconds=60)))
     if shut:
         desk.refuses["getRooms"] = 503
         with pytest.raises(InventoryUnavailable):

@@ -9,16 +9,17 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notifications.delivery.breaker import FAILURES, NEWS_LASTS, Breaker
 from services.notifications.delivery.dispatcher import DeliveryDispatcher
 from services.notifications.delivery.model import BACK_OFF, Channel, Status
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
+from shared.outbound.breaker import FAILURES, CircuitBreaker
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.notifications import NOW, a_delivery, a_desk
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
 
+REMEMBERED = timedelta(minutes=11)
 WINDOW, LEAST = timedelta(hours=1), 5
 
 
@@ -27,17 +28,17 @@ def shown(name: str, channel: Channel) -> float | None:
 
 
 def test_a_provider_is_away_until_nobody_has_seen_it_fail_for_long() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(FAILURES):
-        assert not breaker.away(NOW)
-        breaker.stumbled(NOW)
-    assert breaker.away(NOW + max(BACK_OFF))  # the next attempt may be as late as that
-    assert not breaker.away(NOW + NEWS_LASTS)
+        assert not breaker.is_away(NOW)
+        breaker.failed(NOW)
+    assert breaker.is_away(NOW + max(BACK_OFF))  # the next attempt may be as late as that
+    assert not breaker.is_away(NOW + REMEMBERED)
     assert breaker.open  # it is still tried with care
-    breaker.stumbled(NOW + NEWS_LASTS)
-    assert breaker.away(NOW + NEWS_LASTS)
-    breaker.passed()
-    assert not breaker.away(NOW + NEWS_LASTS)
+    breaker.failed(NOW + REMEMBERED)
+    assert breaker.is_away(NOW + REMEMBERED)
+    breaker.succeeded()
+    assert not breaker.is_away(NOW + REMEMBERED)
 
 
 class House:
