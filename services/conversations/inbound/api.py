@@ -14,7 +14,7 @@ from fastapi import APIRouter, HTTPException, Path, Request, status
 from services.conversations.providers.registry import PROVIDERS
 from services.conversations.providers.webhook import Unreadable, Webhook
 from shared.clock import Clock, system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.conversations import ChatMessage
 from shared.contracts.topics import CONVERSATIONS_MESSAGES, dead
 from shared.database.pool import UNAVAILABLE, Database
@@ -85,7 +85,7 @@ class _Intake:
         self._oldest = oldest
         self._clock = clock
 
-    async def take(self, intake: Consumer, webhook: Webhook, call: WebhookCall) -> str:
+    async def take(self, intake: Processor, webhook: Webhook, call: WebhookCall) -> str:
         """Put a genuine call's message through, like one from Kafka; set aside what nobody can read."""
         try:
             message = webhook.read(call)
@@ -99,7 +99,7 @@ class _Intake:
             problem = f"sent_at: it is more than {self._oldest} ago; `posada dead replay` takes it in all the same"
             await self._set_aside(webhook, record, problem)
             raise Unreadable(problem)
-        await intake.take([record])
+        await intake.process([record])
         return "taken"
 
     def _is_too_old(self, message: ChatMessage) -> bool:
