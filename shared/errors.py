@@ -83,3 +83,9 @@ def traced(fault: BaseException) -> str:
         parts.append("".join([*traceback.format_tb(one.__traceback__), described(one)]))
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return "\n\nafter that:\n".join(reversed(parts))
+
+
+def place_of(fault: BaseException) -> str:
+    """Where a fault came from, without its words: they may quote an address."""
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    return f"{frame.name}:{frame.lineno}"

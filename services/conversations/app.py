@@ -10,10 +10,9 @@ from services.conversations.gauges import GAUGES
 from services.conversations.inbound import api as inbound
 from services.conversations.providers.local import LocalReplies
 from services.conversations.providers.registry import senders_of, webhooks_of
-from services.conversations.providers.twilio.replies import TwilioConversations
 from services.conversations.replies import api as answering
 from services.conversations.replies.api import ProviderRouter
-from services.conversations.replies.dispatcher import ReplyDispatcher
+from services.conversations.replies.jobs import conversation_runner, job_limits, reply_runner
 from services.conversations.repository import Repository
 from services.conversations.scopes import SCOPES
 from services.conversations.settings import Settings
@@ -22,6 +21,7 @@ from services.conversations.threads.contacts import e164
 from services.conversations.unit_of_work import PhoneRegion
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
@@ -36,10 +36,12 @@ def build(settings: Settings | None = None) -> Service:
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
-    switchboard = ProviderRouter(senders_of(settings), LocalReplies())
-    lease = timedelta(seconds=settings.lease_seconds)
-    postman = ReplyDispatcher(database, switchboard.all, seconds=settings.send_seconds, lease=lease)
-    repository = Repository(place, staff, errands=TwilioConversations.name in switchboard.all)
+    providers = ProviderRouter(senders_of(settings), LocalReplies())
+    wake = WakeSignal()
+    limits = job_limits(seconds=settings.send_seconds, lease=timedelta(seconds=settings.lease_seconds))
+    replies = reply_runner(database, providers.all, limits, wake=wake)
+    conversations = conversation_runner(database, providers.all, limits)
+    repository = Repository(place, staff, keeps_conversations=conversations is not None)
     return Service(
         name="conversations",
         version=VERSION,
@@ -50,7 +52,7 @@ def build(settings: Settings | None = None) -> Service:
             api.router(database, place),
             api.searching_router(database, place),
             api.reading_router(database, settings),
-            answering.router(database, switchboard, postman, settings),
+            answering.router(database, providers, wake, settings),
             relinking.router(database, repository, place, settings),
         ],
         webhooks=[
@@ -61,7 +63,7 @@ def build(settings: Settings | None = None) -> Service:
                 oldest=timedelta(hours=settings.webhook_hours),
             )
         ],
-        loops=[postman.send_for_ever, postman.keep_for_ever],
+        loops=[one.run for one in (replies, conversations) if one],
         gauges=GAUGES,
         scopes=SCOPES,
         linger_ms=LINGER_MS,

@@ -39,6 +39,11 @@ class ExternalClients:
         self._clock = clock
         self._known: dict[str, ExternalClient] = {}
 
+    @property
+    def at_once(self) -> int:
+        """How many calls may be under way to one system at a time."""
+        return self._settings.at_once
+
     async def of(self, property_id: str) -> ExternalClient:
         """The system of a property, as the catalogue has it now.
 

@@ -13,13 +13,13 @@ from fastapi import APIRouter, HTTPException, Request, Response, status
 from fastapi.responses import PlainTextResponse
 
 from services.notifications.delivery.metrics import REPORTS, REPORTS_REFUSED
-from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.providers.callbacks import in_time
 from services.notifications.providers.port import AnyProvider
 from services.notifications.providers.report import Greeting, Report, ReportReader
 from services.notifications.repository import Repository
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.providers.webhooks import FORBIDDEN, TOO_LARGE, NotGenuine, WebhookCall, call_of
 
 UNREADABLE = status.HTTP_422_UNPROCESSABLE_CONTENT
@@ -100,7 +100,7 @@ class ReportReceiver:
             if reference and not await self._repository.are_about(connection, reports, reference):
                 raise Refused(provider, "another message")
             await self._repository.take_reports(connection, reports, self._clock())
-        self._wake.ring()
+        self._wake.set()
         for one in reports:
             REPORTS.labels(provider, one.status).inc()
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import BACK_OFF, Channel, Status
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.repository import Repository, UnitOfWork
@@ -42,7 +42,7 @@ def test_a_provider_is_away_until_nobody_has_seen_it_fail_for_long() -> None:
 
 
 class House:
-    """A courier and a watch over one database, with a clock of their own."""
+    """A runner and a watch over one database, with a clock of their own."""
 
     def __init__(self, database: Database, relay: OutboxPublisher, sender: ScriptedSender) -> None:
         self.clock = MovableClock()
@@ -52,7 +52,7 @@ class House:
         self._repository = Repository(self._desk)
         given = {"at_once": 8, "send_seconds": 5.0, "lease": timedelta(minutes=1), "clock": self.clock}
         senders = {Channel.WHATSAPP: sender, Channel.SMS: ScriptedSender(TAKEN)}
-        self._courier = DeliveryDispatcher(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
+        self._runner = delivery_runner(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
         self._watch = DeliveryRateMonitor(
             database, self._repository, wanted=0.95, window=WINDOW, least=LEAST, clock=self.clock
         )
@@ -71,7 +71,7 @@ class House:
             await self._repository.save(connection, UnitOfWork(self._desk, pairs), self.clock())
 
     async def settle(self) -> None:
-        while await self._courier.turn(self.relay) or not self._courier.idle:  # noqa: ASYNC110 — what it began needs the loop
+        while await self._runner.begin(self.relay) or not self._runner.idle:  # noqa: ASYNC110 — what it began needs the loop
             await asyncio.sleep(0.001)
         await self._watch.look(self.relay)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import PATIENCE, Channel, Status
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.providers.gupshup.sender import GupshupWhatsApp
@@ -58,7 +58,7 @@ class Hour:
             Channel.SMS: self.sms,
             Channel.EMAIL: self.email,
         }
-        self.courier = DeliveryDispatcher(
+        self.runner = delivery_runner(
             database,
             self.repository,
             self.desk,
@@ -95,7 +95,7 @@ class Hour:
             self.clock.advance(MINUTE / 4)
 
     async def settle(self) -> None:
-        while await self.courier.turn(self.relay) or not self.courier.idle:  # noqa: ASYNC110 — what it began needs the loop
+        while await self.runner.begin(self.relay) or not self.runner.idle:  # noqa: ASYNC110 — what it began needs the loop
             await asyncio.sleep(0.001)
 
     async def finished(self) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The courier on a real database: retries, the next channel, staff, leases, crashes."""
+"""The runner on a real database: retries, the next channel, staff, leases, crashes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from structlog.testing import capture_logs
 
 from services.notifications.consumers import routes
 from services.notifications.content.composer import NotificationComposer
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
-from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.providers.port import IsAnothers, Receipt, Sender
 from services.notifications.repository import Lost, Repository
 from services.notifications.unit_of_work import UnitOfWork
@@ -27,6 +26,8 @@ from shared.consumer.processor import Processor
 from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Connection, Database
 from shared.errors import CallFailed
+from shared.jobs.runner import JobRunner
+from shared.jobs.wake import WakeSignal
 from shared.observability.logs import name_subject
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.notifications.conftest import PostOffice
@@ -42,7 +43,7 @@ INSTAGRAM = a_delivery(Channel.INSTAGRAM, "s1", place=2, status=Status.STANDBY)
 
 
 class House:
-    """A database with deliveries in it, and couriers that share it."""
+    """A database with deliveries in it, and runners that share it."""
 
     def __init__(self, database: Database, relay: OutboxPublisher) -> None:
         self.database = database
@@ -54,12 +55,12 @@ class House:
         async with self.database.transaction() as connection:
             await Repository(uow.desk).save(connection, uow, NOW)
 
-    def courier(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> DeliveryDispatcher:
+    def runner(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> JobRunner[Claimed, Outcome]:
         desk = a_desk(local=given.pop("local", ()))
         everywhere: dict[Channel, Sender] = {channel: ScriptedSender() for channel in Channel}
         if only := given.pop("only", None):
             everywhere = {only: ScriptedSender(FINAL)}
-        return DeliveryDispatcher(
+        return delivery_runner(
             self.database,
             given.pop("repository", Repository(desk)),
             desk,
@@ -67,11 +68,11 @@ class House:
             **({"at_once": 5, "send_seconds": 5, "lease": LEASE, "clock": self.clock} | given),
         )
 
-    async def settle(self, *couriers: DeliveryDispatcher) -> None:
-        """Let couriers work until nothing is due."""
+    async def settle(self, *runners: JobRunner[Claimed, Outcome]) -> None:
+        """Let runners work until nothing is due."""
         while True:
-            claimed = sum([await courier.turn(self.relay) for courier in couriers])
-            if not claimed and all(courier.idle for courier in couriers):
+            claimed = sum([await runner.begin(self.relay) for runner in runners])
+            if not claimed and all(runner.idle for runner in runners):
                 return
             await asyncio.sleep(0)
 
@@ -90,7 +91,7 @@ def house(database: Database, relay: OutboxPublisher) -> House:
 
 async def test_what_is_sent_is_marked_with_the_providers_id(house: House) -> None:
     await house.write(CHAT)
-    await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(Receipt("wamid.1", "accepted"))}))
+    await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(Receipt("wamid.1", "accepted"))}))
     (row,) = await house.rows()
     assert (row["status"], row["provider"], row["provider_id"], row["provider_status"], row["attempts"]) == (
         "sent",
@@ -118,7 +119,7 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     desk = a_desk(local=())
     await Processor(routes(Repository(desk)), house.database, house.relay, clock=house.clock).process([told])
     with capture_logs(processors=[name_subject]) as lines:
-        await house.settle(house.courier())
+        await house.settle(house.runner())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
         (TRACE, str(message.booking_id))
     ] * 2
@@ -127,12 +128,12 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
 async def test_a_passing_problem_is_tried_again_after_its_pause(house: House) -> None:
     await house.write(CHAT)
     whatsapp = ScriptedSender(PASSING, TAKEN)
-    courier = house.courier({Channel.WHATSAPP: whatsapp})
-    await house.settle(courier)
+    runner = house.runner({Channel.WHATSAPP: whatsapp})
+    await house.settle(runner)
     (row,) = await house.rows()
     assert (row["status"], row["due_at"], row["problem"]) == ("pending", NOW + BACK_OFF[0], "HTTP 503")
     house.clock.advance(BACK_OFF[0])
-    await house.settle(courier)
+    await house.settle(runner)
     assert await house.statuses() == {"whatsapp": "sent"}
     assert len(whatsapp.sent) == 2
 
@@ -140,46 +141,46 @@ async def test_a_passing_problem_is_tried_again_after_its_pause(house: House) ->
 async def test_attempts_are_bounded(house: House) -> None:
     await house.write(CHAT)
     whatsapp = ScriptedSender(PASSING)
-    courier = house.courier({Channel.WHATSAPP: whatsapp})
+    runner = house.runner({Channel.WHATSAPP: whatsapp})
     for pause in (*BACK_OFF, timedelta(days=1)):
-        await house.settle(courier)
+        await house.settle(runner)
         house.clock.advance(pause)
-    await house.settle(courier)
+    await house.settle(runner)
     assert await house.statuses() == {"whatsapp": "failed"}
     assert len(whatsapp.sent) == len(BACK_OFF) + 1
 
 
 async def test_the_next_channel_follows_a_final_problem_at_once(house: House, post_office: PostOffice) -> None:
     await house.write(MESSENGER, INSTAGRAM)
-    await house.settle(house.courier({Channel.MESSENGER: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.MESSENGER: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"messenger": "failed", "instagram": "sent"}
     assert post_office.rows == []
 
 
 async def test_the_next_channel_may_be_the_local_outbox(house: House) -> None:
     await house.write(MESSENGER, INSTAGRAM)
-    await house.settle(house.courier({Channel.MESSENGER: ScriptedSender(FINAL)}, local=(Channel.INSTAGRAM,)))
+    await house.settle(house.runner({Channel.MESSENGER: ScriptedSender(FINAL)}, local=(Channel.INSTAGRAM,)))
     rows = {row["channel"]: row for row in await house.rows()}
     assert (rows["instagram"]["status"], rows["instagram"]["provider"]) == ("stored", "local")
 
 
 async def test_who_got_the_email_needs_no_help(house: House, post_office: PostOffice) -> None:
     await house.write(EMAIL, CHAT)
-    await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "sent", "whatsapp": "failed"}
     assert post_office.rows == []
 
 
 async def test_a_failed_email_does_not_write_twice_by_chat(house: House) -> None:
     await house.write(EMAIL, MESSENGER, INSTAGRAM)
-    await house.settle(house.courier({Channel.EMAIL: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.EMAIL: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "failed", "messenger": "sent", "instagram": "standby"}
 
 
 async def test_when_nothing_is_left_staff_hear_of_it_once(house: House, post_office: PostOffice) -> None:
     await house.write(*[replace(one, property_id="mar") for one in (EMAIL, MESSENGER, INSTAGRAM)])
     failing = {channel: ScriptedSender(FINAL) for channel in (Channel.EMAIL, Channel.MESSENGER, Channel.INSTAGRAM)}
-    await house.settle(house.courier(failing), house.courier(failing))
+    await house.settle(house.runner(failing), house.runner(failing))
     (alert,) = post_office.messages
     assert isinstance(alert, StaffAlerted)
     assert (alert.booking_id, alert.code) == (EMAIL.booking_id, "guest_not_notified")
@@ -198,16 +199,16 @@ async def test_two_instances_whose_last_channels_fail_at_once_alert_once(house: 
             a_delivery(Channel.EMAIL, "ana@example.com", booking_id=booking_id), a_delivery(booking_id=booking_id)
         )
     # Each has one of a booking's two channels, so that both record a failure of every booking at the same time.
-    couriers = [house.courier(at_once=60, only=channel) for channel in (Channel.EMAIL, Channel.WHATSAPP)]
+    runners = [house.runner(at_once=60, only=channel) for channel in (Channel.EMAIL, Channel.WHATSAPP)]
     for _ in range(2):
-        await asyncio.gather(*[courier.turn(house.relay) for courier in couriers])
+        await asyncio.gather(*[runner.begin(house.relay) for runner in runners])
         await asyncio.sleep(0.05)
     assert Counter(alert.booking_id for alert in post_office.messages) == dict.fromkeys(bookings, 1)
 
 
 async def test_an_alert_that_cannot_be_delivered_raises_no_other(house: House, post_office: PostOffice) -> None:
     await house.write(a_delivery(Channel.EMAIL, "desk@example.com", audience=Audience.STAFF))
-    await house.settle(house.courier({Channel.EMAIL: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.EMAIL: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "failed"}
     assert post_office.rows == []
 
@@ -216,7 +217,7 @@ async def test_instances_share_the_work(house: House) -> None:
     deliveries = [a_delivery(booking_id=uuid4()) for _ in range(200)]
     await house.write(*deliveries)
     senders = [ScriptedSender() for _ in range(3)]
-    await asyncio.gather(*[house.settle(house.courier({Channel.WHATSAPP: sender})) for sender in senders])
+    await asyncio.gather(*[house.settle(house.runner({Channel.WHATSAPP: sender})) for sender in senders])
     sent = Counter(delivery.booking_id for sender in senders for delivery in sender.sent)
     assert sent == {delivery.booking_id: 1 for delivery in deliveries}
     assert min(len(sender.sent) for sender in senders) > 0
@@ -235,7 +236,7 @@ async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_g
         await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
     house.clock.advance(LEASE + timedelta(seconds=1))
     sender = Traceable()
-    await house.settle(house.courier({Channel.WHATSAPP: sender}))
+    await house.settle(house.runner({Channel.WHATSAPP: sender}))
     assert len(sender.sent) == 1
     assert {row["provider_id"] for row in await house.rows()} == {"before", "id-1"}
 
@@ -245,11 +246,11 @@ async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: H
     async with house.database.transaction() as connection:
         assert await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
     whatsapp = ScriptedSender()
-    courier = house.courier({Channel.WHATSAPP: whatsapp})
-    await house.settle(courier)
+    runner = house.runner({Channel.WHATSAPP: whatsapp})
+    await house.settle(runner)
     assert whatsapp.sent == []
     house.clock.advance(LEASE)
-    await house.settle(courier)
+    await house.settle(runner)
     assert len(whatsapp.sent) == 1
     assert whatsapp.sent[0].reference == CHAT.reference
 
@@ -284,10 +285,9 @@ class Failing(Repository):
 async def test_an_outcome_outlives_an_outage_of_the_database(house: House) -> None:
     await house.write(CHAT)
     whatsapp = ScriptedSender()
-    courier = house.courier({Channel.WHATSAPP: whatsapp}, repository=Failing(a_desk(local=())))
-    with pytest.raises(ConnectionError):
-        await house.settle(courier)
-    await house.settle(courier)
+    repository = Failing(a_desk(local=()))
+    await house.settle(house.runner({Channel.WHATSAPP: whatsapp}, repository=repository))
+    assert repository.lost
     assert await house.statuses() == {"whatsapp": "sent"}
     assert len(whatsapp.sent) == 1
 
@@ -300,13 +300,11 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
     await house.write(*[a_delivery(booking_id=uuid4()) for _ in range(10)])
     await house.write(*[a_delivery(Channel.EMAIL, "a@b.c", booking_id=uuid4()) for _ in range(10)])
     email = ScriptedSender()
-    courier = house.courier(
-        {Channel.WHATSAPP: ScriptedSender(hang), Channel.EMAIL: email}, at_once=2, send_seconds=0.05
-    )
+    runner = house.runner({Channel.WHATSAPP: ScriptedSender(hang), Channel.EMAIL: email}, at_once=2, send_seconds=0.05)
     while len(email.sent) < 10:
-        await courier.turn(house.relay)
+        await runner.begin(house.relay)
         await asyncio.sleep(0)
-    await house.settle(courier)
+    await house.settle(runner)
     late = [row for row in await house.rows() if row["channel"] == "whatsapp"]
     assert {row["problem"] for row in late} == {"the provider did not answer in time", None}  # five, and then no more
 
@@ -314,7 +312,7 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
 async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None:
     await house.write(CHAT, EMAIL)
     with capture_logs(processors=[name_subject]) as lines:
-        await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
+        await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
     (fault,) = [line for line in lines if line["event"] == "delivery.fault"]
     assert fault["booking"] == str(CHAT.booking_id)
     assert "50371234567" not in str(lines)
@@ -330,7 +328,7 @@ async def test_whatever_a_provider_says_can_be_recorded(house: House) -> None:
         Channel.WHATSAPP: ScriptedSender(Receipt(odd, odd)),
         Channel.EMAIL: ScriptedSender(CallFailed(odd, final=True)),
     }
-    await house.settle(house.courier(odd_senders))
+    await house.settle(house.runner(odd_senders))
     assert await house.statuses() == {"whatsapp": "sent", "email": "failed"}
 
 
@@ -344,7 +342,7 @@ async def test_a_stopping_instance_records_what_was_under_way(house: House) -> N
 
     await house.write(CHAT)
     whatsapp = ScriptedSender(slowly)
-    task = asyncio.create_task(house.courier({Channel.WHATSAPP: whatsapp}).run(house.relay))
+    task = asyncio.create_task(house.runner({Channel.WHATSAPP: whatsapp}).run(house.relay))
     await going.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -353,8 +351,8 @@ async def test_a_stopping_instance_records_what_was_under_way(house: House) -> N
     assert whatsapp.closed
 
 
-class OnlyRings(WakeSignal):
-    """A bell without a sweep: who waits for it is woken by a commit or never."""
+class NoPoll(WakeSignal):
+    """A signal without a poll: who waits for it is woken by a commit or never."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -365,15 +363,15 @@ class OnlyRings(WakeSignal):
         await super().wait(3600)
 
 
-async def test_a_commit_wakes_the_courier_without_any_poll(house: House, database_url: str) -> None:
-    bell = OnlyRings()
-    database = WakingDatabase(database_url, bell)
+async def test_a_commit_wakes_the_runner_without_any_poll(house: House, database_url: str) -> None:
+    wake = NoPoll()
+    database = Database(database_url)
     await database.open()
     desk = a_desk(local=(Channel.SMS,))
-    repository = Repository(desk, bell)
+    repository = Repository(desk, wake)
     email = ScriptedSender()
-    task = asyncio.create_task(house.courier({Channel.EMAIL: email}, clock=lambda: NOW, bell=bell).run(house.relay))
-    await bell.listened.wait()
+    task = asyncio.create_task(house.runner({Channel.EMAIL: email}, clock=lambda: NOW, wake=wake).run(house.relay))
+    await wake.listened.wait()
     consumer = Processor(routes(repository), database, house.relay, clock=lambda: NOW, back_off=())
     await consumer.process([record(confirmed())])
     async with asyncio.timeout(10):

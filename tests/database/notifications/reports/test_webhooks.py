@@ -17,9 +17,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import Channel, Content, Delivery, Form, Status, Template
-from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.providers.callbacks import Callbacks, in_time
 from services.notifications.providers.exotel.greeting import ExotelGreeting
 from services.notifications.providers.exotel.report import ExotelReports
@@ -34,6 +33,7 @@ from services.notifications.reports.api import ReportReceiver, router
 from services.notifications.reports.model import after_report
 from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 from shared.providers.twilio import signature as twilio_signature
 from shared.providers.webhooks import WebhookCall, basic_credentials
@@ -81,10 +81,10 @@ class Gate:
         await self.settle(sender, delivery.channel)
 
     async def settle(self, sender: ScriptedSender | None = None, channel: Channel | None = None) -> ScriptedSender:
-        """Let a courier do what is due."""
+        """Let a runner do what is due."""
         used = sender or ScriptedSender()
         senders = {channel: used} if channel else dict.fromkeys(Channel, used)
-        courier = DeliveryDispatcher(
+        runner = delivery_runner(
             self.database,
             self.repository,
             a_desk(local=()),
@@ -94,7 +94,7 @@ class Gate:
             lease=timedelta(seconds=60),
             clock=self.clock,
         )
-        while await courier.turn(self.relay) or not courier.idle:  # noqa: ASYNC110 — what a turn began needs the loop
+        while await runner.begin(self.relay) or not runner.idle:  # noqa: ASYNC110 — what a turn began needs the loop
             await asyncio.sleep(0)
         return used
 
