@@ -69,11 +69,6 @@ class JobRunner(Generic[J, R]):
         self._ended: list[Ended[J, R]] = []
         self._recording = asyncio.Lock()
 
-    @property
-    def idle(self) -> bool:
-        """Nothing is under way, and nothing unrecorded."""
-        return not self._running
-
     async def run(self, publisher: OutboxPublisher) -> None:
         """Work for ever; on cancellation, wait a while for what is under way and record it."""
         try:

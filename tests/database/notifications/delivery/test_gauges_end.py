@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
@@ -71,8 +70,8 @@ class House:
             await self._repository.save(connection, UnitOfWork(self._desk, pairs), self.clock())
 
     async def settle(self) -> None:
-        while await self._runner.begin(self.relay) or not self._runner.idle:  # noqa: ASYNC110 — what it began needs the loop
-            await asyncio.sleep(0.001)
+        while await self._runner.run_due(self.relay):
+            pass
         await self._watch.look(self.relay)
 
 

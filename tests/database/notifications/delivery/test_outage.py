@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -95,8 +94,8 @@ class Hour:
             self.clock.advance(MINUTE / 4)
 
     async def settle(self) -> None:
-        while await self.runner.begin(self.relay) or not self.runner.idle:  # noqa: ASYNC110 — what it began needs the loop
-            await asyncio.sleep(0.001)
+        while await self.runner.run_due(self.relay):
+            pass
 
     async def finished(self) -> dict[int, str]:
         """By which channel each guest was told."""

@@ -70,11 +70,8 @@ class House:
 
     async def settle(self, *runners: JobRunner[Claimed, Outcome]) -> None:
         """Let runners work until nothing is due."""
-        while True:
-            claimed = sum([await runner.begin(self.relay) for runner in runners])
-            if not claimed and all(runner.idle for runner in runners):
-                return
-            await asyncio.sleep(0)
+        while any([await runner.run_due(self.relay) for runner in runners]):
+            pass
 
     async def rows(self) -> list[Any]:
         async with self.database.connection() as connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -94,8 +93,8 @@ class Gate:
             lease=timedelta(seconds=60),
             clock=self.clock,
         )
-        while await runner.begin(self.relay) or not runner.idle:  # noqa: ASYNC110 — what a turn began needs the loop
-            await asyncio.sleep(0)
+        while await runner.run_due(self.relay):
+            pass
         return used
 
     async def statuses(self) -> dict[str, str]:
