@@ -17,7 +17,7 @@ _NOTE = """
 INSERT INTO outside_attempts (booking_id, line, room, fate, code, problem, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (booking_id, line, room) DO UPDATE SET
-  fate = excluded.status, code = excluded.code, problem = excluded.problem, updated_at = excluded.updated_at"""
+  fate = excluded.fate, code = excluded.code, problem = excluded.problem, updated_at = excluded.updated_at"""
 _HELD_BY_OTHERS = """
 SELECT DISTINCT theirs.room FROM holds mine
 JOIN room_nights theirs ON theirs.property_id = mine.property_id

@@ -155,7 +155,7 @@ async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk,
     avoid = [str(n) for n in range(19, 60)]
     await service.tell(hold(mine, wish(1), avoid_rooms=avoid, **dates))
     desk.take("18", STAY.check_in, STAY.check_out)
-    journal = BookingAttemptJournal(service.database)
+    journal = BookingAttemptJournal(service.database.connection)
     assert await journal.held_by_others(mine) == {"19", "20"}
     done = await ordering(pms.inventory, journal).book(mine, lines("18"))
     assert [one.room for one in done.booked] == ["21"]
