@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,7 +15,6 @@ import structlog
 from shared.clock import Clock
 from shared.commit_hooks import collecting_hooks, on_commit
 from shared.database.conflicts import retry_conflicts
-from shared.database.outage import Outage
 from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import described
 from shared.kafka.topics import dead, internal
@@ -33,8 +32,6 @@ log = structlog.get_logger(__name__)
 RETRY_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (0.2, 1, 5, 30, 120))
 SMALL_BATCH = 4  # messages that are not worth halving
 BOOKINGS_NAMED = 20  # in a line about a whole batch
-
-T = TypeVar("T")
 
 
 class Commit(Protocol):
@@ -110,22 +107,6 @@ class Failures:
                 await outbox.add(connection, [row], now)
         await self._publisher.send([row])
         hooks.run()
-
-
-async def wait_out_outage(database: Database, work: Callable[[], Awaitable[T]]) -> T:
-    """Do work, and do it again whenever a database that was away is back, however long that takes.
-
-    Raises:
-        UNAVAILABLE: when the work always fails like an outage although the database answers.
-        Busy: at once, for an HTTP request that found no free connection.
-    """
-    outage = Outage(database)
-    while True:
-        try:
-            return await work()
-        except UNAVAILABLE as fault:
-            if not await outage.should_retry(fault):
-                raise
 
 
 def log_split(batch: Sequence[InboundMessage], fault: Exception) -> None:

@@ -34,11 +34,11 @@ from shared.consumer.failures import (
     dead_letter,
     log_fault,
     log_split,
-    wait_out_outage,
 )
 from shared.consumer.odd_records import Record
 from shared.consumer.routing import OptimisticRepository, Routes
 from shared.database.conflicts import retry_conflicts
+from shared.database.outage import wait_out_outage
 from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
 from shared.errors import Refusal, described

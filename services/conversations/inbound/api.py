@@ -12,7 +12,8 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, HTTPException, Path, Request, status
 
-from services.conversations.inbound.port import Call, NotGenuine, Unreadable, Webhook
+from services.conversations.providers.registry import PROVIDERS
+from services.conversations.providers.webhook import Unreadable, Webhook
 from shared.clock import Clock, system_clock
 from shared.consumer.processor import Deferred, Processor
 from shared.contracts.conversations import ChatMessage
@@ -24,16 +25,12 @@ from shared.messages.inbound import InboundMessage, Invalid, Serialized
 from shared.messages.message import Envelope, digest_of
 from shared.observability.metrics import HANDLED
 from shared.outbox import dead_letters, outbox
+from shared.providers.webhooks import NotGenuine, WebhookCall, call_of
 
 log = structlog.get_logger(__name__)
 
-LONGEST_BODY = 256 * 1024  # bytes, which strangers may have us keep on each connection
+NAMES = ", ".join(one.name for one in PROVIDERS)
 SECONDS = 4.0  # Twilio waits for five
-REMEDIES = {
-    "twilio": "set POSADA_TWILIO_TOKEN",
-    "wati": "set POSADA_WATI_WEBHOOK_TOKEN",
-    "manychat": "set POSADA_MANYCHAT_WEBHOOK_TOKEN",
-}
 ANSWERS: Mapping[int | str, dict[str, str]] = {
     202: {"description": "The message is in the database; or it was none, and nothing is to be done."},
     401: {"description": "The signature or token does not fit."},
@@ -46,7 +43,7 @@ ANSWERS: Mapping[int | str, dict[str, str]] = {
 
 def router(
     database: Database,
-    hooks: Sequence[Webhook],
+    webhooks: Sequence[Webhook],
     *,
     public_url: str | None,
     oldest: timedelta,
@@ -58,25 +55,23 @@ def router(
     `seconds` is how long a provider waits for its answer.
     """
     api = APIRouter(tags=["webhooks"])
-    by_name = {hook.name: hook for hook in hooks}
+    by_name = {one.name: one for one in webhooks}
     intake = _Intake(database, oldest, clock)
 
     @api.post("/webhooks/{provider}", status_code=status.HTTP_202_ACCEPTED, responses=dict(ANSWERS))
-    async def take(
-        request: Request, provider: Annotated[str, Path(description="twilio, wati or manychat.")]
-    ) -> dict[str, str]:
+    async def take(request: Request, provider: Annotated[str, Path(description=f"One of {NAMES}.")]) -> dict[str, str]:
         """Take in what a provider delivers; answered only when it is stored. A repetition changes nothing."""
-        hook = by_name.get(provider) or _none(provider)
-        call = await _call(request, public_url)
+        webhook = by_name.get(provider) or _none(provider)
+        call = await call_of(request, public_url)
         try:
-            hook.check(call)
+            webhook.check(call)
         except NotGenuine as stranger:
             HANDLED.labels(f"webhook.{provider}", "not_genuine").inc()
             raise HTTPException(status.HTTP_401_UNAUTHORIZED, str(stranger)) from stranger
         processor = processor_of(request)
         try:
             async with asyncio.timeout(seconds):
-                return {"status": await intake.take(processor, hook, call)}
+                return {"status": await intake.take(processor, webhook, call)}
         except Unreadable as fault:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(fault)) from fault
         except (TimeoutError, *UNAVAILABLE) as outage:
@@ -91,13 +86,13 @@ class _Intake:
         self._oldest = oldest
         self._clock = clock
 
-    async def take(self, processor: Processor, hook: Webhook, call: Call) -> str:
+    async def take(self, processor: Processor, webhook: Webhook, call: WebhookCall) -> str:
         """Process a genuine call's message, as one from Kafka; set aside what nobody can read."""
-        source = f"webhooks/{hook.name}"
+        source = f"webhooks/{webhook.name}"
         try:
-            message = hook.read(call)
+            message = webhook.read(call)
         except Unreadable as fault:
-            await self._set_aside(hook, Envelope(str(digest_of(call.body)), "", source), call.body, str(fault))
+            await self._set_aside(webhook, Envelope(str(digest_of(call.body)), "", source), call.body, str(fault))
             raise
         if message is None:
             return "nothing to do"
@@ -105,7 +100,7 @@ class _Intake:
         if self._is_too_old(message):
             problem = f"sent_at: it is more than {self._oldest} ago; `posada dead replay` takes it in all the same"
             envelope, body = Envelope(message_id, message.type_name, source), message.model_dump_json(exclude_none=True)
-            await self._set_aside(hook, envelope, body.encode(), problem, message.key)
+            await self._set_aside(webhook, envelope, body.encode(), problem, message.key)
             raise Unreadable(problem)
         with suppress(Deferred):  # it is stored as well: for a retry, or as a dead letter
             await processor.execute(message, id=message_id, source=source, deferrable=True)
@@ -114,7 +109,7 @@ class _Intake:
     def _is_too_old(self, message: ChatMessage) -> bool:
         return message.sent_at < self._clock() - self._oldest
 
-    async def _set_aside(self, hook: Webhook, envelope: Envelope, body: bytes, problem: str, key: str = "") -> None:
+    async def _set_aside(self, webhook: Webhook, envelope: Envelope, body: bytes, problem: str, key: str = "") -> None:
         """Keep what was refused for a person, once however often it comes."""
         now, service, topic = self._clock(), "conversations", CONVERSATIONS_MESSAGES.name
         envelope = replace(envelope, time=now)
@@ -126,22 +121,13 @@ class _Intake:
         async with self._database.transaction() as connection:
             if await inbox.claim(connection, [set_aside], now):
                 await outbox.add(connection, [row], now)
-        HANDLED.labels(f"webhook.{hook.name}", "set_aside").inc()
-        log.warning("webhook.set_aside", provider=hook.name, problem=problem)
+        HANDLED.labels(f"webhook.{webhook.name}", "set_aside").inc()
+        log.warning("webhook.set_aside", provider=webhook.name, problem=problem)
 
 
 def _none(provider: str) -> Webhook:
-    if remedy := REMEDIES.get(provider):
-        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, f"this webhook is not configured: {remedy}")
-    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {', '.join(REMEDIES)}")
-
-
-async def _call(request: Request, public_url: str | None) -> Call:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_BODY:
-            raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, f"send at most {LONGEST_BODY} bytes")
-    query = f"?{request.url.query}" if request.url.query else ""
-    url = f"{public_url.rstrip('/')}{request.url.path}{query}" if public_url else str(request.url)
-    return Call(url, dict(request.headers), dict(request.query_params), bytes(body))
+    secrets = {one.name: one.secret for one in PROVIDERS}
+    if secret := secrets.get(provider):
+        problem = f"this webhook is not configured: set POSADA_{secret.upper()}"
+        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, problem)
+    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {NAMES}")
