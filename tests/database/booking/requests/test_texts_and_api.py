@@ -98,7 +98,7 @@ def test_a_payment_found_later_says_so(language: str, opening: str, adults: tupl
 @pytest.mark.parametrize(
     ("language", "one", "two"),
     [
-        ("es", "Rejection fue posible reservar 1 de las", "Rejection fue posible reservar 2 de las"),
+        ("es", "No fue posible reservar 1 de las", "No fue posible reservar 2 de las"),
         ("en", "One of the rooms you asked for could not", "2 of the rooms you asked for could not"),
     ],
 )
