@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
+from shared.consumer import decoding
 from shared.consumer.decoding import Decoder
-from shared.consumer.routing import Invalid, Routes
+from shared.consumer.routing import Routes
 from shared.contracts.booking import BookingRequested, RequestInvalid
 from shared.contracts.payments import OWN_SOURCES, TransferArrived
 from shared.contracts.topics import ALL_TOPICS, SERVICES, internal
-from shared.messages.message import Envelope, Message
+from shared.messages.inbound import Invalid
+from shared.messages.message import Message
+from shared.messages.record_auth import Verified
 from shared.outbox.dead_letters import ORIGIN
 from tests.support.cluster.bad_messages import Bad, bad_messages
 from tests.support.cluster.good_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Place
@@ -45,7 +48,7 @@ def record(topic: str, bad: Bad, *more: tuple[str, bytes]) -> ConsumerRecord[byt
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
 def test_a_message_counts_only_on_its_own_topic(place: Place) -> None:
     for service in place.readers:
-        read = Decoder(routes_of(service)).read(record(place.topic, elsewhere(place)), NOW)
+        read = Decoder(routes_of(service)).decode(record(place.topic, elsewhere(place)), NOW)
         assert isinstance(read.message, Invalid)
         assert f"does not travel on {place.topic}" in read.message.text
 
@@ -56,7 +59,7 @@ def test_a_second_attempt_counts_on_the_services_own_topic(place: Place) -> None
     takers = [service for service in SERVICES if kind in {one.type_name for one in routes_of(service).table}]
     assert takers
     for service in takers:
-        read = Decoder(routes_of(service)).read(record(internal(service).name, elsewhere(place)), NOW)
+        read = Decoder(routes_of(service)).decode(record(internal(service).name, elsewhere(place)), NOW)
         assert isinstance(read.message, Message)
 
 
@@ -64,7 +67,7 @@ def test_a_second_attempt_counts_on_the_services_own_topic(place: Place) -> None
 def test_a_dead_letter_that_is_replayed_counts_no_more_than_where_it_came_from(place: Place) -> None:
     for service in place.readers:
         given = record(internal(service).name, elsewhere(place), (ORIGIN, f"{place.topic}/0/7".encode()))
-        read = Decoder(routes_of(service)).read(given, NOW)
+        read = Decoder(routes_of(service)).decode(given, NOW)
         assert isinstance(read.message, Invalid)
         assert read.origin == f"{place.topic}/0/7"
 
@@ -72,19 +75,19 @@ def test_a_dead_letter_that_is_replayed_counts_no_more_than_where_it_came_from(p
 def test_only_our_own_topic_is_believed_about_where_a_message_came_from() -> None:
     place = next(place for place in OPEN if place.topic == REQUESTS)
     given = record(REQUESTS, elsewhere(place), (ORIGIN, b"posada.booking.replies/0/7"))
-    assert isinstance(Decoder(routes_of("booking")).read(given, NOW).message, Invalid)
+    assert isinstance(Decoder(routes_of("booking")).decode(given, NOW).message, Invalid)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.topic)
 def test_what_travels_on_a_topic_is_taken_there(place: Place) -> None:
     for service in place.readers:
         good = Bad("good", b"{}", place.type)
-        read = Decoder(routes_of(service)).read(record(place.topic, good), NOW)
+        read = Decoder(routes_of(service)).decode(record(place.topic, good), NOW)
         assert "does not travel" not in (read.message.text if isinstance(read.message, Invalid) else "")
 
 
 def request_id_of(**facts: Any) -> str:
-    read = Decoder(routes_of("booking")).read(raw_record(REQUESTS, REQUEST_WITHOUT_ID, **facts), NOW)
+    read = Decoder(routes_of("booking")).decode(raw_record(REQUESTS, REQUEST_WITHOUT_ID, **facts), NOW)
     assert isinstance(read.message, BookingRequested)
     return read.message.request_id
 
@@ -103,14 +106,14 @@ def test_a_topic_made_anew_begins_anew(headers: Any) -> None:
     reader = Decoder(routes_of("booking"))
 
     def key(timestamp: int) -> Any:
-        return reader.read(
+        return reader.decode(
             raw_record(REQUESTS, REQUEST_WITHOUT_ID, headers=headers, offset=7, timestamp=timestamp), NOW
         ).inbox_key
 
     assert key(1) == key(1) != key(2)
     transfers = Decoder(routes_of("payments"))
     keys = {
-        transfers.read(raw_record("posada.payments.transfers", b"{}", offset=7, timestamp=at), NOW).inbox_key
+        transfers.decode(raw_record("posada.payments.transfers", b"{}", offset=7, timestamp=at), NOW).inbox_key
         for at in (1, 1, 2)
     }
     assert len(keys) == 2
@@ -127,14 +130,10 @@ def test_a_source_that_posada_keeps_for_itself_is_refused_from_outside(topic: st
     given = raw_record(topic, b"{}", headers=[("ce_id", b"1"), ("CE_Source", source.encode())])
     for service in place.readers:
         reader = Decoder(routes_of(service))
-        assert "ce_source" in [problem["field"] for problem in reader._problems(given, envelope_of(given))]
-        assert not reader.read(given, NOW).vouched  # given back by `posada dead replay` it would be ours
-        inside = Decoder(routes_of(service), made_here=True)
-        assert inside._problems(given, envelope_of(given)) == ()
-
-
-def envelope_of(given: ConsumerRecord[bytes, bytes]) -> Envelope:
-    return Envelope.from_headers(given.headers, topic=given.topic, place="0/0/0", type_name="", now=NOW)
+        assert "ce_source" in [problem["field"] for problem in reader._problems(given, Verified())]
+        assert not reader.decode(given, NOW).verified  # given back by `posada dead replay` it would be ours
+        inside = raw_record(internal(service).name, b"{}", headers=given.headers)
+        assert reader._problems(inside, Verified()) == ()
 
 
 def test_ids_that_are_no_text_are_two_messages_for_a_person() -> None:
@@ -142,7 +141,7 @@ def test_ids_that_are_no_text_are_two_messages_for_a_person() -> None:
     reader = Decoder(routes_of("payments"))
     body = b'{"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}'
     found = [
-        reader.read(raw_record(TRANSFERS, body, headers=[("ce_source", b"gw"), ("ce_id", name)]), NOW)
+        reader.decode(raw_record(TRANSFERS, body, headers=[("ce_source", b"gw"), ("ce_id", name)]), NOW)
         for name in (b"pag\xf3-X", b"pag\xf1-X")
     ]
     assert len({one.inbox_key for one in found}) == 2
@@ -152,18 +151,20 @@ def test_ids_that_are_no_text_are_two_messages_for_a_person() -> None:
 def test_a_message_that_cannot_be_handled_does_not_take_its_id() -> None:
     reader = Decoder(routes_of("payments"))
     good = b'{"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}'
-    keys = [reader.read(raw_record(TRANSFERS, body, headers=[("ce_id", b"1")]), NOW).inbox_key for body in (b"", good)]
+    keys = [
+        reader.decode(raw_record(TRANSFERS, body, headers=[("ce_id", b"1")]), NOW).inbox_key for body in (b"", good)
+    ]
     assert len(set(keys)) == 2
     verify = [("ce_id", b"2"), ("ce_type", b"posada.payments.verify-payment.v1")]
-    answered = reader.read(raw_record("posada.payments.requests", b'{"request_id": "1"}', headers=verify), NOW)
+    answered = reader.decode(raw_record("posada.payments.requests", b'{"request_id": "1"}', headers=verify), NOW)
     assert isinstance(answered.message, Message)
-    assert answered.inbox_key not in answered.claimed("payments")
+    assert answered.inbox_key not in answered.inbox_keys("payments")
 
 
 @pytest.mark.parametrize("source", sorted(OWN_SOURCES))
 def test_money_that_only_posada_records_is_not_told_over_kafka(source: str) -> None:
     body = json.dumps({"transfer_id": "1", "source": source, "amount": "1.00", "posted_on": "2026-03-10"}).encode()
-    message = Decoder(routes_of("payments")).read(raw_record(TRANSFERS, body), NOW).message
+    message = Decoder(routes_of("payments")).decode(raw_record(TRANSFERS, body), NOW).message
     assert isinstance(message, Invalid)
     assert "source" in message.text
 
@@ -185,7 +186,7 @@ def test_text_that_only_describes_money_never_keeps_it_out(given_: Any, fitted: 
     """`kafka-transfer-text-blocks-money` of the cases."""
     fields = dict.fromkeys(("payer", "reference", "authorization_number"), given_)
     facts = {"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"} | fields
-    message = Decoder(routes_of("payments")).read(raw_record(TRANSFERS, json.dumps(facts).encode()), NOW).message
+    message = Decoder(routes_of("payments")).decode(raw_record(TRANSFERS, json.dumps(facts).encode()), NOW).message
     assert isinstance(message, TransferArrived), message
     assert message.reference == message.authorization_number == fitted
     assert (message.payer or "")[:99] == (fitted or "")[:99]
@@ -196,27 +197,27 @@ def test_whatever_is_in_a_record_it_is_read(place: Place) -> None:
     for service in place.readers:
         reader = Decoder(routes_of(service))
         for bad in bad_messages(place):
-            reader.read(record(place.topic, bad), NOW)
+            reader.decode(record(place.topic, bad), NOW)
 
 
-def test_a_record_that_the_reader_stumbles_over_is_set_aside_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stumbles(*_: Any) -> Any:
+def test_a_record_that_makes_the_decoder_fail_is_set_aside_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
         raise RecursionError("too deep")
 
     routes = routes_of("booking")
-    monkeypatch.setattr(routes, "for_invalid", stumbles)
-    unanswerable = Decoder(routes).read(raw_record(REQUESTS, b"{}"), NOW)
+    monkeypatch.setattr(routes, "for_invalid", fails)
+    unanswerable = Decoder(routes).decode(raw_record(REQUESTS, b"{}"), NOW)
     assert isinstance(unanswerable.message, Invalid)
     assert unanswerable.message.type_name == BookingRequested.type_name
     reader = Decoder(routes)
-    monkeypatch.setattr(reader, "_misplaced", stumbles)
-    stumbled = reader.read(raw_record(REQUESTS, REQUEST_WITHOUT_ID), NOW)
-    assert isinstance(stumbled.message, Invalid)
-    assert "too deep" in stumbled.message.text
-    assert stumbled.record.value == REQUEST_WITHOUT_ID
+    monkeypatch.setattr(decoding, "misplaced", fails)
+    failed = reader.decode(raw_record(REQUESTS, REQUEST_WITHOUT_ID), NOW)
+    assert isinstance(failed.message, Invalid)
+    assert "too deep" in failed.message.text
+    assert failed.raw.value == REQUEST_WITHOUT_ID
     own = raw_record("posada.booking.internal", b"{}", headers=[("posada_origin", f"{REQUESTS}/0/1".encode())])
-    unread = reader.read(own, NOW)
-    assert not unread.vouched  # nobody looked who wrote it, or where it says to come from
+    unread = reader.decode(own, NOW)
+    assert not unread.verified  # nobody looked who wrote it, or where it says to come from
     assert unread.origin.startswith("posada.booking.internal/")
 
 
@@ -228,6 +229,6 @@ def test_a_type_has_one_route() -> None:
 
 def test_a_null_character_in_an_events_own_id_keeps_nobody_from_an_answer() -> None:
     asked = raw_record(REQUESTS, b"{}", headers=[("ce_id", b"odd\0id")])
-    answered = Decoder(routes_of("booking")).read(asked, NOW).message
+    answered = Decoder(routes_of("booking")).decode(asked, NOW).message
     assert isinstance(answered, RequestInvalid)
     assert "\0" not in answered.request_id

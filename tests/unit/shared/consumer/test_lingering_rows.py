@@ -1,4 +1,4 @@
-"""Rows that gather are sent however busy the garbage collector is."""
+"""Rows that linger are sent however busy the garbage collector is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import gc
 from typing import Any
 from uuid import uuid4
 
+from shared.messages.message import LINGER_SECONDS
 from shared.outbox.outbox import Row
-from shared.outbox.publisher import GATHER_SECONDS, KafkaTransport
+from shared.outbox.publisher import KafkaTransport
 
 
 class Stuck:
@@ -26,8 +27,8 @@ class Stuck:
 async def test_their_task_is_held_on_to() -> None:
     producer = Stuck()
     transport = KafkaTransport(producer)  # type: ignore[arg-type]
-    await transport.send(Row(uuid4(), "topic", "key", [], b"{}", hurry=False))
-    async with asyncio.timeout(100 * GATHER_SECONDS):
+    await transport.send(Row(uuid4(), "topic", "key", [], b"{}", urgent=False))
+    async with asyncio.timeout(100 * LINGER_SECONDS):
         await producer.asked.wait()
     gc.collect()
     (task,) = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -19,20 +19,20 @@ def test_an_attempt_that_is_not_committed_tells_nothing() -> None:
     told: list[str] = []
     with collecting_hooks():
         on_commit(lambda: told.append("rolled back"))
-    with collecting_hooks() as afterwards:
+    with collecting_hooks() as hooks:
         on_commit(lambda: told.append("committed"))
         assert told == []
-    afterwards.tell()
-    afterwards.tell()
+    hooks.run()
+    hooks.run()
     assert told == ["committed"]
 
 
 def test_it_is_told_in_the_context_in_which_it_was_noted() -> None:
     told: list[str] = []
-    with collecting_hooks() as afterwards:
+    with collecting_hooks() as hooks:
         for name in ("first", "second"):
             token = HAND.set(name)
             on_commit(lambda: told.append(HAND.get()))
             HAND.reset(token)
-    afterwards.tell()
+    hooks.run()
     assert told == ["first", "second"]

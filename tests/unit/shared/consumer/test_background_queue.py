@@ -1,4 +1,4 @@
-"""The back lane: one batch at a time, in order, gathered while it is busy, and never more than it has room for."""
+"""The background queue: one batch at a time, in order, gathered while it is busy, and never more than its limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.consumer.background_queue import BackgroundQueue
-from shared.consumer.decoding import InboundMessage
+from shared.messages.inbound import InboundMessage
 
 
 def some(*names: str) -> list[InboundMessage]:
@@ -40,67 +40,67 @@ async def begun(works: Works, batches: int) -> None:
             await asyncio.sleep(0)
 
 
-async def test_what_comes_while_the_lane_is_busy_is_handled_together() -> None:
+async def test_what_comes_while_the_queue_is_busy_is_handled_together() -> None:
     works = Works()
-    lane = BackgroundQueue(works, most=100)
+    queue = BackgroundQueue(works, limit=100)
     for name in "abc":
-        await lane.submit(some(name), works.noting(name))
+        await queue.submit(some(name), works.noting(name))
         await begun(works, 1)
     works.let.release()
     await begun(works, 2)
     assert works.batches == [["a"], ["b", "c"]]
     assert works.done == ["a"]
     works.let.release()
-    await lane.drain()
+    await queue.drain()
     assert works.done == ["a", "b", "c"]
 
 
-async def test_a_batch_with_nothing_for_the_lane_is_done_behind_those_before_it() -> None:
+async def test_a_batch_with_nothing_for_the_queue_is_done_behind_those_before_it() -> None:
     works = Works()
-    lane = BackgroundQueue(works, most=100)
-    await lane.submit([], works.noting("alone"))
+    queue = BackgroundQueue(works, limit=100)
+    await queue.submit([], works.noting("alone"))
     assert works.done == ["alone"]
-    await lane.submit(some("a"), works.noting("a"))
+    await queue.submit(some("a"), works.noting("a"))
     await begun(works, 1)
-    await lane.submit([], works.noting("behind"))
+    await queue.submit([], works.noting("behind"))
     assert works.done == ["alone"]
     works.let.release()
-    await lane.drain()
+    await queue.drain()
     assert works.done == ["alone", "a", "behind"]
 
 
-async def test_a_full_lane_makes_its_bringer_wait() -> None:
+async def test_a_full_queue_makes_its_bringer_wait() -> None:
     works = Works()
-    lane = BackgroundQueue(works, most=2)
-    await lane.submit(some("a"), works.noting("a"))
+    queue = BackgroundQueue(works, limit=2)
+    await queue.submit(some("a"), works.noting("a"))
     await begun(works, 1)
-    await lane.submit(some("b", "c"), works.noting("bc"))
-    bringing = asyncio.create_task(lane.submit(some("d"), works.noting("d")))
+    await queue.submit(some("b", "c"), works.noting("bc"))
+    bringing = asyncio.create_task(queue.submit(some("d"), works.noting("d")))
     await asyncio.sleep(0)
     assert not bringing.done()
     works.let.release()
     await bringing
     works.let.release()
     works.let.release()
-    await lane.drain()
+    await queue.drain()
     assert works.done == ["a", "bc", "d"]
 
 
 async def test_what_is_let_go_of_was_never_done() -> None:
     works = Works()
-    lane = BackgroundQueue(works, most=2)
-    await lane.submit(some("a"), works.noting("a"))
+    queue = BackgroundQueue(works, limit=2)
+    await queue.submit(some("a"), works.noting("a"))
     await begun(works, 1)
-    assert lane.busy_for() > 0
-    lane.cancel()
-    await lane.drain()
+    assert queue.busy_for() > 0
+    queue.cancel()
+    await queue.drain()
     assert works.done == []
-    assert lane.busy_for() == 0
+    assert queue.busy_for() == 0
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning", "error::pytest.PytestUnraisableExceptionWarning")
-@given(batches=st.lists(st.lists(st.integers(), max_size=5), max_size=12), most=st.integers(1, 6))
-def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[list[int]], most: int) -> None:
+@given(batches=st.lists(st.lists(st.integers(), max_size=5), max_size=12), limit=st.integers(1, 6))
+def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[list[int]], limit: int) -> None:
     handled: list[int] = []
     told: list[tuple[int, int]] = []
 
@@ -109,12 +109,12 @@ def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[lis
         handled.extend(cast("Sequence[int]", deliveries))
 
     async def bring() -> None:
-        lane = BackgroundQueue(work, most=most)
+        queue = BackgroundQueue(work, limit=limit)
         for place, batch in enumerate(batches):
-            await lane.submit(
+            await queue.submit(
                 cast("list[InboundMessage]", batch), lambda place=place: told.append((place, len(handled)))
             )  # type: ignore[misc]
-        await lane.drain()
+        await queue.drain()
 
     asyncio.run(bring())
     sizes = [sum(len(one) for one in batches[: place + 1]) for place in range(len(batches))]

@@ -19,11 +19,11 @@ from shared.outbox.dead_letters import (
     HISTORY,
     MAX_FAULT,
     MAX_HISTORY,
-    MAX_STORY,
+    MAX_HISTORY_BYTES,
     DeadLetter,
     _fold,
+    extended,
     read_history,
-    told,
 )
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
@@ -53,10 +53,10 @@ ODD_HEADERS: dict[str, list[tuple[str, bytes | None]]] = {
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("story", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("history", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("body", [b"no JSON", None], ids=["unreadable", "poisonous"])
 async def test_a_message_with_a_hostile_history_is_set_aside_like_any_other(
-    database: Database, story: bytes, body: bytes | None
+    database: Database, history: bytes, body: bytes | None
 ) -> None:
     poison, before, after = (f"{name} {uuid4()}" for name in ("poison", "before", "after"))
 
@@ -65,11 +65,11 @@ async def test_a_message_with_a_hostile_history_is_set_aside_like_any_other(
             raise RuntimeError("it is poison")
 
     routes, office = Notes(breaks).routes(), PostOffice()
-    consumer = Processor(routes, database, OutboxPublisher(office, database), back_off=())
-    hostile = asked(routes, poison, headers=[("ce_id", poison.encode()), (HISTORY, story)])
+    processor = Processor(routes, database, OutboxPublisher(office, database), retry_pauses=())
+    hostile = asked(routes, poison, headers=[("ce_id", poison.encode()), (HISTORY, history)])
     hostile.value = body or hostile.value
 
-    await consumer.process([asked(routes, before), hostile, asked(routes, after)])
+    await processor.process([asked(routes, before), hostile, asked(routes, after)])
 
     (letter,) = [row for row in office.rows if row.topic == dead(routes.service).name]
     assert size_of(letter) < KEPT_BYTES
@@ -88,15 +88,15 @@ def test_a_forged_letter_keeps_no_other_from_being_listed(headers: list[tuple[st
     _fold(letters, record, ours=False)
 
     (letter,) = letters.values()
-    assert not letter.vouched
+    assert not letter.verified
     assert orjson.dumps(letter.as_json())
     assert isinstance(letter.reason, str)
     assert all(isinstance(fault.get("fault"), str) for fault in letter.history)
 
 
 def test_the_longest_history_of_our_own_is_read_again() -> None:
-    story = b""
+    history = b""
     for attempt in range(MAX_HISTORY + 1):
-        story = told(story, attempt, "\U0001f600" * MAX_FAULT, NOW)
-    assert len(story) <= MAX_STORY
-    assert [fault["attempt"] for fault in read_history(story)] == [str(n) for n in range(2, 12)]
+        history = extended(history, attempt, "\U0001f600" * MAX_FAULT, NOW)
+    assert len(history) <= MAX_HISTORY_BYTES
+    assert [fault["attempt"] for fault in read_history(history)] == [str(n) for n in range(2, 12)]
