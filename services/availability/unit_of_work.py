@@ -21,7 +21,7 @@ RoomNight = tuple[str, str, date]
 
 @dataclass(frozen=True, slots=True)
 class ExternalJob:
-    """A call to an outside system, to be made between two transactions; the same id is the same errand."""
+    """A call to an outside system, to be made between two transactions; the same id is the same call."""
 
     id: UUID
     kind: str
@@ -58,7 +58,7 @@ class UnitOfWork:
     reshaped: set[UUID] = field(default_factory=set)
     held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
     seen_outside: set[FreeKey] = field(default_factory=set)
-    errands: list[ExternalJob] = field(default_factory=list)
+    external_jobs: list[ExternalJob] = field(default_factory=list)
 
     def house(self, property_id: str | None) -> Property:
         """A property; none named means the default one.

@@ -1,0 +1,272 @@
+"""A booking after its confirmation: its stays, what may be done with it, and what the audit log says of that."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.booking.record.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
+from shared.errors import Refusal
+
+
+class Action(StrEnum):
+    """What the audit log says was done."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    MODIFY = "MODIFY"
+    CONFIRM = "CONFIRM"
+    REJECT = "REJECT"
+    CANCEL = "CANCEL"
+    CHECK_IN = "CHECK_IN"
+    CHECK_OUT = "CHECK_OUT"
+    NO_SHOW = "NO_SHOW"
+    NOTE = "NOTE"
+    ROOM_MOVE = "ROOM_MOVE"
+    REFUND = "REFUND"
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One room of a booking for its dates. Amounts are in the booking's currency, times in UTC.
+
+    `first_night` is the price of its first night, None where it is not known.
+    """
+
+    code: str
+    line: int
+    status: StayStatus
+    room: str
+    room_type: str
+    type_label: str
+    adults: int
+    children_0_to_5: int
+    children_6_to_10: int
+    extra_beds: int
+    amount: Decimal
+    first_night: Decimal | None = None
+    checked_in_at: datetime | None = None
+    checked_in_by: str | None = None
+    checked_out_at: datetime | None = None
+    checked_out_by: str | None = None
+
+    def moved(self, to: StayStatus, **changes: Any) -> Stay:
+        """In another state.
+
+        Raises:
+            Refusal: illegal_transition.
+        """
+        check_stay_follows(self.code, self.status, to)
+        return replace(self, status=to, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking with its stays, by line. `paid` is what is known to have been paid and kept.
+
+    `revision` counts its changes of dates, `orders` what was ever asked of other services on its behalf. `saga` is the
+    change that is under way, None while there is none. `charges` are what it costs beside its rooms, `folio_at` when
+    payments last told of that and of `paid`.
+    """
+
+    id: UUID
+    property_id: str
+    status: Status
+    check_in: date
+    check_out: date
+    package: str
+    total: Decimal
+    currency: str
+    paid: Decimal
+    stays: tuple[Stay, ...]
+    terms: Terms | None = None
+    revision: int = 0
+    orders: int = 0
+    saga: UUID | None = None
+    saga_name: str | None = None
+    fee: Decimal | None = None
+    refund: Decimal | None = None
+    charges: Decimal = NOTHING
+    folio_at: datetime | None = None
+
+    @property
+    def balance(self) -> Decimal:
+        """What is owed for it; below zero, what the guest has too much with us."""
+        return self.total + (self.fee or NOTHING) + self.charges - self.paid
+
+    def apply_folio(self, paid: Decimal, charges: Decimal | None, at: datetime) -> Booking:
+        """With what payments said at that time, unless something newer is known; `charges` None: as they were."""
+        if self.folio_at and at < self.folio_at:
+            return self
+        return replace(self, paid=paid, charges=self.charges if charges is None else charges, folio_at=at)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Its reservation codes, by line."""
+        return tuple(stay.code for stay in self.stays)
+
+    @property
+    def first_night(self) -> Decimal:
+        """What its first night costs in all rooms; the even share of a stay where its nights are not known."""
+        nights = max(1, (self.check_out - self.check_in).days)
+        return sum((stay.first_night or (stay.amount / nights) for stay in self.stays), NOTHING).quantize(CENT)
+
+    def fee_now(
+        self, wanted: Decimal | None, arrives_at: time, zone: str, now: datetime, leeway: Decimal | None = None
+    ) -> Fee:
+        """What it costs to end it now, or what the staff wants for it, which may lie so far from that.
+
+        Raises:
+            Refusal: fee_too_high or fee_over_limit.
+        """
+        arrival = check_in_moment(self.check_in, arrives_at, zone)
+        policy = fee_of(self.terms, self.total, self.first_night, arrival, now)
+        return policy if wanted is None else named_fee(self.total, wanted, policy.fee, leeway)
+
+    def check_fee_kept(
+        self, check_in: date, arrives_at: time, zone: str, now: datetime, leeway: Decimal | None
+    ) -> None:
+        """What it costs to end it now is not moved away with its arrival, by more than the leeway; None: any.
+
+        What the new nights cost is not known yet: it is reckoned on what the old ones do.
+
+        Raises:
+            Refusal: fee_over_limit.
+        """
+        if leeway is None:
+            return
+        due = self.fee_now(None, arrives_at, zone, now).fee
+        then = (
+            replace(self, check_in=check_in, check_out=check_in + (self.check_out - self.check_in))
+            .fee_now(None, arrives_at, zone, now)
+            .fee
+        )
+        if due - then > leeway:
+            text = (
+                f"check_in: to cancel costs {due:.2f} now and would cost {then:.2f} on these nights; this role's limit"
+                f" for waiving fees is {leeway:.2f}: ask somebody with a higher role, under a new command_id"
+            )
+            raise Refusal("fee_over_limit", text, field="check_in", limit=f"{leeway:.2f}", policy=f"{due:.2f}")
+
+    def checked_in(self, codes: Collection[str], who: str, zone: str, now: datetime) -> Booking:
+        """With guests arrived in these stays, or in all that are still expected.
+
+        Raises:
+            Refusal: unknown_code, too_early, too_late, nothing_to_do or illegal_transition.
+        """
+        today = now.astimezone(ZoneInfo(zone)).date()
+        if today < self.check_in:
+            text = f"the stay begins on {self.check_in}, today is {today}: change the dates first"
+            raise Refusal("too_early", text, check_in=self.check_in.isoformat())
+        if today >= self.check_out:
+            text = f"the stay ended on {self.check_out}, today is {today}: change the dates first"
+            raise Refusal("too_late", text, check_out=self.check_out.isoformat())
+        if self.status is not Status.CHECKED_IN:
+            check_follows(self.status, Status.CHECKED_IN)
+        chosen = self._chosen(codes, StayStatus.CONFIRMED, "checked in")
+        arrived = [one.moved(StayStatus.CHECKED_IN, checked_in_at=now, checked_in_by=who) for one in chosen]
+        return replace(self, status=Status.CHECKED_IN, stays=self._with(arrived))
+
+    def checked_out(self, codes: Collection[str], who: str, now: datetime, *, owing: bool) -> Booking:
+        """With guests gone from these stays, or from all that they are in; the last one checks the booking out.
+
+        Raises:
+            Refusal: unknown_code, nothing_to_do, illegal_transition, or balance_open unless guests may leave `owing`.
+        """
+        if self.status is not Status.CHECKED_IN:
+            check_follows(self.status, Status.CHECKED_OUT)
+        chosen = self._chosen(codes, StayStatus.CHECKED_IN, "checked out")
+        gone = [one.moved(StayStatus.CHECKED_OUT, checked_out_at=now, checked_out_by=who) for one in chosen]
+        stays = self._with(gone)
+        if any(one.status is not StayStatus.CHECKED_OUT for one in stays):
+            return replace(self, stays=stays)
+        if self.balance > 0 and not owing:
+            text = f"{self.balance} {self.currency} is still owed: settle it, or let a manager override the balance"
+            raise Refusal("balance_open", text, balance=str(self.balance))
+        return replace(self, status=Status.CHECKED_OUT, stays=stays)
+
+    def ended(self, to: Status, fee: Fee) -> Booking:
+        """Cancelled, or not shown up: its stays are off, and it costs the fee alone.
+
+        Raises:
+            Refusal: illegal_transition.
+        """
+        check_follows(self.status, to)
+        off = [one.moved(StayStatus.CANCELLED) for one in self.stays if one.status is StayStatus.CONFIRMED]
+        return replace(self, status=to, stays=self._with(off), total=NOTHING, fee=fee.fee)
+
+    def on_dates(self, check_in: date, check_out: date, stays: Iterable[Stay], total: Decimal) -> Booking:
+        """On other dates, in the rooms and at the price that it has then."""
+        return replace(
+            self,
+            check_in=check_in,
+            check_out=check_out,
+            stays=tuple(stays),
+            total=total,
+            revision=self.revision + 1,
+        )
+
+    def _chosen(self, codes: Collection[str], among: StayStatus, done: str) -> Sequence[Stay]:
+        if unknown := sorted(set(codes) - set(self.codes)):
+            text = f"codes: {', '.join(unknown)} are no stays of this booking; it has {', '.join(self.codes)}"
+            raise Refusal("unknown_code", text, field="codes", codes=list(self.codes))
+        chosen = [one for one in self.stays if (one.code in codes if codes else one.status is among)]
+        if not chosen:
+            raise Refusal("nothing_to_do", f"no stay of this booking is left to be {done}")
+        return chosen
+
+    def _with(self, changed: Iterable[Stay]) -> tuple[Stay, ...]:
+        new = {one.code: one for one in changed}
+        return tuple(new.get(one.code, one) for one in self.stays)
+
+
+def check_may_change(booking: Booking) -> None:
+    """Dates change only while the guests are still expected.
+
+    Raises:
+        Refusal: illegal_change, with the states that allow it.
+    """
+    if booking.status is not Status.CONFIRMED:
+        text = f"the booking is {booking.status}: dates can be changed while it is {Status.CONFIRMED}"
+        raise Refusal("illegal_change", text, state=booking.status.value, allowed=[Status.CONFIRMED.value])
+
+
+def check_came_late(booking: Booking, arrives_at: time, zone: str, now: datetime) -> None:
+    """Nobody can fail to show up before they may arrive.
+
+    Raises:
+        Refusal: too_early, with the moment from which on it can be said.
+    """
+    arrival = check_in_moment(booking.check_in, arrives_at, zone)
+    if now < arrival:
+        text = f"guests may arrive from {arrival.isoformat()} on: until then nobody is a no-show"
+        raise Refusal("too_early", text, check_in=arrival.isoformat())
+
+
+_FIELDS = ("status", "check_in", "check_out", "package", "total", "charges", "paid", "fee", "refund", "revision")
+_STAY_FIELDS = ("status", "room", "room_type", "amount")
+
+
+def changes_between(old: Booking, new: Booking) -> list[dict[str, Any]]:
+    """What changed from what to what, stay by stay where it concerns one; amounts and days as text."""
+    changes = [_change(name, getattr(old, name), getattr(new, name)) for name in _FIELDS]
+    before = {stay.code: stay for stay in old.stays}
+    for stay in new.stays:
+        was = before[stay.code]
+        changes += [_change(f"{stay.code}.{name}", getattr(was, name), getattr(stay, name)) for name in _STAY_FIELDS]
+    return [change for change in changes if change["old"] != change["new"]]
+
+
+def _change(name: str, old: Any, new: Any) -> dict[str, Any]:
+    return {"field": name, "old": _told(old), "new": _told(new)}
+
+
+def _told(value: Any) -> Any:
+    return value if value is None or isinstance(value, int) else str(value)
