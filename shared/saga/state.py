@@ -78,9 +78,9 @@ class Progress:
         return self.begun[-1]
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Progress:
+    def from_json(cls, stored: Mapping[str, Any]) -> Progress:
         """The progress in a column."""
-        return _FROM_JSON.validate_python(kept)
+        return _FROM_JSON.validate_python(stored)
 
     def noted(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
         """A copy with one more entry in its history, and some fields changed."""
