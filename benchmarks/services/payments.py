@@ -184,7 +184,7 @@ async def _plan(database: Database, command: ReservePayment) -> None:
     """The plan that the service's own sessions use for a slip without a reference."""
     claim = claim_of(command)
     async with database.connection() as connection:
-        asked = ([], queries.slips_of([claim]), [], Terms().tolerance_days, MANY)
+        asked: tuple[Any, ...] = ([], queries.slips_of([claim]), [], Terms().tolerance_days, MANY)
         for row in await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {queries.PAYMENTS}", *asked):
             people.print(f"  {row[0]}", highlight=False, markup=False)
 

@@ -131,7 +131,7 @@ class Table(Fields[Kind]):
         return f"{insert} ON CONFLICT {conflict}" if conflict else insert
 
     def _update_sql(self, changed: Iterable[str], sets: Mapping[str, str], version: str) -> str:
-        changes = {name: f"new.{name}" for name in changed} | sets
+        changes = {**{name: f"new.{name}" for name in changed}, **sets}
         found = f"{self.name}.{self._key} = new.{self._key}"
         source = self._source(self._changed)
         if version:

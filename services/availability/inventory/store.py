@@ -120,8 +120,8 @@ def saved(uow: UnitOfWork, now: datetime) -> list[Statement]:
         statements.append(HOLDS.update(moved, uow.known, updated_at=now))
     swapped = [uow.holds[key] for key in uow.swapped]
     statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
-    if uow.errands:
-        statements.append(store.added(uow.errands))
+    if uow.external_jobs:
+        statements.append(store.added(uow.external_jobs))
     return statements
 
 

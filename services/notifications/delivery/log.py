@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from services.notifications import repository_sql as sql
 from services.notifications.delivery.model import Channel, Status
-from services.notifications.reports.model import Report
+from services.notifications.providers.report import Report
 from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import execute_together
@@ -32,10 +32,12 @@ WHERE channel = 'voice' AND status IN ('pending', 'sent') ORDER BY number DESC L
 _REPORTS = Table(
     "reports",
     Report,
+    Column("fate", "text", lambda report: report.status),
     Column("provider_id", "text", lambda report: sql.storable(report.provider_id)),
     Column("said", "text", lambda report: sql.storable(report.said)),
     Column("problem", "text", lambda report: sql.storable(report.problem)),
     Column("received_at", "timestamptz"),
+    without=("status",),
     on_conflict="DO NOTHING",
 )
 _KNOWN_AS = """

@@ -12,7 +12,8 @@ import pytest
 from services.availability.catalogue.model import OutsideRecord
 from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external.adapters.settings import ExternalClientSettings
-from services.availability.external.jobs import ExternalJobs
+from services.availability.external.clients import ExternalClients
+from services.availability.external.jobs import external_runner
 from services.availability.repository import Repository
 from services.booking.requests.saga.table import MULTI_ROOM
 from shared.contracts.availability import CancelOrders, OrderRooms
@@ -54,25 +55,16 @@ async def connect(village: Village, desk: Desk, *, cancels: bool = True) -> None
     await CatalogueRepository(village.residents["availability"].database, allowed=LOOPBACK).put(record, village.clock())
 
 
-def errands_of(village: Village) -> ExternalJobs:
-    """Availability's calls to the desk's system."""
-    database = village.residents["availability"].database
-    return ExternalJobs(
-        database,
-        Repository(),
-        CatalogueRepository(database),
-        village.clock,
-        manners=ExternalClientSettings(allowed=LOOPBACK),
-    )
-
-
 async def book(village: Village, **more: Any) -> Any:
-    """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
+    """Publish a request for three Junior rooms and make the calls to the desk as they come; gives the outcome."""
     await village.publish(transfer_for(), request(**more))
-    errands, resident = errands_of(village), village.residents["availability"]
+    resident = village.residents["availability"]
+    database, clock = resident.database, village.clock
+    clients = ExternalClients(CatalogueRepository(database), ExternalClientSettings(allowed=LOOPBACK), clock)
+    jobs = external_runner(database, Repository(), clients, clock=clock)
     for _ in range(400):
         await village.run(until=village.clock())
-        ran = await errands.turn(resident.relay)
+        ran = await jobs.run_due(resident.relay)
         for row in resident.office.taken():
             village._send(row)
         if ran or village.on_its_way:
