@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth.tokens import LEAST_SECRET, Keys
+from shared.clock import Clock, OffsetClock, system_clock
 from shared.kafka.access import KafkaSettings
 from shared.messages.record_settings import RecordSettings
 from shared.outbound.destinations import Allowed, Forbidden
+from shared.safety.files import opened_folder
+from shared.safety.loopback import is_loopback, stays_here
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -55,6 +59,8 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     """One service's settings. Each process has its own environment, so names need no service in them."""
 
     OUTSIDE: ClassVar[tuple[str, ...]] = ()  # settings that are addresses of outside systems
+    # What is set where a provider is used, and the setting that says where it is; None: that stands elsewhere.
+    PROVIDERS: ClassVar[Mapping[str, str | None]] = {}
 
     kafka_bootstrap: str = Field("localhost:9092", description="Kafka brokers, host:port, comma-separated.")
     database_url: SecretStr = Field(
@@ -109,6 +115,12 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
         "addresses, names of hosts. Beside these only public addresses are called.",
     )
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector, http://host:4318; unset: none.")
+    clock_file: Path | None = Field(
+        None,
+        description="For tests and the demo alone: a file with the seconds that holds, reminders and searches for "
+        "money are ahead of real time. Needs POSADA_TESTING, and everything on this machine.",
+    )
+    testing: bool = Field(False, description="Says that this process serves a test or the demo.")
 
     @field_validator("cors_origins")
     @classmethod
@@ -153,3 +165,38 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     def asks_for_token(self) -> bool:
         """Whether the API asks who calls."""
         return self.api_token is not None or bool(self.api_keys)
+
+    def clock(self) -> Clock:
+        """The clock of the business: real time, or ahead of it for a test or the demo.
+
+        Raises:
+            ValueError: when this may not be a test, or the file is another's or holds no number.
+        """
+        if self.clock_file is None:
+            return system_clock
+        if problem := next(self._against_moved_time(), None):
+            raise ValueError(f"POSADA_CLOCK_FILE moves the time, for tests and the demo alone, and {problem}")
+        try:
+            with opened_folder(self.clock_file.parent) as folder:
+                folder.check_own(self.clock_file.parent)
+            return OffsetClock(self.clock_file)
+        except (OSError, ValueError) as wrong:
+            raise ValueError(f"POSADA_CLOCK_FILE: {wrong}") from wrong
+
+    def _against_moved_time(self) -> Iterator[str]:
+        if not self.testing:
+            yield "nobody says that this is a test: unset it, or set POSADA_TESTING=true on a machine of your own"
+        if not is_loopback(self.http_host):
+            yield f"POSADA_HTTP_HOST={self.http_host} lets other machines in: leave it at 127.0.0.1"
+        if not stays_here(f"kafka://{self.kafka_bootstrap}"):
+            yield f"POSADA_KAFKA_BOOTSTRAP={self.kafka_bootstrap} is on another machine"
+        if not stays_here(self.database_url.get_secret_value()):
+            yield "POSADA_DATABASE_URL leads to another machine"
+        for used, address in self.PROVIDERS.items():
+            if getattr(self, used) and not self._is_double(address and getattr(self, address)):
+                yield f"POSADA_{used.upper()} belongs to a real provider: unset it"
+
+    @staticmethod
+    def _is_double(address: str | None) -> bool:
+        """Whether a provider's address leads to a double on this machine; a server may be named without a scheme."""
+        return address is not None and stays_here(address if "://" in address else f"//{address}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
 from services.availability.external.adapters.settings import ExternalClientSettings
@@ -13,6 +16,8 @@ AS_THEY_ARE = ExternalClientSettings()
 
 class Settings(ServiceSettings, SeedSettings):
     """What every service has; holds, taxes and rates are data of the property."""
+
+    PROVIDERS: ClassVar[Mapping[str, str | None]] = {"outside_tokens": None}
 
     http_port: int = 8101
     outside_tokens: dict[str, SecretStr] = Field(

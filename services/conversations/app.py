@@ -27,6 +27,7 @@ from services.conversations.settings import Settings
 from services.conversations.threads import relinking
 from services.conversations.threads.contacts import e164
 from services.conversations.unit_of_work import PhoneRegion
+from shared.clock import Clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
@@ -34,9 +35,10 @@ from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
+    clock = clock or settings.clock()
     place = PhoneRegion(settings.region)
     staff = staff_of(settings)
     database = Database(
@@ -46,7 +48,7 @@ def build(settings: Settings | None = None) -> Service:
     )
     switchboard = ProviderRouter(providers_of(settings), LocalReplies())
     lease = timedelta(seconds=settings.lease_seconds)
-    postman = ReplyDispatcher(database, switchboard.all, seconds=settings.send_seconds, lease=lease)
+    postman = ReplyDispatcher(database, switchboard.all, seconds=settings.send_seconds, lease=lease, clock=clock)
     repository = Repository(place, staff, errands=TwilioConversations.name in switchboard.all)
     return Service(
         name="conversations",
@@ -57,9 +59,9 @@ def build(settings: Settings | None = None) -> Service:
         routers=[
             api.router(database, place),
             api.searching_router(database, place),
-            api.reading_router(database, settings),
-            answering.router(database, switchboard, postman, settings),
-            relinking.router(database, repository, place, settings),
+            api.reading_router(database, settings, clock),
+            answering.router(database, switchboard, postman, settings, clock),
+            relinking.router(database, repository, place, settings, clock),
         ],
         webhooks=[
             hooks.router(
@@ -67,11 +69,13 @@ def build(settings: Settings | None = None) -> Service:
                 hooks_of(settings),
                 public_url=settings.public_url,
                 oldest=timedelta(hours=settings.webhook_hours),
+                clock=clock,
             )
         ],
         loops=[postman.send_for_ever, postman.keep_for_ever],
         gauges=GAUGES,
         scopes=SCOPES,
+        clock=clock,
         linger_ms=LINGER_MS,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
@@ -13,6 +14,11 @@ class Settings(ServiceSettings):
     """Days need no setting: every booking brings its property's time zone."""
 
     OUTSIDE: ClassVar[tuple[str, ...]] = ("twilio_conversations_url", "wati_url", "manychat_url")
+    PROVIDERS: ClassVar[Mapping[str, str | None]] = {
+        "twilio_token": "twilio_conversations_url",
+        "wati_token": "wati_url",
+        "manychat_token": "manychat_url",
+    }
 
     http_port: int = Field(8105, ge=0, le=65535, description="Port of the HTTP API.")
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(

@@ -22,6 +22,7 @@ from services.notifications.repository import Repository
 from services.notifications.scopes import SCOPES
 from services.notifications.settings import Settings
 from shared.auth.signed_links import SignedLinks
+from shared.clock import Clock
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
@@ -35,13 +36,14 @@ def links_of(settings: Settings) -> SignedLinks | None:
     return SignedLinks(settings.manage_url, settings.manage_key)
 
 
-def build(settings: Settings | None = None) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service with these settings, else with the environment's.
 
     Raises:
         TemplateBroken: when a template is missing or does not render.
     """
     settings = settings or Settings()
+    clock = clock or settings.clock()
     templates = Templates(settings.region)
     check(templates)
     senders = senders_of(settings)
@@ -75,6 +77,7 @@ def build(settings: Settings | None = None) -> Service:
         at_once=settings.sending_at_once,
         send_seconds=settings.send_seconds,
         lease=timedelta(seconds=settings.lease_seconds),
+        clock=clock,
         bell=bell,
     )
     watch = DeliveryRateMonitor(
@@ -83,6 +86,7 @@ def build(settings: Settings | None = None) -> Service:
         wanted=settings.rate_wanted,
         window=timedelta(hours=settings.rate_hours),
         least=settings.rate_least,
+        clock=clock,
     )
     proofs = WebhookSecrets(
         callbacks_of(settings),
@@ -97,10 +101,11 @@ def build(settings: Settings | None = None) -> Service:
         settings=settings,
         database=database,
         routes=routes(repository),
-        routers=[router(database, repository, templates)],
+        routers=[router(database, repository, templates, clock)],
         webhooks=[webhooks(door)],
         loops=[courier.run, watch.run],
         gauges=GAUGES,
         scopes=SCOPES,
+        clock=clock,
         linger_ms=LINGER_MS,
     )

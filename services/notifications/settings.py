@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import EmailStr, Field, SecretStr, StringConstraints, model_validator
@@ -41,6 +42,16 @@ class Settings(ServiceSettings):
         "exotel_url",
         "postmark_url",
     )
+    PROVIDERS: ClassVar[Mapping[str, str | None]] = {
+        "wati_token": "wati_url",
+        "twilio_token": "twilio_url",
+        "gupshup_key": "gupshup_url",
+        "gupshup_sms_password": "gupshup_sms_url",
+        "manychat_token": "manychat_url",
+        "exotel_token": "exotel_url",
+        "postmark_token": "postmark_url",
+        "smtp_host": "smtp_host",
+    }
 
     http_port: int = Field(8104, ge=0, le=65535, description="Port of the HTTP API.")
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(

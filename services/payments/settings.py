@@ -49,6 +49,7 @@ class Settings(ServiceSettings):
     """How payments runs. POSADA_RETRY_INTERVALS='[5, 10, 20]' makes a demo of two days last a minute."""
 
     OUTSIDE: ClassVar[tuple[str, ...]] = ("feed_url", "stripe_url")
+    PROVIDERS: ClassVar[Mapping[str, str | None]] = {"feed_url": "feed_url", "stripe_key": "stripe_url"}
 
     http_port: int = Field(8103, ge=0, le=65535, description="Port of the HTTP API.")
     date_tolerance_days: int = Field(
