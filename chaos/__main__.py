@@ -1,4 +1,4 @@
-"""python -m chaos: raises a storm over a town of its own, audits what is left, and writes a report."""
+"""python -m chaos: raises a storm over a cluster of its own, audits what is left, and writes a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chaos.faults.proxied_cluster import ProxiedCluster
 from chaos.faults.tcp_proxy import TcpProxies
 from chaos.report import write
 from chaos.run import TOLD_EACH, Storm, Wish, raised
-from deploy.local.backend import PARTS_VARIABLE
+from deploy.local.backend import BACKENDS_VARIABLE
 from posada.cli.signals import ENDING, one_interruption, undisturbed
 from posada.output import err, out
 
@@ -43,11 +43,11 @@ def chaos(
     chosen = random.SystemRandom().randrange(1, 1_000_000) if seed is None else seed
     wish = Wish(chosen, bookings, minutes * 60, blows if blows is not None else round(minutes * 60 / SECONDS_A_BLOW))
     if plan_only:
-        for blow in plan(wish.seed, wish.seconds, wish.blows, lines=os.environ.get(PARTS_VARIABLE) != "docker"):
+        for blow in plan(wish.seed, wish.seconds, wish.blows, lines=os.environ.get(BACKENDS_VARIABLE) != "docker"):
             out().print(blow.told, markup=False)
         return
     err().print(f"seed {wish.seed}: {wish.bookings} bookings, {wish.blows} blows in {wish.seconds:.0f} s", markup=False)
-    storm = over_a_town(wish, report / str(wish.seed) / "logs")
+    storm = run_storm(wish, report / str(wish.seed) / "logs")
     page = write(storm, report / str(wish.seed))
     for wrong in storm.wrong:
         out().print(f"wrong: {wrong}", markup=False, soft_wrap=True)
@@ -56,8 +56,8 @@ def chaos(
     raise typer.Exit(1 if storm.wrong else 0)
 
 
-def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
-    """Raise the storm over a town that is made for it and removed after it, whatever happens.
+def run_storm(wish: Wish, logs: Path | None = None) -> Storm:
+    """Raise the storm over a cluster that is made for it and removed after it, whatever happens.
 
     Where something went wrong, what its services wrote is left in `logs`.
     """
@@ -67,29 +67,29 @@ def over_a_town(wish: Wish, logs: Path | None = None) -> Storm:
         TcpProxies() as lines,
     ):
         # The embedded parts, also where Docker answers: they have lines that can be torn. Asked for, containers do.
-        own = {PARTS_VARIABLE: "embedded", **os.environ}
-        town = ProxiedCluster(Path(folder), lines, environ=own, service_env=TOLD_EACH, on_progress=_say)
+        own = {BACKENDS_VARIABLE: "embedded", **os.environ}
+        cluster = ProxiedCluster(Path(folder), lines, environ=own, service_env=TOLD_EACH, on_progress=_say)
         try:
-            town.start()
-            storm = asyncio.run(_raised(town, wish))
+            cluster.start()
+            storm = asyncio.run(_raised(cluster, wish))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
             with undisturbed():
-                town.stop()
+                cluster.stop()
         if storm.wrong and logs:
             shutil.copytree(Path(folder) / "logs", logs, dirs_exist_ok=True)
         return storm
 
 
-async def _raised(town: ProxiedCluster, wish: Wish) -> Storm:
+async def _raised(cluster: ProxiedCluster, wish: Wish) -> Storm:
     storm = asyncio.current_task()
     for number in ENDING:  # an exception out of the blue would tear the loop's own work apart
         asyncio.get_running_loop().add_signal_handler(number, lambda: storm and storm.cancel())
     try:
-        return await raised(town, wish, _say, town.lines)
+        return await raised(cluster, wish, _say, cluster.lines)
     except BaseException:
-        town.stop()  # now: threads that wait for something to come back end with it
+        cluster.stop()  # now: threads that wait for something to come back end with it
         raise
 
 

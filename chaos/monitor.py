@@ -38,12 +38,12 @@ class Sample:
 
 @dataclass
 class Monitor:
-    """Samples a town: `decided` says how many requests have an outcome, `is_struck` whether a service is to be away.
+    """Samples a cluster: `decided` says how many requests have an outcome, `is_struck` whether a service is to be away.
 
     What counters lose in a kill since the last look is not counted.
     """
 
-    town: LocalCluster
+    cluster: LocalCluster
     decided: Callable[[], int]
     is_struck: Callable[[str], bool]
     samples: list[Sample] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Monitor:
         """Look once a second, without end."""
         while True:
             await asyncio.sleep(EVERY_S)
-            copies = list(self.town.services)
+            copies = list(self.cluster.services)
             ready = sum(await asyncio.gather(*[asyncio.to_thread(self._look, one) for one in copies]))
             self.samples.append(Sample(time.monotonic() - began, self.decided(), ready))
 

@@ -79,7 +79,7 @@ class Storm:
 
     @property
     def wrong(self) -> list[str]:
-        """Everything that must not be, in words; empty where the town stood the storm."""
+        """Everything that must not be, in words; empty where the cluster stood the storm."""
         said = [
             f"{self.left_open} sagas never ended" * bool(self.left_open),
             f"{len(self.lost)} requests were lost: {', '.join(self.lost[:5])}" * bool(self.lost),
@@ -103,17 +103,19 @@ class Storm:
         return [one for one in [*said, *alone, *never, *found] if one]
 
 
-async def raised(town: LocalCluster, wish: Wish, say: Callable[[str], None], lines: TcpProxies | None = None) -> Storm:
-    """Let the storm pass over a town that runs, over these lines if any, wait for quiet, and audit."""
+async def raised(
+    cluster: LocalCluster, wish: Wish, say: Callable[[str], None], lines: TcpProxies | None = None
+) -> Storm:
+    """Let the storm pass over a cluster that runs, over these lines if any, wait for quiet, and audit."""
     lined = lines is not None and bool(lines.names)
-    blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(town), lines=lined)
+    blows = plan(wish.seed, wish.seconds, wish.blows, servers=can_strike_servers(cluster), lines=lined)
     coming = guests(wish.seed, wish.bookings, wish.seconds, datetime.now(UTC).date())
     storm = Storm(wish, blows, coming, lined)
-    async with Gateway(town.kafka_bootstrap, town.secrets) as gateway:
+    async with Gateway(cluster.kafka_bootstrap, cluster.secrets) as gateway:
         storm.gateway = gateway
-        storm.desk = FrontDesk(town.http("booking"), TOKEN, gateway)
-        tormentor = FaultInjector(town, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"), lines)
-        monitor = storm.monitor = Monitor(town, lambda: len(gateway.heard), tormentor.is_struck)
+        storm.desk = FrontDesk(cluster.http("booking"), TOKEN, gateway)
+        tormentor = FaultInjector(cluster, lambda struck: say(f"{_progress(gateway)}  {struck.blow.told}"), lines)
+        monitor = storm.monitor = Monitor(cluster, lambda: len(gateway.heard), tormentor.is_struck)
         storm.began, storm.struck = time.monotonic(), tormentor.struck
         watching = [
             asyncio.create_task(monitor.watch(storm.began)),
@@ -124,21 +126,21 @@ async def raised(town: LocalCluster, wish: Wish, say: Callable[[str], None], lin
                 group.create_task(gateway.serve(coming, storm.began))
                 group.create_task(tormentor.carry_out(blows, storm.began))
             say(f"{_progress(gateway)}  the storm is over; waiting for quiet")
-            await _quiet(town, storm, gateway)
+            await _quiet(cluster, storm, gateway)
         finally:
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-        await _judge(town, storm, say)
+        await _judge(cluster, storm, say)
     return storm
 
 
-async def _quiet(town: LocalCluster, storm: Storm, gateway: Gateway) -> None:
+async def _quiet(cluster: LocalCluster, storm: Storm, gateway: Gateway) -> None:
     """Until every saga has ended and every outcome is heard, or time is up."""
     names = {guest.request_id for guest in storm.guests}
     deadline = time.monotonic() + storm.wish.quiet_s
     while time.monotonic() < deadline:
-        storm.left_open = (await _rows(town, "booking", _OPEN))[0][0]
+        storm.left_open = (await _rows(cluster, "booking", _OPEN))[0][0]
         served = storm.desk is None or not storm.desk.unanswered
         if not storm.left_open and served and names <= gateway.heard.keys():
             storm.quiet_at = time.monotonic() - storm.began
@@ -146,8 +148,8 @@ async def _quiet(town: LocalCluster, storm: Storm, gateway: Gateway) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _judge(town: LocalCluster, storm: Storm, say: Callable[[str], None]) -> None:
-    rows = await _rows(town, "booking", _KNOWN)
+async def _judge(cluster: LocalCluster, storm: Storm, say: Callable[[str], None]) -> None:
+    rows = await _rows(cluster, "booking", _KNOWN)
     judged(storm, {row["request_id"] for row in rows})
     if storm.desk:
         storm.unserved, storm.otherwise = (
@@ -155,8 +157,8 @@ async def _judge(town: LocalCluster, storm: Storm, say: Callable[[str], None]) -
             storm.desk.broken({row["id"]: dict(row) for row in rows}),
         )
     say("auditing")
-    urls = {service: town.database_url(service) for service in SERVICES}
-    async with TopicReader(town.kafka_bootstrap) as topics:
+    urls = {service: cluster.database_url(service) for service in SERVICES}
+    async with TopicReader(cluster.kafka_bootstrap) as topics:
         storm.report = await Auditor(urls, topics, patience=timedelta(seconds=storm.wish.quiet_s)).audit()
 
 
@@ -180,8 +182,8 @@ def _wrongly(guest: Guest, heard: Heard | None) -> bool:
     return heard is not None and heard.kind == "confirmed" and not guest.manner.may_be_confirmed
 
 
-async def _rows(town: LocalCluster, service: str, sql: str) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(town.database_url(service))
+async def _rows(cluster: LocalCluster, service: str, sql: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(cluster.database_url(service))
     try:
         return list(await connection.fetch(sql))
     finally:

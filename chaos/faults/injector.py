@@ -1,4 +1,4 @@
-"""The tormentor: carries a plan out against a town, mends what it struck, and notes how long each took to come back."""
+"""Carries out a plan of faults against a cluster, repairs what it broke, and notes how long each recovery took."""
 
 from __future__ import annotations
 
@@ -56,13 +56,15 @@ class Struck:
 
 
 class FaultInjector:
-    """Strikes a town: each target with one blow at a time, and so many targets at once.
+    """Strikes a cluster: each target with one blow at a time, and so many targets at once.
 
     The next blow waits for a hand to be free, so that a slow machine gets a longer storm and not one long outage.
     """
 
-    def __init__(self, town: LocalCluster, on_blow: Callable[[Struck], None], lines: TcpProxies | None = None) -> None:
-        self._town = town
+    def __init__(
+        self, cluster: LocalCluster, on_blow: Callable[[Struck], None], lines: TcpProxies | None = None
+    ) -> None:
+        self._cluster = cluster
         self._lines = lines or TcpProxies()
         self._on_blow = on_blow
         self._locks: dict[str, asyncio.Lock] = {}
@@ -109,12 +111,12 @@ class FaultInjector:
             case What.CUT:
                 await self._cut(struck)
             case What.REPEAT:
-                struck.count = await repeat(self._town.kafka_bootstrap, Random(blow.seed))  # noqa: S311
+                struck.count = await repeat(self._cluster.kafka_bootstrap, Random(blow.seed))  # noqa: S311
                 return
             case What.SCALE:
                 await self._scale(struck)
             case What.FILL:
-                await network.fill(self._town.parts.postgres.admin_url, blow)
+                await network.fill(self._cluster.backends.postgres.admin_url, blow)
             case What.TEAR | What.SLOW | What.MUTE:
                 struck.count = await ON_LINES[blow.what](self._lines, blow)
         await self._wait_until_back(struck)
@@ -122,7 +124,7 @@ class FaultInjector:
     async def _kill(self, struck: Struck) -> None:
         part, target = self._part(struck.blow.target), struck.blow.target
         if part is None:
-            process = self._town.instance(target).process
+            process = self._cluster.instance(target).process
             await asyncio.to_thread(process.kill)
             await asyncio.sleep(struck.blow.lasts)
             await asyncio.to_thread(process.start)
@@ -141,14 +143,14 @@ class FaultInjector:
             await asyncio.to_thread(thaw)
 
     def _of_process(self, service: str) -> tuple[Callable[[], None], Callable[[], None]]:
-        process = self._town.instance(service).process
+        process = self._cluster.instance(service).process
         return process.pause, process.resume
 
     async def _cut(self, struck: Struck) -> None:
         """End every connection of a service to its database, from the database's side."""
         service = struck.blow.target
-        role = self._town.database_url(service).split("://")[1].split(":")[0]
-        connection = await asyncpg.connect(self._town.parts.postgres.admin_url, timeout=10)
+        role = self._cluster.database_url(service).split("://")[1].split(":")[0]
+        connection = await asyncpg.connect(self._cluster.backends.postgres.admin_url, timeout=10)
         try:
             struck.count = await connection.fetchval(_CUT, role)
         finally:
@@ -158,10 +160,10 @@ class FaultInjector:
         """Add a second copy of a service, and take it away again: its partitions move twice."""
         service = struck.blow.target
         try:
-            await asyncio.to_thread(self._town.scale, service, 2)
+            await asyncio.to_thread(self._cluster.scale, service, 2)
             await asyncio.sleep(struck.blow.lasts)
         finally:
-            await asyncio.to_thread(self._town.scale, service, 1)
+            await asyncio.to_thread(self._cluster.scale, service, 1)
 
     async def _wait_until_back(self, struck: Struck) -> None:
         struck.mended = time.monotonic()
@@ -178,13 +180,13 @@ class FaultInjector:
         if part:  # back for those who need it
             if not part.answers():
                 return False
-            others = [one for one in self._town.services if not self.is_struck(one.service)]
+            others = [one for one in self._cluster.services if not self.is_struck(one.service)]
             return all(one.trouble() is None for one in others)
         served = next((one for one in SERVICES if target in {one, database_line(one)}), None)
         if served is None:  # the line of all
-            return all(one.trouble() is None for one in self._town.services if not self.is_struck(one.service))
+            return all(one.trouble() is None for one in self._cluster.services if not self.is_struck(one.service))
         with suppress(KeyError):
-            return self._town.instance(served).trouble() is None or self._away_for_another(served, target)
+            return self._cluster.instance(served).trouble() is None or self._away_for_another(served, target)
         return False
 
     def _away_for_another(self, service: str, target: str) -> bool:
@@ -193,7 +195,7 @@ class FaultInjector:
 
     def _part(self, target: str) -> OwnBackend | None:
         """The broker or the database, where the target is one of them."""
-        part = {BROKER: self._town.parts.kafka, DATABASE: self._town.parts.postgres}.get(target)
+        part = {BROKER: self._cluster.backends.kafka, DATABASE: self._cluster.backends.postgres}.get(target)
         return part if isinstance(part, OwnBackend) else None
 
 
@@ -205,9 +207,9 @@ def _start(part: OwnBackend) -> None:
         part.start()
 
 
-def can_strike_servers(town: LocalCluster) -> bool:
+def can_strike_servers(cluster: LocalCluster) -> bool:
     """Whether broker and database are ours to kill."""
-    return all(isinstance(part, OwnBackend) for part in (town.parts.kafka, town.parts.postgres))
+    return all(isinstance(part, OwnBackend) for part in (cluster.backends.kafka, cluster.backends.postgres))
 
 
 async def repeat(bootstrap: str, random: Random) -> int:

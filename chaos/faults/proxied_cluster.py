@@ -1,4 +1,4 @@
-"""A town whose services reach Kafka and their databases over lines of ours."""
+"""A cluster whose services reach Kafka and their databases over lines of ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTENER: Final = "LINE"
 
 
 class ProxiedCluster(LocalCluster):
-    """As a town; over lines where broker and database are our own, since others' addresses are not ours to bend."""
+    """As a cluster; over lines where broker and database are our own, since others' addresses are not ours to bend."""
 
     def __init__(self, data_dir: Path, lines: TcpProxies, **told: Any) -> None:
         super().__init__(data_dir, choose=self._choose, **told)
@@ -30,7 +30,7 @@ class ProxiedCluster(LocalCluster):
     def addresses(self, service: str) -> dict[str, str]:
         """Where our lines are."""
         told = super().addresses(service)
-        if isinstance(self.parts.postgres, EmbeddedServer):
+        if isinstance(self.backends.postgres, EmbeddedServer):
             told["POSADA_DATABASE_URL"] = self._lined(service, told["POSADA_DATABASE_URL"])
         if BROKER_LINE in self.lines.names:
             told["POSADA_KAFKA_BOOTSTRAP"] = f"{LOOPBACK}:{self.lines.lay(BROKER_LINE, 0)}"

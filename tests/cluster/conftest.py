@@ -1,4 +1,4 @@
-"""One town for the whole folder: real Kafka, real PostgreSQL, the five services as processes."""
+"""One cluster for the whole folder: real Kafka, real PostgreSQL, the five services as processes."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_town() -> Iterator[LocalCluster]:
-    """The town, started once and stopped in any case; its processes are tied to ours as well.
+def running_cluster() -> Iterator[LocalCluster]:
+    """The cluster, started once and stopped in any case; its processes are tied to ours as well.
 
     Its folder is not pytest's: another run would take PostgreSQL's account the right to pass through.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
-        LocalCluster(Path(folder)) as town,
+        tempfile.TemporaryDirectory(prefix="posada-cluster-", ignore_cleanup_errors=True) as folder,
+        LocalCluster(Path(folder)) as cluster,
     ):
-        yield town
+        yield cluster
 
 
 @pytest.fixture
-def town(running_town: LocalCluster) -> Iterator[LocalCluster]:
-    """The town with every copy alive and ready, however the test before left it."""
-    yield running_town
-    for one in running_town.services:
+def cluster(running_cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """The cluster with every copy alive and ready, however the test before left it."""
+    yield running_cluster
+    for one in running_cluster.services:
         one.process.resume()
         one.process.start()
-    running_town.wait_until_ready()
+    running_cluster.wait_until_ready()
 
 
 @pytest.fixture(scope="module")
-def two_copies(running_town: LocalCluster) -> Iterator[None]:
+def two_copies(running_cluster: LocalCluster) -> Iterator[None]:
     """A second copy of the services that could get in their own way, for all tests of a file."""
     doubled = ("availability", "booking")
     with ThreadPoolExecutor() as pool:
-        list(pool.map(running_town.scale, doubled, (2, 2)))
+        list(pool.map(running_cluster.scale, doubled, (2, 2)))
         yield
-        list(pool.map(running_town.scale, doubled, (1, 1)))
+        list(pool.map(running_cluster.scale, doubled, (1, 1)))
 
 
 @pytest.fixture
-async def gateway(town: LocalCluster) -> AsyncIterator[Gateway]:
+async def gateway(cluster: LocalCluster) -> AsyncIterator[Gateway]:
     """A client that hears every booking event from now on."""
-    async with Gateway(town) as client:
+    async with Gateway(cluster) as client:
         yield client

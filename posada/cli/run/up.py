@@ -45,22 +45,24 @@ def up(data: Data = HERE, scale: Scale = None) -> None:
     copies = dict(map(copies_of, scale or ()))
     console = out()
     with one_interruption():
-        with progress_on(err(), "starting Posada") as tell:
-            town = LocalCluster(data, scale=copies, on_progress=tell, keeping_data=True)
-            town.start()
+        with progress_on(err(), "starting Posada") as report:
+            cluster = LocalCluster(data, scale=copies, on_progress=report, keeping_data=True)
+            cluster.start()
         try:
-            keep_running(console, town)
+            keep_running(console, cluster)
         except KeyboardInterrupt:
-            console.print(f"\n{farewell(town.parts)}", markup=False)
+            console.print(f"\n{farewell(cluster.backends)}", markup=False)
         finally:
             with undisturbed():
-                town.stop()
+                cluster.stop()
     console.print("stopped", markup=False)
 
 
-def farewell(parts: Backends) -> str:
+def farewell(backends: Backends) -> str:
     """What becomes of the data, in the last words."""
-    return "stopping; the data is kept" if parts.keeps_data else "stopping; the containers go, and the data with them"
+    return (
+        "stopping; the data is kept" if backends.keeps_data else "stopping; the containers go, and the data with them"
+    )
 
 
 def copies_of(text: str) -> tuple[str, int]:
@@ -71,7 +73,7 @@ def copies_of(text: str) -> tuple[str, int]:
     return known_service(name), int(number)
 
 
-def keep_running(console: Console, town: LocalCluster) -> None:
+def keep_running(console: Console, cluster: LocalCluster) -> None:
     """Show how everything does and start again what ended, until we are interrupted.
 
     Raises:
@@ -80,28 +82,28 @@ def keep_running(console: Console, town: LocalCluster) -> None:
     from posada.cluster.lag import LagMeter  # noqa: PLC0415  # see up
     from posada.cluster.supervisor import Supervisor  # noqa: PLC0415  # see up
 
-    meter = LagMeter(town.kafka_bootstrap, [one.service for one in town.services if one.number == 1])
-    console.print(f"Posada runs on {town.parts.describe()}; Kafka at {town.kafka_bootstrap}", markup=False)
-    console.print(f"logs are in {town.data_dir / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
-    screen = Screen(console, town, meter)
-    keeper = Supervisor(town)
+    meter = LagMeter(cluster.kafka_bootstrap, [one.service for one in cluster.services if one.number == 1])
+    console.print(f"Posada runs on {cluster.backends.describe()}; Kafka at {cluster.kafka_bootstrap}", markup=False)
+    console.print(f"logs are in {cluster.data_dir / 'logs'}; Ctrl-C stops everything", markup=False, soft_wrap=True)
+    screen = Screen(console, cluster, meter)
+    supervisor = Supervisor(cluster)
     with screen:
         while True:
-            healths = [one.health() for one in town.services]
-            screen.show(healths, keeper.remarks)
-            keeper.look_after(all_ready=all(one.ready for one in healths))
+            healths = [one.health() for one in cluster.services]
+            screen.show(healths, supervisor.remarks)
+            supervisor.restart_ended(all_ready=all(one.ready for one in healths))
             time.sleep(REFRESH_S)
 
 
 class Screen:
     """The status: a table that renews itself in a terminal, lines about what changed elsewhere."""
 
-    def __init__(self, console: Console, town: LocalCluster, meter: LagMeter) -> None:
+    def __init__(self, console: Console, cluster: LocalCluster, meter: LagMeter) -> None:
         self._console = console
-        self._town = town
+        self._cluster = cluster
         self._meter = meter
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        self._told: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
 
     def __enter__(self) -> Screen:
         if self._live:
@@ -118,15 +120,15 @@ class Screen:
             remark = Text("\n".join(remarks), style="yellow")
             self._live.update(Group(self._table(healths), remark), refresh=True)
             return
-        for one, health in zip(self._town.services, healths, strict=True):
+        for one, health in zip(self._cluster.services, healths, strict=True):
             state = health.trouble or "ready"
-            self._tell(one.name, f"{one.name} (process {health.pid}, {one.url}): {state}")
+            self._show_once(one.name, f"{one.name} (process {health.pid}, {one.url}): {state}")
         for said in remarks:
-            self._tell(said, said)
+            self._show_once(said, said)
 
-    def _tell(self, name: str, line: str) -> None:
-        if self._told.get(name) != line:
-            self._told[name] = line
+    def _show_once(self, name: str, line: str) -> None:
+        if self._shown.get(name) != line:
+            self._shown[name] = line
             self._console.print(line, markup=False, soft_wrap=True)
 
     def _table(self, healths: list[Health]) -> Table:
@@ -143,7 +145,7 @@ class Screen:
                 self._meter.of(one.service) if one.number == 1 else None,
                 health.dead_letters or "",
             )
-            for one, health in zip(self._town.services, healths, strict=True)
+            for one, health in zip(self._cluster.services, healths, strict=True)
         ]
         columns = ("service", ">port", ">process", "state", ">shares", ">handled", ">waiting", ">dead")
         return table("", columns, rows)

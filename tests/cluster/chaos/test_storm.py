@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.__main__ import over_a_town
+from chaos.__main__ import run_storm
 from chaos.faults.plan import SERVERS, What
 from chaos.report import text
 from chaos.run import Wish
@@ -18,8 +18,8 @@ BLOWS = 13  # with this seed enough to kill each service and both servers, with 
 
 @pytest.mark.real
 @pytest.mark.timeout(600)
-def test_a_town_stands_a_storm() -> None:
-    storm = over_a_town(Wish(SEED, BOOKINGS, SECONDS, BLOWS))
+def test_a_cluster_stands_a_storm() -> None:
+    storm = run_storm(Wish(SEED, BOOKINGS, SECONDS, BLOWS))
 
     assert storm.wrong == [], text(storm)
     assert storm.quiet_at is not None

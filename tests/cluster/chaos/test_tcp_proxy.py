@@ -97,15 +97,15 @@ async def test_where_nobody_listens_a_line_hangs_up() -> None:
 
 
 @pytest.mark.real
-def test_a_towns_services_reach_everything_over_lines(tmp_path: Path) -> None:
+def test_a_clusters_services_reach_everything_over_proxies(tmp_path: Path) -> None:
     with TcpProxies() as laid:
-        town = ProxiedCluster(tmp_path, laid, environ={"POSADA_PARTS": "embedded"}, services=("notifications",))
-        with town:
-            told = town.addresses("notifications")
+        cluster = ProxiedCluster(tmp_path, laid, environ={"POSADA_PARTS": "embedded"}, services=("notifications",))
+        with cluster:
+            told = cluster.addresses("notifications")
             assert set(laid.names) == {BROKER_LINE, database_line("notifications")}
             assert set(laid.names) < {BROKER_LINE, *map(database_line, SERVICES)}
-            assert told["POSADA_KAFKA_BOOTSTRAP"] != town.kafka_bootstrap
-            assert told["POSADA_DATABASE_URL"] != town.database_url("notifications")
+            assert told["POSADA_KAFKA_BOOTSTRAP"] != cluster.kafka_bootstrap
+            assert told["POSADA_DATABASE_URL"] != cluster.database_url("notifications")
             assert laid.tear(BROKER_LINE) > 0
             assert laid.tear(database_line("notifications")) > 0
-            town.wait_until_ready()
+            cluster.wait_until_ready()

@@ -60,12 +60,12 @@ class Books:
     outboxes: dict[str, int]
 
 
-async def read_books(town: LocalCluster) -> Books:
+async def read_books(cluster: LocalCluster) -> Books:
     """Read the five databases."""
     read: dict[str, Any] = {}
     outboxes: dict[str, int] = {}
     for service in SERVICES:
-        connection = await asyncpg.connect(town.database_url(service))
+        connection = await asyncpg.connect(cluster.database_url(service))
         try:
             for (owner, name), sql in _TABLES.items():
                 if owner == service:
@@ -76,15 +76,15 @@ async def read_books(town: LocalCluster) -> Books:
     return Books(**read, outboxes=outboxes)
 
 
-async def invariants(town: LocalCluster) -> list[str]:
-    """Everything that is wrong with the town's books now; empty when it is at rest and whole."""
-    return list(problems(await read_books(town)))
+async def invariants(cluster: LocalCluster) -> list[str]:
+    """Everything that is wrong with the cluster's books now; empty when it is at rest and whole."""
+    return list(problems(await read_books(cluster)))
 
 
-async def until_whole(town: LocalCluster, timeout_s: float = WHOLE_S) -> None:
-    """Wait until the town is at rest with every invariant whole; fails with what is wrong."""
+async def until_whole(cluster: LocalCluster, timeout_s: float = WHOLE_S) -> None:
+    """Wait until the cluster is at rest with every invariant whole; fails with what is wrong."""
     deadline = time.monotonic() + timeout_s
-    while wrong := await invariants(town):
+    while wrong := await invariants(cluster):
         assert time.monotonic() < deadline, f"{len(wrong)} problems after {timeout_s:g} s: " + "; ".join(wrong[:20])
         await asyncio.sleep(0.2)
 
