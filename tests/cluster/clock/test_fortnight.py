@@ -1,0 +1,83 @@
+"""Two weeks of a hotel in a minute: each thing happens once, at its time and in its order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from posada.cluster.cluster import LocalCluster
+from tests.support.builders.cluster_requests import money_for, request, with_slip
+from tests.support.cluster.days import Days
+from tests.support.cluster.front_desk import command
+from tests.support.cluster.gateway import REQUESTS, Gateway, rows
+from tests.support.cluster.invariants import until_whole
+
+HERE = ZoneInfo("America/El_Salvador")
+TOLD = """
+SELECT booking_id, occasion, channel, created_at FROM deliveries
+WHERE audience = 'guest' AND status <> 'standby' AND booking_id = ANY($1) ORDER BY created_at, number"""
+HOLDS = "SELECT state FROM holds WHERE booking_id = $1"
+NOON, MORNING, ARRIVAL = time(12), time(9), time(15)
+
+
+@dataclass(frozen=True)
+class Hotel:
+    """What the test does at the hotel, on days that are counted from the first, by local time."""
+
+    cluster: LocalCluster
+    gateway: Gateway
+    days: Days
+    first: date
+
+    def at(self, day: int, hour: time = NOON) -> datetime:
+        """A moment."""
+        return datetime.combine(self.first + timedelta(days=day), hour, HERE)
+
+    async def until(self, day: int, hour: time = NOON) -> None:
+        """Let time pass until then."""
+        await self.days.pass_until(self.at(day, hour))
+
+    def wish(self, day: int, nights: int = 1, **more: Any) -> dict[str, Any]:
+        """A request for these nights."""
+        dates = {"check_in": self.first + timedelta(days=day), "check_out": self.first + timedelta(days=day + nights)}
+        return request(self.first, **{name: night.isoformat() for name, night in dates.items()}, **more)
+
+    async def booked(self, wanted: dict[str, Any]) -> str:
+        """The id of a confirmed booking."""
+        await self.gateway.pay([money_for(wanted)])
+        outcome = await self.gateway.book(wanted)
+        assert outcome.kind == "confirmed", outcome.body
+        return str(outcome.body["booking_id"])
+
+
+async def test_a_fortnight_passes(cluster: LocalCluster, gateway: Gateway, days: Days) -> None:
+    hotel = Hotel(cluster, gateway, days, (cluster.clock() + timedelta(days=1)).astimezone(HERE).date())
+    await hotel.until(0)
+    ana = await hotel.booked(hotel.wish(3, nights=2, amount="1380.00"))
+    luis = await hotel.booked(hotel.wish(6))
+    unpaid = with_slip(hotel.wish(9), hotel.first)
+    await gateway.publish(REQUESTS, unpaid)
+
+    await hotel.until(2)
+    assert await command(cluster, ana, "check-in") == "too_early"
+    await hotel.until(3, ARRIVAL)
+    assert await command(cluster, ana, "check-in") == "CHECKED_IN"
+    await hotel.until(5, MORNING)
+    assert await command(cluster, ana, "check-out") == "CHECKED_OUT"
+    assert await command(cluster, luis, "no-show") == "too_early"
+    await hotel.until(7, MORNING)
+    assert await command(cluster, luis, "no-show") == "NO_SHOW"
+    await hotel.until(14)
+
+    eva = str((await gateway.outcome(unpaid["request_id"])).body["booking_id"])
+    [hold] = await rows(cluster, "availability", HOLDS, eva)
+    assert hold["state"] == "released"
+    names = {ana: "Ana", luis: "Luis", eva: "Eva"}
+    told = await rows(cluster, "notifications", TOLD, list(names))
+    found = [(names[str(one["booking_id"])], one["occasion"], one["channel"], one["created_at"]) for one in told]
+    for one in found:
+        print(one[0], one[1], one[2], one[3].astimezone(HERE))
+    assert False
+    await until_whole(cluster)
