@@ -17,7 +17,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
-from chaos.run import TOLD_EACH, Storm, Wish, raised
+from chaos.run import SERVICE_SETTINGS, Storm, Wish, run
 from deploy.local.processes.waiting import wait_until
 from posada.cluster.cluster import LocalCluster
 from posada.main import make_app
@@ -28,7 +28,7 @@ from shared.outbox.outbox import Row, add
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 READER = "auditor"
 # Money is given up for lost sooner than in a storm; those who pay late do so within twelve seconds.
-BRISK = TOLD_EACH | {"payments": TOLD_EACH["payments"] | {"POSADA_RETRY_INTERVALS": "[2, 2]"}}
+BRISK = SERVICE_SETTINGS | {"payments": SERVICE_SETTINGS["payments"] | {"POSADA_RETRY_INTERVALS": "[2, 2]"}}
 _CONFIRMED = "SELECT id FROM bookings WHERE status = 'CONFIRMED' ORDER BY id LIMIT 1"
 
 
@@ -48,7 +48,7 @@ def cluster() -> Iterator[LocalCluster]:
 @pytest.fixture(scope="module")
 def day(cluster: LocalCluster) -> Storm:
     """A day without a storm: guests of every manner, and nothing struck."""
-    return asyncio.run(raised(cluster, Wish(seed=11, bookings=80, seconds=10, blows=0), lambda _: None))
+    return asyncio.run(run(cluster, Wish(seed=11, bookings=80, seconds=10, faults=0), lambda _: None))
 
 
 def audited(*words: str) -> tuple[int, Any]:
@@ -215,8 +215,8 @@ def test_the_command_that_is_named_for_money_names_the_payment(cluster: LocalClu
 
 async def test_while_bookings_are_made_nothing_is_wrong(cluster: LocalCluster, day: Storm) -> None:
     """The last one here, since it books more. What is on its way at the first look must not be held against anybody."""
-    wish = Wish(seed=12, bookings=450, seconds=20, blows=0)
-    going_on = asyncio.create_task(raised(cluster, wish, lambda _: None))
+    wish = Wish(seed=12, bookings=450, seconds=20, faults=0)
+    going_on = asyncio.create_task(run(cluster, wish, lambda _: None))
     audits: list[Any] = []
     moving: list[int] = []
     while not going_on.done():

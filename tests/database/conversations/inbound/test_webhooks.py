@@ -191,7 +191,9 @@ async def test_while_the_database_is_away_nothing_is_promised(
     repository: Repository, relay: OutboxPublisher, database: Database
 ) -> None:
     app = FastAPI()
-    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), clock=lambda: NOW, seconds=0.2))
+    app.include_router(
+        router(database, [WATI], public_url=None, oldest=timedelta(days=9999), clock=lambda: NOW, seconds=0.2)
+    )
     app.state.intake = Consumer(routes(repository), Away(""), relay, clock=lambda: NOW, made_here=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)
