@@ -269,6 +269,7 @@ class LocalCluster:
             http=http,
             database_urls=self._urls,
             kafka_secrets=self.secrets.installation,
+            clock_file=self.clock.file if self._movable_clock else None,
         ).write(self.data_dir)
         write_targets(self.data_dir, http)
 

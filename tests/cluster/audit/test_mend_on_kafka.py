@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from posada.audit import topic_snapshot
 from posada.audit.booking_reads import GROUP, TOPICS
 from posada.audit.finding import Finding
-from posada.audit.invariant import MEND
-from posada.audit.repair import mend
+from posada.audit.invariant import REPAIR
+from posada.audit.repair import repair
 from posada.client.booking_events import partitions_of
 from posada.main import run
 from posada.problems import Exit, Problem
@@ -50,7 +50,7 @@ def restored(house: House, databases: Databases) -> Iterator[House]:
 
 GONE = UUID(int=1)
 ASKED_FOR = f"asked for {uuid4().hex}"
-FINDINGS = [Finding("rooms-have-an-owner", str(one), "", MEND) for one in (booking_id_of(ASKED_FOR), GONE)]
+FINDINGS = [Finding("rooms-have-an-owner", str(one), "", REPAIR) for one in (booking_id_of(ASKED_FOR), GONE)]
 
 
 async def hold_for(url: str, *bookings: UUID) -> None:
@@ -132,7 +132,7 @@ async def test_a_confirmation_that_stands_is_a_promise(
     """Of a restored booking whose request is gone; the hold says that it was confirmed."""
     await create_topics(kafka_bootstrap, ALL_TOPICS)
     promised = uuid4()
-    finding = Finding("rooms-have-an-owner", str(promised), "", MEND)
+    finding = Finding("rooms-have-an-owner", str(promised), "", REPAIR)
     with spoiled(house, databases, "availability") as copy:
         connection = await asyncpg.connect(copy.urls["availability"])
         await connection.execute(_HOLD.replace("'held'", "'booked'"), promised)
@@ -198,6 +198,6 @@ async def test_whom_a_message_is_about_is_left(house: House, databases: Database
         )
         await connection.close()
         async with booking_at_work(kafka_bootstrap):
-            finding = Finding("rooms-have-an-owner", str(moving), "", MEND)
+            finding = Finding("rooms-have-an-owner", str(moving), "", REPAIR)
             done = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
     assert (done.moving, done.sent) == ([moving], [])
