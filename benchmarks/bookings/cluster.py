@@ -10,5 +10,5 @@ from posada.cluster.cluster import LocalCluster
 
 def measured_cluster(folder: Path, **more: Any) -> LocalCluster:
     """A cluster that is not started yet; `more` is what `LocalCluster` takes besides."""
-    told = {"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"}
-    return LocalCluster(folder, kafka_heap_mb=512, kafka_full_jit=True, env=told, **more)
+    variables = {"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"}
+    return LocalCluster(folder, kafka_heap_mb=512, kafka_full_jit=True, env=variables, **more)

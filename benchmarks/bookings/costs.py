@@ -36,7 +36,7 @@ _INDEXES = "SELECT coalesce(sum(idx_scan), 0)::bigint AS scans FROM pg_stat_user
 _WAL = "SELECT wal_records, wal_bytes::bigint AS wal_bytes FROM pg_stat_wal"
 _SYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint AS syncs FROM pg_stat_io WHERE object = 'wal'"
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 Figures = Mapping[str, float]
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="posada-costs-") as folder:
         cluster = measured_cluster(
             Path(folder),
-            on_progress=lambda said: people.print(f"[dim]{said}[/]"),
+            on_progress=lambda text: stderr.print(f"[dim]{text}[/]"),
         )
         with cluster:
             columns = asyncio.run(_measure(cluster))
@@ -65,7 +65,7 @@ async def _measure(cluster: LocalCluster) -> dict[int, Figures]:
     await load.measure(*WARM_UP)
     columns: dict[int, Figures] = {}
     for clients, seconds, most in LEVELS:
-        people.print(f"[dim]measuring {clients} at once[/]")
+        stderr.print(f"[dim]measuring {clients} at once[/]")
         await asyncio.sleep(SETTLE_SECONDS)
         before = await _look(cluster)
         level = await load.level(clients, seconds, most)
@@ -154,12 +154,13 @@ def in_words(columns: Mapping[int, Figures]) -> str:
     header = [" of a booking |", *[f" {clients} client{'s' * (clients > 1)} |" for clients in columns]]
     lines = ["|" + "".join(header), "| --- |" + " ---: |" * len(columns)]
     lines += [
-        "| " + " | ".join([name, *(_told(name, column[name]) for column in columns.values())]) + " |" for name in names
+        "| " + " | ".join([name, *(_formatted(name, column[name]) for column in columns.values())]) + " |"
+        for name in names
     ]
     return "\n".join(lines)
 
 
-def _told(name: str, value: float) -> str:
+def _formatted(name: str, value: float) -> str:
     return f"{value:,.0f}" if name == "log bytes" else f"{value:.2f}"
 
 

@@ -43,7 +43,7 @@ ANSWERED_S: Final = 120.0
 # Measured were 1.9 s on two busy cores; a guest who waits twice as long still reads the answer in the same chat.
 BOUND_MS: Final = 4000.0
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 
 
 @dataclass
@@ -93,16 +93,16 @@ def main() -> None:
         cluster = measured_cluster(
             Path(folder),
             scale=dict.fromkeys(SERVICES, COPIES),
-            on_progress=lambda said: people.print(f"[dim]{said}[/]"),
+            on_progress=lambda text: stderr.print(f"[dim]{text}[/]"),
         )
         with cluster:
             results = uvloop.run(_measure(cluster, wish.rate, wish.services))
-    people.print(_table(results))
+    stderr.print(_table(results))
     sys.stdout.write(json.dumps(results) + "\n")
     wrong = results["lost"] or results["not_confirmed"] or results["findings"]
     late = results["windows"]["all restarts"]["p99_ms"] > wish.bound_ms
     if late:
-        people.print(f"[red]the p99 while services restart is above {wish.bound_ms:,.0f} ms[/]")
+        stderr.print(f"[red]the p99 while services restart is above {wish.bound_ms:,.0f} ms[/]")
     sys.exit(1 if wrong or late else 0)
 
 
@@ -111,14 +111,14 @@ async def _measure(cluster: LocalCluster, rate: float, services: Sequence[str]) 
     await properties.plant(urls["availability"], urls["booking"], PROPERTIES)
     load = Load(PROPERTIES, bootstrap=cluster.kafka_bootstrap, payments_url=urls["payments"], secrets=cluster.secrets)
     await load.start()
-    people.print("[dim]letting payments arrive[/]")
+    stderr.print("[dim]letting payments arrive[/]")
     await load.pay(MOST)
     arrivals = Arrivals(load, rate)
     coming = asyncio.create_task(arrivals.go_on())
     await asyncio.sleep(WARM_UP_S)
     windows = {"none restarts": await _window(asyncio.sleep(QUIET_S))}
     for service in services:
-        people.print(f"[dim]restarting {service}[/]")
+        stderr.print(f"[dim]restarting {service}[/]")
         windows[service] = await _window(asyncio.to_thread(_restart, cluster, service))
         await asyncio.sleep(BETWEEN_S)
     coming.cancel()
@@ -165,8 +165,8 @@ def _figures(times: Sequence[float]) -> dict[str, Any]:
 
 
 def _table(results: dict[str, Any]) -> Table:
-    told = f"{results['requests']} requests, {results['lost']} lost, {results['not_confirmed']} not confirmed"
-    table = Table(title=f"{told}, {len(results['findings'])} findings")
+    summary = f"{results['requests']} requests, {results['lost']} lost, {results['not_confirmed']} not confirmed"
+    table = Table(title=f"{summary}, {len(results['findings'])} findings")
     table.add_column("restarted")
     for name in ("requests", "p50 ms", "p99 ms", "longest ms"):
         table.add_column(name, justify="right")

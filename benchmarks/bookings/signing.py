@@ -34,7 +34,7 @@ MEASURED = (64, 15.0, 8000)
 ROUNDS = 7
 SETTLE_SECONDS = 2.0
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 
 
@@ -42,10 +42,10 @@ def main() -> None:
     """Start everything, book, and print what of a booking's processor time is signing."""
     with (
         tempfile.TemporaryDirectory(prefix="posada-signing-") as folder,
-        measured_cluster(Path(folder), on_progress=lambda said: people.print(f"[dim]{said}[/]")) as cluster,
+        measured_cluster(Path(folder), on_progress=lambda text: stderr.print(f"[dim]{text}[/]")) as cluster,
     ):
-        told = asyncio.run(_measure(cluster))
-    sys.stdout.write(told + "\n")
+        markdown = asyncio.run(_measure(cluster))
+    sys.stdout.write(markdown + "\n")
 
 
 async def _measure(cluster: LocalCluster) -> str:

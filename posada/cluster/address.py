@@ -23,7 +23,7 @@ MOST_BYTES: Final = 1_000_000
 class Address(BaseModel):
     """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database.
 
-    `kafka_secrets` are what its records are signed with, by key id, `clock_file` is its business clock's, if it has one.
+    `kafka_secrets` sign its records, by key id; `clock_file` is that of its business clock, where tests may move it.
     """
 
     pid: int

@@ -22,7 +22,7 @@ from posada.cluster.cluster import LocalCluster
 
 SETTLE_TIMEOUT_S: Final = 120.0
 # The rivals' PostgreSQL and ours are started the same way, whatever else this machine has.
-OWN_PARTS: Final = {**os.environ, BACKENDS_VARIABLE: "embedded"}
+OWN_BACKENDS: Final = {**os.environ, BACKENDS_VARIABLE: "embedded"}
 # A saga ends when everything behind its decision has been acknowledged.
 _UNSETTLED: Final = "SELECT count(*) FROM sagas WHERE phase <> 'ended'"
 _COUNTS: Final = {
@@ -47,7 +47,7 @@ def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     """
     cluster = measured_cluster(
         folder,
-        environ=OWN_PARTS,
+        environ=OWN_BACKENDS,
         on_progress=on_progress,
     )
     with cluster:

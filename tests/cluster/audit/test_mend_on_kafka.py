@@ -97,7 +97,7 @@ async def test_nothing_is_sent_while_booking_does_not_run(restored: House, kafka
     await create_topics(kafka_bootstrap, ALL_TOPICS)
     before = await commands(kafka_bootstrap)
     with pytest.raises(Problem, match="posada rewind booking") as refused:
-        await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
+        await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
     assert refused.value.code == Exit.NO
     assert await commands(kafka_bootstrap) == before
 
@@ -108,7 +108,7 @@ async def test_nothing_is_sent_while_booking_has_something_to_read(restored: Hou
     async with booking_at_work(kafka_bootstrap):
         await ask(kafka_bootstrap, wanted(f"unread {uuid4().hex}"))
         with pytest.raises(Problem, match=r"1 messages still to read.*posada rewind booking"):
-            await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
+            await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
     assert await commands(kafka_bootstrap) == before
 
 
@@ -117,7 +117,7 @@ async def test_what_a_rewind_would_bring_back_is_left(restored: House, kafka_boo
     await ask(kafka_bootstrap, b"{", b"[]", {"request_id": 7}, wanted(f" {ASKED_FOR} "))
     before = await commands(kafka_bootstrap)
     async with booking_at_work(kafka_bootstrap):
-        done = await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, within_s=10)
+        done = await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, within_s=10)
 
     assert [(message.type_name, message.booking) for message in done.sent] == [
         ("posada.availability.release-rooms.v1", str(GONE))
@@ -138,8 +138,8 @@ async def test_a_confirmation_that_stands_is_a_promise(
         await connection.execute(_HOLD.replace("'held'", "'booked'"), promised)
         await connection.close()
         async with booking_at_work(kafka_bootstrap):
-            left = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
-            given_up = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10, even_promised=True)
+            left = await repair(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
+            given_up = await repair(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10, even_promised=True)
 
     assert (left.promised, left.sent) == ([promised], [])
     assert given_up.promised == []
@@ -181,7 +181,7 @@ async def test_nothing_is_sent_while_nobody_can_tell_whom_messages_are_about(
     before = await commands(kafka_bootstrap)
     async with booking_at_work(kafka_bootstrap):
         with pytest.raises(Problem, match="too many to tell"):
-            await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=10)
+            await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=10)
     assert await commands(kafka_bootstrap) == before
 
 
@@ -199,5 +199,5 @@ async def test_whom_a_message_is_about_is_left(house: House, databases: Database
         await connection.close()
         async with booking_at_work(kafka_bootstrap):
             finding = Finding("rooms-have-an-owner", str(moving), "", REPAIR)
-            done = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
+            done = await repair(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
     assert (done.moving, done.sent) == ([moving], [])
