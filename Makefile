@@ -9,7 +9,7 @@ RIVALS := .rivals
 SHELL := /bin/sh
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day, a storm.
-CONTAINER_TESTS := tests/deploy/local/test_running_parts.py tests/cluster/shared/test_subscriber_on_kafka.py \
+CONTAINER_TESTS := tests/deploy/local/test_running_backends.py tests/cluster/shared/test_subscriber_on_kafka.py \
   tests/cluster/shared/test_service_stop.py tests/cluster/bookings/test_scenarios.py tests/cluster/faults/test_crashes.py \
   tests/cluster/chaos/test_storm.py
 ARGS ?=

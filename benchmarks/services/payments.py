@@ -28,7 +28,7 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
-from benchmarks.services.consumer import AT_ONCE, Teller, stderr, rate_and_percentiles, table
+from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, stderr, table
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.payments import repository as queries
