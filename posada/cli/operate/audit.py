@@ -92,13 +92,13 @@ def audit(
     urls = urls_of(data, databases or [])
     broker = None if without_topics else bootstrap_of(data, bootstrap)
     clock = clock_of(data)
-    report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle, clock))
+    report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle, clock=clock))
     if mend and report.findings:
         address = bootstrap_of(data, bootstrap)
         repairs = repair.repair(urls, address, report.findings, seal=seal, even_promised=even_promised, within_s=settle)
         done = asyncio.run(repairs)
         show_repairs(done)
-        report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle, clock))
+        report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle, clock=clock))
     if as_json:
         print_json(report.as_json())
     else:
@@ -112,7 +112,8 @@ async def audited(
     patience: timedelta,
     grace_s: float,
     settle_s: float,
-    clock: Clock | None = None,
+    *,
+    clock: Clock | None,
 ) -> Report:
     """The report over these databases, and over the topics where there is a broker."""
     async with AsyncExitStack() as stack:

@@ -12,7 +12,7 @@ from tests.support.builders.cluster_requests import money_for, request, with_sli
 from tests.support.cluster.days import Days
 from tests.support.cluster.front_desk import command
 from tests.support.cluster.gateway import REQUESTS, Gateway, rows
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 HERE = ZoneInfo("America/El_Salvador")
 TOLD = """
@@ -80,4 +80,4 @@ async def test_a_fortnight_passes(cluster: LocalCluster, gateway: Gateway, days:
     for one in found:
         print(one[0], one[1], one[2], one[3].astimezone(HERE))
     assert False
-    await until_whole(cluster)
+    await until_at_rest(cluster)

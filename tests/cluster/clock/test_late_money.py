@@ -8,7 +8,7 @@ from posada.cluster.cluster import LocalCluster
 from tests.support.builders.cluster_requests import request, with_slip
 from tests.support.cluster.days import Days
 from tests.support.cluster.gateway import REQUESTS, TRANSFERS, Gateway, rows, unique, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 HOLD = "SELECT state, expires_at FROM holds WHERE booking_id = $1"
 SEARCH = "SELECT stage, attempt FROM payment_requests WHERE booking_id = $1"
@@ -47,4 +47,4 @@ async def test_money_that_arrives_a_day_late_confirms_the_booking(
     assert datetime.fromisoformat(outcome.body["at"]) - asked_at >= timedelta(days=1)
     searches = [event.body["stage"] for event in gateway.events if "payment_search" in event.type]
     assert searches == [1, 2, 3], "the guest is told of each stage once"
-    await until_whole(cluster)
+    await until_at_rest(cluster)

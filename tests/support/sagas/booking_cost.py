@@ -64,7 +64,7 @@ class Meter:
         self._logged: Counter[str] = Counter()
         self._at_work = ""
         for name, resident in village.residents.items():
-            resident.consumer.take = partial(self._take, name, resident.consumer.take)  # type: ignore[method-assign]
+            resident.consumer.process = partial(self._process, name, resident.consumer.process)  # type: ignore[method-assign]
 
     async def cost(self, *messages: Message) -> Costs:
         """What each service does because of these messages, until nothing more follows at this time."""
@@ -105,10 +105,10 @@ class Meter:
             found[name] = Cost(rows=rows, wal_bytes=wal_bytes)
         return found
 
-    async def _take(self, name: str, take: Callable[[Any], Awaitable[None]], records: list[Any]) -> None:
+    async def _process(self, name: str, process: Callable[[Any], Awaitable[None]], records: list[Any]) -> None:
         self._at_work = name
         self._handled[name] += len(records)
-        await take(records)
+        await process(records)
 
     @contextmanager
     def _counted_logs(self) -> Iterator[None]:
