@@ -79,7 +79,7 @@ class Monitor:
         if self.is_under_fault(one.service) or one.process.returncode is None:
             return
         said = one.process.log_tail(3)
-        if one.process.alive or self.is_under_fault(one.service):  # it was only just being mended
+        if one.process.alive or self.is_under_fault(one.service):  # it was only just being repaired
             return
         self.ended_alone.append(f"{one.name} ended with code {one.process.returncode}: {said}")
         one.process.start()

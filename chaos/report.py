@@ -80,7 +80,7 @@ def chart(storm: Storm) -> bytes:
 
 
 def _of(storm: Storm, what: FaultKind) -> list[InjectedFault]:
-    return [one for one in storm.injected if one.fault.what is what]
+    return [one for one in storm.injected if one.fault.kind is what]
 
 
 def _outcomes(storm: Storm) -> str:
@@ -117,8 +117,8 @@ def _front_desk(storm: Storm) -> str:
 def _recovery(storm: Storm) -> str:
     rows = []
     for (what, target), faults in sorted(_grouped(storm).items()):
-        backs = sorted(one.back - one.mended for one in faults if one.back and one.mended)
-        nexts = sorted(value for one in faults if (value := _next_outcome(storm, one.mended or one.at)) is not None)
+        backs = sorted(one.back - one.repaired for one in faults if one.back and one.repaired)
+        nexts = sorted(value for one in faults if (value := _next_outcome(storm, one.repaired or one.at)) is not None)
         rows.append((what, target, len(faults), _spread(backs), _spread(nexts)))
     head = "Seconds from the end of the fault until the target was ready, and until the next outcome was heard.\n\n"
     return head + _table(("fault", "target", "times", "ready after (middle, longest)", "next outcome after"), rows)
@@ -127,7 +127,7 @@ def _recovery(storm: Storm) -> str:
 def _grouped(storm: Storm) -> dict[tuple[str, str], list[InjectedFault]]:
     grouped: dict[tuple[str, str], list[InjectedFault]] = {}
     for one in storm.injected:
-        grouped.setdefault((one.fault.what.value, one.fault.target), []).append(one)
+        grouped.setdefault((one.fault.kind.value, one.fault.target), []).append(one)
     return grouped
 
 
@@ -166,7 +166,7 @@ def _faults(storm: Storm) -> str:
     rows = [
         (
             f"{one.at - storm.began:.1f}",
-            one.fault.what,
+            one.fault.kind,
             one.fault.target,
             f"{one.fault.lasts:g}" if one.fault.lasts else "",
             one.count or "",

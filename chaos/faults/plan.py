@@ -75,7 +75,7 @@ class Fault:
     def text(self) -> str:
         """One line for people."""
         lasting = f" for {self.lasts:.1f} s" if self.lasts else ""
-        return f"{self.at:6.1f} s  {self.what} {self.target}{lasting}"
+        return f"{self.at:6.1f} s  {self.kind} {self.target}{lasting}"
 
 
 def plan(seed: int, seconds: float, faults: int, *, servers: bool = True, proxies: bool = True) -> list[Fault]:

@@ -58,7 +58,7 @@ def test_a_storm_is_repeated_over_the_same_backends() -> None:
     [
         ({"left_open": 3}, "3 sagas never ended"),
         ({"report": Report((FINDING,), 2, 1, 0)}, "room-sold-once b1"),
-        ({"injected": [injected(FaultKind.KILL, mended=1.0, problem="not back after 120 s")]}, "not back"),
+        ({"injected": [injected(FaultKind.KILL, repaired=1.0, problem="not back after 120 s")]}, "not back"),
     ],
 )
 def test_each_makes_it_fail(changes: dict[str, Any], told: str) -> None:
