@@ -14,7 +14,7 @@ from tests.support.cluster.front_desk import TOKEN
 from tests.support.cluster.gateway import Gateway
 
 # Money is looked for over days, instead of hours.
-ATTEMPTS = '{"bank_transfer": [2, 2, 40], "card_link": [2]}'
+ATTEMPTS = '{"bank_transfer": [2, 2, 26], "card_link": [2]}'
 
 
 @pytest.fixture(scope="package")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from posada.cluster.cluster import LocalCluster
+from shared.contracts.booking import PaymentSearchStarted
 from tests.support.builders.cluster_requests import request, with_slip
 from tests.support.cluster.days import Days
 from tests.support.cluster.gateway import REQUESTS, TRANSFERS, Gateway, rows, unique, wait_for
@@ -45,6 +46,6 @@ async def test_money_that_arrives_a_day_late_confirms_the_booking(
     assert outcome.body["payment_found_later"]
     assert len(outcome.body["rooms"]) == 3
     assert datetime.fromisoformat(outcome.body["at"]) - asked_at >= timedelta(days=1)
-    searches = [event.body["stage"] for event in gateway.events if "payment_search" in event.type]
+    searches = [event.body["stage"] for event in gateway.events if event.type == PaymentSearchStarted.type_name]
     assert searches == [1, 2, 3], "the guest is told of each stage once"
     await until_at_rest(cluster)

@@ -10,6 +10,7 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, Self
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -17,7 +18,6 @@ from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 from shared.kafka.consumers import consumer
 from shared.kafka.topic_admin import partitions
-from tests.support.cluster.gateway import rows
 
 # What a service does by itself, and when: its timers, and messages that wait for their time.
 _OUTBOX: Final = "SELECT min(due_at) FROM outbox"
@@ -30,7 +30,7 @@ _DUE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 # A saga that waits for an answer is due within 30 s: it is waited for, and time does not pass meanwhile.
 SOON: Final = timedelta(seconds=60)
-PAUSE_S: Final = 0.1
+PAUSE_S: Final = 0.05
 QUIET_S: Final = 60.0
 
 
@@ -42,6 +42,7 @@ class Days:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=cluster.kafka_bootstrap)
         self._reader: AIOKafkaConsumer = consumer(cluster.kafka_bootstrap)
         self._read: dict[str, list[TopicPartition]] = {}
+        self._databases: dict[str, asyncpg.Connection[Any]] = {}
 
     async def __aenter__(self) -> Self:
         await self._admin.start()
@@ -50,11 +51,14 @@ class Days:
             routes = import_module(f"services.{service}.app").build().routes
             names = {topic.name for topic in routes.topics}
             self._read[service] = await partitions(self._cluster.kafka_bootstrap, names)
+            self._databases[service] = await asyncpg.connect(self._cluster.database_url(service))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for database in self._databases.values():
+            await database.close()
         await self._reader.stop()
         await self._admin.close()
 
@@ -87,10 +91,7 @@ class Days:
 
     async def _next_due(self) -> datetime | None:
         moments = [
-            row[0]
-            for service, queries in _DUE.items()
-            for query in queries
-            for row in await rows(self._cluster, service, query)
+            await self._databases[service].fetchval(query) for service, queries in _DUE.items() for query in queries
         ]
         return min((moment for moment in moments if moment), default=None)
 
