@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,20 +10,19 @@ from posada.cluster.cluster import LocalCluster
 from tests.support.cluster.days import Days
 from tests.support.cluster.front_desk import TOKEN
 from tests.support.cluster.gateway import Gateway
+from tests.support.cluster.not_durable import not_durable_cluster
 
 # Money is looked for over days, instead of hours.
 ATTEMPTS = '{"bank_transfer": [2, 2, 26], "card_link": [2]}'
 
 
 @pytest.fixture(scope="package")
-def running_cluster() -> Iterator[LocalCluster]:
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """Started once for this folder."""
+    folder = tmp_path_factory.mktemp("clock")
     env = {"POSADA_API_TOKEN": TOKEN}
     payments = {"POSADA_RETRY_ATTEMPTS": ATTEMPTS}
-    with (
-        tempfile.TemporaryDirectory(prefix="posada-clock-", ignore_cleanup_errors=True) as folder,
-        LocalCluster(Path(folder), env=env, service_env={"payments": payments}, movable_clock=True) as cluster,
-    ):
+    with not_durable_cluster(folder, env=env, service_env={"payments": payments}, movable_clock=True) as cluster:
         yield cluster
 
 

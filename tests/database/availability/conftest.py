@@ -55,7 +55,7 @@ async def service(database: Database) -> Availability:
 
 @pytest.fixture(scope="module")
 def planted(module_database: FreshDatabase) -> UnitOfWork:
-    """The inventory of the reference property for March 2026, all of it free."""
+    """What the service reads of the reference property for March 2026, all of it free."""
     return apart_async(_view, module_database("availability"))
 
 
@@ -71,6 +71,6 @@ async def _view(url: str) -> UnitOfWork:
 
 
 @pytest.fixture
-def inventory(planted: UnitOfWork) -> UnitOfWork:
+def uow(planted: UnitOfWork) -> UnitOfWork:
     """The same, untouched by other tests."""
     return UnitOfWork(planted.houses, planted.default_house, free=planted.free)
