@@ -393,9 +393,8 @@ class TestRefusals:
 
     async def test_nobody_may_write_where_no_token_is_set(self, at_home: House) -> None:
         app = FastAPI()
-        app.include_router(
-            answering.router(at_home.database, at_home.switchboard, at_home.postman, Settings(), at_home.clock)
-        )
+        built = answering.router(at_home.database, at_home.switchboard, at_home.postman, Settings(), at_home.clock)
+        app.include_router(built)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as http:
             answer = await http.post(f"/threads/{uuid4()}/replies", json={"text": "Hola"})
         assert answer.status_code == 403
