@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +21,7 @@ from shared.safety.files import opened_folder
 from shared.safety.loopback import is_loopback, stays_here
 
 Networks = Sequence[IPv4Network | IPv6Network]
+HTTP, HTTPS = 80, 443
 
 
 def _hard_to_guess(secret: SecretStr) -> SecretStr:
@@ -33,10 +36,41 @@ def _hard_to_guess(secret: SecretStr) -> SecretStr:
 OwnSecret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 
 
-class KeySettings(BaseSettings):
-    """The keys that sign API tokens: the services' and the command line's."""
+def value_of(secret: SecretStr | None) -> str:
+    """A secret's value, empty where there is none."""
+    return secret.get_secret_value() if secret else ""
+
+
+class SettingsFragment(BaseSettings):
+    """Settings that stand beside what they are for, such as a provider's; a service's `Settings` takes them in."""
 
     model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalSystem:
+    """A system outside that is called where the setting `needed` is set.
+
+    `url` names the setting with its address, `default` is the address where that is not set; or `host` and `port` do.
+    """
+
+    name: str
+    needed: str
+    url: str = ""
+    host: str = ""
+    port: str = ""
+    default: str = ""
+
+    def address(self, settings: BaseSettings) -> tuple[str, int]:
+        """Its host and port."""
+        if self.host:
+            return getattr(settings, self.host), getattr(settings, self.port)
+        parts = urlsplit(getattr(settings, self.url) or self.default)
+        return parts.hostname or "", parts.port or (HTTPS if parts.scheme == "https" else HTTP)
+
+
+class KeySettings(SettingsFragment):
+    """The keys that sign API tokens: the services' and the command line's."""
 
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -58,9 +92,7 @@ class KeySettings(BaseSettings):
 class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     """One service's settings. Each process has its own environment, so names need no service in them."""
 
-    OUTSIDE: ClassVar[tuple[str, ...]] = ()  # settings that are addresses of outside systems
-    # What is set where a provider is used, and the setting that says where it is; None: that stands elsewhere.
-    PROVIDERS: ClassVar[Mapping[str, str | None]] = {}
+    OUTSIDE: ClassVar[tuple[ExternalSystem, ...]] = ()
 
     kafka_bootstrap: str = Field("localhost:9092", description="Kafka brokers, host:port, comma-separated.")
     database_url: SecretStr = Field(
@@ -139,7 +171,7 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     @model_validator(mode="after")
     def _may_be_called(self) -> Self:
         allowed = self.outbound
-        for name in self.OUTSIDE:
+        for name in (system.url for system in self.OUTSIDE if system.url):
             try:
                 allowed.check_url(getattr(self, name) or "https://unset.example")
             except Forbidden as wrong:
@@ -199,11 +231,6 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
             yield f"POSADA_KAFKA_BOOTSTRAP={self.kafka_bootstrap} is on another machine"
         if not stays_here(self.database_url.get_secret_value()):
             yield "POSADA_DATABASE_URL leads to another machine"
-        for used, address in self.PROVIDERS.items():
-            if getattr(self, used) and not self._is_double(address and getattr(self, address)):
-                yield f"POSADA_{used.upper()} belongs to a real provider: unset it"
-
-    @staticmethod
-    def _is_double(address: str | None) -> bool:
-        """Whether a provider's address leads to a double on this machine; a server may be named without a scheme."""
-        return address is not None and stays_here(address if "://" in address else f"//{address}")
+        for system in self.OUTSIDE:
+            if getattr(self, system.needed) and not is_loopback(system.address(self)[0]):
+                yield f"POSADA_{system.needed.upper()} is of {system.name}, which is real: unset it"

@@ -13,6 +13,7 @@ from services.availability.inventory.hold import Hold
 from services.availability.inventory.stay import LONGEST_NIGHTS, Stay
 from services.availability.inventory.store import HOLDS, LOCK_HOLDS, hold_in, saved
 from services.availability.unit_of_work import UnitOfWork
+from shared.commit_hooks import on_commit
 from shared.contracts.availability import (
     ChangeRooms,
     CountRequested,
@@ -26,6 +27,7 @@ from shared.contracts.availability import (
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
+from shared.jobs.wake import WakeSignal
 from shared.messages.message import Message
 
 _DUE = """
@@ -46,10 +48,11 @@ class Ask:
 
 
 class Repository:
-    """Reads and writes the inventory."""
+    """Reads and writes the inventory; `wake` is set when there are calls to make to external systems."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: WakeSignal | None = None) -> None:
         self._houses = PropertyCache()
+        self._wake = wake or WakeSignal()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Everything that the messages touch, holds locked in one sorted order."""
@@ -99,7 +102,9 @@ class Repository:
         uow.held_places |= {(property_id, stay, row["type_key"]): row["held"] for row in rows}
 
     async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
-        """What changed."""
+        """What changed; calls to external systems begin once it is committed."""
+        if uow.external_jobs:
+            on_commit(self._wake.set)
         return saved(uow, now)
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterator
 
 from pydantic import Field, SecretStr
 
@@ -17,8 +16,6 @@ AS_THEY_ARE = ExternalClientSettings()
 class Settings(ServiceSettings, SeedSettings):
     """What every service has; holds, taxes and rates are data of the property."""
 
-    PROVIDERS: ClassVar[Mapping[str, str | None]] = {"outside_tokens": None}
-
     http_port: int = 8101
     outside_tokens: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -31,7 +28,7 @@ class Settings(ServiceSettings, SeedSettings):
         AS_THEY_ARE.rest_seconds, gt=0, le=86_400, description="How long it is not asked then."
     )
     outside_at_once: int = Field(
-        AS_THEY_ARE.at_once, ge=1, le=32, description="Errands that may be under way to one outside system at a time."
+        AS_THEY_ARE.at_once, ge=1, le=32, description="Jobs that may be under way to one outside system at a time."
     )
     outside_pause_growth: float = Field(
         AS_THEY_ARE.pause_growth,
@@ -40,7 +37,12 @@ class Settings(ServiceSettings, SeedSettings):
         description="How many times as long each further pause between attempts at a room is than the property's.",
     )
 
-    def manners(self) -> ExternalClientSettings:
+    def _against_moved_time(self) -> Iterator[str]:
+        yield from super()._against_moved_time()
+        if self.outside_tokens:
+            yield "POSADA_OUTSIDE_TOKENS opens systems that are real: unset it"
+
+    def external_clients(self) -> ExternalClientSettings:
         """How outside systems are called."""
         tokens = {property_id: token.get_secret_value() for property_id, token in self.outside_tokens.items()}
         return ExternalClientSettings(

@@ -14,14 +14,14 @@ from services.availability.inventory.stay import Stay
 from shared.contracts.common import Reason
 from shared.errors import Conflict, Refusal
 
-MOST_TOLD = 20  # properties that a refusal names
+MOST_PROBLEMS = 20  # properties that a refusal names
 FreeKey = tuple[str, Stay]
 RoomNight = tuple[str, str, date]
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalJob:
-    """A call to an outside system, to be made between two transactions; the same id is the same errand."""
+    """A call to an outside system, to be made between two transactions; the same id is the same call."""
 
     id: UUID
     kind: str
@@ -58,7 +58,7 @@ class UnitOfWork:
     reshaped: set[UUID] = field(default_factory=set)
     held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
     seen_outside: set[FreeKey] = field(default_factory=set)
-    errands: list[ExternalJob] = field(default_factory=list)
+    external_jobs: list[ExternalJob] = field(default_factory=list)
 
     def house(self, property_id: str | None) -> Property:
         """A property; none named means the default one.
@@ -68,7 +68,7 @@ class UnitOfWork:
         """
         house = self.houses.get(property_id or self.default_house or "")
         if house is None:
-            known = ", ".join(sorted({*self.houses, *self.other_houses})[:MOST_TOLD])
+            known = ", ".join(sorted({*self.houses, *self.other_houses})[:MOST_PROBLEMS])
             text = f"property {property_id!r} is not known; there are: {known}"
             raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
         return house

@@ -1,4 +1,4 @@
-"""The outbox: what a transaction wants sent, committed with it; a row with a later due time is also the clock."""
+"""The outbox: messages that a transaction sends, committed with it; a row with a later due time is a timer."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger.
+    """A message as it will be sent: `due` is None for one due at once.
 
-    One that is not `promised` is never written down: it is sent behind the commit, or lost with the process.
+    One that is not `urgent` may linger. One that is not `durable` is never written down: it is sent behind the commit,
+    or lost with the process.
     """
 
     id: UUID
@@ -43,8 +44,8 @@ class Row:
     headers: Headers
     body: bytes | None
     due: datetime | None = None
-    hurry: bool = True
-    promised: bool = True
+    urgent: bool = True
+    durable: bool = True
 
 
 def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
@@ -71,15 +72,15 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
         envelope.headers(),
         body,
         outgoing.due,
-        outgoing.hurry and message.in_a_hurry,
-        message.is_promised or outgoing.due is not None,
+        message.is_urgent,
+        message.durable or outgoing.due is not None,
     )
 
 
 def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
-    """Writes down what is promised."""
-    promised = [row for row in rows if row.promised]
-    return [Statement(_ADD, _columns(promised, now))] if promised else []
+    """The statement that writes down the durable rows; none where there are none."""
+    durable = [row for row in rows if row.durable]
+    return [Statement(_ADD, _columns(durable, now))] if durable else []
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
@@ -88,7 +89,7 @@ async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> Non
 
 
 def at_once(rows: Sequence[Row], now: datetime) -> list[Row]:
-    """The rows for the next sweep, where no relay is at hand that sends them straight from memory."""
+    """The rows for the next sweep, where no publisher is at hand that sends them straight from memory."""
     return [replace(row, due=row.due or now) for row in rows]
 
 

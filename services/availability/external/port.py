@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.availability.inventory.stay import Stay
+from shared.errors import CallFailed
 
 FreeRooms = Mapping[str, tuple[str, ...]]
 
@@ -17,7 +18,7 @@ class RoomTaken(Exception):
     """Somebody else was given this room: choose another."""
 
 
-class InventoryUnavailable(Exception):
+class InventoryUnavailable(CallFailed):
     """No answer, or one that is none. Whether a booking was made is not known: the same order may be sent again."""
 
 
@@ -29,7 +30,7 @@ class CannotCancel(Exception):
 class RoomOrder:
     """One room to be booked. The same `key` is the same order, however often it is sent.
 
-    It carries what a desk needs and never the payment's id. Money is in the property's currency.
+    It carries what a front desk needs and never the payment's id. Money is in the property's currency.
     """
 
     key: UUID

@@ -43,7 +43,7 @@ def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[M
     house = uow.house(command.property_id)
     stay = known.stay if known else stay_from(command.check_in, command.check_out, house.today(now))
     if house.outside and (house.id, stay) not in uow.seen_outside:
-        uow.errands.append(model.look(house, stay, hold=command))
+        uow.external_jobs.append(model.look(house, stay, hold=command))
         return
     if known:
         yield _hold_again(uow, known, command, now)

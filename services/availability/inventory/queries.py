@@ -30,7 +30,7 @@ def count_rooms(uow: UnitOfWork, request: CountRequested, now: datetime) -> Iter
     stay = stay_from(request.check_in, request.check_out, house.today(now))
     wanted = [house.room_type(wish.type).key for wish in request.wanted for _ in range(wish.count)]
     if house.outside and (house.id, stay) not in uow.seen_outside:
-        uow.errands.append(model.look(house, stay, count=request))
+        uow.external_jobs.append(model.look(house, stay, count=request))
         return
     counts = free_counts(uow, house, stay)
     short = shortages(wanted, counts)

@@ -75,8 +75,8 @@ def saved(uow: UnitOfWork, now: datetime) -> list[Statement]:
         statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
     swapped = [uow.holds[key] for key in uow.swapped]
     statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
-    if uow.errands:
-        statements.append(store.added(uow.errands))
+    if uow.external_jobs:
+        statements.append(store.added(uow.external_jobs))
     return statements
 
 

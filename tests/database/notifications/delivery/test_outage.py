@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import PATIENCE, Channel, Status
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.providers.gupshup.sender import GupshupWhatsApp
@@ -58,7 +57,7 @@ class Hour:
             Channel.SMS: self.sms,
             Channel.EMAIL: self.email,
         }
-        self.courier = DeliveryDispatcher(
+        self.runner = delivery_runner(
             database,
             self.repository,
             self.desk,
@@ -71,7 +70,7 @@ class Hour:
         self.watch = DeliveryRateMonitor(
             database, self.repository, wanted=0.95, window=timedelta(hours=1), least=5, clock=self.clock
         )
-        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, retry_pauses=())
         self.told: Counter[type] = Counter()
 
     async def write(self, number: int) -> None:
@@ -95,8 +94,8 @@ class Hour:
             self.clock.advance(MINUTE / 4)
 
     async def settle(self) -> None:
-        while await self.courier.turn(self.relay) or not self.courier.idle:  # noqa: ASYNC110 — what it began needs the loop
-            await asyncio.sleep(0.001)
+        while await self.runner.run_due(self.relay):
+            pass
 
     async def finished(self) -> dict[int, str]:
         """By which channel each guest was told."""
