@@ -27,8 +27,8 @@ REAL_TIME = {
     "shared/consumer/subscriber.py",  # progress of the process
     "shared/gauges.py",  # when the gauges were read
     "shared/messages/message.py",  # what came in without a time
+    "shared/providers/http.py",  # a provider's Retry-After
     "services/notifications/providers/callbacks.py",  # dated addresses, and how old they may be
-    "services/notifications/providers/http.py",  # a provider's Retry-After
     "services/notifications/providers/smtp/sender.py",  # the date of an e-mail
     "services/notifications/providers/twilio/sender.py",  # what Twilio has since yesterday
     "services/notifications/reports/api.py",  # reports and how old they may be
