@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
-
+from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement, execute_together
 from shared.messages.message import Envelope, Headers, Outgoing
@@ -19,9 +17,6 @@ GRACE = timedelta(seconds=5)
 
 NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, and only in what we set aside
 
-_ADD = """
-INSERT INTO outbox (id, topic, key, headers, body, due_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::timestamptz[])"""
 _REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
 _PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
 _IS_DUE = "SELECT EXISTS (SELECT FROM outbox WHERE due_at <= $1)"
@@ -46,6 +41,20 @@ class Row:
     due: datetime | None = None
     urgent: bool = True
     durable: bool = True
+
+
+def _kept(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.replace(NUL, ""), value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
+
+
+OUTBOX = Table(
+    "outbox",
+    Row,
+    Column("key", "text", lambda row: row.key.replace(NUL, "")),
+    Column("headers", "jsonb", lambda row: _kept(row.headers), lambda kept: [(name, it.encode()) for name, it in kept]),
+    Column("due_at", "timestamptz", lambda row: row.due),
+    without=("due", "urgent", "durable"),
+)
 
 
 def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
@@ -79,8 +88,8 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
 
 def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
     """The statement that writes down the durable rows; none where there are none."""
-    durable = [row for row in rows if row.durable]
-    return [Statement(_ADD, _columns(durable, now))] if durable else []
+    durable = [row if row.due else replace(row, due=now + GRACE) for row in rows if row.durable]
+    return [OUTBOX.insert(durable)] if durable else []
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
@@ -91,17 +100,6 @@ async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> Non
 def at_once(rows: Sequence[Row], now: datetime) -> list[Row]:
     """The rows for the next sweep, where no publisher is at hand that sends them straight from memory."""
     return [replace(row, due=row.due or now) for row in rows]
-
-
-def _columns(rows: Sequence[Row], now: datetime) -> tuple[list[Any], ...]:
-    return (
-        [row.id for row in rows],
-        [row.topic for row in rows],
-        [row.key.replace(NUL, "") for row in rows],
-        [_packed(row.headers) for row in rows],
-        [row.body for row in rows],
-        [row.due or now + GRACE for row in rows],
-    )
 
 
 async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
@@ -121,14 +119,4 @@ async def is_due(connection: Connection, now: datetime) -> bool:
 
 async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:
     """Lock rows whose time has come, passing over those that another instance has in hand."""
-    return [_row(record) for record in await connection.fetch(_DUE, now, limit)]
-
-
-def _packed(headers: Headers) -> str:
-    pairs = [(name.replace(NUL, ""), value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
-    return orjson.dumps(pairs).decode()
-
-
-def _row(record: Any) -> Row:
-    headers = [(name, value.encode()) for name, value in orjson.loads(record["headers"])]
-    return Row(record["id"], record["topic"], record["key"], headers, record["body"])
+    return [OUTBOX.read(record) for record in await connection.fetch(_DUE, now, limit)]

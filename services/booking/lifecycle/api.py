@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -229,7 +228,7 @@ class _Desk:
 
     async def _response(self, row: queries.Row) -> Response:
         if row["state"] == State.REFUSED:
-            return _refused(json.loads(row["refusal"]))
+            return _refused(row["refusal"])
         async with self._database.connection() as connection:
             booking = await queries.account(connection, row["booking_id"])
         if booking is None:

@@ -9,11 +9,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
 from pydantic import BaseModel, Field
 
-from services.payments import rows
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
 from services.payments.queries import Queries
+from services.payments.rows import PAYMENTS
 from services.payments.transfers.payment import Contradiction, payment_of
 from shared.auth.access import signed
 from shared.clock import Clock
@@ -158,7 +158,7 @@ def reading(clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRou
     async def compare(told: LinesResponse) -> list[RecordedLine]:
         """Those of some lines that are recorded already, and whether they said the same then."""
         lines = {one.id: one for one in (payment_of(line, clock()) for line in told.transfers)}
-        recorded = [rows.payment(row) for row in await reports.recorded(list(lines))]
+        recorded = [PAYMENTS.read(row) for row in await reports.recorded(list(lines))]
         return [
             RecordedLine(
                 source=one.source, transfer_id=one.transfer_id, differences=list(one.differences(lines[one.id]))

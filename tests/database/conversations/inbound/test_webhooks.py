@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -75,7 +74,7 @@ async def client(make_client: MakeClient, processor: Processor) -> AsyncIterator
 async def set_aside(database: Database) -> list[dict[str, str]]:
     async with database.connection() as connection:
         rows = await connection.fetch("SELECT headers FROM outbox WHERE topic = 'posada.conversations.dead'")
-    return [dict(json.loads(row["headers"])) for row in rows]
+    return [dict(row["headers"]) for row in rows]
 
 
 async def test_each_provider_is_taken_in_before_it_is_answered(client: httpx.AsyncClient, database: Database) -> None:
