@@ -51,8 +51,8 @@ class Teller:
     def __init__(self, database: Database, routes: Routes[Any]) -> None:
         self.transport = Nowhere()
         relay = OutboxPublisher(self.transport, database)
-        back_off = [timedelta()] * 100  # a rival that is always first: again, at once
-        self._consumer = Processor(routes, database, relay, back_off=back_off)
+        retry_pauses = [timedelta()] * 100  # a rival that is always first: again, at once
+        self._consumer = Processor(routes, database, relay, retry_pauses=retry_pauses)
 
     async def tell(self, *messages: Message) -> None:
         """Handle a batch; what is put off is handled again until it is answered."""

@@ -32,7 +32,6 @@ from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_perce
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.payments import repository as queries
-from services.payments import rows
 from services.payments.consumers import routes
 from services.payments.repository import Repository
 from services.payments.requests.claim import claim_of
@@ -184,9 +183,8 @@ async def _rule(database: Database, commands: Sequence[ReservePayment]) -> float
 async def _plan(database: Database, command: ReservePayment) -> None:
     """The plan that the service's own sessions use for a slip without a reference."""
     claim = claim_of(command)
-    slips = rows.slip_columns([claim])
     async with database.connection() as connection:
-        asked = ([], *slips, [], Terms().tolerance_days, MANY)
+        asked: tuple[Any, ...] = ([], queries.slips_of([claim]), [], Terms().tolerance_days, MANY)
         for row in await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {queries.PAYMENTS}", *asked):
             people.print(f"  {row[0]}", highlight=False, markup=False)
 

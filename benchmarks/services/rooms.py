@@ -29,9 +29,8 @@ from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_perce
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
-from services.availability.inventory.free_rooms import FREE
 from services.availability.inventory.stay import Stay
-from services.availability.inventory.store import TAKE_NIGHTS
+from services.availability.inventory.store import FREE, TAKE_NIGHTS, Night
 from services.availability.repository import Repository
 from services.availability.seed import plant
 from shared.clock import system_clock
@@ -209,15 +208,16 @@ async def _plans(url: str, size: Size) -> None:
     await database.open()
     first = system_clock().date() + timedelta(days=200)
     stay = Stay(first, first + timedelta(days=2))
-    free = (["p-1"] * 5, [stay.check_in] * 5, [stay.check_out] * 5, _TYPES)
-    nights = (["p-1"] * 2, ["1", "2"], [first + timedelta(days=2000)] * 2, [uuid4()] * 2)
+    asked = {"property_id": "p-1", "check_in": stay.check_in, "check_out": stay.check_out}
+    free = [asked | {"number": number, "type_key": key} for number, key in enumerate(_TYPES)]
+    nights = [Night("p-1", room, first + timedelta(days=2000), uuid4())._asdict() for room in ("1", "2")]
     explained = (("count and choice", FREE, free), ("hold", TAKE_NIGHTS, nights))
     async with database.connection() as connection:
-        for name, sql, parameters in explained:
+        for name, sql, rows in explained:
             people.print(f"[bold]{size.name}: {name}[/]")
             transaction = connection.transaction()
             await transaction.start()
-            for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {sql}", *parameters):
+            for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {sql}", rows):
                 people.print(f"  {row[0]}", highlight=False, markup=False)
             await transaction.rollback()
     await database.close()

@@ -28,7 +28,7 @@ Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BACK_S: Final = 120.0
 LOOK_S: Final = 0.1
 HANDS: Final = 2
-MOST_TOLD: Final = 800
+MOST_PROBLEMS: Final = 800
 REPEATED: Final = (20, 120)  # records that one blow publishes again
 _CUT: Final = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()"
@@ -97,7 +97,7 @@ class FaultInjector:
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
             ) as error:
-                struck.problem = f"{type(error).__name__}: {' / '.join(str(error).splitlines())}"[:MOST_TOLD]
+                struck.problem = f"{type(error).__name__}: {' / '.join(str(error).splitlines())}"[:MOST_PROBLEMS]
 
     async def _do(self, struck: Struck) -> None:
         blow = struck.blow

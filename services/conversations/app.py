@@ -22,7 +22,7 @@ from services.conversations.unit_of_work import PhoneRegion
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
 from shared.jobs.wake import WakeSignal
-from shared.service import LINGER_MS, Service
+from shared.service import Service
 from shared.version import VERSION
 
 
@@ -66,7 +66,7 @@ def build(settings: Settings | None = None) -> Service:
         loops=[one.run for one in (replies, conversations) if one],
         gauges=GAUGES,
         scopes=SCOPES,
-        linger_ms=LINGER_MS,
+        urgent=False,
     )
 
 

@@ -23,7 +23,7 @@ from services.notifications.settings import Settings
 from shared.auth.signed_links import SignedLinks
 from shared.database.pool import Database
 from shared.jobs.wake import WakeSignal
-from shared.service import LINGER_MS, Service
+from shared.service import Service
 from shared.version import VERSION
 
 __all__ = ["build", "senders_of"]
@@ -103,5 +103,5 @@ def build(settings: Settings | None = None) -> Service:
         loops=[deliveries.run, rates.run],
         gauges=GAUGES,
         scopes=SCOPES,
-        linger_ms=LINGER_MS,
+        urgent=False,
     )

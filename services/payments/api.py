@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -150,7 +149,7 @@ async def _record(reports: Queries, row: Row, caller: Caller) -> PaymentRecord:
 
 def request_record(row: Row) -> RequestRecord:
     """A request as it is shown."""
-    return RequestRecord.model_validate(dict(row) | {"refusal": json.loads(row["refusal"] or "null")})
+    return RequestRecord.model_validate(dict(row))
 
 
 def _flat(row: Row, terms: Terms) -> FlatPayment:

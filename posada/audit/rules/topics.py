@@ -39,5 +39,5 @@ def nothing_set_aside(books: TopicSnapshot, _: Terms) -> Iterable[tuple[object, 
     """
     for letter in books.dead:
         source = next((value.decode("utf-8", "replace") for name, value in letter.headers if name == "ce_source"), "")
-        if letter.vouched and source in OURS:
+        if letter.verified and source in OURS:
             yield letter.id, f"{letter.service} set aside {letter.type or 'a message'} of {source}: {letter.reason}"

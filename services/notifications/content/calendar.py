@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import orjson
 from icalendar import Calendar, Event, vText
 from pydantic import TypeAdapter
 
@@ -47,14 +48,10 @@ class StayEntry:
         written: bytes = calendar.to_ical()
         return written.decode()
 
-    def to_json(self) -> str:
-        """The entry as it is kept."""
-        return orjson.dumps(self).decode()
-
 
 _KEPT = TypeAdapter(StayEntry)
 
 
-def entry_in(kept: str | None) -> StayEntry | None:
-    """The entry in what `to_json` made."""
-    return _KEPT.validate_json(kept) if kept else None
+def entry_in(kept: Mapping[str, Any] | None) -> StayEntry | None:
+    """The entry in a column."""
+    return _KEPT.validate_python(kept) if kept else None

@@ -32,7 +32,7 @@ REMINDED = "SELECT DISTINCT occasion FROM deliveries WHERE booking_id = $1 AND o
 TOLD = (
     "SELECT channel FROM deliveries WHERE booking_id = $1 AND audience = 'guest' AND split_part(occasion, ':', 1) = $2"
 )
-KNOWN = "SELECT check_in, off FROM bookings WHERE id = $1"
+KNOWN = "SELECT (versions -> -1 ->> 2)::date AS check_in, off_at IS NOT NULL AS off FROM bookings WHERE id = $1"
 REFUNDED = """
 SELECT ledger.* FROM ledger JOIN payments ON payments.id = payment_id WHERE transfer_id = $1 AND kind = 'refunded'"""
 HERE = ZoneInfo("America/El_Salvador")

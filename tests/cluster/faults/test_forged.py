@@ -67,7 +67,7 @@ async def set_aside(town: LocalCluster, service: str, mark: str) -> DeadLetter:
         return bool(found)
 
     await wait_for(there, what=f"{service} to set {mark} aside", timeout_s=SOON_S)
-    assert not found[0].vouched
+    assert not found[0].verified
     return found[0]
 
 

@@ -115,7 +115,7 @@ async def test_a_message_of_our_own_that_was_set_aside_is_named_and_a_clients_is
         DeadLetter(name, "payments", "t", "k", "posada.x.v1", "it is bad", [], "", [("ce_source", source)], b"")
         for name, source in (("ours", b"posada/booking"), ("theirs", b"gateway"))
     ]
-    letters.append(replace(letters[0], id="forged in our name", vouched=False))
+    letters.append(replace(letters[0], id="forged in our name", verified=False))
 
     found = await look(house, replace(house.books(), dead=letters))
 

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from posada.cluster.cluster import LocalCluster
 from posada.cluster.secrets import BANK
 from shared.contracts.topics import BOOKING_EVENTS, BOOKING_PROGRESS
-from tests.support.cluster.signing import vouched
+from tests.support.cluster.signing import signed_headers
 
 EVENTS: Final = BOOKING_EVENTS.name
 REQUESTS: Final = "posada.booking.requests"
@@ -95,7 +95,7 @@ class Gateway:
         """
         if isinstance(body, Mapping):
             body = json.dumps({"source": BANK, **body} if topic == TRANSFERS and signed else body).encode()
-        given = vouched(self._town.secrets, topic, key, body, headers) if signed else list(headers)
+        given = signed_headers(self._town.secrets, topic, key, body, headers) if signed else list(headers)
         kept = await self._producer.send_and_wait(topic, value=body, key=key, headers=given)
         return f"{topic}/{kept.partition}/{kept.offset}/{kept.timestamp}"
 

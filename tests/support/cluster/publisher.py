@@ -16,7 +16,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from posada.cluster.cluster import LocalCluster
-from tests.support.cluster.signing import vouched
+from tests.support.cluster.signing import signed_headers
 from tests.support.paths import ROOT
 
 Line = tuple[str, str | None, str]
@@ -70,7 +70,7 @@ async def publishers(town: LocalCluster, shares: Sequence[Sequence[Line]]) -> As
 
 def _signed(town: LocalCluster, line: Line) -> list[Any]:
     topic, key, body = line
-    headers = vouched(town.secrets, topic, key.encode() if key else None, body.encode(), ())
+    headers = signed_headers(town.secrets, topic, key.encode() if key else None, body.encode(), ())
     return [*line, [(name, value.decode()) for name, value in headers]]
 
 

@@ -80,7 +80,7 @@ class House:
         self.replies = self.another_runner()
         self.conversations = conversation_runner(database, self.providers.all, LIMITS, clock=self.clock)
         repository = Repository(PLACE, STAFF, keeps_conversations=self.conversations is not None)
-        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, back_off=())
+        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, retry_pauses=())
         app = FastAPI(dependencies=[Depends(authenticated(settings))])
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))
