@@ -212,7 +212,7 @@ class NoPoll(WakeSignal):
         await super().wait(3600)
 
 
-async def test_a_commit_wakes_the_courier_without_any_poll(house: House, database_url: str) -> None:
+async def test_a_commit_wakes_the_runner_without_any_poll(house: House, database_url: str) -> None:
     wake = NoPoll()
     database = Database(database_url)
     await database.open()
