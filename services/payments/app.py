@@ -28,9 +28,10 @@ from shared.service import Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service, ready to run; settings come from the environment unless they are given."""
     settings = settings or Settings()
+    clock = clock or settings.clock()
     database = Database(
         settings.database_url.get_secret_value(),
         connections=settings.database_connections,
@@ -39,7 +40,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     terms = settings.terms()
     reports, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
-    sources = sources_of(settings, clock)
+    sources = sources_of(settings)
     sync = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
     orders = OrderService(gateway, database, clock) if gateway else None
@@ -82,7 +83,7 @@ def gateway_of(settings: Settings) -> Gateway | None:
     )
 
 
-def sources_of(settings: Settings, clock: Clock) -> list[Source]:
+def sources_of(settings: Settings) -> list[Source]:
     """The feeds that are configured; transfers on Kafka need none."""
     sources: list[Source] = []
     if settings.feed_folder:
@@ -92,7 +93,7 @@ def sources_of(settings: Settings, clock: Clock) -> list[Source]:
                 settings.feed_folder,
                 settings.feed_csv,
                 settings.feed_camt,
-                clock=clock,
+                clock=system_clock,  # which stamps files
                 most_bytes=settings.feed_most_bytes,
             )
         )

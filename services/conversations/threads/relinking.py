@@ -18,7 +18,7 @@ from services.conversations.threads.contacts import Contacts, is_phone, of_sende
 from services.conversations.threads.rules import Thread
 from services.conversations.unit_of_work import PhoneRegion
 from shared.auth.tokens import Role
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.database.conflicts import retry_conflicts
 from shared.database.pool import Database
 from shared.http.app import require_role
@@ -74,7 +74,7 @@ def router(
     repository: Repository,
     place: PhoneRegion,
     settings: ServiceSettings,
-    clock: Clock = system_clock,
+    clock: Clock,
 ) -> APIRouter:
     """Where an operator has the linking run again."""
     api = APIRouter(tags=["conversations"])

@@ -1,4 +1,4 @@
-"""posada audit, as an operator runs it: against a running town, by a role that may only read, live and spoiled."""
+"""posada audit, as an operator runs it: against a running cluster, by a role that may only read, live and spoiled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
-from chaos.run import TOLD_EACH, Storm, Wish, raised
+from chaos.run import SERVICE_SETTINGS, Storm, Wish, run
 from deploy.local.processes.waiting import wait_until
 from posada.cluster.cluster import LocalCluster
 from posada.main import make_app
@@ -28,25 +28,25 @@ from tests.support.scale import scaled
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 READER = "auditor"
 # Money is given up for lost sooner than in a storm; those who pay late do so within twelve seconds.
-BRISK = TOLD_EACH | {"payments": TOLD_EACH["payments"] | {"POSADA_RETRY_INTERVALS": "[2, 2]"}}
+BRISK = SERVICE_SETTINGS | {"payments": SERVICE_SETTINGS["payments"] | {"POSADA_RETRY_INTERVALS": "[2, 2]"}}
 _CONFIRMED = "SELECT id FROM bookings WHERE status = 'CONFIRMED' ORDER BY id LIMIT 1"
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     folder = tmp_path_factory.mktemp("audited")
-    with not_durable_cluster(folder, service_env=BRISK, database_prefix="audited_") as town:
-        yield town
-        for one in town.services:
+    with not_durable_cluster(folder, service_env=BRISK, database_prefix="audited_") as cluster:
+        yield cluster
+        for one in cluster.services:
             one.process.stop()
-        if town.parts.where == "given":
-            town.drop_databases()
+        if cluster.backends.where == "given":
+            cluster.drop_databases()
 
 
 @pytest.fixture(scope="module")
-def day(town: LocalCluster) -> Storm:
+def day(cluster: LocalCluster) -> Storm:
     """A day without a storm: guests of every manner, and nothing struck."""
-    return asyncio.run(raised(town, Wish(seed=11, bookings=80, seconds=10, blows=0), lambda _: None))
+    return asyncio.run(run(cluster, Wish(seed=11, bookings=80, seconds=10, faults=0), lambda _: None))
 
 
 def audited(*words: str) -> tuple[int, Any]:
@@ -72,8 +72,8 @@ def test_a_day_of_every_manner_has_no_findings(day: Storm) -> None:
     assert len(kinds) > 2
 
 
-def test_the_command_finds_the_running_town(town: LocalCluster, day: Storm) -> None:
-    code, said = audited("--data", str(town.data_dir))
+def test_the_command_finds_the_running_cluster(cluster: LocalCluster, day: Storm) -> None:
+    code, said = audited("--data", str(cluster.data_dir))
 
     assert code == Exit.DONE
     assert said["clean"] is True
@@ -81,16 +81,16 @@ def test_the_command_finds_the_running_town(town: LocalCluster, day: Storm) -> N
     assert len(said["invariants"]) > 25
 
 
-def test_a_role_that_may_only_read_does_and_cannot_write(town: LocalCluster, day: Storm) -> None:
-    admin = town.parts.postgres.admin_url
+def test_a_role_that_may_only_read_does_and_cannot_write(cluster: LocalCluster, day: Storm) -> None:
+    admin = cluster.backends.postgres.admin_url
 
     async def reader() -> list[str]:
         words: list[str] = []
         await execute(admin, f"CREATE ROLE {READER} LOGIN PASSWORD 'reader' IN ROLE pg_read_all_data")
         for service in SERVICES:
-            database = urlsplit(town.database_url(service)).path[1:]
+            database = urlsplit(cluster.database_url(service)).path[1:]
             await execute(admin, f'GRANT CONNECT ON DATABASE "{database}" TO {READER}')
-            address = urlsplit(town.database_url(service))
+            address = urlsplit(cluster.database_url(service))
             words += [
                 "--database",
                 f"{service}=postgresql://{READER}:reader@{address.netloc.rpartition('@')[2]}/{database}",
@@ -99,26 +99,26 @@ def test_a_role_that_may_only_read_does_and_cannot_write(town: LocalCluster, day
 
     words = asyncio.run(reader())
     try:
-        code, said = audited("--bootstrap", town.kafka_bootstrap, "--data", "/nowhere", *words)
+        code, said = audited("--bootstrap", cluster.kafka_bootstrap, "--data", "/nowhere", *words)
         assert (code, said["bookings"]) == (Exit.DONE, 80)
         url = words[1].partition("=")[2]
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             asyncio.run(execute(url, "DELETE FROM room_nights RETURNING 1"))
     finally:
         for service in SERVICES:
-            database = urlsplit(town.database_url(service)).path[1:]
+            database = urlsplit(cluster.database_url(service)).path[1:]
             asyncio.run(execute(admin, f'REVOKE CONNECT ON DATABASE "{database}" FROM {READER}'))
         asyncio.run(execute(admin, f"DROP ROLE {READER}"))
 
 
-def test_what_is_spoiled_is_named_with_exit_code_1(town: LocalCluster, day: Storm) -> None:
-    booking = asyncio.run(execute(town.database_url("booking"), _CONFIRMED))
-    known = town.database_url("conversations")
+def test_what_is_spoiled_is_named_with_exit_code_1(cluster: LocalCluster, day: Storm) -> None:
+    booking = asyncio.run(execute(cluster.database_url("booking"), _CONFIRMED))
+    known = cluster.database_url("conversations")
     row = asyncio.run(execute(known, "SELECT row_to_json(bookings)::text FROM bookings WHERE id = $1", booking))
     asyncio.run(execute(known, "DELETE FROM bookings WHERE id = $1", booking))
     try:
-        code, said = audited("--data", str(town.data_dir), "--grace", "0.2")
-        shown = CliRunner().invoke(make_app("audit"), ["audit", "--data", str(town.data_dir), "--grace", "0.2"])
+        code, said = audited("--data", str(cluster.data_dir), "--grace", "0.2")
+        shown = CliRunner().invoke(make_app("audit"), ["audit", "--data", str(cluster.data_dir), "--grace", "0.2"])
     finally:
         back = "INSERT INTO bookings SELECT * FROM json_populate_record(NULL::bookings, $1::json)"
         asyncio.run(execute(known, back, row))
@@ -130,8 +130,8 @@ def test_what_is_spoiled_is_named_with_exit_code_1(town: LocalCluster, day: Stor
     assert f"posada status {booking}" in shown.stdout
 
 
-def test_what_nobody_owns_is_given_back(town: LocalCluster, day: Storm) -> None:
-    rooms = town.database_url("availability")
+def test_what_nobody_owns_is_given_back(cluster: LocalCluster, day: Storm) -> None:
+    rooms = cluster.database_url("availability")
     stranger = asyncio.run(
         execute(
             rooms,
@@ -146,15 +146,15 @@ WHERE booking_id = $1"""
     asyncio.run(execute(rooms, nights, stranger))
     owed = asyncio.run(
         execute(
-            town.database_url("payments"),
+            cluster.database_url("payments"),
             "UPDATE payment_requests SET status = 'waiting', next_attempt_at = now() + interval '1 day'"
             " WHERE booking_id = (SELECT booking_id FROM payment_requests WHERE status = 'refused' LIMIT 1)"
             " RETURNING booking_id",
         )
     )
 
-    before, said = audited("--data", str(town.data_dir), "--grace", "0.2")
-    after = CliRunner().invoke(make_app("audit"), ["audit", "--mend", "--data", str(town.data_dir), "--grace", "2"])
+    before, said = audited("--data", str(cluster.data_dir), "--grace", "0.2")
+    after = CliRunner().invoke(make_app("audit"), ["audit", "--mend", "--data", str(cluster.data_dir), "--grace", "2"])
 
     found = {(finding["invariant"], finding["subject"]) for one in said["invariants"] for finding in one["findings"]}
     assert (before, after.exit_code) == (Exit.NO, Exit.DONE), after.output
@@ -163,10 +163,10 @@ WHERE booking_id = $1"""
     assert f"release-payment.v1 for {owed}" in after.output
 
 
-def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: LocalCluster, day: Storm) -> None:
+def test_what_a_stopped_service_left_is_sent_when_it_serves_again(cluster: LocalCluster, day: Storm) -> None:
     async def leave_an_outcome_unsent() -> str:
         """A confirmation once more, as if it had never been sent."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=town.kafka_bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(bootstrap_servers=cluster.kafka_bootstrap, enable_auto_commit=False)
         await consumer.start()
         partitions = [TopicPartition(BOOKING_EVENTS.name, number) for number in range(BOOKING_EVENTS.partitions)]
         consumer.assign(partitions)
@@ -174,17 +174,17 @@ def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: LocalClu
         record = await consumer.getone()
         await consumer.stop()
         row = Row(uuid4(), record.topic, record.key.decode(), list(record.headers), record.value)
-        connection = await asyncpg.connect(town.database_url("booking"))
+        connection = await asyncpg.connect(cluster.database_url("booking"))
         await add(connection, [row], datetime.now(UTC) - timedelta(minutes=3))
         await connection.close()
         return str(row.id)
 
-    town.stop_service("booking")
+    cluster.stop_service("booking")
     try:
         left = asyncio.run(leave_an_outcome_unsent())
-        code, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+        code, said = audited("--data", str(cluster.data_dir), "--grace", "0.2")
     finally:
-        town.start_service("booking")  # which is `posada serve booking`
+        cluster.start_service("booking")  # which is `posada serve booking`
 
     findings = [finding for one in said["invariants"] for finding in one["findings"]]
     assert code == Exit.NO
@@ -192,18 +192,18 @@ def test_what_a_stopped_service_left_is_sent_when_it_serves_again(town: LocalClu
         ("sent-by-booking", left, "posada serve booking")
     ]
     gone = "SELECT count(*) FROM outbox WHERE due_at < now()"
-    assert wait_until(lambda: asyncio.run(execute(town.database_url("booking"), gone)) == 0, 60)
-    assert audited("--data", str(town.data_dir))[0] == Exit.DONE
+    assert wait_until(lambda: asyncio.run(execute(cluster.database_url("booking"), gone)) == 0, 60)
+    assert audited("--data", str(cluster.data_dir))[0] == Exit.DONE
 
 
-def test_the_command_that_is_named_for_money_names_the_payment(town: LocalCluster, day: Storm) -> None:
-    money = town.database_url("payments")
+def test_the_command_that_is_named_for_money_names_the_payment(cluster: LocalCluster, day: Storm) -> None:
+    money = cluster.database_url("payments")
     spoil = "UPDATE payments SET amount = amount + 1 WHERE id = (SELECT id FROM payments WHERE captured > 0 LIMIT 1)"
     payment = asyncio.run(execute(money, f"{spoil} RETURNING id"))
     try:
-        code, said = audited("--data", str(town.data_dir), "--grace", "0.2")
+        code, said = audited("--data", str(cluster.data_dir), "--grace", "0.2")
         (remedy,) = {one["remedy"] for rule in said["invariants"] for one in rule["findings"]}
-        own = CliRunner().invoke(make_app("payments"), [*remedy.split()[1:], "--data", str(town.data_dir)])
+        own = CliRunner().invoke(make_app("payments"), [*remedy.split()[1:], "--data", str(cluster.data_dir)])
     finally:
         asyncio.run(execute(money, "UPDATE payments SET amount = amount - 1 WHERE id = $1", payment))
 
@@ -212,15 +212,17 @@ def test_the_command_that_is_named_for_money_names_the_payment(town: LocalCluste
 
 
 @pytest.mark.long
-async def test_while_bookings_are_made_nothing_is_wrong(town: LocalCluster, day: Storm) -> None:
+async def test_while_bookings_are_made_nothing_is_wrong(cluster: LocalCluster, day: Storm) -> None:
     """The last one here, since it books more. What is on its way at the first look must not be held against anybody."""
-    wish = Wish(seed=12, bookings=scaled(450, part=150), seconds=scaled(20, part=7), blows=0)
-    going_on = asyncio.create_task(raised(town, wish, lambda _: None))
+    wish = Wish(seed=12, bookings=scaled(450, part=150), seconds=scaled(20, part=7), faults=0)
+    going_on = asyncio.create_task(run(cluster, wish, lambda _: None))
     audits: list[Any] = []
     moving: list[int] = []
     while not going_on.done():
-        moving.append(await execute(town.database_url("booking"), "SELECT count(*) FROM sagas WHERE phase <> 'ended'"))
-        audits.append(await asyncio.to_thread(audited, "--data", str(town.data_dir), "--grace", "3"))
+        moving.append(
+            await execute(cluster.database_url("booking"), "SELECT count(*) FROM sagas WHERE phase <> 'ended'")
+        )
+        audits.append(await asyncio.to_thread(audited, "--data", str(cluster.data_dir), "--grace", "3"))
     storm = await going_on
 
     assert storm.wrong == []

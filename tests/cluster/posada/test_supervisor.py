@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local.backend import PARTS_VARIABLE
+from deploy.local.backend import BACKENDS_VARIABLE
 from deploy.local.choice import GivenKafka, GivenPostgres
 from deploy.local.processes.process import BackendFailed
 from deploy.local.processes.waiting import wait_until
@@ -81,7 +81,7 @@ def _ready(url: str) -> bool:
 def test_what_ends_comes_back_and_a_server_that_does_not_stay_ends_it_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(PARTS_VARIABLE, "embedded")
+    monkeypatch.setenv(BACKENDS_VARIABLE, "embedded")
     monkeypatch.setattr(supervisor, "MOST_STARTS", 1)
     with ThreadPoolExecutor(max_workers=1) as pool:
         striking = pool.submit(Up(tmp_path).strike)
@@ -98,21 +98,21 @@ def test_what_ends_comes_back_and_a_server_that_does_not_stay_ends_it_all(
     assert not list(tmp_path.glob("run/*.pid"))
 
 
-def town(*services: Any) -> Any:
+def cluster(*services: Any) -> Any:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         nowhere = f"127.0.0.1:{nobody.getsockname()[1]}"
-    parts = SimpleNamespace(
+    backends = SimpleNamespace(
         kafka=GivenKafka(nowhere), postgres=GivenPostgres(f"postgresql://admin:secret@{nowhere}/x", Path("unused"))
     )
-    return SimpleNamespace(parts=parts, services=services)
+    return SimpleNamespace(backends=backends, services=services)
 
 
 def test_of_servers_that_are_not_ours_it_is_said_that_they_are_away() -> None:
-    one = Supervisor(town())
-    one.look_after()
+    one = Supervisor(cluster())
+    one.restart_ended()
     assert one.remarks == []
-    one.look_after(all_ready=False)
+    one.restart_ended(all_ready=False)
     assert ["is not ours to start" in remark for remark in one.remarks] == [True, True]
     assert "secret" not in "".join(one.remarks)
 
@@ -122,9 +122,9 @@ def test_a_service_that_keeps_ending_is_started_ever_more_slowly_and_for_ever(mo
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     starts: list[float] = []
     dead = SimpleNamespace(alive=False, returncode=1, start=lambda: starts.append(now))
-    one = Supervisor(town(SimpleNamespace(name="booking", process=dead, log_file=Path("booking.log"))))
+    one = Supervisor(cluster(SimpleNamespace(name="booking", process=dead, log_file=Path("booking.log"))))
     while now < 200:
-        one.look_after()
+        one.restart_ended()
         now += 0.5
     gaps = [later - sooner for sooner, later in pairwise(starts)]
     assert gaps[:5] == [2.5, 4.5, 8.5, 16.5, 30.5]
@@ -140,11 +140,13 @@ def test_a_server_that_cannot_be_started_is_given_up(monkeypatch: pytest.MonkeyP
         tries.append(now)
         raise BackendFailed("Kafka ended with code 1 before it answered. Its log is x")
 
-    one = Supervisor(town())
-    kept = supervisor.Kept("Kafka", lambda: False, fail, lambda: "ended by itself", most_starts=supervisor.MOST_STARTS)
-    monkeypatch.setattr(one, "_kept", lambda: iter([kept]))
+    one = Supervisor(cluster())
+    kept = supervisor.Supervised(
+        "Kafka", lambda: False, fail, lambda: "ended by itself", most_starts=supervisor.MOST_STARTS
+    )
+    monkeypatch.setattr(one, "_supervised", lambda: iter([kept]))
     with pytest.raises(BackendFailed, match=r"started again 5 times and did not stay.*code 1"):
         while now < 1000:
-            one.look_after()
+            one.restart_ended()
             now += 1
     assert len(tries) == supervisor.MOST_STARTS

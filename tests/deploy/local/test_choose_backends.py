@@ -11,7 +11,8 @@ import pytest
 
 from deploy.local.choice import Backends, GivenKafka, GivenPostgres, choose_backends
 from deploy.local.processes.process import BackendFailed
-from posada.cli.run.up import farewell, up
+from posada.cli.run.status_screen import farewell
+from posada.cli.run.up import up
 
 GIVEN = {"POSADA_KAFKA_BOOTSTRAP": "kafka:9092", "POSADA_POSTGRES_ADMIN_URL": "postgresql://root:top@db:5432/postgres"}
 

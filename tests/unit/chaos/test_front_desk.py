@@ -38,12 +38,12 @@ def test_a_seed_repeats_its_errands_and_there_are_all_kinds() -> None:
     plans = intentions(5, coming, TODAY)
     assert plans == intentions(5, coming, TODAY)
     assert plans != intentions(6, coming, TODAY)
-    assert {plan.errand for plan in plans} == set(Intention)
-    manners = {guest.request_id: guest.manner for guest in coming}
+    assert {plan.intention for plan in plans} == set(Intention)
+    kinds = {guest.request_id: guest.kind for guest in coming}
     assert len({plan.request_id for plan in plans}) == len(plans), "a guest is up to two things"
-    given_up = {manners[plan.request_id] for plan in plans if plan.errand is Intention.GIVE_UP}
+    given_up = {kinds[plan.request_id] for plan in plans if plan.intention is Intention.GIVE_UP}
     assert given_up == {GuestKind.NEVER, GuestKind.LATE}
-    assert all(manners[plan.request_id].may_be_confirmed for plan in plans if plan.errand is not Intention.GIVE_UP)
+    assert all(kinds[plan.request_id].may_be_confirmed for plan in plans if plan.intention is not Intention.GIVE_UP)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[...,
         transport = httpx.MockTransport(answer)
         monkeypatch.setattr(httpx, "AsyncClient", lambda **told: real(transport=transport, base_url=told["base_url"]))
         gateway = Gateway("nowhere:1", ClusterSecrets({}))
-        if plan.errand is not Intention.GIVE_UP:
+        if plan.intention is not Intention.GIVE_UP:
             gateway.heard["r1"] = Heard("confirmed", "", 1.0)
         desk = FrontDesk("http://desk", "token", gateway)
         async with asyncio.timeout(60):
