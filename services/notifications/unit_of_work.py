@@ -17,17 +17,17 @@ from shared.observability.tracing import traceparent_in_hand
 
 @dataclass
 class UnitOfWork:
-    """`told` are the occasions that each booking's guest has messages of, `withdrawn` those that are told no more.
+    """`occasions` are those that each booking's guest has messages of; `withdrawn` those that are no longer sent.
 
     `unplanned` are bookings whose reminders are taken back, as if they had never been written.
     """
 
-    desk: NotificationComposer
+    composer: NotificationComposer
     new: list[Delivery] = field(default_factory=list)
     entries: dict[UUID, Entry] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)
     heard: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
-    told: dict[UUID, set[str]] = field(default_factory=dict)
+    occasions: dict[UUID, set[str]] = field(default_factory=dict)
     withdrawn: dict[tuple[UUID, str], None] = field(default_factory=dict)
     unplanned: dict[UUID, None] = field(default_factory=dict)
 
@@ -36,7 +36,7 @@ class UnitOfWork:
 
         What has itself been overtaken is written down as withdrawn.
         """
-        deliveries = self.desk.to_guest(event, outcome, stage)
+        deliveries = self.composer.to_guest(event, outcome, stage)
         occasion = f"{event}:{stage}" if stage else event.value
         if self._is_overtaken(outcome.booking_id, occasion):
             deliveries = [replace(one, status=Status.WITHDRAWN) for one in deliveries]
@@ -44,12 +44,12 @@ class UnitOfWork:
             self.overtake(outcome.booking_id, occasion)
         self.add(deliveries)
         if deliveries:
-            self.told.setdefault(outcome.booking_id, set()).add(occasion)
+            self.occasions.setdefault(outcome.booking_id, set()).add(occasion)
         return deliveries
 
     def overtake(self, booking_id: UUID, occasion: str) -> None:
         """Withdraw what has not gone out of all that an occasion makes untrue or idle."""
-        older = {one for one in self.told.get(booking_id, ()) if overtakes(occasion, one)}
+        older = {one for one in self.occasions.get(booking_id, ()) if overtakes(occasion, one)}
         self.withdrawn |= {(booking_id, one): None for one in sorted(older)}
         if older:
             self.new = [
@@ -78,7 +78,10 @@ class UnitOfWork:
 
     def _is_overtaken(self, booking_id: UUID, occasion: str) -> bool:
         entry = self.entries.get(booking_id)
-        newer = [*self.told.get(booking_id, ()), *([Event.CANCELLED] if entry and entry.state is State.OFF else [])]
+        newer = [
+            *self.occasions.get(booking_id, ()),
+            *([Event.CANCELLED] if entry and entry.state is State.OFF else []),
+        ]
         return any(overtakes(one, occasion) for one in newer)
 
 

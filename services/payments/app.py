@@ -41,28 +41,28 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     reports, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
     sources = sources_of(settings)
-    keeper = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
+    sync = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
-    counter = OrderService(gateway, database, clock) if gateway else None
+    orders = OrderService(gateway, database, clock) if gateway else None
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
-        routes=consumers.routes(repository, keeper.prefetch),
+        routes=consumers.routes(repository, sync.prefetch),
         routers=[
             api_ledger.router(reports),
             api_cases.reading(lookup, reports),
             api_cases.deciding(reports, settings),
             api_feeds.reading(clock, reports, settings),
-            api_feeds.writing(keeper, clock, reports, settings),
-            *([api_gateway.ordering(counter, settings)] if counter else []),
-            api_folios.reading(lookup, reports, keeper.prefetch),
+            api_feeds.writing(sync, clock, reports, settings),
+            *([api_gateway.ordering(orders, settings)] if orders else []),
+            api_folios.reading(lookup, reports, sync.prefetch),
             api_folios.writing(lookup, reports, settings),
             api.router(reports, terms),
         ],
-        webhooks=[api_gateway.webhook(counter)] if counter else [],
-        loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
+        webhooks=[api_gateway.webhook(orders)] if orders else [],
+        loops=[sync.watching(settings.feed_every_seconds)] if sources else [],
         gauges=readings(source.name for source in sources),
         scopes=SCOPES,
         clock=clock,

@@ -15,12 +15,12 @@ from services.conversations.threads.bookings import Apartment, Booking, best_boo
 
 JUST_BEGUN = timedelta(days=3)
 TENANT = "tenant"
-TOLD = frozenset({"name", "contact", "provider_thread_id"})  # a change of these is the provider's to know
+AT_PROVIDER = frozenset({"name", "contact", "provider_thread_id"})  # a change of these is the provider's to know
 
 
 @dataclass
 class Thread:
-    """A thread in hand; `changed` says that it must be written, `errand` that the provider must hear of it.
+    """A thread in hand; `changed` says that it must be written, `provider_outdated` that the provider must hear of it.
 
     Times are UTC.
 
@@ -40,7 +40,7 @@ class Thread:
     id: UUID = field(default_factory=uuid4)
     is_new: bool = True
     changed: bool = False
-    errand: bool = False
+    provider_outdated: bool = False
     settled: bool = False
     last_message_at: datetime | None = None
     relinked_at: datetime | None = None
@@ -98,7 +98,7 @@ class Thread:
         if getattr(self, name) != value:
             setattr(self, name, value)
             self.changed = True
-            self.errand = self.errand or name in TOLD
+            self.provider_outdated = self.provider_outdated or name in AT_PROVIDER
 
 
 @dataclass

@@ -153,8 +153,10 @@ class NotificationComposer:
 class _Words:
     """An event's words, each form rendered once however many channels share it."""
 
-    def __init__(self, desk: NotificationComposer, event: Event, language: Language, facts: Mapping[str, Any]) -> None:
-        self._desk = desk
+    def __init__(
+        self, composer: NotificationComposer, event: Event, language: Language, facts: Mapping[str, Any]
+    ) -> None:
+        self._composer = composer
         self._event = event
         self._language = language
         self._facts = facts
@@ -168,13 +170,13 @@ class _Words:
         return self._rendered[form]
 
     def _render(self, channel: Channel) -> Content:
-        templates, event, language, facts = self._desk.templates, self._event, self._language, self._facts
+        templates, event, language, facts = self._composer.templates, self._event, self._language, self._facts
         if channel is Channel.EMAIL:
             return replace(templates.email(event, language, facts), entry=self._entry())
         if channel is Channel.SMS:
             return templates.sms(event, language, facts)
         content = templates.chat(event, language, facts)
-        name = self._desk.approved.get(f"{event}.{language}") if channel is Channel.WHATSAPP else None
+        name = self._composer.approved.get(f"{event}.{language}") if channel is Channel.WHATSAPP else None
         return replace(content, template=templates.approved(name, event, language, facts)) if name else content
 
     def _entry(self) -> StayEntry | None:

@@ -35,7 +35,7 @@ def booking_confirmed(uow: UnitOfWork, message: BookingConfirmed, now: datetime)
     channels = tuple(one.channel.value for one in deliveries if one.status in AT_ONCE)
     answers: list[Message | Outgoing] = [GuestNotified(booking_id=message.booking_id, channels=channels)]
     if not deliveries:
-        answers.append(uow.desk.unreached(message.booking_id, Event.CONFIRMED, (), message.property.id))
+        answers.append(uow.composer.unreached(message.booking_id, Event.CONFIRMED, (), message.property.id))
     if message.booking_id in uow.entries:
         return answers
     uow.keep(Entry.of(message))
@@ -139,7 +139,7 @@ def reminder_due(uow: UnitOfWork, message: ReminderDue, now: datetime) -> Sends:
     reminder = Event(message.reminder)
     if entry is None or entry.state is State.OFF or message.day != entry.day_of(reminder):
         return []
-    house = uow.desk.houses.of(entry.booked.property.id)
+    house = uow.composer.houses.of(entry.booked.property.id)
     if entry.is_due(reminder, message.day, house, now):
         # Feedback is asked for once, also of a guest who is checked out later than was planned.
         stage = "" if reminder is Event.FEEDBACK else message.day.isoformat()
@@ -157,21 +157,21 @@ def guest_wrote(uow: UnitOfWork, message: GuestWrote, now: datetime) -> Sends:
 def staff_alerted(uow: UnitOfWork, message: StaffAlerted, now: datetime) -> Sends:
     """Tell staff."""
     del now
-    uow.add(uow.desk.to_staff(message, str(message.details.get("property_id") or "")))
+    uow.add(uow.composer.to_staff(message, str(message.details.get("property_id") or "")))
     return []
 
 
 def delivery_rate_fell(uow: UnitOfWork, message: DeliveryRateFell, now: datetime) -> Sends:
     """Tell staff that a channel loses too much; each alarm once."""
     del now
-    desk = uow.desk
+    composer = uow.composer
     alert = StaffAlerted(
         booking_id=message.alarm_id,
         code="delivery_rate_low",
-        text=desk.templates.delivery_rate(desk.staff_language, dict(message)),
+        text=composer.templates.delivery_rate(composer.staff_language, dict(message)),
         details={"channel": message.channel, "finished": message.finished},
     )
-    uow.add(desk.to_staff(alert))
+    uow.add(composer.to_staff(alert))
     return []
 
 
@@ -188,5 +188,5 @@ def _end(uow: UnitOfWork, message: Outcome) -> None:
 
 def _next_reminder(uow: UnitOfWork, booking_id: UUID, now: datetime) -> list[Message | Outgoing]:
     entry = uow.entries[booking_id]
-    planned = entry.reminders(uow.desk.houses.of(entry.booked.property.id), now)
+    planned = entry.reminders(uow.composer.houses.of(entry.booked.property.id), now)
     return [min(planned, key=lambda one: one.due or now)] if planned else []
