@@ -42,7 +42,7 @@ test-long: $(READY) ## What takes long, as a whole: kills, lines, storms, exampl
 	@POSADA_TESTS=long $(PYTEST) $(PARALLEL) -m long $(ARGS)
 
 test-quick: $(READY) ## Rules and units alone, without servers
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) $(PARALLEL) tests/unit $(ARGS)
 
 coverage: $(READY) ## Every test, and which lines and branches none of them ran
 	@$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
