@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.booking.requests import codes
 from services.booking.requests.codes import MOST_AHEAD, Codes
 from services.booking.requests.store import take_codes
 from shared.database.pool import Database
