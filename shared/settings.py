@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -12,9 +13,12 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth.tokens import LEAST_SECRET, Keys
+from shared.clock import Clock, OffsetClock, system_clock
 from shared.kafka.access import KafkaSettings
 from shared.messages.record_settings import RecordSettings
 from shared.outbound.destinations import Allowed, Forbidden
+from shared.safety.files import opened_folder
+from shared.safety.loopback import is_loopback, stays_here
 
 Networks = Sequence[IPv4Network | IPv6Network]
 HTTP, HTTPS = 80, 443
@@ -150,6 +154,12 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
         "addresses, names of hosts. Beside these only public addresses are called.",
     )
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector, http://host:4318; unset: none.")
+    clock_file: Path | None = Field(
+        None,
+        description="For tests and the demo alone: a file with the seconds that holds, reminders and searches for "
+        "money are ahead of real time. Needs POSADA_TESTING, and everything on this machine.",
+    )
+    testing: bool = Field(False, description="Says that this process serves a test or the demo.")
 
     @field_validator("cors_origins")
     @classmethod
@@ -194,3 +204,33 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     def asks_for_token(self) -> bool:
         """Whether the API asks who calls."""
         return self.api_token is not None or bool(self.api_keys)
+
+    def clock(self) -> Clock:
+        """The clock of the business: real time, or ahead of it for a test or the demo.
+
+        Raises:
+            ValueError: when this may not be a test, or the file is another's or holds no number.
+        """
+        if self.clock_file is None:
+            return system_clock
+        if problem := next(self._against_moved_time(), None):
+            raise ValueError(f"POSADA_CLOCK_FILE moves the time, for tests and the demo alone, and {problem}")
+        try:
+            with opened_folder(self.clock_file.parent) as folder:
+                folder.check_own(self.clock_file.parent)
+            return OffsetClock(self.clock_file)
+        except (OSError, ValueError) as wrong:
+            raise ValueError(f"POSADA_CLOCK_FILE: {wrong}") from wrong
+
+    def _against_moved_time(self) -> Iterator[str]:
+        if not self.testing:
+            yield "nobody says that this is a test: unset it, or set POSADA_TESTING=true on a machine of your own"
+        if not is_loopback(self.http_host):
+            yield f"POSADA_HTTP_HOST={self.http_host} lets other machines in: leave it at 127.0.0.1"
+        if not stays_here(f"kafka://{self.kafka_bootstrap}"):
+            yield f"POSADA_KAFKA_BOOTSTRAP={self.kafka_bootstrap} is on another machine"
+        if not stays_here(self.database_url.get_secret_value()):
+            yield "POSADA_DATABASE_URL leads to another machine"
+        for system in self.OUTSIDE:
+            if getattr(self, system.needed) and not is_loopback(system.address(self)[0]):
+                yield f"POSADA_{system.needed.upper()} is of {system.name}, which is real: unset it"

@@ -25,7 +25,7 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
-from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_percentiles, table
+from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, stderr, table
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
@@ -109,19 +109,19 @@ async def _measure(url: str, sizes: Sequence[Size]) -> dict[str, Any]:
         await _build(url, size)
         figures["sizes"].append(await _of(url, size, {"size": size.name, "rooms": size.properties * size.rooms}))
         await _plans(url, size)
-    people.print(table("By size", figures["sizes"]))
+    stderr.print(table("By size", figures["sizes"]))
     for fill in FILLS:
         size = Size("as it fills", 1, 2000, fill)
         await _build(url, size)
         figures["fills"].append(await _of(url, size, {"fill": fill}))
-    people.print(table("2,000 rooms, as the house fills", figures["fills"]))
+    stderr.print(table("2,000 rooms, as the house fills", figures["fills"]))
     figures["contention"] = [await _fight(url, rivals) for rivals in (1, RIVALS)]
-    people.print(table(f"{REQUESTS} requests", figures["contention"]))
+    stderr.print(table(f"{REQUESTS} requests", figures["contention"]))
     return figures
 
 
 async def _build(url: str, size: Size) -> None:
-    people.print(f"[dim]building {size}[/]")
+    stderr.print(f"[dim]building {size}[/]")
     connection = await asyncpg.connect(url)
     await connection.execute(_CLEAR)
     await plant(connection)
@@ -189,7 +189,7 @@ async def _fight(url: str, rivals: int) -> dict[str, Any]:
             written = await connection.fetchval("SELECT count(*) FROM room_nights")
         await database.close()
         if not facts[f"{name}: sold"] == written == min(left, REQUESTS):
-            raise SystemExit(f"{written} rooms were sold, {facts} told: the figures would mean nothing")
+            raise SystemExit(f"{written} rooms were sold, {facts} confirmed: the figures would mean nothing")
     return facts
 
 
@@ -214,11 +214,11 @@ async def _plans(url: str, size: Size) -> None:
     explained = (("count and choice", FREE, free), ("hold", TAKE_NIGHTS, nights))
     async with database.connection() as connection:
         for name, sql, rows in explained:
-            people.print(f"[bold]{size.name}: {name}[/]")
+            stderr.print(f"[bold]{size.name}: {name}[/]")
             transaction = connection.transaction()
             await transaction.start()
             for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {sql}", rows):
-                people.print(f"  {row[0]}", highlight=False, markup=False)
+                stderr.print(f"  {row[0]}", highlight=False, markup=False)
             await transaction.rollback()
     await database.close()
 

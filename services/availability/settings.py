@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field, SecretStr
 
 from services.availability.external.adapters.settings import ExternalClientSettings
@@ -34,6 +36,11 @@ class Settings(ServiceSettings, SeedSettings):
         le=10,
         description="How many times as long each further pause between attempts at a room is than the property's.",
     )
+
+    def _against_moved_time(self) -> Iterator[str]:
+        yield from super()._against_moved_time()
+        if self.outside_tokens:
+            yield "POSADA_OUTSIDE_TOKENS opens systems that are real: unset it"
 
     def external_clients(self) -> ExternalClientSettings:
         """How outside systems are called."""

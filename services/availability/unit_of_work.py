@@ -14,7 +14,7 @@ from services.availability.inventory.stay import Stay
 from shared.contracts.common import Reason
 from shared.errors import Conflict, Refusal
 
-MOST_TOLD = 20  # properties that a refusal names
+MOST_PROBLEMS = 20  # properties that a refusal names
 FreeKey = tuple[str, Stay]
 RoomNight = tuple[str, str, date]
 
@@ -68,7 +68,7 @@ class UnitOfWork:
         """
         house = self.houses.get(property_id or self.default_house or "")
         if house is None:
-            known = ", ".join(sorted({*self.houses, *self.other_houses})[:MOST_TOLD])
+            known = ", ".join(sorted({*self.houses, *self.other_houses})[:MOST_PROBLEMS])
             text = f"property {property_id!r} is not known; there are: {known}"
             raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
         return house

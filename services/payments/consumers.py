@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.payments import handlers
+from services.payments.commands import AddCharge, ChooseTransfer, DeclinePayment, RecordPayment, RefundPayment
 from services.payments.repository import Repository
 from services.payments.requests import replies
 from services.payments.requests.invalid import read_invalid
@@ -40,4 +41,11 @@ def routes(repository: Repository, prefetch: Prefetch | None = None) -> Routes[U
     table.on(VerificationInvalid, handlers.verification_invalid, repeats=True)
     table.on(SearchDue, handlers.search_due)
     table.on(StaffDue, handlers.staff_due)
+
+    # The staff's, over HTTP alone: they have no type, so that none can come by Kafka.
+    table.on(ChooseTransfer, handlers.choose_transfer)
+    table.on(DeclinePayment, handlers.decline_payment)
+    table.on(RecordPayment, handlers.record_payment)
+    table.on(AddCharge, handlers.add_charge)
+    table.on(RefundPayment, handlers.refund_payment)
     return table

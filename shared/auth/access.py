@@ -1,4 +1,4 @@
-"""Who may call an endpoint, and how often: what the guards of an HTTP API are made of."""
+"""Who may call an endpoint, and how often: the parts of an HTTP API's guards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.auth.tokens import Caller, Keys, Role, TokenRefused, read
 MARK = "(token of "
 LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are written down of who did it, and of whose token it was
 Body = TypeVar("Body", bound=BaseModel)
-REMEMBERED = 10_000  # callers whose rate is known
+REMEMBERED = 10_000  # callers, the latest
 ANONYMOUS = Caller("anybody", Role.VIEWER)
 SHARED_TOKEN = Caller("the shared token", Role.ADMIN)
 NO_TOKEN = "send the service's API token: Authorization: Bearer …"  # noqa: S105 — a sentence
@@ -48,9 +48,9 @@ def _unknown(why: str) -> HTTPException:
 
 
 def signed(model: type[Body], field: str) -> Callable[..., Body]:
-    """A dependency that gives an endpoint its body, where `field` is who a person says to be, and by whose token.
+    """A dependency that gives an endpoint its body; `field`, the name that a person gives, gets the token's owner.
 
-    The shared token is everybody's, so that it adds nothing to the name.
+    The shared token is everybody's, so it adds nothing to the name.
     """
 
     def body(request: Request, said: Body) -> Body:
@@ -72,7 +72,10 @@ def _named(name: str, caller: Caller) -> str:
 
 @dataclass
 class RateLimit:
-    """A bucket for each caller: `per_second` requests, twice as many at once. Times are seconds of a steady clock."""
+    """A token bucket for each caller: `per_second` requests, twice as many at once. Times are monotonic seconds.
+
+    Ours, for `limits` has no token bucket and its memory grows with the number of callers; this one keeps the latest.
+    """
 
     per_second: float
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)

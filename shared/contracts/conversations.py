@@ -54,7 +54,7 @@ class ChatMessage(
 
 
 class GuestWrote(
-    Message, type="posada.conversations.guest-wrote.v1", topic=topics.NOTIFICATIONS_EVENTS, key="contact", hurry=False
+    Message, type="posada.conversations.guest-wrote.v1", topic=topics.NOTIFICATIONS_EVENTS, key="contact", urgent=False
 ):
     """A tenant wrote on a channel, by whichever way it came: for a day the tenant may be answered freely there."""
 
@@ -68,7 +68,7 @@ class ConversationLinked(
     type="posada.conversations.conversation-linked.v1",
     topic=topics.BOOKING_REPLIES,
     key="booking_id",
-    hurry=False,
+    urgent=False,
 ):
     """The guest's threads know the booking; `threads` are those that are about it now."""
 

@@ -1,16 +1,13 @@
-"""How clients get to Kafka: in plain text, by TLS, by a password, or by both; services and command line alike."""
+"""Settings of the way to Kafka: plain text, TLS, a password, or both; for services and the command line."""
 
 from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-if TYPE_CHECKING:
-    from faststream.security import BaseSecurity
 
 
 class KafkaSettings(BaseSettings):
@@ -36,7 +33,7 @@ class KafkaSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _kafka_fits(self) -> Self:
-        named, asks = bool(self.kafka_username and self.kafka_password), self._asks_for_password
+        named, asks = bool(self.kafka_username and self.kafka_password), self.asks_for_password
         if asks and not named:
             raise ValueError(
                 f"POSADA_KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol} needs POSADA_KAFKA_USERNAME and"
@@ -54,7 +51,8 @@ class KafkaSettings(BaseSettings):
         return self
 
     @property
-    def _asks_for_password(self) -> bool:
+    def asks_for_password(self) -> bool:
+        """Whether Kafka is shown a user and a password."""
         return self.kafka_security_protocol.startswith("SASL")
 
     @property
@@ -63,48 +61,32 @@ class KafkaSettings(BaseSettings):
         return int(self.kafka_metadata_seconds * 1000)
 
     def kafka_client(self) -> dict[str, Any]:
-        """What aiokafka's clients are told beyond the address; nothing where Kafka is spoken to in plain text."""
-        told: dict[str, Any] = {}
+        """The options of aiokafka's clients beside the address; none in plain text."""
+        options: dict[str, Any] = {}
         if self.kafka_security_protocol != "PLAINTEXT":
-            told = {"security_protocol": self.kafka_security_protocol, "ssl_context": self._tls()}
-        if self._asks_for_password:
-            told |= {
+            options = {"security_protocol": self.kafka_security_protocol, "ssl_context": self.tls()}
+        if self.asks_for_password:
+            options |= {
                 "sasl_mechanism": self.kafka_sasl_mechanism,
                 "sasl_plain_username": self.kafka_username,
-                "sasl_plain_password": self._password,
+                "sasl_plain_password": self.password,
             }
-        return told
-
-    def kafka_broker(self) -> BaseSecurity | None:
-        """The same for FastStream."""
-        from faststream.security import (  # noqa: PLC0415  # half a second that the command line need not wait for
-            BaseSecurity,
-            SASLPlaintext,
-            SASLScram256,
-            SASLScram512,
-        )
-
-        kinds = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256, "PLAIN": SASLPlaintext}
-        if self._asks_for_password:
-            tls = self._tls()
-            return kinds[self.kafka_sasl_mechanism](
-                self.kafka_username or "", self._password, ssl_context=tls, use_ssl=tls is not None
-            )
-        return BaseSecurity(ssl_context=self._tls(), use_ssl=True) if self.kafka_security_protocol == "SSL" else None
+        return options
 
     @property
-    def _password(self) -> str:
+    def password(self) -> str:
+        """The user's password; empty where there is none."""
         return self.kafka_password.get_secret_value() if self.kafka_password else ""
 
-    def _tls(self) -> ssl.SSLContext | None:
-        """TLS that knows whom it talks to: certificate and host name are checked, always."""
+    def tls(self) -> ssl.SSLContext | None:
+        """The context for TLS, which always checks certificate and host name; None in plain text."""
         if not self.kafka_security_protocol.endswith("SSL"):
             return None
         return ssl.create_default_context(cafile=str(self.kafka_ca_file) if self.kafka_ca_file else None)
 
 
 def from_environment() -> dict[str, Any]:
-    """What this process's environment tells aiokafka's clients beyond the address.
+    """The options of aiokafka's clients beside the address, by this process's environment.
 
     Raises:
         pydantic.ValidationError: when the settings contradict each other.

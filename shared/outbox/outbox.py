@@ -1,4 +1,4 @@
-"""The outbox: what a transaction wants sent, committed with it; a row with a later due time is also the clock."""
+"""The outbox: messages that a transaction sends, committed with it; a row with a later due time is a timer."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger.
+    """A message as it will be sent: `due` is None for one due at once.
 
-    One that is not `promised` is never written down: it is sent behind the commit, or lost with the process.
+    One that is not `urgent` may linger. One that is not `durable` is never written down: it is sent behind the commit,
+    or lost with the process.
     """
 
     id: UUID
@@ -38,8 +39,8 @@ class Row:
     headers: Headers
     body: bytes | None
     due: datetime | None = None
-    hurry: bool = True
-    promised: bool = True
+    urgent: bool = True
+    durable: bool = True
 
 
 def _kept(headers: Headers) -> list[tuple[str, str]]:
@@ -52,7 +53,7 @@ OUTBOX = Table(
     Column("key", "text", lambda row: row.key.replace(NUL, "")),
     Column("headers", "jsonb", lambda row: _kept(row.headers), lambda kept: [(name, it.encode()) for name, it in kept]),
     Column("due_at", "timestamptz", lambda row: row.due),
-    without=("due", "hurry", "promised"),
+    without=("due", "urgent", "durable"),
 )
 
 
@@ -80,15 +81,15 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
         envelope.headers(),
         body,
         outgoing.due,
-        outgoing.hurry and message.in_a_hurry,
-        message.is_promised or outgoing.due is not None,
+        message.is_urgent,
+        message.durable or outgoing.due is not None,
     )
 
 
 def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
-    """Writes down what is promised."""
-    promised = [row if row.due else replace(row, due=now + GRACE) for row in rows if row.promised]
-    return [OUTBOX.insert(promised)] if promised else []
+    """The statement that writes down the durable rows; none where there are none."""
+    durable = [row if row.due else replace(row, due=now + GRACE) for row in rows if row.durable]
+    return [OUTBOX.insert(durable)] if durable else []
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
@@ -97,7 +98,7 @@ async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> Non
 
 
 def at_once(rows: Sequence[Row], now: datetime) -> list[Row]:
-    """The rows for the next sweep, where no relay is at hand that sends them straight from memory."""
+    """The rows for the next sweep, where no publisher is at hand that sends them straight from memory."""
     return [replace(row, due=row.due or now) for row in rows]
 
 

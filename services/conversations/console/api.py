@@ -15,7 +15,7 @@ from services.conversations.console import queries
 from services.conversations.console.queries import Wanted
 from services.conversations.threads.contacts import of_sender
 from services.conversations.unit_of_work import PhoneRegion
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Attachment, Author
 from shared.database.pool import Database
@@ -205,7 +205,7 @@ def searching_router(database: Database, place: PhoneRegion) -> APIRouter:
     return api
 
 
-def reading_router(database: Database, settings: ServiceSettings, clock: Clock = system_clock) -> APIRouter:
+def reading_router(database: Database, settings: ServiceSettings, clock: Clock) -> APIRouter:
     """Where a reader says what was read."""
     api = APIRouter(tags=["conversations"], dependencies=[Depends(require_role(settings))], responses=MAY_NOT)
 

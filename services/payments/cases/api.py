@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from services.payments import handlers
 from services.payments.api import RequestRecord, request_record
 from services.payments.cases.decision import Action
 from services.payments.commands import ChooseTransfer, DeclinePayment
-from services.payments.executor import CommandExecutor
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.requests import replies
-from services.payments.staff_api import Acts, found, no_booking
+from services.payments.staff_api import found, no_booking
 from shared.auth.access import signed
 from shared.auth.judged import Calling
+from shared.consumer.processor import Processor
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http.app import require_role
+from shared.http.commands import CommandProcessor
+from shared.messages.message import Message
 from shared.settings import ServiceSettings
 
 
@@ -63,7 +64,7 @@ class Case(BaseModel):
     rulings: list[RulingRecord]
 
 
-def reading(office: CommandExecutor, reports: Queries) -> APIRouter:
+def reading(lookup: Lookup, reports: Queries) -> APIRouter:
     """The cases, to be read."""
     routes = APIRouter(tags=["cases"])
 
@@ -78,7 +79,7 @@ def reading(office: CommandExecutor, reports: Queries) -> APIRouter:
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
     async def case(booking_id: UUID, caller: Calling) -> Case:
         """A booking's case as it is now; other properties' payments that came into question are not shown."""
-        request, uow = await _request_of(reports, booking_id), await office.case(booking_id)
+        request, uow = await _request_of(reports, booking_id), await lookup.case(booking_id)
         known = uow.requests.get(booking_id)
         claim = known.claim if known else None
         decision = uow.decide(claim) if known and claim and known.is_open else None
@@ -95,31 +96,33 @@ def reading(office: CommandExecutor, reports: Queries) -> APIRouter:
     return routes
 
 
-def deciding(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
+def deciding(reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What may be decided; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["cases"], dependencies=[Depends(require_role(settings))])
 
-    acts = Acts(office, partial(_request_of, reports))
+    async def do(processor: Processor, command: Message, booking_id: UUID) -> RequestRecord:
+        await processor.execute(command)
+        return await _request_of(reports, booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/choice")
-    async def choose(booking_id: UUID, choice: SignedChoice) -> RequestRecord:
+    async def choose(booking_id: UUID, choice: SignedChoice, processor: CommandProcessor) -> RequestRecord:
         """This payment is meant: reserve from it, and the booking goes on."""
-        return await acts.do(handlers.choose_transfer, ChooseTransfer, booking_id, choice)
+        return await do(processor, ChooseTransfer(booking_id=booking_id, **choice.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/refusal")
-    async def decline(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
+    async def decline(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
         """No payment is meant: the booking fails."""
-        return await acts.do(handlers.decline_payment, DeclinePayment, booking_id, decided)
+        return await do(processor, DeclinePayment(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/frustration")
-    async def frustrate(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
+    async def frustrate(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
         """The guest has lost patience: look once more and escalate."""
-        return await acts.do(handlers.mark_frustrated, MarkFrustrated, booking_id, decided)
+        return await do(processor, MarkFrustrated(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
-    async def withdraw(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
+    async def withdraw(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
         """Give the search up: retries end, holds are released."""
-        return await acts.do(handlers.withdraw_payment, WithdrawPayment, booking_id, decided)
+        return await do(processor, WithdrawPayment(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     return routes
 

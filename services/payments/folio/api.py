@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -14,10 +13,10 @@ from pydantic import BaseModel, Field
 
 from services.payments import handlers
 from services.payments.commands import AddCharge, RecordPayment, RefundPayment
-from services.payments.executor import CommandExecutor
 from services.payments.folio.model import ChargeKind, Folio
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
-from services.payments.staff_api import Acts, found, no_booking
+from services.payments.staff_api import found, no_booking
 from services.payments.transfers.payment import DeskMethod
 from shared.auth.access import signed
 from shared.auth.judged import Calling
@@ -25,6 +24,7 @@ from shared.consumer.routing import Prefetch
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http.app import require_role
+from shared.http.commands import CommandProcessor
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]
@@ -105,7 +105,7 @@ class Refunded(BaseModel):
     left: Amount
 
 
-def reading(office: CommandExecutor, reports: Queries, prefetch: Prefetch) -> APIRouter:
+def reading(lookup: Lookup, reports: Queries, prefetch: Prefetch) -> APIRouter:
     """A booking's balance, and whether a payment is there, which the feeds are read for first."""
     routes = APIRouter(tags=["folios"])
 
@@ -118,45 +118,48 @@ def reading(office: CommandExecutor, reports: Queries, prefetch: Prefetch) -> AP
     async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
         await prefetch([ask])
-        uow = await office.look(ask)
+        uow = await lookup.question(ask)
         others = await reports.of_others(list(uow.payments), caller.properties)
-        (answer,) = handlers.verify_payment(uow.without(others), ask, office.now())
+        (answer,) = handlers.verify_payment(uow.without(others), ask, lookup.now())
         return PaymentVerified.model_validate(answer)
 
     return routes
 
 
-def writing(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
+def writing(lookup: Lookup, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What the staff takes, charges and gives back; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["folios"], dependencies=[Depends(require_role(settings))])
 
-    acts = Acts(office, partial(_folio, reports))
-
     @routes.post("/bookings/{booking_id}/payments")
-    async def take(booking_id: UUID, taken: SignedTaken) -> FolioRecord:
+    async def take(booking_id: UUID, taken: SignedTaken, processor: CommandProcessor) -> FolioRecord:
         """Money taken at the desk; a booking that waits for all of its money goes on with it."""
-        day = taken.received_on or await _today(office, reports, booking_id)
-        return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
+        facts = taken.model_dump() | {"received_on": taken.received_on or await _today(lookup, reports, booking_id)}
+        await processor.execute(RecordPayment(booking_id=booking_id, **facts))
+        return await _folio(reports, booking_id)
 
     @routes.post("/bookings/{booking_id}/charges")
-    async def charge(booking_id: UUID, charged: SignedCharged, caller: Calling) -> FolioRecord:
+    async def charge(
+        booking_id: UUID, charged: SignedCharged, caller: Calling, processor: CommandProcessor
+    ) -> FolioRecord:
         """Something that the booking costs beside its rooms, within the limit of the caller's role."""
-        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
+        await processor.execute(AddCharge(booking_id=booking_id, role=caller.role, **charged.model_dump()))
+        return await _folio(reports, booking_id)
 
     @routes.post("/payments/{payment_id}/refunds")
-    async def refund(payment_id: UUID, given: SignedGivenBack, caller: Calling) -> Refunded:
+    async def refund(
+        payment_id: UUID, given: SignedGivenBack, caller: Calling, processor: CommandProcessor
+    ) -> Refunded:
         """Money given back, with its reason, within the limit of the caller's role."""
-        asked = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
-        await office.tell(handlers.refund_payment, asked)
+        await processor.execute(RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump()))
         row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 
     return routes
 
 
-async def _today(office: CommandExecutor, reports: Queries, booking_id: UUID) -> date:
+async def _today(lookup: Lookup, reports: Queries, booking_id: UUID) -> date:
     row = await reports.request(booking_id)
-    return office.today((row["property_id"] if row else None) or "")
+    return lookup.today((row["property_id"] if row else None) or "")
 
 
 async def _folio(reports: Queries, booking_id: UUID) -> FolioRecord:
