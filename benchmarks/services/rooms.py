@@ -30,10 +30,10 @@ from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
 from services.availability.inventory.free_rooms import FREE
-from services.availability.inventory.stay import Stay
 from services.availability.inventory.store import TAKE_NIGHTS
 from services.availability.repository import Repository
 from services.availability.seed import plant
+from services.availability.stay import Stay
 from shared.clock import system_clock
 from shared.contracts.availability import CountRequested, HoldRooms, RoomsHeld, RoomWish
 from shared.database.migrations import upgrade

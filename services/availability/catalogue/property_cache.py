@@ -1,4 +1,4 @@
-"""Availability's queries for houses: what a property has and costs, read for a batch and kept for a few seconds."""
+"""Reads properties with their types, packages and rates, and caches them for a few seconds."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SELECT p.*,
   (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
   (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
 FROM properties p WHERE p.id = ANY($1)"""
-# Of two that are equally specific the first counts, wherever a change has put its row.
+# In the order of their ids: of equally specific rates the first applies.
 _RATES = "SELECT * FROM rates WHERE property_id = ANY($1) ORDER BY id"
 _DEFAULT = "SELECT id FROM properties WHERE is_default"
 _SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
 
 
 class PropertyCache:
-    """The houses that were read, and which is the default; they change rarely."""
+    """The properties that were read, by id, and the id of the default one."""
 
     def __init__(self) -> None:
         self.known: dict[str, Property] = {}
@@ -40,32 +40,35 @@ class PropertyCache:
         self._default_read_at = float("-inf")
 
     def forget(self) -> None:
-        """Read them anew the next time: somebody edited one."""
+        """Read them again the next time: one was edited."""
         self._read_at.clear()
         self._default_read_at = float("-inf")
 
     async def read(self, connection: Connection, named: Collection[str | None]) -> Sequence[str]:
-        """Read the houses that are named and not fresh; of what is not there, some that are, to be told."""
+        """Read the named properties that are not cached or too old; None names the default one.
+
+        Returns some existing ids, for a refusal, when one of the named does not exist.
+        """
         now = time.monotonic()
         if now - self._default_read_at >= KEPT_SECONDS:
             self.default = await connection.fetchval(_DEFAULT)
             self._default_read_at = now
         wanted = {found for name in named if (found := name or self.default)}
-        stale = [one for one in wanted if now - self._read_at.get(one, float("-inf")) >= KEPT_SECONDS]
+        stale = [key for key in wanted if now - self._read_at.get(key, float("-inf")) >= KEPT_SECONDS]
         if stale:
             rates: dict[str, list[Rate]] = {}
             for row in await connection.fetch(_RATES, stale):
                 rates.setdefault(row["property_id"], []).append(_rate(row))
             rows = {row["id"]: row for row in await connection.fetch(_HOUSES, stale)}
-            kept = {key: house for key, house in self.known.items() if key not in stale}
-            self.known = kept | {key: _house(row, tuple(rates.get(key, ()))) for key, row in rows.items()}
+            kept = {key: property_ for key, property_ in self.known.items() if key not in stale}
+            self.known = kept | {key: _property(row, tuple(rates.get(key, ()))) for key, row in rows.items()}
             self._read_at |= dict.fromkeys(rows, now)
         if wanted and wanted <= self.known.keys():
             return ()
         return [row["id"] for row in await connection.fetch(_SOME)]
 
 
-def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> Property:
+def _property(row: asyncpg.Record, rates: tuple[Rate, ...]) -> Property:
     types = [_room_type(given) for given in json.loads(row["types"] or "[]")]
     packages = [_package(given) for given in json.loads(row["packages"] or "[]")]
     return Property(
@@ -79,8 +82,8 @@ def _house(row: asyncpg.Record, rates: tuple[Rate, ...]) -> Property:
         types={room_type.key: room_type for room_type in types},
         packages={package.key: package for package in packages},
         rates=rates,
-        supplements=tuple(_supplement(given) for given in _exact(row["supplements"])),
-        fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact(row["fees"])),
+        supplements=tuple(_supplement(given) for given in _exact_numbers(row["supplements"])),
+        fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact_numbers(row["fees"])),
         outside=_outside(row["outside"]),
     )
 
@@ -128,7 +131,7 @@ def _rate(row: asyncpg.Record) -> Rate:
     )
 
 
-def _exact(given: str | None) -> list[dict[str, Any]]:
+def _exact_numbers(given: str | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(given or "[]", parse_float=Decimal, parse_int=Decimal)
     return found
 

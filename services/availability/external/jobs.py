@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from services.availability.catalogue.repository import CatalogueRepository
+from services.availability.catalogue import CatalogueRepository
 from services.availability.external import store as queries
 from services.availability.external.adapters.settings import ExternalClientSettings
 from services.availability.external.calls import JobExecutor, JobResult

@@ -1,18 +1,18 @@
-"""Availability's queries for free rooms: for counts and holds, and for a booking that moves to other nights."""
+"""The queries for free rooms: for counts and holds, and for a booking that changes its dates."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from services.availability.unit_of_work import FreeKey
 from shared.contracts.availability import (
     ChangeRooms,
 )
 from shared.database.pool import Connection
 
-# Not NOT EXISTS: that is planned as a join, which reads a room's whole calendar and looks at the nights afterwards.
+# NOT EXISTS is planned as a join, which reads a room's whole calendar before it filters the nights.
 FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
 FROM unnest($1::text[], $2::date[], $3::date[], $4::text[]) WITH ORDINALITY
@@ -24,7 +24,7 @@ WHERE (r.out_of_order_from IS NULL
        WHERE n.property_id = r.property_id AND n.room = r.number
          AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
 GROUP BY ask.number"""
-# For a booking that changes: also what has nobody in it but the booking itself.
+# For a booking that changes its dates: rooms that only this booking occupies count as free.
 _FREE_FOR = """
 SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
 FROM unnest($1::text[], $2::date[], $3::date[], $4::uuid[]) WITH ORDINALITY
@@ -46,23 +46,25 @@ FreeRow = tuple[str, Stay, str]
 
 
 async def free_rooms_of(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
+    """The free rooms of each property, stay and type: by property and stay, then by type."""
     records = await connection.fetch(
         FREE,
-        [house for house, _, _ in rows],
+        [property_id for property_id, _, _ in rows],
         [stay.check_in for _, stay, _ in rows],
         [stay.check_out for _, stay, _ in rows],
         [type_key for _, _, type_key in rows],
     )
     free: dict[FreeKey, dict[str, list[str]]] = {}
     for record in records:
-        house, stay, type_key = rows[record["ask"] - 1]
-        free.setdefault((house, stay), {})[type_key] = record["rooms"]
+        property_id, stay, type_key = rows[record["ask"] - 1]
+        free.setdefault((property_id, stay), {})[type_key] = record["rooms"]
     return free
 
 
 async def free_for_changes(
     connection: Connection, messages: Sequence[ChangeRooms]
 ) -> dict[tuple[UUID, Stay], dict[str, list[str]]]:
+    """The rooms that each booking could have on its new nights: by booking and stay, then by type."""
     rows = await connection.fetch(
         _FREE_FOR,
         [message.property_id for message in messages],
@@ -72,6 +74,7 @@ async def free_for_changes(
     )
     free: dict[tuple[UUID, Stay], dict[str, list[str]]] = {}
     for row in rows:
-        asked = messages[row["ask"] - 1]
-        free.setdefault((asked.booking_id, Stay(asked.check_in, asked.check_out)), {})[row["type_key"]] = row["rooms"]
+        message = messages[row["ask"] - 1]
+        key = message.booking_id, Stay(message.check_in, message.check_out)
+        free.setdefault(key, {})[row["type_key"]] = row["rooms"]
     return free

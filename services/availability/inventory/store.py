@@ -1,4 +1,4 @@
-"""Holds as rows: how they are read, and what a batch made of them and of their nights."""
+"""Holds and their nights as rows: how holds are read, and the statements that write a batch's changes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from uuid import UUID
 
 import asyncpg
 
-from services.availability.external import store
-from services.availability.inventory.hold import Change, Hold, State
-from services.availability.inventory.stay import Stay
+from services.availability.hold import Change, Hold, State
+from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.database.statements import Statement
 
-# xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
+# xmin is PostgreSQL's version of a row: every change gives it another.
 HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 LOCK_HOLDS = f"{HOLDS} ORDER BY booking_id FOR UPDATE"
 _GIVE_NIGHTS = """
 DELETE FROM room_nights USING unnest($1::uuid[], $2::text[], $3::date[]) AS gone (booking_id, room, night)
 WHERE room_nights.booking_id = gone.booking_id AND room_nights.room = gone.room AND room_nights.night = gone.night"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
-# A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
+# A room that was removed or put out of order since it was read is not found: fewer rows, so that all is rolled back.
 TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
 SELECT n.* FROM unnest($1::text[], $2::text[], $3::date[], $4::uuid[]) AS n (property_id, room, night, booking_id)
@@ -51,32 +50,30 @@ _FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2
 
 
 def saved(uow: UnitOfWork, now: datetime) -> list[Statement]:
-    """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""
+    """The statements that write what changed. Only nights of the changed holds are written or deleted."""
     changed = sorted((uow.holds[key] for key in uow.changed), key=lambda hold: hold.booking_id)
     released = [hold.booking_id for hold in changed if hold.state is State.FREED or _gave_back(hold)]
-    new = [hold for hold in changed if hold.booking_id not in uow.known]
-    moved = [hold for hold in changed if hold.booking_id in uow.known]
+    new = [hold for hold in changed if hold.booking_id not in uow.versions]
+    moved = [hold for hold in changed if hold.booking_id in uow.versions]
     statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
-    gained, given = _reshaped(uow)
+    gained, given = _nights_changed(uow)
     if given:
         statements.append(Statement(_GIVE_NIGHTS, tuple(list(column) for column in zip(*given, strict=True))))
     if nights := sorted([*_nights(uow, changed), *gained]):
         columns = tuple(list(column) for column in zip(*nights, strict=True))
         statements.append(Statement(TAKE_NIGHTS, columns, rows=len(nights)))
-    if refused := uow.taken_for_new - uow.holds.keys():
+    if refused := uow.assumed_new - uow.holds.keys():
         statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
     if new:
         statements.append(Statement(_ADD_HOLDS, (*_state_columns(new), *_fact_columns(new), now)))
     if moved:
-        versions = [uow.known[hold.booking_id] for hold in moved]
+        versions = [uow.versions[hold.booking_id] for hold in moved]
         rooms = [json.dumps(hold.rooms) for hold in moved]
         holdings = [hold.holding for hold in moved]
         facts = (*_state_columns(moved), versions, rooms, *_date_columns(moved), holdings, now)
         statements.append(Statement(_MOVE_HOLDS, facts, rows=len(moved)))
-    swapped = [uow.holds[key] for key in uow.swapped]
-    statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
-    if uow.errands:
-        statements.append(store.added(uow.errands))
+    rooms_replaced = [uow.holds[key] for key in uow.rooms_replaced]
+    statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in rooms_replaced]
     return statements
 
 
@@ -85,23 +82,23 @@ def _gave_back(hold: Hold) -> bool:
 
 
 def _nights(uow: UnitOfWork, changed: Sequence[Hold]) -> list[tuple[str, str, date, UUID]]:
-    """What holds took in this batch, in the one order in which all writers insert."""
+    """The nights that holds took in this batch, in the order in which all writers insert them."""
     return sorted(
         (hold.property_id, room, night, hold.booking_id)
         for hold in changed
-        if hold.state is not State.RELEASED and hold.booking_id not in uow.reshaped
+        if hold.state is not State.RELEASED and hold.booking_id not in uow.nights_changed
         for room in hold.rooms
         for night in hold.stay
         if (hold.property_id, room, night) in uow.taken
     )
 
 
-def _reshaped(uow: UnitOfWork) -> tuple[list[tuple[str, str, date, UUID]], list[tuple[UUID, str, date]]]:
-    """The nights that holds gained in this batch, and those that they gave up; a release frees all by itself."""
+def _nights_changed(uow: UnitOfWork) -> tuple[list[tuple[str, str, date, UUID]], list[tuple[UUID, str, date]]]:
+    """The nights that changed holds gained, and those that they lost; a released hold's are deleted by `saved`."""
     gained: list[tuple[str, str, date, UUID]] = []
     given: list[tuple[UUID, str, date]] = []
-    for key in sorted(uow.reshaped):
-        old, new = uow.before[key], uow.holds[key]
+    for key in sorted(uow.nights_changed):
+        old, new = uow.loaded[key], uow.holds[key]
         gained += [(new.property_id, room, night, key) for room, night in new.nights - old.nights]
         if new.state is not State.RELEASED:
             given += [(key, room, night) for room, night in sorted(old.nights - new.nights)]
@@ -154,6 +151,7 @@ def _fact_columns(holds: Sequence[Hold]) -> tuple[list[Any], ...]:
 
 
 def hold_in(row: asyncpg.Record) -> Hold:
+    """The hold in a row."""
     return Hold(
         booking_id=row["booking_id"],
         property_id=row["property_id"],

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.availability.consumers import routes
-from services.availability.inventory.stay import Stay
 from services.availability.repository import Ask, Repository
+from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.consumer.consumer import Consumer
 from shared.database.pool import Database
@@ -73,4 +73,4 @@ async def _view(url: str) -> UnitOfWork:
 @pytest.fixture
 def inventory(planted: UnitOfWork) -> UnitOfWork:
     """The same, untouched by other tests."""
-    return UnitOfWork(planted.houses, planted.default_house, free=planted.free)
+    return UnitOfWork(planted.properties, planted.default_property, free=planted.free)

@@ -18,7 +18,7 @@ from services.availability.external.port import (
     RoomOrder,
     RoomTaken,
 )
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 
 Answer = TypeVar("Answer")
 

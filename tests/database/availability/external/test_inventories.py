@@ -21,8 +21,8 @@ from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.numbering import Numbering
 from services.availability.external.port import CannotCancel, Inventory, InventoryUnavailable, RoomOrder, RoomTaken
 from services.availability.external.selection import AttemptStatus, Patience, Wanted
-from services.availability.inventory.stay import Stay
 from services.availability.repository import Repository
+from services.availability.stay import Stay
 from shared.database.pool import Database
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
