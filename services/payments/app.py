@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.payments import api, consumers
+from services.payments import consumers
 from services.payments.cases import api as api_cases
 from services.payments.executor import CommandExecutor
 from services.payments.feeds import api as api_feeds
@@ -18,9 +18,10 @@ from services.payments.online.port import Gateway
 from services.payments.online.stripe_checkout import StripeCheckout
 from services.payments.queries import Queries
 from services.payments.repository import Repository
+from services.payments.requests import api as api_requests
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
-from services.payments.transfers import api as api_ledger
+from services.payments.transfers import api as api_transfers
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
 from shared.outbound import client as outbound
@@ -37,8 +38,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         http_connections=settings.http_database_connections,
     )
     terms = settings.terms()
-    reports, repository = Queries(database), Repository(terms)
-    office = CommandExecutor(repository, database, clock, terms)
+    queries, repository = Queries(database), Repository(terms)
+    executor = CommandExecutor(repository, database, clock, terms)
     sources = sources_of(settings, clock)
     keeper = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
@@ -50,17 +51,17 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         database=database,
         routes=consumers.routes(repository, keeper.prefetch),
         routers=[
-            api_ledger.router(reports),
-            api_cases.reading(office, reports),
-            api_cases.deciding(office, reports, settings),
-            api_feeds.reading(office, reports, settings),
-            api_feeds.writing(keeper, office, reports, settings),
+            api_transfers.router(queries, terms),
+            api_requests.router(executor, queries, keeper.prefetch),
+            api_cases.reading(executor, queries),
+            api_cases.deciding(executor, queries, settings),
+            api_feeds.reading(executor, queries, settings),
+            api_feeds.writing(keeper, executor, queries, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
-            api_folios.reading(office, reports, keeper.prefetch),
-            api_folios.writing(office, reports, settings),
-            api.router(reports, terms),
+            api_folios.reading(queries),
+            api_folios.writing(executor, queries, settings),
         ],
-        webhooks=[api_gateway.webhook(counter, office)] if counter else [],
+        webhooks=[api_gateway.webhook(counter, executor)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
         gauges=readings(source.name for source in sources),
         scopes=SCOPES,

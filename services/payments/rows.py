@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from services.payments.cases.decision import StaffDecision
 from services.payments.folio.model import Charge, ChargeKind
 from services.payments.folio.price import Price
-from services.payments.requests.claim import Claim, authorization_key, reference_key
 from services.payments.requests.request import PaymentRequest, Status
 from services.payments.requests.retries import Attempt
+from services.payments.requests.staff_decision import StaffDecision
+from services.payments.transfers.claim import Claim, authorization_key, reference_key
 from services.payments.transfers.ledger import Entry, Kind
 from services.payments.transfers.payment import ANY_PROPERTY, Payment, method_of
 from shared.contracts.common import PaymentMethod

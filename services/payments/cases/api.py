@@ -1,4 +1,4 @@
-"""Cases over HTTP: what waits for the staff with everything known, and what they may decide."""
+"""Cases over HTTP: what waits for staff, with everything known, and their decisions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from services.payments import handlers
-from services.payments.api import RequestRecord, request_record
-from services.payments.cases.decision import Action
-from services.payments.commands import ChooseTransfer, DeclinePayment
+from services.payments.cases.commands import ChooseTransfer, DeclinePayment
+from services.payments.cases.handlers import choose_transfer, decline_payment
 from services.payments.executor import CommandExecutor
 from services.payments.queries import Queries
-from services.payments.requests import replies
+from services.payments.requests import Action, RequestRecord, request_record
+from services.payments.requests.search_handlers import mark_frustrated, withdraw_payment
 from services.payments.staff_api import Acts, found, no_booking
 from shared.auth.access import signed
 from shared.auth.judged import Calling
@@ -27,7 +26,7 @@ from shared.settings import ServiceSettings
 
 
 class Decided(BaseModel):
-    """What a member of the staff decides, and why; the guest never reads the reason."""
+    """Who decides, and why. The guest never reads the reason."""
 
     staff: Name
     reason: Text | None = None
@@ -44,7 +43,7 @@ SignedChoice = Annotated[Choice, Depends(signed(Choice, "staff"))]
 
 
 class RulingRecord(BaseModel):
-    """A decision about a booking's money; `staff` is null where a gateway spoke for the guest."""
+    """A decision about a booking's money; `staff` is null when a gateway decided for the guest."""
 
     action: Action
     at: datetime
@@ -54,7 +53,7 @@ class RulingRecord(BaseModel):
 
 
 class Case(BaseModel):
-    """Everything known: the request, what the guest claims, each payment that came into question, what was decided."""
+    """Everything known: the request, the guest's claim, each payment that was considered, and the decisions."""
 
     request: RequestRecord
     claim: dict[str, str]
@@ -63,8 +62,8 @@ class Case(BaseModel):
     rulings: list[RulingRecord]
 
 
-def reading(office: CommandExecutor, reports: Queries) -> APIRouter:
-    """The cases, to be read."""
+def reading(executor: CommandExecutor, queries: Queries) -> APIRouter:
+    """The endpoints for reading cases."""
     routes = APIRouter(tags=["cases"])
 
     @routes.get("/payment-cases")
@@ -72,57 +71,56 @@ def reading(office: CommandExecutor, reports: Queries) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         property_id: Annotated[Identifier | None, Query(description="Of this property alone.")] = None,
     ) -> list[RequestRecord]:
-        """What waits for the staff, the case whose time ends next first; `next_attempt_at` is when it ends."""
-        return [request_record(row) for row in await reports.escalated(limit, property_id)]
+        """Cases that wait for staff, those whose time ends first at the top; `next_attempt_at` is when it ends."""
+        return [request_record(row) for row in await queries.escalated(limit, property_id)]
 
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
     async def case(booking_id: UUID, caller: Calling) -> Case:
-        """A booking's case as it is now; other properties' payments that came into question are not shown."""
-        request, uow = await _request_of(reports, booking_id), await office.case(booking_id)
+        """A booking's case as it is now, without payments of other properties."""
+        request, uow = await _request_of(queries, booking_id), await executor.case(booking_id)
         known = uow.requests.get(booking_id)
         claim = known.claim if known else None
         decision = uow.decide(claim) if known and claim and known.is_open else None
-        looked_at = decision.considered if decision else ()
-        hidden = await reports.of_others([one.payment.id for one in looked_at], caller.properties)
+        payments = decision.considered if decision else ()
+        hidden = await queries.of_others([considered.payment.id for considered in payments], caller.properties)
         return Case(
             request=request,
-            claim=replies.evidence(claim) if claim else {},
+            claim=claim.facts() if claim else {},
             verdict=decision.verdict.value if decision else None,
-            payments=[replies.considered(one) for one in looked_at if one.payment.id not in hidden],
-            rulings=[RulingRecord.model_validate(dict(row)) for row in await reports.rulings(booking_id)],
+            payments=[considered.facts() for considered in payments if considered.payment.id not in hidden],
+            rulings=[RulingRecord.model_validate(dict(row)) for row in await queries.rulings(booking_id)],
         )
 
     return routes
 
 
-def deciding(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
-    """What may be decided; it asks for the token, on loopback as well."""
+def deciding(executor: CommandExecutor, queries: Queries, settings: ServiceSettings) -> APIRouter:
+    """The endpoints for decisions; they need a token, on loopback too."""
     routes = APIRouter(tags=["cases"], dependencies=[Depends(require_role(settings))])
-
-    acts = Acts(office, partial(_request_of, reports))
+    acts = Acts(executor, partial(_request_of, queries))
 
     @routes.post("/bookings/{booking_id}/payment-case/choice")
     async def choose(booking_id: UUID, choice: SignedChoice) -> RequestRecord:
-        """This payment is meant: reserve from it, and the booking goes on."""
-        return await acts.do(handlers.choose_transfer, ChooseTransfer, booking_id, choice)
+        """Decide that this payment is meant: the money is reserved and the booking goes on."""
+        return await acts.do(choose_transfer, ChooseTransfer, booking_id, choice)
 
     @routes.post("/bookings/{booking_id}/payment-case/refusal")
     async def decline(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
-        """No payment is meant: the booking fails."""
-        return await acts.do(handlers.decline_payment, DeclinePayment, booking_id, decided)
+        """Decide that no payment is meant: the booking fails."""
+        return await acts.do(decline_payment, DeclinePayment, booking_id, decided)
 
     @routes.post("/bookings/{booking_id}/payment-case/frustration")
     async def frustrate(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
-        """The guest has lost patience: look once more and escalate."""
-        return await acts.do(handlers.mark_frustrated, MarkFrustrated, booking_id, decided)
+        """The guest has lost patience: search once more, and escalate if nothing is found."""
+        return await acts.do(mark_frustrated, MarkFrustrated, booking_id, decided)
 
     @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
     async def withdraw(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
-        """Give the search up: retries end, holds are released."""
-        return await acts.do(handlers.withdraw_payment, WithdrawPayment, booking_id, decided)
+        """End the search: the holds are released and the booking ends."""
+        return await acts.do(withdraw_payment, WithdrawPayment, booking_id, decided)
 
     return routes
 
 
-async def _request_of(reports: Queries, booking_id: UUID) -> RequestRecord:
-    return request_record(found(await reports.request(booking_id), no_booking(booking_id)))
+async def _request_of(queries: Queries, booking_id: UUID) -> RequestRecord:
+    return request_record(found(await queries.request(booking_id), no_booking(booking_id)))

@@ -9,13 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
 from pydantic import BaseModel, Field
 
-from services.payments import handlers, rows
+from services.payments import rows
 from services.payments.executor import CommandExecutor
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
 from services.payments.queries import Queries
-from services.payments.transfers.payment import Contradiction, payment_of
+from services.payments.requests.search_handlers import transfer_arrived
+from services.payments.transfers import Contradiction, payment_of
 from shared.auth.access import signed
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
 from shared.contracts.payments import TransferArrived
@@ -193,7 +194,7 @@ def writing(keeper: FeedSync, office: CommandExecutor, reports: Queries, setting
         if corrected.transfer:
             arrival = TransferArrived(source=row["source"], **corrected.transfer.model_dump())
             try:
-                await office.tell(handlers.transfer_arrived, arrival)
+                await office.tell(transfer_arrived, arrival)
             except Contradiction as wrong:
                 raise Refusal("recorded_otherwise", f"transfer_id: {wrong}; take another id") from None
         await reports.corrected(line_id, office.now(), corrected.staff)

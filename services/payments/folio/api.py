@@ -1,4 +1,4 @@
-"""Folios over HTTP: a booking's balance, what the staff takes, charges and gives back; and verifying a payment."""
+"""Folios over HTTP: a booking's balance, and the payments, charges and refunds that staff enter."""
 
 from __future__ import annotations
 
@@ -12,18 +12,16 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from services.payments import handlers
-from services.payments.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.executor import CommandExecutor
+from services.payments.folio import handlers
+from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.folio.model import ChargeKind, Folio
 from services.payments.queries import Queries
 from services.payments.staff_api import Acts, found, no_booking
-from services.payments.transfers.payment import DeskMethod
+from services.payments.transfers import DeskMethod
 from shared.auth.access import signed
 from shared.auth.judged import Calling
-from shared.consumer.routing import Prefetch
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
-from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
@@ -42,7 +40,7 @@ class ChargeRecord(BaseModel):
 
 
 class FolioRecord(BaseModel):
-    """What a booking costs and what was paid for it; `balance` is what is owed, below zero what was paid too much."""
+    """What a booking costs and what was paid for it; `balance` is what is owed, below zero when too much was paid."""
 
     booking_id: UUID
     currency: str | None
@@ -56,7 +54,7 @@ class FolioRecord(BaseModel):
 
 
 class TakenResponse(BaseModel):
-    """Money taken at the desk; `payment_id` is chosen by the desk, the same again counts once."""
+    """Money that staff took; the caller chooses `payment_id`, and the same id counts once."""
 
     payment_id: UUID
     method: DeskMethod
@@ -69,7 +67,7 @@ class TakenResponse(BaseModel):
 
 
 class Charged(BaseModel):
-    """What a booking costs beside its rooms; `charge_id` is chosen by the desk, the same again counts once."""
+    """Something that a booking costs beside its rooms; the caller chooses `charge_id`, the same id counts once."""
 
     charge_id: UUID
     kind: ChargeKind = ChargeKind.CHARGE
@@ -80,9 +78,9 @@ class Charged(BaseModel):
 
 
 class GivenBack(BaseModel):
-    """Money given back: with a booking what it paid, without what is left; all of it unless an amount is named.
+    """A refund: of what the booking paid, or without a booking of what is left; all of it unless an amount is named.
 
-    `refund_id` is chosen by the desk, the same again counts once.
+    The caller chooses `refund_id`, and the same id counts once.
     """
 
     refund_id: UUID
@@ -105,63 +103,53 @@ class Refunded(BaseModel):
     left: Amount
 
 
-def reading(office: CommandExecutor, reports: Queries, prefetch: Prefetch) -> APIRouter:
-    """A booking's balance, and whether a payment is there, which the feeds are read for first."""
+def reading(queries: Queries) -> APIRouter:
+    """The endpoint for reading a booking's balance."""
     routes = APIRouter(tags=["folios"])
 
     @routes.get("/bookings/{booking_id}/balance", responses={404: {"description": "No such booking."}})
     async def balance(booking_id: UUID) -> FolioRecord:
-        """Total, charges and fees, less what was captured, and what was refunded."""
-        return await _folio(reports, booking_id)
-
-    @routes.post("/payments/verify")
-    async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
-        """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
-        await prefetch([ask])
-        uow = await office.look(ask)
-        others = await reports.of_others(list(uow.payments), caller.properties)
-        (answer,) = handlers.verify_payment(uow.without(others), ask, office.now())
-        return PaymentVerified.model_validate(answer)
+        """A booking's folio: its price, charges and fees, what was captured and refunded, and the balance."""
+        return await _folio(queries, booking_id)
 
     return routes
 
 
-def writing(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
-    """What the staff takes, charges and gives back; it asks for the token, on loopback as well."""
+def writing(executor: CommandExecutor, queries: Queries, settings: ServiceSettings) -> APIRouter:
+    """The endpoints for payments, charges and refunds; they need a token, on loopback too."""
     routes = APIRouter(tags=["folios"], dependencies=[Depends(require_role(settings))])
-
-    acts = Acts(office, partial(_folio, reports))
+    acts = Acts(executor, partial(_folio, queries))
 
     @routes.post("/bookings/{booking_id}/payments")
     async def take(booking_id: UUID, taken: SignedTaken) -> FolioRecord:
-        """Money taken at the desk; a booking that waits for all of its money goes on with it."""
-        day = taken.received_on or await _today(office, reports, booking_id)
+        """Record money that staff took; a booking that waits for all of its money goes on with it."""
+        day = taken.received_on or await _today(executor, queries, booking_id)
         return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
     async def charge(booking_id: UUID, charged: SignedCharged, caller: Calling) -> FolioRecord:
-        """Something that the booking costs beside its rooms, within the limit of the caller's role."""
+        """Charge something that the booking costs beside its rooms, within the limit of the caller's role."""
         return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
 
     @routes.post("/payments/{payment_id}/refunds")
     async def refund(payment_id: UUID, given: SignedGivenBack, caller: Calling) -> Refunded:
-        """Money given back, with its reason, within the limit of the caller's role."""
-        asked = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
-        await office.tell(handlers.refund_payment, asked)
-        row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
+        """Refund money, with a reason, within the limit of the caller's role."""
+        command = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
+        await executor.tell(handlers.refund_payment, command)
+        row = found(await queries.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 
     return routes
 
 
-async def _today(office: CommandExecutor, reports: Queries, booking_id: UUID) -> date:
-    row = await reports.request(booking_id)
-    return office.today((row["property_id"] if row else None) or "")
+async def _today(executor: CommandExecutor, queries: Queries, booking_id: UUID) -> date:
+    row = await queries.request(booking_id)
+    return executor.today((row["property_id"] if row else None) or "")
 
 
-async def _folio(reports: Queries, booking_id: UUID) -> FolioRecord:
-    row = found(await reports.folio(booking_id), no_booking(booking_id))
+async def _folio(queries: Queries, booking_id: UUID) -> FolioRecord:
+    row = found(await queries.folio(booking_id), no_booking(booking_id))
     folio = Folio(*(row[name] for name in ("total", "charges", "fees", "captured", "refunded")))
-    lines = [ChargeRecord.model_validate(dict(line)) for line in await reports.charges(booking_id)]
+    lines = [ChargeRecord.model_validate(dict(line)) for line in await queries.charges(booking_id)]
     sums = asdict(folio) | {"balance": folio.balance}
     return FolioRecord(booking_id=booking_id, currency=row["currency"], **sums, lines=lines)

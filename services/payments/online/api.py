@@ -10,11 +10,11 @@ import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, status
 from pydantic import BaseModel, EmailStr, Field
 
-from services.payments import handlers
 from services.payments.executor import CommandExecutor
 from services.payments.online.orders import OrderService
 from services.payments.online.port import Forged, GatewayDown, GatewayRefused, NewOrder
-from services.payments.transfers.payment import Contradiction
+from services.payments.requests.search_handlers import transfer_arrived
+from services.payments.transfers import Contradiction
 from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
 from shared.http.app import require_role
@@ -79,7 +79,7 @@ def webhook(counter: OrderService, office: CommandExecutor) -> APIRouter:
         try:
             arrived = counter.gateway.paid(body, request.headers.get(f"{counter.gateway.name}-signature"))
             if arrived:
-                await office.tell(handlers.transfer_arrived, arrived)
+                await office.tell(transfer_arrived, arrived)
         except Forged as forged:
             raise HTTPException(status.HTTP_400_BAD_REQUEST, str(forged)) from None
         except (GatewayDown, Contradiction) as odd:
