@@ -20,7 +20,7 @@ from shared.consumer.decoding import InboundMessage
 from shared.errors import described
 from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.kafka.fetch_lag import FetchLagMonitor, positions
-from shared.kafka.lenient_records import read_tolerantly
+from shared.kafka.lenient_records import install_lenient_reader
 from shared.observability import metrics
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Subscriber:
         self._lane = BackgroundQueue(self._in_any_case, most=batch_messages)
         self._watch = FetchLagMonitor()
         self._tasks: list[asyncio.Task[None]] = []
-        read_tolerantly()
+        install_lenient_reader()
         # Without a handler FastStream connects, joins the group and leaves it; the polling is ours. Its own loop for
         # batches sleeps after a poll that found nothing, so that whoever comes first after a quiet time waits.
         self._subscriber = broker.subscriber(
@@ -189,7 +189,7 @@ class Subscriber:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self._client:
-                await self._watch.look(self._client, time.monotonic())
+                await self._watch.check(self._client, time.monotonic())
 
     @property
     def _client(self) -> AIOKafkaConsumer | None:

@@ -55,9 +55,9 @@ def _all_plans(
         except Refusal as refusal:
             refusals.append(refusal)
     if not plans:
-        for refusal in refusals:
-            if refusal.code == Reason.PRICE_DIFFERS:  # this package applies, except for the price that was named
-                raise refusal
+        for cause in refusals:
+            if cause.code == Reason.PRICE_DIFFERS:  # this package applies, except for the price that was named
+                raise cause
         why = "; ".join(refusal.text for refusal in refusals) or "the property has no packages: add one"
         raise Refusal(Reason.PRICE_UNAVAILABLE, f"no package has a price for this: {why}", field="package")
     return tuple(sorted(plans, key=lambda plan: (plan.total, plan.name)))

@@ -18,7 +18,7 @@ from services.payments.requests import Action, RequestRecord, request_record
 from services.payments.requests.search_handlers import mark_frustrated, withdraw_payment
 from services.payments.staff_api import Acts, found, no_booking
 from shared.auth.access import signed
-from shared.auth.judged import Calling
+from shared.auth.authorization import CurrentCaller
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http.app import require_role
@@ -75,7 +75,7 @@ def reading(executor: CommandExecutor, queries: Queries) -> APIRouter:
         return [request_record(row) for row in await queries.escalated(limit, property_id)]
 
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
-    async def case(booking_id: UUID, caller: Calling) -> Case:
+    async def case(booking_id: UUID, caller: CurrentCaller) -> Case:
         """A booking's case as it is now, without payments of other properties."""
         request, uow = await _request_of(queries, booking_id), await executor.case(booking_id)
         known = uow.requests.get(booking_id)

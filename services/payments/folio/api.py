@@ -20,7 +20,7 @@ from services.payments.queries import Queries
 from services.payments.staff_api import Acts, found, no_booking
 from services.payments.transfers import DeskMethod
 from shared.auth.access import signed
-from shared.auth.judged import Calling
+from shared.auth.authorization import CurrentCaller
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.http.app import require_role
 from shared.settings import ServiceSettings
@@ -127,12 +127,12 @@ def writing(executor: CommandExecutor, queries: Queries, settings: ServiceSettin
         return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
 
     @routes.post("/bookings/{booking_id}/charges")
-    async def charge(booking_id: UUID, charged: SignedCharged, caller: Calling) -> FolioRecord:
+    async def charge(booking_id: UUID, charged: SignedCharged, caller: CurrentCaller) -> FolioRecord:
         """Charge something that the booking costs beside its rooms, within the limit of the caller's role."""
         return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
 
     @routes.post("/payments/{payment_id}/refunds")
-    async def refund(payment_id: UUID, given: SignedGivenBack, caller: Calling) -> Refunded:
+    async def refund(payment_id: UUID, given: SignedGivenBack, caller: CurrentCaller) -> Refunded:
         """Refund money, with a reason, within the limit of the caller's role."""
         command = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
         await executor.tell(handlers.refund_payment, command)

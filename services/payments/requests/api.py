@@ -10,7 +10,7 @@ from services.payments.executor import CommandExecutor
 from services.payments.queries import Queries
 from services.payments.requests.handlers import verify_payment
 from services.payments.requests.record import RequestRecord, request_record
-from shared.auth.judged import Calling
+from shared.auth.authorization import CurrentCaller
 from shared.consumer.routing import Prefetch
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 
@@ -27,7 +27,7 @@ def router(executor: CommandExecutor, queries: Queries, prefetch: Prefetch) -> A
         return [request_record(row) for row in await queries.waiting(limit)]
 
     @routes.post("/payments/verify", tags=["folios"])
-    async def verify(question: VerifyPayment, caller: Calling) -> PaymentVerified:
+    async def verify(question: VerifyPayment, caller: CurrentCaller) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; nothing is reserved."""
         await prefetch([question])
         uow = await executor.look(question)

@@ -14,7 +14,7 @@ from services.payments.queries import Queries, Row
 from services.payments.requests import RequestRecord, Status, Terms, request_record
 from services.payments.transfers.ledger import Kind
 from services.payments.transfers.payment import DeskMethod
-from shared.auth.judged import Calling
+from shared.auth.authorization import CurrentCaller
 from shared.auth.tokens import Caller
 from shared.contracts.common import Amount, PaymentMethod
 
@@ -117,7 +117,7 @@ def router(queries: Queries, terms: Terms) -> APIRouter:
         return [_flat(row, terms) for row in rows]
 
     @routes.get("/payments/{payment_id}", responses={404: {"description": "No such payment."}})
-    async def payment(payment_id: UUID, caller: Calling) -> PaymentRecord:
+    async def payment(payment_id: UUID, caller: CurrentCaller) -> PaymentRecord:
         """One payment with the bookings that it serves."""
         row = _found(await queries.payment(payment_id), payment_id)
         return await _record(queries, row, caller)
@@ -129,7 +129,7 @@ def router(queries: Queries, terms: Terms) -> APIRouter:
         return [EntryRecord.model_validate(dict(row)) for row in rows]
 
     @routes.get("/bookings/{booking_id}/payments", responses={404: {"description": "Payments knows no such booking."}})
-    async def payments_of_booking(booking_id: UUID, caller: Calling) -> BookingPayments:
+    async def payments_of_booking(booking_id: UUID, caller: CurrentCaller) -> BookingPayments:
         """A booking's request and the payments that serve it; other bookings only of the caller's properties."""
         row = await queries.request(booking_id)
         if row is None:
