@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .env beside this file, or the file that is named, with fresh passwords, readable by its owner alone; one that
-# is there keeps what it has and is given what it lacks.
+# Creates .env beside this file, or the given file, with random passwords, readable by its owner only. An existing file
+# keeps its values and gets the missing ones.
 set -eu
 umask 077
 file=${1:-$(dirname "$0")/.env}
@@ -12,7 +12,7 @@ for name in POSTGRES_PASSWORD AVAILABILITY_PASSWORD BOOKING_PASSWORD PAYMENTS_PA
   NOTIFICATIONS_OWNER_PASSWORD CONVERSATIONS_OWNER_PASSWORD POSADA_API_TOKEN GRAFANA_PASSWORD; do
   grep -q "^$name=" "$file" || { echo "$name=$(secret)" >> "$file"; echo "made $name in $file"; }
 done
-# What is signed with them is told by docs/operate.md: an id or a name, and its secrets. A list may hold a second one.
+# Secrets by key id or by sender's name; docs/operate.md says what they sign. A list may have a second secret.
 signs() { grep -q "^$1=" "$file" || { echo "$1='$2'" >> "$file"; echo "made $1 in $file"; }; }
 signs POSADA_KAFKA_SECRETS "{\"1\": \"$(secret)\"}"
 signs POSADA_GATEWAY_SECRETS "{\"chat\": [\"$(secret)\"]}"

@@ -21,7 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 from shared.auth.authorization import authorized
 from shared.auth.scopes import Scopes
 from shared.clock import Clock, system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.consumer.routing import Routes
 from shared.consumer.subscriber import Subscriber
 from shared.database.pool import UNAVAILABLE, Database
@@ -213,11 +213,11 @@ class _Running:
         transport = KafkaTransport(producer)
         relay = OutboxPublisher(transport, service.database, clock=service.clock)
         # One of its own: what comes in over HTTP says nothing about the progress with Kafka, nor waits for it.
-        app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock, made_here=True)
+        app.state.intake = Processor(service.routes, service.database, relay, clock=service.clock, made_here=True)
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
         verifier = settings.verifier(service.routes.topics)
-        consumer = Consumer(service.routes, service.database, relay, clock=service.clock, verifier=verifier)
+        consumer = Processor(service.routes, service.database, relay, clock=service.clock, verifier=verifier)
         brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
         broker = KafkaBroker(
             brokers,

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.bookings.spending import seconds_of
 from shared.clock import system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.consumer.routing import Routes
 from shared.database.pool import Database
 from shared.messages.message import Envelope, Message
@@ -37,7 +37,7 @@ class Nowhere:
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    async def post(self, row: Row) -> asyncio.Future[Any]:
+    async def send(self, row: Row) -> asyncio.Future[Any]:
         """Keep a row; it has arrived at once."""
         self.rows.append(row)
         arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -52,14 +52,14 @@ class Teller:
         self.transport = Nowhere()
         relay = OutboxPublisher(self.transport, database)
         back_off = [timedelta()] * 100  # a rival that is always first: again, at once
-        self._consumer = Consumer(routes, database, relay, back_off=back_off)
+        self._consumer = Processor(routes, database, relay, back_off=back_off)
 
     async def tell(self, *messages: Message) -> None:
         """Handle a batch; what is put off is handled again until it is answered."""
-        await self._consumer.take([record_of(message) for message in messages])
+        await self._consumer.process([record_of(message) for message in messages])
         while again := [row for row in self.transport.rows if row.topic.endswith(".internal")]:
             self.transport.rows = [row for row in self.transport.rows if row not in again]
-            await self._consumer.take([_record_of_row(row) for row in again])
+            await self._consumer.process([_record_of_row(row) for row in again])
 
     def answers(self, kind: type[Message] | None = None) -> int:
         """How many messages were answered since the last time, or answered in one way."""

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Builds what containers are based on where no image registry can be reached: Debian from its packages, Python and
-# PostgreSQL from Debian's, Kafka from Maven's jars and PyPI's Java, which .venv has. Needs root, mmdebstrap, a Docker
-# daemon and `make env`. Prints the variables that make tests and compose.yaml take these images:
+# Builds base images without an image registry: Debian from its packages, Python and PostgreSQL from Debian's packages,
+# Kafka from Maven's jars and PyPI's Java in .venv. Needs root, mmdebstrap, a Docker daemon and `make env`. Prints the
+# variables that make tests and compose.yaml use these images:
 #   eval "$(deploy/images/build.sh)"
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${POSADA_PYTHON:-$here/../../.venv/bin/python}
-export DOCKER_BUILDKIT=0  # a Dockerfile's front end would be fetched
+export DOCKER_BUILDKIT=0  # BuildKit would download a Dockerfile front end
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -22,7 +22,7 @@ if ! have posada-debian:bookworm; then
   mmdebstrap --quiet --variant=apt --include=ca-certificates --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm - |
     docker import - posada-debian:bare >/dev/null
-  # Authorities that this machine trusts beside Debian's: packages may come through something of its owner's.
+  # Certificate authorities that this machine trusts in addition to Debian's, for packages behind a proxy.
   mkdir -p "$work/debian/authorities"
   cp /usr/local/share/ca-certificates/*.crt "$work/debian/authorities/" 2>/dev/null || true
   build posada-debian:bookworm "$work/debian" debian.Dockerfile

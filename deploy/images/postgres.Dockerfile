@@ -1,4 +1,4 @@
-# Debian's PostgreSQL, told what to do as the official image is: POSTGRES_PASSWORD, PGDATA, arguments for the server.
+# Debian's PostgreSQL, configured like the official image: POSTGRES_PASSWORD, PGDATA, arguments for the server.
 FROM posada-debian:bookworm
 RUN mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf \
  && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql-15 \

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Makes two roles and a database for each service. NAME_owner owns the database and everything in it, and migrates; NAME,
-# the service's own, reads and writes rows and can alter nothing, its constraints and triggers least of all. No other
-# service may connect. With POSADA_ONE_DATABASE=name they share that database, each in a schema of its service's name.
-# Run again it changes nothing but the passwords; what services of an older Posada owned, or whoever restored a backup,
-# goes to the owners. It takes the server from PGHOST, PGUSER, PGPASSWORD, and passwords from BOOKING_PASSWORD,
-# BOOKING_OWNER_PASSWORD and so on. Who runs it may create roles and databases, and need not be a superuser.
+# Creates two roles and a database for each service. NAME_owner owns the database and everything in it, and migrates.
+# NAME, the service's role, reads and writes rows and can alter nothing, neither constraints nor triggers. No other
+# service may connect. With POSADA_ONE_DATABASE=name all share that database, each in a schema of its service's name.
+# Run again, it changes only the passwords, and transfers to the owners what services of an older version, or the user
+# who restored a backup, own. Reads the server from PGHOST, PGUSER, PGPASSWORD, and passwords from BOOKING_PASSWORD,
+# BOOKING_OWNER_PASSWORD and so on. The user must be able to create roles and databases, and need not be a superuser.
 set -eu
 services="availability booking payments notifications conversations"
 one=${POSADA_ONE_DATABASE:-}
-# Nobody needs to hear what is there already.
+# Suppress notices about what exists already.
 export PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning"
 
-# The passwords reach psql by its environment, never by an argument that others may list.
+# psql gets the passwords by its environment, because other users can list arguments.
 administer() {
   psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --set=service="$1" --set=owner="$1_owner" --set=database="$2" \
     --set=schema="$3" --set=one="$one" --dbname="$4"
@@ -30,15 +30,15 @@ SELECT format('CREATE ROLE %I LOGIN', role) FROM unnest(ARRAY[:'service', :'owne
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
 SELECT format('ALTER ROLE %I NOCREATEDB NOCREATEROLE PASSWORD %L', :'service', :'password') \gexec
 SELECT format('ALTER ROLE %I NOCREATEDB NOCREATEROLE PASSWORD %L', :'owner', :'owner_password') \gexec
--- An administrator who is no superuser may give something only to a role that it belongs to; since PostgreSQL 16 only
--- where that role's rights are its own and it may act as that role.
+-- An administrator without superuser rights can transfer ownership only to a role of which it is a member; since
+-- PostgreSQL 16 only if it inherits that role's rights and can act as that role.
 SELECT format('GRANT %I, %I TO CURRENT_USER', :'service', :'owner')
   || CASE WHEN current_setting('server_version_num')::int >= 160000 THEN ' WITH INHERIT TRUE, SET TRUE' ELSE '' END
 FROM pg_roles WHERE rolname = current_user AND NOT rolsuper \gexec
 SELECT format('CREATE DATABASE %I', :'database')
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 SQL
-  # All or nothing: services that are at work lose no right in between, and wait for no lock that is not to be had.
+  # One transaction, so that running services lose no right meanwhile; lock_timeout limits the wait for locks.
   administer "$service" "$database" "${schema:-public}" "$database" <<'SQL' || {
 BEGIN;
 SET LOCAL lock_timeout = '5s';
@@ -47,19 +47,19 @@ SELECT :'one' <> '' AS shared \gset
 \if :shared
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 CREATE SCHEMA IF NOT EXISTS :"schema" AUTHORIZATION :"owner";
--- Before what is in it: whoever is given something in a schema has to be allowed to make it there.
+-- The schema before its contents: a new owner of an object needs the right to create it in the schema.
 SELECT format('ALTER SCHEMA %I OWNER TO %I', :'schema', :'owner') FROM pg_namespace
 WHERE nspname = :'schema' AND nspowner <> :'owner'::regrole AND pg_has_role(nspowner, 'USAGE') \gexec
--- The service's own role finds it by its name.
+-- The service's role finds the schema by its own name.
 ALTER ROLE :"owner" IN DATABASE :"database" SET search_path = :"schema";
 \else
 ALTER DATABASE :"database" OWNER TO :"owner";
--- In databases that began before PostgreSQL 15 everybody may make tables there, and their owner may not by itself.
+-- In databases created before PostgreSQL 15 everybody may create tables in public, and the owner needs a grant.
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO :"owner";
 \endif
 REASSIGN OWNED BY :"service" TO :"owner";
--- What an administrator restored is the administrator's. Tables take their own sequences along.
+-- Objects that an administrator restored belong to the administrator. A table's sequences follow the table.
 WITH things AS (
   SELECT 'SCHEMA ' || quote_ident(nspname) AS thing, nspowner AS holder, 'pg_namespace'::regclass AS kind, oid
   FROM pg_namespace WHERE nspname = :'schema' AND :'one' <> ''
@@ -80,7 +80,7 @@ END
 FROM things WHERE holder <> :'owner'::regrole AND NOT EXISTS (
   SELECT FROM pg_depend WHERE classid = kind AND objid = things.oid AND deptype = 'e'  -- an extension's
 ) \gexec
--- After that: what is granted to who owns a thing goes with it to the next owner.
+-- Grants come last, because a change of owner moves the old owner's grants to the new owner.
 GRANT CONNECT ON DATABASE :"database" TO :"service", :"owner";
 REVOKE TEMPORARY ON DATABASE :"database" FROM :"service";
 GRANT USAGE ON SCHEMA :"schema" TO :"service";
@@ -88,14 +88,14 @@ SELECT format('GRANT %s ON %s TO %I', CASE relkind WHEN 'S' THEN 'USAGE, SELECT'
   oid::regclass, :'service')
 FROM pg_class WHERE relnamespace = :'schema'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
   AND relowner = :'owner'::regrole \gexec
--- The same for what migrations will make.
+-- The same rights on objects that migrations will create.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO :"service";
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" IN SCHEMA :"schema" GRANT USAGE, SELECT ON SEQUENCES TO :"service";
 COMMIT;
 SQL
-    echo "the rights in database $database are as they were for $service; where a lock was the reason (a backup, an" \
+    echo "the rights in database $database are unchanged for $service; if a lock was the reason (a backup, an" \
       "audit or a long query reads the tables), run this again when it has ended" >&2
     exit 1
   }
 done
-echo "roles and databases are there: $services"
+echo "roles and databases exist: $services"

@@ -26,7 +26,7 @@ class BackgroundQueue:
         self._room = asyncio.Event()
         self._began = 0.0
 
-    async def put(self, deliveries: Sequence[InboundMessage], done: Callable[[], None]) -> None:
+    async def submit(self, deliveries: Sequence[InboundMessage], done: Callable[[], None]) -> None:
         """Have deliveries handled; `done` is called behind them and behind everything that was put in before."""
         while self._count() >= self._most:
             self._room.clear()
@@ -47,7 +47,7 @@ class BackgroundQueue:
         while self._running:
             await asyncio.wait([self._running])
 
-    def end(self) -> None:
+    def cancel(self) -> None:
         """Let go of what hangs: it was not told of as done, so it comes again."""
         if self._running:
             self._running.cancel()

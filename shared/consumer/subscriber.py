@@ -15,8 +15,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared.consumer.background_queue import BackgroundQueue
-from shared.consumer.consumer import Consumer
 from shared.consumer.decoding import InboundMessage
+from shared.consumer.processor import Processor
 from shared.errors import described
 from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.kafka.fetch_lag import FetchLagMonitor, positions
@@ -46,7 +46,7 @@ class Subscriber:
     def __init__(
         self,
         broker: KafkaBroker,
-        consumer: Consumer,
+        consumer: Processor,
         *,
         batch_messages: int,
         stalled_seconds: float,
@@ -145,7 +145,7 @@ class Subscriber:
             await self._in_hand.acquire()
             await self._lane.drain()
         finally:
-            self._lane.end()
+            self._lane.cancel()
             for task in self._tasks:
                 task.cancel()
             await self.commit()

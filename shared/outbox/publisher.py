@@ -36,7 +36,7 @@ TIDY_EVERY = 240  # sweeps
 class Transport(Protocol):
     """What can carry rows to other services: Kafka, or a test's own post office."""
 
-    async def post(self, row: Row) -> asyncio.Future[Any]:
+    async def send(self, row: Row) -> asyncio.Future[Any]:
         """Take a row; the future is done when it has safely arrived."""
         ...
 
@@ -52,7 +52,7 @@ class KafkaTransport:
         self._gathered: list[tuple[Row, asyncio.Future[Any]]] = []
         self._under_way: set[asyncio.Task[None]] = set()  # the loop itself would let go of them
 
-    async def post(self, row: Row) -> asyncio.Future[Any]:
+    async def send(self, row: Row) -> asyncio.Future[Any]:
         """Buffer a row for its partition; order by key is the order of these calls, for rows in equal hurry."""
         if row.hurry:
             return await self._send(row)

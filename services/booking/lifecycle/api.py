@@ -23,7 +23,7 @@ from shared.auth.access import signed
 from shared.auth.authorization import CurrentCaller
 from shared.auth.money_limits import most
 from shared.auth.tokens import Caller, Role
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking.staff import (
     CancelBooking,
     ChangeDates,
@@ -177,14 +177,14 @@ def _add_reading(routes: APIRouter, desk: _Desk) -> None:
         return answer
 
 
-def _intake(request: Request) -> Consumer:
-    intake: Consumer | None = getattr(request.app.state, "intake", None)
+def _intake(request: Request) -> Processor:
+    intake: Processor | None = getattr(request.app.state, "intake", None)
     if intake is None:
         raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: ask again in a moment")
     return intake
 
 
-Intake = Annotated[Consumer, Depends(_intake)]
+Intake = Annotated[Processor, Depends(_intake)]
 
 
 class _Desk:
@@ -201,12 +201,12 @@ class _Desk:
                 limits = own.get(await queries.property_of(connection, booking_id) or "", limits)
         return most(limits, caller.role)
 
-    async def do(self, intake: Consumer, command: StaffCommand) -> Response:
+    async def do(self, intake: Processor, command: StaffCommand) -> Response:
         """Put a command through like Kafka's messages, and wait a while for what comes of it."""
         digest = digest_of_command(command)
         try:
             async with asyncio.timeout(self._seconds):
-                await intake.take([_record(command)])
+                await intake.process([_record(command)])
         except (TimeoutError, *UNAVAILABLE) as outage:
             text = "it could not be taken in: ask again with the same command_id"
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, text, {"Retry-After": "5"}) from outage

@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Path, Request, status
 
 from services.conversations.inbound.port import Call, NotGenuine, Unreadable, Webhook
 from shared.clock import Clock, system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.conversations import ChatMessage
 from shared.contracts.topics import CONVERSATIONS_MESSAGES, dead
 from shared.database.pool import UNAVAILABLE, Database
@@ -90,7 +90,7 @@ class _Desk:
         self._oldest = oldest
         self._clock = clock
 
-    async def take(self, intake: Consumer, hook: Webhook, call: Call) -> str:
+    async def take(self, intake: Processor, hook: Webhook, call: Call) -> str:
         """Put a genuine call's message through, like one from Kafka; set aside what nobody can read."""
         try:
             message = hook.read(call)
@@ -104,7 +104,7 @@ class _Desk:
             problem = f"sent_at: it is more than {self._oldest} ago; `posada dead replay` takes it in all the same"
             await self._set_aside(hook, record, problem)
             raise Unreadable(problem)
-        await intake.take([record])
+        await intake.process([record])
         return "taken"
 
     def _is_too_old(self, message: ChatMessage) -> bool:

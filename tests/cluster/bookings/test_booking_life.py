@@ -19,7 +19,7 @@ from posada.client.http import ask
 from posada.cluster.cluster import LocalCluster
 from tests.support.builders.cluster_requests import fresh_night, money_for, request, room
 from tests.support.cluster.gateway import Event, Gateway, rows, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 TOKEN = "the desk's own, hard to guess by others"  # noqa: S105 — of a test
 SECONDS = 60.0
@@ -95,7 +95,7 @@ async def booked(town: LocalCluster, gateway: Gateway, wanted: dict[str, Any]) -
     await gateway.pay([money_for(wanted)])
     outcome = await gateway.book(wanted)
     assert outcome.kind == "confirmed", outcome.body
-    await until_whole(town)
+    await until_at_rest(town)
     return outcome
 
 
@@ -127,7 +127,7 @@ async def test_other_dates_take_the_reminders_the_rooms_and_the_conversation_alo
     assert (done["total"], done["balance"]) == ("1380.00", "690.00")
     said = await event(gateway, wanted, "modified")
     assert [one["room"] for one in said.body["rooms"]] == [one["room"] for one in outcome.body["rooms"]]
-    await until_whole(town)
+    await until_at_rest(town)
     await time_for_reminders(town, booking_id, 2)  # the old day's timer is still there, and finds that it is over
     await wait_for(lambda: _equals(reminded(town, booking_id), [moved.isoformat()]), what="the reminder", timeout_s=30)
     assert len(await told(town, booking_id, "modified")) == len(set(await told(town, booking_id, "modified"))) >= 1
@@ -149,7 +149,7 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Local
     money = money_for(wanted)
     await gateway.pay([money])
     outcome = await gateway.book(wanted)
-    await until_whole(town)
+    await until_at_rest(town)
     booking_id = outcome.body["booking_id"]
     fee = await posada(town, "fee", booking_id)
     assert (fee["rule"], fee["refund"]) == ("free", amount)
@@ -158,7 +158,7 @@ async def test_a_cancellation_frees_rooms_and_money_and_is_told_once(town: Local
     assert (done["status"], done["fee"]) == ("CANCELLED", "12.50")
     said = await event(gateway, wanted, "cancelled")
     assert (said.body["fee"], said.body["refund"]) == ("12.50", "850.00")
-    await until_whole(town)
+    await until_at_rest(town)
     await time_for_reminders(town, booking_id, 1)
 
     async def by_email() -> bool:
@@ -198,7 +198,7 @@ async def test_guests_arrive_tonight_and_leave(town: LocalCluster, gateway: Gate
     assert (gone["status"], gone["balance"]) == ("CHECKED_OUT", "0.00")
     said = await event(gateway, wanted, "guest-checked-out")
     assert (said.body["reservation_codes"], said.body["last"]) == (codes, True)
-    await until_whole(town)
+    await until_at_rest(town)
     stays = await rows(
         town, "booking", "SELECT checked_in_by FROM stays WHERE booking_id = $1 ORDER BY line", UUID(booking_id)
     )

@@ -14,7 +14,7 @@ from posada.cluster.cluster import LocalCluster
 from posada.cluster.secrets import BANK
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import EVENTS, REQUESTS, TRANSFERS, rows, unique, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 KCAT = shutil.which("kcat") or shutil.which("kafkacat") or ""
 RECORDED = "SELECT count(*) FROM payments WHERE transfer_id = $1"
@@ -46,7 +46,7 @@ async def test_plain_json_in_and_the_outcome_out(town: LocalCluster, headers: tu
     assert outcome["body"]["total"] == "690.00"
     assert outcome["body"]["number_of_rooms"] == 3
     assert outcome["key"] == outcome["body"]["booking_id"]
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def read_outcome(town: LocalCluster, request_id: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from shared.contracts.payments import VerifyPayment, WithdrawPayment
 from shared.contracts.topics import PAYMENTS_ANSWERS
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import REQUESTS, Gateway, rows, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 LINES = 2000
 
@@ -95,7 +95,7 @@ async def test_a_question_about_a_payment_is_answered_over_kafka(town: LocalClus
         await consumer.stop()
     assert (answer["result"], answer["left"]) == ("found", money["amount"])
     assert (await gateway.book(wanted)).kind == "confirmed"
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_a_search_that_is_given_up_frees_the_rooms(town: LocalCluster, gateway: Gateway) -> None:
@@ -110,4 +110,4 @@ async def test_a_search_that_is_given_up_frees_the_rooms(town: LocalCluster, gat
         await (await publish(client, WithdrawPayment(booking_id=booking["id"], reason="changed her mind")))
     outcome = await gateway.outcome(name)
     assert (outcome.kind, outcome.body["refusal"]["reason"]) == ("refused", "payment_withdrawn")
-    await until_whole(town)
+    await until_at_rest(town)

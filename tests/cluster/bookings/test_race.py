@@ -11,8 +11,8 @@ import pytest
 from posada.cluster.cluster import LocalCluster
 from tests.support.builders.cluster_requests import fresh_night, money_for, request, room
 from tests.support.cluster.gateway import REQUESTS, Gateway, rows, wait_for
-from tests.support.cluster.invariants import until_whole
 from tests.support.cluster.publisher import publishers
+from tests.support.oracle import until_at_rest
 
 COMMANDS = "posada.availability.commands"
 PROCESSES = 4
@@ -47,7 +47,7 @@ async def test_exactly_as_many_win_as_fit(town: LocalCluster, gateway: Gateway, 
     assert len(losers) == RACERS - len(winners)
     assert {loser.body["refusal"]["reason"] for loser in losers} == {"not_enough_rooms"}
     assert len(given) == len(set(given)) == FREE
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_two_writers_meet_in_one_property_and_the_constraint_decides(
@@ -72,7 +72,7 @@ async def test_two_writers_meet_in_one_property_and_the_constraint_decides(
     for booking_id in held:
         given = {"booking_id": booking_id, "property_id": "las-hojas"}
         await gateway.publish(COMMANDS, given, key=booking_id.encode(), headers=release)
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 def _hold(booking_id: str, night: date) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posada.cluster.cluster import LocalCluster
 from tests.support.builders.cluster_requests import fresh_night, money_for, request, room
 from tests.support.cluster.gateway import Gateway, rows
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 
 async def test_a_payment_that_is_short_is_refused_with_the_difference(town: LocalCluster, gateway: Gateway) -> None:
@@ -18,7 +18,7 @@ async def test_a_payment_that_is_short_is_refused_with_the_difference(town: Loca
     assert outcome.body["refusal"]["reason"] == "payment_insufficient"
     assert outcome.body["refusal"]["details"]["difference"] == "90.00"
     assert "90.00" in outcome.body["text"]
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_best_effort_books_what_can_be_had_and_charges_only_that(town: LocalCluster, gateway: Gateway) -> None:
@@ -35,7 +35,7 @@ async def test_best_effort_books_what_can_be_had_and_charges_only_that(town: Loc
     assert [taken["line"] for taken in outcome.body["rooms"]] == [1, 2]
     assert [(missed["line"], missed["reason"]) for missed in outcome.body["missed"]] == [(3, "not_enough_rooms")]
     assert outcome.body["total"] == "345.00"
-    await until_whole(town)
+    await until_at_rest(town)
     [paid] = await rows(
         town, "payments", "SELECT captured FROM payments WHERE transfer_id = $1", transfer["transfer_id"]
     )

@@ -13,7 +13,7 @@ from babel.dates import format_date
 from posada.cluster.cluster import LocalCluster
 from tests.support.builders.cluster_requests import fresh_night, money_for, request, room
 from tests.support.cluster.gateway import REQUESTS, Gateway, rows, unique, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 CODES = "SELECT codes, captured, reserved FROM payments WHERE transfer_id = $1"
 DELIVERIES = "SELECT channel, status, text FROM deliveries WHERE booking_id = $1 AND status <> 'standby' ORDER BY 1"
@@ -39,7 +39,7 @@ async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(town: L
     }
     assert (of_flat.kind, of_flat.body["total"]) == ("confirmed", "172.50")
     assert without_codes(of_flat.body) == without_codes(of_list.body)
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: LocalCluster, gateway: Gateway) -> None:
@@ -57,7 +57,7 @@ async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: Loc
     assert all(code.startswith("HR") and code in outcome.body["text"] for code in codes)
     assert outcome.body["total"] == "690.00"
 
-    await until_whole(town)
+    await until_at_rest(town)
     booking_id = outcome.body["booking_id"]
     [paid] = await rows(town, "payments", CODES, transfer["transfer_id"])
     assert (paid["codes"], paid["captured"], paid["reserved"]) == (codes, Decimal("690.00"), 0)
@@ -82,7 +82,7 @@ async def test_scenario_2_two_junior_and_one_familiar(town: LocalCluster, gatewa
     assert len({one["room"] for one in taken}) == len({one["code"] for one in taken}) == 3
     assert int(taken[2]["room"]) <= 17
     assert outcome.body["total"] == "690.00"
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_scenario_3_three_wanted_and_two_free(town: LocalCluster, gateway: Gateway) -> None:
@@ -100,7 +100,7 @@ async def test_scenario_3_three_wanted_and_two_free(town: LocalCluster, gateway:
     assert (short["requested"], short["available"]) == (3, 2)
     assert await rows(town, "availability", HOLDS, outcome.body["booking_id"]) == []
     assert await rows(town, "payments", CLAIMS, outcome.body["booking_id"]) == []
-    await until_whole(town)
+    await until_at_rest(town)
     [paid] = await rows(town, "payments", CODES, transfer["transfer_id"])
     assert (paid["reserved"], paid["captured"]) == (0, 0)
 
@@ -122,7 +122,7 @@ async def test_scenario_4_rooms_to_be_avoided_are_never_given(town: LocalCluster
     assert refused.body["refusal"]["reason"] == "not_enough_rooms"
     [short] = refused.body["refusal"]["details"]["shortages"]
     assert (short["requested"], short["available"]) == (1, 0)
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 @pytest.mark.parametrize("number", [2, 1])
@@ -146,7 +146,7 @@ async def test_scenario_7_a_transfer_that_arrives_late(town: LocalCluster, gatew
     assert (len(outcome.body["rooms"]), outcome.body["number_of_rooms"]) == (number, number)
     assert outcome.body["text"].startswith("Hemos encontrado su pago")
     assert ("2 habitaciones:" in outcome.body["text"]) is (number == 2)
-    await until_whole(town)
+    await until_at_rest(town)
     told = await rows(town, "notifications", DELIVERIES, waiting["id"])
     confirmations = [one["text"] for one in told if "HR" in one["text"]]
     assert len(confirmations) == 2
@@ -158,7 +158,7 @@ async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: 
     again = request(fresh_night(), authorization=first["payment"]["authorization_number"])
     await gateway.pay([money_for(first)])
     confirmed = await gateway.book(first)
-    await until_whole(town)
+    await until_at_rest(town)
 
     outcome = await gateway.book(again)
 
@@ -169,7 +169,7 @@ async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: 
     used_on = date.fromisoformat(outcome.body["refusal"]["details"]["used_on"])
     assert abs(used_on - datetime.now(UTC).date()) <= timedelta(days=1)
     assert format_date(used_on, "long", locale="es_SV") in outcome.body["text"]
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: LocalCluster, gateway: Gateway) -> None:
@@ -179,7 +179,7 @@ async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: 
 
     await asyncio.gather(gateway.publish(REQUESTS, wanted), gateway.publish(REQUESTS, wanted))
     first = await gateway.outcome(name)
-    await until_whole(town)
+    await until_at_rest(town)
     await a_day_passes(town, name)
     before = len(gateway.of_request(name, "confirmed"))
     await gateway.publish(REQUESTS, wanted)
@@ -190,7 +190,7 @@ async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: 
     assert {answer.id for answer in answers} == {first.id}
     assert all(answer.body == first.body for answer in answers)
     assert len(await rows(town, "booking", "SELECT FROM bookings WHERE request_id = $1", name)) == 1
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 def flat_form(listed: dict[str, Any]) -> dict[str, Any]:

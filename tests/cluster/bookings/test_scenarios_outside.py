@@ -19,9 +19,9 @@ from shared.clock import system_clock
 from shared.database.pool import Database
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import Gateway, rows, wait_for
-from tests.support.cluster.invariants import until_whole
 from tests.support.doubles.fake_pms import Desk, serving
 from tests.support.doubles.loopback import LOOPBACK
+from tests.support.oracle import until_at_rest
 
 ROOMS = ("18", "19", "20", "21")
 PREFIXES = iter(("PM", "PN", "PO"))  # each test's desk counts its reservations from the same number
@@ -87,7 +87,7 @@ async def test_scenario_5_the_desk_took_a_room_and_another_is_reported(
     assert {one["room"] for one in taken} == set(ROOMS) - set(ordered)
     assert sorted(body["room"] for call, body in desk.calls if call == "bookRoom") == sorted(ROOMS)
     assert {one["code"][2:]: {one["room"]} for one in taken} == desk.reservations()
-    await until_whole(town)
+    await until_at_rest(town)
     [paid] = await rows(town, "payments", MONEY, transfer["transfer_id"])
     assert (paid["captured"], set(paid["codes"])) == (Decimal("690.00"), {one["code"] for one in taken})
 
@@ -113,7 +113,7 @@ async def test_scenario_6_an_outside_call_fails_twice_and_then_succeeds(
     assert outcome.kind == "confirmed", outcome.body
     assert len({one["room"] for one in outcome.body["rooms"]}) == 3
     assert len([call for call, _ in desk.calls if call == "bookRoom"]) == 5
-    await until_whole(town)
+    await until_at_rest(town)
     assert len(await rows(town, "availability", COMPLAINTS, outcome.body["booking_id"])) == 2
 
 
@@ -130,7 +130,7 @@ async def test_scenario_6_the_third_room_of_three_fails_for_good(
 
     refusal: dict[str, Any] = outcome.body["refusal"]
     assert (outcome.kind, refusal["reason"], refusal["details"]["room"]) == ("failed", "room_failed", 3)
-    await until_whole(town)
+    await until_at_rest(town)
     await wait_for(lambda: desk.reservations() == {}, what="the first two to be undone", timeout_s=20)
     [paid] = await rows(town, "payments", MONEY, transfer["transfer_id"])
     assert (paid["reserved"], paid["captured"]) == (0, 0)

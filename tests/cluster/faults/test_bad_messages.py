@@ -28,7 +28,7 @@ from shared.outbox.dead_letters import DeadLetter, list_dead, replay
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.bad_messages import PLACES, Bad, Place, bad_messages
 from tests.support.cluster.gateway import Gateway, rows, unique, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 ANSWERS = (BOOKING_EVENTS, BOOKING_PROGRESS, BOOKING_REPLIES, AVAILABILITY_ANSWERS, PAYMENTS_ANSWERS)
 AT_LEAST = 30
@@ -110,7 +110,7 @@ async def test_a_dead_letter_is_replayed(town: LocalCluster, gateway: Gateway) -
 
     await status_is(town, booking_id, "captured")
     assert letter.id not in {other.id for other in await dead_letters(town)}
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def send(gateway: Gateway, place: Place, bad: Bad) -> str:
@@ -148,7 +148,7 @@ async def a_good_one_still_goes_through(town: LocalCluster, gateway: Gateway) ->
         return len(found) == 1
 
     await wait_for(kept, what="a chat message to be kept", timeout_s=10)
-    await until_whole(town)
+    await until_at_rest(town)
     assert [one.name for one in town.services if one.trouble()] == []
 
 

@@ -12,7 +12,7 @@ from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
 from tests.support.builders.cluster_requests import fresh_night, many, money_for, request
 from tests.support.cluster.gateway import REQUESTS, Gateway, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 BOOKINGS = 200
 FIRST = BOOKINGS // 2  # published before the kill, the rest as it falls
@@ -38,7 +38,7 @@ async def test_killed_in_the_middle_of_200_bookings(town: LocalCluster, gateway:
     assert {outcome.kind for outcome in outcomes} == {"confirmed"}
     for name in names:
         assert len({event.id for event in gateway.of_request(name, "confirmed", "refused", "failed")}) == 1
-    await until_whole(town, ALL_END_S)
+    await until_at_rest(town, ALL_END_S)
 
 
 async def test_every_service_stops_when_it_is_asked_to_and_goes_on_where_it_was(
@@ -60,4 +60,4 @@ async def test_every_service_stops_when_it_is_asked_to_and_goes_on_where_it_was(
     await asyncio.to_thread(town.wait_until_ready)
 
     assert (await gateway.outcome(wanted["request_id"])).kind == "confirmed"
-    await until_whole(town)
+    await until_at_rest(town)

@@ -25,7 +25,7 @@ from shared.messages.record_auth import MAC, Seal, Sender
 from shared.outbox.dead_letters import DeadLetter, list_dead
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import REQUESTS, TRANSFERS, Gateway, rows, unique, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 REPLIES = BOOKING_REPLIES.name
 QUESTIONS = "posada.payments.requests"
@@ -125,7 +125,7 @@ async def until_paid(town: LocalCluster, gateway: Gateway, booking_id: UUID) -> 
     headers = [("ce_type", b"posada.payments.mark-frustrated.v1")]
     await gateway.publish(QUESTIONS, {"booking_id": str(booking_id)}, headers=headers)
     await status_is(town, booking_id, "captured")
-    await until_whole(town)
+    await until_at_rest(town)
 
 
 async def test_a_forged_transfer_pays_for_nothing(town: LocalCluster, gateway: Gateway) -> None:
@@ -257,7 +257,7 @@ async def test_the_secret_is_changed_while_bookings_go_on(
         await gateway.publish(REQUESTS, guest)  # it comes while the service restarts
         await restarted
         assert (await gateway.outcome(guest["request_id"], timeout_s=90)).kind == "confirmed"
-    await until_whole(town)
+    await until_at_rest(town)
     assert await letters(town) == before
 
 

@@ -16,7 +16,7 @@ from posada.cluster.cluster import LocalCluster
 from posada.main import run
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import Gateway, rows
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 BOOKINGS = 4
 _STATE = "SELECT booking_id, status, amount, codes FROM payment_requests WHERE status = 'captured' ORDER BY booking_id"
@@ -58,12 +58,12 @@ async def test_payments_of_an_older_day_catch_up(
     town: LocalCluster, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await booked(gateway)
-    await until_whole(town)
+    await until_at_rest(town)
     older, begun = await captured(town), datetime.now(UTC)
     backup, url = tmp_path / "payments.dump", town.parts.owner_url("payments")
     await asyncio.to_thread(tool, "pg_dump", "--format=custom", "--file", backup, url)
     await booked(gateway)
-    await until_whole(town)
+    await until_at_rest(town)
     newer = await captured(town)
     assert len(newer) == len(older) + BOOKINGS
     assert await audited(town, capsys) == (0, {})
@@ -81,7 +81,7 @@ async def test_payments_of_an_older_day_catch_up(
     code, text = await asyncio.to_thread(said, capsys, *words)
     assert (code, "messages again" in text) == (0, True), text
     town.start_service("payments")
-    await until_whole(town)
+    await until_at_rest(town)
     assert await captured(town) == newer
     books = ask(town.http("payments"), "/payments/audit")
     assert books["agrees"], books

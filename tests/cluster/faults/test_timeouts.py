@@ -9,7 +9,7 @@ import pytest
 from posada.cluster.cluster import LocalCluster
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import REQUESTS, Gateway, rows
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 PATIENCE_S = 3.0
 HOLD = "SELECT state, rooms FROM holds WHERE booking_id = $1"
@@ -36,7 +36,7 @@ async def test_availability_is_silent_and_its_late_hold_is_released(town: LocalC
 
     assert outcome.kind == "failed"
     assert outcome.body["refusal"]["reason"] == "timed_out"
-    await until_whole(town)
+    await until_at_rest(town)
     [late] = await rows(town, "availability", HOLD, outcome.body["booking_id"])
     assert late["state"] == "released"
     assert len(late["rooms"]) == 3, "the hold was made late, and undone"

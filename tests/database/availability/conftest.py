@@ -10,7 +10,7 @@ from services.availability.consumers import routes
 from services.availability.repository import Ask, Repository
 from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
@@ -28,11 +28,11 @@ class Availability:
         self.office = PostOffice()
         self.repository = Repository()
         self.relay = OutboxPublisher(self.office, database, clock=self.clock)
-        self.consumer = Consumer(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
 
     async def tell(self, *messages: Message) -> list[Message]:
         """One batch; gives what was answered."""
-        await self.consumer.take([record_of(message) for message in messages])
+        await self.consumer.process([record_of(message) for message in messages])
         answers = self.office.messages
         self.office.taken()
         return answers

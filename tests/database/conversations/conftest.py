@@ -8,14 +8,14 @@ import pytest
 
 from services.conversations.consumers import routes
 from services.conversations.repository import Repository
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders import conversations
 from tests.support.doubles.transport import PostOffice
 from tests.support.servers.databases import Databases
 
-MakeConsumer = Callable[[], Consumer]
+MakeConsumer = Callable[[], Processor]
 TRUNCATE = "TRUNCATE inbox, outbox, bookings, subscribers, threads, messages, replies, readings RESTART IDENTITY"
 
 
@@ -50,19 +50,19 @@ def repository() -> Repository:
 
 
 @pytest.fixture
-def consumer(make_consumer: MakeConsumer) -> Consumer:
+def consumer(make_consumer: MakeConsumer) -> Processor:
     return make_consumer()
 
 
 @pytest.fixture
 def make_consumer(database: Database, relay: OutboxPublisher, repository: Repository) -> MakeConsumer:
-    def make() -> Consumer:
-        return Consumer(routes(repository), database, relay, clock=lambda: conversations.NOW, back_off=())
+    def make() -> Processor:
+        return Processor(routes(repository), database, relay, clock=lambda: conversations.NOW, back_off=())
 
     return make
 
 
 @pytest.fixture
-def intake(database: Database, relay: OutboxPublisher, repository: Repository) -> Consumer:
+def intake(database: Database, relay: OutboxPublisher, repository: Repository) -> Processor:
     """What webhooks put their messages through."""
-    return Consumer(routes(repository), database, relay, clock=lambda: conversations.NOW, back_off=(), made_here=True)
+    return Processor(routes(repository), database, relay, clock=lambda: conversations.NOW, back_off=(), made_here=True)

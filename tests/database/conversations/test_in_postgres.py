@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services.conversations.repository import Repository
 from services.conversations.threads import handlers
 from services.conversations.threads.bookings import Apartment
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking import BookingConfirmed, Contact
 from shared.contracts.conversations import ChatMessage, ConversationLinked, GuestWrote
 from shared.database.pool import Database
@@ -39,11 +39,11 @@ async def messages(database: Database) -> dict[str, UUID]:
 
 
 async def test_a_message_then_its_booking_then_another_message(
-    consumer: Consumer, database: Database, post_office: PostOffice
+    consumer: Processor, database: Database, post_office: PostOffice
 ) -> None:
-    await consumer.take([record(chat(message_id="before"))])
-    await consumer.take([record(booking := confirmed("101", "102"))])
-    await consumer.take([record(chat(message_id="after"))])
+    await consumer.process([record(chat(message_id="before"))])
+    await consumer.process([record(booking := confirmed("101", "102"))])
+    await consumer.process([record(chat(message_id="after"))])
     (thread,) = await threads(database)
     assert (thread["contact"], thread["property_id"], thread["room"]) == (PHONE, "mar", "101")
     assert thread["booking_id"] == booking.booking_id
@@ -55,24 +55,24 @@ async def test_a_message_then_its_booking_then_another_message(
     assert [(one.contact, one.channel) for one in wrote] == [(PHONE.removeprefix("+"), "whatsapp")] * 2
 
 
-async def test_all_of_it_in_one_batch(consumer: Consumer, database: Database) -> None:
-    await consumer.take([record(message, place) for place, message in enumerate(ONE_BOOKING)])
+async def test_all_of_it_in_one_batch(consumer: Processor, database: Database) -> None:
+    await consumer.process([record(message, place) for place, message in enumerate(ONE_BOOKING)])
     assert len(await threads(database)) == 1
     assert len(await messages(database)) == 4
 
 
-async def test_what_a_provider_delivers_again_is_stored_once(consumer: Consumer, database: Database) -> None:
+async def test_what_a_provider_delivers_again_is_stored_once(consumer: Processor, database: Database) -> None:
     message = chat(message_id="wamid.1")
-    await consumer.take([record(message), record(message, 1)])
-    await consumer.take([record(message, 2)])
+    await consumer.process([record(message), record(message, 1)])
+    await consumer.process([record(message, 2)])
     assert list(await messages(database)) == ["wamid.1"]
 
 
-async def test_a_subscribers_thread_goes_over_to_the_phone(consumer: Consumer, database: Database) -> None:
-    await consumer.take([record(chat(SUBSCRIBER, "before", channel="messenger"))])
+async def test_a_subscribers_thread_goes_over_to_the_phone(consumer: Processor, database: Database) -> None:
+    await consumer.process([record(chat(SUBSCRIBER, "before", channel="messenger"))])
     contact = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-    await consumer.take([record(confirmed("101", wa_id=None, contact=contact))])
-    await consumer.take(
+    await consumer.process([record(confirmed("101", wa_id=None, contact=contact))])
+    await consumer.process(
         [
             record(chat(SUBSCRIBER, "after", channel="messenger")),
             record(
@@ -88,12 +88,12 @@ async def test_a_subscribers_thread_goes_over_to_the_phone(consumer: Consumer, d
     assert set(await messages(database)) == {"before", "after", "by phone"}
 
 
-async def test_a_subscribers_booking_goes_over_to_the_phone(consumer: Consumer, database: Database) -> None:
-    await consumer.take([record(confirmed("101", wa_id=SUBSCRIBER, at=NOW))])
-    await consumer.take([record(chat(SUBSCRIBER, channel="messenger"))])
+async def test_a_subscribers_booking_goes_over_to_the_phone(consumer: Processor, database: Database) -> None:
+    await consumer.process([record(confirmed("101", wa_id=SUBSCRIBER, at=NOW))])
+    await consumer.process([record(chat(SUBSCRIBER, channel="messenger"))])
     contact = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-    await consumer.take([record(confirmed("201", starts=20, contact=contact))])
-    await consumer.take([record(chat(WA_ID))])
+    await consumer.process([record(confirmed("201", starts=20, contact=contact))])
+    await consumer.process([record(chat(WA_ID))])
     (thread,) = await threads(database)
     assert (thread["contact"], thread["room"]) == (PHONE, "101")
 
@@ -170,27 +170,27 @@ async def test_without_the_index_there_would_be_two(database: Database, reposito
 
 
 async def test_the_same_for_the_thread_of_an_apartment(
-    consumer: Consumer, database: Database, repository: Repository
+    consumer: Processor, database: Database, repository: Repository
 ) -> None:
-    await consumer.take([record(confirmed("101"))])
+    await consumer.process([record(confirmed("101"))])
     with pytest.raises(Conflict):
         await race(database, repository)
     assert [thread["room"] for thread in await threads(database)] == ["101"]
 
 
 async def test_without_its_index_an_apartment_would_have_two(
-    consumer: Consumer, database: Database, repository: Repository
+    consumer: Processor, database: Database, repository: Repository
 ) -> None:
     async with without_index(database, "threads_contact_apartment_key"):
-        await consumer.take([record(confirmed("101"))])
+        await consumer.process([record(confirmed("101"))])
         await race(database, repository)
         assert [thread["room"] for thread in await threads(database)] == ["101", "101"]
 
 
 async def test_what_two_instances_learn_of_a_thread_is_both_kept(
-    consumer: Consumer, database: Database, repository: Repository
+    consumer: Processor, database: Database, repository: Repository
 ) -> None:
-    await consumer.take([record(chat())])
+    await consumer.process([record(chat())])
     hour = timedelta(hours=1)
 
     async def rival() -> None:
@@ -230,7 +230,7 @@ async def test_many_instances_and_messages_of_one_tenant_make_one_thread(
     make_consumer: MakeConsumer, database: Database
 ) -> None:
     batches = [[record(chat(message_id=f"{batch}-{number}")) for number in range(5)] for batch in range(8)]
-    await asyncio.gather(*[make_consumer().take(batch) for batch in batches])
+    await asyncio.gather(*[make_consumer().process(batch) for batch in batches])
     assert len(await threads(database)) == 1
     assert len(await messages(database)) == 40
 
@@ -239,7 +239,7 @@ async def test_the_same_message_at_several_instances_is_stored_once(
     make_consumer: MakeConsumer, database: Database
 ) -> None:
     message = chat(message_id="wamid.1")
-    await asyncio.gather(*[make_consumer().take([record(message)]) for _ in range(6)])
+    await asyncio.gather(*[make_consumer().process([record(message)]) for _ in range(6)])
     assert list(await messages(database)) == ["wamid.1"]
 
 
@@ -249,7 +249,9 @@ async def test_a_message_and_a_booking_at_once_always_meet(
     phones = [f"5037{number:07}" for number in range(40)]
     chats = [record(chat(phone)) for phone in phones]
     bookings = [record(confirmed("101", wa_id=phone)) for phone in reversed(phones)]
-    await asyncio.gather(*[make_consumer().take([one]) for pair in zip(chats, bookings, strict=True) for one in pair])
+    await asyncio.gather(
+        *[make_consumer().process([one]) for pair in zip(chats, bookings, strict=True) for one in pair]
+    )
     found = await threads(database)
     assert [thread["room"] for thread in found] == ["101"] * 40
     assert all(thread["booking_id"] for thread in found)
@@ -261,7 +263,7 @@ async def test_a_subscriber_and_a_booking_with_the_phone_at_once_make_one_thread
 ) -> None:
     pairs = [(f"fb_{number}", f"5037{number:07}") for number in range(20)]
     works = [
-        make_consumer().take([record(message)])
+        make_consumer().process([record(message)])
         for subscriber, phone in pairs
         for message in (
             chat(subscriber, channel="messenger"),
@@ -278,12 +280,12 @@ async def test_a_subscriber_and_a_booking_with_the_phone_at_once_make_one_thread
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(ONE_BOOKING))), st.integers(1, 4))
-async def test_any_order_in_any_batches(consumer: Consumer, database: Database, order: list[int], size: int) -> None:
+async def test_any_order_in_any_batches(consumer: Processor, database: Database, order: list[int], size: int) -> None:
     async with database.connection() as connection:
         await connection.execute(TRUNCATE)
     records = [record(ONE_BOOKING[index]) for index in order]
     for start in range(0, len(records), size):
-        await consumer.take(records[start : start + size])
+        await consumer.process(records[start : start + size])
     (thread,) = await threads(database)
     assert (thread["room"], thread["booking_id"]) == ("101", UUID(int=1))
     assert set((await messages(database)).values()) == {thread["id"]}
@@ -312,12 +314,12 @@ async def shape_in(database: Database) -> set[tuple[Any, ...]]:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals(), st.integers(1, 4))
 async def test_late_repeated_and_reordered_events_in_any_batches_lead_to_the_same_threads(
-    consumer: Consumer, database: Database, history: tuple[list[Message], list[Message]], size: int
+    consumer: Processor, database: Database, history: tuple[list[Message], list[Message]], size: int
 ) -> None:
     async with database.connection() as connection:
         await connection.execute(TRUNCATE)
     in_order, arrived = history
     records = [record(message) for message in arrived]
     for start in range(0, len(records), size):
-        await consumer.take(records[start : start + size])
+        await consumer.process(records[start : start + size])
     assert await shape_in(database) == shape(after(in_order))

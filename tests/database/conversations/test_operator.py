@@ -15,7 +15,7 @@ from services.conversations.console import api
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
 from services.conversations.threads import relinking
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking import Contact
 from shared.database.pool import Database
 from shared.http.app import authenticated
@@ -74,19 +74,19 @@ async def posada(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, 
 class TestList:
     @pytest.mark.parametrize("phone", [PHONE, "7123-4567", WA_ID])
     async def test_a_tenants_threads_as_a_table(
-        self, consumer: Consumer, capsys: pytest.CaptureFixture[str], phone: str
+        self, consumer: Processor, capsys: pytest.CaptureFixture[str], phone: str
     ) -> None:
-        await consumer.take([record(booking := confirmed("101")), record(chat(text="¿Hay [toallas]?"))])
+        await consumer.process([record(booking := confirmed("101")), record(chat(text="¿Hay [toallas]?"))])
         code, out, _ = await posada(capsys, "list", phone)
         assert code == 0
         for shown in ("mar 101", "Ana López · Posada del Mar 101", str(booking.booking_id), "2026-03-10 18:00", "open"):
             assert shown in out
 
-    async def test_all_pages_as_json(self, consumer: Consumer, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_all_pages_as_json(self, consumer: Processor, capsys: pytest.CaptureFixture[str]) -> None:
         rooms = [f"{number}" for number in range(100, 155)]
         for number, room in enumerate(rooms):
             at = NOW - timedelta(days=200 - number)
-            await consumer.take([record(confirmed(room, at=at)), record(chat(sent_at=at + timedelta(hours=1)))])
+            await consumer.process([record(confirmed(room, at=at)), record(chat(sent_at=at + timedelta(hours=1)))])
         code, out, _ = await posada(capsys, "list", PHONE, "--json")
         assert code == 0
         assert sorted(thread["room"] for thread in json.loads(out)) == rooms
@@ -100,12 +100,12 @@ class TestList:
 
 @pytest.mark.usefixtures("service")
 class TestRelink:
-    async def two_stays(self, consumer: Consumer, phone: str = WA_ID) -> None:
+    async def two_stays(self, consumer: Processor, phone: str = WA_ID) -> None:
         now, later = confirmed("101", nights=3, wa_id=phone), confirmed("101", starts=30, wa_id=phone)
-        await consumer.take([record(now), record(later), record(chat(phone))])
+        await consumer.process([record(now), record(later), record(chat(phone))])
 
     async def test_a_dry_run_shows_and_a_run_does(
-        self, consumer: Consumer, database: Database, clock: MovedClock, capsys: pytest.CaptureFixture[str]
+        self, consumer: Processor, database: Database, clock: MovedClock, capsys: pytest.CaptureFixture[str]
     ) -> None:
         await self.two_stays(consumer)
         assert "0 threads would change" in (await posada(capsys, "relink", "--dry-run"))[1]
@@ -123,7 +123,11 @@ class TestRelink:
         assert "0 threads changed" in (await posada(capsys, "relink"))[1]
 
     async def test_json_and_everybody_in_pages(
-        self, consumer: Consumer, clock: MovedClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+        self,
+        consumer: Processor,
+        clock: MovedClock,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         for number in range(7):
             await self.two_stays(consumer, f"5037000000{number}")
@@ -135,21 +139,21 @@ class TestRelink:
         assert {change["field"] for thread in told["threads"] for change in thread["changes"]} == {"booking_id"}
 
     async def test_what_a_run_chose_outlives_a_repeated_event(
-        self, consumer: Consumer, database: Database, clock: MovedClock, capsys: pytest.CaptureFixture[str]
+        self, consumer: Processor, database: Database, clock: MovedClock, capsys: pytest.CaptureFixture[str]
     ) -> None:
         await self.two_stays(consumer)
         clock.forward(IN_A_MONTH)
         await posada(capsys, "relink")
         (chosen,) = await threads(database)
-        await consumer.take([record(chat(message_id="late", sent_at=NOW + timedelta(minutes=1)))])
+        await consumer.process([record(chat(message_id="late", sent_at=NOW + timedelta(minutes=1)))])
         (after,) = await threads(database)
         assert after["booking_id"] == chosen["booking_id"]
 
     async def test_a_thread_that_nobody_adopted_is_found_its_home(
-        self, consumer: Consumer, database: Database, capsys: pytest.CaptureFixture[str]
+        self, consumer: Processor, database: Database, capsys: pytest.CaptureFixture[str]
     ) -> None:
         contact = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-        await consumer.take([record(chat()), record(confirmed("101", contact=contact))])
+        await consumer.process([record(chat()), record(confirmed("101", contact=contact))])
         async with database.connection() as connection:  # as the rules of before would have left it
             await connection.execute("UPDATE threads SET property_id = NULL, room = NULL, booking_id = NULL")
         _, out, _ = await posada(capsys, "relink", SUBSCRIBER)

@@ -18,7 +18,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error, response_schema_conformance
 
 from deploy.local.processes.folders import LOOPBACK
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.topics import SERVICES
 from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
@@ -53,7 +53,7 @@ class Served:
         database = self._service.database
         await database.open()
         try:
-            self._app.state.intake = Consumer(
+            self._app.state.intake = Processor(
                 self._service.routes, database, OutboxPublisher(PostOffice(), database), made_here=True
             )
             await self._server.serve()

@@ -9,14 +9,14 @@ import pytest
 from services.notifications.consumers import routes
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.repository import Repository
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders import notifications
 from tests.support.doubles.transport import PostOffice
 from tests.support.servers.databases import Databases
 
-MakeConsumer = Callable[[NotificationComposer], Consumer]
+MakeConsumer = Callable[[NotificationComposer], Processor]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def relay(database: Database, post_office: PostOffice) -> OutboxPublisher:
 
 @pytest.fixture
 def make_consumer(database: Database, relay: OutboxPublisher) -> MakeConsumer:
-    def make(desk: NotificationComposer) -> Consumer:
-        return Consumer(routes(Repository(desk)), database, relay, clock=lambda: notifications.NOW, back_off=())
+    def make(desk: NotificationComposer) -> Processor:
+        return Processor(routes(Repository(desk)), database, relay, clock=lambda: notifications.NOW, back_off=())
 
     return make

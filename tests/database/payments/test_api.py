@@ -20,7 +20,7 @@ from services.payments.settings import Settings
 from services.payments.transfers import api as transfers_api
 from services.payments.transfers.payment import payment_id_of
 from shared.clock import system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.http.app import authenticated
 from shared.messages.message import Message
@@ -51,11 +51,11 @@ class Api:
     def __init__(self, database: Database, client: httpx.AsyncClient) -> None:
         self.clock = Ticking()
         relay = OutboxPublisher(Post(), database, clock=self.clock)
-        self._consumer = Consumer(routes(Repository(TERMS)), database, relay, clock=self.clock)
+        self._consumer = Processor(routes(Repository(TERMS)), database, relay, clock=self.clock)
         self._client = client
 
     async def tell(self, *messages: Message) -> None:
-        await self._consumer.take([record_of(message) for message in messages])
+        await self._consumer.process([record_of(message) for message in messages])
 
     async def get(self, path: str, status: int = 200) -> Any:
         answer = await self._client.get(path)

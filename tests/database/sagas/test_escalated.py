@@ -13,8 +13,8 @@ from shared.contracts.payments import MarkFrustrated, PaymentAwaited, TransferAr
 from shared.contracts.topics import SERVICES
 from tests.support.builders.bookings import request
 from tests.support.doubles.transport import START, message_of
+from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Fault, Hop, Village, village_of
-from tests.support.sagas.invariants import check_invariants
 from tests.support.sagas.storm import How
 from tests.support.servers.databases import FreshDatabase
 
@@ -59,7 +59,7 @@ async def test_guest_and_staff_hear_once_that_a_person_has_the_case(village: Vil
     await village.run()
     (outcome,) = village.outcomes(ID)
     assert isinstance(message_of(outcome), BookingRefused)
-    await check_invariants(village)
+    await check_at_rest(village)
 
 
 async def test_who_loses_patience_hears_of_it_behind_the_search(village: Village) -> None:

@@ -31,8 +31,8 @@ from shared.messages.message import Message
 from shared.saga.table import Kind, SagaTable
 from tests.support.builders.bookings import CHECK_IN, request, room, transfer_for
 from tests.support.doubles.transport import START
+from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Fault, Hop, Seen, Village, village_of
-from tests.support.sagas.invariants import check_invariants
 from tests.support.sagas.storm import CRASHES, Case, How, cases, good_end
 from tests.support.servers.databases import FreshDatabase
 
@@ -114,7 +114,7 @@ async def guest(village: Village, night: date | None = None, nights: int = 1, **
 async def whole(village: Village) -> None:
     """Let everything come to rest, timers included, and see that all is well."""
     village.faults = []
-    await check_invariants(village)
+    await check_at_rest(village)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from tests.support.builders.bookings import request, transfer_for
 from tests.support.doubles.fake_pms import Desk, serving
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.transport import message_of
+from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Village, village_of
-from tests.support.sagas.invariants import check_invariants
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -97,7 +97,7 @@ async def test_best_effort_books_what_the_desk_lets_us_have_and_charges_only_tha
     assert {room.code for room in outcome.rooms} == {f"PM{number}" for number in desk.reservations()}
     (payment,) = await village.ask("payments", "SELECT amount, reserved, captured FROM payments")
     assert tuple(payment.values()) == (Decimal("690.00"), 0, Decimal("517.50"))
-    await check_invariants(village)
+    await check_at_rest(village)
 
 
 async def test_best_effort_without_any_room_is_a_failure(village: Village, desk: Desk) -> None:
@@ -105,4 +105,4 @@ async def test_best_effort_without_any_room_is_a_failure(village: Village, desk:
     outcome = await book(village, policy="best_effort")
     assert isinstance(outcome, BookingFailed)
     assert desk.reservations() == {}
-    await check_invariants(village)
+    await check_at_rest(village)

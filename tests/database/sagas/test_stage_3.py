@@ -22,8 +22,8 @@ from shared.contracts.payments import ReleasePayment
 from shared.contracts.topics import SERVICES
 from tests.support.builders.bookings import request, room, transfer_for
 from tests.support.doubles.transport import message_of
+from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Fault, Hop, Village, village_of
-from tests.support.sagas.invariants import check_invariants
 from tests.support.sagas.storm import OF_ANY_STEP, How
 from tests.support.servers.databases import FreshDatabase
 
@@ -62,7 +62,7 @@ async def pay(village: Village, request_id: str = "r1") -> Any:
     """Let the money arrive and everything come to its end; gives the outcome."""
     await village.publish(transfer_for(request_id, "517.50"))
     await village.run()
-    await check_invariants(village)
+    await check_at_rest(village)
     (outcome,) = village.outcomes(booking_id_of(request_id))
     return message_of(outcome)
 
@@ -143,7 +143,7 @@ async def test_where_none_is_free_the_money_is_left_and_staff_is_told(village: V
 async def test_money_that_never_comes_ends_it_without_rooms_or_a_case_of_lost_rooms(village: Village) -> None:
     await until_stage(village, 3)
     await village.run()
-    await check_invariants(village)
+    await check_at_rest(village)
     (outcome,) = village.outcomes(ID)
     assert message_of(outcome).refusal.reason == "payment_not_found"
     assert [alert.code for alert in village.messages(StaffAlerted)] == ["payment_not_found"]

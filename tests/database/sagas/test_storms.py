@@ -17,8 +17,8 @@ from shared.contracts.topics import SERVICES
 from shared.messages.message import Outgoing
 from tests.support.builders.bookings import CHECK_IN, request, room, transfer_for
 from tests.support.doubles.transport import START, message_of
+from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Fault, Hop, Seen, Village, village_of
-from tests.support.sagas.invariants import check_invariants
 from tests.support.sagas.storm import Case, How, cases, good_end, last_compensable, struck_step
 from tests.support.servers.databases import FreshDatabase
 
@@ -48,7 +48,7 @@ async def book(village: Village, wanted: BookingRequested, paid: str = "690.00")
     """Publish a request whose money is there, and wait for its end; gives the outcome."""
     await village.publish(transfer_for(wanted.request_id, paid), wanted)
     await village.run()
-    await check_invariants(village)
+    await check_at_rest(village)
     (outcome,) = village.outcomes(booking_id_of(wanted.request_id))
     return message_of(outcome)
 
@@ -145,7 +145,7 @@ async def test_money_that_never_comes_fails_and_leaves_nothing(village: Village)
     wanted = asked()
     await village.publish(wanted)
     await village.run()
-    await check_invariants(village)
+    await check_at_rest(village)
     (outcome,) = village.outcomes(booking_id_of(wanted.request_id))
     # Money of the same amount that other tests left under their own references is staff's to judge.
     assert message_of(outcome).refusal.reason in {"payment_not_found", "payment_ambiguous"}

@@ -84,7 +84,7 @@ def test_less_than_that_is_taken_only_where_it_is_called_insecure(value: str) ->
 @needs_helm
 def test_what_is_insecure_is_said_after_each_install_and_mounts_no_authority(tmp_path: Path) -> None:
     said = notes(tmp_path, *OPEN)
-    assert "kafka.insecure is set, and Kafka is spoken to by PLAINTEXT" in said
+    assert "kafka.insecure is set, and the connection to Kafka uses PLAINTEXT" in said
     assert "database.insecure is set" in said
     assert "WARNING" not in notes(tmp_path)
     for pod, container in containers([one for one in yaml.safe_load_all(template(*OPEN).stdout) if one]):

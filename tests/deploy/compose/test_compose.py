@@ -15,7 +15,7 @@ from tests.deploy.conftest import Letters
 from tests.support.builders.cluster_requests import fresh_night, many, money_for, request
 from tests.support.cluster.compose_stack import Composed, demand_containers, run
 from tests.support.cluster.gateway import REQUESTS, Gateway, rows, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 pytestmark = [pytest.mark.real, pytest.mark.containers, pytest.mark.timeout(1500)]
 
@@ -65,7 +65,7 @@ async def test_a_booking_goes_through_and_the_guest_has_one_letter(
 
     assert outcome.kind == "confirmed", outcome.body
     assert len({room["room"] for room in outcome.body["rooms"]}) == 3
-    await until_whole(system, PATIENCE_S)  # type: ignore[arg-type]
+    await until_at_rest(system, PATIENCE_S)  # type: ignore[arg-type]
     guest = wanted["guest"]["email"]
     await wait_for(lambda: letters[0].to[guest] > 0, what="the guest's letter", timeout_s=PATIENCE_S)
     assert letters[0].to[guest] == 1
@@ -172,7 +172,7 @@ async def test_three_copies_share_the_work_and_one_that_is_killed_loses_nothing(
     outcomes = await gateway.outcomes(names, PATIENCE_S)
 
     assert {outcome.kind for outcome in outcomes} == {"confirmed"}
-    await until_whole(system, PATIENCE_S)  # type: ignore[arg-type]
+    await until_at_rest(system, PATIENCE_S)  # type: ignore[arg-type]
     nights = "SELECT count(*) FROM room_nights WHERE booking_id = ANY($1)"
     [[sold]] = await rows(system, "availability", nights, [outcome.body["booking_id"] for outcome in outcomes])  # type: ignore[arg-type]
     assert sold == 3 * CROWD
@@ -201,7 +201,7 @@ async def test_a_stop_under_load_is_graceful(system: Composed, gateway: Gateway)
     assert await members(system, "posada-booking") == before - 1
     outcomes = await gateway.outcomes([wanted["request_id"] for wanted in crowd], PATIENCE_S)
     assert {outcome.kind for outcome in outcomes} == {"confirmed"}
-    await until_whole(system, PATIENCE_S)  # type: ignore[arg-type]
+    await until_at_rest(system, PATIENCE_S)  # type: ignore[arg-type]
 
 
 async def test_a_stop_ends_though_the_database_is_away(system: Composed, gateway: Gateway) -> None:

@@ -16,7 +16,7 @@ from tests.deploy.conftest import Letters
 from tests.support.builders.cluster_requests import many, money_for
 from tests.support.cluster.compose_stack import ROOT, Composed, demand_containers, run
 from tests.support.cluster.gateway import REQUESTS, Gateway, wait_for
-from tests.support.cluster.invariants import until_whole
+from tests.support.oracle import until_at_rest
 
 pytestmark = [pytest.mark.real, pytest.mark.containers, pytest.mark.timeout(1500)]
 
@@ -94,10 +94,10 @@ async def test_a_broker_dies_amid_bookings_and_comes_back(system: Composed, gate
     await book(gateway, first["Id"])
     await wait_for(lambda: all_in_step(system, len(BROKERS) - 1), what="the others to go on", timeout_s=PATIENCE_S)
     await book(gateway)
-    await until_whole(system, PATIENCE_S)  # type: ignore[arg-type]
+    await until_at_rest(system, PATIENCE_S)  # type: ignore[arg-type]
 
     system.compose("start", "kafka")
     await wait_for(lambda: all_in_step(system, len(BROKERS)), what="the broker to catch up", timeout_s=PATIENCE_S)
     await book(gateway)
-    await until_whole(system, PATIENCE_S)  # type: ignore[arg-type]
+    await until_at_rest(system, PATIENCE_S)  # type: ignore[arg-type]
     audited(system)

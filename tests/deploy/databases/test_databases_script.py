@@ -93,7 +93,7 @@ async def test_it_waits_for_no_backup_and_takes_nothing_from_services_at_work(gr
             await backup.execute("LOCK TABLE inbox IN ACCESS SHARE MODE")
             done = ground.run_script()
             assert done.returncode != 0
-            assert "as they were for availability" in done.stderr
+            assert "are unchanged for availability" in done.stderr
             assert await ask(own, "INSERT INTO inbox VALUES (gen_random_uuid(), now()) RETURNING 1") == 1
     finally:
         await backup.close()

@@ -17,7 +17,7 @@ from services.booking.lifecycle import api as api_life
 from services.booking.repository import Repository
 from services.booking.search import api as api_list
 from services.booking.settings import Settings
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.availability import (
     ChangeKept,
     ChangeRooms,
@@ -68,10 +68,10 @@ class Front:
         settings = settings or Settings(api_token=SecretStr(TOKEN))
         repository = Repository()
         relay = OutboxPublisher(self.office, database, clock=self.clock)
-        self.consumer = Consumer(routes(repository), database, relay, clock=self.clock)
+        self.consumer = Processor(routes(repository), database, relay, clock=self.clock)
         app = FastAPI()
         answer_refusals(app)
-        app.state.intake = Consumer(routes(repository), database, relay, clock=self.clock, made_here=True)
+        app.state.intake = Processor(routes(repository), database, relay, clock=self.clock, made_here=True)
         guards = [Depends(authenticated(settings))]
         app.include_router(api_list.router(database, repository, settings, self.clock), dependencies=guards)
         app.include_router(api.router(database, repository), dependencies=guards)
@@ -83,7 +83,7 @@ class Front:
     async def tell(self, *messages: Message) -> None:
         """What comes over Kafka."""
         for message in messages:
-            await self.consumer.take([record_of(message)])
+            await self.consumer.process([record_of(message)])
 
     async def confirmed(self, request_id: str = "r1", **more: Any) -> UUID:
         """A booking of three Junior rooms, its rooms booked and its money captured."""

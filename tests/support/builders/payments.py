@@ -114,7 +114,7 @@ class Post:
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    async def post(self, row: Row) -> asyncio.Future[Any]:
+    async def send(self, row: Row) -> asyncio.Future[Any]:
         """Take a row; it has arrived at once."""
         self.rows.append(row)
         arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.availability.catalogue.model import BY_KIND
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.availability import RoomsBooked, RoomsHeld
 from shared.contracts.booking import booking_id_of
 from shared.contracts.booking.staff import CheckIn
@@ -62,13 +62,13 @@ def names_of(service: str) -> Names:
     return IN_BOOKING if service == "booking" else NAMES
 
 
-async def plant(service: Service, consumer: Consumer) -> None:
+async def plant(service: Service, consumer: Processor) -> None:
     """Write both properties' data."""
     async with service.database.connection() as connection:
         await PLANTED[service.name](connection, consumer)
 
 
-async def _availability(connection: Connection, _: Consumer) -> None:
+async def _availability(connection: Connection, _: Processor) -> None:
     columns = "timezone, currency, tax_rate, prices_include_tax, hold_minutes"
     await connection.execute(
         f"INSERT INTO properties (id, name, {columns}) SELECT $1, $2, {columns} FROM properties",  # noqa: S608
@@ -108,7 +108,7 @@ async def _availability(connection: Connection, _: Consumer) -> None:
         await connection.execute("INSERT INTO fees VALUES ($1, $2, 1, 'room_stay')", property_id, name)
 
 
-async def _booking(connection: Connection, consumer: Consumer) -> None:
+async def _booking(connection: Connection, consumer: Processor) -> None:
     columns = "timezone, contact, policy, multi_room, multi_room_guests"
     await connection.execute(
         f"INSERT INTO properties (id, name, {columns}) SELECT $1, $2, {columns} FROM properties",  # noqa: S608
@@ -118,15 +118,15 @@ async def _booking(connection: Connection, consumer: Consumer) -> None:
     await connection.execute("INSERT INTO code_counters VALUES ($1, 'CANARY', 1)", THEIRS)
     guest = {"name": CANARY, "email": f"{CANARY}@example.com", "phone": "+50371234567"}
     for whose, more in (("r1", {}), ("r2", {"property_id": THEIRS, "guest": guest})):
-        await consumer.take([record_of(request(whose, **more))])
+        await consumer.process([record_of(request(whose, **more))])
         for answer in (RoomsHeld, PaymentReserved, RoomsBooked, PaymentCaptured):
-            await consumer.take([record_of(answer_of(answer, whose))])
+            await consumer.process([record_of(answer_of(answer, whose))])
     for whose, request_id in enumerate(("r1", "r2"), 1):
         asked = CheckIn(command_id=uuid(3, whose), booking_id=booking_id_of(request_id), who=CANARY)
-        await consumer.take([record_of(asked)])
+        await consumer.process([record_of(asked)])
 
 
-async def _conversations(connection: Connection, _: Consumer) -> None:
+async def _conversations(connection: Connection, _: Processor) -> None:
     for whose, property_id in enumerate((OURS, THEIRS), 1):
         said = "hello" if property_id == OURS else f"hello {CANARY}"
         await connection.execute(
@@ -154,7 +154,7 @@ async def _conversations(connection: Connection, _: Consumer) -> None:
         )
 
 
-async def _notifications(connection: Connection, _: Consumer) -> None:
+async def _notifications(connection: Connection, _: Processor) -> None:
     for whose, property_id in enumerate((OURS, THEIRS), 1):
         said = "hello" if property_id == OURS else CANARY
         await connection.execute(
@@ -167,7 +167,7 @@ async def _notifications(connection: Connection, _: Consumer) -> None:
         )
 
 
-async def _payments(connection: Connection, _: Consumer) -> None:
+async def _payments(connection: Connection, _: Processor) -> None:
     for whose, property_id in enumerate((OURS, THEIRS), 1):
         said, booking_id, payment_id = "ana" if property_id == OURS else CANARY, uuid(1, whose), uuid(2, whose)
         await connection.execute(
@@ -209,7 +209,7 @@ async def _payments(connection: Connection, _: Consumer) -> None:
         )
 
 
-PLANTED: Mapping[str, Callable[[Connection, Consumer], Awaitable[None]]] = {
+PLANTED: Mapping[str, Callable[[Connection, Processor], Awaitable[None]]] = {
     "availability": _availability,
     "booking": _booking,
     "conversations": _conversations,

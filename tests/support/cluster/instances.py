@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from faststream.kafka import KafkaBroker
 
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.consumer.routing import Routes
 from shared.consumer.subscriber import Subscriber
 from shared.database.pool import Database
@@ -44,7 +44,7 @@ class Instance:
 
     async def start(self) -> Instance:
         self.relay = OutboxPublisher(self.transport, self.database)
-        consumer = Consumer(self.routes, self.database, self.relay, back_off=())
+        consumer = Processor(self.routes, self.database, self.relay, back_off=())
         self.broker = KafkaBroker(
             self.bootstrap, metadata_max_age_ms=self.metadata_age_ms, apply_types=False, logger=None
         )

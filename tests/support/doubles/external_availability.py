@@ -34,7 +34,7 @@ class Outside:
         while await self.errands.turn(self.service.relay):
             rows = self.service.office.taken()
             answers += [message_of(row) for row in rows if not row.topic.endswith(".internal")]
-            await self.service.consumer.take([record_of_row(row) for row in rows if row.topic.endswith(".internal")])
+            await self.service.consumer.process([record_of_row(row) for row in rows if row.topic.endswith(".internal")])
             answers += [message_of(row) for row in self.service.office.taken()]
         return answers
 

@@ -43,7 +43,7 @@ class PostOffice:
         self.rows: list[Row] = []
         self._before = before
 
-    async def post(self, row: Row) -> asyncio.Future[Any]:
+    async def send(self, row: Row) -> asyncio.Future[Any]:
         """Take a row; it has arrived at once."""
         self._before(row)
         self.rows.append(row)

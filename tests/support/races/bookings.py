@@ -12,7 +12,7 @@ from typing import Any
 
 from services.booking.consumers import routes
 from services.booking.repository import Repository
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
@@ -81,8 +81,10 @@ async def _compete(database: Meeting, command: StaffCommand, now: datetime) -> l
     office, clock = PostOffice(), MovedClock(now)
     await database.open()
     try:
-        consumer = Consumer(routes(Repository()), database, OutboxPublisher(office, database, clock=clock), clock=clock)
-        await consumer.take([record_of(command)])
+        consumer = Processor(
+            routes(Repository()), database, OutboxPublisher(office, database, clock=clock), clock=clock
+        )
+        await consumer.process([record_of(command)])
         return [message.type_name for message in office.messages]
     finally:
         await database.close()

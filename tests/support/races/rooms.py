@@ -12,7 +12,7 @@ from uuid import UUID
 from services.availability.consumers import routes
 from services.availability.repository import Repository
 from shared.clock import system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.availability import HoldRooms, RoomsHeld
 from shared.database.pool import Connection, Database
 from shared.outbox.publisher import OutboxPublisher
@@ -62,15 +62,15 @@ async def _compete(url: str, commands: list[HoldRooms], batch: int, barrier: Bar
     try:
         table = routes(Meeting(Repository(), barrier))  # type: ignore[arg-type]
         relay = OutboxPublisher(office, database, clock=lambda: system_clock() + timedelta(minutes=5))
-        consumer = Consumer(table, database, relay)
+        consumer = Processor(table, database, relay)
         for first in range(0, len(commands), batch):
-            await consumer.take([record_of(command) for command in commands[first : first + batch]])
+            await consumer.process([record_of(command) for command in commands[first : first + batch]])
         return await _answers(consumer, relay, office, len(commands))
     finally:
         await database.close()
 
 
-async def _answers(consumer: Consumer, relay: OutboxPublisher, office: PostOffice, wanted: int) -> Answers:
+async def _answers(consumer: Processor, relay: OutboxPublisher, office: PostOffice, wanted: int) -> Answers:
     """Every answer; what was put off because rivals kept being first is handed in again when its time has come."""
     answers: Answers = []
     async with asyncio.timeout(MEETING_SECONDS):
@@ -78,7 +78,7 @@ async def _answers(consumer: Consumer, relay: OutboxPublisher, office: PostOffic
             for row in office.taken():
                 message = message_of(row)
                 if isinstance(message, HoldRooms):
-                    await consumer.take([record_of_row(row)])
+                    await consumer.process([record_of_row(row)])
                 else:
                     rooms = tuple(one.room for one in message.rooms) if isinstance(message, RoomsHeld) else ()
                     answers.append((message.booking_id, rooms))  # type: ignore[attr-defined]

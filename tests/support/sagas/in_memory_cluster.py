@@ -24,7 +24,7 @@ from services.notifications.app import build as build_notifications
 from services.notifications.settings import Settings as NotificationsSettings
 from services.payments.app import build as build_payments
 from services.payments.settings import Settings as PaymentsSettings
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.consumer.routing import OptimisticRepository, Routes
 from shared.contracts.topics import SERVICES
 from shared.database.pool import Connection, Database
@@ -118,7 +118,7 @@ class Resident:
         """Begin anew with nothing in memory."""
         self.office = PostOffice(self._before_post)
         self.relay = OutboxPublisher(self.office, self.database, clock=self._clock)
-        self.consumer = Consumer(self.routes, self.database, self.relay, clock=self._clock)
+        self.consumer = Processor(self.routes, self.database, self.relay, clock=self._clock)
         self.dies_sending = False
 
     def _before_post(self, _: Row) -> None:
@@ -230,11 +230,11 @@ class Village:
         """Deliver a record; whoever dies of it is started again and gets it again, for its offset was not committed."""
         resident = self.residents[name]
         try:
-            await resident.consumer.take([record_of_row(row)])
+            await resident.consumer.process([record_of_row(row)])
         except Crash:
             self._collect(resident, row)
             resident.start()
-            await resident.consumer.take([record_of_row(row)])
+            await resident.consumer.process([record_of_row(row)])
         resident.dies_sending = False
         self._collect(resident, row)
 

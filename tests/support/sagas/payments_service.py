@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from services.payments.app import build
 from services.payments.requests.terms import Unfound
 from services.payments.settings import PropertyTerms, Settings
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.topics import internal
 from shared.database.pool import Database
 from shared.messages.message import Message
@@ -37,7 +37,7 @@ class House:
         service.database._pool = database._pool  # the test's own, open already
         service.database._http_pool = database._http_pool
         self.relay = OutboxPublisher(self.post, database, clock=self.clock)
-        self.consumer = Consumer(service.routes, database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(service.routes, database, self.relay, clock=self.clock, back_off=())
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(service.app()),
             base_url="http://payments",
@@ -45,7 +45,7 @@ class House:
         )
 
     async def tell(self, *messages: Message) -> list[Message]:
-        await self.consumer.take([record_of(message) for message in messages])
+        await self.consumer.process([record_of(message) for message in messages])
         return self.post.taken()
 
     async def sent(self) -> list[Message]:
@@ -59,7 +59,7 @@ class House:
         await self.relay.sweep()
         timers = [row for row in self.post.rows if row.topic == internal("payments").name]
         self.post.rows = []
-        await self.consumer.take([record_of_row(row) for row in timers])
+        await self.consumer.process([record_of_row(row) for row in timers])
         return self.post.taken()
 
     async def put(self, path: str, body: dict[str, Any], status: int = 200) -> Any:

@@ -1,4 +1,4 @@
-{{/* Names, labels, and what every pod of Posada has. */}}
+{{/* Names, labels, and the common parts of every pod. */}}
 
 {{- define "posada.fullname" -}}
 {{- if .Values.fullnameOverride -}}
@@ -42,7 +42,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* A service's settings, as JSON: the defaults with what it has otherwise. Its Secrets come behind the common ones: the last counts. */}}
+{{/* A service's settings, as JSON: the defaults overridden by its own. Its Secrets come after the common ones: the last counts. */}}
 {{- define "posada.settings" -}}
 {{- $own := index .root.Values.services .service | default dict -}}
 {{- $secrets := concat (.root.Values.defaults.envSecrets | default list) ($own.envSecrets | default list) | uniq -}}
@@ -50,7 +50,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- set $settings "envSecrets" $secrets | toJson -}}
 {{- end -}}
 
-{{/* By what the HTTP APIs know who calls: a shared token, keys of tokens, or both. With neither no service would start. */}}
+{{/* Authentication of the HTTP APIs: a shared token, keys of tokens, or both. Without either no service starts. */}}
 {{- define "posada.callersEnv" -}}
 {{- if not (or .Values.apiToken.secret (.Values.apiKeys).secret) -}}
 {{- fail "apiToken.secret and apiKeys.secret are both empty: name the Secret of one of them, or nobody may call" -}}
@@ -67,7 +67,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* What records are signed with: the Secret that is named, else the chart's own. */}}
+{{/* The Secret that signs records: the given one, otherwise the chart's own. */}}
 {{- define "posada.recordsSecret" -}}
 {{- (.Values.records).existingSecret | default (printf "%s-records" (include "posada.fullname" .)) -}}
 {{- end -}}
@@ -98,11 +98,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if hasPrefix "SASL_" .Values.kafka.securityProtocol }}yes{{ end -}}
 {{- end -}}
 
-{{/* Kafka's address and credentials; `kafkaSecret` in place of the common one. */}}
+{{/* Kafka's address and credentials; `kafkaSecret` replaces the common Secret. */}}
 {{- define "posada.kafkaEnv" -}}
 {{- $kafka := .root.Values.kafka -}}
 {{- if not (or $kafka.insecure (eq $kafka.securityProtocol "SASL_SSL")) -}}
-{{- fail (printf "kafka.securityProtocol is %s, by which others can read, change or send messages: give SASL_SSL, or kafka.insecure true to take it" $kafka.securityProtocol) -}}
+{{- fail (printf "kafka.securityProtocol is %s, with which others can read, change or send messages: use SASL_SSL, or set kafka.insecure true to allow it" $kafka.securityProtocol) -}}
 {{- end -}}
 - name: POSADA_KAFKA_BOOTSTRAP
   value: {{ $kafka.bootstrap | quote }}
@@ -125,14 +125,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
 {{/*
-A service's database, by service and settings; with `owner` for the role that migrates it. The password is an environment variable of its own, which
-the client library reads: so it may hold any character, and stands in no address.
+A service's database, by service and settings; with `owner` for the role that migrates it. The client library reads the password from an environment
+variable, so the password may contain any character and is not part of the address.
 */}}
 {{- define "posada.databaseEnv" -}}
 {{- $common := .root.Values.database -}}
 {{- $own := .settings.database -}}
 {{- if not (or $common.insecure (eq $common.sslMode "verify-full")) -}}
-{{- fail (printf "database.sslMode is %s, which does not check which server answers: give verify-full, or database.insecure true to take it" $common.sslMode) -}}
+{{- fail (printf "database.sslMode is %s, which does not identify the server: use verify-full, or set database.insecure true to allow it" $common.sslMode) -}}
 {{- end -}}
 {{- $user := $own.user | default .service -}}
 {{- $name := $own.name | default $common.one | default .service -}}
@@ -160,7 +160,7 @@ the client library reads: so it may hold any character, and stands in no address
 {{- end }}
 {{- end -}}
 
-{{/* The Secret of the database's authority, where there is one and the server is checked by it. */}}
+{{/* The Secret of the database's certificate authority, if there is one and sslMode uses it. */}}
 {{- define "posada.databaseCa" -}}
 {{- if hasPrefix "verify-" .Values.database.sslMode }}{{ .Values.database.ca.secret }}{{ end -}}
 {{- end -}}
@@ -189,8 +189,8 @@ the client library reads: so it may hold any character, and stands in no address
 {{- end -}}
 
 {{/*
-The pod of a job: no account is there before the first install, and none is needed. It runs where the services may. Volumes are last, so that others
-can follow.
+The pod of a job. It needs no account, and none exists before the first install. It is scheduled like the services. Volumes are last, so that callers
+can append their own.
 */}}
 {{- define "posada.jobPod" -}}
 restartPolicy: Never

@@ -12,7 +12,7 @@ import pytest
 
 from services.availability.app import build
 from services.availability.settings import Settings
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.availability import BookRooms, ReleaseRooms
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
@@ -35,14 +35,14 @@ class Api:
     def __init__(self, url: str) -> None:
         self.service = build(Settings(database_url=url, api_token=TOKEN), MovedClock())
         relay = OutboxPublisher(PostOffice(), self.service.database, clock=self.service.clock)
-        self._consumer = Consumer(self.service.routes, self.service.database, relay, clock=self.service.clock)
+        self._consumer = Processor(self.service.routes, self.service.database, relay, clock=self.service.clock)
         transport = httpx.ASGITransport(self.service.app())
         self.client = httpx.AsyncClient(
             transport=transport, base_url="http://availability", headers={"Authorization": f"Bearer {TOKEN}"}
         )
 
     async def tell(self, *messages: Message) -> None:
-        await self._consumer.take([record_of(message) for message in messages])
+        await self._consumer.process([record_of(message) for message in messages])
 
     async def get(self, path: str, status: int = 200, **query: Any) -> Any:
         answer = await self.client.get(path, params=query)

@@ -24,7 +24,7 @@ GOOD = {"request_id": "c1", "check_in": "2026-03-15", "check_out": "2026-03-16"}
 
 async def asked(service: Availability, body: bytes) -> list[Row]:
     """What comes of a request as a gateway writes it, without headers."""
-    await service.consumer.take([raw_record(REQUESTS, body)])
+    await service.consumer.process([raw_record(REQUESTS, body)])
     return service.office.taken()
 
 

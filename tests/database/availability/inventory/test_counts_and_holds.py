@@ -272,7 +272,7 @@ async def expire(service: Availability) -> list[Any]:
     """Ring the alarm, and hand its wake-ups in."""
     await fire_due(service.database, service.relay, "posada/availability", service.repository.due, service.clock())
     rows = service.office.taken()
-    await service.consumer.take([record_of_row(row) for row in rows])
+    await service.consumer.process([record_of_row(row) for row in rows])
     answers = service.office.messages
     service.office.taken()
     return answers

@@ -316,7 +316,7 @@ class House(RuleBasedStateMachine):
         due = service.consumer.routes.repository.due
         await fire_due(self.database, service.relay, "tests", due, self.clock())
         rows = service.office.taken()
-        await service.consumer.take([record_of_row(row) for row in rows])
+        await service.consumer.process([record_of_row(row) for row in rows])
         return [one.booking_id for one in map(message_of, service.office.taken()) if isinstance(one, HoldExpired)]
 
     async def written(self) -> tuple[Any, dict[UUID, str]]:

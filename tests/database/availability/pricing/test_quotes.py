@@ -185,7 +185,7 @@ def asking(**more: Any) -> dict[str, Any]:
 async def told(service: Availability, **more: Any) -> QuoteAnswered:
     """The answer to a request as a gateway publishes it."""
     headers = [("ce_type", b"posada.availability.quote-requested.v1")]
-    await service.consumer.take([raw_record(REQUESTS, json.dumps(asking(**more)).encode(), headers=headers)])
+    await service.consumer.process([raw_record(REQUESTS, json.dumps(asking(**more)).encode(), headers=headers)])
     (row,) = service.office.taken()
     answer = message_of(row)
     assert isinstance(answer, QuoteAnswered)

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from services.booking.app import build
 from services.booking.settings import Settings
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.consumer.routing import Route, Routes
 from shared.contracts import topics
 from shared.contracts.availability import RoomsHeld
@@ -41,12 +41,12 @@ def lines() -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-async def consumer(fresh_database: FreshDatabase) -> AsyncIterator[Consumer]:
+async def consumer(fresh_database: FreshDatabase) -> AsyncIterator[Processor]:
     clock = MovedClock()
     service = build(Settings(database_url=fresh_database("booking")), clock)
     await service.database.open()
     relay = OutboxPublisher(PostOffice(), service.database, clock=clock)
-    yield Consumer(service.routes, service.database, relay, clock=clock, back_off=())
+    yield Processor(service.routes, service.database, relay, clock=clock, back_off=())
     await relay.stop()
     await service.database.close()
 
@@ -69,53 +69,53 @@ def about(lines: list[Any], *events: str) -> None:
     assert WRITTEN_BESIDE.decode() not in str(lines)
 
 
-async def test_what_is_handled_and_what_its_handler_says(consumer: Consumer, lines: list[Any]) -> None:
-    await consumer.take([record_of(held("r1"))])  # of a booking that nobody asked for
+async def test_what_is_handled_and_what_its_handler_says(consumer: Processor, lines: list[Any]) -> None:
+    await consumer.process([record_of(held("r1"))])  # of a booking that nobody asked for
     about(lines, "handled", "reply.unknown_booking")
 
 
-async def test_a_request(consumer: Consumer, lines: list[Any]) -> None:
-    await consumer.take([record_of(request("r1"))])
+async def test_a_request(consumer: Processor, lines: list[Any]) -> None:
+    await consumer.process([record_of(request("r1"))])
     about(lines, "handled")
 
 
-async def test_what_cannot_be_read(consumer: Consumer, lines: list[Any]) -> None:
+async def test_what_cannot_be_read(consumer: Processor, lines: list[Any]) -> None:
     body = f'{{"booking_id": "{BOOKING}", "total": "lots"}}'.encode()
-    await consumer.take([record_of(held("r1"), body=body)])
+    await consumer.process([record_of(held("r1"), body=body)])
     about(lines, "invalid", "dead_letter")
 
 
-async def test_a_request_that_does_not_fit_and_is_answered(consumer: Consumer, lines: list[Any]) -> None:
-    await consumer.take([record_of(request("r1"), body=b'{"request_id": "r1"}')])
+async def test_a_request_that_does_not_fit_and_is_answered(consumer: Processor, lines: list[Any]) -> None:
+    await consumer.process([record_of(request("r1"), body=b'{"request_id": "r1"}')])
     about(lines, "invalid", "handled")
 
 
-async def test_a_fault(consumer: Consumer, lines: list[Any]) -> None:
+async def test_a_fault(consumer: Processor, lines: list[Any]) -> None:
     def breaks(*_: Any) -> Any:
         raise RuntimeError("poison")
 
     routes: Routes[Any] = consumer.routes
     routes.table[RoomsHeld] = Route(breaks)
-    await consumer.take([record_of(held("r1")), record_of(held("r1"), topic=topics.internal("booking").name)])
+    await consumer.process([record_of(held("r1")), record_of(held("r1"), topic=topics.internal("booking").name)])
     about(lines, "consumer.fault", "dead_letter")
 
 
-async def test_a_batch_names_its_bookings(consumer: Consumer, lines: list[Any]) -> None:
+async def test_a_batch_names_its_bookings(consumer: Processor, lines: list[Any]) -> None:
     def breaks(*_: Any) -> Any:
         raise RuntimeError("poison")
 
     consumer.routes.table[BookingRequested] = Route(breaks, repeats=True)
-    await consumer.take([record_of(request("r1")), record_of(request("r2"))])
+    await consumer.process([record_of(request("r1")), record_of(request("r2"))])
     (split,) = [line for line in lines if line["event"] == "consumer.batch_split"]
     assert split["bookings"] == [BOOKING, str(booking_id_of("r2"))]
 
 
-async def test_what_a_client_calls_a_trace_is_none(consumer: Consumer, lines: list[Any]) -> None:
+async def test_what_a_client_calls_a_trace_is_none(consumer: Processor, lines: list[Any]) -> None:
     record = raw_record(
         "posada.booking.requests",
         request("r1").model_dump_json().encode(),
         headers=[("traceparent", b"00-ana@example.com-x-01")],
     )
-    await consumer.take([record])
+    await consumer.process([record])
     assert "ana@example.com-x" not in str(lines)
     assert [line["booking"] for line in lines if line["event"] == "handled"] == [BOOKING]

@@ -19,7 +19,7 @@ from services.booking.requests import events
 from services.booking.requests.saga import MultiRoomData
 from services.notifications.content.rendering import Templates
 from services.notifications.delivery.model import Event
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.availability import FailedRoom, RoomsHeld
 from shared.contracts.booking import BookingConfirmed, booking_id_of
 from shared.contracts.common import Language, Policy
@@ -196,7 +196,7 @@ class Booking:
 
     def __init__(self, database: Database) -> None:
         self.office, repository, clock = PostOffice(), Repository(), MovedClock()
-        self.consumer = Consumer(
+        self.consumer = Processor(
             routes(repository), database, OutboxPublisher(self.office, database, clock=clock), clock=clock
         )
         app = FastAPI()
@@ -205,7 +205,7 @@ class Booking:
 
     async def tell(self, *messages: Message) -> None:
         for message in messages:
-            await self.consumer.take([record_of(message)])
+            await self.consumer.process([record_of(message)])
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ async def test_the_course_of_a_confirmed_booking(booking: Booking) -> None:
 @pytest.mark.real
 async def test_a_batch_that_begins_and_decides_is_written_once(booking: Booking) -> None:
     batch = [request(), answer_of(RoomsHeld)]
-    await booking.consumer.take([record_of(message) for message in batch])
+    await booking.consumer.process([record_of(message) for message in batch])
     await booking.tell(answer_of(PaymentReserved), request(), request())
     confirmed = [one for one in booking.office.messages if isinstance(one, BookingConfirmed)]
     assert len(confirmed) == 3
@@ -248,7 +248,7 @@ async def test_a_batch_that_begins_and_decides_is_written_once(booking: Booking)
 @pytest.mark.real
 async def test_a_request_that_brought_no_id_is_found_by_the_one_it_got(booking: Booking) -> None:
     body = request().model_dump_json(exclude={"request_id"}, exclude_none=True).encode()
-    await booking.consumer.take([raw_record("posada.booking.requests", body, offset=7, timestamp=99)])
+    await booking.consumer.process([raw_record("posada.booking.requests", body, offset=7, timestamp=99)])
     given = "kafka/posada.booking.requests/0/7/99"
     for path in (given, quote(given, safe="")):
         course = (await booking.http.get(f"/requests/{path}")).json()

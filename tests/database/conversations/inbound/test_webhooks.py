@@ -20,7 +20,7 @@ from services.conversations.consumers import routes
 from services.conversations.inbound.api import router
 from services.conversations.repository import Repository
 from services.conversations.unit_of_work import UnitOfWork
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.conversations import GuestWrote
 from shared.database.pool import Connection, Database
 from shared.outbox.outbox import Row
@@ -43,7 +43,7 @@ NOW_ISO = NOW.isoformat()
 GUEST = RECEIVED | {"waId": "50371234567", "timestamp": str(int(NOW.timestamp()))}
 OLD = GUEST | {"timestamp": str(int((NOW - timedelta(hours=49)).timestamp()))}
 WATI_ADDRESS = "/webhooks/wati?token=w-secret"
-MakeClient = Callable[[Consumer], httpx.AsyncClient]
+MakeClient = Callable[[Processor], httpx.AsyncClient]
 
 
 def twilio(fields: Mapping[str, str], **given: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def twilio(fields: Mapping[str, str], **given: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def make_client(database: Database) -> MakeClient:
-    def make(intake: Consumer) -> httpx.AsyncClient:
+    def make(intake: Processor) -> httpx.AsyncClient:
         app = FastAPI()
         hooks = [TWILIO, WATI, MANYCHAT]
         oldest = timedelta(hours=48)
@@ -67,7 +67,7 @@ def make_client(database: Database) -> MakeClient:
 
 
 @pytest.fixture
-async def client(make_client: MakeClient, intake: Consumer) -> AsyncIterator[httpx.AsyncClient]:
+async def client(make_client: MakeClient, intake: Processor) -> AsyncIterator[httpx.AsyncClient]:
     async with make_client(intake) as client:
         yield client
 
@@ -100,11 +100,11 @@ async def test_a_webhook_tells_when_the_guest_wrote(client: httpx.AsyncClient, p
 
 
 async def test_what_is_delivered_again_is_stored_once_on_whatever_way(
-    client: httpx.AsyncClient, consumer: Consumer, database: Database
+    client: httpx.AsyncClient, consumer: Processor, database: Database
 ) -> None:
     for _ in range(3):
         assert (await client.post(WATI_ADDRESS, json=GUEST)).status_code == 202
-    await consumer.take([record(chat(message_id=GUEST["whatsappMessageId"]))])
+    await consumer.process([record(chat(message_id=GUEST["whatsappMessageId"]))])
     assert list(await messages(database)) == [GUEST["whatsappMessageId"]]
 
 
@@ -123,7 +123,7 @@ async def test_strangers_are_turned_away(client: httpx.AsyncClient, database: Da
 
 
 async def test_an_old_timestamp_is_refused_and_kept_once_for_a_person(
-    client: httpx.AsyncClient, consumer: Consumer, database: Database
+    client: httpx.AsyncClient, consumer: Processor, database: Database
 ) -> None:
     for _ in range(2):
         answer = await client.post(WATI_ADDRESS, json=OLD)
@@ -134,7 +134,7 @@ async def test_an_old_timestamp_is_refused_and_kept_once_for_a_person(
     assert "more than 2 days" in letter["posada_history"]
     async with database.connection() as connection:
         body = await connection.fetchval("SELECT body FROM outbox")
-    await consumer.take([replayed([(name, value.encode()) for name, value in letter.items()], body)])
+    await consumer.process([replayed([(name, value.encode()) for name, value in letter.items()], body)])
     assert list(await messages(database)) == [OLD["whatsappMessageId"]]
 
 
@@ -192,7 +192,7 @@ async def test_while_the_database_is_away_nothing_is_promised(
 ) -> None:
     app = FastAPI()
     app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), seconds=0.2))
-    app.state.intake = Consumer(routes(repository), Away(""), relay, clock=lambda: NOW, made_here=True)
+    app.state.intake = Processor(routes(repository), Away(""), relay, clock=lambda: NOW, made_here=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)
     assert answer.status_code == 503
@@ -208,7 +208,7 @@ async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
     make_client: MakeClient, repository: Repository, database: Database
 ) -> None:
     relay = OutboxPublisher(PostOffice(kafka_is_away), database)
-    intake = Consumer(
+    intake = Processor(
         routes(repository), database, relay, clock=lambda: NOW, back_off=[timedelta(seconds=1)], made_here=True
     )
     async with make_client(intake) as client:
@@ -224,11 +224,11 @@ async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
 
 
 async def test_what_staff_write_at_twilio_goes_to_their_thread_whatever_fits_today(
-    client: httpx.AsyncClient, consumer: Consumer, database: Database
+    client: httpx.AsyncClient, consumer: Processor, database: Database
 ) -> None:
-    await consumer.take([record(confirmed("101", starts=-9, nights=8, at=NOW - timedelta(days=20)))])
+    await consumer.process([record(confirmed("101", starts=-9, nights=8, at=NOW - timedelta(days=20)))])
     await client.post(**twilio(ADDED | {"DateCreated": (NOW - timedelta(hours=47)).isoformat()}))
-    await consumer.take([record(confirmed("201", starts=-1, at=NOW - timedelta(hours=1)))])
+    await consumer.process([record(confirmed("201", starts=-1, at=NOW - timedelta(hours=1)))])
     await client.post(**twilio(ADDED | {"MessageSid": "IM2", "DateCreated": NOW_ISO}))
     await client.post(**twilio(ADDED | {"MessageSid": "IM3", "Author": "recepcion", "DateCreated": NOW_ISO}))
     by_room = {thread["room"]: thread["id"] for thread in await threads(database)}
@@ -250,13 +250,13 @@ async def test_two_tenants_in_one_conversation_of_twilio_have_a_thread_each(
 
 
 async def test_what_staff_write_before_we_know_the_conversation_is_tried_again(
-    client: httpx.AsyncClient, consumer: Consumer, database: Database, post_office: PostOffice
+    client: httpx.AsyncClient, consumer: Processor, database: Database, post_office: PostOffice
 ) -> None:
     assert (await client.post(**twilio(ADDED | {"MessageSid": "IM2", "Author": "recepcion"}))).status_code == 202
     (letter,) = post_office.rows  # these tests allow no second attempts
     assert "no thread is known" in str(letter.headers)
     await client.post(**twilio(ADDED))
-    await consumer.take([replayed(letter.headers, letter.body or b"")])
+    await consumer.process([replayed(letter.headers, letter.body or b"")])
     assert set(await messages(database)) == {ADDED["MessageSid"], "IM2"}
 
 
@@ -285,7 +285,7 @@ async def racing(
     make_client: MakeClient, database: Database, relay: OutboxPublisher
 ) -> AsyncIterator[httpx.AsyncClient]:
     meeting = Meeting(WRITERS)
-    async with make_client(Consumer(routes(meeting), database, relay, clock=lambda: NOW, made_here=True)) as client:
+    async with make_client(Processor(routes(meeting), database, relay, clock=lambda: NOW, made_here=True)) as client:
         yield client
 
 
@@ -306,9 +306,9 @@ async def test_webhooks_at_once_open_one_thread_for_a_phone(
 
 
 async def test_webhooks_at_once_open_one_thread_for_an_apartment(
-    make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Consumer
+    make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Processor
 ) -> None:
-    await consumer.take([record(confirmed("101"))])
+    await consumer.process([record(confirmed("101"))])
     async with racing(make_client, database, relay) as client:
         await race_for_a_thread(client, database)
     assert [thread["room"] for thread in await threads(database)] == ["101"]
@@ -316,11 +316,11 @@ async def test_webhooks_at_once_open_one_thread_for_an_apartment(
 
 @pytest.mark.parametrize("index", ["threads_contact_key", "threads_contact_apartment_key"])
 async def test_without_its_index_the_race_ends_in_several_threads(
-    make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Consumer, index: str
+    make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Processor, index: str
 ) -> None:
     async with without_index(database, index):
         if index == "threads_contact_apartment_key":
-            await consumer.take([record(confirmed("101"))])
+            await consumer.process([record(confirmed("101"))])
         async with racing(make_client, database, relay) as client:
             with pytest.raises(AssertionError, match="== 1"):
                 await race_for_a_thread(client, database)
@@ -328,10 +328,10 @@ async def test_without_its_index_the_race_ends_in_several_threads(
 
 async def race_for_a_message(database: Database, relay: OutboxPublisher, make_client: MakeClient) -> None:
     """One message from a webhook and from a gateway over Kafka, at once: it is stored once."""
-    intake = Consumer(routes(Meeting(2)), database, relay, clock=lambda: NOW, made_here=True)
+    intake = Processor(routes(Meeting(2)), database, relay, clock=lambda: NOW, made_here=True)
     again = record(chat(message_id=GUEST["whatsappMessageId"]))
     async with make_client(intake) as client:
-        answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), intake.take([again]))
+        answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), intake.process([again]))
     assert answer.status_code == 202
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM messages") == 1

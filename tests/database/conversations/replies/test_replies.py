@@ -22,7 +22,7 @@ from services.conversations.replies.dispatcher import ReplyDispatcher
 from services.conversations.replies.providers.local import LocalReplies
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking import Contact
 from shared.database.pool import Database
 from shared.http.app import answer_refusals, authenticated
@@ -74,7 +74,7 @@ class House:
         self.switchboard = ProviderRouter(providers_of(settings), LocalReplies())
         self.postman = self.another_postman()
         repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
-        self._consumer = Consumer(routes(repository), database, relay, clock=self.clock, back_off=())
+        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, back_off=())
         app = FastAPI(dependencies=[Depends(authenticated(settings))])
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))
@@ -88,7 +88,7 @@ class House:
 
     async def hear(self, *said: Any) -> None:
         """Take messages and bookings in."""
-        await self._consumer.take([record(one) for one in said])
+        await self._consumer.process([record(one) for one in said])
 
     async def write(self, room: str | None = None, text: str = "Claro que sí", key: str = "k1") -> httpx.Response:
         """Write a reply in a room's thread, or the one without."""

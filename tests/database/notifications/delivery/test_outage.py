@@ -17,7 +17,7 @@ from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.providers.gupshup.sender import GupshupWhatsApp
 from services.notifications.providers.port import Sender
 from services.notifications.repository import Repository, UnitOfWork
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered, StaffAlerted
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
@@ -71,7 +71,7 @@ class Hour:
         self.watch = DeliveryRateMonitor(
             database, self.repository, wanted=0.95, window=timedelta(hours=1), least=5, clock=self.clock
         )
-        self.consumer = Consumer(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
         self.told: Counter[type] = Counter()
 
     async def write(self, number: int) -> None:
@@ -90,7 +90,7 @@ class Hour:
             await self.watch.look(self.relay)
             rows = self.post_office.taken()
             self.told.update(type(message_of(row)) for row in rows)
-            await self.consumer.take([record_of_row(row) for row in rows])
+            await self.consumer.process([record_of_row(row) for row in rows])
             await self.settle()
             self.clock.advance(MINUTE / 4)
 

@@ -23,7 +23,7 @@ from services.notifications.delivery.wake_signal import WakeSignal, WakingDataba
 from services.notifications.providers.port import IsAnothers, NotSent, Receipt, Sender
 from services.notifications.repository import Lost, Repository
 from services.notifications.unit_of_work import UnitOfWork
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Connection, Database
 from shared.observability.logs import name_subject
@@ -115,7 +115,7 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     told = record(message)
     told.headers.append(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()))
     desk = a_desk(local=())
-    await Consumer(routes(Repository(desk)), house.database, house.relay, clock=house.clock).take([told])
+    await Processor(routes(Repository(desk)), house.database, house.relay, clock=house.clock).process([told])
     with capture_logs(processors=[name_subject]) as lines:
         await house.settle(house.courier())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
@@ -373,8 +373,8 @@ async def test_a_commit_wakes_the_courier_without_any_poll(house: House, databas
     email = ScriptedSender()
     task = asyncio.create_task(house.courier({Channel.EMAIL: email}, clock=lambda: NOW, bell=bell).run(house.relay))
     await bell.listened.wait()
-    consumer = Consumer(routes(repository), database, house.relay, clock=lambda: NOW, back_off=())
-    await consumer.take([record(confirmed())])
+    consumer = Processor(routes(repository), database, house.relay, clock=lambda: NOW, back_off=())
+    await consumer.process([record(confirmed())])
     async with asyncio.timeout(10):
         while await house.statuses() != {"email": "sent", "whatsapp": "sent"}:  # noqa: ASYNC110 — another's commit
             await asyncio.sleep(0.01)

@@ -55,7 +55,7 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
             ]
             running = [asyncio.create_task(courier.run(relay)) for courier in couriers]
             for _ in range(2):
-                await make_consumer(desk).take([record(message) for message in messages])
+                await make_consumer(desk).process([record(message) for message in messages])
             async with asyncio.timeout(10), database.connection() as connection:
                 while await connection.fetchval(  # noqa: ASYNC110  # nothing tells of another's commit
                     "SELECT count(*) FROM deliveries WHERE status <> 'sent'"

@@ -24,7 +24,7 @@ from services.notifications.events.schedule import (
 )
 from services.notifications.properties import PropertyDirectory, PropertySettings
 from services.notifications.repository import Repository
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.booking.lifecycle import (
     BookingCancelled,
@@ -104,10 +104,10 @@ class Service:
         self.post_office = post_office
         self.relay = OutboxPublisher(post_office, database, clock=self.clock)
         self.repository = Repository(desk)
-        self.consumer = Consumer(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
 
     async def hear(self, *messages: Message) -> None:
-        await self.consumer.take([record(message) for message in messages])
+        await self.consumer.process([record(message) for message in messages])
 
     async def until(self, moment: datetime) -> None:
         """Let time pass, hour by hour, with everything in the outbox that falls due."""
@@ -115,7 +115,7 @@ class Service:
             self.clock.now = min(moment, self.clock.now + timedelta(hours=1))
             await self.relay.sweep()
             rows = [row for row in self.post_office.taken() if row.topic.endswith("notifications.internal")]
-            await self.consumer.take([record_of_row(row) for row in rows])
+            await self.consumer.process([record_of_row(row) for row in rows])
 
     async def told(self) -> list[str]:
         async with self.database.connection() as connection:

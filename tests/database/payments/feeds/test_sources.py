@@ -78,7 +78,7 @@ class Feeding(Instance):
         super().__init__(database)
         repository = Repository(TERMS)
         self.keeper = FeedSync(sources, repository, database, self.clock, seconds=seconds, fresh_seconds=0)
-        self.consumer.routes.prefetch = self.keeper.before
+        self.consumer.routes.prefetch = self.keeper.prefetch
 
     async def sent(self) -> list[Message]:
         await self.relay.sweep()

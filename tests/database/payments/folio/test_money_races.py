@@ -94,7 +94,7 @@ async def state(database: Database) -> tuple[Decimal, Decimal, Decimal]:
 async def live(database: Database, *messages: Message) -> None:
     consumer, _ = instance(database)
     for message in messages:
-        await consumer.take([record_of(message)])
+        await consumer.process([record_of(message)])
 
 
 async def without_constraints(database: Database) -> None:
@@ -188,11 +188,11 @@ async def test_desk_and_guests_fight_over_one_payment(database: Database) -> Non
     async def guest(number: int) -> None:
         consumer, _ = instance(database)
         name = f"guest {number}"
-        await consumer.take([record_of(reserve(name, slip_amount="3450.00"))])
+        await consumer.process([record_of(reserve(name, slip_amount="3450.00"))])
         async with database.connection() as connection:
             sql = "SELECT status FROM payment_requests WHERE booking_id = $1"
             if await connection.fetchval(sql, booking(name)) == "reserved":
-                await consumer.take([record_of(capture(name, f"HR-{number}"))])
+                await consumer.process([record_of(capture(name, f"HR-{number}"))])
 
     done = await asyncio.gather(*[desk(number) for number in range(20)], *[guest(number) for number in range(20)])
     reserved, captured, refunded = await state(database)

@@ -14,7 +14,7 @@ import pytest
 from services.payments.consumers import routes
 from services.payments.repository import Repository
 from services.payments.unit_of_work import UnitOfWork
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.payments import PaymentReserved
 from shared.database.pool import Database
 from shared.database.statements import execute_together
@@ -172,9 +172,9 @@ async def test_the_database_refuses_to_promise_more_than_arrived(database: Datab
         await connection.execute("UPDATE payments SET reserved = 300, captured = 390")
 
 
-def instance(database: Database) -> tuple[Consumer, Post]:
+def instance(database: Database) -> tuple[Processor, Post]:
     post, clock = Post(), Ticking()
-    return Consumer(routes(REPOSITORY), database, OutboxPublisher(post, database, clock=clock), clock=clock), post
+    return Processor(routes(REPOSITORY), database, OutboxPublisher(post, database, clock=clock), clock=clock), post
 
 
 async def fight(database: Database) -> tuple[int, Decimal]:
@@ -183,9 +183,9 @@ async def fight(database: Database) -> tuple[int, Decimal]:
     async with AsyncExitStack() as warm:  # a pool that has to connect first would let them in one by one
         for _ in instances:
             await warm.enter_async_context(database.connection())
-    await instances[0][0].take([record_of(card("A7", "4140.00"))])
+    await instances[0][0].process([record_of(card("A7", "4140.00"))])
     batches = [[record_of(reserve_by_card(f"{n}/{m}")) for m in range(10)] for n in range(4)]
-    await asyncio.gather(*[one.take(batch) for (one, _), batch in zip(instances, batches, strict=True)])
+    await asyncio.gather(*[one.process(batch) for (one, _), batch in zip(instances, batches, strict=True)])
     answers = [message for _, post in instances for message in post.taken()]
     assert len(answers) == 40
     async with database.connection() as connection:
@@ -216,7 +216,7 @@ async def test_a_transfer_that_two_instances_record_at_once_is_one(database: Dat
     batch = [transfer(f"T{number}") for number in range(20)]
     await asyncio.gather(
         *[
-            one.take(
+            one.process(
                 [record_of(message, f"{place}/{message.transfer_id}") for message in batch[:: 1 - 2 * (place % 2)]]
             )
             for place, (one, _) in enumerate(instances)
@@ -229,10 +229,10 @@ async def test_a_transfer_that_two_instances_record_at_once_is_one(database: Dat
 
 async def test_the_same_request_that_two_instances_take_at_once_is_one(database: Database) -> None:
     first, _ = instance(database)
-    await first.take([record_of(transfer(amount="2000.00"))])
+    await first.process([record_of(transfer(amount="2000.00"))])
     instances = [instance(database) for _ in range(4)]
     asked = reserve(slip_amount="2000.00")
-    await asyncio.gather(*[one.take([record_of(asked, str(place))]) for place, (one, _) in enumerate(instances)])
+    await asyncio.gather(*[one.process([record_of(asked, str(place))]) for place, (one, _) in enumerate(instances)])
     answers = [message for _, post in instances for message in post.taken()]
     assert len(answers) == 4
     assert all(answer == answers[0] for answer in answers)

@@ -16,7 +16,7 @@ from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.transfers.ledger import Balance, Entry, Kind, Sums, audit, summed
 from services.payments.transfers.payment import payment_id_of
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.database.migrations import alembic_config, upgrade
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
@@ -49,11 +49,11 @@ STORY = (
 async def live(database: Database) -> None:
     """A payment's life, one message after the other."""
     clock = Ticking()
-    consumer = Consumer(
+    consumer = Processor(
         routes(Repository(TERMS)), database, OutboxPublisher(Post(), database, clock=clock), clock=clock
     )
     for message in STORY:
-        await consumer.take([record_of(message)])
+        await consumer.process([record_of(message)])
 
 
 async def test_what_happens_to_a_payment_is_written_down_in_its_order(database: Database) -> None:

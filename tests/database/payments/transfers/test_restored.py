@@ -55,11 +55,11 @@ async def test_what_came_since_is_read_again_and_counts_once(
     kafka = [record_of(message, f"event-{number}", number) for number, message in enumerate((*BEFORE, *AFTER))]
     backup = tmp_path / "payments.dump"
     for record in kafka[: len(BEFORE)]:
-        await house.consumer.take([record])
+        await house.consumer.process([record])
     older = await books(house)
     await asyncio.to_thread(tool, "pg_dump", "--format=custom", "--file", backup, payments_url)
     for record in kafka[len(BEFORE) :]:
-        await house.consumer.take([record])
+        await house.consumer.process([record])
     newer = await books(house)
     assert newer != older
 
@@ -71,7 +71,7 @@ async def test_what_came_since_is_read_again_and_counts_once(
     # Rewound to before the backup: some of what comes again is in it already.
     again = kafka[2:]
     for batch in [again] if together else [[record] for record in again]:
-        await house.consumer.take(batch)
+        await house.consumer.process(batch)
     assert await books(house) == newer
     assert (await house.get("/payments/audit"))["agrees"]
 

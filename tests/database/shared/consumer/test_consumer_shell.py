@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.availability import CountRequested
 from shared.contracts.booking import BookingProgressed
 from shared.contracts.topics import internal
@@ -46,10 +46,10 @@ class Shell:
     def __post_init__(self) -> None:
         self.routes = self.routes or self.notes.routes()
         self.relay = OutboxPublisher(self.office, self.database, clock=self.clock)
-        self.consumer = Consumer(self.routes, self.database, self.relay, clock=self.clock)
+        self.consumer = Processor(self.routes, self.database, self.relay, clock=self.clock)
 
     async def take(self, *request_ids: str) -> None:
-        await self.consumer.take([asked(self.routes, request_id) for request_id in request_ids])
+        await self.consumer.process([asked(self.routes, request_id) for request_id in request_ids])
 
     async def outbox(self) -> list[Any]:
         async with self.database.connection() as connection:
@@ -105,7 +105,7 @@ async def test_only_the_poisonous_message_is_put_off(database: Database, kind: t
     shell.office.taken()
     shell.clock.forward(timedelta(seconds=1))
     await shell.relay.sweep()
-    await shell.consumer.take([record_of_row(row) for row in shell.office.taken()])
+    await shell.consumer.process([record_of_row(row) for row in shell.office.taken()])
     assert await noted(database) == ["a", "c", "b"]
 
 
@@ -124,14 +124,14 @@ async def test_the_rest_of_a_large_batch_still_shares_transactions(database: Dat
 async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database: Database, kind: type[Notes]) -> None:
     shell = Shell(database, failing("b", kind=kind))
     record = asked(shell.routes, "b", headers=[("ce_id", b"b"), ("x-chat", b"c7")])
-    await shell.consumer.take([record])
+    await shell.consumer.process([record])
     attempts = 1
     while not any(row.topic.endswith(".dead") for row in shell.office.rows):
         await shell.relay.stop()
         (row,) = await shell.outbox()
         shell.clock.now = row["due_at"]
         await shell.relay.sweep()
-        await shell.consumer.take([record_of_row(one) for one in shell.office.taken() for _ in range(2)])
+        await shell.consumer.process([record_of_row(one) for one in shell.office.taken() for _ in range(2)])
         attempts += 1
     assert attempts == 6
     (dead,) = shell.office.rows
@@ -155,13 +155,13 @@ async def test_what_was_not_handled_claims_no_id(database: Database, kind: type[
             raise RuntimeError("not yet")
 
     shell = Shell(database, kind(breaks))
-    shell.consumer = Consumer(shell.routes, database, shell.relay, clock=shell.clock, back_off=())
+    shell.consumer = Processor(shell.routes, database, shell.relay, clock=shell.clock, back_off=())
     bad = raw_record(shell.routes.topics[0].name, b"{}", headers=[("ce_id", b"a")])
-    await shell.consumer.take([bad, bad, asked(shell.routes, "b")])
+    await shell.consumer.process([bad, bad, asked(shell.routes, "b")])
     assert [row.topic.endswith(".dead") for row in shell.office.taken()] == [True, True]
     healed.append(True)
     again = [asked(shell.routes, "a"), asked(shell.routes, "b")]
-    await shell.consumer.take([*again, *again])
+    await shell.consumer.process([*again, *again])
     assert await noted(database) == ["a", "b"]
 
 
@@ -172,7 +172,7 @@ async def test_an_id_on_another_topic_hides_nothing(database: Database, kind: ty
     routes.topics = tuple(topics)
     shell = Shell(database, notes, routes=routes)
     same = [raw_record(topic.name, body(topic.name), headers=[("ce_id", b"1")]) for topic in topics]
-    await shell.consumer.take([*same, *same])
+    await shell.consumer.process([*same, *same])
     assert await noted(database) == [topic.name for topic in topics]
 
 
@@ -189,7 +189,7 @@ async def test_what_is_invalid_is_set_aside_whole_and_stops_nobody(shell: Shell,
     strange = raw_record(
         shell.routes.topics[0].name, body, key=b"\x00k\xff", headers=[("a\0b", b"\0\xff"), ("n", None)]
     )
-    await shell.consumer.take([asked(shell.routes, "a"), strange, asked(shell.routes, "b")])
+    await shell.consumer.process([asked(shell.routes, "a"), strange, asked(shell.routes, "b")])
     assert await noted(shell.database) == ["a", "b"]
     (dead,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]
     assert dead.body == body
@@ -199,7 +199,7 @@ async def test_what_is_invalid_is_set_aside_whole_and_stops_nobody(shell: Shell,
 async def test_a_poisonous_message_with_nul_in_key_and_headers_is_put_off(database: Database) -> None:
     shell = Shell(database, failing("b"))
     headers = [("ce_id", b"\0\xff"), ("ce_correlationid", b"\0"), ("x\0", b"\0")]
-    await shell.consumer.take([asked(shell.routes, "b", key=b"\0\xff", headers=headers)])
+    await shell.consumer.process([asked(shell.routes, "b", key=b"\0\xff", headers=headers)])
     await shell.relay.stop()
     assert len(await shell.outbox()) == 1
 
@@ -317,7 +317,7 @@ async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(note
     hurried = Database(notes_url, command_seconds=0.5)
     await hurried.open()
     shell = Shell(hurried, Slow())
-    shell.consumer = Consumer(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
+    shell.consumer = Processor(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
     await shell.take("a", "slow", "b")
     assert await noted(hurried) == ["a", "b"]
     (letter,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]
@@ -381,7 +381,7 @@ async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -
         raise KafkaConnectionError
 
     shell.relay = OutboxPublisher(PostOffice(lost), shell.database, clock=shell.clock)
-    await Consumer(shell.routes, shell.database, shell.relay, clock=shell.clock).take([asked(shell.routes, "a")])
+    await Processor(shell.routes, shell.database, shell.relay, clock=shell.clock).process([asked(shell.routes, "a")])
     assert len(await shell.outbox()) == 1
     survivor = OutboxPublisher(shell.office, shell.database, clock=shell.clock)
     await survivor.sweep()
@@ -406,9 +406,9 @@ async def test_a_row_that_cannot_be_sent_keeps_no_other_back_nor_sends_it_twice(
     shell: Shell, at_the_door: bool
 ) -> None:
     class Picky(PostOffice):
-        async def post(self, row: Row) -> asyncio.Future[Any]:
+        async def send(self, row: Row) -> asyncio.Future[Any]:
             if row.key != "4":
-                return await super().post(row)
+                return await super().send(row)
             if at_the_door:
                 raise TopicAuthorizationFailedError
             refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -10,7 +10,7 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.topics import dead
 from shared.database.pool import Database
 from shared.kafka.topics import KEPT_BYTES
@@ -65,11 +65,11 @@ async def test_a_message_with_a_hostile_history_is_set_aside_like_any_other(
             raise RuntimeError("it is poison")
 
     routes, office = Notes(breaks).routes(), PostOffice()
-    consumer = Consumer(routes, database, OutboxPublisher(office, database), back_off=())
+    consumer = Processor(routes, database, OutboxPublisher(office, database), back_off=())
     hostile = asked(routes, poison, headers=[("ce_id", poison.encode()), (HISTORY, story)])
     hostile.value = body or hostile.value
 
-    await consumer.take([asked(routes, before), hostile, asked(routes, after)])
+    await consumer.process([asked(routes, before), hostile, asked(routes, after)])
 
     (letter,) = [row for row in office.rows if row.topic == dead(routes.service).name]
     assert size_of(letter) < KEPT_BYTES

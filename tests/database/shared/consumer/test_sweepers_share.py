@@ -32,8 +32,8 @@ class Meeting(PostOffice):
         super().__init__()
         self._all_have_some = all_have_some
 
-    async def post(self, row: Row) -> asyncio.Future[None]:
-        arrived = await super().post(row)
+    async def send(self, row: Row) -> asyncio.Future[None]:
+        arrived = await super().send(row)
         if len(self.rows) == 1:
             await self._all_have_some.wait()
         return arrived

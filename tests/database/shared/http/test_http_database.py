@@ -16,7 +16,7 @@ from httpx import ASGITransport, AsyncClient
 from starlette.types import Message, Scope
 
 from shared.auth.tokens import Caller, Role, issue
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.topics import SERVICES
 from shared.database import pool as of_database
 from shared.database.pool import Busy, Database, on_request
@@ -94,13 +94,13 @@ async def test_messages_that_wait_take_nothing_from_requests(notes_url: str) -> 
 
 async def test_what_a_request_puts_through_the_consumer_counts_as_the_requests(database: Database) -> None:
     routes = Notes().routes()
-    intake = Consumer(routes, database, OutboxPublisher(PostOffice(), database))
+    intake = Processor(routes, database, OutboxPublisher(PostOffice(), database))
     async with all_taken(database):
         with on_request(), pytest.raises(Busy):
-            await intake.take([asked(routes, "over HTTP")])
-        await intake.take([asked(routes, "from Kafka")])
+            await intake.process([asked(routes, "over HTTP")])
+        await intake.process([asked(routes, "from Kafka")])
     with on_request() as use:
-        await intake.take([asked(routes, "over HTTP")])
+        await intake.process([asked(routes, "over HTTP")])
         assert use.held == 0
     assert await noted(database) == ["from Kafka", "over HTTP"]
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, SecretStr
 from shared.auth.scopes import ALL_PROPERTIES, COMMON, Scopes, about, is_id
 from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.contracts.topics import SERVICES
 from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
@@ -108,7 +108,7 @@ async def houses(name: str, url: str) -> AsyncIterator[Houses]:
     await service.database.open()
     try:
         relay = OutboxPublisher(PostOffice(), service.database, clock=service.clock)
-        app.state.intake = Consumer(service.routes, service.database, relay, clock=service.clock)
+        app.state.intake = Processor(service.routes, service.database, relay, clock=service.clock)
         await plant(service, app.state.intake)
         async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as client:
             yield Houses(service, client, app.openapi())

@@ -92,7 +92,7 @@ async def test_what_is_let_go_of_was_never_done() -> None:
     await lane.submit(some("a"), works.noting("a"))
     await begun(works, 1)
     assert lane.busy_for() > 0
-    lane.end()
+    lane.cancel()
     await lane.drain()
     assert works.done == []
     assert lane.busy_for() == 0

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from shared.consumer import subscriber as subscriber_module
-from shared.consumer.consumer import Consumer
+from shared.consumer.processor import Processor
 from shared.consumer.subscriber import Subscriber
 
 PLACE = TopicPartition("orders", 0)
@@ -48,7 +48,7 @@ def record(offset: int, hurry: str) -> ConsumerRecord[Any, Any]:
 
 async def test_offsets_stay_behind_what_waits_in_the_lane_while_others_go_on() -> None:
     shell = Shell()
-    subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Consumer", shell), batch_messages=50, stalled_seconds=60)
+    subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Processor", shell), batch_messages=50, stalled_seconds=60)
     async with asyncio.timeout(10):
         await subscriber._take([record(0, WAITED_FOR)], {PLACE: 1})
         assert subscriber._done == {TopicPartition("orders", 0): 1}
@@ -66,7 +66,7 @@ async def test_a_batch_that_cannot_be_read_is_stayed_at_and_not_passed_over(monk
     monkeypatch.setattr(subscriber_module, "BROKEN_PAUSE_S", 0)
     shell = Shell()
     shell.stumbles = 2
-    subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Consumer", shell), batch_messages=50, stalled_seconds=60)
+    subscriber = Subscriber(KafkaBroker("nowhere:1"), cast("Processor", shell), batch_messages=50, stalled_seconds=60)
     async with asyncio.timeout(10):
         await subscriber._take([record(0, WAITED_FOR)], {PLACE: 1})
     assert shell.handled == [0]

@@ -40,7 +40,7 @@ FEW = 4  # messages that are not worth halving
 BOOKINGS_NAMED = 20  # in a line about a whole batch
 
 
-class Consumer:
+class Processor:
     """Handles batches for one service. It never raises for a message's sake; only cancellation ends it early."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Consumer:
         """The CloudEvents source of what this service sends."""
         return f"posada/{self.routes.service}"
 
-    async def take(self, records: Sequence[Record]) -> None:
+    async def process(self, records: Sequence[Record]) -> None:
         """Handle a batch to its end: when this returns, every record is handled, put off or set aside, durably."""
         for share in self.read(records):
             await self.handle(share)
