@@ -35,7 +35,7 @@ class Put(BaseModel):
 class Imported(BaseModel):
     """What came of a file: how many lines were taken, how many of them changed a record, and the broken lines."""
 
-    parameters_: int = 0
+    taken: int = 0
     changed: int = 0
     broken: int = 0
     broken_lines: list[BrokenLine] = Field(default_factory=list)
@@ -110,7 +110,7 @@ def _add(
         422: {"description": "Refused, with the reason."},
     }
     _set_signature(put, {"record": model, "request": Request}, Put)
-    _set_signature(remove, {"which": Annotated[_key_of(model), Query()], "request": Request}, None)
+    _set_signature(remove, {"record_key": Annotated[_key_of(model), Query()], "request": Request}, None)
     router.add_api_route(
         path,
         put,
@@ -187,7 +187,7 @@ async def _import(catalogue: CatalogueRepository, text: str, clock: Clock) -> Im
     for number, record in sorted(good, key=lambda line: order[line[1].kind]):
         try:
             done.changed += await catalogue.put(record, clock())
-            done.parameters_ += 1
+            done.taken += 1
         except Refusal as refusal:
             _note(done, csv.broken_by(number, refusal, record))
     done.broken_lines.sort(key=lambda line: line.number)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.availability.consumers import routes
-from services.availability.repository import Ask, Repository
+from services.availability.repository import Nights, Repository
 from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.consumer.processor import Processor
@@ -65,12 +65,12 @@ async def _view(url: str) -> UnitOfWork:
     try:
         async with database.connection() as connection:
             stays = [Stay(CHECK_IN, CHECK_IN.replace(day=CHECK_IN.day + nights)) for nights in range(1, 8)]
-            return await Repository().view(connection, [Ask("las-hojas", s.check_in, s.check_out) for s in stays])
+            return await Repository().view(connection, [Nights("las-hojas", s.check_in, s.check_out) for s in stays])
     finally:
         await database.close()
 
 
 @pytest.fixture
-def inventory(planted: UnitOfWork) -> UnitOfWork:
+def uow(planted: UnitOfWork) -> UnitOfWork:
     """The same, untouched by other tests."""
     return UnitOfWork(planted.properties, planted.default_property, free=planted.free)

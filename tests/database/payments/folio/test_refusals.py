@@ -69,7 +69,7 @@ def test_it_is_done_or_refused(before: str, asked: str) -> None:
     for message in BEFORE[before]:
         table[type(message)].handle(uow, message, NOW)
     if before == "captured":
-        uow.kept[T1, BOOKING] = Decimal("690.00")
+        uow.paid[T1, BOOKING] = Decimal("690.00")
     try:
         list(HANDLES[type(ASKED[asked])](uow, ASKED[asked], NOW))
     except Refusal as refusal:
