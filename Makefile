@@ -1,5 +1,5 @@
 # Everything a newcomer needs. It takes Python 3.11 or later, git and make; all else is fetched into .venv.
-# Arguments go through ARGS: make test ARGS="tests/payments -x"
+# Arguments go through ARGS: make test ARGS="tests/database/payments -x"
 
 UV_VERSION := 0.13.8
 VENV := .venv
@@ -13,14 +13,18 @@ CONTAINER_TESTS := tests/deploy/local/test_running_parts.py tests/cluster/shared
   tests/cluster/shared/test_service_stop.py tests/cluster/bookings/test_scenarios.py tests/cluster/faults/test_crashes.py \
   tests/cluster/chaos/test_storm.py
 ARGS ?=
+# Tests run in so many processes; ARGS="-n 0" runs them in one.
+TEST_WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --durations=10
+PARALLEL := -n $(TEST_WORKERS) --no-loadscope-reorder
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-containers chaos chaos-long image compose bench bench-rivals bench-growth lint types schemas \
-  fix secrets audit sbom sbom-image
+.PHONY: help env demo up test test-long test-quick coverage test-containers chaos chaos-long image compose bench \
+  bench-rivals bench-growth lint types schemas fix secrets audit sbom sbom-image
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 27
@@ -31,8 +35,17 @@ demo: $(READY) ## A scripted day on real Kafka and PostgreSQL: bookings, a race,
 up: $(READY) ## Kafka, PostgreSQL and the five services, until Ctrl-C
 	@$(BIN)/posada up $(ARGS)
 
-test: $(READY) ## Every test
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## Every test, of what takes long a part
+	@$(PYTEST) $(PARALLEL) $(ARGS)
+
+test-long: $(READY) ## What takes long, as a whole: kills, lines, storms, examples
+	@POSADA_TESTS=long $(PYTEST) $(PARALLEL) -m long $(ARGS)
+
+test-quick: $(READY) ## Rules and units alone, without servers
+	@$(PYTEST) tests/unit $(ARGS)
+
+coverage: $(READY) ## Every test, and which lines and branches none of them ran
+	@$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 test-containers: $(READY) ## The integration tests on containers, and the whole of deploy/compose.yaml
 	@POSADA_PARTS=docker $(BIN)/python -m pytest -m "real and not containers" $(CONTAINER_TESTS) $(ARGS)

@@ -231,6 +231,7 @@ class _Running:
             consumer,
             batch_messages=settings.batch_messages,
             stalled_seconds=settings.stalled_seconds,
+            session_seconds=settings.kafka_session_seconds,
             linger_ms=service.linger_ms,
         )
         for stop in (relay.stop, producer.flush, transport.send_gathered, broker.stop):

@@ -97,6 +97,13 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
         description="Pages of these origins may call the API from a browser, as JSON; unset: none.",
     )
     batch_messages: int = Field(500, ge=1, le=10_000, description="Most messages in one transaction.")
+    kafka_session_seconds: float = Field(
+        10,
+        ge=1,
+        le=300,
+        description="An instance that Kafka has not heard of for so long loses its partitions to the others. A broker"
+        " has a minimum of its own (group.min.session.timeout.ms).",
+    )
     stalled_seconds: float = Field(60, gt=0, description="Without progress for so long an instance is not ready.")
     gauges_seconds: float = Field(
         15, gt=0, le=3600, description="How often the gauges that come from the database are read."

@@ -189,7 +189,7 @@ async def _left(database: WakingDatabase) -> int:
 
 
 class _Nowhere:
-    async def post(self, row: object) -> asyncio.Future[None]:
+    async def send(self, row: object) -> asyncio.Future[None]:
         del row
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)

@@ -166,13 +166,15 @@ def choose_backends(
     docker_answers: Callable[[], bool] = docker_answers,
     kafka_heap_mb: int = 256,
     kafka_full_jit: bool = False,
+    durable: bool = True,
 ) -> Backends:
     """The parts to run on, not started; what they keep lies in `data_dir`.
 
     POSADA_PARTS decides (given, docker or embedded); without it the addresses in POSADA_KAFKA_BOOTSTRAP and
     POSADA_POSTGRES_ADMIN_URL, then a Docker daemon that answers, then the embedded parts. `kafka_heap_mb` (MiB) and
     `kafka_full_jit` concern the embedded Kafka. `on_progress` is called from more than one thread. With `keeping_data`
-    Docker's, which forget theirs, are taken only where POSADA_PARTS names them.
+    Docker's, which forget theirs, are taken only where POSADA_PARTS names them. Without `durable` an embedded
+    PostgreSQL may lose data in a crash: for tests.
 
     Raises ValueError when the environment contradicts itself.
     """
@@ -181,7 +183,7 @@ def choose_backends(
         return given_backends(data_dir, environ)
     if choice == "docker":
         return docker_backends(data_dir, environ, on_progress)
-    return embedded_backends(data_dir, on_progress, kafka_heap_mb, kafka_full_jit)
+    return embedded_backends(data_dir, on_progress, kafka_heap_mb, kafka_full_jit, durable=durable)
 
 
 def chosen(environ: Mapping[str, str], docker_answers: Callable[[], bool]) -> str:
@@ -215,11 +217,17 @@ def docker_backends(data_dir: Path, environ: Mapping[str, str], on_progress: Pro
 
 
 def embedded_backends(
-    data_dir: Path, on_progress: Progress = silent, kafka_heap_mb: int = 256, kafka_full_jit: bool = False
+    data_dir: Path,
+    on_progress: Progress = silent,
+    kafka_heap_mb: int = 256,
+    kafka_full_jit: bool = False,
+    *,
+    durable: bool = True,
 ) -> Backends:
     """Servers of our own, from packages."""
     from deploy.local.kafka.server import EmbeddedKafka  # noqa: PLC0415  # see docker_answers
     from deploy.local.postgres import EmbeddedPostgres  # noqa: PLC0415
 
     kafka = EmbeddedKafka(data_dir / "kafka", heap_mb=kafka_heap_mb, full_jit=kafka_full_jit, on_progress=on_progress)
-    return Backends("embedded", kafka, EmbeddedPostgres(data_dir / "postgres", on_progress=on_progress))
+    postgres = EmbeddedPostgres(data_dir / "postgres", on_progress=on_progress, durable=durable)
+    return Backends("embedded", kafka, postgres)

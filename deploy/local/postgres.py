@@ -37,24 +37,29 @@ SETTINGS: Final = {
     "log_line_prefix": "%m [%p] %q%u@%d ",
     "log_checkpoints": "off",
 }
+# For servers of tests whose data nobody needs after a crash.
+NOT_DURABLE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class EmbeddedPostgres(EmbeddedServer, PostgresBackend):
     """One server, listening on the loopback address and on a socket in its folder; every login needs a password.
 
     `port` is its TCP port (else one is chosen and kept with the data). Started as root, it runs as another account,
-    since PostgreSQL refuses root.
+    since PostgreSQL refuses root. Without `durable` it is quicker, and a crash may spoil what it keeps.
     """
 
     called = "postgres"
     # The same order of words on every machine, whatever its locales.
     initdb_flags: ClassVar[tuple[str, ...]] = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 
-    def __init__(self, data_dir: Path, port: int | None = None, *, on_progress: Progress = silent) -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, *, on_progress: Progress = silent, durable: bool = True
+    ) -> None:
         EmbeddedServer.__init__(self, data_dir, on_progress)
         PostgresBackend.__init__(self, self._folder)
         self._asked_port = port
         self._port: int | None = None
+        self._durable = durable
         self._account = unprivileged_account()
 
     @property
@@ -150,7 +155,8 @@ class EmbeddedPostgres(EmbeddedServer, PostgresBackend):
         return programs()
 
     def _settings(self, port: int) -> dict[str, str]:
-        return {**SETTINGS, "port": str(port), "unix_socket_directories": quoted(self.socket_dir)}
+        settings = SETTINGS if self._durable else SETTINGS | NOT_DURABLE
+        return {**settings, "port": str(port), "unix_socket_directories": quoted(self.socket_dir)}
 
     def _server_process(self, port: int) -> Process:
         flags = [part for key, value in self._settings(port).items() for part in ("-c", f"{key}={value}")]

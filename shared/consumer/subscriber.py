@@ -50,6 +50,7 @@ class Subscriber:
         *,
         batch_messages: int,
         stalled_seconds: float,
+        session_seconds: float = 10,
         linger_ms: int = 0,
     ) -> None:
         self._consumer = consumer
@@ -70,8 +71,8 @@ class Subscriber:
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             listener=_Listener(self),
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=1_000,
+            session_timeout_ms=int(session_seconds * 1000),
+            heartbeat_interval_ms=int(min(1, session_seconds / 3) * 1000),
             max_poll_interval_ms=600_000,
             fetch_max_wait_ms=linger_ms or FETCH_WAIT_MS,
             fetch_min_bytes=GATHERED_BYTES if linger_ms else 1,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from posada.cluster.cluster import LocalCluster
 from tests.support.cluster.gateway import Gateway
+from tests.support.cluster.not_durable import not_durable_cluster
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,15 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_town() -> Iterator[LocalCluster]:
-    """The town, started once and stopped in any case; its processes are tied to ours as well.
-
-    Its folder is not pytest's: another run would take PostgreSQL's account the right to pass through.
-    """
-    with (
-        tempfile.TemporaryDirectory(prefix="posada-town-", ignore_cleanup_errors=True) as folder,
-        LocalCluster(Path(folder)) as town,
-    ):
+def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """The town, started once and stopped in any case; its processes are tied to ours as well."""
+    with not_durable_cluster(tmp_path_factory.mktemp("town")) as town:
         yield town
 
 

@@ -14,7 +14,7 @@ from deploy.local.postgres import EmbeddedPostgres, programs
 from shared.contracts.topics import SERVICES
 from tests.support.cluster.compose_stack import free_port
 from tests.support.servers.databases import ask
-from tests.support.servers.debian_postgres import ABSENT, INSTALLED, DebianPostgres, folder_of_its_own
+from tests.support.servers.debian_postgres import ABSENT, INSTALLED, DebianPostgres
 from tests.support.servers.operator_server import Ground
 
 
@@ -25,8 +25,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with folder_of_its_own() as folder, EmbeddedPostgres(folder) as server:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
@@ -57,9 +57,9 @@ def letters() -> Iterator[tuple[Letters, int]]:
 
 
 @pytest.fixture(scope="module")
-def older() -> Iterator[DebianPostgres]:
+def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianPostgres]:
     """Debian's server."""
-    with folder_of_its_own() as folder, DebianPostgres(folder) as server:
+    with DebianPostgres(tmp_path_factory.mktemp("older")) as server:
         yield server
 
 

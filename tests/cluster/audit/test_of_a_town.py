@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -24,6 +22,8 @@ from posada.main import make_app
 from posada.problems import Exit
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES
 from shared.outbox.outbox import Row, add
+from tests.support.cluster.not_durable import not_durable_cluster
+from tests.support.scale import scaled
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 READER = "auditor"
@@ -33,11 +33,9 @@ _CONFIRMED = "SELECT id FROM bookings WHERE status = 'CONFIRMED' ORDER BY id LIM
 
 
 @pytest.fixture(scope="module")
-def town() -> Iterator[LocalCluster]:
-    with (
-        tempfile.TemporaryDirectory(prefix="posada-audit-", ignore_cleanup_errors=True) as folder,
-        LocalCluster(Path(folder), service_env=BRISK, database_prefix="audited_") as town,
-    ):
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    folder = tmp_path_factory.mktemp("audited")
+    with not_durable_cluster(folder, service_env=BRISK, database_prefix="audited_") as town:
         yield town
         for one in town.services:
             one.process.stop()
@@ -213,9 +211,10 @@ def test_the_command_that_is_named_for_money_names_the_payment(town: LocalCluste
     assert str(payment) in own.output
 
 
+@pytest.mark.long
 async def test_while_bookings_are_made_nothing_is_wrong(town: LocalCluster, day: Storm) -> None:
     """The last one here, since it books more. What is on its way at the first look must not be held against anybody."""
-    wish = Wish(seed=12, bookings=450, seconds=20, blows=0)
+    wish = Wish(seed=12, bookings=scaled(450, part=150), seconds=scaled(20, part=7), blows=0)
     going_on = asyncio.create_task(raised(town, wish, lambda _: None))
     audits: list[Any] = []
     moving: list[int] = []

@@ -26,8 +26,9 @@ from shared.contracts.topics import (
 from shared.kafka.unpacking import FREE_BYTES
 from shared.outbox.dead_letters import DeadLetter, list_dead, replay
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
-from tests.support.cluster.bad_messages import PLACES, Bad, Place, bad_messages
+from tests.support.cluster.bad_messages import Bad, bad_messages
 from tests.support.cluster.gateway import Gateway, rows, unique, wait_for
+from tests.support.cluster.good_messages import PLACES, Place
 from tests.support.oracle import until_at_rest
 
 ANSWERS = (BOOKING_EVENTS, BOOKING_PROGRESS, BOOKING_REPLIES, AVAILABILITY_ANSWERS, PAYMENTS_ANSWERS)

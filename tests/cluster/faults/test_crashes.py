@@ -13,16 +13,18 @@ from shared.contracts.topics import SERVICES
 from tests.support.builders.cluster_requests import fresh_night, many, money_for, request
 from tests.support.cluster.gateway import REQUESTS, Gateway, wait_for
 from tests.support.oracle import until_at_rest
+from tests.support.scale import scaled
 
-BOOKINGS = 200
+BOOKINGS = scaled(200, part=80)
 FIRST = BOOKINGS // 2  # published before the kill, the rest as it falls
 IN_THE_MIDDLE = BOOKINGS // 4
 ALL_END_S = 60.0
 QUICKLY_S = 5.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", SERVICES)
-async def test_killed_in_the_middle_of_200_bookings(town: LocalCluster, gateway: Gateway, service: str) -> None:
+async def test_killed_in_the_middle_of_many_bookings(town: LocalCluster, gateway: Gateway, service: str) -> None:
     wanted = many(BOOKINGS)
     names = [one["request_id"] for one in wanted]
     await gateway.pay([money_for(one) for one in wanted])

@@ -13,8 +13,8 @@ from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES, dead
 from shared.outbox.dead_letters import list_dead
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
-from tests.support.cluster.bad_messages import PLACES
 from tests.support.cluster.gateway import Gateway, wait_for
+from tests.support.cluster.good_messages import PLACES
 from tests.support.cluster.odd_records import publish_batch
 
 ROOM = 96 * 1024 * 1024  # bytes that a service may take beyond what it has

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -14,27 +13,14 @@ from aiokafka.errors import for_code
 
 from shared import service
 from shared.consumer.routing import Routes
-from shared.contracts.availability import CountRequested
-from shared.contracts.topics import dead, internal
 from shared.database.pool import Database
-from shared.kafka.topic_admin import create_topics
-from shared.kafka.topics import Topic
 from shared.messages.record_settings import TRUSTING
 from shared.service import Service
 from shared.settings import ServiceSettings
-from tests.cluster.shared.test_subscriber_on_kafka import PARTITIONS, ask, committed, until
-from tests.support.sagas.sample_service import Notes, noted
+from tests.support.cluster.instances import ask, committed, until
+from tests.support.sagas.sample_service import noted
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-async def routes(kafka_bootstrap: str) -> Routes[Any]:
-    """A service that no other test knows, with its topics made."""
-    name = f"notes-{uuid4().hex[:8]}"
-    topic = Topic(f"{name}.requests", "", partitions=PARTITIONS, default_type=CountRequested.type_name)
-    await create_topics(kafka_bootstrap, [topic, internal(name), dead(name)])
-    return Notes().routes(name, topic)
 
 
 @asynccontextmanager

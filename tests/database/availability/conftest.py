@@ -55,7 +55,7 @@ async def service(database: Database) -> Availability:
 
 @pytest.fixture(scope="module")
 def planted(module_database: FreshDatabase) -> UnitOfWork:
-    """The inventory of the reference property for March 2026, all of it free."""
+    """What the service reads of the reference property for March 2026, all of it free."""
     return apart_async(_view, module_database("availability"))
 
 

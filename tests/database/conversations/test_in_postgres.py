@@ -25,6 +25,7 @@ from shared.errors import Conflict
 from shared.messages.message import Message
 from tests.database.conversations.conftest import TRUNCATE, MakeConsumer, PostOffice
 from tests.support.builders.conversations import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.support.scale import scaled
 from tests.unit.conversations.threads.test_orders import ONE_BOOKING, after, arrivals, shape
 
 
@@ -278,7 +279,7 @@ async def test_a_subscriber_and_a_booking_with_the_phone_at_once_make_one_thread
     assert len(await messages(database)) == 40
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(25, part=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(range(len(ONE_BOOKING))), st.integers(1, 4))
 async def test_any_order_in_any_batches(consumer: Processor, database: Database, order: list[int], size: int) -> None:
     async with database.connection() as connection:
@@ -311,7 +312,7 @@ async def shape_in(database: Database) -> set[tuple[Any, ...]]:
     }
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(30, part=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals(), st.integers(1, 4))
 async def test_late_repeated_and_reordered_events_in_any_batches_lead_to_the_same_threads(
     consumer: Processor, database: Database, history: tuple[list[Message], list[Message]], size: int

@@ -23,10 +23,11 @@ from shared.contracts.topics import SERVICES
 from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
 from tests.support.doubles.transport import PostOffice
+from tests.support.scale import scaled
 from tests.support.servers.databases import FreshDatabase
 
 SHARED = "fuzz" * 8
-EXAMPLES = 6
+EXAMPLES = scaled(6, part=3)
 REFUSED = 400
 SHOWN = {"Authorization": f"Bearer {SHARED}"}
 # What makes webhooks and optional endpoints appear, without anybody being called.
@@ -84,6 +85,7 @@ def served(request: pytest.FixtureRequest, fresh_database: FreshDatabase) -> Ite
         yield one
 
 
+@pytest.mark.long
 def test_no_request_makes_a_service_fail(served: Served) -> None:
     schema = schemathesis.openapi.from_dict(served.schema)
     asked = 0

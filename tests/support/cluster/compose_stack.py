@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from deploy.local.processes.folders import PORTS, is_free
 from posada.cluster.secrets import ClusterSecrets
 from tests.support.paths import ROOT
 
@@ -138,7 +139,5 @@ class Composed:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody uses now."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
+    """A port of the loopback address that nobody uses now, and that no outgoing connection is given."""
+    return next(port for port in random.sample(PORTS, len(PORTS)) if is_free(port))

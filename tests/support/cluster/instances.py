@@ -16,6 +16,7 @@ from shared.consumer.routing import Routes
 from shared.consumer.subscriber import Subscriber
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
+from shared.settings import ServiceSettings
 from tests.support.doubles.transport import PostOffice
 from tests.support.sagas.sample_service import body, noted
 
@@ -48,7 +49,13 @@ class Instance:
         self.broker = KafkaBroker(
             self.bootstrap, metadata_max_age_ms=self.metadata_age_ms, apply_types=False, logger=None
         )
-        self.subscriber = Subscriber(self.broker, consumer, batch_messages=50, stalled_seconds=self.stalled_seconds)
+        self.subscriber = Subscriber(
+            self.broker,
+            consumer,
+            batch_messages=50,
+            stalled_seconds=self.stalled_seconds,
+            session_seconds=ServiceSettings().kafka_session_seconds,
+        )
         await self.broker.start()
         self.subscriber.start()
         if not self.commits:

@@ -25,8 +25,9 @@ from shared.clock import system_clock
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.notifications import a_delivery, a_desk
 from tests.support.doubles.transport import PostOffice
+from tests.support.scale import scaled
 
-MESSAGES = 2000
+MESSAGES = scaled(2000, part=500)
 BETWEEN = 0.01  # seconds between two messages that come
 LEASE = timedelta(seconds=1)
 

@@ -13,13 +13,13 @@ from uuid import uuid4
 
 import asyncpg
 
-from deploy.local.databases import PostgresBackend, owner_of
+from deploy.local.databases import PostgresBackend, at_database, owner_of
 from deploy.local.processes.waiting import run_apart
 from shared.database.migrations import upgrade
 
 SECONDS = 60.0
 Result = TypeVar("Result")
-FreshDatabase = Callable[[str], str]
+FreshDatabase = Callable[..., str]
 
 
 class Databases:
@@ -33,20 +33,17 @@ class Databases:
 
     def fresh(self, service: str) -> str:
         """The address of a database with the service's schema and seed in it, for a role that owns it."""
-        role = self._template(service)
-        name = f"{role}_{uuid4().hex[:8]}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{role}" OWNER "{owner_of(role)}"')
-        self._copies.add(name)
-        return self._server.dsn(name, owner_of(role))
+        template = self._template(service)
+        return self._copy(template, template)
 
     def copy(self, url: str) -> str:
         """The address of a copy of a database that was made here and that nobody is connected to."""
         source = _name_in(url)
-        role = source.rpartition("_")[0]
-        name = f"{role}_{uuid4().hex[:8]}"
-        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner_of(role)}"')
-        self._copies.add(name)
-        return self._server.dsn(name, owner_of(role))
+        return self._copy(source, source.rpartition("_")[0])
+
+    def admin_url(self, url: str) -> str:
+        """The address of the same database for the server's administrator."""
+        return at_database(self._server.admin_url, _name_in(url))
 
     def drop(self, url: str) -> None:
         """Remove one, whoever is still connected."""
@@ -60,6 +57,12 @@ class Databases:
             self.drop(name)
         self._server.drop_databases(self._templates.values())
         self._templates.clear()
+
+    def _copy(self, source: str, role: str) -> str:
+        name = f"{role}_{uuid4().hex[:8]}"
+        self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{source}" OWNER "{owner_of(role)}"')
+        self._copies.add(name)
+        return self._server.dsn(name, owner_of(role))
 
     def _template(self, service: str) -> str:
         if service not in self._templates:

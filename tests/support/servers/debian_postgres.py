@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres import NOT_DURABLE, EmbeddedPostgres
 
 INSTALLED: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 ABSENT: Final = "" if INSTALLED else "needs Debian's postgresql"
-
-
-@contextmanager
-def folder_of_its_own() -> Iterator[Path]:
-    """A folder outside of pytest's, which the next session closes to PostgreSQL's account when it starts."""
-    with tempfile.TemporaryDirectory(prefix="posada-tests-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
 
 
 class DebianPostgres(EmbeddedPostgres):
@@ -35,4 +25,4 @@ class DebianPostgres(EmbeddedPostgres):
         return INSTALLED[-1].parent
 
     def _settings(self, port: int) -> dict[str, str]:
-        return {**super()._settings(port), "fsync": "off"}
+        return super()._settings(port) | NOT_DURABLE

@@ -47,6 +47,7 @@ from shared.outbox.timers import fire_due
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
 from tests.support.doubles.transport import MovedClock, message_of, record_of_row
+from tests.support.scale import scaled
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -340,8 +341,9 @@ def play(url: str, *, examples: int, phases: tuple[Phase, ...] = tuple(Phase)) -
     )
 
 
+@pytest.mark.long
 def test_nothing_is_ever_oversold(fresh_database: FreshDatabase) -> None:
-    play(fresh_database("availability"), examples=25)
+    play(fresh_database("availability"), examples=scaled(25, part=8))
 
 
 def test_without_the_key_they_find_a_room_sold_twice(fresh_database: FreshDatabase) -> None:

@@ -1,14 +1,12 @@
-"""The courier on a real database: retries, the next channel, staff, leases, crashes."""
+"""The dispatcher on a real database: attempts, the next channel, staff, providers that hang or say anything."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,75 +14,19 @@ import structlog
 from structlog.testing import capture_logs
 
 from services.notifications.consumers import routes
-from services.notifications.content.composer import NotificationComposer
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
-from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Claimed, Delivery, Outcome, Status
+from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Delivery
 from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
-from services.notifications.providers.port import IsAnothers, NotSent, Receipt, Sender
-from services.notifications.repository import Lost, Repository
-from services.notifications.unit_of_work import UnitOfWork
+from services.notifications.providers.port import NotSent, Receipt
+from services.notifications.repository import Repository
 from shared.consumer.processor import Processor
 from shared.contracts.notifications import StaffAlerted
-from shared.database.pool import Connection, Database
 from shared.observability.logs import name_subject
-from shared.outbox.publisher import OutboxPublisher
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_delivery, a_desk, confirmed, record
-from tests.support.doubles.senders import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
+from tests.support.doubles.deliveries import CHAT, EMAIL, INSTAGRAM, MESSENGER, House
+from tests.support.doubles.senders import FINAL, PASSING, TAKEN, ScriptedSender
 
-LEASE = timedelta(seconds=60)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
-EMAIL = a_delivery(Channel.EMAIL, "ana@example.com")
-CHAT = a_delivery(place=1)
-MESSENGER = a_delivery(Channel.MESSENGER, "s1", place=1)
-INSTAGRAM = a_delivery(Channel.INSTAGRAM, "s1", place=2, status=Status.STANDBY)
-
-
-class House:
-    """A database with deliveries in it, and couriers that share it."""
-
-    def __init__(self, database: Database, relay: OutboxPublisher) -> None:
-        self.database = database
-        self.relay = relay
-        self.clock = MovableClock()
-
-    async def write(self, *deliveries: Delivery, desk: NotificationComposer | None = None) -> None:
-        uow = UnitOfWork(desk or a_desk(local=()), list(deliveries))
-        async with self.database.transaction() as connection:
-            await Repository(uow.desk).save(connection, uow, NOW)
-
-    def courier(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> DeliveryDispatcher:
-        desk = a_desk(local=given.pop("local", ()))
-        everywhere: dict[Channel, Sender] = {channel: ScriptedSender() for channel in Channel}
-        if only := given.pop("only", None):
-            everywhere = {only: ScriptedSender(FINAL)}
-        return DeliveryDispatcher(
-            self.database,
-            given.pop("repository", Repository(desk)),
-            desk,
-            everywhere | dict(senders or {}),
-            **({"at_once": 5, "send_seconds": 5, "lease": LEASE, "clock": self.clock} | given),
-        )
-
-    async def settle(self, *couriers: DeliveryDispatcher) -> None:
-        """Let couriers work until nothing is due."""
-        while True:
-            claimed = sum([await courier.turn(self.relay) for courier in couriers])
-            if not claimed and all(courier.idle for courier in couriers):
-                return
-            await asyncio.sleep(0)
-
-    async def rows(self) -> list[Any]:
-        async with self.database.connection() as connection:
-            return list(await connection.fetch("SELECT * FROM deliveries ORDER BY number"))
-
-    async def statuses(self) -> dict[str, str]:
-        return {row["channel"]: row["status"] for row in await self.rows()}
-
-
-@pytest.fixture
-def house(database: Database, relay: OutboxPublisher) -> House:
-    return House(database, relay)
 
 
 async def test_what_is_sent_is_marked_with_the_providers_id(house: House) -> None:
@@ -190,105 +132,11 @@ async def test_when_nothing_is_left_staff_hear_of_it_once(house: House, post_off
     assert "ana@" not in alert.text
 
 
-async def test_two_instances_whose_last_channels_fail_at_once_alert_once(house: House, post_office: PostOffice) -> None:
-    bookings = [uuid4() for _ in range(30)]
-    for booking_id in bookings:
-        await house.write(
-            a_delivery(Channel.EMAIL, "ana@example.com", booking_id=booking_id), a_delivery(booking_id=booking_id)
-        )
-    # Each has one of a booking's two channels, so that both record a failure of every booking at the same time.
-    couriers = [house.courier(at_once=60, only=channel) for channel in (Channel.EMAIL, Channel.WHATSAPP)]
-    for _ in range(2):
-        await asyncio.gather(*[courier.turn(house.relay) for courier in couriers])
-        await asyncio.sleep(0.05)
-    assert Counter(alert.booking_id for alert in post_office.messages) == dict.fromkeys(bookings, 1)
-
-
 async def test_an_alert_that_cannot_be_delivered_raises_no_other(house: House, post_office: PostOffice) -> None:
     await house.write(a_delivery(Channel.EMAIL, "desk@example.com", audience=Audience.STAFF))
     await house.settle(house.courier({Channel.EMAIL: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "failed"}
     assert post_office.rows == []
-
-
-async def test_instances_share_the_work(house: House) -> None:
-    deliveries = [a_delivery(booking_id=uuid4()) for _ in range(200)]
-    await house.write(*deliveries)
-    senders = [ScriptedSender() for _ in range(3)]
-    await asyncio.gather(*[house.settle(house.courier({Channel.WHATSAPP: sender})) for sender in senders])
-    sent = Counter(delivery.booking_id for sender in senders for delivery in sender.sent)
-    assert sent == {delivery.booking_id: 1 for delivery in deliveries}
-    assert min(len(sender.sent) for sender in senders) > 0
-
-
-class Traceable(ScriptedSender):
-    """Has one message of these words from before, and knows no more of it."""
-
-    async def trace(self, delivery: Delivery, is_anothers: IsAnothers) -> Receipt | None:
-        return None if await is_anothers("before") else Receipt("before", "accepted")
-
-
-async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_goes_out(house: House) -> None:
-    await house.write(CHAT, replace(CHAT, booking_id=uuid4()))
-    async with house.database.transaction() as connection:
-        await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
-    house.clock.advance(LEASE + timedelta(seconds=1))
-    sender = Traceable()
-    await house.settle(house.courier({Channel.WHATSAPP: sender}))
-    assert len(sender.sent) == 1
-    assert {row["provider_id"] for row in await house.rows()} == {"before", "id-1"}
-
-
-async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: House) -> None:
-    await house.write(CHAT)
-    async with house.database.transaction() as connection:
-        assert await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
-    whatsapp = ScriptedSender()
-    courier = house.courier({Channel.WHATSAPP: whatsapp})
-    await house.settle(courier)
-    assert whatsapp.sent == []
-    house.clock.advance(LEASE)
-    await house.settle(courier)
-    assert len(whatsapp.sent) == 1
-    assert whatsapp.sent[0].reference == CHAT.reference
-
-
-async def test_a_failure_that_was_overtaken_changes_nothing_and_a_success_does(house: House) -> None:
-    await house.write(CHAT)
-    repository = Repository(a_desk())
-    async with house.database.transaction() as connection:
-        (slow,) = await repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, timedelta())
-        await repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, LEASE)
-        await repository.record(connection, [Outcome(slow, Status.FAILED, "wati", problem="HTTP 400")], NOW)
-    assert await house.statuses() == {"whatsapp": "pending"}
-    async with house.database.transaction() as connection:
-        await repository.record(connection, [Outcome(slow, Status.SENT, "wati", "id-1")], NOW)
-        await repository.record(connection, [Outcome(slow, Status.FAILED, "wati", problem="late")], NOW)
-    assert await house.statuses() == {"whatsapp": "sent"}
-
-
-class Failing(Repository):
-    """Loses the database the first time that there is something to record."""
-
-    lost = False
-
-    async def record(self, connection: Connection, outcomes: Sequence[Outcome], now: Any) -> list[Lost]:
-        lost = await super().record(connection, outcomes, now)
-        if outcomes and not self.lost:
-            self.lost = True
-            raise ConnectionError("the server went away")
-        return lost
-
-
-async def test_an_outcome_outlives_an_outage_of_the_database(house: House) -> None:
-    await house.write(CHAT)
-    whatsapp = ScriptedSender()
-    courier = house.courier({Channel.WHATSAPP: whatsapp}, repository=Failing(a_desk(local=())))
-    with pytest.raises(ConnectionError):
-        await house.settle(courier)
-    await house.settle(courier)
-    assert await house.statuses() == {"whatsapp": "sent"}
-    assert len(whatsapp.sent) == 1
 
 
 async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House) -> None:
@@ -381,37 +229,3 @@ async def test_a_commit_wakes_the_courier_without_any_poll(house: House, databas
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await database.close()
-
-
-async def test_the_second_of_two_last_failures_waits_for_the_first_and_alerts(house: House) -> None:
-    await house.write(EMAIL, CHAT)
-    repository = Repository(a_desk(local=()))
-    async with house.database.transaction() as connection:
-        email, chat = sorted(
-            await repository.claim(connection, {Channel.EMAIL: 1, Channel.WHATSAPP: 1}, NOW, LEASE),
-            key=lambda one: one.delivery.channel,
-        )
-
-    async def record_failure(claimed: Claimed) -> list[Lost]:
-        async with house.database.transaction() as connection:
-            return await repository.record(connection, [Outcome(claimed, Status.FAILED, "x")], NOW)
-
-    async with house.database.transaction() as connection:
-        assert await repository.record(connection, [Outcome(email, Status.FAILED, "x")], NOW) == []
-        second = asyncio.create_task(record_failure(chat))
-        await asyncio.sleep(0.1)
-        assert not second.done()
-    assert [lost.channels for lost in await second] == [("email", "whatsapp")]
-
-
-async def test_an_outcome_that_was_recorded_after_all_counts_once(house: House) -> None:
-    await house.write(CHAT)
-    repository = Repository(a_desk(local=()))
-    async with house.database.transaction() as connection:
-        (claimed,) = await repository.claim(connection, {Channel.WHATSAPP: 1}, NOW, LEASE)
-    outcomes = [Outcome(claimed, Status.FAILED, "x")]
-    counts = []
-    for _ in range(2):
-        async with house.database.transaction() as connection:
-            counts.append(len(await repository.record(connection, outcomes, NOW)))
-    assert counts == [1, 0]

@@ -18,9 +18,9 @@ from shared.observability import metrics
 from shared.saga.engine import Transition
 from shared.saga.state import Progress
 from shared.saga.store import SagaCache, Sagas
-from tests.database.shared.consumer.test_consumer_shell import Shell
 from tests.support.doubles.transport import START
 from tests.support.sagas.sample_service import OptimisticNotes, noted
+from tests.support.sagas.sample_shell import Shell
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real

@@ -17,15 +17,14 @@ from posada.doctor.findings import State
 from shared.contracts.topics import SERVICES
 from shared.database.pool import Database
 from tests.support.servers.certificates import make_certificate
-from tests.support.servers.debian_postgres import folder_of_its_own
 from tests.support.servers.tls_postgres import ABSENT, TlsPostgres
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(bool(ABSENT), reason=ABSENT)]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[TlsPostgres]:
-    with folder_of_its_own() as folder, TlsPostgres(folder) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsPostgres]:
+    with TlsPostgres(tmp_path_factory.mktemp("postgres")) as server:
         server.create_databases(SERVICES)
         for service in SERVICES:  # by the owner, over TLS, and on an older PostgreSQL than the embedded one
             migrate(service, trusted(server.owner_dsn(service), server.certificate))

@@ -51,6 +51,7 @@ from shared.saga.state import Phase
 from tests.support.builders.bookings import CHECK_IN, CODES, NOT_BOOKED, answer_of, request
 from tests.support.builders.lifecycle import changed
 from tests.support.doubles.transport import START
+from tests.support.scale import scaled
 
 BOOKING = booking_id_of("r1")
 HOUSE = Property("las-hojas", "Las Hojas Resort", "America/El_Salvador", terms=Terms("standard", 72, first_night=True))
@@ -202,7 +203,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(300, part=60), deadline=None)
 @given(STEPS)
 def test_a_booking_only_moves_along_the_table_and_each_move_is_told_once(steps: list[Any]) -> None:
     walk = Walk()

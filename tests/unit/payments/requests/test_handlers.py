@@ -1,24 +1,19 @@
-"""What payments does, given, when, then: pure functions over a world in memory."""
+"""What payments does with money that is there, given, when, then: pure functions over a world in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments.consumers import routes
-from services.payments.requests.request import OutOfTurn, Status
-from services.payments.requests.terms import Rooms, Terms, Unfound
-from services.payments.settings import PropertyTerms, Settings
+from services.payments.requests.request import OutOfTurn
+from services.payments.requests.terms import Terms, Unfound
 from services.payments.transfers.ledger import audit, summed
-from services.payments.transfers.payment import Contradiction, MoneyError, balance_of, payment_id_of
-from services.payments.unit_of_work import UnitOfWork
+from services.payments.transfers.payment import Contradiction, MoneyError, balance_of
 from shared.contracts.common import Language, PaymentMethod
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -34,11 +29,10 @@ from shared.contracts.payments import (
     WithdrawPayment,
 )
 from shared.errors import Refusal
-from shared.messages.message import Message, Outgoing
+from shared.messages.message import Message
 from tests.support.builders.payments import (
     NOW,
     TERMS,
-    Ticking,
     booking,
     capture,
     card,
@@ -49,55 +43,7 @@ from tests.support.builders.payments import (
     search,
     transfer,
 )
-
-TABLE = routes(None).table  # type: ignore[arg-type]
-
-
-class Desk:
-    """A world that is told one message after the other."""
-
-    def __init__(self, terms: Terms = TERMS) -> None:
-        self.uow = UnitOfWork(terms)
-        self.clock = Ticking()
-        self.timers: list[Outgoing] = []
-
-    def tell(self, *messages: Message) -> list[Message]:
-        """Handle messages; gives what is sent at once, and keeps the timers."""
-        sent: list[Message] = []
-        for message in messages:
-            for send in TABLE[type(message)].handle(self.uow, message, self.clock()):
-                outgoing = Outgoing.of(send)
-                if outgoing.due:
-                    self.timers.append(outgoing)
-                else:
-                    sent.append(outgoing.message)
-        return sent
-
-    def ring(self) -> list[Message]:
-        """Let time pass to the next timer, and tell it."""
-        self.timers.sort(key=lambda timer: timer.due or NOW)
-        timer = self.timers.pop(0)
-        self.clock.now = max(self.clock.now, timer.due or NOW)
-        return self.tell(timer.message)
-
-    def left(self, transfer_id: str = "T1") -> Decimal:
-        """What is left of a payment."""
-        return next(payment.left for payment in self.uow.payments.values() if payment.transfer_id == transfer_id)
-
-
-def told(*messages: Message) -> Desk:
-    desk = Desk()
-    desk.tell(*messages)
-    return desk
-
-
-def names(messages: Sequence[Message]) -> list[str]:
-    return [type(message).__name__ for message in messages]
-
-
-def refusal(messages: Sequence[Message]) -> tuple[str, dict[str, Any]]:
-    assert isinstance(messages[0], PaymentRefused)
-    return messages[0].refusal.reason, messages[0].refusal.details
+from tests.support.doubles.payments_handlers import TABLE, Desk, names, refusal, told
 
 
 class TestReservePayment:
@@ -249,162 +195,6 @@ class TestReleasePayment:
             told(transfer(), reserve(), capture()).tell(release())
 
 
-class TestTransferArrived:
-    def test_is_recorded_once(self) -> None:
-        desk = told(transfer())
-        assert desk.tell(transfer(payer="spelled otherwise")) == []
-        assert len(desk.uow.payments) == 1
-
-    def test_with_the_same_id_from_another_source_is_another_payment(self) -> None:
-        assert len(told(transfer(), transfer(source="other")).uow.payments) == 2
-
-    def test_that_contradicts_what_was_recorded_is_a_fault(self) -> None:
-        with pytest.raises(Contradiction):
-            told(transfer()).tell(transfer(amount="691.00"))
-
-    def test_serves_at_once_who_waits_for_it(self) -> None:
-        (reply,) = told(reserve()).tell(transfer())
-        assert isinstance(reply, PaymentReserved)
-        assert reply.found_later
-
-    def test_serves_several_who_wait_as_far_as_it_goes_the_first_come_first(self) -> None:
-        desk = Desk()
-        for name in ("first", "second", "third"):
-            desk.tell(reserve(name, "400.00", slip_amount="1000.00"))
-            desk.clock.forward(timedelta(seconds=1))
-        replies = desk.tell(transfer(amount="1000.00"))
-        assert [reply.booking_id for reply in replies if isinstance(reply, PaymentReserved)] == [
-            booking("first"),
-            booking("second"),
-        ]
-        assert desk.uow.requests[booking("third")].status is Status.WAITING
-
-    def test_goes_to_whose_reference_it_names_and_not_to_who_came_first(self) -> None:
-        desk = told(reserve("first", reference="1"), reserve("second", reference="2"), reserve("third"))
-        (reply,) = desk.tell(transfer(reference="0002"))
-        assert isinstance(reply, PaymentReserved)
-        assert reply.booking_id == booking("second")
-
-    def test_goes_to_whose_payer_it_names(self) -> None:
-        desk = told(reserve("first"), reserve("second", payer="Ana Paz"))
-        (reply,) = desk.tell(transfer(payer="PAZ ANA"))
-        assert isinstance(reply, PaymentReserved)
-        assert reply.booking_id == booking("second")
-
-    def test_too_small_a_card_ends_its_search(self) -> None:
-        assert refusal(told(reserve_by_card()).tell(card(amount="1.00")))[0] == "payment_insufficient"
-
-    def test_that_nobody_waits_for_is_only_recorded(self) -> None:
-        assert told(reserve(slip_amount="700.00")).tell(transfer()) == []
-
-
-class TestSearchDue:
-    @pytest.mark.parametrize(
-        ("request_", "attempts"),
-        [(reserve(), [6, 4, 6]), (reserve_by_card(), [6, 4])],
-        ids=["bank transfer", "card link"],
-    )
-    def test_looks_again_exactly_as_the_table_says_and_then_escalates(
-        self, request_: Message, attempts: list[int]
-    ) -> None:
-        desk = Desk()
-        heard = desk.tell(request_)
-        while desk.timers:
-            heard += desk.ring()
-        plan = [(stage, number) for stage, most in enumerate(attempts, 1) for number in range(1, most + 1)]
-        looks = [message for message in heard if isinstance(message, PaymentAwaited)]
-        assert [(look.stage, look.attempt) for look in looks] == plan
-        assert [look.stage for look in looks if look.opens_stage] == list(range(1, len(attempts) + 1))
-        assert names(heard[-2:]) == ["PaymentRefused", "StaffAlerted"]
-        pauses = [timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1)]
-        assert desk.clock() - NOW == sum((n * pause for n, pause in zip(attempts, pauses, strict=False)), timedelta())
-
-    def test_finds_what_has_arrived_since(self) -> None:
-        desk = told(reserve())
-        desk.uow.put_payment(told(transfer()).uow.payments.popitem()[1])  # another instance recorded it
-        (reply,) = desk.tell(search())
-        assert isinstance(reply, PaymentReserved)
-        assert reply.found_later
-
-    def test_the_second_look_is_no_attempt(self) -> None:
-        desk = told(reserve())
-        assert desk.ring() == []
-        assert desk.clock() == NOW + TERMS.second_look
-        attempt = desk.uow.requests[booking()].attempt
-        assert attempt
-        assert (attempt.stage, attempt.number) == (1, 1)
-
-    @pytest.mark.parametrize("late", [search(attempt=2), search(stage=2), search("unknown")])
-    def test_a_timer_that_is_not_expected_does_nothing(self, late: SearchDue) -> None:
-        desk = told(reserve())
-        assert desk.tell(late) == []
-        assert desk.tell(search()) != []
-        assert desk.tell(search()) == []
-
-    def test_escalates_with_everything_known(self) -> None:
-        desk = told(reserve(payer="Ana Paz", reference="99"), transfer(reference="77"))
-        heard: list[Message] = []
-        while desk.timers:
-            heard = desk.ring() or heard
-        alert = heard[-1]
-        assert isinstance(alert, StaffAlerted)
-        assert alert.code == "payment_ambiguous"
-        assert (alert.details["stage"], alert.details["attempt"]) == (3, 6)
-        assert alert.details["claim"] == {
-            "property_id": "las-hojas",
-            "amount": "690.00",
-            "currency": "USD",
-            "method": "bank_transfer",
-            "slip_date": "2025-03-14",
-            "slip_amount": "690.00",
-            "payer": "Ana Paz",
-            "reference": "99",
-        }
-        (near,) = alert.details["payments"]
-        assert (near["transfer_id"], near["against"]) == ("T1", ["other_reference"])
-
-    def test_money_under_another_reference_and_name_is_staff_s_while_the_search_goes_on(self) -> None:
-        desk = told(reserve(payer="Ana Paz", reference="99"), transfer(reference="77", payer="Luis Paz"))
-        heard = desk.tell(search())
-        assert names(heard) == ["PaymentAwaited", "StaffAlerted"]
-        alert = heard[-1]
-        assert isinstance(alert, StaffAlerted)
-        assert alert.code == "payment_ambiguous"
-        assert "neither its reference nor its payer agrees" in alert.text
-        assert alert.details["payments"][0]["against"] == ["other_reference"]
-        assert names(desk.tell(transfer("T2", reference="99"))) == ["PaymentReserved"], "the guest's own comes"
-        assert desk.uow.requests[booking()].payment_id == payment_id_of("kafka", "T2")
-
-    def test_money_of_the_guest_s_name_under_another_reference_is_taken_at_an_attempt(self) -> None:
-        desk = told(reserve(payer="Ana Paz", reference="99"))
-        assert desk.tell(transfer(reference="77", payer="Ana Paz")) == [], "the guest's own may still come"
-        assert desk.tell(search(attempt=0)) == []
-        assert names(desk.tell(search())) == ["PaymentReserved"]
-
-    def test_two_of_one_guest_s_bookings_each_find_their_own(self) -> None:
-        desk = told(reserve(payer="Ana Paz", reference="99"))
-        desk.tell(transfer(reference="77", payer="Ana Paz"))
-        desk.tell(reserve("second", payer="Ana Paz", reference="77"))
-        desk.tell(transfer("T2", reference="99", payer="Ana Paz"))
-        served = {key: desk.uow.requests[booking(key)].payment_id for key in ("first", "second")}
-        assert served == {"first": payment_id_of("kafka", "T2"), "second": payment_id_of("kafka", "T1")}
-
-    def test_ends_with_the_codes_of_money_that_turned_out_to_be_used(self) -> None:
-        desk = told(reserve("late"), reserve("first", reference="77"), transfer(reference="77"), capture("first"))
-        heard: list[Message] = []
-        while desk.timers:
-            heard = desk.ring() or heard
-        assert refusal(heard)[0] == "payment_used"
-
-    def test_goes_on_when_the_settings_took_its_stage_away(self) -> None:
-        desk = told(reserve())
-        for _ in range(12):
-            desk.ring()
-        few = Terms(schedules={PaymentMethod.BANK_TRANSFER: TERMS.schedule(PaymentMethod.BANK_TRANSFER)[:1]})
-        desk.uow.terms = few
-        assert names(desk.ring()) == ["PaymentRefused", "StaffAlerted"]
-
-
 def test_every_command_has_a_handler_of_its_name() -> None:
     for message, route in TABLE.items():
         snake = "".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in message.__name__).strip("_")
@@ -474,19 +264,6 @@ def test_a_payment_gives_no_more_than_it_holds() -> None:
         payment.capture(Decimal("0.01"), booking(), (), NOW)
     with pytest.raises(MoneyError):
         payment.release(Decimal("0.01"), booking(), NOW)
-
-
-@pytest.mark.parametrize(("rooms", "kept"), [(Rooms.KEEP, {True}), (Rooms.FREE, {False})])
-def test_the_property_says_whether_rooms_are_kept_in_stage_3(rooms: Rooms, kept: set[bool]) -> None:
-    terms = Settings(property_terms={"las-hojas": PropertyTerms(rooms_in_stage_3=rooms)}).terms()
-    desk = Desk(terms)
-    told = [desk.tell(reserve())]
-    while desk.timers:
-        told.append(desk.ring())
-    awaited = [message for sent in told for message in sent if isinstance(message, PaymentAwaited)]
-    assert {one.stage for one in awaited} == {1, 2, 3}
-    assert {one.keep_rooms for one in awaited if one.stage < 3} == {True}
-    assert {one.keep_rooms for one in awaited if one.stage == 3} == kept
 
 
 def test_where_less_was_booked_less_is_taken_and_the_rest_is_free_again() -> None:

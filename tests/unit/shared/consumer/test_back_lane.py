@@ -98,7 +98,7 @@ async def test_what_is_let_go_of_was_never_done() -> None:
     assert lane.busy_for() == 0
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning", "error::pytest.PytestUnraisableExceptionWarning")
 @given(batches=st.lists(st.lists(st.integers(), max_size=5), max_size=12), most=st.integers(1, 6))
 def test_everything_is_handled_once_in_order_and_told_in_order(batches: list[list[int]], most: int) -> None:
     handled: list[int] = []

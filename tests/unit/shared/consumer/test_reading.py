@@ -17,7 +17,8 @@ from shared.contracts.payments import OWN_SOURCES, TransferArrived
 from shared.contracts.topics import ALL_TOPICS, SERVICES, internal
 from shared.messages.message import Envelope, Message
 from shared.outbox.dead_letters import ORIGIN
-from tests.support.cluster.bad_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Bad, Place, bad_messages
+from tests.support.cluster.bad_messages import Bad, bad_messages
+from tests.support.cluster.good_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Place
 from tests.support.doubles.transport import raw_record
 
 REQUEST_WITHOUT_ID = json.dumps({name: value for name, value in REQUEST.items() if name != "request_id"}).encode()

@@ -12,7 +12,7 @@ from shared.consumer.decoding import read_message
 from shared.consumer.routing import Invalid
 from shared.contracts.conversations import ChatMessage
 from shared.messages.message import Message, message_types
-from tests.support.cluster.bad_messages import ALERT, CHAT, CONFIRMED, HELD, REQUEST, TRANSFER
+from tests.support.cluster.good_messages import ALERT, CHAT, CONFIRMED, HELD, REQUEST, TRANSFER
 
 ROOM = REQUEST["rooms"][0]  # type: ignore[index]
 TYPES = {

@@ -16,10 +16,10 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 PROGRAM = f"""
 import logging
 import structlog
-from shared.observability.logs import set_up_logs, speaking_of
+from shared.observability.logs import log_context, set_up_logs
 set_up_logs("notes", as_json=True)
 log = structlog.get_logger()
-with speaking_of("b1", "00-{TRACE}-b7ad6b7169203331-01"):
+with log_context("b1", "00-{TRACE}-b7ad6b7169203331-01"):
     log.info("ours")
     logging.getLogger("theirs").warning("theirs")
 log.info("apart")

@@ -118,5 +118,5 @@ def test_nothing_writes_csv_past_it() -> None:
                     found.append((file, str(name)))
             told = file.read_text(encoding="utf-8")
             if "text/csv" in told:
-                assert "spreadsheets" in told or "catalogue_csv" in told, f"{file} answers with CSV of its own making"
+                assert "spreadsheets" in told or "catalogue import csv" in told, f"{file} makes CSV by itself"
     assert found == [(own, "writer")], "take shared.safety.spreadsheets.lines"

@@ -75,7 +75,6 @@ def guesses(url: str, *forwarded: str) -> list[int]:
     return [httpx.get(f"{url}/threads", headers=one, trust_env=False).status_code for one in headers]
 
 
-@pytest.mark.real
 class TestForwarded:
     def test_who_guesses_from_loopback_gets_no_new_bucket_by_a_header(self, tmp_path: Path) -> None:
         with served(tmp_path, POSADA_HTTP_RATE="0.01", FORWARDED_ALLOW_IPS="*") as (url, _):
@@ -161,7 +160,6 @@ def test_addresses_of_one_network_of_ipv6_share_a_bucket() -> None:
     assert (client_of("10.0.0.1"), client_of("somewhere")) == ("10.0.0.1", "somewhere")
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("as_json", ["true", "false"])
 def test_no_secret_of_a_webhooks_address_is_written_down(tmp_path: Path, as_json: str) -> None:
     calls = [

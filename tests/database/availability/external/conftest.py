@@ -1,0 +1,71 @@
+"""Places that keep rooms: ours on PostgreSQL, and the reference system over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.availability.external.adapters.own import OwnInventory
+from services.availability.external.adapters.pms import Pms
+from services.availability.external.journal import BookingAttemptJournal
+from services.availability.repository import Repository
+from shared.database.pool import Database
+from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, order
+from tests.support.doubles.fake_pms import Desk, serving
+from tests.support.doubles.loopback import LOOPBACK
+from tests.support.doubles.transport import MovedClock
+from tests.support.servers.tcp_proxy import line_to
+
+
+@pytest.fixture
+async def own(fresh_database: Any) -> AsyncIterator[Place]:
+    async with line_to(fresh_database("availability")) as wire:
+        database = Database(wire.url, command_seconds=5)
+        await database.open()
+        async with database.connection() as connection:
+            others = "UPDATE rooms SET out_of_order_from = '2000-01-01' WHERE type_key = $1 AND number <> ALL($2)"
+            await connection.execute(others, JUNIOR, list(ROOMS))
+        inventory = OwnInventory(database, Repository(), "las-hojas", "HR", MovedClock())
+
+        async def snatch(room: str) -> None:
+            await inventory.book(order(room))
+
+        yield Place(inventory, snatch, wire.cut, wire.mend)
+        await database.close()
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with serving(Desk()) as running:
+        yield running
+
+
+@pytest.fixture
+async def pms(desk: Desk) -> AsyncIterator[Place]:
+    inventory = Pms(desk.url, "HR", NUMBERING, cancels=True, seconds=5, allowed=LOOPBACK)
+
+    async def snatch(room: str) -> None:
+        desk.take(room, STAY.check_in, STAY.check_out)
+
+    async def cut() -> None:
+        desk.fails = 1000
+
+    async def mend() -> None:
+        desk.fails = 0
+
+    yield Place(inventory, snatch, cut, mend)
+    await inventory.close()
+
+
+@pytest.fixture(params=["own", "pms"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each in turn."""
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+async def journal(database: Database) -> BookingAttemptJournal:
+    return BookingAttemptJournal(database)

@@ -1,0 +1,14 @@
+"""Deliveries and dispatchers over the database of notifications."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.database.pool import Database
+from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.deliveries import House
+
+
+@pytest.fixture
+def house(database: Database, relay: OutboxPublisher) -> House:
+    return House(database, relay)

@@ -1,0 +1,117 @@
+"""The outbox on PostgreSQL: rows are sent when they are due, none is lost, none is sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
+
+from shared.consumer.processor import Processor
+from shared.contracts.booking import BookingProgressed
+from shared.messages.message import Envelope, Outgoing
+from shared.outbox import outbox
+from shared.outbox.outbox import Row
+from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.transport import PostOffice
+from tests.support.sagas.sample_service import asked
+from tests.support.sagas.sample_shell import Shell
+
+pytestmark = pytest.mark.real
+
+
+def row(number: int, due: Any) -> Row:
+    headers = Envelope(id=str(number), type="t", source="s").headers()
+    return Row(uuid4(), "topic", str(number), headers, b"{}", due)
+
+
+async def planted(shell: Shell, rows: list[Row]) -> None:
+    async with shell.database.transaction() as connection:
+        await outbox.add(connection, rows, shell.clock())
+
+
+async def test_a_row_is_sent_when_it_is_due_and_not_before(shell: Shell) -> None:
+    await planted(shell, [row(n, shell.clock() + timedelta(minutes=n)) for n in (3, 1, 2)])
+    await shell.relay.sweep()
+    assert shell.office.rows == []
+    for minute in (1, 2, 3):
+        shell.clock.forward(timedelta(minutes=1))
+        await shell.relay.sweep()
+        assert [one.key for one in shell.office.taken()] == [str(minute)]
+    assert await shell.outbox() == []
+
+
+async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -> None:
+    def lost(_: Row) -> None:
+        raise KafkaConnectionError
+
+    shell.relay = OutboxPublisher(PostOffice(lost), shell.database, clock=shell.clock)
+    await Processor(shell.routes, shell.database, shell.relay, clock=shell.clock).process([asked(shell.routes, "a")])
+    assert len(await shell.outbox()) == 1
+    survivor = OutboxPublisher(shell.office, shell.database, clock=shell.clock)
+    await survivor.sweep()
+    assert shell.office.rows == []
+    shell.clock.forward(outbox.GRACE)
+    await survivor.sweep()
+    assert [message.request_id for message in shell.office.messages] == ["a"]
+    assert await shell.outbox() == []
+
+
+@pytest.mark.parametrize("at_the_door", [True, False])
+async def test_a_row_that_cannot_be_sent_keeps_no_other_back_nor_sends_it_twice(
+    shell: Shell, at_the_door: bool
+) -> None:
+    class Picky(PostOffice):
+        async def send(self, row: Row) -> asyncio.Future[Any]:
+            if row.key != "4":
+                return await super().send(row)
+            if at_the_door:
+                raise TopicAuthorizationFailedError
+            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            refused.set_exception(TopicAuthorizationFailedError())
+            return refused
+
+    office = Picky()
+    await planted(shell, [row(n, shell.clock() - timedelta(seconds=9 - n)) for n in range(9)])
+    relay = OutboxPublisher(office, shell.database, clock=shell.clock)
+    for _ in range(4):
+        await relay.sweep()
+    assert [one.key for one in office.rows] == ["0", "1", "2", "3", "5", "6", "7", "8"]
+    assert [one["key"] for one in await shell.outbox()] == ["4"]
+    shell.clock.forward(timedelta(minutes=1))
+    await OutboxPublisher(shell.office, shell.database, clock=shell.clock).sweep()
+    assert [one.key for one in shell.office.rows] == ["4"]
+
+
+async def test_two_sweepers_share_the_rows(shell: Shell) -> None:
+    await planted(shell, [row(n, shell.clock()) for n in range(900)])
+    offices = [PostOffice(), PostOffice()]
+    await asyncio.gather(*[OutboxPublisher(one, shell.database, clock=shell.clock).sweep() for one in offices])
+    assert sorted(int(one.key) for office in offices for one in office.rows) == list(range(900))
+
+
+async def test_what_arrived_is_removed_together_and_is_not_sent_again(shell: Shell) -> None:
+    await shell.take("a")
+    await shell.take("b")
+    assert len(await shell.outbox()) == 2
+    shell.clock.forward(outbox.GRACE)
+    await shell.relay.sweep()
+    assert await shell.outbox() == []
+    assert len(shell.office.rows) == 2
+    await shell.take("c")
+    await asyncio.sleep(0)  # the news of its arrival comes by the loop
+    await shell.relay.stop()
+    assert await shell.outbox() == []
+
+
+async def test_what_is_told_but_not_promised_leaves_no_row(shell: Shell) -> None:
+    told = BookingProgressed(booking_id=uuid4(), request_id="r", step="accepted", at=shell.clock())
+    due = Outgoing(told, due=shell.clock() + timedelta(minutes=1))
+    rows = [outbox.row_of(Outgoing.of(send), "tests", None, shell.clock()) for send in (told, due)]
+    await planted(shell, rows)
+    await shell.relay.send(rows)
+    assert [one.id for one in shell.office.rows] == [rows[0].id]
+    assert [record["id"] for record in await shell.outbox()] == [rows[1].id]  # what must wait has to be kept

@@ -1,0 +1,66 @@
+"""A database with deliveries in it, and dispatchers that share it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from services.notifications.content.composer import NotificationComposer
+from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.model import Channel, Delivery, Status
+from services.notifications.providers.port import Sender
+from services.notifications.repository import Repository
+from services.notifications.unit_of_work import UnitOfWork
+from shared.database.pool import Database
+from shared.outbox.publisher import OutboxPublisher
+from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.doubles.senders import FINAL, MovableClock, ScriptedSender
+
+LEASE = timedelta(seconds=60)
+EMAIL = a_delivery(Channel.EMAIL, "ana@example.com")
+CHAT = a_delivery(place=1)
+MESSENGER = a_delivery(Channel.MESSENGER, "s1", place=1)
+INSTAGRAM = a_delivery(Channel.INSTAGRAM, "s1", place=2, status=Status.STANDBY)
+
+
+class House:
+    """A database with deliveries in it, and couriers that share it."""
+
+    def __init__(self, database: Database, relay: OutboxPublisher) -> None:
+        self.database = database
+        self.relay = relay
+        self.clock = MovableClock()
+
+    async def write(self, *deliveries: Delivery, desk: NotificationComposer | None = None) -> None:
+        uow = UnitOfWork(desk or a_desk(local=()), list(deliveries))
+        async with self.database.transaction() as connection:
+            await Repository(uow.desk).save(connection, uow, NOW)
+
+    def courier(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> DeliveryDispatcher:
+        desk = a_desk(local=given.pop("local", ()))
+        everywhere: dict[Channel, Sender] = {channel: ScriptedSender() for channel in Channel}
+        if only := given.pop("only", None):
+            everywhere = {only: ScriptedSender(FINAL)}
+        return DeliveryDispatcher(
+            self.database,
+            given.pop("repository", Repository(desk)),
+            desk,
+            everywhere | dict(senders or {}),
+            **({"at_once": 5, "send_seconds": 5, "lease": LEASE, "clock": self.clock} | given),
+        )
+
+    async def settle(self, *couriers: DeliveryDispatcher) -> None:
+        """Let couriers work until nothing is due."""
+        while True:
+            claimed = sum([await courier.turn(self.relay) for courier in couriers])
+            if not claimed and all(courier.idle for courier in couriers):
+                return
+            await asyncio.sleep(0)
+
+    async def rows(self) -> list[Any]:
+        async with self.database.connection() as connection:
+            return list(await connection.fetch("SELECT * FROM deliveries ORDER BY number"))
+
+    async def statuses(self) -> dict[str, str]:
+        return {row["channel"]: row["status"] for row in await self.rows()}

@@ -1,0 +1,48 @@
+"""The service of notes over its database, given messages by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.consumer.processor import Processor
+from shared.database.pool import Database
+from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.transport import MovedClock, PostOffice
+from tests.support.sagas.sample_service import Notes, asked
+
+
+@dataclass
+class Shell:
+    """The service of notes over its database, told by hand."""
+
+    database: Database
+    notes: Notes = field(default_factory=Notes)
+    clock: MovedClock = field(default_factory=MovedClock)
+    office: PostOffice = field(default_factory=PostOffice)
+    routes: Any = None
+
+    def __post_init__(self) -> None:
+        self.routes = self.routes or self.notes.routes()
+        self.relay = OutboxPublisher(self.office, self.database, clock=self.clock)
+        self.consumer = Processor(self.routes, self.database, self.relay, clock=self.clock)
+
+    async def take(self, *request_ids: str) -> None:
+        await self.consumer.process([asked(self.routes, request_id) for request_id in request_ids])
+
+    async def outbox(self) -> list[Any]:
+        async with self.database.connection() as connection:
+            return list(await connection.fetch("SELECT * FROM outbox ORDER BY due_at"))
+
+
+def failing(
+    *poison: str, times: int = 10**6, fault: type[Exception] = RuntimeError, kind: type[Notes] = Notes
+) -> Notes:
+    left = [times]
+
+    def breaks(request_id: str) -> None:
+        if request_id in poison and left[0]:
+            left[0] -= 1
+            raise fault(f"{request_id} is poison")
+
+    return kind(breaks)
