@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 
 Row = Mapping[str, Any]
 NOTHING: Final = Decimal(0)
@@ -23,12 +23,13 @@ QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
 SELECT id AS booking_id, status, source, total, currency, number_of_rooms, check_in, check_out, created_at, updated_at,
        paid, revision, saga_id IS NOT NULL AS changing, folio_at IS NOT NULL AS told_of_money
 FROM bookings WHERE id BETWEEN $1 AND $2""",
+        # The saga of a booking's request has the booking's own id; one that changes the booking later has another.
         "sagas": """
 SELECT id AS booking_id, phase, wake_at, started_at, updated_at, progress->>'phase' AS told_phase,
        progress->>'verdict' AS verdict, (progress->>'decided_at')::timestamptz AS decided_at,
        progress->'pending' AS pending, data->>'payment_id' AS payment_id,
        coalesce(data #>> '{request,contact,wa_id}', data #>> '{request,contact,subscriber_id}') IS NOT NULL AS has_chat
-FROM sagas WHERE name = 'multi_room' AND id BETWEEN $1 AND $2""",
+FROM sagas WHERE (data->>'booking_id')::uuid = id AND id BETWEEN $1 AND $2""",
         "stays": "SELECT booking_id, code, room, status, amount, line FROM stays WHERE booking_id BETWEEN $1 AND $2",
         "changes": """
 SELECT booking_id, change->>'old' AS old, change->>'new' AS new

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 from services.notifications.delivery.model import ALIVE
 from services.notifications.delivery.model import Status as Sent
 from services.notifications.events.superseding import overtakes

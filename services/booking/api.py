@@ -11,13 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
-from services.booking.lifecycle.cancellation_fee import NOTHING
+from services.booking.record.cancellation_fee import NOTHING
 from services.booking.repository import Repository
-from services.booking.requests.saga import MultiRoomData
+from services.booking.requests.saga.data import MultiRoomData
 from shared.contracts.booking import booking_id_of
 from shared.database.pool import Database
 from shared.safety.masking import masked, masked_name
-from shared.saga.state import HistoryEntry, Progress
+from shared.saga.state import HistoryEntry, Progress, Verdict
 
 _PRESENCE = ("checked_in_at", "checked_in_by", "checked_out_at", "checked_out_by")
 _STAY = ("line", "room", "code", "amount", "status", *_PRESENCE)
@@ -130,7 +130,7 @@ def _course(row: dict[str, Any]) -> Course:
         check_out=row["check_out"],
         package=row["package"],
         rooms=_rooms(row["stays"], data),
-        codes=list(data.codes),
+        codes=list(data.reservation_codes()) if progress.verdict is Verdict.DONE else [],
         total=row["total"],
         currency=row["currency"],
         **{name: row[name] for name in ("charges", "paid", "fee", "refund", "revision")},
@@ -141,7 +141,7 @@ def _course(row: dict[str, Any]) -> Course:
         decided_at=progress.decided_at,
         waiting_for=list(progress.pending),
         wake_at=progress.wake_at,
-        course=list(progress.course),
+        course=list(progress.history),
         audit=[AuditLine(**line) for line in row["audit"]],
     )
 
@@ -150,8 +150,4 @@ def _rooms(stays: Sequence[Mapping[str, Any]], data: MultiRoomData) -> list[Room
     """The stays as they are now; before there are any, what the saga holds."""
     if stays:
         return [Room(type=stay["room_type"], **{name: stay[name] for name in _STAY}) for stay in stays]
-    codes = dict(zip([room.room for room in data.rooms], data.codes, strict=False))
-    return [
-        Room(line=room.line, type=room.type, room=room.room, code=codes.get(room.room), amount=room.amount)
-        for room in data.rooms
-    ]
+    return [Room(line=room.line, type=room.type, room=room.room, code=None, amount=room.amount) for room in data.rooms]

@@ -6,11 +6,8 @@ from datetime import timedelta
 
 from services.booking import api, consumers
 from services.booking.lifecycle import api as api_life
-from services.booking.lifecycle.sagas.cancellation import ENDING
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES
-from services.booking.lifecycle.store import LifecycleStore
 from services.booking.repository import Repository
-from services.booking.requests.saga import MULTI_ROOM
+from services.booking.sagas import TABLES
 from services.booking.scopes import SCOPES
 from services.booking.search import api as api_list
 from services.booking.settings import Settings
@@ -31,8 +28,7 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         http_connections=settings.http_database_connections,
     )
     patience = timedelta(seconds=settings.saga_patience_seconds)
-    lives = LifecycleStore(ENDING.with_patience(patience), CHANGE_DATES.with_patience(patience))
-    repository = Repository(MULTI_ROOM.with_patience(patience), lives)
+    repository = Repository({name: table.with_patience(patience) for name, table in TABLES.items()})
     return Service(
         name="booking",
         version=VERSION,

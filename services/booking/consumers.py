@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.booking.lifecycle import handlers as life_handlers
-from services.booking.lifecycle import replies
+from services.booking import sagas
+from services.booking.lifecycle import handlers as staff_handlers
 from services.booking.repository import Repository
 from services.booking.requests import handlers
 from services.booking.requests.invalid import read_invalid
 from services.booking.unit_of_work import UnitOfWork
 from shared.consumer.routing import Routes
 from shared.contracts import topics
-from shared.contracts.availability import (
-    ChangeDropped,
-    ChangeKept,
-    HoldExpired,
-    OrdersCancelled,
-    RoomsBooked,
-    RoomsChanged,
-    RoomsFreed,
-    RoomsHeld,
-    RoomsNotChanged,
-    RoomsNotHeld,
-    RoomsNotOrdered,
-    RoomsOrdered,
-    RoomsReleased,
-)
+from shared.contracts.availability import HoldExpired
 from shared.contracts.booking import BookingRequested, RequestInvalid, SagaDue
 from shared.contracts.booking.staff import (
     CancelBooking,
@@ -37,59 +23,28 @@ from shared.contracts.booking.staff import (
     MarkNoShow,
     RejectBooking,
 )
-from shared.contracts.conversations import ConversationLinked
-from shared.contracts.notifications import GuestNotified
-from shared.contracts.payments import (
-    BookingRepriced,
-    FolioChanged,
-    PaymentAwaited,
-    PaymentCaptured,
-    PaymentRefused,
-    PaymentReleased,
-    PaymentReserved,
-)
+from shared.contracts.payments import FolioChanged
 
 
 def routes(repository: Repository) -> Routes[UnitOfWork]:
-    """Every message that booking handles."""
+    """Every message that booking handles; replies are those that its sagas can get."""
     listens_to = (topics.BOOKING_REQUESTS, topics.BOOKING_REPLIES, topics.internal("booking"))
     table: Routes[Any] = Routes("booking", listens_to, repository, for_invalid=read_invalid)
 
-    # A booking comes about.
     table.on(BookingRequested, handlers.request_booking, repeats=True)
     table.on(RequestInvalid, handlers.refuse_invalid, repeats=True)
-    table.on(RoomsHeld, handlers.take_rooms)
-    table.on(RoomsNotHeld, handlers.take_reply)
-    table.on(PaymentReserved, handlers.take_payment)
-    table.on(PaymentAwaited, handlers.take_reply)
-    table.on(PaymentRefused, handlers.take_reply)
-    table.on(RoomsOrdered, handlers.take_reply)
-    table.on(RoomsNotOrdered, handlers.take_reply)
-    table.on(RoomsBooked, handlers.take_reply)
-    table.on(PaymentCaptured, handlers.take_reply)
-    table.on(GuestNotified, handlers.take_reply)
-    table.on(ConversationLinked, handlers.take_reply)
-    table.on(RoomsFreed, handlers.take_reply)
-    table.on(PaymentReleased, handlers.take_reply)
     table.on(HoldExpired, handlers.take_expiry)
-    table.on(SagaDue, handlers.wake_saga)
 
-    # Its life.
-    table.on(CancelBooking, life_handlers.cancel_booking)
-    table.on(MarkNoShow, life_handlers.mark_no_show)
-    table.on(RejectBooking, life_handlers.reject_booking)
-    table.on(CheckIn, life_handlers.check_in)
-    table.on(CheckOut, life_handlers.check_out)
-    table.on(ChangeDates, life_handlers.change_dates)
-    table.on(RoomsChanged, replies.take_reply)
-    table.on(RoomsNotChanged, replies.take_reply)
-    table.on(ChangeKept, replies.take_reply)
-    table.on(ChangeDropped, replies.take_reply)
-    table.on(BookingRepriced, replies.take_reply)
-    table.on(FolioChanged, replies.take_folio)
-    table.on(ChangeDue, replies.wake_change)
+    for reply in sorted(sagas.REPLIES, key=lambda reply: reply.type_name):
+        table.on(reply, sagas.take_reply)
+    table.on(SagaDue, sagas.wake_saga)
+    table.on(ChangeDue, sagas.wake_saga)
 
-    # Either: what was undone before the decision, or given back after it.
-    table.on(RoomsReleased, replies.take_reply)
-    table.on(OrdersCancelled, replies.take_reply)
+    table.on(CancelBooking, staff_handlers.cancel_booking)
+    table.on(MarkNoShow, staff_handlers.mark_no_show)
+    table.on(RejectBooking, staff_handlers.reject_booking)
+    table.on(CheckIn, staff_handlers.check_in)
+    table.on(CheckOut, staff_handlers.check_out)
+    table.on(ChangeDates, staff_handlers.change_dates)
+    table.on(FolioChanged, staff_handlers.take_folio)
     return table

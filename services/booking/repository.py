@@ -1,4 +1,4 @@
-"""Booking's only queries: sagas for a whole batch, and the bookings, stays and audit lines that come of them."""
+"""Loads what a batch of messages touches, and writes what became of it: sagas, bookings, stays and the audit log."""
 
 from __future__ import annotations
 
@@ -7,38 +7,29 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from services.booking.lifecycle.model import Action, Booking
-from services.booking.lifecycle.states import Status, StayStatus
-from services.booking.lifecycle.store import LifecycleStore, bookings_of, terms_in, terms_out
+from services.booking.lifecycle import store as lifecycle_store
+from services.booking.lifecycle.store import bookings_of, terms_in, terms_out
+from services.booking.record.booking import Action, Booking
+from services.booking.record.states import Status, StayStatus
 from services.booking.requests import codes
 from services.booking.requests.property import MultiRoom, Property
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData
+from services.booking.requests.saga.data import MultiRoomData
+from services.booking.sagas import LIFECYCLE_REPLIES, TABLES
 from services.booking.unit_of_work import Change, UnitOfWork
-from shared.contracts.availability import (
-    ChangeDropped,
-    ChangeKept,
-    OrdersCancelled,
-    RoomsChanged,
-    RoomsHeld,
-    RoomsNotChanged,
-    RoomsReleased,
-)
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
 from shared.contracts.booking.staff import ChangeDue, StaffCommand
 from shared.contracts.common import Policy
-from shared.contracts.payments import BookingRepriced, FolioChanged, PaymentReserved
+from shared.contracts.payments import FolioChanged
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
 from shared.messages.message import Message
 from shared.saga import store
-from shared.saga.engine import Transition
-from shared.saga.state import Phase, Verdict
-from shared.saga.store import SagaCache, SagaRecord, Sagas
+from shared.saga.state import Verdict
+from shared.saga.store import SagaCache, Sagas
 from shared.saga.table import SagaTable
 
 PROPERTIES_KEPT_SECONDS = 5.0
@@ -78,62 +69,53 @@ ACTIONS = {
     Status.CANCELLED: Action.CANCEL,
     Status.FAILED: Action.UPDATE,
 }
-# Answers to a life's changes alone, and those that a booking's own saga may wait for as well.
-LIFE = (
-    StaffCommand,
-    ChangeDue,
-    RoomsChanged,
-    RoomsNotChanged,
-    ChangeKept,
-    ChangeDropped,
-    BookingRepriced,
-    FolioChanged,
-)
-EITHER = (RoomsReleased, OrdersCancelled)
+# Messages that are about a confirmed booking alone; replies of the lifecycle's sagas usually are.
+LIFECYCLE = (StaffCommand, ChangeDue, FolioChanged)
 
 
 class Repository:
-    """Reads and writes bookings, which go by one saga. Properties change rarely and are kept for a few seconds."""
+    """Reads and writes bookings with their sagas. Properties change rarely and are kept for a few seconds."""
 
-    def __init__(self, table: SagaTable[MultiRoomData] = MULTI_ROOM, lives: LifecycleStore | None = None) -> None:
-        self._table = table
-        self._lives = lives or LifecycleStore()
+    def __init__(self, tables: Mapping[str, SagaTable[Any]] = TABLES) -> None:
+        self._tables = tables
         self._properties: dict[str, Property] = {}
         self._default: str | None = None
         self._read_at = float("-inf")
-        self._memory = SagaCache()
+        self._cache = SagaCache()
         self._codes = codes.Codes()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
-        """The sagas that the messages speak of, locked, with codes for those about to be confirmed."""
-        bookings = await self._view(connection)
-        await bookings.sagas.load(connection, {_booking_id(message) for message in messages})
-        if lives := _lives_of(bookings, messages):
-            await self._lives.load(connection, bookings.lives, lives, messages)
-        wanted = _about_to_decide(bookings, messages)
-        bookings.codes = _handed_out(wanted, await codes.take(connection, _rooms_by_property(wanted)))
-        return bookings
+        """The sagas and bookings that the messages concern, locked, and codes for new requests."""
+        uow = await self._unit_of_work(connection)
+        await uow.sagas.load(connection, {_booking_id(message) for message in messages})
+        if ids := _confirmed(uow, messages):
+            await lifecycle_store.load(connection, uow.lifecycle, uow.sagas, ids, messages)
+        uow.codes = await codes.take(connection, _codes_wanted(uow, messages))
+        return uow
 
     async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
-        """The same without locks: a request counts as new, a saga as this process last wrote it."""
-        bookings = await self._view(connection)
-        asked = {_booking_id(message) for message in messages if isinstance(message, BookingRequested)}
-        await bookings.sagas.load_optimistic(connection, {_booking_id(message) for message in messages}, new=asked)
-        if _lives_of(bookings, messages):
-            raise Conflict("what becomes of a confirmed booking is decided under its lock")
-        wanted = _about_to_decide(bookings, messages)
-        bookings.codes = _handed_out(wanted, await self._codes.take(connection, _rooms_by_property(wanted)))
-        return bookings
+        """The same without locks: a request counts as new, and a saga is as this process last wrote it.
+
+        Raises:
+            Conflict: where a confirmed booking is concerned.
+        """
+        uow = await self._unit_of_work(connection)
+        new = {_booking_id(message) for message in messages if isinstance(message, BookingRequested)}
+        await uow.sagas.load_optimistic(connection, {_booking_id(message) for message in messages}, new)
+        if _confirmed(uow, messages):
+            raise Conflict("a confirmed booking is changed under its lock")
+        uow.codes = await self._codes.take(connection, _codes_wanted(uow, messages))
+        return uow
 
     async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
         """What changed, one statement a table, to be written together with the outbox."""
         statements = uow.sagas.changes(now)
-        statements += self._lives.changes(uow.lives, now)
+        statements += lifecycle_store.changes(uow.lifecycle, now)
         changes = sorted(uow.changes.values(), key=lambda change: change.saga.id)
         if changes:
             rows = _columns([_booking_row(change) for change in changes], 19)
             statements.append(Statement(_SAVE_BOOKINGS, (*rows, now)))
-        confirmed = [change.saga.turn.data for change in changes if change.new is Status.CONFIRMED]
+        confirmed = [change.saga.data for change in changes if change.new is Status.CONFIRMED]
         if confirmed:
             rows = _columns([row for data in confirmed for row in _stay_rows(data)], 13)
             statements.append(Statement(_ADD_STAYS, tuple(rows)))
@@ -145,10 +127,10 @@ class Repository:
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Wake-ups for sagas that have waited long enough."""
         due = await store.take_due(connection, now, WAKE_AGAIN)
-        changes = await bookings_of(connection, due) if due else {}
+        bookings = await bookings_of(connection, due) if due else {}
         return [
-            ChangeDue(booking_id=changes[saga_id]) if saga_id in changes else SagaDue(booking_id=saga_id)
-            for saga_id in due
+            SagaDue(booking_id=saga_id) if saga_id == booking_id else ChangeDue(booking_id=booking_id)
+            for saga_id, booking_id in bookings.items()
         ]
 
     async def course(self, connection: Connection, booking_id: UUID) -> dict[str, Any] | None:
@@ -162,17 +144,16 @@ class Repository:
         stays = [dict(stay) for stay in await connection.fetch(_COURSE_STAYS, booking_id)]
         return dict(row) | {"audit": audit, "stays": stays}
 
-    async def life(self, connection: Connection, booking_id: UUID) -> tuple[Booking, Property] | None:
+    async def confirmed(self, connection: Connection, booking_id: UUID) -> tuple[Booking, Property] | None:
         """A confirmed booking and its property, without locks."""
         await self._read_properties(connection)
-        booking = await self._lives.read(connection, booking_id)
+        booking = await lifecycle_store.read(connection, booking_id)
         house = self._properties.get(booking.property_id) if booking else None
         return (booking, house) if booking and house else None
 
-    async def _view(self, connection: Connection) -> UnitOfWork:
+    async def _unit_of_work(self, connection: Connection) -> UnitOfWork:
         await self._read_properties(connection)
-        sagas = Sagas(self._table.name, MultiRoomData, self._memory)
-        return UnitOfWork(self._properties, self._default, self._table, sagas, self._lives.view())
+        return UnitOfWork(self._properties, self._default, Sagas(self._tables, self._cache))
 
     async def _read_properties(self, connection: Connection) -> None:
         if time.monotonic() - self._read_at < PROPERTIES_KEPT_SECONDS:
@@ -190,43 +171,27 @@ def _booking_id(message: Message) -> UUID:
     return booking_id
 
 
-def _lives_of(uow: UnitOfWork, messages: Sequence[Message]) -> set[UUID]:
-    """The bookings whose life goes on with these messages."""
-    ids = {_booking_id(message) for message in messages if isinstance(message, LIFE)}
-    either = {_booking_id(message) for message in messages if isinstance(message, EITHER)}
-    known = [saga for saga_id in either if (saga := uow.saga(saga_id))]
-    return ids | {saga.id for saga in known if saga.turn.progress.verdict is Verdict.DONE}
+def _confirmed(uow: UnitOfWork, messages: Sequence[Message]) -> set[UUID]:
+    """The bookings that the messages concern as confirmed ones."""
+    ids = {_booking_id(message) for message in messages if isinstance(message, LIFECYCLE)}
+    replied = {_booking_id(message) for message in messages if type(message) in LIFECYCLE_REPLIES}
+    sagas = [saga for booking_id in replied if (saga := uow.saga(booking_id))]
+    return ids | {saga.id for saga in sagas if saga.progress.verdict is Verdict.DONE}
 
 
-def _about_to_decide(uow: UnitOfWork, messages: Sequence[Message]) -> list[SagaRecord[MultiRoomData]]:
-    """Sagas with the last answer before their pivot. One that comes late may burn its codes: gaps are fine."""
-    paid = {message.booking_id for message in messages if isinstance(message, PaymentReserved)}
-    held = {message.booking_id for message in messages if isinstance(message, RoomsHeld)}
-    known = [saga for saga_id in paid | held if (saga := uow.saga(saga_id))]
-    return [saga for saga in known if _needs_codes(saga.turn) and saga.id in (held if saga.turn.data.freed else paid)]
-
-
-def _needs_codes(turn: Transition[MultiRoomData]) -> bool:
-    """An outside system gives its own codes."""
-    return turn.progress.phase is Phase.RUNNING and not turn.data.codes and not turn.data.outside
-
-
-def _rooms_by_property(sagas: Sequence[SagaRecord[MultiRoomData]]) -> Counter[str]:
+def _codes_wanted(uow: UnitOfWork, messages: Sequence[Message]) -> Counter[str]:
+    """How many codes of each property new requests need; of a request that is refused they stay unused."""
     wanted: Counter[str] = Counter()
-    for saga in sagas:
-        wanted[saga.turn.data.property.id] += len(saga.turn.data.rooms)
+    for message in messages:
+        if isinstance(message, BookingRequested) and uow.saga(booking_id_of(message.request_id)) is None:
+            property_id = message.property_id or uow.default_property or ""
+            if property_id in uow.properties:
+                wanted[property_id] += len(message.rooms)
     return wanted
 
 
-def _handed_out(
-    sagas: Sequence[SagaRecord[MultiRoomData]], taken: Mapping[str, Sequence[str]]
-) -> dict[UUID, tuple[str, ...]]:
-    left = {property_id: iter(found) for property_id, found in taken.items()}
-    return {saga.id: tuple(islice(left[saga.turn.data.property.id], len(saga.turn.data.rooms))) for saga in sagas}
-
-
 def _booking_row(change: Change) -> tuple[Any, ...]:
-    data, progress = change.saga.turn.data, change.saga.turn.progress
+    data, progress = change.saga.data, change.saga.progress
     request = data.request
     return (
         data.booking_id,
@@ -243,7 +208,7 @@ def _booking_row(change: Change) -> tuple[Any, ...]:
         len(data.rooms) or len(request.rooms),
         data.total,
         data.currency,
-        data.codes[0] if data.codes else None,
+        data.reservation_codes()[0] if change.new is Status.CONFIRMED else None,
         progress.reason or None,
         change.saga.started_at,
         data.total if change.new is Status.CONFIRMED else None,
@@ -254,7 +219,7 @@ def _booking_row(change: Change) -> tuple[Any, ...]:
 def _stay_rows(data: MultiRoomData) -> list[tuple[Any, ...]]:
     return [
         (
-            code,
+            data.codes[room.line],
             data.booking_id,
             room.line,
             StayStatus.CONFIRMED.value,
@@ -268,7 +233,7 @@ def _stay_rows(data: MultiRoomData) -> list[tuple[Any, ...]]:
             room.extra_beds,
             room.first_night,
         )
-        for room, code in zip(data.rooms, data.codes, strict=True)
+        for room in data.rooms
     ]
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from services.booking.lifecycle.states import Status, StayStatus
+from services.booking.record.states import Status, StayStatus
 from shared.database.tables import sagas_table, service_metadata
 
 metadata = service_metadata()

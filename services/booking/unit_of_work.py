@@ -1,26 +1,26 @@
-"""What a batch of work sees of booking: properties, sagas with their table, and the reservation codes set aside."""
+"""What a batch of messages reads and changes in booking: properties, sagas, and bookings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic
 from uuid import UUID
 
-from services.booking.lifecycle.batch import LifecycleBatch
-from services.booking.lifecycle.states import Status, check_follows
+from services.booking.lifecycle.batch import SYSTEM, LifecycleBatch
+from services.booking.record.states import Status, check_follows
 from services.booking.requests.property import Property
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, course_of
+from services.booking.requests.saga.data import MultiRoomData
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
 from shared.saga.engine import Transition
-from shared.saga.state import Progress, Verdict
+from shared.saga.metrics import count_verdict
+from shared.saga.state import Data, Progress, Verdict
 from shared.saga.store import SagaRecord, Sagas
 from shared.saga.table import SagaTable
 
-SYSTEM = "system"
 CANCELLED = "cancelled"  # the reason of a booking that was cancelled before it was confirmed
 STATUS = {
     Verdict.OPEN: Status.PENDING,
@@ -32,7 +32,7 @@ STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A booking whose status changed in this batch; `old` is None for one that is new."""
+    """A booking whose status changed in this batch; `old` is None for a new one."""
 
     saga: SagaRecord[MultiRoomData]
     old: Status | None
@@ -43,18 +43,20 @@ class Change:
 
 @dataclass
 class UnitOfWork:
-    """The batch's view; what a handler changes here, the repository writes."""
+    """What a batch sees; what a handler changes here is written by the repository.
+
+    `codes` are unused reservation codes by property, enough for the requests of the batch.
+    """
 
     properties: Mapping[str, Property]
     default_property: str | None
-    table: SagaTable[MultiRoomData] = MULTI_ROOM
-    sagas: Sagas[MultiRoomData] = field(default_factory=lambda: Sagas(MULTI_ROOM.name, MultiRoomData))
-    lives: LifecycleBatch = field(default_factory=LifecycleBatch)
-    codes: dict[UUID, tuple[str, ...]] = field(default_factory=dict)
+    sagas: Sagas
+    lifecycle: LifecycleBatch = field(default_factory=LifecycleBatch)
+    codes: dict[str, list[str]] = field(default_factory=dict)
     changes: dict[UUID, Change] = field(default_factory=dict)
 
     def property(self, property_id: str | None) -> Property:
-        """A property; none named means the default one.
+        """A property; None means the default one.
 
         Raises:
             Refusal: unknown_property.
@@ -71,42 +73,54 @@ class UnitOfWork:
         unknown = property_id or ""
         return found.facts if found else PropertyFacts(id=unknown, name=unknown, timezone="UTC")
 
+    def take_codes(self, property_id: str, rooms: int) -> dict[int, str]:
+        """New reservation codes for the lines of a request."""
+        codes = self.codes[property_id]
+        return {line: codes.pop(0) for line in range(1, rooms + 1)}
+
     def saga(self, booking_id: UUID) -> SagaRecord[MultiRoomData] | None:
-        """The saga of a booking, if it is known."""
+        """The saga of the request that a booking came from, if it is known."""
         return self.sagas.by_id.get(booking_id)
 
-    def course(self, saga: SagaRecord[MultiRoomData]) -> SagaTable[MultiRoomData]:
-        """The steps that this booking takes."""
-        return course_of(self.table, saga.turn.data)
+    def change_under_way(self, booking_id: UUID) -> SagaRecord[Any] | None:
+        """The saga that changes or ends a confirmed booking at the moment."""
+        booking = self.lifecycle.bookings.get(booking_id)
+        return self.sagas.by_id.get(booking.saga) if booking and booking.saga else None
 
-    def start(self, booking_id: UUID, turn: Transition[MultiRoomData], now: datetime) -> None:
+    def start(self, booking_id: UUID, name: str, transition: Transition[MultiRoomData], now: datetime) -> None:
         """A booking begins, or is refused at once."""
-        saga = self.sagas.add(booking_id, turn, now)
-        self.changes[booking_id] = Change(saga, None, status_of(turn.progress))
+        saga = self.sagas.add(booking_id, name, transition, now)
+        self.changes[booking_id] = Change(saga, None, status_of(transition.progress))
+        count_verdict(name, transition, now, now)
 
     def move(
         self,
         saga: SagaRecord[MultiRoomData],
-        turn: Transition[MultiRoomData],
+        transition: Transition[MultiRoomData],
+        now: datetime,
         who: str = SYSTEM,
         why: str | None = None,
     ) -> None:
-        """A booking goes on; a status that changes must be one that may follow."""
-        old, new = status_of(saga.turn.progress), status_of(turn.progress)
-        saga.move(turn)
+        """Take over a transition of a booking's own saga, and the status that follows from it."""
+        old, new = status_of(saga.progress), status_of(transition.progress)
+        saga.move(transition)
         if new is not old:
             check_follows(old, new)
             before = self.changes.get(saga.id)
             self.changes[saga.id] = Change(saga, before.old if before else old, new, who, why)
+            count_verdict(saga.table.name, transition, saga.started_at, now)
 
-    def with_codes(self, data: Any) -> Any:
-        """The data with the reservation codes that were set aside for it, if any."""
-        codes = self.codes.get(data.booking_id)
-        return data.but(codes=codes) if codes and not data.codes else data
+
+@dataclass(frozen=True, slots=True)
+class BookingSaga(Generic[Data]):
+    """A saga of booking: its table, and what a transition of it makes of the booking."""
+
+    table: SagaTable[Data]
+    apply: Callable[[UnitOfWork, SagaRecord[Data], Transition[Data], datetime], None]
 
 
 def status_of(progress: Progress) -> Status:
-    """A booking's status by its saga's verdict."""
+    """The status of a booking by its saga's verdict."""
     if progress.verdict is Verdict.REFUSED and progress.reason == CANCELLED:
         return Status.CANCELLED
     return STATUS[progress.verdict]

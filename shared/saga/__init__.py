@@ -1,1 +1,1 @@
-"""The saga engine: a table of steps, a pure function over it, and where sagas are stored."""
+"""The saga engine: tables of steps, pure functions over them, and where the state of sagas is stored."""

@@ -1,4 +1,4 @@
-"""What operators are told of a saga: how it ended and how long it took, and steps that keep failing."""
+"""Metrics and log lines about sagas, counted once their batch is committed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from shared.saga.state import Verdict
 log = structlog.get_logger(__name__)
 
 
-def tell_end(name: str, turn: Transition[Any], started_at: datetime, now: datetime) -> None:
-    """Count a saga that has its verdict; nothing for one that is open."""
-    progress = turn.progress
+def count_verdict(name: str, transition: Transition[Any], started_at: datetime, now: datetime) -> None:
+    """Count a saga that has its verdict, and how long that took; nothing for one that is open."""
+    progress = transition.progress
     if progress.verdict is Verdict.OPEN:
         return
     on_commit(metrics.SAGA_ENDED.labels(name, progress.verdict, progress.reason).inc)
     on_commit(partial(metrics.SAGA_SECONDS.labels(name).observe, (now - started_at).total_seconds()))
 
 
-def tell_alarms(name: str, turn: Transition[Any]) -> None:
-    """Raise the alarm for steps behind the pivot that keep failing."""
-    for step in turn.alarm:
+def raise_alarms(name: str, transition: Transition[Any]) -> None:
+    """Count and log the steps that keep failing."""
+    for step in transition.alarm:
         on_commit(metrics.SAGA_ALARMS.labels(name, step).inc)
-        on_commit(partial(log.error, "saga.step_keeps_failing", step=step, attempt=turn.progress.attempt))
+        on_commit(partial(log.error, "saga.step_keeps_failing", step=step, attempt=transition.progress.attempt))

@@ -1,4 +1,4 @@
-"""How far a saga is: its phase, its verdict, what it waits for, and its course so far."""
+"""The state of a saga: what it knows, how far it is, what it waits for, and its history."""
 
 from __future__ import annotations
 
@@ -6,14 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import orjson
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+
+class SagaData(BaseModel):
+    """What a saga knows; each saga declares its own fields. Immutable."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
+        return self.model_copy(update=changes)
+
+
+Data = TypeVar("Data", bound=SagaData)
 
 
 class Phase(StrEnum):
-    """Where a saga is: on its way to the pivot, undoing, finishing behind the pivot, or at its end."""
+    """Where a saga is: before its pivot, undoing, finishing what follows the pivot, or at its end."""
 
     RUNNING = "running"
     UNDOING = "undoing"
@@ -22,7 +35,7 @@ class Phase(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What was decided, once and for all."""
+    """What was decided; never changed once it is not open."""
 
     OPEN = "open"
     DONE = "done"
@@ -32,7 +45,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One line of a saga's course."""
+    """One thing that happened to a saga: at which step, what, and when (UTC)."""
 
     step: str
     what: str
@@ -41,9 +54,11 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a saga is. `pending` names the steps whose answer it waits for; `wake_at` is when it waits no longer.
+    """How far a saga is. A plain dataclass, because every transition of every saga makes a new one.
 
-    A plain dataclass, for every turn of every saga makes a new one.
+    `begun` names the steps before the pivot that were begun, in their order: the last is the current one while the saga
+    is running, and they are what is undone. Steps that were skipped are not in it. `pending` names the steps that are
+    waited for after the pivot or while undoing. `wake_at` is when the saga acts if no reply comes.
     """
 
     phase: Phase = Phase.RUNNING
@@ -52,11 +67,16 @@ class Progress:
     text: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     decided_at: datetime | None = None
-    at_step: int = 0
+    begun: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
     attempt: int = 1
     wake_at: datetime | None = None
-    course: tuple[HistoryEntry, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+
+    @property
+    def step(self) -> str:
+        """The name of the step that a running saga waits for."""
+        return self.begun[-1]
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Progress:
@@ -64,12 +84,20 @@ class Progress:
         return _FROM_JSON.validate_json(text)
 
     def to_json(self) -> str:
-        """The progress as a JSON text; decimals in its details become texts."""
+        """The progress as JSON; decimals in its details become strings."""
         return orjson.dumps(self, default=str).decode()
 
-    def marked(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
-        """The progress with one more line in its course."""
-        return replace(self, course=(*self.course, HistoryEntry(step, what, at)), **changes)
+    def noted(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
+        """A copy with one more entry in its history, and some fields changed."""
+        return replace(self, history=(*self.history, HistoryEntry(step, what, at)), **changes)
 
 
 _FROM_JSON = TypeAdapter(Progress)
+
+
+@dataclass(frozen=True, slots=True)
+class SagaState(Generic[Data]):
+    """All that is stored of a saga between two messages."""
+
+    data: Data
+    progress: Progress = field(default_factory=Progress)

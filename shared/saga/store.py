@@ -1,32 +1,29 @@
-"""Where sagas live between two messages: loaded for a whole batch, written with one statement."""
+"""Stores sagas between two messages: loads those of a whole batch, and writes what became of them together."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 from uuid import UUID, uuid4
-
-from pydantic import BaseModel
 
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
 from shared.saga.engine import Transition
-from shared.saga.state import Phase, Progress
+from shared.saga.state import Data, Phase, Progress, SagaState
+from shared.saga.table import SagaTable
 
-Data = TypeVar("Data", bound=BaseModel)
-
-_READ = "SELECT id, written, progress, data, started_at FROM sagas WHERE id = ANY($1)"
+_READ = "SELECT id, name, written, progress, data, started_at FROM sagas WHERE id = ANY($1)"
 _LOCK = f"{_READ} ORDER BY id FOR UPDATE"
 _BEGIN = """
 INSERT INTO sagas (id, name, phase, progress, wake_at, data, started_at, updated_at, written)
-SELECT id, $2, phase, progress, wake_at, data, $7, $7, $8
-FROM unnest($1::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::jsonb[])
-  AS s (id, phase, progress, wake_at, data)"""
-# Data that a turn left alone is not sent again: most turns behind the pivot only tick off a step.
+SELECT id, name, phase, progress, wake_at, data, $7, $7, $8
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::jsonb[])
+  AS s (id, name, phase, progress, wake_at, data)"""
+# Unchanged data is not sent again: most transitions after the pivot only note that a step is done.
 _MOVE = """
 UPDATE sagas SET phase = s.phase, progress = s.progress, wake_at = s.wake_at, data = coalesce(s.data, sagas.data),
                  updated_at = $7, written = $8
@@ -43,117 +40,132 @@ RETURNING id"""
 
 @dataclass
 class SagaRecord(Generic[Data]):
-    """A saga in hand: what it is now, which write made it so (None: it begins), and what of it must be written."""
+    """A saga in a batch: its state, the write that made it (None: it begins now), and what must be written."""
 
     id: UUID
-    turn: Transition[Data]
+    table: SagaTable[Data]
+    state: SagaState[Data]
     started_at: datetime
     written: UUID | None = None
     changed: bool = False
     data_changed: bool = False
 
-    def move(self, turn: Transition[Data]) -> None:
-        """Take the turn's state; a turn that changed nothing needs no writing."""
-        self.data_changed = self.data_changed or turn.data is not self.turn.data
-        self.changed = self.changed or self.data_changed or turn.progress is not self.turn.progress
-        self.turn = Transition(turn.data, turn.progress)
+    @property
+    def data(self) -> Data:
+        """What the saga knows."""
+        return self.state.data
+
+    @property
+    def progress(self) -> Progress:
+        """How far the saga is."""
+        return self.state.progress
+
+    def move(self, transition: Transition[Data]) -> None:
+        """Take over the state of a transition; one that changed nothing is not written."""
+        self.data_changed = self.data_changed or transition.data is not self.data
+        self.changed = self.changed or self.data_changed or transition.progress is not self.progress
+        self.state = transition.state
 
 
 class SagaCache:
-    """The latest sagas that this process wrote, so that the next message need not read them again.
+    """The sagas that this process wrote last, so that the next message need not read them again.
 
-    What is remembered counts only while the row still names the write that made it, and the write that builds on it
-    makes sure of that: one that was rolled back, or overtaken by another process, is never built upon. Bounded; sagas
-    that ended are not kept.
+    A cached saga counts only while its row still names the write that made it. The write that builds on it makes sure
+    of that, so nothing is ever built on a write that was rolled back, or overtaken by another process. Holds `most`
+    sagas, none that ended.
     """
 
     def __init__(self, most: int = 2000) -> None:
         self._most = most
         self._sagas: OrderedDict[UUID, SagaRecord[Any]] = OrderedDict()
 
-    def recall(self, saga_id: UUID) -> SagaRecord[Any] | None:
-        """The saga as it was last written here, if it is remembered."""
-        kept = self._sagas.get(saga_id)
-        return SagaRecord(saga_id, kept.turn, kept.started_at, kept.written) if kept else None
+    def get(self, saga_id: UUID) -> SagaRecord[Any] | None:
+        """The saga as it was last written here, if it is cached."""
+        cached = self._sagas.get(saga_id)
+        return replace(cached) if cached else None
 
-    def keep(self, written: UUID, sagas: Iterable[SagaRecord[Any]]) -> None:
-        """Remember sagas as they are now being written."""
+    def put(self, written: UUID, sagas: Iterable[SagaRecord[Any]]) -> None:
+        """Cache sagas as they are now being written."""
         for saga in sagas:
             self._sagas.pop(saga.id, None)
-            if saga.turn.progress.phase is not Phase.ENDED:
-                self._sagas[saga.id] = SagaRecord(saga.id, saga.turn, saga.started_at, written)
+            if saga.progress.phase is not Phase.ENDED:
+                self._sagas[saga.id] = SagaRecord(saga.id, saga.table, saga.state, saga.started_at, written)
         while len(self._sagas) > self._most:
             self._sagas.popitem(last=False)
 
 
 @dataclass
-class Sagas(Generic[Data]):
-    """The sagas that a batch touches, by id."""
+class Sagas:
+    """The sagas that a batch touches, by id.
 
-    name: str
-    model: type[Data]
-    memory: SagaCache = field(default_factory=SagaCache)
-    by_id: dict[UUID, SagaRecord[Data]] = field(default_factory=dict)
-    _taken_for_new: frozenset[UUID] = frozenset()
-    _may_be_stale: bool = False
+    `tables` are all registered sagas by name: each saga goes on by the table whose name is stored with it.
+    """
 
-    def add(self, saga_id: UUID, turn: Transition[Data], now: datetime) -> SagaRecord[Data]:
-        """A saga that begins."""
-        stored = self.by_id[saga_id] = SagaRecord(saga_id, Transition(turn.data, turn.progress), now)
-        return stored
+    tables: Mapping[str, SagaTable[Any]]
+    cache: SagaCache = field(default_factory=SagaCache)
+    by_id: dict[UUID, SagaRecord[Any]] = field(default_factory=dict)
+    _assumed_new: frozenset[UUID] = frozenset()
+    _optimistic: bool = False
+
+    def add(self, saga_id: UUID, name: str, transition: Transition[Any], now: datetime) -> SagaRecord[Any]:
+        """A saga that begins, of the table of that name."""
+        record = self.by_id[saga_id] = SagaRecord(saga_id, self.tables[name], transition.state, now)
+        return record
 
     async def load(self, connection: Connection, ids: Collection[UUID]) -> None:
-        """Read and lock sagas, in one sorted order."""
+        """Read and lock sagas, in the order of their ids."""
         await self._read(connection, _LOCK, ids)
 
     async def load_optimistic(self, connection: Connection, ids: Collection[UUID], new: Collection[UUID]) -> None:
-        """See sagas without locks, and those remembered without reading; those in `new` that are not count as new.
+        """Read sagas without locks, those cached not at all; those in `new` that are not cached count as new.
 
-        Whether all that was so is found out by the statements of `changes`.
+        The statements of `changes` find out whether all that was true.
         """
-        self._may_be_stale = True
+        self._optimistic = True
         for saga_id in ids:
-            if remembered := self.memory.recall(saga_id):
-                self.by_id[saga_id] = remembered
-        self._taken_for_new = frozenset(new) - self.by_id.keys()
-        if unknown := set(ids) - self.by_id.keys() - self._taken_for_new:
+            if cached := self.cache.get(saga_id):
+                self.by_id[saga_id] = cached
+        self._assumed_new = frozenset(new) - self.by_id.keys()
+        if unknown := set(ids) - self.by_id.keys() - self._assumed_new:
             await self._read(connection, _READ, unknown)
 
     def changes(self, now: datetime) -> list[Statement]:
-        """Writes every saga that began or moved, as long as those seen are still as they were.
+        """Writes every saga that began or changed, provided that those that were read are still as they were.
 
         Raises:
-            Conflict: when a saga taken for new did not begin, so that nothing would show if it was there.
+            Conflict: when a saga that was assumed to be new did not begin: no statement would show whether it is there.
         """
-        if any(saga_id not in self.by_id for saga_id in self._taken_for_new):
-            raise Conflict("a saga that was taken for new did not begin")
+        if any(saga_id not in self.by_id for saga_id in self._assumed_new):
+            raise Conflict("a saga that was assumed to be new did not begin")
         new = [saga for saga in self.by_id.values() if saga.written is None]
-        seen = [saga for saga in self.by_id.values() if saga.written]
-        moved = [saga for saga in seen if saga.changed]
-        left = [saga for saga in seen if not saga.changed] if self._may_be_stale else []
+        known = [saga for saga in self.by_id.values() if saga.written]
+        moved = [saga for saga in known if saga.changed]
+        unchanged = [saga for saga in known if not saga.changed] if self._optimistic else []
         written = uuid4()
-        self.memory.keep(written, (*new, *moved))
+        self.cache.put(written, (*new, *moved))
         statements = []
         if new:
-            statements.append(Statement(_BEGIN, (_ids(new), self.name, *_columns(new), now, written)))
+            names = [saga.table.name for saga in new]
+            statements.append(Statement(_BEGIN, (_ids(new), names, *_columns(new), now, written)))
         if moved:
             columns = (_ids(moved), _writes(moved), *_columns(moved))
             statements.append(Statement(_MOVE, (*columns, now, written), rows=len(moved)))
-        if left:
-            statements.append(Statement(_STILL, (_ids(left), _writes(left)), rows=len(left)))
+        if unchanged:
+            statements.append(Statement(_STILL, (_ids(unchanged), _writes(unchanged)), rows=len(unchanged)))
         return statements
 
     async def _read(self, connection: Connection, query: str, ids: Collection[UUID]) -> None:
         for row in await connection.fetch(query, ids):
-            remembered = self.memory.recall(row["id"])
-            if remembered and remembered.written == row["written"]:
-                self.by_id[row["id"]] = remembered
-            else:
-                self.by_id[row["id"]] = self._stored(row)
+            cached = self.cache.get(row["id"])
+            current = cached and cached.written == row["written"]
+            self.by_id[row["id"]] = cached if cached and current else self._record(row)
 
-    def _stored(self, row: Any) -> SagaRecord[Data]:
-        turn = Transition(self.model.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
-        return SagaRecord(row["id"], turn, row["started_at"], row["written"])
+    def _record(self, row: Any) -> SagaRecord[Any]:
+        table = self.tables.get(row["name"])
+        if table is None:
+            raise LookupError(f"saga {row['id']} is a {row['name']!r}: no saga is registered under that name")
+        state = SagaState(table.data.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
+        return SagaRecord(row["id"], table, state, row["started_at"], row["written"])
 
 
 def _ids(sagas: Sequence[SagaRecord[Any]]) -> list[UUID]:
@@ -166,16 +178,16 @@ def _writes(sagas: Sequence[SagaRecord[Any]]) -> list[UUID | None]:
 
 def _columns(sagas: Sequence[SagaRecord[Any]]) -> tuple[list[Any], ...]:
     return (
-        [saga.turn.progress.phase.value for saga in sagas],
-        [saga.turn.progress.to_json() for saga in sagas],
-        [saga.turn.progress.wake_at for saga in sagas],
+        [saga.progress.phase.value for saga in sagas],
+        [saga.progress.to_json() for saga in sagas],
+        [saga.progress.wake_at for saga in sagas],
         [
-            saga.turn.data.model_dump_json(exclude_defaults=True) if saga.written is None or saga.data_changed else None
+            saga.data.model_dump_json(exclude_defaults=True) if saga.written is None or saga.data_changed else None
             for saga in sagas
         ],
     )
 
 
 async def take_due(connection: Connection, now: datetime, nudge: timedelta) -> list[UUID]:
-    """Sagas whose time is up; each is handed out again after `nudge`, in case its wake-up is lost."""
+    """The sagas whose `wake_at` has passed; each is given out again after `nudge`, in case its wake-up is lost."""
     return [row["id"] for row in await connection.fetch(_DUE, now, nudge)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from posada.audit.booking_snapshot import BookingSnapshot, status_named
 from posada.audit.invariant import Row, Terms, of_booking, of_database
-from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
+from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 
 # A booking begins as pending, or in the same batch already as what follows that.
 BEGINNINGS = {Status.PENDING, *FOLLOWS[Status.PENDING]}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import NOTHING, BookingSnapshot
 from posada.audit.invariant import LEDGER, MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 from services.payments.queries import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
 from services.payments.transfers.ledger import audit
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.delivery_status import by_occasion, missed
 from posada.audit.invariant import Row, Terms, of_booking, of_database
-from services.booking.lifecycle.states import Status, StayStatus
+from services.booking.record.states import Status, StayStatus
 from services.notifications.delivery.model import ALIVE, Event, of_stays
 
 OUTCOMES = {"done": "confirmed", "refused": "refused", "failed": "failed"}

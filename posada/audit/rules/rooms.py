@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
 HAVE_NONE = {Status.REJECTED, Status.FAILED, Status.CANCELLED, Status.NO_SHOW}

@@ -9,8 +9,8 @@ from datetime import timedelta
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Row, Terms, of_booking, of_database
 from posada.audit.rules.money import FROM_GUESTS
-from services.booking.lifecycle.states import Status
-from services.booking.requests.saga import ORDER_PATIENCE
+from services.booking.record.states import Status
+from services.booking.requests.saga.messages import ORDER_PATIENCE
 from services.booking.unit_of_work import STATUS
 from shared.contracts.topics import SERVICES
 from shared.saga.state import Verdict
@@ -29,7 +29,7 @@ ORDER BY due_at LIMIT 1000"""
 
 _CHANGES_UNDER_WAY = """
 SELECT data ->> 'booking_id' AS booking_id, name, phase, wake_at, started_at FROM sagas
-WHERE name <> 'multi_room' AND phase <> 'ended' ORDER BY started_at"""
+WHERE (data ->> 'booking_id')::uuid <> id AND phase <> 'ended' ORDER BY started_at"""
 
 
 @of_booking("saga-in-time", "No saga is older than its time-outs allow")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Row, Terms, of_booking, of_database
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 
 RELINK = "posada conversations relink"
 LINKED = {Status.CONFIRMED, Status.CHECKED_IN, Status.CHECKED_OUT, Status.COMPLETED}

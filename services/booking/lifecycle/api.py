@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from services.booking.lifecycle.batch import State, digest_of_command
-from services.booking.lifecycle.cancellation_fee import NOTHING
+from services.booking.record.cancellation_fee import NOTHING
 from services.booking.search import queries
 from services.booking.settings import Settings
 from shared.auth.access import signed

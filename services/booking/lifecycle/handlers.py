@@ -1,8 +1,8 @@
-"""What becomes of a booking, one function a command: each is answered once, whether it is done or refused."""
+"""What the staff's commands do with a booking, one function a command: each is answered once, done or refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, time
 from functools import wraps
 from typing import TypeVar
@@ -10,14 +10,17 @@ from zoneinfo import ZoneInfo
 
 from services.booking.lifecycle import events
 from services.booking.lifecycle.batch import State
-from services.booking.lifecycle.model import Action, Booking, Stay, check_came_late, check_may_change
-from services.booking.lifecycle.saga_replies import change_begun, end_begun
-from services.booking.lifecycle.sagas.cancellation import CancellationSaga, End
-from services.booking.lifecycle.sagas.change_dates import DateChangeSaga
-from services.booking.lifecycle.sagas.event_context import EventContext
-from services.booking.lifecycle.states import Status, StayStatus, check_follows
-from services.booking.requests.events import life_wording
-from services.booking.requests.saga import MultiRoomData
+from services.booking.lifecycle.event_context import EventContext
+from services.booking.lifecycle.sagas.cancellation.data import CancellationData, End
+from services.booking.lifecycle.sagas.cancellation.saga import CANCELLATION
+from services.booking.lifecycle.sagas.change_dates.data import DateChangeData
+from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES
+from services.booking.lifecycle.sagas.definition import begin
+from services.booking.record.booking import Action, Booking, Stay, check_came_late, check_may_change
+from services.booking.record.states import Status, StayStatus, check_follows
+from services.booking.record.texts import policy_text
+from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.table import BOOK_ROOMS, CAPTURE_PAYMENT
 from services.booking.unit_of_work import CANCELLED, UnitOfWork, status_of
 from shared.contracts.availability import PlacedWish
 from shared.contracts.booking.staff import (
@@ -30,19 +33,18 @@ from shared.contracts.booking.staff import (
     StaffCommand,
 )
 from shared.contracts.common import Reason
+from shared.contracts.payments import FolioChanged
 from shared.errors import Refusal
-from shared.messages.message import Message, Outgoing
 from shared.saga import engine
 from shared.saga.state import Phase, Verdict
-from shared.saga.table import Rejection
+from shared.saga.table import Rejection, Sends
 
-Sends = Iterable[Message | Outgoing]
 Done = tuple[State, Sends]
 Command = TypeVar("Command", bound=StaffCommand)
 
 NOON = time(12)
 # What a confirmed booking must have before it can end or change: till then its own saga still asks for it.
-SETTLED_FIRST = {"book rooms", "capture payment"}
+SETTLED_FIRST = {BOOK_ROOMS, CAPTURE_PAYMENT}
 REJECTED = "rejected"
 WHY = {End.CANCELLED: "cancelled", End.NO_SHOW: "no-show"}
 
@@ -54,14 +56,14 @@ def answered(
 
     @wraps(act)
     def handle(uow: UnitOfWork, command: Command, now: datetime) -> Sends:
-        if command.command_id in uow.lives.answers:
+        if command.command_id in uow.lifecycle.answers:
             return ()
         try:
             state, sends = act(uow, command, now)
         except Refusal as refusal:
-            uow.lives.answer(command, State.REFUSED, now, refusal)
+            uow.lifecycle.answer(command, State.REFUSED, now, refusal)
             return ()
-        uow.lives.answer(command, state, now)
+        uow.lifecycle.answer(command, state, now)
         return sends
 
     return handle
@@ -102,9 +104,9 @@ def check_in(uow: UnitOfWork, command: CheckIn, now: datetime) -> Done:
     booking = _at_rest(uow, command)
     _, zone = _clock(uow, booking)
     after = booking.checked_in(command.codes, command.who, zone, now)
-    uow.lives.alter(after, Action.CHECK_IN, command.who, now, command.reason)
+    uow.lifecycle.alter(after, Action.CHECK_IN, command.who, now, command.reason)
     codes = _moved(booking, after, StayStatus.CHECKED_IN)
-    return State.DONE, (events.checked_in(after, _telling(uow, command), codes, now),)
+    return State.DONE, (events.checked_in(after, _context(uow, command), codes, now),)
 
 
 @answered
@@ -112,11 +114,11 @@ def check_out(uow: UnitOfWork, command: CheckOut, now: datetime) -> Done:
     """Guests have left."""
     booking = _at_rest(uow, command)
     after = booking.checked_out(command.codes, command.who, now, owing=command.owing)
-    uow.lives.alter(after, Action.CHECK_OUT, command.who, now, command.reason)
+    uow.lifecycle.alter(after, Action.CHECK_OUT, command.who, now, command.reason)
     codes = _moved(booking, after, StayStatus.CHECKED_OUT)
     _, zone = _clock(uow, booking)
     left_on, last = now.astimezone(ZoneInfo(zone)).date(), after.status is Status.CHECKED_OUT
-    event = events.checked_out(after, _telling(uow, command), codes, left_on, now, last=last)
+    event = events.checked_out(after, _context(uow, command), codes, left_on, now, last=last)
     return State.DONE, (event,)
 
 
@@ -131,39 +133,45 @@ def change_dates(uow: UnitOfWork, command: ChangeDates, now: datetime) -> Done:
     if (command.check_in, command.check_out) == (booking.check_in, booking.check_out):
         raise Refusal("nothing_to_do", f"the booking is on these dates: {booking.check_in} to {booking.check_out}")
     booking.check_fee_kept(command.check_in, *_clock(uow, booking), now, command.leeway)
-    data = DateChangeSaga(
+    data = DateChangeData(
         booking_id=booking.id,
         command_id=command.command_id,
         order=booking.orders + 1,
         revision=booking.revision + 1,
-        telling=_telling(uow, command),
+        context=_context(uow, command),
         check_in=command.check_in,
         check_out=command.check_out,
         package=booking.package,
         wishes=tuple(_wish(stay) for stay in booking.stays),
-        avoid_rooms=uow.sagas.by_id[booking.id].turn.data.request.avoid_rooms,
+        avoid_rooms=_data(uow, command).request.avoid_rooms,
         who=command.who,
         reason=command.reason or "change of dates",
     )
-    turn = engine.begin(uow.lives.changing, data, now)
-    return State.UNDER_WAY, change_begun(uow.lives, booking, turn, now)
+    return State.UNDER_WAY, begin(uow, CHANGE_DATES, data, now)
+
+
+def take_folio(uow: UnitOfWork, folio: FolioChanged, now: datetime) -> Sends:
+    """The staff took money for a booking, gave some back or charged something."""
+    if booking := uow.lifecycle.bookings.get(folio.booking_id):
+        uow.lifecycle.record_folio(booking.apply_folio(folio.paid, folio.charges, folio.at), now)
+    return ()
 
 
 def _end(uow: UnitOfWork, command: CancelBooking | MarkNoShow, booking: Booking, end: End, now: datetime) -> Sends:
     arrives_at, zone = _clock(uow, booking)
     fee = booking.fee_now(command.fee, arrives_at, zone, now, command.leeway)
-    telling = _telling(uow, command)
-    data = CancellationSaga(
+    context = _context(uow, command)
+    data = CancellationData(
         booking_id=booking.id,
         command_id=command.command_id,
         end=end,
         order=booking.orders + 1,
-        telling=telling,
+        context=context,
         check_in=booking.check_in,
         check_out=booking.check_out,
         codes=booking.codes,
         fee=fee.fee,
-        rule=_rule_told(booking, command, telling),
+        rule=_rule(booking, command, context),
         currency=booking.currency,
         who=command.who,
         reason=command.reason or WHY[end],
@@ -171,36 +179,36 @@ def _end(uow: UnitOfWork, command: CancelBooking | MarkNoShow, booking: Booking,
     )
     status = Status.CANCELLED if end is End.CANCELLED else Status.NO_SHOW
     action = Action.CANCEL if end is End.CANCELLED else Action.NO_SHOW
-    uow.lives.alter(booking.ended(status, fee), action, command.who, now, command.reason)
-    return end_begun(uow.lives, uow.lives.bookings[booking.id], data, now)
+    uow.lifecycle.alter(booking.ended(status, fee), action, command.who, now, command.reason)
+    return begin(uow, CANCELLATION, data, now)
 
 
-def _rule_told(booking: Booking, command: CancelBooking | MarkNoShow, telling: EventContext) -> str:
+def _rule(booking: Booking, command: CancelBooking | MarkNoShow, context: EventContext) -> str:
     """The policy's sentence where it made the fee; a fee that the staff named has none."""
-    return "" if command.fee is not None else life_wording.policy(booking.terms, telling.language) or ""
+    return "" if command.fee is not None else policy_text(booking.terms, context.language) or ""
 
 
 def _give_up(uow: UnitOfWork, command: StaffCommand, reason: str, text: str, now: datetime) -> Sends:
     """End a booking whose saga has not decided: what it has is undone, and the guest is told."""
-    known = uow.sagas.by_id[command.booking_id]
-    turn = engine.abort(uow.course(known), known.turn, Rejection(Verdict.REFUSED, reason, text), now)
-    uow.move(known, turn, command.who, command.reason)
-    return turn.sends
+    saga = uow.sagas.by_id[command.booking_id]
+    transition = engine.abort(saga.table, saga.state, Rejection(Verdict.REFUSED, reason, text), now)
+    uow.move(saga, transition, now, command.who, command.reason)
+    return transition.sends
 
 
 def _is_open(uow: UnitOfWork, command: StaffCommand) -> bool:
-    known = uow.saga(command.booking_id)
-    return bool(known and known.turn.progress.phase is Phase.RUNNING)
+    saga = uow.saga(command.booking_id)
+    return bool(saga and saga.progress.phase is Phase.RUNNING)
 
 
 def _status(uow: UnitOfWork, command: StaffCommand) -> Status:
-    """Where a booking is, by its life or, before that, by its saga."""
-    if booking := uow.lives.bookings.get(command.booking_id):
+    """The status of a booking, by its row or, before it is confirmed, by its saga."""
+    if booking := uow.lifecycle.bookings.get(command.booking_id):
         return booking.status
-    known = uow.saga(command.booking_id)
-    if known is None:
+    saga = uow.saga(command.booking_id)
+    if saga is None:
         raise Refusal("unknown_booking", f"booking_id: there is no booking {command.booking_id}", field="booking_id")
-    return status_of(known.turn.progress)
+    return status_of(saga.progress)
 
 
 def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
@@ -209,7 +217,7 @@ def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
     Raises:
         Refusal: unknown_booking, illegal_transition, change_under_way or confirmation_under_way.
     """
-    booking = uow.lives.bookings.get(command.booking_id)
+    booking = uow.lifecycle.bookings.get(command.booking_id)
     if booking is None:
         status = _status(uow, command)
         text = f"the booking is {status}: this can be done once it is {Status.CONFIRMED}"
@@ -217,7 +225,7 @@ def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
     if booking.saga:
         text = "a change of this booking is not through yet; try again in a moment, with a new command_id"
         raise Refusal("change_under_way", text, change=booking.saga_name)
-    waits = SETTLED_FIRST & set(uow.sagas.by_id[booking.id].turn.progress.pending)
+    waits = SETTLED_FIRST & set(uow.sagas.by_id[booking.id].progress.pending)
     if waits:
         text = f"the confirmation is not through yet ({', '.join(sorted(waits))}); try again with a new command_id"
         raise Refusal("confirmation_under_way", text, waiting_for=sorted(waits))
@@ -225,10 +233,11 @@ def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
 
 
 def _data(uow: UnitOfWork, command: StaffCommand) -> MultiRoomData:
-    return uow.sagas.by_id[command.booking_id].turn.data
+    data: MultiRoomData = uow.sagas.by_id[command.booking_id].data
+    return data
 
 
-def _telling(uow: UnitOfWork, command: StaffCommand) -> EventContext:
+def _context(uow: UnitOfWork, command: StaffCommand) -> EventContext:
     data = _data(uow, command)
     return EventContext(
         request_id=data.request.request_id,
@@ -236,14 +245,14 @@ def _telling(uow: UnitOfWork, command: StaffCommand) -> EventContext:
         language=data.request.language,
         guest=data.request.guest,
         contact=data.request.contact,
-        cancellation_policy=life_wording.policy(data.terms, data.request.language),
+        cancellation_policy=policy_text(data.terms, data.request.language),
     )
 
 
 def _clock(uow: UnitOfWork, booking: Booking) -> tuple[time, str]:
     """When guests may arrive, and by which clocks."""
     house = uow.properties.get(booking.property_id)
-    zone = uow.sagas.by_id[booking.id].turn.data.property.timezone
+    zone = uow.sagas.by_id[booking.id].data.property.timezone
     return (house.check_in_time, house.timezone) if house else (NOON, zone)
 
 

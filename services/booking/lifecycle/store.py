@@ -1,4 +1,4 @@
-"""The queries about bookings' lives: everything that a batch's commands and answers touch, and what became of it."""
+"""Loads the confirmed bookings that a batch touches, with their sagas and commands, and writes what became of them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle.batch import Answer, Entry, LifecycleBatch, State
-from services.booking.lifecycle.cancellation_fee import NOTHING, Terms
-from services.booking.lifecycle.model import Booking, Stay
-from services.booking.lifecycle.sagas.cancellation import ENDING, CancellationSaga
-from services.booking.lifecycle.sagas.change_dates import CHANGE_DATES, DateChangeSaga
-from services.booking.lifecycle.states import Status, StayStatus
+from services.booking.record.booking import Booking, Stay
+from services.booking.record.cancellation_fee import NOTHING, Terms
+from services.booking.record.states import Status, StayStatus
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.messages.message import Message
 from shared.saga.store import Sagas
-from shared.saga.table import SagaTable
 
 # xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
 _SEEN = """
@@ -58,74 +55,62 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[],
 _CHANGE_COMMANDS = """
 UPDATE commands SET state = c.state, refusal = c.refusal
 FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) AS c (id, state, refusal) WHERE commands.id = c.id"""
-_BOOKING_OF_SAGA = "SELECT id, data ->> 'booking_id' AS booking_id FROM sagas WHERE id = ANY($1) AND name = ANY($2)"
+_BOOKING_OF_SAGA = "SELECT id, (data ->> 'booking_id')::uuid AS booking_id FROM sagas WHERE id = ANY($1)"
 
 _STAY = ("code", "status", "room", "room_type", "type_label", "amount", "first_night")
 _PRESENCE = ("checked_in_at", "checked_in_by", "checked_out_at", "checked_out_by")
 
 
-class LifecycleStore:
-    """Loads the lives that messages speak of, each locked against other writers, and writes what became of them."""
+async def load(
+    connection: Connection, batch: LifecycleBatch, sagas: Sagas, ids: Collection[UUID], messages: Iterable[Message]
+) -> None:
+    """Read and lock confirmed bookings in the order of their ids, with their sagas, and commands that were answered."""
+    rows = await connection.fetch(_BOOKINGS, ids)
+    stays: dict[UUID, list[Stay]] = {}
+    for stay in await connection.fetch(_STAYS, [row["id"] for row in rows]):
+        stays.setdefault(stay["booking_id"], []).append(_stay(stay))
+    batch.bookings = {row["id"]: _booking(row, stays.get(row["id"], [])) for row in rows}
+    batch.versions = {row["id"]: row["version"] for row in rows}
+    commands = {message.command_id for message in messages if isinstance(message, StaffCommand)}
+    if under_way := {row["saga_id"] for row in rows if row["saga_id"]}:
+        await sagas.load(connection, under_way)
+        commands |= {sagas.by_id[saga_id].data.command_id for saga_id in under_way}
+    batch.answers = {row["id"]: _answer(row) for row in await connection.fetch(_COMMANDS, commands)}
+    batch.answers_before = frozenset(batch.answers)
 
-    def __init__(
-        self, ending: SagaTable[CancellationSaga] = ENDING, changing: SagaTable[DateChangeSaga] = CHANGE_DATES
-    ) -> None:
-        self._ending, self._changing = ending, changing
 
-    def view(self) -> LifecycleBatch:
-        """Nothing in hand."""
-        return LifecycleBatch(self._ending, self._changing)
+async def read(connection: Connection, booking_id: UUID) -> Booking | None:
+    """A confirmed booking as it is, without locks."""
+    row = await connection.fetchrow(_SEEN, [booking_id])
+    stays = await connection.fetch(_STAYS, [booking_id])
+    return _booking(row, [_stay(stay) for stay in stays]) if row else None
 
-    async def load(
-        self, connection: Connection, lives: LifecycleBatch, ids: Collection[UUID], messages: Iterable[Message]
-    ) -> None:
-        """Bookings by their ids, in one sorted order, with the changes under way and what commands were answered."""
-        rows = await connection.fetch(_BOOKINGS, ids)
-        stays: dict[UUID, list[Stay]] = {}
-        for stay in await connection.fetch(_STAYS, [row["id"] for row in rows]):
-            stays.setdefault(stay["booking_id"], []).append(_stay(stay))
-        lives.bookings = {row["id"]: _booking(row, stays.get(row["id"], [])) for row in rows}
-        lives.versions = {row["id"]: row["version"] for row in rows}
-        await _load_sagas(connection, lives.endings, rows)
-        await _load_sagas(connection, lives.changes, rows)
-        asked = {message.command_id for message in messages if isinstance(message, StaffCommand)}
-        asked |= {saga.turn.data.command_id for saga in lives.endings.by_id.values()}
-        asked |= {saga.turn.data.command_id for saga in lives.changes.by_id.values()}
-        lives.answers = {row["id"]: _answer(row) for row in await connection.fetch(_COMMANDS, asked)}
-        lives.answers_before = frozenset(lives.answers)
 
-    async def read(self, connection: Connection, booking_id: UUID) -> Booking | None:
-        """A confirmed booking as it is, without locks."""
-        row = await connection.fetchrow(_SEEN, [booking_id])
-        stays = await connection.fetch(_STAYS, [booking_id])
-        return _booking(row, [_stay(stay) for stay in stays]) if row else None
-
-    def changes(self, lives: LifecycleBatch, now: datetime) -> list[Statement]:
-        """What changed, one statement a table."""
-        statements = [*lives.endings.changes(now), *lives.changes.changes(now)]
-        if changed := [lives.bookings[key] for key in sorted(lives.changed)]:
-            versions = [lives.versions[booking.id] for booking in changed]
-            rows = [_booking_row(booking, version) for booking, version in zip(changed, versions, strict=True)]
-            statements.append(Statement(_CHANGE_BOOKINGS, (*_columns(rows), now), rows=len(rows)))
-            stays = [_stay_row(stay) for booking in changed for stay in booking.stays]
-            statements.append(Statement(_CHANGE_STAYS, tuple(_columns(stays))))
-        if lives.entries:
-            statements.append(Statement(_ADD_ENTRIES, tuple(_columns([_entry_row(one) for one in lives.entries]))))
-        answered = [lives.answers[key] for key in sorted(lives.answered)]
-        new = [one for one in answered if one.command_id not in lives.answers_before]
-        old = [one for one in answered if one.command_id in lives.answers_before]
-        if new:
-            statements.append(Statement(_ADD_COMMANDS, tuple(_columns([_answer_row(one) for one in new]))))
-        if old:
-            concluded = [(one.command_id, one.state.value, _packed(one.refusal)) for one in old]
-            statements.append(Statement(_CHANGE_COMMANDS, tuple(_columns(concluded))))
-        return statements
+def changes(batch: LifecycleBatch, now: datetime) -> list[Statement]:
+    """Writes what changed, one statement a table."""
+    statements: list[Statement] = []
+    if changed := [batch.bookings[key] for key in sorted(batch.changed)]:
+        versions = [batch.versions[booking.id] for booking in changed]
+        rows = [_booking_row(booking, version) for booking, version in zip(changed, versions, strict=True)]
+        statements.append(Statement(_CHANGE_BOOKINGS, (*_columns(rows), now), rows=len(rows)))
+        stays = [_stay_row(stay) for booking in changed for stay in booking.stays]
+        statements.append(Statement(_CHANGE_STAYS, tuple(_columns(stays))))
+    if batch.entries:
+        statements.append(Statement(_ADD_ENTRIES, tuple(_columns([_entry_row(one) for one in batch.entries]))))
+    answered = [batch.answers[key] for key in sorted(batch.answered)]
+    new = [one for one in answered if one.command_id not in batch.answers_before]
+    old = [one for one in answered if one.command_id in batch.answers_before]
+    if new:
+        statements.append(Statement(_ADD_COMMANDS, tuple(_columns([_answer_row(one) for one in new]))))
+    if old:
+        concluded = [(one.command_id, one.state.value, _packed(one.refusal)) for one in old]
+        statements.append(Statement(_CHANGE_COMMANDS, tuple(_columns(concluded))))
+    return statements
 
 
 async def bookings_of(connection: Connection, saga_ids: Collection[UUID]) -> dict[UUID, UUID]:
-    """Which of the sagas are changes, and of which booking each is one."""
-    rows = await connection.fetch(_BOOKING_OF_SAGA, saga_ids, [ENDING.name, CHANGE_DATES.name])
-    return {row["id"]: UUID(row["booking_id"]) for row in rows}
+    """The booking that each of the sagas is about."""
+    return {row["id"]: row["booking_id"] for row in await connection.fetch(_BOOKING_OF_SAGA, saga_ids)}
 
 
 def terms_in(text: str | None) -> Terms | None:
@@ -140,12 +125,6 @@ def terms_in(text: str | None) -> Terms | None:
 def terms_out(terms: Terms | None) -> str | None:
     """A policy as a column."""
     return json.dumps(asdict(terms), default=str) if terms else None
-
-
-async def _load_sagas(connection: Connection, sagas: Sagas[Any], rows: Sequence[Any]) -> None:
-    wanted = {row["saga_id"] for row in rows if row["saga_name"] == sagas.name}
-    if wanted:
-        await sagas.load(connection, wanted)
 
 
 def _booking(row: Any, stays: Sequence[Stay]) -> Booking:

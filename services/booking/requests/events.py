@@ -1,14 +1,14 @@
-"""Builds what a booking tells the world: its one outcome, always under the same event id, and its waiting."""
+"""The events of a request: its one outcome, always under the same event id, and what the guest is told meanwhile."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID, uuid5
 
-from services.booking.lifecycle.texts import LifecycleTexts
-from services.booking.requests.texts import RequestTexts
+from services.booking.record.texts import policy_text
+from services.booking.requests import texts
+from services.booking.requests.saga.data import MultiRoomData
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -27,23 +27,17 @@ from shared.messages.message import Outgoing
 from shared.saga.state import Progress, Verdict
 from shared.saga.table import Rejection
 
-if TYPE_CHECKING:
-    from services.booking.requests.saga import MultiRoomData
-
-wording = RequestTexts(Path(__file__).parents[1] / "texts")
-life_wording = LifecycleTexts(Path(__file__).parents[1] / "texts")
-
 
 def confirmed(data: MultiRoomData, at: datetime) -> Outgoing:
     """Every room with its code. `at` is when it was decided, so that a repetition says the same."""
     if data.total is None or data.currency is None:
         raise ValueError(f"booking {data.booking_id} has no price")
-    rooms = tuple(BookedRoom(code=code, **room.model_dump()) for room, code in zip(data.rooms, data.codes, strict=True))
+    rooms = tuple(BookedRoom(code=data.codes[room.line], **room.model_dump()) for room in data.rooms)
     missed = tuple(MissedRoom(**room.model_dump()) for room in data.failed)
     request = data.request
     event = BookingConfirmed(
         **_facts(data, at),
-        text=wording.confirmed(data, rooms),
+        text=texts.confirmed(data, rooms),
         package=request.package,
         rooms=rooms,
         number_of_rooms=len(rooms),
@@ -52,21 +46,21 @@ def confirmed(data: MultiRoomData, at: datetime) -> Outgoing:
         currency=data.currency,
         payment_found_later=data.found_later,
         instructions=request.instructions,
-        cancellation_policy=life_wording.policy(data.terms, request.language),
+        cancellation_policy=policy_text(data.terms, request.language),
     )
     return Outgoing(event, id=outcome_id(data.booking_id))
 
 
-def not_booked(data: MultiRoomData, no: Rejection, at: datetime) -> Outgoing:
+def not_booked(data: MultiRoomData, rejection: Rejection, at: datetime) -> Outgoing:
     """Nothing booked, nothing charged, and why."""
-    kind = BookingFailed if no.verdict is Verdict.FAILED else BookingRefused
-    refusal = RefusalDetails(reason=no.reason, text=no.text, details=dict(no.details))
-    event = kind(**_facts(data, at), text=wording.refused(data, refusal), refusal=refusal)
+    kind = BookingFailed if rejection.verdict is Verdict.FAILED else BookingRefused
+    refusal = RefusalDetails(reason=rejection.reason, text=rejection.text, details=dict(rejection.details))
+    event = kind(**_facts(data, at), text=texts.refused(data, refusal), refusal=refusal)
     return Outgoing(event, id=outcome_id(data.booking_id))
 
 
 def again(data: MultiRoomData, progress: Progress) -> Outgoing | None:
-    """The outcome as it was first told; None while there is none."""
+    """The outcome again, as it was first told; None while there is none."""
     if progress.decided_at is None:
         return None
     if progress.verdict is Verdict.DONE:
@@ -80,7 +74,7 @@ def search_started(data: MultiRoomData, reply: PaymentAwaited, at: datetime) -> 
     """The payment is being looked for."""
     return PaymentSearchStarted(
         **_facts(data, at),
-        text=wording.search_started(data),
+        text=texts.search_started(data),
         stage=reply.stage,
         next_attempt_at=reply.next_attempt_at,
         rooms_kept=not data.freed,
@@ -89,15 +83,15 @@ def search_started(data: MultiRoomData, reply: PaymentAwaited, at: datetime) -> 
 
 def escalated(data: MultiRoomData, at: datetime) -> Outgoing:
     """A person has the case; told once of a booking, under one id."""
-    event = PaymentEscalated(**_facts(data, at), text=wording.escalated(data))
+    event = PaymentEscalated(**_facts(data, at), text=texts.escalated(data))
     return Outgoing(event, id=str(uuid5(data.booking_id, "payment escalated")))
 
 
-def rooms_gone(data: MultiRoomData, no: Rejection) -> Outgoing:
+def rooms_gone(data: MultiRoomData, rejection: Rejection) -> Outgoing:
     """A case for a person: the guest has paid, and the rooms that were freed meanwhile are not to be had."""
     request = data.request
     details = {
-        "reason": no.reason,
+        "reason": rejection.reason,
         "request_id": request.request_id,
         "property_id": data.property.id,
         "check_in": request.check_in.isoformat(),
@@ -123,7 +117,7 @@ def invalid(message: RequestInvalid, property_facts: PropertyFacts, at: datetime
         request_id=message.request_id,
         property=property_facts,
         language=message.language,
-        text=wording.invalid(message),
+        text=texts.invalid(message),
         at=at,
         refusal=message.refusal,
     )

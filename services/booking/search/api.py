@@ -10,10 +10,10 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.booking.lifecycle.cancellation_fee import NOTHING
-from services.booking.lifecycle.states import Status
+from services.booking.record.cancellation_fee import NOTHING
+from services.booking.record.states import Status
+from services.booking.record.texts import policy_text
 from services.booking.repository import Repository
-from services.booking.requests.events import life_wording
 from services.booking.search import queries
 from services.booking.search.queries import Sort, Wanted
 from shared.clock import Clock
@@ -105,7 +105,7 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
     ) -> Preview:
         """What it would cost to cancel the booking now; nothing changes."""
         async with database.connection() as connection:
-            found = await repository.life(connection, booking_id)
+            found = await repository.confirmed(connection, booking_id)
         if found is None:
             raise HTTPException(status_404, f"no confirmed booking has the id {booking_id}")
         booking, house = found
@@ -113,7 +113,7 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
         return Preview(
             booking_id=booking_id,
             rule=cost.rule,
-            policy={language: life_wording.policy(booking.terms, language) for language in Language},
+            policy={language: policy_text(booking.terms, language) for language in Language},
             base=cost.base,
             fee=cost.fee,
             paid=booking.paid,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from services.booking.lifecycle.states import Status
+from services.booking.record.states import Status
 from shared.database.pool import Connection
 from shared.errors import Refusal
 

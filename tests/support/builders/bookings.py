@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from services.booking.requests.property import Property
+from services.booking.sagas import TABLES
+from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     HeldRoom,
     HoldRooms,
@@ -33,6 +36,7 @@ from shared.contracts.payments import (
     TransferArrived,
 )
 from shared.messages.message import Message
+from shared.saga.store import Sagas
 from tests.support.doubles.transport import START
 
 CHECK_IN = date(2026, 3, 15)
@@ -40,6 +44,12 @@ CODES = ("HR26181", "HR26182", "HR26183")
 HOUSE = PropertyFacts(id="las-hojas", name="Las Hojas Resort", timezone="America/El_Salvador", contact="")
 ORDERED = tuple(OrderedRoom(line=line, room=str(17 + line), code=f"PM{line}") for line in (1, 2, 3))
 NOT_BOOKED = RefusalDetails(reason="not_enough_rooms", text="Junior: one is free")
+
+
+def unit_of_work(house: Property) -> UnitOfWork:
+    """An empty batch of booking, without a database, with codes for two requests of three rooms."""
+    codes = [f"HR{number}" for number in range(26181, 26187)]
+    return UnitOfWork({house.id: house}, house.id, Sagas(TABLES), codes={house.id: codes})
 
 
 def room(adults: int = 3, type_: str = "Junior", **more: Any) -> dict[str, Any]:
@@ -118,11 +128,11 @@ def held(request_id: str = "r1", adults: tuple[int, ...] = (3, 3, 2), **more: An
     return RoomsHeld.model_validate({"booking_id": booking_id_of(request_id)} | facts | more)
 
 
-def answer_of(kind: type[Message], request_id: str = "r1") -> Message:
-    """What a participant of the multi-room saga says, by its type."""
+def answer_of(kind: type[Message], request_id: str = "r1", *, outside: bool = False) -> Message:
+    """What a participant of the multi-room saga says, by its type; `outside`: an external system keeps the rooms."""
     booking_id = booking_id_of(request_id)
     answers = {
-        RoomsHeld: lambda: held(request_id),
+        RoomsHeld: lambda: held(request_id, outside=outside),
         RoomsNotHeld: lambda: RoomsNotHeld(booking_id=booking_id, refusal=NOT_BOOKED),
         RoomsBooked: lambda: RoomsBooked(booking_id=booking_id, rooms=("18", "19", "20")),
         RoomsReleased: lambda: RoomsReleased(booking_id=booking_id),

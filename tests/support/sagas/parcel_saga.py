@@ -1,12 +1,14 @@
-"""A second saga, with no hotel in it: a parcel that is packed, insured, handed over, and then billed and tracked."""
+"""A second saga, with no hotel in it: a parcel that is packed, insured, handed over, and then billed and tracked.
+
+Some parcels are gifts: these are wrapped before they are insured, and a card is sent behind them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from pydantic import BaseModel
-
 from shared.messages.message import Message, Outgoing
+from shared.saga.state import SagaData
 from shared.saga.table import SagaTable, compensable, pivot, retriable
 
 
@@ -28,6 +30,14 @@ class Unpacked(Word):
     """It is not packed any more."""
 
 
+class Wrapped(Word):
+    """It is wrapped as a gift."""
+
+
+class Unwrapped(Word):
+    """It is not wrapped any more."""
+
+
 class Insured(Word):
     """It is insured."""
 
@@ -44,18 +54,24 @@ class Tracked(Word):
     """Its way is followed."""
 
 
-class Parcel(BaseModel):
+class CardSent(Word):
+    """A card is on its way."""
+
+
+class Parcel(SagaData):
     """What the saga knows."""
 
+    gift: bool = False
     steps: tuple[str, ...] = ()
 
 
 def _heard(parcel: Parcel, word: Word) -> Parcel:
-    return Parcel(steps=(*parcel.steps, type(word).__name__))
+    return parcel.but(steps=(*parcel.steps, type(word).__name__))
 
 
 PARCEL: SagaTable[Parcel] = SagaTable(
     name="parcel",
+    data=Parcel,
     steps=(
         compensable(
             "pack",
@@ -67,6 +83,15 @@ PARCEL: SagaTable[Parcel] = SagaTable(
             undone=Unpacked,
         ),
         compensable(
+            "wrap",
+            when=lambda parcel: parcel.gift,
+            do=lambda *_: [Word(what="wrap")],
+            done=Wrapped,
+            on_reply=_heard,
+            undo=lambda *_: [Word(what="unwrap")],
+            undone=Unwrapped,
+        ),
+        compensable(
             "insure",
             do=lambda *_: [Word(what="insure")],
             done=Insured,
@@ -76,6 +101,13 @@ PARCEL: SagaTable[Parcel] = SagaTable(
         ),
         pivot("hand over", do=lambda *_: [Outgoing(Word(what="handed over"), id="handed over")]),
         retriable("bill", do=lambda *_: [Word(what="bill")], done=Billed, on_reply=_heard),
+        retriable(
+            "send a card",
+            when=lambda parcel: parcel.gift,
+            do=lambda *_: [Word(what="card")],
+            done=CardSent,
+            on_reply=_heard,
+        ),
         retriable("track", do=lambda *_: [Outgoing(Word(what="handed over"), id="handed over")], done=Tracked),
     ),
     refuse=lambda *_: [Word(what="not handed over")],

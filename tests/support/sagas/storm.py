@@ -53,9 +53,15 @@ class Case:
         return f"{'undo ' if self.undoing else ''}{self.step}: {self.how}"
 
 
-def cases(table: SagaTable[Any]) -> list[Case]:
-    """Every step of a table failing in every way that its kind knows."""
-    return [case for step in table.steps for case in _cases_of(step)]
+def applying(table: SagaTable[Any], data: Any) -> SagaTable[Any]:
+    """The table without the steps that do not apply to these data."""
+    steps = tuple(step for step in table.steps if step.kind is Kind.PIVOT or step.when(data))
+    return replace(table, steps=steps)
+
+
+def cases(table: SagaTable[Any], data: Any) -> list[Case]:
+    """Every step that applies to these data, failing in every way that its kind knows."""
+    return [case for step in applying(table, data).steps for case in _cases_of(step)]
 
 
 def _cases_of(step: Step[Any]) -> Iterator[Case]:
@@ -158,9 +164,10 @@ class Aftermath:
 
 @dataclass
 class _Storm:
-    """A network whose only traffic is one saga's, in which one case strikes."""
+    """A network whose only traffic is one saga's, in which one case strikes. `expected` has the steps that apply."""
 
     table: SagaTable[Any]
+    expected: SagaTable[Any]
     case: Case
     now: datetime
     answer: Callable[[type[Message]], Message]
@@ -176,10 +183,10 @@ class _Storm:
 
     def __post_init__(self) -> None:
         self.listening = replace(self.table, steps=tuple(map(self._listened, self.table.steps)), refuse=self._refused)
-        self.struck_step = struck_step(self.table, self.case).name
+        self.struck_step = struck_step(self.expected, self.case).name
         self.participants = {
             step.name: Participant(step, refuses=self.case.how is How.REFUSED and step.name == self.case.step)
-            for step in self.table.steps
+            for step in self.expected.steps
             if step.kind is not Kind.PIVOT
         }
 
@@ -207,9 +214,9 @@ class _Storm:
 
         return building
 
-    def _refused(self, data: Any, no: saga.Rejection, now: datetime) -> Iterable[Send]:
+    def _refused(self, data: Any, rejection: saga.Rejection, now: datetime) -> Iterable[Send]:
         self.outcomes += 1
-        return self.table.refuse(data, no, now)
+        return self.table.refuse(data, rejection, now)
 
     def strikes_now(self, parcel: Parcel, at_answer: bool) -> bool:
         """Whether the case concerns this parcel, for the first time."""
@@ -221,6 +228,7 @@ class _Storm:
         names = [known_as for send in turn.sends for known_as in _names(send)]
         addressees = dict.fromkeys(to for known_as in names for to in self.addressed.get(known_as, ()))
         for step, undoing in addressees:
+            assert step in self.participants, f"{step} does not apply, and was asked for something"
             if undoing and before.progress.verdict is Verdict.DONE:
                 self.undone_behind_pivot.append(step)
             parcel = Parcel(step, undoing)
@@ -247,14 +255,14 @@ def weather(
     engine: Any = saga,
 ) -> Aftermath:
     """Play one case over the engine alone; `answer` makes a participant's message of a type, where its fields count."""
-    storm = _Storm(table, case, now, answer, engine)
+    storm = _Storm(table, applying(table, data), case, now, answer, engine)
     turn = engine.begin(storm.listening, data, now)
     storm.post(turn, turn)
     for _ in range(MOST_EVENTS):
         if storm.parcels:
             turn = _carry(storm, turn, storm.parcels.popleft())
         elif _pass_time(storm, turn):
-            woken = engine.wake(storm.listening, Transition(turn.data, turn.progress), storm.now)
+            woken = engine.wake(storm.listening, turn.state, storm.now)
             storm.post(turn, woken)
             turn = woken
         else:
@@ -316,7 +324,7 @@ def _to_saga(storm: _Storm, turn: Transition[Any], parcel: Parcel) -> Transition
 
 
 def _is_trigger(storm: _Storm, parcel: Parcel) -> bool:
-    return storm.case.undoing and not parcel.undoing and parcel.step == last_compensable(storm.table).name
+    return storm.case.undoing and not parcel.undoing and parcel.step == last_compensable(storm.expected).name
 
 
 def _struck(storm: _Storm, turn: Transition[Any], parcel: Parcel, how: How) -> Transition[Any]:
@@ -327,14 +335,13 @@ def _struck(storm: _Storm, turn: Transition[Any], parcel: Parcel, how: How) -> T
         storm.later.append((wake_at + SOON, replace(parcel, struck=True)))
         return turn
     if how is How.CRASHED_BEFORE:  # what it made of the answer is rolled back, and the answer comes again
-        storm.engine.advance(storm.table, Transition(turn.data, turn.progress), parcel.answer, storm.now)
+        storm.engine.advance(storm.table, turn.state, parcel.answer, storm.now)
     if how is How.TWICE:
         storm.parcels.appendleft(replace(parcel, struck=True))
     return _advanced(storm, turn, parcel, SOON if how is How.CRASHED_AFTER else None)
 
 
 def _advanced(storm: _Storm, turn: Transition[Any], parcel: Parcel, delay: timedelta | None = None) -> Transition[Any]:
-    known = Transition(turn.data, turn.progress)
-    after: Transition[Any] = storm.engine.advance(storm.listening, known, parcel.answer, storm.now)
+    after: Transition[Any] = storm.engine.advance(storm.listening, turn.state, parcel.answer, storm.now)
     storm.post(turn, after, delay)
     return after

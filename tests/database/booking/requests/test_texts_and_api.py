@@ -16,7 +16,7 @@ from services.booking import api
 from services.booking.consumers import routes
 from services.booking.repository import Repository
 from services.booking.requests import events
-from services.booking.requests.saga import MultiRoomData
+from services.booking.requests.saga.data import MultiRoomData
 from services.notifications.content.rendering import Templates
 from services.notifications.delivery.model import Event
 from shared.consumer.processor import Processor
@@ -47,7 +47,7 @@ def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any)
         rooms=rooms.rooms,
         total=rooms.total,
         currency="USD",
-        codes=CODES[: len(adults)],
+        codes=dict(enumerate(CODES, 1)),
     )
     return base.but(**more)
 
@@ -98,7 +98,7 @@ def test_a_payment_found_later_says_so(language: str, opening: str, adults: tupl
 @pytest.mark.parametrize(
     ("language", "one", "two"),
     [
-        ("es", "Rejection fue posible reservar 1 de las", "Rejection fue posible reservar 2 de las"),
+        ("es", "No fue posible reservar 1 de las", "No fue posible reservar 2 de las"),
         ("en", "One of the rooms you asked for could not", "2 of the rooms you asked for could not"),
     ],
 )

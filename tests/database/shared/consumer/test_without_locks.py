@@ -9,15 +9,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import BaseModel
 
 from shared.database.pool import Connection, Database
 from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict
 from shared.observability import metrics
 from shared.saga.engine import Transition
-from shared.saga.state import Progress
+from shared.saga.state import SagaData, SagaState
 from shared.saga.store import SagaCache, Sagas
+from shared.saga.table import SagaTable, pivot, registry
 from tests.support.doubles.transport import START
 from tests.support.sagas.sample_service import OptimisticNotes, noted
 from tests.support.sagas.sample_shell import Shell
@@ -83,10 +83,13 @@ async def test_only_what_was_handled_before_needs_locks(database: Database) -> N
     assert [message.request_id for message in shell.office.messages] == ["a", "b", "c", "d"]
 
 
-class Facts(BaseModel):
+class Facts(SagaData):
     """A saga's data."""
 
     seats: int = 0
+
+
+BUS: SagaTable[Facts] = SagaTable("bus", Facts, (pivot("leave", do=lambda *_: ()),), refuse=lambda *_: ())
 
 
 @pytest.fixture
@@ -98,18 +101,18 @@ async def sagas(fresh_database: FreshDatabase) -> AsyncIterator[Database]:
 
 
 class Process:
-    """One of several processes that handle the same saga, each with a memory of its own."""
+    """One of several processes that handle the same saga, each with a cache of its own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._memory = SagaCache()
+        self._cache = SagaCache()
 
     async def begin(self, saga_id: UUID) -> None:
-        sagas = Sagas("parcel", Facts, self._memory)
+        sagas = Sagas(registry(BUS), self._cache)
         async with self._database.connection() as connection:
             await sagas.load_optimistic(connection, [saga_id], new=[saga_id])
             if saga_id not in sagas.by_id:
-                sagas.add(saga_id, Transition(Facts(), Progress()), START)
+                sagas.add(saga_id, BUS.name, Transition(SagaState(Facts())), START)
             await execute_together(connection, sagas.changes(START))
 
     async def seat(self, saga_id: UUID, *, guarded: bool = True) -> None:
@@ -121,11 +124,11 @@ class Process:
         await self._turn(saga_id, lambda facts: facts)
 
     async def _turn(self, saga_id: UUID, change: Any, *, guarded: bool = True) -> None:
-        sagas = Sagas("parcel", Facts, self._memory)
+        sagas = Sagas(registry(BUS), self._cache)
         async with self._database.connection() as connection:
             await sagas.load_optimistic(connection, [saga_id], new=[])
             stored = sagas.by_id[saga_id]
-            stored.move(Transition(change(stored.turn.data), stored.turn.progress))
+            stored.move(Transition(SagaState(change(stored.data), stored.progress)))
             await execute_together(connection, [self._as(one, guarded) for one in sagas.changes(START)])
 
     def _as(self, statement: Statement, guarded: bool) -> Statement:
@@ -139,7 +142,7 @@ async def seats(database: Database, saga_id: UUID) -> int:
         return int(await connection.fetchval("SELECT (data->>'seats')::int FROM sagas WHERE id = $1", saga_id))
 
 
-async def test_a_memory_that_another_process_overtook_is_not_built_upon(sagas: Database) -> None:
+async def test_a_cached_saga_that_another_process_overtook_is_not_built_upon(sagas: Database) -> None:
     saga_id, first, second = uuid4(), Process(sagas), Process(sagas)
     await first.begin(saga_id)
     await second.seat(saga_id)
@@ -151,7 +154,7 @@ async def test_a_memory_that_another_process_overtook_is_not_built_upon(sagas: D
     assert await seats(sagas, saga_id) == 2
 
 
-async def test_without_its_guard_the_memory_overwrites_the_other_process(sagas: Database) -> None:
+async def test_without_its_guard_the_cache_overwrites_the_other_process(sagas: Database) -> None:
     """The proof that the test above tests something."""
     saga_id, first, second = uuid4(), Process(sagas), Process(sagas)
     await first.begin(saga_id)
@@ -168,7 +171,7 @@ async def test_a_saga_taken_for_new_that_was_there_is_not_begun_twice(sagas: Dat
 
 
 async def test_a_saga_taken_for_new_must_begin(sagas: Database) -> None:
-    unknown = Sagas("parcel", Facts)
+    unknown = Sagas(registry(BUS))
     async with sagas.connection() as connection:
         await unknown.load_optimistic(connection, [saga_id := uuid4()], new=[saga_id])
     with pytest.raises(Conflict):
@@ -178,19 +181,44 @@ async def test_a_saga_taken_for_new_must_begin(sagas: Database) -> None:
 async def test_what_failed_is_not_remembered_as_written(sagas: Database) -> None:
     saga_id, process = uuid4(), Process(sagas)
     await process.begin(saga_id)
-    memory = process._memory
-    broken = Sagas("parcel", Facts, memory)
+    cache = process._cache
+    broken = Sagas(registry(BUS), cache)
     async with sagas.connection() as connection:
         await broken.load_optimistic(connection, [saga_id], new=[])
-        broken.by_id[saga_id].move(Transition(Facts(seats=9), Progress()))
+        broken.by_id[saga_id].move(Transition(SagaState(Facts(seats=9))))
         broken.changes(START)  # the process believes in it, the database never hears of it
         with pytest.raises(Conflict):
             await process.seat(saga_id)
-        locked = Sagas("parcel", Facts, memory)
+        locked = Sagas(registry(BUS), cache)
         await _load(connection, locked, saga_id)
-    assert locked.by_id[saga_id].turn.data == Facts(seats=0)
+    assert locked.by_id[saga_id].data == Facts(seats=0)
 
 
-async def _load(connection: Connection, sagas: Sagas[Facts], saga_id: UUID) -> None:
+class MoreFacts(SagaData):
+    """The data of a later version of the same saga."""
+
+    benches: int = 1
+
+
+TRAM: SagaTable[MoreFacts] = SagaTable("tram", MoreFacts, BUS.steps, refuse=lambda *_: ())  # type: ignore[arg-type]
+
+
+async def test_a_saga_goes_on_by_the_table_that_it_began_with(sagas: Database) -> None:
+    """Where a later version is registered under a new name, beside the old one."""
+    old, new = uuid4(), uuid4()
+    await Process(sagas).begin(old)
+    async with sagas.connection() as connection:
+        both = Sagas(registry(BUS, TRAM))
+        both.add(new, TRAM.name, Transition(SagaState(MoreFacts(benches=3))), START)
+        await execute_together(connection, both.changes(START))
+        loaded = Sagas(registry(BUS, TRAM))
+        await _load(connection, loaded, old, new)
+        assert (loaded.by_id[old].table, loaded.by_id[old].data) == (BUS, Facts())
+        assert (loaded.by_id[new].table, loaded.by_id[new].data) == (TRAM, MoreFacts(benches=3))
+        with pytest.raises(LookupError, match="is a 'tram': no saga is registered under that name"):
+            await _load(connection, Sagas(registry(BUS)), new)
+
+
+async def _load(connection: Connection, sagas: Sagas, *ids: UUID) -> None:
     async with connection.transaction():
-        await sagas.load(connection, [saga_id])
+        await sagas.load(connection, ids)

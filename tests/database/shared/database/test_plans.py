@@ -10,25 +10,28 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from pydantic import BaseModel
 
 from services.availability.inventory.free_rooms import FREE
 from shared.database.pool import Connection, Database
 from shared.database.statements import execute_together
 from shared.outbox import outbox
 from shared.saga.engine import Transition
-from shared.saga.state import Progress
+from shared.saga.state import SagaData, SagaState
 from shared.saga.store import SagaCache, Sagas, take_due
+from shared.saga.table import SagaTable, pivot, registry
 from tests.support.doubles.transport import START
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
 
 
-class Data(BaseModel):
+class Facts(SagaData):
     """A saga's data."""
 
     name: str = "a"
+
+
+TABLE: SagaTable[Facts] = SagaTable("test", Facts, (pivot("decide", do=lambda *_: ()),), refuse=lambda *_: ())
 
 
 async def sweeping(connection: Connection) -> None:
@@ -39,16 +42,16 @@ async def sweeping(connection: Connection) -> None:
 
 
 async def moving_sagas(connection: Connection) -> None:
-    memory, turn = SagaCache(), Transition(Data(), Progress())
-    first = Sagas("test", Data, memory)
-    saga = first.add(uuid4(), turn, START)
+    tables, cache = registry(TABLE), SagaCache()
+    first = Sagas(tables, cache)
+    saga = first.add(uuid4(), TABLE.name, Transition(SagaState(Facts())), START)
     await execute_together(connection, first.changes(START))
     for name in ("b", "b"):  # one turn that changes it, one that leaves it alone
-        seen = Sagas("test", Data, memory)
+        seen = Sagas(tables, cache)
         await seen.load_optimistic(connection, [saga.id], [])
-        seen.by_id[saga.id].move(Transition(Data(name=name), seen.by_id[saga.id].turn.progress))
+        seen.by_id[saga.id].move(Transition(SagaState(Facts(name=name), seen.by_id[saga.id].progress)))
         await execute_together(connection, seen.changes(START))
-    await Sagas("test", Data).load(connection, [saga.id])
+    await Sagas(tables).load(connection, [saga.id])
     await take_due(connection, START, timedelta(seconds=1))
 
 

@@ -1,48 +1,32 @@
-"""The multi-room saga as given, expect, reply; and what booking answers to every kind of request."""
+"""The saga of a request as given, reply, expect."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
 from pydantic import ValidationError
 
 from services.booking.app import build
-from services.booking.lifecycle.states import FOLLOWS, Status, check_follows
-from services.booking.requests import handlers
-from services.booking.requests.invalid import read_invalid
-from services.booking.requests.property import MultiRoom, Property
-from services.booking.requests.saga import HOLD_MARGIN
-from services.booking.unit_of_work import UnitOfWork
-from shared.consumer.decoding import read_message
-from shared.consumer.routing import Invalid
+from services.booking.record.states import Status
+from services.booking.requests.saga.messages import HOLD_MARGIN
+from services.booking.requests.saga.table import MULTI_ROOM
 from shared.contracts.availability import (
     BookRooms,
     ExtendHold,
     FreeRooms,
-    HoldExpired,
     HoldRooms,
+    OrderRooms,
     ReleaseRooms,
     RoomsBooked,
     RoomsHeld,
     RoomsNotHeld,
+    RoomsOrdered,
 )
-from shared.contracts.booking import (
-    BookingConfirmed,
-    BookingFailed,
-    BookingProgressed,
-    BookingRefused,
-    BookingRequested,
-    PaymentSearchStarted,
-    RequestInvalid,
-    SagaDue,
-    booking_id_of,
-)
+from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
 from shared.contracts.booking.lifecycle import PaymentEscalated
-from shared.contracts.common import Policy, RefusalDetails
+from shared.contracts.common import RefusalDetails
 from shared.contracts.conversations import ConversationLinked
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.contracts.payments import (
@@ -54,61 +38,9 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
-from shared.errors import Refusal
-from shared.messages.message import Message, Outgoing
-from tests.support.builders.bookings import CODES, answer_of, held, request, room, wanted
+from tests.support.builders.bookings import CODES, answer_of, held
+from tests.support.builders.given_booking import ID, Given
 from tests.support.doubles.transport import START
-
-ID = booking_id_of("r1")
-HOUSE = Property("las-hojas", "Las Hojas Resort", "America/El_Salvador")
-
-
-@dataclass
-class Given:
-    """A booking service without a database: reply to it, and expect what it sends."""
-
-    house: Property = HOUSE
-    bookings: UnitOfWork = field(init=False)
-    sends: list[Outgoing] = field(default_factory=list)
-    now: Any = START
-
-    def __post_init__(self) -> None:
-        self.bookings = UnitOfWork({self.house.id: self.house}, self.house.id)
-        self.bookings.codes = {ID: CODES}
-
-    def request(self, asked: BookingRequested | None = None) -> Given:
-        return self._take(handlers.request_booking, asked or request())
-
-    def reply(self, message: Any) -> Given:
-        special = {PaymentReserved: handlers.take_payment, RoomsHeld: handlers.take_rooms}
-        return self._take(special.get(type(message), handlers.take_reply), message)
-
-    def time_out(self) -> Given:
-        progress = self.bookings.saga(ID).turn.progress  # type: ignore[union-attr]
-        self.now = progress.wake_at or self.now
-        return self._take(handlers.wake_saga, SagaDue(booking_id=ID))
-
-    def expire(self) -> Given:
-        event = HoldExpired(booking_id=ID, property_id="las-hojas", expired_at=self.now)
-        return self._take(handlers.take_expiry, event)
-
-    def expect(self, *kinds: type[Message]) -> Given:
-        assert [type(send.message) for send in self.sends if not isinstance(send.message, BookingProgressed)] == list(
-            kinds
-        )
-        return self
-
-    def the(self, kind: type[Message]) -> Any:
-        (found,) = [send.message for send in self.sends if isinstance(send.message, kind)]
-        return found
-
-    @property
-    def status(self) -> Status:
-        return self.bookings.changes[ID].new
-
-    def _take(self, handle: Any, message: Any) -> Given:
-        self.sends = [Outgoing.of(send) for send in handle(self.bookings, message, self.now)]
-        return self
 
 
 @pytest.fixture
@@ -144,9 +76,9 @@ def test_all_the_way(given: Given) -> None:
     assert given.the(BookRooms).codes == {"18": "HR26181", "19": "HR26182", "20": "HR26183"}
     assert given.the(CapturePayment).codes == CODES
     for answer in ("RoomsBooked", "PaymentCaptured", "GuestNotified", "ConversationLinked"):
-        kind = next(step.done for step in handlers.MULTI_ROOM.retriables if step.done and step.done.__name__ == answer)
+        kind = next(step.done for step in MULTI_ROOM.retriables if step.done and step.done.__name__ == answer)
         given.reply(answer_of(kind)).expect()
-    assert given.bookings.saga(ID).turn.progress.phase == "ended"  # type: ignore[union-attr]
+    assert given.saga.progress.phase == "ended"
 
 
 def test_no_rooms(given: Given) -> None:
@@ -199,10 +131,11 @@ def test_rooms_that_the_property_wants_freed_are_freed_once(given: Given) -> Non
 def test_freed_rooms_are_held_again_before_the_decision(given: Given) -> None:
     given.request().reply(held()).reply(awaited(3, opens=True, keep_rooms=False))
     given.reply(reserved(found_later=True)).expect(HoldRooms)
-    assert given.bookings.saga(ID).turn.data.codes == ()  # type: ignore[union-attr]
     others = tuple(one.model_copy(update={"room": f"5{one.line}"}) for one in held().rooms)
     given.reply(held(rooms=others)).expect(BookingConfirmed, BookRooms, CapturePayment)
-    assert [one.room for one in given.the(BookingConfirmed).rooms] == ["51", "52", "53"]
+    assert [(one.room, one.code) for one in given.the(BookingConfirmed).rooms] == list(
+        zip(["51", "52", "53"], CODES, strict=True)
+    )
 
 
 def test_freed_rooms_that_are_gone_release_the_money_and_are_told_to_staff(given: Given) -> None:
@@ -225,9 +158,24 @@ def test_silence_at_each_step_undoes_it_too(given: Given) -> None:
     assert other.time_out().expect(ReleasePayment, ReleaseRooms)
 
 
-def test_a_payment_that_is_reserved_too_late_gets_no_codes(given: Given) -> None:
-    given.request().reply(held()).time_out().reply(reserved()).expect()
-    assert given.bookings.saga(ID).turn.data.codes == ()  # type: ignore[union-attr]
+def test_a_payment_that_is_reserved_too_late_changes_nothing(given: Given) -> None:
+    before = given.request().reply(held()).time_out().saga.state
+    assert given.reply(reserved()).expect().saga.state is before
+
+
+def test_codes_are_given_when_a_request_is_accepted_one_for_each_line(given: Given) -> None:
+    assert given.request().saga.data.codes == {1: "HR26181", 2: "HR26182", 3: "HR26183"}
+    two_rooms = held(adults=(3, 3)).rooms[::-1]
+    given.reply(held(rooms=two_rooms)).reply(reserved())
+    assert [(one.line, one.code) for one in given.the(BookingConfirmed).rooms] == [(2, "HR26182"), (1, "HR26181")]
+    assert given.the(CapturePayment).codes == ("HR26182", "HR26181")
+
+
+def test_rooms_of_an_external_system_have_its_codes(given: Given) -> None:
+    given.request().reply(held(outside=True)).reply(reserved()).expect(ExtendHold, OrderRooms)
+    given.reply(answer_of(RoomsOrdered)).expect(BookingConfirmed, BookRooms, CapturePayment)
+    assert given.the(CapturePayment).codes == ("PM1", "PM2", "PM3")
+    assert given.the(BookRooms).codes == {"18": "PM1", "19": "PM2", "20": "PM3"}
 
 
 def test_an_expired_hold_fails_the_booking_only_before_its_pivot(given: Given) -> None:
@@ -239,155 +187,6 @@ def test_an_expired_hold_fails_the_booking_only_before_its_pivot(given: Given) -
 
 def test_an_expired_hold_of_nobody_is_given_back(given: Given) -> None:
     given.expire().expect(ReleaseRooms)
-
-
-def test_the_same_request_again_gets_the_first_outcome(given: Given) -> None:
-    given.request().request().expect()
-    given.reply(held()).reply(reserved())
-    first = next(send for send in given.sends if isinstance(send.message, BookingConfirmed))
-    given.now += timedelta(days=1)
-    given.request().expect(BookingConfirmed)
-    assert given.sends == [first]
-
-
-def test_a_refused_request_again_is_refused_alike(given: Given) -> None:
-    unpaid = request(payment={"method": "bank_transfer", "amount": "690.00"})
-    given.request(unpaid)
-    first = given.sends[-1]
-    given.now += timedelta(days=1)
-    given.request(unpaid).expect(BookingRefused)
-    assert given.sends == [first]
-
-
-@pytest.mark.parametrize(
-    ("more", "reason"),
-    [
-        ({"payment": {"method": "bank_transfer", "amount": "690.00"}}, "payment_missing"),
-        ({"payment": {"method": "card_link", "amount": "690.00"}}, "payment_missing"),
-        ({"check_out": "2026-03-15"}, "invalid_request"),
-        ({"check_out": "2026-03-10"}, "invalid_request"),
-        ({"property_id": "elsewhere"}, "unknown_property"),
-    ],
-)
-def test_refused_at_once(given: Given, more: dict[str, Any], reason: str) -> None:
-    given.request(request(**more)).expect(BookingRefused)
-    assert given.the(BookingRefused).refusal.reason == reason
-    assert given.status is Status.REJECTED
-
-
-def test_a_card_s_number_is_evidence_enough(given: Given) -> None:
-    paid = {"method": "CompraClick", "amount": "690.00", "authorization_number": "A7"}
-    given.request(request(payment=paid)).reply(held()).expect(ReservePayment)
-    assert given.the(ReservePayment).evidence.authorization_number == "A7"
-
-
-@pytest.mark.parametrize(
-    ("switch", "listed", "rooms", "taken"),
-    [
-        (MultiRoom.OFF, set(), 3, False),
-        (MultiRoom.OFF, set(), 1, True),
-        (MultiRoom.LISTED, set(), 3, False),
-        (MultiRoom.LISTED, {"ana@example.com"}, 3, True),
-        (MultiRoom.LISTED, {"Ana@Example.com"}, 3, True),
-        (MultiRoom.LISTED, {"50371234567"}, 3, True),
-        (MultiRoom.ON, set(), 3, True),
-    ],
-)
-def test_several_rooms_can_be_switched_off(switch: MultiRoom, listed: set[str], rooms: int, taken: bool) -> None:
-    house = Property("las-hojas", "x", "UTC", multi_room=switch, multi_room_guests=frozenset(listed))
-    given = Given(house).request(request(rooms=[room(2)] * rooms))
-    given.expect(HoldRooms if taken else BookingRefused)
-    if not taken:
-        assert given.the(BookingRefused).refusal.reason == "multi_room_disabled"
-        assert not [send for send in given.sends if isinstance(send.message, BookingProgressed)]
-
-
-def test_a_property_s_policy_holds_unless_the_request_has_its_own() -> None:
-    house = Property("las-hojas", "x", "UTC", policy=Policy.BEST_EFFORT)
-    assert Given(house).request().the(HoldRooms).policy is Policy.BEST_EFFORT
-    own = Given(house).request(request(policy="all_or_nothing"))
-    assert own.the(HoldRooms).policy is Policy.ALL_OR_NOTHING
-
-
-def flat() -> dict[str, Any]:
-    """One room as older gateways write it."""
-    return {
-        "request_id": "r1",
-        "customer_name": "Ana López",
-        "email": "ana@example.com",
-        "phone_number": "+50371234567",
-        "check_in_date": "2026-03-15",
-        "check_out_date": "2026-03-16",
-        "package_type": "Las Hojas",
-        "bungalow_type": "Junior",
-        "adults": 2,
-        "children_0_5": 1,
-        "children_6_10": 0,
-        "payment_method": "Depósito BAC",
-        "payment_amount": "172.50",
-        "slip_date": "2026-03-10",
-        "wa_id": "50371234567",
-        "force_process": True,
-    }
-
-
-def test_the_flat_form_is_a_list_of_one() -> None:
-    listed = wanted(rooms=[room(2, children_0_to_5=1)])
-    listed["payment"] = {"method": "bank_transfer", "amount": "172.50", "slip_date": "2026-03-10"}
-    assert BookingRequested.model_validate(flat()) == BookingRequested.model_validate(listed)
-
-
-@pytest.mark.parametrize("name", ["rooms", "room_bookings", "bookings"])
-def test_a_list_wins_over_the_flat_fields(name: str) -> None:
-    rooms = [{"bungalow_type": "Familiar", "adults": 2, "children_0_5": 0, "children_6_10": 1}]
-    request_ = BookingRequested.model_validate(flat() | {name: rooms})
-    assert [(one.type, one.children_6_to_10) for one in request_.rooms] == [("Familiar", 1)]
-
-
-@pytest.mark.parametrize("rooms", [[], {}, "Junior"])
-def test_an_empty_list_is_refused_even_beside_flat_fields(rooms: Any) -> None:
-    body = orjson.dumps(flat() | {"rooms": rooms})
-    assert isinstance(read_message(BookingRequested.type_name, body), Invalid)
-
-
-@pytest.mark.parametrize("missing", ["guest", "check_in", "check_out", "package", "rooms", "payment"])
-def test_what_is_required_is_named(given: Given, missing: str) -> None:
-    body = {name: value for name, value in wanted().items() if name != missing}
-    invalid = read_message(BookingRequested.type_name, orjson.dumps(body), "event")
-    assert isinstance(invalid, Invalid)
-    message = read_invalid(invalid)
-    assert isinstance(message, RequestInvalid)
-    (sent,) = handlers.refuse_invalid(given.bookings, message, START)
-    refused = Outgoing.of(sent).message
-    assert isinstance(refused, BookingRefused)
-    assert refused.booking_id == ID
-    assert missing in refused.refusal.text
-    assert refused.refusal.reason == ("payment_missing" if missing == "payment" else "invalid_request")
-
-
-@pytest.mark.parametrize("missing", ["type", "adults", "children_0_to_5", "children_6_to_10"])
-def test_what_a_room_needs(missing: str) -> None:
-    rooms = [{name: value for name, value in room().items() if name != missing}]
-    with pytest.raises(ValidationError, match=missing):
-        request(rooms=rooms)
-
-
-@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'"text"', b"\xff\xfe", b'{"request_id": {"a": 1}}'])
-def test_any_bytes_are_answered(body: bytes) -> None:
-    invalid = read_message(BookingRequested.type_name, body, "event-1")
-    assert isinstance(invalid, Invalid)
-    assert isinstance(read_invalid(invalid), RequestInvalid)
-
-
-@pytest.mark.parametrize("now", list(Status))
-@pytest.mark.parametrize("then", list(Status))
-def test_a_booking_goes_only_where_the_table_lets_it(now: Status, then: Status) -> None:
-    if then in FOLLOWS.get(now, ()):
-        check_follows(now, then)
-        return
-    with pytest.raises(Refusal, match=f"{now} cannot become {then}") as refused:
-        check_follows(now, then)
-    assert refused.value.code == "illegal_transition"
 
 
 def test_rooms_of_a_booking_that_was_refused_are_given_back_when_their_hold_runs_out(given: Given) -> None:
@@ -404,13 +203,12 @@ def test_rooms_of_a_confirmed_booking_are_not(given: Given) -> None:
 
 def test_a_step_waits_as_long_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSADA_SAGA_PATIENCE_SECONDS", "7")
-    table = build().routes.repository._table  # type: ignore[attr-defined]
     given = Given()
-    given.bookings.table = table
+    given.bookings.sagas.tables = build().routes.repository._tables  # type: ignore[attr-defined]
     given.request()
-    assert given.bookings.saga(ID).turn.progress.wake_at == START + timedelta(seconds=7)  # type: ignore[union-attr]
+    assert given.saga.progress.wake_at == START + timedelta(seconds=7)
     given.reply(answer_of(RoomsHeld)).reply(answer_of(PaymentReserved))
-    assert given.bookings.saga(ID).turn.progress.wake_at == START + timedelta(seconds=7)  # type: ignore[union-attr]
+    assert given.saga.progress.wake_at == START + timedelta(seconds=7)
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "1e9"])

@@ -12,7 +12,7 @@ from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.invariant import Terms
 from posada.audit.rules.rooms import within_capacity
 from posada.audit.rules.sagas import OVERDUE, change_in_time, saga_in_time
-from services.booking.requests.saga import ORDER_PATIENCE
+from services.booking.requests.saga.messages import ORDER_PATIENCE
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 TERMS = Terms(NOW)

@@ -3,80 +3,118 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from services.booking.requests.saga import MULTI_ROOM, MultiRoomData, course_of
+from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.messages import ORDER_PATIENCE
+from services.booking.requests.saga.table import MULTI_ROOM
+from shared.contracts.booking import booking_id_of
 from shared.contracts.common import Policy
 from shared.messages.message import Message
 from shared.saga import engine as saga
 from shared.saga.engine import Transition
-from shared.saga.state import Phase
-from shared.saga.table import Kind, SagaTable
+from shared.saga.state import Phase, SagaState
+from shared.saga.table import Kind, SagaTable, registry
 from tests.support.builders.bookings import CODES, HOUSE, answer_of, request
 from tests.support.doubles.transport import START
 from tests.support.sagas.parcel_saga import PARCEL, Parcel, without_undo
-from tests.support.sagas.storm import Case, How, cases, weather
+from tests.support.sagas.storm import Case, How, applying, cases, weather
 
 
 def booking(**more: Any) -> MultiRoomData:
     wanted = request()
     return MultiRoomData(
-        booking_id=answer_of(MULTI_ROOM.steps[0].done).booking_id,  # type: ignore[arg-type, union-attr]
+        booking_id=booking_id_of(wanted.request_id),
         request=wanted,
         property=HOUSE,
         policy=Policy.ALL_OR_NOTHING,
-        codes=CODES,
+        codes=dict(enumerate(CODES, 1)),
         **more,
     )
 
 
-# A booking's course is longer where its rooms were freed while its money was looked for, or where another system keeps
-# them: as a table, the longer one is weathered as any other.
-LONGER = [{"freed": True}, {"outside": True}, {"freed": True, "outside": True}]
-LONG_COURSES = [(more, case) for more in LONGER for case in cases(course_of(MULTI_ROOM, booking(**more)))]
+# Bookings to which different steps apply: whose rooms were freed while their money was looked for, or are kept by an
+# external system.
+BOOKINGS = [booking(freed=freed, outside=outside) for freed, outside in product([False, True], repeat=2)]
+GIFT = Parcel(gift=True)
+PARCELS = [Parcel(), GIFT]
 
 
-@pytest.mark.parametrize("case", cases(MULTI_ROOM), ids=str)
-def test_a_multi_room_booking_weathers(case: Case) -> None:
-    weather(MULTI_ROOM, booking(), case, START, answer_of).check()
+def of_each(table: SagaTable[Any], everyone: list[Any]) -> list[Any]:
+    return [
+        pytest.param(one, case, id=f"{case} {number}")
+        for number, one in enumerate(everyone)
+        for case in cases(table, one)
+    ]
 
 
-@pytest.mark.parametrize(
-    ("more", "case"), LONG_COURSES, ids=lambda one: str(one) if isinstance(one, Case) else "+".join(one)
-)
-def test_a_longer_booking_weathers(more: dict[str, bool], case: Case) -> None:
-    data = booking(**more)
-    weather(course_of(MULTI_ROOM, data), data, case, START, answer_of).check()
+@pytest.mark.parametrize(("data", "case"), of_each(MULTI_ROOM, BOOKINGS))
+def test_a_multi_room_booking_weathers(data: MultiRoomData, case: Case) -> None:
+    weather(MULTI_ROOM, data, case, START, partial(answer_of, outside=data.outside)).check()
 
 
-def test_the_longer_courses_have_their_steps() -> None:
-    names = [step.name for step in course_of(MULTI_ROOM, booking(freed=True, outside=True)).steps]
+@pytest.mark.parametrize(("parcel", "case"), of_each(PARCEL, PARCELS))
+def test_a_parcel_weathers(parcel: Parcel, case: Case) -> None:
+    weather(PARCEL, parcel, case, START).check()
+
+
+@pytest.mark.parametrize(("table", "everyone"), [(MULTI_ROOM, BOOKINGS), (PARCEL, PARCELS)], ids=["booking", "parcel"])
+def test_every_step_is_struck_in_every_way_of_its_kind(table: SagaTable[Any], everyone: list[Any]) -> None:
+    """Optional ones too: a step whose `when` none of the data above fulfils needs another one there."""
+    listed = [case for one in everyone for case in cases(table, one)]
+    for one in everyone:
+        assert len(cases(table, one)) == len({str(case) for case in cases(table, one)})
+    for step in table.steps:
+        hows = {case.how for case in listed if case.step == step.name and not case.undoing}
+        if step.kind is Kind.PIVOT:
+            assert hows == {How.CRASHED_BEFORE, How.CRASHED_AFTER}
+        else:
+            assert hows == set(How) - (set() if step.refused else {How.REFUSED})
+
+
+def test_the_optional_steps_of_a_booking_stand_before_its_decision() -> None:
+    names = [step.name for step in MULTI_ROOM.steps]
     assert names[:5] == ["hold rooms", "reserve payment", "hold rooms again", "order rooms", "confirm"]
-
-
-@pytest.mark.parametrize("case", cases(PARCEL), ids=str)
-def test_a_parcel_weathers(case: Case) -> None:
-    weather(PARCEL, Parcel(), case, START).check()
+    assert [[step.name for step in applying(MULTI_ROOM, one).steps][2:-5] for one in BOOKINGS] == [
+        [],
+        ["order rooms"],
+        ["hold rooms again"],
+        ["hold rooms again", "order rooms"],
+    ]
 
 
 def caught(table: SagaTable[Any], engine: Any = saga) -> list[str]:
     """The cases that a saga does not weather."""
     found = []
-    for case in cases(table):
+    for case in cases(table, GIFT):
         try:
-            weather(table, Parcel(), case, START, engine=engine).check()
+            weather(table, GIFT, case, START, engine=engine).check()
         except AssertionError:
             found.append(str(case))
     return found
 
 
-@pytest.mark.parametrize("name", ["pack", "insure"])
+@pytest.mark.parametrize("name", ["pack", "wrap", "insure"])
 def test_an_undo_that_is_missing_is_caught(name: str) -> None:
     assert f"{name}: {How.REPLY_LOST}" in caught(without_undo(PARCEL, name))
+
+
+def test_an_engine_that_does_not_skip_is_caught() -> None:
+    def always(listening: SagaTable[Any]) -> SagaTable[Any]:
+        return replace(listening, steps=tuple(replace(step, when=lambda _: True) for step in listening.steps))
+
+    engine = broken(
+        begin=lambda table, data, now: saga.begin(always(table), data, now),
+        advance=lambda table, state, reply, now: saga.advance(always(table), state, reply, now),
+    )
+    with pytest.raises(AssertionError, match="wrap does not apply"):
+        weather(PARCEL, Parcel(), Case("pack", How.TWICE), START, engine=engine)
 
 
 def broken(**functions: Any) -> Any:
@@ -85,8 +123,10 @@ def broken(**functions: Any) -> Any:
 
 
 def test_an_engine_that_leaves_the_timed_out_step_standing_is_caught() -> None:
-    def wake(table: SagaTable[Any], turn: Transition[Any], now: datetime) -> Transition[Any]:
-        return _forgetting_last(saga.wake(table, turn, now)) if turn.progress.phase is Phase.RUNNING else turn
+    def wake(table: SagaTable[Any], state: SagaState[Any], now: datetime) -> Transition[Any]:
+        if state.progress.phase is not Phase.RUNNING:
+            return Transition(state)
+        return _forgetting_last(saga.wake(table, state, now))
 
     assert f"insure: {How.REPLY_LOST}" in caught(PARCEL, broken(wake=wake))
 
@@ -96,13 +136,13 @@ def _forgetting_last(turn: Transition[Any]) -> Transition[Any]:
         return turn
     pending = turn.progress.pending[1:]
     ended = {} if pending else {"phase": Phase.ENDED, "wake_at": None}
-    return replace(turn, progress=replace(turn.progress, pending=pending, **ended), sends=turn.sends[1:])
+    return Transition(SagaState(turn.data, replace(turn.progress, pending=pending, **ended)), turn.sends[1:])
 
 
 def test_an_engine_that_undoes_behind_the_pivot_is_caught() -> None:
-    def advance(table: SagaTable[Any], turn: Transition[Any], reply: Message, now: datetime) -> Transition[Any]:
-        after = saga.advance(table, turn, reply, now)
-        if after.progress.phase is not Phase.FINISHING or after.progress is turn.progress:
+    def advance(table: SagaTable[Any], state: SagaState[Any], reply: Message, now: datetime) -> Transition[Any]:
+        after = saga.advance(table, state, reply, now)
+        if after.progress.phase is not Phase.FINISHING or after.progress is state.progress:
             return after
         undo = [send for step in table.steps if step.undo for send in step.undo(after.data, now)]
         return replace(after, sends=(*after.sends, *undo))
@@ -111,23 +151,29 @@ def test_an_engine_that_undoes_behind_the_pivot_is_caught() -> None:
 
 
 def test_an_engine_that_counts_an_answer_twice_is_caught() -> None:
-    def advance(table: SagaTable[Any], turn: Transition[Any], reply: Message, now: datetime) -> Transition[Any]:
-        step = table.steps[turn.progress.at_step]
-        late = turn.progress.phase is not Phase.RUNNING and step.done and isinstance(reply, step.done)
+    def advance(table: SagaTable[Any], state: SagaState[Any], reply: Message, now: datetime) -> Transition[Any]:
+        step = table.step(state.progress.step)
+        late = state.progress.phase is not Phase.RUNNING and step.done and isinstance(reply, step.done)
         if late:
-            again = replace(turn.progress, phase=Phase.RUNNING)
-            return saga.advance(table, Transition(turn.data, again), reply, now)
-        return saga.advance(table, turn, reply, now)
+            again = replace(state.progress, phase=Phase.RUNNING)
+            return saga.advance(table, SagaState(state.data, again), reply, now)
+        return saga.advance(table, state, reply, now)
 
     assert f"insure: {How.TWICE}" in caught(PARCEL, broken(advance=advance))
 
 
-def test_the_cases_cover_every_step_in_every_way_of_its_kind() -> None:
-    listed = cases(MULTI_ROOM)
-    assert len(listed) == len({str(case) for case in listed})
-    for step in MULTI_ROOM.steps:
-        hows = {case.how for case in listed if case.step == step.name and not case.undoing}
-        if step.kind is Kind.PIVOT:
-            assert hows == {How.CRASHED_BEFORE, How.CRASHED_AFTER}
-        else:
-            assert hows == set(How) - (set() if step.refused else {How.REFUSED})
+def test_two_sagas_of_one_name_are_refused() -> None:
+    with pytest.raises(TypeError, match="two sagas have the same name"):
+        registry(PARCEL, MULTI_ROOM, replace(PARCEL, refuse=lambda *_: ()))
+
+
+def test_two_steps_of_one_name_are_refused() -> None:
+    with pytest.raises(TypeError, match="two steps have the same name"):
+        replace(PARCEL, steps=(PARCEL.steps[0], *PARCEL.steps))
+
+
+def test_a_step_may_be_more_patient_than_its_saga() -> None:
+    hurried = MULTI_ROOM.with_patience(timedelta(seconds=7))
+    waits = {step.name: hurried.patience_with(step) for step in MULTI_ROOM.steps}
+    assert waits.pop("order rooms") == ORDER_PATIENCE
+    assert set(waits.values()) == {timedelta(seconds=7)}

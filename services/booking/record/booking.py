@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.booking.lifecycle.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
-from services.booking.lifecycle.states import Status, StayStatus, check_follows, check_stay_follows
+from services.booking.record.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
 from shared.errors import Refusal
 
 
@@ -101,8 +101,8 @@ class Booking:
         """What is owed for it; below zero, what the guest has too much with us."""
         return self.total + (self.fee or NOTHING) + self.charges - self.paid
 
-    def heard(self, paid: Decimal, charges: Decimal | None, at: datetime) -> Booking:
-        """With what payments says, unless newer is known; `charges` None: nothing was said of them."""
+    def apply_folio(self, paid: Decimal, charges: Decimal | None, at: datetime) -> Booking:
+        """With what payments said at that time, unless something newer is known; `charges` None: as they were."""
         if self.folio_at and at < self.folio_at:
             return self
         return replace(self, paid=paid, charges=self.charges if charges is None else charges, folio_at=at)

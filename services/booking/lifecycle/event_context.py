@@ -1,4 +1,4 @@
-"""What every event about a booking's life says of the booking: whom to tell, in which language, about which house."""
+"""What every event about a confirmed booking repeats of its request: whom it concerns, and how they are told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.contracts.common import Language
 
 
 class EventContext(BaseModel):
-    """The part of a booking's request that its life's events repeat."""
+    """The part of a booking's request that its later events repeat."""
 
     model_config = ConfigDict(frozen=True)
 

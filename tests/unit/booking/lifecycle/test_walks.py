@@ -12,12 +12,12 @@ from uuid import UUID, uuid5
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.booking import sagas
 from services.booking.lifecycle import handlers as life_handlers
-from services.booking.lifecycle import replies
 from services.booking.lifecycle.batch import State
-from services.booking.lifecycle.cancellation_fee import Terms
-from services.booking.lifecycle.model import Booking, Stay
-from services.booking.lifecycle.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
+from services.booking.record.booking import Booking, Stay
+from services.booking.record.cancellation_fee import Terms
+from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 from services.booking.requests import handlers
 from services.booking.requests.property import Property
 from services.booking.unit_of_work import UnitOfWork
@@ -48,7 +48,7 @@ from shared.contracts.booking.staff import (
 from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved, RepriceBooking
 from shared.messages.message import Message, Outgoing
 from shared.saga.state import Phase
-from tests.support.builders.bookings import CHECK_IN, CODES, NOT_BOOKED, answer_of, request
+from tests.support.builders.bookings import CHECK_IN, CODES, NOT_BOOKED, answer_of, request, unit_of_work
 from tests.support.builders.lifecycle import changed
 from tests.support.doubles.transport import START
 from tests.support.scale import scaled
@@ -69,7 +69,7 @@ HANDLERS: dict[type, Any] = {
 class Walk:
     """A confirmed booking in memory, what its services still have to answer, and everywhere that it has been."""
 
-    bookings: UnitOfWork = field(default_factory=lambda: UnitOfWork({"las-hojas": HOUSE}, "las-hojas"))
+    bookings: UnitOfWork = field(default_factory=lambda: unit_of_work(HOUSE))
     now: Any = START
     asked: list[Message] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
@@ -79,16 +79,12 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._hear(handlers.request_booking(self.bookings, request(), self.now))
-        self._hear(handlers.take_reply(self.bookings, answer_of(RoomsHeld), self.now))
-        self.bookings.codes[BOOKING] = CODES
-        payment: Any = answer_of(PaymentReserved)
-        self._hear(handlers.take_payment(self.bookings, payment, self.now))
-        for kind in (RoomsBooked, PaymentCaptured):
-            self._hear(handlers.take_reply(self.bookings, answer_of(kind), self.now))
-        data = self.bookings.sagas.by_id[BOOKING].turn.data
+        for kind in (RoomsHeld, PaymentReserved, RoomsBooked, PaymentCaptured):
+            self._hear(sagas.take_reply(self.bookings, answer_of(kind), self.now))
+        data = self.bookings.sagas.by_id[BOOKING].data
         stays = tuple(
             Stay(
-                code,
+                data.codes[room.line],
                 room.line,
                 StayStatus.CONFIRMED,
                 room.room,
@@ -100,21 +96,21 @@ class Walk:
                 0,
                 room.amount,
             )
-            for room, code in zip(data.rooms, data.codes, strict=True)
+            for room in data.rooms
         )
         total = data.total or Decimal(0)
         dates = (data.request.check_in, data.request.check_out)
         facts = (BOOKING, "las-hojas", Status.CONFIRMED, *dates, data.request.package, total, "USD", total, stays)
-        self.lives.bookings[BOOKING] = Booking(*facts, terms=HOUSE.terms)
+        self.lifecycle.bookings[BOOKING] = Booking(*facts, terms=HOUSE.terms)
         self._look()
 
     @property
-    def lives(self) -> Any:
-        return self.bookings.lives
+    def lifecycle(self) -> Any:
+        return self.bookings.lifecycle
 
     @property
     def booking(self) -> Booking:
-        found: Booking = self.lives.bookings[BOOKING]
+        found: Booking = self.lifecycle.bookings[BOOKING]
         return found
 
     def say(self, given: StaffCommand) -> None:
@@ -127,12 +123,12 @@ class Walk:
             asked = self.asked[place % len(self.asked)]
             if not again:
                 self.asked.remove(asked)
-            self._hear(replies.take_reply(self.bookings, self._answer_to(asked), self.now))
+            self._hear(sagas.take_reply(self.bookings, self._answer_to(asked), self.now))
 
     def wait(self, hours: int) -> None:
         """Time passes."""
         self.now += timedelta(hours=hours)
-        self._hear(replies.wake_change(self.bookings, ChangeDue(booking_id=BOOKING), self.now))
+        self._hear(sagas.wake_saga(self.bookings, ChangeDue(booking_id=BOOKING), self.now))
 
     def settle(self) -> None:
         """Everybody answers, until nothing is under way."""
@@ -166,7 +162,7 @@ class Walk:
         self._look()
 
     def _look(self) -> None:
-        if BOOKING not in self.lives.bookings:
+        if BOOKING not in self.lifecycle.bookings:
             return
         if not self.been or self.been[-1] is not self.booking.status:
             self.been.append(self.booking.status)
@@ -229,9 +225,9 @@ def check_moves(walk: Walk) -> None:
     for been in walk.stays_been.values():
         for was, became in itertools.pairwise(been):
             assert became in STAY_FOLLOWS[was]
-    moves = [change for entry in walk.lives.entries for change in entry.changes if change["field"] == "status"]
+    moves = [change for entry in walk.lifecycle.entries for change in entry.changes if change["field"] == "status"]
     assert [(one["old"], one["new"]) for one in moves] == list(zip(walk.been, walk.been[1:], strict=False))
-    assert all(entry.changes or entry.action == "REFUND" for entry in walk.lives.entries)
+    assert all(entry.changes or entry.action == "REFUND" for entry in walk.lifecycle.entries)
 
 
 def check_told(walk: Walk) -> None:
@@ -240,15 +236,14 @@ def check_told(walk: Walk) -> None:
     assert sum(isinstance(one, BookingCancelled) for one in walk.sent) == (booking.status is Status.CANCELLED)
     revisions = [one.revision for one in walk.sent if isinstance(one, BookingModified)]
     assert revisions == list(range(1, booking.revision + 1))
-    assert all(answer.state is not State.UNDER_WAY for answer in walk.lives.answers.values())
+    assert all(answer.state is not State.UNDER_WAY for answer in walk.lifecycle.answers.values())
     if booking.status in {Status.CANCELLED, Status.NO_SHOW}:
         assert booking.balance == (booking.fee or 0) - booking.paid
         assert booking.refund == Decimal("690.00") - booking.paid
     under_way: list[UUID] = [
         saga.id
-        for sagas in (walk.lives.endings, walk.lives.changes)
-        for saga in sagas.by_id.values()
-        if saga.turn.progress.phase is not Phase.ENDED
+        for saga in walk.bookings.sagas.by_id.values()
+        if saga.id != BOOKING and saga.progress.phase is not Phase.ENDED
     ]
     assert not under_way
 

@@ -6,16 +6,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.booking.lifecycle.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
-from services.booking.lifecycle.model import Booking, Stay, changes_between, check_came_late, check_may_change
-from services.booking.lifecycle.states import (
+from services.booking.record.booking import Booking, Stay, changes_between, check_came_late, check_may_change
+from services.booking.record.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.states import (
     FOLLOWS,
     STAY_FOLLOWS,
     Status,
@@ -23,7 +22,7 @@ from services.booking.lifecycle.states import (
     check_follows,
     check_stay_follows,
 )
-from services.booking.lifecycle.texts import LifecycleTexts
+from services.booking.record.texts import policy_text
 from shared.contracts.common import Language
 from shared.errors import Refusal
 
@@ -69,7 +68,7 @@ def test_a_booking_goes_where_the_page_says_and_nowhere_else(now: Status, then: 
     if then in PAGE.get(now, "").split():
         check_follows(now, then)
         return
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(Refusal, match=f"{now} cannot become {then}") as refused:
         check_follows(now, then)
     assert refused.value.code == "illegal_transition"
     assert refused.value.details["allowed"] == sorted(PAGE.get(now, "").split())
@@ -187,9 +186,8 @@ def test_the_staff_may_name_a_fee_up_to_the_total() -> None:
     ],
 )
 def test_a_policy_reads_as_a_sentence(terms: Terms, spanish: str, english: str) -> None:
-    wording = LifecycleTexts(Path("services/booking/texts"))
-    assert wording.policy(terms, Language.SPANISH) == spanish
-    assert wording.policy(terms, Language.ENGLISH) == english
+    assert policy_text(terms, Language.SPANISH) == spanish
+    assert policy_text(terms, Language.ENGLISH) == english
 
 
 def test_a_booking_is_in_with_its_first_stay_and_out_with_its_last() -> None:

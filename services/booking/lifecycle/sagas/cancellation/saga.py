@@ -1,0 +1,49 @@
+"""The end of a booking before its guests came, cancelled or not shown up: decided at once, then carried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.booking.lifecycle.batch import LifecycleBatch
+from services.booking.lifecycle.sagas.cancellation import messages as say
+from services.booking.lifecycle.sagas.cancellation.data import CancellationData
+from services.booking.lifecycle.sagas.definition import lifecycle_saga
+from services.booking.record.booking import Action
+from shared.contracts.availability import OrdersCancelled, RoomsReleased
+from shared.contracts.payments import BookingRepriced
+from shared.saga.engine import Transition
+from shared.saga.store import SagaRecord
+from shared.saga.table import Rejection, SagaTable, Sends, pivot, retriable
+
+
+def _never(data: CancellationData, rejection: Rejection, _: datetime) -> Sends:
+    raise AssertionError(f"the end of booking {data.booking_id} was refused after its decision: {rejection.reason}")
+
+
+CANCELLATION: SagaTable[CancellationData] = SagaTable(
+    name="ending",
+    data=CancellationData,
+    steps=(
+        pivot("decide", do=say.decide),
+        retriable("release rooms", do=say.release_rooms, done=RoomsReleased),
+        retriable("settle the money", do=say.settle, done=BookingRepriced, on_reply=say.settled, report=say.cancelled),
+        # An external system that keeps the rooms has to hear of it as well.
+        retriable("cancel orders", when=lambda data: data.outside, do=say.cancel_orders, done=OrdersCancelled),
+    ),
+    refuse=_never,
+)
+
+
+def change(
+    batch: LifecycleBatch, saga: SagaRecord[CancellationData], transition: Transition[CancellationData], now: datetime
+) -> None:
+    """Note in the booking what payments gave back, once it has said so."""
+    data = transition.data
+    if data.refund is None or saga.data.refund is not None:
+        return
+    booking = data.folio_of(batch.bookings[data.booking_id])
+    batch.alter(replace(booking, refund=data.refund), Action.REFUND, data.who, now, data.reason)
+
+
+CANCELLATION_SAGA = lifecycle_saga(CANCELLATION, change)

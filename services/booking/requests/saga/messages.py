@@ -1,0 +1,223 @@
+"""The messages of the saga of a request: what each step sends, and what each reply adds to the data."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from services.booking.requests import events
+from services.booking.requests.evidence import evidence_of
+from services.booking.requests.saga.data import MultiRoomData
+from shared.contracts.availability import (
+    BookRooms,
+    CancelOrders,
+    ExtendHold,
+    FreeRooms,
+    HoldExpired,
+    HoldRooms,
+    OrderRooms,
+    ReleaseRooms,
+    RoomsHeld,
+    RoomsNotHeld,
+    RoomsNotOrdered,
+    RoomsOrdered,
+    RoomWish,
+)
+from shared.contracts.booking import BookingProgressed
+from shared.contracts.common import Reason
+from shared.contracts.payments import (
+    CapturePayment,
+    PaymentAwaited,
+    PaymentRefused,
+    PaymentReserved,
+    ReleasePayment,
+    ReservePayment,
+)
+from shared.messages.message import Outgoing
+from shared.saga.state import Verdict
+from shared.saga.table import Build, Rejection, Sends, Wait
+
+# Rooms stay held for this much longer than their money is waited for, so that no hold runs out just before a decision.
+HOLD_MARGIN = timedelta(minutes=5)
+# An external system may let each call run into its time-out, and rooms are chosen again.
+ORDER_PATIENCE = timedelta(minutes=30)
+# Reasons for which a booking fails although nobody has refused it.
+FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
+
+
+def hold_rooms(data: MultiRoomData, _: datetime) -> Sends:
+    """Ask for every room at once; prices come with the reply."""
+    request = data.request
+    yield HoldRooms(
+        booking_id=data.booking_id,
+        property_id=data.property.id,
+        check_in=request.check_in,
+        check_out=request.check_out,
+        package=request.package,
+        rooms=tuple(RoomWish(line=line, **room.model_dump()) for line, room in enumerate(request.rooms, 1)),
+        avoid_rooms=request.avoid_rooms,
+        policy=data.policy,
+        language=request.language,
+        holding=data.holding(),
+    )
+
+
+def rooms_held(data: MultiRoomData, reply: RoomsHeld) -> MultiRoomData:
+    """The rooms with their prices, and under best effort those that could not be had."""
+    return data.but(
+        rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency, outside=reply.outside
+    )
+
+
+def release_rooms(data: MultiRoomData, _: datetime) -> Sends:
+    """Give back every room, also if none was held."""
+    yield ReleaseRooms(booking_id=data.booking_id, property_id=data.property.id)
+
+
+def reserve_payment(data: MultiRoomData, _: datetime) -> Sends:
+    """Reserve the total price in one payment."""
+    if data.total is None or data.currency is None:
+        raise ValueError(f"booking {data.booking_id} has no price")
+    yield ReservePayment(
+        booking_id=data.booking_id,
+        property_id=data.property.id,
+        amount=data.total,
+        currency=data.currency,
+        evidence=evidence_of(data.request),
+    )
+
+
+def payment_reserved(data: MultiRoomData, reply: PaymentReserved) -> MultiRoomData:
+    """The payment that the booking is paid with."""
+    return data.but(payment_id=reply.payment_id, found_later=reply.found_later)
+
+
+def wait_for_payment(data: MultiRoomData, reply: PaymentAwaited, now: datetime) -> Wait[MultiRoomData]:
+    """Keep the rooms while the payment is looked for, or free them once; the guest is told once of each stage.
+
+    Once the staff has the case the guest is told that instead.
+    """
+    sends: list[Any] = []
+    if not data.freed:
+        sends += _extend_hold(data, reply.keep_until) if reply.keep_rooms else free_rooms(data, now)
+    data = data if reply.keep_rooms or data.freed else data.but(freed=True)
+    if reply.escalated and not data.escalated:
+        data = data.but(escalated=True)
+        sends.append(events.escalated(data, now))
+    elif reply.opens_stage and not data.escalated:
+        sends.append(events.search_started(data, reply, now))
+    return Wait(data, sends, reply.keep_until)
+
+
+def _extend_hold(data: MultiRoomData, until: datetime) -> Sends:
+    yield ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until + HOLD_MARGIN)
+
+
+def release_payment(data: MultiRoomData, _: datetime) -> Sends:
+    """Give the money back and stop looking for it."""
+    yield ReleasePayment(booking_id=data.booking_id)
+
+
+def free_rooms(data: MultiRoomData, _: datetime) -> Sends:
+    """Let others have the rooms, also if they were not held again."""
+    yield FreeRooms(booking_id=data.booking_id, property_id=data.property.id, holding=data.holding())
+
+
+def rooms_held_again(data: MultiRoomData, reply: RoomsHeld) -> MultiRoomData:
+    """Rooms for the same lines at the same prices; they may be other rooms."""
+    return data.but(rooms=reply.rooms)
+
+
+def order_rooms(data: MultiRoomData, now: datetime) -> Sends:
+    """Book the held rooms in the external system that keeps them, and hold them for as long as that may take."""
+    request = data.request
+    yield from _extend_hold(data, now + ORDER_PATIENCE)
+    yield OrderRooms(
+        booking_id=data.booking_id,
+        property_id=data.property.id,
+        package=request.package,
+        payment_method=request.payment.method,
+        guest=request.guest.name,
+        payer=request.payment.payer or request.guest.name,
+        instructions=request.instructions or "",
+        avoid_rooms=request.avoid_rooms,
+        rooms=data.rooms,
+        policy=data.policy,
+        language=request.language,
+    )
+
+
+def rooms_ordered(data: MultiRoomData, reply: RoomsOrdered) -> MultiRoomData:
+    """The rooms that were booked there, under that system's codes; under best effort they may be fewer."""
+    ordered = {room.line: room for room in reply.rooms}
+    rooms = tuple(
+        room.model_copy(update={"room": ordered[room.line].room}) for room in data.rooms if room.line in ordered
+    )
+    failed = tuple(sorted((*data.failed, *reply.failed), key=lambda room: room.line))
+    total = sum((room.amount for room in rooms), Decimal("0.00"))
+    codes = {line: room.code for line, room in ordered.items()}
+    return data.but(rooms=rooms, failed=failed, total=total, codes=codes)
+
+
+def cancel_orders(data: MultiRoomData, _: datetime) -> Sends:
+    """Cancel whatever the external system has booked."""
+    yield CancelOrders(booking_id=data.booking_id, property_id=data.property.id)
+
+
+def confirm(data: MultiRoomData, now: datetime) -> Sends:
+    """The good outcome."""
+    yield events.confirmed(data, now)
+
+
+def book_rooms(data: MultiRoomData, _: datetime) -> Sends:
+    """Turn the hold into a booking under its codes."""
+    codes = {room.room: data.codes[room.line] for room in data.rooms}
+    yield BookRooms(booking_id=data.booking_id, property_id=data.property.id, codes=codes)
+
+
+def capture_payment(data: MultiRoomData, _: datetime) -> Sends:
+    """Take the money; an external system may have had fewer rooms than the money was reserved for."""
+    amount = data.total if data.outside else None
+    yield CapturePayment(booking_id=data.booking_id, codes=data.reservation_codes(), amount=amount)
+
+
+def refuse(data: MultiRoomData, rejection: Rejection, now: datetime) -> Sends:
+    """The bad outcome; the staff is told if the payment was found and the rooms that were freed are gone."""
+    yield events.not_booked(data, rejection, now)
+    if data.freed and data.payment_id:
+        yield events.rooms_gone(data, rejection)
+
+
+def progressed(data: MultiRoomData, step: str, now: datetime) -> BookingProgressed:
+    """A step on the way, for a gateway to show."""
+    return BookingProgressed(booking_id=data.booking_id, request_id=data.request.request_id, step=step, at=now)
+
+
+def reported(step: str, *, hurry: bool = True) -> Build[MultiRoomData]:
+    """Builds the progress event of a step that is done; after the outcome it is not urgent."""
+
+    def build(data: MultiRoomData, now: datetime) -> Sends:
+        yield Outgoing(progressed(data, step, now), hurry=hurry)
+
+    return build
+
+
+def refused_by(reply: RoomsNotHeld | RoomsNotOrdered | PaymentRefused) -> Rejection:
+    """Why a service refused; some reasons are failures that nobody decided on."""
+    refusal = reply.refusal
+    verdict = Verdict.FAILED if refusal.reason in FAILURES else Verdict.REFUSED
+    return Rejection(verdict, refusal.reason, refusal.text, refusal.details)
+
+
+def rooms_gone(reply: RoomsNotHeld) -> Rejection:
+    """The payment was found, but the rooms that were freed meanwhile are no longer there."""
+    refusal = reply.refusal
+    details = {"because": refusal.reason, **refusal.details}
+    return Rejection(Verdict.FAILED, Reason.ROOMS_GONE, refusal.text, details)
+
+
+def hold_expired(event: HoldExpired) -> Rejection:
+    """The rooms could not be kept any longer."""
+    details = {"expired_at": event.expired_at.isoformat()}
+    return Rejection(Verdict.FAILED, Reason.HOLD_EXPIRED, "the rooms could not be kept any longer", details)

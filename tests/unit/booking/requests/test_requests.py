@@ -1,0 +1,183 @@
+"""What booking answers to every kind of request: repeated, incomplete, in older forms, not allowed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import ValidationError
+
+from services.booking.record.states import Status
+from services.booking.requests import handlers
+from services.booking.requests.invalid import read_invalid
+from services.booking.requests.property import MultiRoom, Property
+from shared.consumer.decoding import read_message
+from shared.consumer.routing import Invalid
+from shared.contracts.availability import HoldRooms
+from shared.contracts.booking import (
+    BookingConfirmed,
+    BookingProgressed,
+    BookingRefused,
+    BookingRequested,
+    RequestInvalid,
+)
+from shared.contracts.common import Policy
+from shared.contracts.payments import PaymentReserved, ReservePayment
+from shared.messages.message import Outgoing
+from tests.support.builders.bookings import answer_of, held, request, room, wanted
+from tests.support.builders.given_booking import ID, Given
+from tests.support.doubles.transport import START
+
+
+@pytest.fixture
+def given() -> Given:
+    return Given()
+
+
+def test_the_same_request_again_gets_the_first_outcome(given: Given) -> None:
+    given.request().request().expect()
+    given.reply(held()).reply(answer_of(PaymentReserved))
+    first = next(send for send in given.sends if isinstance(send.message, BookingConfirmed))
+    given.now += timedelta(days=1)
+    given.request().expect(BookingConfirmed)
+    assert given.sends == [first]
+
+
+def test_a_refused_request_again_is_refused_alike(given: Given) -> None:
+    unpaid = request(payment={"method": "bank_transfer", "amount": "690.00"})
+    given.request(unpaid)
+    first = given.sends[-1]
+    given.now += timedelta(days=1)
+    given.request(unpaid).expect(BookingRefused)
+    assert given.sends == [first]
+
+
+def test_a_request_that_is_refused_or_known_takes_no_codes(given: Given) -> None:
+    codes = [*given.bookings.codes["las-hojas"]]
+    given.request(request(check_out="2026-03-10"))
+    assert given.bookings.codes["las-hojas"] == codes
+    given.request(request("r2"))
+    given.request(request("r2"))
+    assert given.bookings.codes["las-hojas"] == codes[3:]
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"payment": {"method": "bank_transfer", "amount": "690.00"}}, "payment_missing"),
+        ({"payment": {"method": "card_link", "amount": "690.00"}}, "payment_missing"),
+        ({"check_out": "2026-03-15"}, "invalid_request"),
+        ({"check_out": "2026-03-10"}, "invalid_request"),
+        ({"property_id": "elsewhere"}, "unknown_property"),
+    ],
+)
+def test_refused_at_once(given: Given, more: dict[str, Any], reason: str) -> None:
+    given.request(request(**more)).expect(BookingRefused)
+    assert given.the(BookingRefused).refusal.reason == reason
+    assert given.status is Status.REJECTED
+
+
+def test_a_card_s_number_is_evidence_enough(given: Given) -> None:
+    paid = {"method": "CompraClick", "amount": "690.00", "authorization_number": "A7"}
+    given.request(request(payment=paid)).reply(held()).expect(ReservePayment)
+    assert given.the(ReservePayment).evidence.authorization_number == "A7"
+
+
+@pytest.mark.parametrize(
+    ("switch", "listed", "rooms", "taken"),
+    [
+        (MultiRoom.OFF, set(), 3, False),
+        (MultiRoom.OFF, set(), 1, True),
+        (MultiRoom.LISTED, set(), 3, False),
+        (MultiRoom.LISTED, {"ana@example.com"}, 3, True),
+        (MultiRoom.LISTED, {"Ana@Example.com"}, 3, True),
+        (MultiRoom.LISTED, {"50371234567"}, 3, True),
+        (MultiRoom.ON, set(), 3, True),
+    ],
+)
+def test_several_rooms_can_be_switched_off(switch: MultiRoom, listed: set[str], rooms: int, taken: bool) -> None:
+    house = Property("las-hojas", "x", "UTC", multi_room=switch, multi_room_guests=frozenset(listed))
+    given = Given(house).request(request(rooms=[room(2)] * rooms))
+    given.expect(HoldRooms if taken else BookingRefused)
+    if not taken:
+        assert given.the(BookingRefused).refusal.reason == "multi_room_disabled"
+        assert not [send for send in given.sends if isinstance(send.message, BookingProgressed)]
+
+
+def test_a_property_s_policy_holds_unless_the_request_has_its_own() -> None:
+    house = Property("las-hojas", "x", "UTC", policy=Policy.BEST_EFFORT)
+    assert Given(house).request().the(HoldRooms).policy is Policy.BEST_EFFORT
+    own = Given(house).request(request(policy="all_or_nothing"))
+    assert own.the(HoldRooms).policy is Policy.ALL_OR_NOTHING
+
+
+def flat() -> dict[str, Any]:
+    """One room as older gateways write it."""
+    return {
+        "request_id": "r1",
+        "customer_name": "Ana López",
+        "email": "ana@example.com",
+        "phone_number": "+50371234567",
+        "check_in_date": "2026-03-15",
+        "check_out_date": "2026-03-16",
+        "package_type": "Las Hojas",
+        "bungalow_type": "Junior",
+        "adults": 2,
+        "children_0_5": 1,
+        "children_6_10": 0,
+        "payment_method": "Depósito BAC",
+        "payment_amount": "172.50",
+        "slip_date": "2026-03-10",
+        "wa_id": "50371234567",
+        "force_process": True,
+    }
+
+
+def test_the_flat_form_is_a_list_of_one() -> None:
+    listed = wanted(rooms=[room(2, children_0_to_5=1)])
+    listed["payment"] = {"method": "bank_transfer", "amount": "172.50", "slip_date": "2026-03-10"}
+    assert BookingRequested.model_validate(flat()) == BookingRequested.model_validate(listed)
+
+
+@pytest.mark.parametrize("name", ["rooms", "room_bookings", "bookings"])
+def test_a_list_wins_over_the_flat_fields(name: str) -> None:
+    rooms = [{"bungalow_type": "Familiar", "adults": 2, "children_0_5": 0, "children_6_10": 1}]
+    request_ = BookingRequested.model_validate(flat() | {name: rooms})
+    assert [(one.type, one.children_6_to_10) for one in request_.rooms] == [("Familiar", 1)]
+
+
+@pytest.mark.parametrize("rooms", [[], {}, "Junior"])
+def test_an_empty_list_is_refused_even_beside_flat_fields(rooms: Any) -> None:
+    body = orjson.dumps(flat() | {"rooms": rooms})
+    assert isinstance(read_message(BookingRequested.type_name, body), Invalid)
+
+
+@pytest.mark.parametrize("missing", ["guest", "check_in", "check_out", "package", "rooms", "payment"])
+def test_what_is_required_is_named(given: Given, missing: str) -> None:
+    body = {name: value for name, value in wanted().items() if name != missing}
+    invalid = read_message(BookingRequested.type_name, orjson.dumps(body), "event")
+    assert isinstance(invalid, Invalid)
+    message = read_invalid(invalid)
+    assert isinstance(message, RequestInvalid)
+    (sent,) = handlers.refuse_invalid(given.bookings, message, START)
+    refused = Outgoing.of(sent).message
+    assert isinstance(refused, BookingRefused)
+    assert refused.booking_id == ID
+    assert missing in refused.refusal.text
+    assert refused.refusal.reason == ("payment_missing" if missing == "payment" else "invalid_request")
+
+
+@pytest.mark.parametrize("missing", ["type", "adults", "children_0_to_5", "children_6_to_10"])
+def test_what_a_room_needs(missing: str) -> None:
+    rooms = [{name: value for name, value in room().items() if name != missing}]
+    with pytest.raises(ValidationError, match=missing):
+        request(rooms=rooms)
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'"text"', b"\xff\xfe", b'{"request_id": {"a": 1}}'])
+def test_any_bytes_are_answered(body: bytes) -> None:
+    invalid = read_message(BookingRequested.type_name, body, "event-1")
+    assert isinstance(invalid, Invalid)
+    assert isinstance(read_invalid(invalid), RequestInvalid)
