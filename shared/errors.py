@@ -1,8 +1,9 @@
-"""The two ways in which work can end badly: a refusal is an expected answer, a fault is anything else."""
+"""The ways in which work can end badly: a refusal is an expected answer, a fault is anything else."""
 
 from __future__ import annotations
 
 import traceback
+from datetime import timedelta
 from typing import Any
 
 from shared.safety.masking import without_links
@@ -24,6 +25,30 @@ class Refusal(Exception):
 
 class Conflict(Exception):
     """Another writer was first: run the work again on what is there now."""
+
+
+class CallFailed(Exception):
+    """An external system did not do what it was asked; `problem` says why, without anybody's address or words.
+
+    `final`: asking again gets the same answer. `retry_after` is the pause that it asks for. `unsure`: it may have done
+    it all the same, its answer was lost. `window_closed`: a chat's window is over, it wants a template.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        final: bool = False,
+        retry_after: timedelta | None = None,
+        unsure: bool = False,
+        window_closed: bool = False,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.final = final
+        self.retry_after = retry_after
+        self.unsure = unsure
+        self.window_closed = window_closed
 
 
 class TablesBusy(Exception):
@@ -58,3 +83,9 @@ def traced(fault: BaseException) -> str:
         parts.append("".join([*traceback.format_tb(one.__traceback__), described(one)]))
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return "\n\nafter that:\n".join(reversed(parts))
+
+
+def place_of(fault: BaseException) -> str:
+    """Where a fault came from, without its words: they may quote an address."""
+    frame = traceback.extract_tb(fault.__traceback__)[-1]
+    return f"{frame.name}:{frame.lineno}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,6 +17,7 @@ from shared.messages.record_settings import RecordSettings
 from shared.outbound.destinations import Allowed, Forbidden
 
 Networks = Sequence[IPv4Network | IPv6Network]
+HTTP, HTTPS = 80, 443
 
 
 def _hard_to_guess(secret: SecretStr) -> SecretStr:
@@ -29,10 +32,41 @@ def _hard_to_guess(secret: SecretStr) -> SecretStr:
 OwnSecret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 
 
-class KeySettings(BaseSettings):
-    """The keys that sign API tokens: the services' and the command line's."""
+def value_of(secret: SecretStr | None) -> str:
+    """A secret's value, empty where there is none."""
+    return secret.get_secret_value() if secret else ""
+
+
+class SettingsFragment(BaseSettings):
+    """Settings that stand beside what they are for, such as a provider's; a service's `Settings` takes them in."""
 
     model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalSystem:
+    """A system outside that is called where the setting `needed` is set.
+
+    `url` names the setting with its address, `default` is the address where that is not set; or `host` and `port` do.
+    """
+
+    name: str
+    needed: str
+    url: str = ""
+    host: str = ""
+    port: str = ""
+    default: str = ""
+
+    def address(self, settings: BaseSettings) -> tuple[str, int]:
+        """Its host and port."""
+        if self.host:
+            return getattr(settings, self.host), getattr(settings, self.port)
+        parts = urlsplit(getattr(settings, self.url) or self.default)
+        return parts.hostname or "", parts.port or (HTTPS if parts.scheme == "https" else HTTP)
+
+
+class KeySettings(SettingsFragment):
+    """The keys that sign API tokens: the services' and the command line's."""
 
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
@@ -54,7 +88,7 @@ class KeySettings(BaseSettings):
 class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     """One service's settings. Each process has its own environment, so names need no service in them."""
 
-    OUTSIDE: ClassVar[tuple[str, ...]] = ()  # settings that are addresses of outside systems
+    OUTSIDE: ClassVar[tuple[ExternalSystem, ...]] = ()
 
     kafka_bootstrap: str = Field("localhost:9092", description="Kafka brokers, host:port, comma-separated.")
     database_url: SecretStr = Field(
@@ -127,7 +161,7 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     @model_validator(mode="after")
     def _may_be_called(self) -> Self:
         allowed = self.outbound
-        for name in self.OUTSIDE:
+        for name in (system.url for system in self.OUTSIDE if system.url):
             try:
                 allowed.check_url(getattr(self, name) or "https://unset.example")
             except Forbidden as wrong:

@@ -31,17 +31,19 @@ from deploy.local.choice import choose_backends
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.content.rendering import Templates
 from services.notifications.content.samples import samples
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
-from services.notifications.delivery.model import Channel
-from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
+from services.notifications.delivery.jobs import delivery_runner
+from services.notifications.delivery.model import Channel, Claimed, Outcome
 from services.notifications.events.handlers import booking_confirmed
-from services.notifications.providers.choice import senders_of
+from services.notifications.providers.registry import senders_of
 from services.notifications.repository import Repository
 from services.notifications.settings import Settings
 from shared.clock import system_clock
 from shared.contracts.booking import BookedRoom, BookingConfirmed, Contact
 from shared.contracts.common import Language
 from shared.database.migrations import upgrade
+from shared.database.pool import Database
+from shared.jobs.runner import JobRunner
+from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 
 ANSWER = b'{"ErrorCode":0,"MessageID":"m","result":true,"status":"submitted","messageId":"m"}'
@@ -98,7 +100,9 @@ def bookings(number: int) -> list[BookingConfirmed]:
     ]
 
 
-def parts(database_url: str, port: int) -> tuple[WakingDatabase, Repository, NotificationComposer, DeliveryDispatcher]:
+def parts(
+    database_url: str, port: int
+) -> tuple[Database, Repository, NotificationComposer, JobRunner[Claimed, Outcome]]:
     """What a sender is made of, with WATI and Postmark at the double."""
     url = f"http://127.0.0.1:{port}"
     settings = Settings.model_validate(
@@ -114,18 +118,16 @@ def parts(database_url: str, port: int) -> tuple[WakingDatabase, Repository, Not
     )
     local = frozenset(Channel) - {Channel.WHATSAPP, Channel.EMAIL}
     desk = NotificationComposer(Templates("SV"), "SV", settings.chat_events, local, None, Language.SPANISH)
-    bell = WakeSignal()
-    database = WakingDatabase(database_url, bell)
-    repository = Repository(desk, bell)
+    wake = WakeSignal()
+    database = Database(database_url)
+    repository = Repository(desk, wake)
     lease = timedelta(minutes=1)
     senders = senders_of(settings)
     return (
         database,
         repository,
         desk,
-        DeliveryDispatcher(
-            database, repository, desk, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, bell=bell
-        ),
+        delivery_runner(database, repository, desk, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, wake=wake),
     )
 
 
@@ -133,9 +135,9 @@ def run_sender(database_url: str, port: int) -> None:
     """One sender, until its parent ends it."""
 
     async def send() -> None:
-        database, _, _, courier = parts(database_url, port)
+        database, _, _, runner = parts(database_url, port)
         await database.open()
-        await courier.run(OutboxPublisher(_Nowhere(), database))
+        await runner.run(OutboxPublisher(_Nowhere(), database))
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     uvloop.run(send())
@@ -183,7 +185,7 @@ def _cpu_seconds(processes: Sequence[multiprocessing.Process]) -> float:
     return sum(int(fields[11]) + int(fields[12]) for fields in stats) / os.sysconf("SC_CLK_TCK")
 
 
-async def _left(database: WakingDatabase) -> int:
+async def _left(database: Database) -> int:
     async with database.connection() as connection:
         return int(await connection.fetchval("SELECT count(*) FROM deliveries WHERE status = 'pending'"))
 

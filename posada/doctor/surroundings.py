@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -22,25 +21,6 @@ SECONDS = 5.0
 GIB = 2**30
 LEAST_GIB = 1
 LEAST_SHARE = 0.1
-# By service: a provider, the setting that it needs, and the setting with its address.
-PROVIDERS = {
-    "notifications": (
-        ("WATI", "wati_token", "wati_url"),
-        ("Twilio", "twilio_token", "twilio_url"),
-        ("Gupshup", "gupshup_key", "gupshup_url"),
-        ("Gupshup SMS", "gupshup_sms_user", "gupshup_sms_url"),
-        ("ManyChat", "manychat_token", "manychat_url"),
-        ("Exotel", "exotel_key", "exotel_url"),
-        ("Postmark", "postmark_token", "postmark_url"),
-    ),
-    "conversations": (
-        ("Twilio", "twilio_token", "twilio_conversations_url"),
-        ("WATI", "wati_token", "wati_url"),
-        ("ManyChat", "manychat_token", "manychat_url"),
-    ),
-    "payments": (("the feed of money", "feed_url", "feed_url"), ("Stripe", "stripe_key", "stripe_url")),
-}
-HTTPS = 443
 
 
 def settings_of(service: str) -> tuple[ServiceSettings | None, Finding]:
@@ -58,18 +38,9 @@ def settings_of(service: str) -> tuple[ServiceSettings | None, Finding]:
 
 def providers(service: str, settings: Any) -> Iterator[Finding]:
     """Whether each provider that is configured can be reached from here."""
-    used = [
-        (name, getattr(settings, address) or "https://api.stripe.com")
-        for name, needed, address in PROVIDERS.get(service, ())
-        if getattr(settings, needed)
-    ]
-    for name, url in used:
-        parts = urlsplit(url)
-        default = HTTPS if parts.scheme == "https" else 80
-        yield _reached(f"{name} for {service}", parts.hostname or "", parts.port or default)
-    if getattr(settings, "smtp_host", None):
-        yield _reached(f"e-mail for {service}", settings.smtp_host, settings.smtp_port)
-        used.append(("e-mail", ""))
+    used = [system for system in settings.OUTSIDE if getattr(settings, system.needed)]
+    for system in used:
+        yield _reached(f"{system.name} for {service}", *system.address(settings))
     if service == "notifications" and not used:
         remedy = "set a provider's settings, see docs/notifications.md; until then read it with `posada outbox`"
         yield worth_a_look("providers of notifications", "are none: every message stays in the local outbox", remedy)

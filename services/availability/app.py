@@ -6,13 +6,15 @@ from services.availability import api, consumers
 from services.availability.catalogue import api as catalogue_api
 from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external import api as outside_api
-from services.availability.external.jobs import ExternalJobs
+from services.availability.external.clients import ExternalClients
+from services.availability.external.jobs import external_runner
 from services.availability.gauges import GAUGES
 from services.availability.repository import Repository
 from services.availability.scopes import SCOPES
 from services.availability.settings import Settings
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.outbox.timers import timer_loop
 from shared.service import Service
 from shared.version import VERSION
@@ -26,9 +28,11 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
-    repository = Repository()
+    wake = WakeSignal()
+    repository = Repository(wake)
     records = CatalogueRepository(database, edited=repository.forget, allowed=settings.outbound)
-    errands = ExternalJobs(database, repository, records, clock, manners=settings.manners())
+    clients = ExternalClients(records, settings.external_clients(), clock)
+    external = external_runner(database, repository, clients, clock=clock, wake=wake)
     return Service(
         name="availability",
         version=VERSION,
@@ -36,11 +40,11 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         database=database,
         routes=consumers.routes(repository),
         routers=[
-            api.router(database, repository, clock, errands.free_rooms),
+            api.router(database, repository, clock, clients.free_rooms),
             catalogue_api.router(records, clock, settings),
             outside_api.router(database, settings),
         ],
-        loops=[timer_loop(database, "posada/availability", repository.due, clock), errands.run],
+        loops=[timer_loop(database, "posada/availability", repository.due, clock), external.run],
         gauges=GAUGES,
         scopes=SCOPES,
         clock=clock,

@@ -14,6 +14,7 @@ from services.availability.inventory.free_rooms import HELD_PLACES, FreeRow, fre
 from services.availability.inventory.store import HOLDS, LOCK_HOLDS, hold_in, saved
 from services.availability.stay import LONGEST_NIGHTS, Stay
 from services.availability.unit_of_work import UnitOfWork
+from shared.commit_hooks import on_commit
 from shared.contracts.availability import (
     ChangeRooms,
     CountRequested,
@@ -27,6 +28,7 @@ from shared.contracts.availability import (
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
+from shared.jobs.wake import WakeSignal
 from shared.messages.message import Message
 
 _DUE = """
@@ -47,10 +49,11 @@ class Nights:
 
 
 class Repository:
-    """Reads and writes the inventory."""
+    """Reads and writes the inventory; `wake` is set when there are calls to make to external systems."""
 
-    def __init__(self) -> None:
+    def __init__(self, wake: WakeSignal | None = None) -> None:
         self._properties = PropertyCache()
+        self._wake = wake or WakeSignal()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Everything that the messages touch, holds locked in one sorted order."""
@@ -100,9 +103,11 @@ class Repository:
         uow.held_places |= {(property_id, stay, row["type_key"]): row["held"] for row in rows}
 
     async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
-        """The statements that write what changed."""
-        jobs = [external_store.added(uow.jobs)] if uow.jobs else []
-        return [*saved(uow, now), *jobs]
+        """The statements that write what changed; calls to external systems begin after the commit."""
+        if not uow.external_jobs:
+            return saved(uow, now)
+        on_commit(self._wake.set)
+        return [*saved(uow, now), external_store.added(uow.external_jobs)]
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
         """Messages for holds that have expired; each is given again after 30 seconds, in case it was lost."""

@@ -26,7 +26,7 @@ class Settings(ServiceSettings, SeedSettings):
         AS_THEY_ARE.rest_seconds, gt=0, le=86_400, description="How long it is not asked then."
     )
     outside_at_once: int = Field(
-        AS_THEY_ARE.at_once, ge=1, le=32, description="Errands that may be under way to one outside system at a time."
+        AS_THEY_ARE.at_once, ge=1, le=32, description="Jobs that may be under way to one outside system at a time."
     )
     outside_pause_growth: float = Field(
         AS_THEY_ARE.pause_growth,
@@ -35,7 +35,7 @@ class Settings(ServiceSettings, SeedSettings):
         description="How many times as long each further pause between attempts at a room is than the property's.",
     )
 
-    def manners(self) -> ExternalClientSettings:
+    def external_clients(self) -> ExternalClientSettings:
         """How outside systems are called."""
         tokens = {property_id: token.get_secret_value() for property_id, token in self.outside_tokens.items()}
         return ExternalClientSettings(

@@ -58,7 +58,7 @@ class UnitOfWork:
     nights_changed: set[UUID] = field(default_factory=set)
     held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
     seen_outside: set[FreeKey] = field(default_factory=set)
-    jobs: list[ExternalJob] = field(default_factory=list)
+    external_jobs: list[ExternalJob] = field(default_factory=list)
 
     def property_of(self, property_id: str | None) -> Property:
         """A property by its id; the default property for None.

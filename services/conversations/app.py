@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from services.conversations.console import api
 from services.conversations.consumers import routes
 from services.conversations.gauges import GAUGES
-from services.conversations.inbound import api as hooks
-from services.conversations.inbound.manychat import ManyChatHook
-from services.conversations.inbound.port import Webhook
-from services.conversations.inbound.twilio import TwilioHook
-from services.conversations.inbound.wati import WatiHook
+from services.conversations.inbound import api as inbound
+from services.conversations.providers.local import LocalReplies
+from services.conversations.providers.registry import senders_of, webhooks_of
 from services.conversations.replies import api as answering
 from services.conversations.replies.api import ProviderRouter
-from services.conversations.replies.dispatcher import ReplyDispatcher
-from services.conversations.replies.providers.local import LocalReplies
-from services.conversations.replies.providers.manychat import ManyChatReplies
-from services.conversations.replies.providers.port import Provider
-from services.conversations.replies.providers.twilio import Account, TwilioConversations
-from services.conversations.replies.providers.wati import WatiReplies
+from services.conversations.replies.jobs import conversation_runner, job_limits, reply_runner
 from services.conversations.repository import Repository
 from services.conversations.scopes import SCOPES
 from services.conversations.settings import Settings
 from services.conversations.threads import relinking
 from services.conversations.threads.contacts import e164
 from services.conversations.unit_of_work import PhoneRegion
-from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
@@ -44,10 +36,12 @@ def build(settings: Settings | None = None) -> Service:
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
-    switchboard = ProviderRouter(providers_of(settings), LocalReplies())
-    lease = timedelta(seconds=settings.lease_seconds)
-    postman = ReplyDispatcher(database, switchboard.all, seconds=settings.send_seconds, lease=lease)
-    repository = Repository(place, staff, errands=TwilioConversations.name in switchboard.all)
+    providers = ProviderRouter(senders_of(settings), LocalReplies())
+    wake = WakeSignal()
+    limits = job_limits(seconds=settings.send_seconds, lease=timedelta(seconds=settings.lease_seconds))
+    replies = reply_runner(database, providers.all, limits, wake=wake)
+    conversations = conversation_runner(database, providers.all, limits)
+    repository = Repository(place, staff, keeps_conversations=conversations is not None)
     return Service(
         name="conversations",
         version=VERSION,
@@ -58,18 +52,18 @@ def build(settings: Settings | None = None) -> Service:
             api.router(database, place),
             api.searching_router(database, place),
             api.reading_router(database, settings),
-            answering.router(database, switchboard, postman, settings),
+            answering.router(database, providers, wake, settings),
             relinking.router(database, repository, place, settings),
         ],
         webhooks=[
-            hooks.router(
+            inbound.router(
                 database,
-                hooks_of(settings),
+                webhooks_of(settings, {contact: Author(role) for role, contact in staff.items()}),
                 public_url=settings.public_url,
                 oldest=timedelta(hours=settings.webhook_hours),
             )
         ],
-        loops=[postman.send_for_ever, postman.keep_for_ever],
+        loops=[one.run for one in (replies, conversations) if one],
         gauges=GAUGES,
         scopes=SCOPES,
         linger_ms=LINGER_MS,
@@ -80,42 +74,3 @@ def staff_of(settings: Settings) -> dict[str, str]:
     """Who takes part beside the tenant, by role: a phone as E.164, or a chat identity."""
     named = {Author.MANAGER.value: settings.manager, Author.ASSISTANT.value: settings.assistant}
     return {role: e164(contact, settings.region) or contact for role, contact in named.items() if contact}
-
-
-def hooks_of(settings: Settings) -> list[Webhook]:
-    """The webhooks whose secrets are set."""
-    made: list[Webhook] = []
-    if settings.twilio_token:
-        made.append(
-            TwilioHook(
-                settings.twilio_token.get_secret_value(),
-                {contact: Author(role) for role, contact in staff_of(settings).items()},
-            )
-        )
-    if settings.wati_webhook_token:
-        made.append(WatiHook(settings.wati_webhook_token.get_secret_value(), settings.wati_url))
-    if settings.manychat_webhook_token:
-        made.append(ManyChatHook(settings.manychat_webhook_token.get_secret_value()))
-    return made
-
-
-def providers_of(settings: Settings) -> dict[Channel, list[Provider]]:
-    """Who sends on each channel, the first choice first; a channel without any keeps its replies here."""
-    found: dict[Channel, list[Provider]] = {channel: [] for channel in Channel}
-    limits: dict[str, Any] = {"seconds": settings.send_seconds, "allowed": settings.outbound}
-    given = {Channel.WHATSAPP: settings.twilio_whatsapp_from, Channel.SMS: settings.twilio_sms_from}
-    ours = {channel: address for channel, address in given.items() if address}
-    if ours and settings.twilio_account and settings.twilio_token:
-        account = Account(settings.twilio_account, settings.twilio_token.get_secret_value(), ours)
-        twilio = TwilioConversations(account, url=settings.twilio_conversations_url, **limits)
-        for channel in ours:
-            found[channel].append(twilio)
-    if settings.wati_url and settings.wati_token:
-        token = settings.wati_token.get_secret_value()
-        found[Channel.WHATSAPP].append(WatiReplies(settings.wati_url, token, **limits))
-    if settings.manychat_token:
-        token = settings.manychat_token.get_secret_value()
-        manychat = ManyChatReplies(token, url=settings.manychat_url, **limits)
-        found[Channel.MESSENGER].append(manychat)
-        found[Channel.INSTAGRAM].append(manychat)
-    return found

@@ -33,14 +33,14 @@ class Repository:
     """Threads, bookings and messages of the tenants that a batch touches.
 
     Messages of a tenant may be handled at the same time, and the unique indexes decide who was first; a booking is
-    alone with its tenant, because neither side would see what the other is about to write. `errands` says that there is
-    a provider who must hear of new threads and names.
+    alone with its tenant, because neither side would see what the other is about to write.
+    `keeps_conversations`: there is a provider who must hear of new threads and names.
     """
 
-    def __init__(self, place: PhoneRegion, staff: Mapping[str, str], *, errands: bool = False) -> None:
+    def __init__(self, place: PhoneRegion, staff: Mapping[str, str], *, keeps_conversations: bool = False) -> None:
         self._place = place
         self._staff = staff
-        self._errands = errands
+        self._keeps_conversations = keeps_conversations
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
@@ -97,7 +97,7 @@ class Repository:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
         try:
-            await self._save(connection, uow, now if self._errands else None)
+            await self._save(connection, uow, now if self._keeps_conversations else None)
         except asyncpg.UniqueViolationError as rival:
             raise Conflict(f"{rival.constraint_name} was taken meanwhile") from rival
 

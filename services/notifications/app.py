@@ -9,19 +9,20 @@ from services.notifications.consumers import routes
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.content.rendering import Templates
 from services.notifications.content.samples import check
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
-from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
 from services.notifications.gauges import GAUGES
 from services.notifications.properties import PropertyDirectory
-from services.notifications.providers.choice import callbacks_of, senders_of, told
 from services.notifications.providers.local import LocalOutbox
-from services.notifications.reports.api import ReportReceiver, WebhookSecrets
+from services.notifications.providers.registry import PROVIDERS, greetings_of, readers_of, senders_of
+from services.notifications.reports.api import ReportReceiver
 from services.notifications.reports.api import router as webhooks
 from services.notifications.repository import Repository
 from services.notifications.scopes import SCOPES
 from services.notifications.settings import Settings
 from shared.auth.signed_links import SignedLinks
+from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.service import LINGER_MS, Service
 from shared.version import VERSION
 
@@ -45,7 +46,7 @@ def build(settings: Settings | None = None) -> Service:
     templates = Templates(settings.region)
     check(templates)
     senders = senders_of(settings)
-    desk = NotificationComposer(
+    composer = NotificationComposer(
         templates=templates,
         region=settings.region,
         chat_events=settings.chat_events,
@@ -59,38 +60,38 @@ def build(settings: Settings | None = None) -> Service:
         links=links_of(settings),
         links_last=timedelta(days=settings.manage_days),
     )
-    bell = WakeSignal()
-    database = WakingDatabase(
+    wake = WakeSignal()
+    database = Database(
         settings.database_url.get_secret_value(),
-        bell,
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
-    repository = Repository(desk, bell)
-    courier = DeliveryDispatcher(
+    repository = Repository(composer, wake)
+    deliveries = delivery_runner(
         database,
         repository,
-        desk,
+        composer,
         senders,
         at_once=settings.sending_at_once,
         send_seconds=settings.send_seconds,
         lease=timedelta(seconds=settings.lease_seconds),
-        bell=bell,
+        wake=wake,
     )
-    watch = DeliveryRateMonitor(
+    rates = DeliveryRateMonitor(
         database,
         repository,
         wanted=settings.rate_wanted,
         window=timedelta(hours=settings.rate_hours),
         least=settings.rate_least,
     )
-    proofs = WebhookSecrets(
-        callbacks_of(settings),
-        told(settings.twilio_token) or None,
-        told(settings.postmark_webhook) or None,
-        told(settings.webhook_token) or None,
+    reports = ReportReceiver(
+        database,
+        repository,
+        readers_of(settings),
+        public_url=settings.public_url,
+        window=timedelta(hours=settings.replay_hours),
+        wake=wake,
     )
-    door = ReportReceiver(database, repository, proofs, window=timedelta(hours=settings.replay_hours), bell=bell)
     return Service(
         name="notifications",
         version=VERSION,
@@ -98,8 +99,8 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[router(database, repository, templates)],
-        webhooks=[webhooks(door)],
-        loops=[courier.run, watch.run],
+        webhooks=[webhooks(reports, PROVIDERS, greetings_of(settings))],
+        loops=[deliveries.run, rates.run],
         gauges=GAUGES,
         scopes=SCOPES,
         linger_ms=LINGER_MS,

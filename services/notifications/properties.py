@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import time
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, EmailStr, Field
+from pydantic import BaseModel, ConfigDict, EmailStr, Field, StringConstraints
 
 from services.notifications.delivery.model import Event
 from services.notifications.events.schedule import QuietHours
+
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{8,15}$")]
 
 
 class PropertySettings(BaseModel):
@@ -23,7 +26,7 @@ class PropertySettings(BaseModel):
     show_rooms: bool = Field(False, description="Guests may read their rooms' numbers before they arrive.")
     feedback_url: str | None = Field(None, description="Where guests leave an opinion; else they answer the message.")
     staff_email: EmailStr | None = None
-    staff_phone: str | None = Field(None, pattern=r"^\+?[0-9]{8,15}$", description="Whom escalations ring up.")
+    staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
 
     @property
     def quiet(self) -> QuietHours:

@@ -24,14 +24,16 @@ from services.notifications.delivery.model import (
     next_in_line,
     nobody_told,
 )
-from services.notifications.delivery.wake_signal import WakeSignal
 from services.notifications.events.reminders import REMINDERS
 from services.notifications.events.superseding import overtakes
-from services.notifications.reports.model import Fate, after_report
+from services.notifications.providers.report import ReportStatus
+from services.notifications.reports.model import after_report
 from services.notifications.unit_of_work import UnitOfWork
+from shared.commit_hooks import on_commit
 from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
 from shared.database.pool import Connection
+from shared.jobs.wake import WakeSignal
 from shared.messages.message import Message
 
 LAPSES = 200  # at most in one transaction
@@ -55,9 +57,9 @@ class Lost:
 class Repository(DeliveryLog):
     """The deliveries: written by the batch shell, claimed and recorded by the sender."""
 
-    def __init__(self, desk: NotificationComposer, bell: WakeSignal | None = None) -> None:
+    def __init__(self, desk: NotificationComposer, wake: WakeSignal | None = None) -> None:
         self._desk = desk
-        self._bell = bell or WakeSignal()
+        self._wake = wake or WakeSignal()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The agenda of the bookings that something happened to, and of what their guests were told before."""
@@ -89,7 +91,7 @@ class Repository(DeliveryLog):
             dues = [self._desk.not_before(one.channel, one.property_id, one.timezone, one.urgent, now) for one in new]
             written = await connection.fetch(sql.ADD, *sql.columns(new, dues), now)
             _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])
-            self._bell.hold()
+            on_commit(self._wake.set)
 
     async def claim(
         self, connection: Connection, slots: Mapping[Channel, int], now: datetime, lease: timedelta
@@ -97,6 +99,10 @@ class Repository(DeliveryLog):
         """Take due deliveries, at most so many of each channel; they come back to everybody when the lease ends."""
         rows = await connection.fetch(sql.CLAIM, list(slots), list(slots.values()), now, lease)
         return [sql.claimed(row) for row in rows]
+
+    async def renew(self, connection: Connection, claimed: Sequence[Claimed], until: datetime) -> None:
+        """Keep deliveries that are under way until then, unless they have been recorded meanwhile."""
+        await connection.execute(sql.RENEW, [one.number for one in claimed], [one.attempt for one in claimed], until)
 
     async def record(self, connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> list[Lost]:
         """Write outcomes, wake the next channel of each that failed, and return what now has no channel left.
@@ -141,7 +147,7 @@ class Repository(DeliveryLog):
         failed: set[Occasion] = set()
         for row in rows:
             status, form, has_template = states[row["number"]]
-            reported = after_report(status, form, Fate(row["fate"]), has_template=has_template)
+            reported = after_report(status, form, ReportStatus(row["fate"]), has_template=has_template)
             after, form = reported.status, reported.form
             if after is Status.PENDING and await self._is_overtaken(connection, row["booking_id"], row["occasion"]):
                 after = Status.WITHDRAWN
@@ -151,7 +157,7 @@ class Repository(DeliveryLog):
                 failed.add((row["booking_id"], row["occasion"]))
                 DELIVERIES.labels(row["channel"], Status.FAILED).inc()
         await connection.execute(sql.APPLIED, [row["id"] for row in rows])
-        self._bell.hold()
+        on_commit(self._wake.set)
         return await self._pass_on(connection, failed, now)
 
     async def _is_overtaken(self, connection: Connection, booking_id: UUID, occasion: str) -> bool:
@@ -176,10 +182,10 @@ class Repository(DeliveryLog):
                 channels = tuple(one.channel.value for one in siblings)
                 lost.append(Lost(booking_id, occasion, audience, channels, family[0]["property_id"]))
         if woken:
-            await self._wake(connection, woken, now)
+            await self._begin(connection, woken, now)
         return lost
 
-    async def _wake(self, connection: Connection, woken: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    async def _begin(self, connection: Connection, woken: Sequence[Mapping[str, Any]], now: datetime) -> None:
         channels = [Channel(row["channel"]) for row in woken]
         statuses = [self._desk.first_status(channel) for channel in channels]
         dues = [
@@ -190,7 +196,7 @@ class Repository(DeliveryLog):
             sql.WAKE, [row["number"] for row in woken], [status.value for status in statuses], dues, now
         )
         _count_stored([one for one, status in zip(channels, statuses, strict=True) if status is Status.STORED])
-        self._bell.hold()
+        on_commit(self._wake.set)
 
 
 def _count_stored(channels: Sequence[str]) -> None:
@@ -199,15 +205,15 @@ def _count_stored(channels: Sequence[str]) -> None:
 
 
 def _report_columns(row: Mapping[str, Any], status: Status, form: Form) -> tuple[list[Any], ...]:
-    fate = Fate(row["fate"])
+    fate = ReportStatus(row["fate"])
     return (
         [row["number"]],
         [status.value],
         [form.value],
         [row["said"]],
         [row["reported_problem"]],
-        [row["at"] if fate in (Fate.DELIVERED, Fate.READ) else None],
-        [row["at"] if fate is Fate.READ else None],
+        [row["at"] if fate in (ReportStatus.DELIVERED, ReportStatus.READ) else None],
+        [row["at"] if fate is ReportStatus.READ else None],
     )
 
 

@@ -50,6 +50,10 @@ FROM due WHERE deliveries.number = due.number
 RETURNING deliveries.*, due.unsure AS was_unsure,
     (SELECT heard_at FROM last_heard
      WHERE last_heard.channel = deliveries.channel AND last_heard.address = deliveries.recipient) AS heard_at"""
+RENEW = """
+UPDATE deliveries SET due_at = $3, leased_until = $3
+FROM unnest($1::bigint[], $2::smallint[]) AS ours (number, attempts)
+WHERE deliveries.number = ours.number AND deliveries.attempts = ours.attempts AND leased_until IS NOT NULL"""
 # Rows are locked in the order of their numbers, as everywhere, so that rivals wait for each other and never deadlock.
 RECORD = """
 WITH ours AS (SELECT number FROM deliveries WHERE number = ANY($1::bigint[]) ORDER BY number FOR UPDATE)

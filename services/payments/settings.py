@@ -20,7 +20,7 @@ from services.payments.requests.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, T
 from shared.auth.money_limits import Limits, by_role
 from shared.auth.tokens import Role
 from shared.contracts.common import Language, PaymentMethod
-from shared.settings import ServiceSettings
+from shared.settings import ExternalSystem, ServiceSettings
 
 Attempts = tuple[Annotated[int, Field(ge=0, le=1000)], ...]
 Seconds = tuple[Annotated[float, Field(gt=0, le=30 * 86400)], ...]
@@ -48,7 +48,10 @@ class PropertyTerms(BaseModel):
 class Settings(ServiceSettings):
     """How payments runs. POSADA_RETRY_INTERVALS='[5, 10, 20]' makes a demo of two days last a minute."""
 
-    OUTSIDE: ClassVar[tuple[str, ...]] = ("feed_url", "stripe_url")
+    OUTSIDE: ClassVar[tuple[ExternalSystem, ...]] = (
+        ExternalSystem("the feed of money", "feed_url", "feed_url"),
+        ExternalSystem("Stripe", "stripe_key", "stripe_url", default="https://api.stripe.com"),
+    )
 
     http_port: int = Field(8103, ge=0, le=65535, description="Port of the HTTP API.")
     date_tolerance_days: int = Field(

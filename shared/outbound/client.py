@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from ssl import SSLContext
-from typing import Any, Final
+from typing import Any, Final, NotRequired, TypedDict
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -36,6 +36,14 @@ class DestinationForbidden(httpx.ConnectError):
 
 class AnswerRefused(httpx.RemoteProtocolError):
     """An answer that is too large, or packed as nobody asked."""
+
+
+class ClientLimits(TypedDict):
+    """How a client is bounded: `seconds` each wait, `allowed` the addresses it may call, `connections` at once."""
+
+    seconds: float
+    allowed: Allowed
+    connections: NotRequired[int]
 
 
 def client(

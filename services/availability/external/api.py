@@ -68,6 +68,6 @@ def router(database: Database, settings: ServiceSettings) -> APIRouter:
         async with database.connection() as connection:
             if not await queries.dismiss(connection, booking_id):
                 raise HTTPException(404, f"nothing was given up for booking {booking_id}")
-        log.info("errand.dismissed", booking=str(booking_id))
+        log.info("job.dismissed", booking=str(booking_id))
 
     return router

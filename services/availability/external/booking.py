@@ -94,8 +94,8 @@ class ExternalRoomBooking:
                     await self.undo(booking_id, attempts)
                     staff = to_staff(attempts, can_cancel=self.inventory.can_cancel)
                     return Ordered((), missed[0], tuple(attempts), staff)
-        booked = tuple(one for one in attempts if one.fate is AttemptStatus.BOOKED)
-        staff = to_staff([one for one in attempts if one.fate is not AttemptStatus.BOOKED], can_cancel=True)
+        booked = tuple(one for one in attempts if one.status is AttemptStatus.BOOKED)
+        staff = to_staff([one for one in attempts if one.status is not AttemptStatus.BOOKED], can_cancel=True)
         return Ordered(booked, None, tuple(attempts), staff, tuple(missed))
 
     async def undo(self, booking_id: UUID, attempts: list[Attempt]) -> None:
@@ -117,9 +117,9 @@ class ExternalRoomBooking:
         """Whether the line has a room in the end."""
         while True:
             mine = [one for one in attempts if one.line == line.wanted.line]
-            if any(one.fate is AttemptStatus.BOOKED for one in mine):
+            if any(one.status is AttemptStatus.BOOKED for one in mine):
                 return True
-            interrupted = next((one for one in mine if one.fate is AttemptStatus.CALLING), None)
+            interrupted = next((one for one in mine if one.status is AttemptStatus.CALLING), None)
             if interrupted:
                 attempts.remove(interrupted)
                 await self._try(booking_id, line, interrupted.room, attempts, cut_short=True)
@@ -154,15 +154,15 @@ class ExternalRoomBooking:
         return next_room(line.wanted, lines, attempts, free=free, shut=(*others, *avoid), dice=self.dice)
 
     async def _undone(self, booking_id: UUID, attempt: Attempt) -> Attempt:
-        if attempt.fate is AttemptStatus.CALLING:
-            return replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=CUT_SHORT)
+        if attempt.status is AttemptStatus.CALLING:
+            return replace(attempt, status=AttemptStatus.DOUBTFUL, problem=CUT_SHORT)
         if not attempt.to_be_cancelled or not self.inventory.can_cancel:
             return attempt
         try:
             await self.inventory.cancel(_key(booking_id, attempt.line, attempt.room), attempt.code)
         except (InventoryUnavailable, CannotCancel) as fault:
-            return replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=f"not cancelled: {fault}")
-        return replace(attempt, fate=AttemptStatus.CANCELLED)
+            return replace(attempt, status=AttemptStatus.DOUBTFUL, problem=f"not cancelled: {fault}")
+        return replace(attempt, status=AttemptStatus.CANCELLED)
 
     async def _booked(self, booking_id: UUID, order: RoomOrder) -> str:
         if not await self.secure(booking_id, order.room):
@@ -179,20 +179,20 @@ class ExternalRoomBooking:
         try:
             code = await self._booked(booking_id, order)
         except RoomTaken:
-            attempt = replace(attempt, fate=AttemptStatus.TAKEN, problem="somebody was first")
+            attempt = replace(attempt, status=AttemptStatus.TAKEN, problem="somebody was first")
         except CircuitOpen as shut:
-            attempt = replace(attempt, fate=AttemptStatus.NOT_ASKED, problem=str(shut))
+            attempt = replace(attempt, status=AttemptStatus.NOT_ASKED, problem=str(shut))
         except InventoryUnavailable as fault:
-            attempt = replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=str(fault))
+            attempt = replace(attempt, status=AttemptStatus.DOUBTFUL, problem=str(fault))
         else:
-            attempt = replace(attempt, fate=AttemptStatus.BOOKED, code=code)
+            attempt = replace(attempt, status=AttemptStatus.BOOKED, code=code)
         if cut_short and not attempt.code:  # whoever was first may have been the call before the crash
             attempt = replace(
-                attempt, fate=AttemptStatus.DOUBTFUL, problem=f"{CUT_SHORT}; asked again: {attempt.problem}"
+                attempt, status=AttemptStatus.DOUBTFUL, problem=f"{CUT_SHORT}; asked again: {attempt.problem}"
             )
         attempts.append(attempt)
         await self.journal.note(booking_id, attempt)
-        log.info("inventory.attempt", booking=str(booking_id), line=attempt.line, room=room, fate=attempt.fate)
+        log.info("inventory.attempt", booking=str(booking_id), line=attempt.line, room=room, status=attempt.status)
 
 
 def _key(booking_id: UUID, line: int, room: str) -> UUID:

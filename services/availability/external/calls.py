@@ -1,4 +1,4 @@
-"""What each errand to an outside system does: look, order, cancel; and what is said of one that was given up."""
+"""What each call to an external system does: look, order, cancel; and what is said of one that was given up."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ from shared.contracts.availability import (
 from shared.contracts.common import Policy, Reason, RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Database
+from shared.errors import CallFailed
 from shared.messages.message import Message
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What came of an errand: messages, and errands that follow.
+    """What came of a call: messages, and calls that follow.
 
     With a `problem` it was given up and stays, for a person to begin it anew.
     """
@@ -45,54 +46,54 @@ class JobResult:
 
 
 class JobExecutor:
-    """Makes the calls of errands, each outside any transaction."""
+    """Makes the calls, each outside any transaction."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
-        systems: ExternalClients,
+        clients: ExternalClients,
         journal: BookingAttemptJournal,
         dice: Callable[[], random.Random],
     ) -> None:
         self._database = database
         self._repository = repository
-        self._systems = systems
+        self._clients = clients
         self._journal = journal
         self._dice = dice
 
-    async def made(self, errand: ExternalJob) -> JobResult:
-        """The end of an errand.
+    async def execute(self, job: ExternalJob) -> JobResult:
+        """Make a call.
 
         Raises:
             Exception: whatever went wrong; it may be made again.
         """
-        if errand.kind == LOOK:
-            return JobResult([await self._look(errand.property_id, OutsideSeen.model_validate_json(errand.body))])
-        if errand.kind == ORDER:
-            return await self._order(OrderRooms.model_validate_json(errand.body))
-        return await self._cancel(CancelOrders.model_validate_json(errand.body))
+        if job.kind == LOOK:
+            return JobResult([await self._look(job.property_id, OutsideSeen.model_validate_json(job.body))])
+        if job.kind == ORDER:
+            return await self._order(OrderRooms.model_validate_json(job.body))
+        return await self._cancel(CancelOrders.model_validate_json(job.body))
 
-    async def given_up(self, errand: ExternalJob, problem: str, attempts: int) -> JobResult:
-        """The end of an errand that failed too often: whoever waits is answered, and staff told of what is left."""
-        if errand.kind == LOOK:
-            return JobResult([OutsideSeen.model_validate_json(errand.body).model_copy(update={"problem": problem})])
-        if errand.kind == ORDER:
-            command = OrderRooms.model_validate_json(errand.body)
+    async def abandon(self, job: ExternalJob, problem: str, attempts: int, journal: BookingAttemptJournal) -> JobResult:
+        """The end of a call that failed too often: whoever waits is answered, and staff told of what is left."""
+        if job.kind == LOOK:
+            return JobResult([OutsideSeen.model_validate_json(job.body).model_copy(update={"problem": problem})])
+        if job.kind == ORDER:
+            command = OrderRooms.model_validate_json(job.body)
             undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
             return JobResult([_not_ordered(command, problem)], follows=[model.cancel(undo)])
-        undo = CancelOrders.model_validate_json(errand.body)
-        tried = await self._as_left(undo.booking_id)
-        told = [OrdersCancelled(booking_id=undo.booking_id)]
+        undo = CancelOrders.model_validate_json(job.body)
+        tried = await _as_left(journal, undo.booking_id)
+        answers = [OrdersCancelled(booking_id=undo.booking_id)]
         if not (staff := to_staff(tried, can_cancel=False)):
-            return JobResult(told)
+            return JobResult(answers)
         advice = f"it was tried {attempts} times ({problem}); once the system answers: posada rooms retry"
         alert = _alert(undo, f"{staff}; {advice} {undo.booking_id}", tried)
-        return JobResult([*told, *alert], problem=problem)
+        return JobResult([*answers, *alert], problem=problem)
 
     async def _look(self, property_id: str, asked: OutsideSeen) -> Message:
         try:
-            free = await self._systems.free_rooms(property_id, Stay(asked.check_in, asked.check_out))
+            free = await self._clients.free_rooms(property_id, Stay(asked.check_in, asked.check_out))
         except InventoryUnavailable as fault:
             return asked.model_copy(update={"problem": str(fault)})
         return asked.model_copy(update={"free": free})
@@ -101,7 +102,7 @@ class JobExecutor:
         async with self._database.connection() as connection:
             hold = await self._repository.hold(connection, command.booking_id)
         if hold is None:
-            raise ValueError(f"booking {command.booking_id} has no hold")
+            raise CallFailed(f"booking {command.booking_id} has no hold")
         ordering = await self._ordering(command.property_id)
         lines = [_line(command, number, hold.stay) for number in range(len(command.rooms))]
         best_effort = command.policy is Policy.BEST_EFFORT
@@ -122,20 +123,21 @@ class JobExecutor:
         return JobResult([OrdersCancelled(booking_id=command.booking_id), *_alert(command, staff, attempts)])
 
     async def _ordering(self, property_id: str) -> ExternalRoomBooking:
-        system, journal = await self._systems.of(property_id), self._journal
+        system, journal = await self._clients.of(property_id), self._journal
         return ExternalRoomBooking(
             system.guarded, journal, system.patience, journal.held_by_others, journal.secure, dice=self._dice()
         )
 
-    async def _as_left(self, booking_id: UUID) -> list[Attempt]:
-        """The attempts of a booking, those in doubt whose end nobody noted."""
-        attempts = []
-        for attempt in await self._journal.attempts(booking_id):
-            if attempt.fate is AttemptStatus.CALLING:
-                attempt = replace(attempt, fate=AttemptStatus.DOUBTFUL, problem=CUT_SHORT)  # noqa: PLW2901
-                await self._journal.note(booking_id, attempt)
-            attempts.append(attempt)
-        return attempts
+
+async def _as_left(journal: BookingAttemptJournal, booking_id: UUID) -> list[Attempt]:
+    """The attempts of a booking, those in doubt whose end nobody noted."""
+    attempts = []
+    for attempt in await journal.attempts(booking_id):
+        if attempt.status is AttemptStatus.CALLING:
+            attempt = replace(attempt, status=AttemptStatus.DOUBTFUL, problem=CUT_SHORT)  # noqa: PLW2901
+            await journal.note(booking_id, attempt)
+        attempts.append(attempt)
+    return attempts
 
 
 def _left(ordering: ExternalRoomBooking, attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -190,7 +192,7 @@ def _alert(command: CancelOrders, text: str, attempts: Sequence[Attempt]) -> lis
     details = {
         "property_id": command.property_id,
         "codes": [one.code for one in attempts if one.code],
-        "attempts": [f"{one.room}: {one.fate}" for one in attempts],
+        "attempts": [f"{one.room}: {one.status}" for one in attempts],
     }
     text = f"In the hotel's system: {text}"
     return [StaffAlerted(booking_id=command.booking_id, code="outside_orders", text=text, details=details)]

@@ -13,6 +13,8 @@ from services.availability.external.numbering import numbering_of
 from services.availability.external.port import InventoryUnavailable
 from services.availability.external.selection import Patience
 from services.availability.stay import Stay
+from shared.clock import Clock, system_clock
+from shared.outbound.breaker import CircuitBreaker
 
 
 @dataclass
@@ -28,10 +30,18 @@ class ExternalClient:
 class ExternalClients:
     """Those that were called so far."""
 
-    def __init__(self, records: CatalogueRepository, manners: ExternalClientSettings) -> None:
+    def __init__(
+        self, records: CatalogueRepository, settings: ExternalClientSettings, clock: Clock = system_clock
+    ) -> None:
         self._records = records
-        self._manners = manners
+        self._settings = settings
+        self._clock = clock
         self._known: dict[str, ExternalClient] = {}
+
+    @property
+    def at_once(self) -> int:
+        """How many calls may be under way to one system at a time."""
+        return self._settings.at_once
 
     async def of(self, property_id: str) -> ExternalClient:
         """The system of a property, as the catalogue has it now.
@@ -75,11 +85,10 @@ class ExternalClients:
             record.prefix,
             cancels=record.cancels,
             seconds=float(record.seconds),
-            token=self._manners.tokens.get(record.property_id),
-            allowed=self._manners.allowed,
+            token=self._settings.tokens.get(record.property_id),
+            allowed=self._settings.allowed,
         )
-        guarded = CircuitBreakerInventory(
-            pms, threshold=self._manners.failures, open_seconds=self._manners.rest_seconds
-        )
+        breaker = CircuitBreaker(self._settings.failures, timedelta(seconds=self._settings.rest_seconds))
+        guarded = CircuitBreakerInventory(pms, breaker, self._clock)
         pause = timedelta(seconds=float(record.pause_seconds))
-        return ExternalClient(record, pms, guarded, Patience(record.attempts, pause, self._manners.pause_growth))
+        return ExternalClient(record, pms, guarded, Patience(record.attempts, pause, self._settings.pause_growth))

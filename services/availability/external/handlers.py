@@ -58,7 +58,7 @@ def order_rooms(uow: UnitOfWork, command: OrderRooms, _: datetime) -> Iterable[M
             raise Refusal("ordered_in_part", "this booking's rooms were ordered before, as far as they could be had")
         yield _ordered(hold, command)
         return
-    uow.jobs.append(model.order(command))
+    uow.external_jobs.append(model.order(command))
 
 
 def rooms_not_ordered(command: OrderRooms, refusal: Refusal) -> Message:
@@ -77,7 +77,7 @@ def rooms_ordered(uow: UnitOfWork, ordered: OutsideOrdered, _: datetime) -> Iter
 
 def cancel_orders(uow: UnitOfWork, command: CancelOrders, _: datetime) -> Iterable[Message]:
     """Undo what the outside system has booked, after any call that is still under way."""
-    uow.jobs.append(model.cancel(command))
+    uow.external_jobs.append(model.cancel(command))
     return ()
 
 

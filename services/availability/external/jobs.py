@@ -1,164 +1,109 @@
-"""Runs errands to outside systems: each between two transactions, those of one booking one after the other.
+"""Calls to external systems as jobs: those of one booking one after the other, a bounded number to each system.
 
-A claim is a lease that is renewed while the errand runs; what a process took and never finished is another's when the
-lease ends, and the journal of attempts keeps it from booking twice. One that fails is tried again after growing
-pauses, a bounded number of times; then whoever waits is answered, and staff told what is left to do.
+What a process took and never finished is another's when the lease ends, and the journal of attempts keeps it from
+booking twice. In the end whoever waits is answered, and staff told what is left to do.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
-from uuid import UUID
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 
 import structlog
 
-from services.availability.catalogue import CatalogueRepository
 from services.availability.external import store as queries
-from services.availability.external.adapters.settings import ExternalClientSettings
 from services.availability.external.calls import JobExecutor, JobResult
 from services.availability.external.clients import ExternalClients
 from services.availability.external.journal import BookingAttemptJournal
-from services.availability.external.store import Taken
+from services.availability.external.store import ClaimedJob
 from services.availability.repository import Repository
 from shared.clock import Clock, system_clock
-from shared.database.pool import UNAVAILABLE, Database
+from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
-from shared.errors import described
-from shared.messages.message import Outgoing
-from shared.outbox import outbox
-from shared.outbox.publisher import OutboxPublisher
+from shared.errors import CallFailed, described
+from shared.jobs.port import JobLimits, JobStore, JobTransaction, RetrySchedule
+from shared.jobs.runner import NOT_ENDED, JobRunner
+from shared.jobs.wake import WakeSignal
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 32  # errands of one instance
-POLL_SECONDS = 0.1
-LEASE = timedelta(seconds=60)
-RENEW_SECONDS = 20.0
 SOURCE = "posada/availability"
-# Before the second, third … attempt; a process that died with an errand in hand has made one.
-PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120))
-MOST_ATTEMPTS = len(PAUSES) + 1
+RETRIES = RetrySchedule(tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120)))
+# A booking of many rooms makes many calls, each within its system's own bound.
+LIMITS = JobLimits(at_once=32, lease=timedelta(seconds=60), deadline=timedelta(minutes=30), retries=RETRIES)
 
 
-class ExternalJobs:
-    """The errands of one instance; several share them."""
+def external_runner(
+    database: Database,
+    repository: Repository,
+    clients: ExternalClients,
+    *,
+    clock: Clock = system_clock,
+    dice: Callable[[], random.Random] = random.SystemRandom,
+    wake: WakeSignal | None = None,
+    limits: JobLimits = LIMITS,
+) -> JobRunner[ClaimedJob, JobResult]:
+    """Makes the calls of one instance."""
+    executor = JobExecutor(database, repository, clients, BookingAttemptJournal(database.connection, clock), dice)
+    store = ExternalJobs(executor, clients)
+    return JobRunner("external calls", database, store, limits, source=SOURCE, clock=clock, wake=wake)
 
-    def __init__(
-        self,
-        database: Database,
-        repository: Repository,
-        records: CatalogueRepository,
-        clock: Clock = system_clock,
-        *,
-        manners: ExternalClientSettings | None = None,
-        dice: Callable[[], random.Random] = random.SystemRandom,
-    ) -> None:
-        self._database = database
-        self._clock = clock
-        self._manners = manners or ExternalClientSettings()
-        self._systems = ExternalClients(records, self._manners)
-        self._calls = JobExecutor(database, repository, self._systems, BookingAttemptJournal(database, clock), dice)
-        self.free_rooms = self._systems.free_rooms
 
-    async def run(self, relay: OutboxPublisher) -> None:
-        """Run errands for ever."""
-        running: set[asyncio.Task[None]] = set()
+class ExternalJobs(JobStore[ClaimedJob, JobResult]):
+    """Calls that are made, put off, given up, and begun anew."""
+
+    def __init__(self, executor: JobExecutor, clients: ExternalClients) -> None:
+        self._executor = executor
+        self._clients = clients
+
+    async def claim(
+        self, tx: JobTransaction, limit: int, running: Sequence[ClaimedJob], lease: timedelta
+    ) -> Sequence[ClaimedJob]:
+        """Take calls that are due: the first of each booking, at most so many of each system."""
+        return await queries.claim(tx.connection, tx.now, lease, limit=limit, per_system=self._clients.at_once)
+
+    async def renew(self, connection: Connection, jobs: Sequence[ClaimedJob], until: datetime) -> None:
+        """Keep calls that are under way."""
+        await queries.renew(connection, [one.job.id for one in jobs], until)
+
+    async def execute(self, job: ClaimedJob) -> JobResult:
+        """Look, order or cancel."""
+        return await self._executor.execute(job.job)
+
+    async def done(self, tx: JobTransaction, results: Sequence[tuple[ClaimedJob, JobResult]]) -> None:
+        """Send what is answered, and have what follows done."""
+        for job, result in results:
+            await self._write(tx, job, result)
+
+    async def failed(self, tx: JobTransaction, job: ClaimedJob, failure: CallFailed, retry_at: datetime) -> None:
+        """Put the call off."""
+        await queries.retry_later(tx.connection, job.job.id, retry_at, failure.problem)
+
+    async def abandon(self, tx: JobTransaction, job: ClaimedJob, failure: CallFailed) -> None:
+        """Answer whoever waits, and tell staff what is left; what cannot even be answered waits for a person."""
+        problem = (failure is NOT_ENDED and job.problem) or failure.problem
+        journal = BookingAttemptJournal(lambda: nullcontext(tx.connection), lambda: tx.now)
         try:
-            while True:
-                taken = await self._taken(AT_ONCE - len(running))
-                running |= {asyncio.create_task(self._one(one, relay)) for one in taken}
-                if not running:
-                    await asyncio.sleep(POLL_SECONDS)
-                    continue
-                ended, running = await asyncio.wait(running, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for one in ended:
-                    one.result()
-        except Exception:
-            await asyncio.gather(*running, return_exceptions=True)  # calls that are under way get their notes
-            raise
-        finally:
-            for one in running:
-                one.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-            await self._systems.close()  # after a fault it runs again, with clients of its own
-
-    async def turn(self, relay: OutboxPublisher) -> int:
-        """Run those that are due now; returns how many."""
-        taken = await self._taken(AT_ONCE)
-        results = await asyncio.gather(*[self._one(one, relay) for one in taken], return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return len(taken)
-
-    async def _taken(self, most: int) -> list[Taken]:
-        if not most:
-            return []
-        async with self._database.connection() as connection:
-            return await queries.claim(connection, self._clock(), LEASE, most=most, at_once=self._manners.at_once)
-
-    async def _one(self, taken: Taken, relay: OutboxPublisher) -> None:
-        async with self._leased(taken.errand.id):
-            end = await self._end_of(taken)
-        if end is not None:
-            await self._write(taken, end, relay)
-
-    async def _end_of(self, taken: Taken) -> JobResult | None:
-        """What came of it; None where it is tried again later."""
-        problem = taken.problem or "it was begun and not ended"
-        if taken.attempts <= MOST_ATTEMPTS:
-            try:
-                return await self._calls.made(taken.errand)
-            except UNAVAILABLE:
-                raise
-            except Exception as fault:
-                problem = described(fault)
-                log.warning("errand.failed", kind=taken.errand.kind, attempt=taken.attempts, problem=problem)
-        if taken.attempts < MOST_ATTEMPTS:
-            async with self._database.connection() as connection:
-                due = self._clock() + PAUSES[taken.attempts - 1]
-                await queries.later(connection, taken.errand.id, due, problem)
-            return None
-        log.error("errand.given_up", kind=taken.errand.kind, booking=str(taken.errand.booking_id), problem=problem)
-        try:
-            return await self._calls.given_up(taken.errand, problem, min(taken.attempts, MOST_ATTEMPTS))
+            result = await self._executor.abandon(job.job, problem, min(job.attempt, RETRIES.attempts), journal)
         except UNAVAILABLE:
             raise
         except Exception as fault:
-            log.exception("errand.cannot_be_answered", kind=taken.errand.kind, booking=str(taken.errand.booking_id))
-            return JobResult(problem=described(fault))
+            log.exception("job.cannot_be_answered", kind=job.job.kind, booking=str(job.job.booking_id))
+            result = JobResult(problem=described(fault))
+        await self._write(tx, job, result)
 
-    async def _write(self, taken: Taken, end: JobResult, relay: OutboxPublisher) -> None:
-        now, errand = self._clock(), taken.errand
-        sends = [outbox.row_of(Outgoing.of(message), SOURCE, None, now) for message in end.messages]
-        async with self._database.transaction() as connection:
-            if end.problem:
-                first = await queries.give_up(connection, errand.id, now, end.problem)
-            else:
-                first = await queries.done(connection, errand.id)
-            if not first:
-                return  # another instance was faster
-            if end.follows:
-                await execute_together(connection, [queries.added(end.follows)])
-            await outbox.add(connection, sends, now)
-        await relay.send(sends)
+    async def close(self) -> None:
+        """Close the connections to external systems."""
+        await self._clients.close()
 
-    @asynccontextmanager
-    async def _leased(self, errand_id: UUID) -> AsyncIterator[None]:
-        renewing = asyncio.create_task(self._renew(errand_id))
-        try:
-            yield
-        finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
-
-    async def _renew(self, errand_id: UUID) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            async with self._database.connection() as connection:
-                await queries.renew(connection, errand_id, self._clock(), LEASE)
+    async def _write(self, tx: JobTransaction, job: ClaimedJob, result: JobResult) -> None:
+        if result.problem:
+            first = await queries.give_up(tx.connection, job.job.id, tx.now, result.problem)
+        else:
+            first = await queries.done(tx.connection, job.job.id)
+        if first:  # else another instance was faster
+            if result.follows:
+                await execute_together(tx.connection, [queries.added(result.follows)])
+            tx.messages += result.messages

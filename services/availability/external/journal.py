@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 import asyncpg
 
 from services.availability.external.selection import Attempt, AttemptStatus
 from shared.clock import Clock, system_clock
-from shared.database.pool import Database
+from shared.database.pool import Connection
 
 _OF_BOOKING = "SELECT line, room, fate, code, problem FROM outside_attempts WHERE booking_id = $1 ORDER BY number"
 _NOTE = """
@@ -34,15 +36,20 @@ _IS_HELD = "SELECT 1 FROM room_nights WHERE booking_id = $1 AND room = $2 LIMIT 
 
 
 class BookingAttemptJournal:
-    """Keeps attempts in PostgreSQL, so that one that a crash cut short is made again under the same key."""
+    """Keeps attempts in PostgreSQL, so that one that a crash cut short is made again under the same key.
 
-    def __init__(self, database: Database, clock: Clock = system_clock) -> None:
-        self._database = database
+    `connect` gives the connection of each note.
+    """
+
+    def __init__(
+        self, connect: Callable[[], AbstractAsyncContextManager[Connection]], clock: Clock = system_clock
+    ) -> None:
+        self._connect = connect
         self._clock = clock
 
     async def attempts(self, booking_id: UUID) -> list[Attempt]:
         """Those of a booking, in their order."""
-        async with self._database.connection() as connection:
+        async with self._connect() as connection:
             rows = await connection.fetch(_OF_BOOKING, booking_id)
         return [
             Attempt(row["line"], row["room"], AttemptStatus(row["fate"]), row["code"], row["problem"]) for row in rows
@@ -50,18 +57,18 @@ class BookingAttemptJournal:
 
     async def note(self, booking_id: UUID, attempt: Attempt) -> None:
         """Write an attempt down, or what became of it."""
-        facts = (attempt.line, attempt.room, attempt.fate.value, attempt.code, attempt.problem)
-        async with self._database.connection() as connection:
+        facts = (attempt.line, attempt.room, attempt.status.value, attempt.code, attempt.problem)
+        async with self._connect() as connection:
             await connection.execute(_NOTE, booking_id, *facts, self._clock())
 
     async def held_by_others(self, booking_id: UUID) -> frozenset[str]:
         """The rooms that other bookings hold or have for the nights of this one's hold."""
-        async with self._database.connection() as connection:
+        async with self._connect() as connection:
             return frozenset(row["room"] for row in await connection.fetch(_HELD_BY_OTHERS, booking_id))
 
     async def secure(self, booking_id: UUID, room: str) -> bool:
         """Keep a room for a booking that has a hold; false where another booking has it, or the hold is over."""
-        async with self._database.connection() as connection:
+        async with self._connect() as connection:
             try:
                 await connection.execute(_SECURE, booking_id, room)
             except asyncpg.UniqueViolationError:

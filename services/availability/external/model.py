@@ -1,4 +1,4 @@
-"""Errands to an outside system: what is to be asked there, and under which id it is the same errand."""
+"""Calls to an external system: what is to be asked there, and under which id it is the same call."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def look(
         count=count,
         hold=hold,
     )
-    errand_id = uuid5(hold.booking_id, LOOK) if hold else uuid4()
-    return ExternalJob(errand_id, LOOK, house.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
+    job_id = uuid5(hold.booking_id, LOOK) if hold else uuid4()
+    return ExternalJob(job_id, LOOK, house.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
 
 
 def order(command: OrderRooms) -> ExternalJob:
     """Book the rooms of a booking."""
-    errand_id = uuid5(command.booking_id, ORDER)
-    return ExternalJob(errand_id, ORDER, command.property_id, command.model_dump_json(), command.booking_id)
+    job_id = uuid5(command.booking_id, ORDER)
+    return ExternalJob(job_id, ORDER, command.property_id, command.model_dump_json(), command.booking_id)
 
 
 def cancel(command: CancelOrders) -> ExternalJob:
     """Undo what a booking has."""
-    errand_id = uuid5(command.booking_id, CANCEL)
-    return ExternalJob(errand_id, CANCEL, command.property_id, command.model_dump_json(), command.booking_id)
+    job_id = uuid5(command.booking_id, CANCEL)
+    return ExternalJob(job_id, CANCEL, command.property_id, command.model_dump_json(), command.booking_id)

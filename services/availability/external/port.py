@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.availability.stay import Stay
+from shared.errors import CallFailed
 
 FreeRooms = Mapping[str, tuple[str, ...]]
 
@@ -17,7 +18,7 @@ class RoomTaken(Exception):
     """Somebody else was given this room: choose another."""
 
 
-class InventoryUnavailable(Exception):
+class InventoryUnavailable(CallFailed):
     """No answer, or one that is none. Whether a booking was made is not known: the same order may be sent again."""
 
 

@@ -31,14 +31,14 @@ class Attempt:
 
     line: int
     room: str
-    fate: AttemptStatus
+    status: AttemptStatus
     code: str = ""
     problem: str = ""
 
     @property
     def to_be_cancelled(self) -> bool:
         """Whether the place has a booking of ours, as far as we know: also one whose cancellation failed."""
-        return self.fate is AttemptStatus.BOOKED or (self.fate is AttemptStatus.DOUBTFUL and bool(self.code))
+        return self.status is AttemptStatus.BOOKED or (self.status is AttemptStatus.DOUBTFUL and bool(self.code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ def next_room(
     Never one that failed in this booking, that another line has or holds, or that is shut: held by others, or to be
     avoided. None when there is none.
     """
-    failed = {one.room for one in tried if one.fate is not AttemptStatus.BOOKED}
-    ours = {one.room for one in tried if one.fate is AttemptStatus.BOOKED} | {
+    failed = {one.room for one in tried if one.status is not AttemptStatus.BOOKED}
+    ours = {one.room for one in tried if one.status is AttemptStatus.BOOKED} | {
         one.room for one in lines if one != wanted
     }
     if wanted.room not in failed | ours:
@@ -93,9 +93,9 @@ def to_staff(attempts: Sequence[Attempt], *, can_cancel: bool) -> str:
     left = [
         f"{one.code} (room {one.room})"
         for one in attempts
-        if one.to_be_cancelled and not (can_cancel and one.fate is AttemptStatus.BOOKED)
+        if one.to_be_cancelled and not (can_cancel and one.status is AttemptStatus.BOOKED)
     ]
-    doubtful = [f"room {one.room}" for one in attempts if one.fate is AttemptStatus.DOUBTFUL and not one.code]
+    doubtful = [f"room {one.room}" for one in attempts if one.status is AttemptStatus.DOUBTFUL and not one.code]
     parts = [f"cancel {', '.join(left)}"] if left else []
     if doubtful:
         parts.append(f"see whether these were booked without an answer: {', '.join(doubtful[:MOST_NAMED])}")

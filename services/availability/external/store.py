@@ -1,4 +1,4 @@
-"""The queries for errands to outside systems: taken for a while, done, put off, given up, and begun anew."""
+"""The queries for calls to external systems: claimed for a while, done, put off, given up, and begun anew."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from services.availability.unit_of_work import ExternalJob
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 
-# The first errand of each booking; of those without a booking any. Of one system no more at a time than `$4`, those
-# that are under way included, so that one that is slow holds up nobody else.
+# The first call of each booking; of those without a booking any. Of one system no more at a time than `$4`, those that
+# are under way included, so that one that is slow holds up nobody else.
 _CLAIM = """
 WITH open AS (
   SELECT e.number, e.property_id, e.leased_until IS NOT NULL AND e.leased_until >= $1 AS busy
@@ -29,9 +29,9 @@ UPDATE outside_errands SET leased_until = $1 + $2, attempts = attempts + 1 WHERE
     AND (leased_until IS NULL OR leased_until < $1)
   ORDER BY number FOR UPDATE SKIP LOCKED)
 RETURNING id, booking_id, kind, property_id, body, attempts, problem"""
-_RENEW = "UPDATE outside_errands SET leased_until = $2::timestamptz + $3::interval WHERE id = $1"
+_RENEW = "UPDATE outside_errands SET leased_until = $2 WHERE id = ANY($1::uuid[]) AND leased_until IS NOT NULL"
 _DONE = "DELETE FROM outside_errands WHERE id = $1 RETURNING 1"
-_LATER = "UPDATE outside_errands SET leased_until = NULL, due_at = $2, problem = $3 WHERE id = $1"
+_RETRY_LATER = "UPDATE outside_errands SET leased_until = NULL, due_at = $2, problem = $3 WHERE id = $1"
 _GIVE_UP = """
 UPDATE outside_errands SET leased_until = NULL, given_up_at = $2, problem = $3
 WHERE id = $1 AND given_up_at IS NULL RETURNING 1"""
@@ -52,19 +52,21 @@ _DISMISS = "DELETE FROM outside_errands WHERE booking_id = $1 AND given_up_at IS
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """An errand that this process runs; `attempts` counts this one, `problem` is what went wrong the last time."""
+class ClaimedJob:
+    """A call that this process makes; `attempt` counts from 1, `problem` is what went wrong the last time."""
 
-    errand: ExternalJob
-    attempts: int
+    job: ExternalJob
+    attempt: int
     problem: str
 
 
-async def claim(connection: Connection, now: datetime, lease: timedelta, *, most: int, at_once: int) -> list[Taken]:
-    """Take up to `most` errands that are due, so that at most `at_once` of each property are under way."""
-    rows = await connection.fetch(_CLAIM, now, lease, most, at_once)
+async def claim(
+    connection: Connection, now: datetime, lease: timedelta, *, limit: int, per_system: int
+) -> list[ClaimedJob]:
+    """Take up to `limit` calls that are due, so that at most `per_system` of each property are under way."""
+    rows = await connection.fetch(_CLAIM, now, lease, limit, per_system)
     return [
-        Taken(
+        ClaimedJob(
             ExternalJob(row["id"], row["kind"], row["property_id"], row["body"], row["booking_id"]),
             row["attempts"],
             row["problem"],
@@ -73,24 +75,24 @@ async def claim(connection: Connection, now: datetime, lease: timedelta, *, most
     ]
 
 
-async def renew(connection: Connection, errand_id: UUID, now: datetime, lease: timedelta) -> None:
-    """Keep an errand for longer."""
-    await connection.execute(_RENEW, errand_id, now, lease)
+async def renew(connection: Connection, job_ids: Sequence[UUID], until: datetime) -> None:
+    """Keep calls until then; one that was put off meanwhile is nobody's."""
+    await connection.execute(_RENEW, job_ids, until)
 
 
-async def done(connection: Connection, errand_id: UUID) -> bool:
+async def done(connection: Connection, job_id: UUID) -> bool:
     """It is over; False: another instance was faster."""
-    return bool(await connection.fetchval(_DONE, errand_id))
+    return bool(await connection.fetchval(_DONE, job_id))
 
 
-async def later(connection: Connection, errand_id: UUID, due_at: datetime, problem: str) -> None:
+async def retry_later(connection: Connection, job_id: UUID, due_at: datetime, problem: str) -> None:
     """It failed, and is tried again at that time."""
-    await connection.execute(_LATER, errand_id, due_at, problem)
+    await connection.execute(_RETRY_LATER, job_id, due_at, problem)
 
 
-async def give_up(connection: Connection, errand_id: UUID, now: datetime, problem: str) -> bool:
+async def give_up(connection: Connection, job_id: UUID, now: datetime, problem: str) -> bool:
     """Nobody runs it any more until a person wants it; False: another instance was faster."""
-    return bool(await connection.fetchval(_GIVE_UP, errand_id, now, problem))
+    return bool(await connection.fetchval(_GIVE_UP, job_id, now, problem))
 
 
 async def given_up(connection: Connection, property_id: str | None, limit: int) -> list[dict[str, Any]]:
@@ -99,16 +101,16 @@ async def given_up(connection: Connection, property_id: str | None, limit: int) 
 
 
 async def retry(connection: Connection, booking_id: UUID) -> bool:
-    """Begin a booking's errand anew; False: none was given up."""
+    """Begin a booking's call anew; False: none was given up."""
     return bool((await connection.execute(_RETRY, booking_id)) != "UPDATE 0")
 
 
 async def dismiss(connection: Connection, booking_id: UUID) -> bool:
-    """A person has done a booking's errand elsewhere; False: none was given up."""
+    """A person has done a booking's call elsewhere; False: none was given up."""
     return bool((await connection.execute(_DISMISS, booking_id)) != "DELETE 0")
 
 
-def added(errands: Sequence[ExternalJob]) -> Statement:
-    """New errands; one that is there already is the same."""
-    asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in errands]
+def added(jobs: Sequence[ExternalJob]) -> Statement:
+    """New calls; one that is there already is the same."""
+    asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in jobs]
     return Statement(_ADD, tuple(list(column) for column in zip(*asked, strict=True)))

@@ -46,7 +46,7 @@ def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[M
     property_ = uow.property_of(command.property_id)
     stay = known.stay if known else stay_from(command.check_in, command.check_out, property_.today(now))
     if property_.outside and (property_.id, stay) not in uow.seen_outside:
-        uow.jobs.append(look(property_, stay, hold=command))
+        uow.external_jobs.append(look(property_, stay, hold=command))
         return
     if known:
         yield _hold_again(uow, known, command, now)

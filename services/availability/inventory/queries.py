@@ -33,7 +33,7 @@ def count_rooms(uow: UnitOfWork, request: CountRequested, now: datetime) -> Iter
     stay = stay_from(request.check_in, request.check_out, property_.today(now))
     wanted = [property_.room_type(entry.type).key for entry in request.wanted for _ in range(entry.count)]
     if property_.outside and (property_.id, stay) not in uow.seen_outside:
-        uow.jobs.append(look(property_, stay, count=request))
+        uow.external_jobs.append(look(property_, stay, count=request))
         return
     counts = free_counts(uow, property_, stay)
     short = shortages(wanted, counts)

@@ -1,1 +1,1 @@
-"""Webhooks of chat providers: who may call, and what a call says. Nothing but api.py does I/O."""
+"""Webhooks of chat providers over HTTP: a message is stored before its provider is answered."""

@@ -11,7 +11,8 @@ import structlog
 from aiokafka import ConsumerRecord
 from fastapi import APIRouter, HTTPException, Path, Request, status
 
-from services.conversations.inbound.port import Call, NotGenuine, Unreadable, Webhook
+from services.conversations.providers.registry import PROVIDERS
+from services.conversations.providers.webhook import Unreadable, Webhook
 from shared.clock import Clock, system_clock
 from shared.consumer.processor import Processor
 from shared.contracts.conversations import ChatMessage
@@ -21,16 +22,12 @@ from shared.messages import inbox
 from shared.messages.message import Envelope, digest_of
 from shared.observability.metrics import HANDLED
 from shared.outbox import dead_letters, outbox
+from shared.providers.webhooks import NotGenuine, WebhookCall, call_of
 
 log = structlog.get_logger(__name__)
 
-LONGEST_BODY = 256 * 1024  # bytes, which strangers may have us keep on each connection
+NAMES = ", ".join(one.name for one in PROVIDERS)
 SECONDS = 4.0  # Twilio waits for five
-REMEDIES = {
-    "twilio": "set POSADA_TWILIO_TOKEN",
-    "wati": "set POSADA_WATI_WEBHOOK_TOKEN",
-    "manychat": "set POSADA_MANYCHAT_WEBHOOK_TOKEN",
-}
 ANSWERS: Mapping[int | str, dict[str, str]] = {
     202: {"description": "The message is in the database; or it was none, and nothing is to be done."},
     401: {"description": "The signature or token does not fit."},
@@ -43,7 +40,7 @@ ANSWERS: Mapping[int | str, dict[str, str]] = {
 
 def router(
     database: Database,
-    hooks: Sequence[Webhook],
+    webhooks: Sequence[Webhook],
     *,
     public_url: str | None,
     oldest: timedelta,
@@ -55,18 +52,16 @@ def router(
     `seconds` is how long a provider waits for its answer.
     """
     api = APIRouter(tags=["webhooks"])
-    by_name = {hook.name: hook for hook in hooks}
-    desk = _Desk(database, oldest, clock)
+    by_name = {one.name: one for one in webhooks}
+    receiver = _Intake(database, oldest, clock)
 
     @api.post("/webhooks/{provider}", status_code=status.HTTP_202_ACCEPTED, responses=dict(ANSWERS))
-    async def take(
-        request: Request, provider: Annotated[str, Path(description="twilio, wati or manychat.")]
-    ) -> dict[str, str]:
+    async def take(request: Request, provider: Annotated[str, Path(description=f"One of {NAMES}.")]) -> dict[str, str]:
         """Take in what a provider delivers; answered only when it is stored. A repetition changes nothing."""
-        hook = by_name.get(provider) or _none(provider)
-        call = await _call(request, public_url)
+        webhook = by_name.get(provider) or _none(provider)
+        call = await call_of(request, public_url)
         try:
-            hook.check(call)
+            webhook.check(call)
         except NotGenuine as stranger:
             HANDLED.labels(f"webhook.{provider}", "not_genuine").inc()
             raise HTTPException(status.HTTP_401_UNAUTHORIZED, str(stranger)) from stranger
@@ -75,7 +70,7 @@ def router(
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: deliver it again")
         try:
             async with asyncio.timeout(seconds):
-                return {"status": await desk.take(intake, hook, call)}
+                return {"status": await receiver.take(intake, webhook, call)}
         except Unreadable as fault:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(fault)) from fault
         except (TimeoutError, *UNAVAILABLE) as outage:
@@ -84,25 +79,25 @@ def router(
     return api
 
 
-class _Desk:
+class _Intake:
     def __init__(self, database: Database, oldest: timedelta, clock: Clock) -> None:
         self._database = database
         self._oldest = oldest
         self._clock = clock
 
-    async def take(self, intake: Processor, hook: Webhook, call: Call) -> str:
+    async def take(self, intake: Processor, webhook: Webhook, call: WebhookCall) -> str:
         """Put a genuine call's message through, like one from Kafka; set aside what nobody can read."""
         try:
-            message = hook.read(call)
+            message = webhook.read(call)
         except Unreadable as fault:
-            await self._set_aside(hook, _record(hook, str(digest_of(call.body)), "", call.body), str(fault))
+            await self._set_aside(webhook, _record(webhook, str(digest_of(call.body)), "", call.body), str(fault))
             raise
         if message is None:
             return "nothing to do"
-        record = _record_of(hook, message)
+        record = _record_of(webhook, message)
         if self._is_too_old(message):
             problem = f"sent_at: it is more than {self._oldest} ago; `posada dead replay` takes it in all the same"
-            await self._set_aside(hook, record, problem)
+            await self._set_aside(webhook, record, problem)
             raise Unreadable(problem)
         await intake.process([record])
         return "taken"
@@ -110,7 +105,7 @@ class _Desk:
     def _is_too_old(self, message: ChatMessage) -> bool:
         return message.sent_at < self._clock() - self._oldest
 
-    async def _set_aside(self, hook: Webhook, record: ConsumerRecord[bytes, bytes], problem: str) -> None:
+    async def _set_aside(self, webhook: Webhook, record: ConsumerRecord[bytes, bytes], problem: str) -> None:
         """Keep what was refused for a person, once however often it comes."""
         now, service = self._clock(), "conversations"
         given = dict(record.headers)
@@ -122,35 +117,30 @@ class _Desk:
         async with self._database.transaction() as connection:
             if await inbox.claim(connection, [digest_of("set aside", envelope.inbox_key(service, record.topic))], now):
                 await outbox.add(connection, [row], now)
-        HANDLED.labels(f"webhook.{hook.name}", "set_aside").inc()
-        log.warning("webhook.set_aside", provider=hook.name, problem=problem)
+        HANDLED.labels(f"webhook.{webhook.name}", "set_aside").inc()
+        log.warning("webhook.set_aside", provider=webhook.name, problem=problem)
 
 
 def _none(provider: str) -> Webhook:
-    if remedy := REMEDIES.get(provider):
-        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, f"this webhook is not configured: {remedy}")
-    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {', '.join(REMEDIES)}")
+    secrets = {one.name: one.secret for one in PROVIDERS}
+    if secret := secrets.get(provider):
+        problem = f"this webhook is not configured: set POSADA_{secret.upper()}"
+        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, problem)
+    raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {NAMES}")
 
 
-async def _call(request: Request, public_url: str | None) -> Call:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_BODY:
-            raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, f"send at most {LONGEST_BODY} bytes")
-    query = f"?{request.url.query}" if request.url.query else ""
-    url = f"{public_url.rstrip('/')}{request.url.path}{query}" if public_url else str(request.url)
-    return Call(url, dict(request.headers), dict(request.query_params), bytes(body))
-
-
-def _record_of(hook: Webhook, message: ChatMessage) -> ConsumerRecord[bytes, bytes]:
+def _record_of(webhook: Webhook, message: ChatMessage) -> ConsumerRecord[bytes, bytes]:
     event_id = f"{message.channel}/{message.message_id}"
-    return _record(hook, event_id, message.type_name, message.model_dump_json(exclude_none=True).encode(), message.key)
+    return _record(
+        webhook, event_id, message.type_name, message.model_dump_json(exclude_none=True).encode(), message.key
+    )
 
 
-def _record(hook: Webhook, event_id: str, type_name: str, body: bytes, key: str = "") -> ConsumerRecord[bytes, bytes]:
+def _record(
+    webhook: Webhook, event_id: str, type_name: str, body: bytes, key: str = ""
+) -> ConsumerRecord[bytes, bytes]:
     """A record as Kafka would bring it; the engine's batch, inbox and second attempts then serve webhooks as well."""
-    headers = [("ce_id", event_id), ("ce_type", type_name), ("ce_source", f"webhooks/{hook.name}")]
+    headers = [("ce_id", event_id), ("ce_type", type_name), ("ce_source", f"webhooks/{webhook.name}")]
     return ConsumerRecord(
         topic=CONVERSATIONS_MESSAGES.name,
         partition=-1,

@@ -11,9 +11,8 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, status
 from pydantic import BaseModel, StringConstraints
 
 from services.conversations.console.api import MAY_NOT, MISSING, NO_THREAD
+from services.conversations.providers.port import KeepsConversations, Reply, ReplySender
 from services.conversations.replies import store
-from services.conversations.replies.dispatcher import ReplyDispatcher
-from services.conversations.replies.providers.port import KeepsConversations, Provider, Reply
 from services.conversations.replies.rules import refuse_late, refuse_long
 from services.conversations.replies.store import Waiting
 from services.conversations.threads.contacts import is_phone
@@ -23,6 +22,7 @@ from shared.contracts.conversations import Author
 from shared.database.pool import Connection, Database
 from shared.errors import Refusal
 from shared.http.app import require_role
+from shared.jobs.wake import WakeSignal
 from shared.settings import ServiceSettings
 
 Key = Annotated[
@@ -68,17 +68,17 @@ class ReplyView(BaseModel):
 class ProviderRouter:
     """Which provider takes what: the one that brought the tenant's last message, else the channel's first."""
 
-    def __init__(self, providers: Mapping[Channel, list[Provider]], fallback: Provider) -> None:
+    def __init__(self, providers: Mapping[Channel, list[ReplySender]], fallback: ReplySender) -> None:
         self._providers = providers
         self._fallback = fallback
 
-    def provider_for(self, channel: Channel, brought_by: str | None) -> Provider:
+    def provider_for(self, channel: Channel, brought_by: str | None) -> ReplySender:
         """The provider of a reply."""
         able = self._providers.get(channel, [])
         return next((one for one in able if one.name == brought_by), able[0] if able else self._fallback)
 
     @property
-    def all(self) -> dict[str, Provider]:
+    def all(self) -> dict[str, ReplySender]:
         """Each provider by its name."""
         several = [one for able in self._providers.values() for one in able]
         return {one.name: one for one in (self._fallback, *several)}
@@ -86,8 +86,8 @@ class ProviderRouter:
 
 def router(
     database: Database,
-    switchboard: ProviderRouter,
-    postman: ReplyDispatcher,
+    providers: ProviderRouter,
+    wake: WakeSignal,
     settings: ServiceSettings,
     clock: Clock = system_clock,
 ) -> APIRouter:
@@ -110,12 +110,12 @@ def router(
         async with database.transaction() as connection:
             known = await store.known_reply(connection, thread_id, idempotency_key)
             if known is None:
-                waiting = await _addressed(connection, thread_id, wish, switchboard, clock())
+                waiting = await _addressed(connection, thread_id, wish, providers, clock())
                 known = await store.add_reply(connection, waiting, idempotency_key, clock())
         if known is None or (known["text"], known["author"]) != (wish.text, wish.author):
             problem = "Idempotency-Key: it stands for another reply in this thread; choose a new one"
             raise HTTPException(status.HTTP_409_CONFLICT, problem)
-        postman.ring()
+        wake.set()
         return _view(known)
 
     @api.get("/threads/{thread_id}/replies")
@@ -139,7 +139,7 @@ def router(
 
 
 async def _addressed(
-    connection: Connection, thread_id: UUID, wish: ReplyWish, switchboard: ProviderRouter, now: datetime
+    connection: Connection, thread_id: UUID, wish: ReplyWish, providers: ProviderRouter, now: datetime
 ) -> Waiting:
     """The reply with its way to the tenant; raises Refusal where it may not be sent."""
     thread = await store.thread(connection, thread_id)
@@ -152,7 +152,7 @@ async def _addressed(
     if last is None and not is_phone(thread["contact"]):
         raise Refusal("no_channel", "the tenant never wrote in this thread: nobody knows their channel")
     channel = Channel(last["channel"]) if last else Channel.WHATSAPP
-    provider = switchboard.provider_for(channel, last["provider"] if last else None)
+    provider = providers.provider_for(channel, last["provider"] if last else None)
     refuse_late(channel, await store.heard_at(connection, thread_id, channel), now)
     refuse_long(wish.text, provider.longest)
     recipient = _recipient(channel, thread["contact"], last["sender"] if last else None)

@@ -1,4 +1,4 @@
-"""What staff may write, and when another attempt is made."""
+"""What staff may write, and the pauses between attempts at sending it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,3 @@ def refuse_long(text: str, longest: int) -> None:
     """Refuse a text that the provider would not take."""
     if len(text) > longest:
         raise Refusal("text_too_long", f"text: it has {len(text)} characters; send at most {longest}", longest=longest)
-
-
-def next_attempt(attempts: int, now: datetime) -> datetime | None:
-    """When to try again after so many attempts, None when it is enough."""
-    return now + PAUSES[attempts - 1] if attempts <= len(PAUSES) else None

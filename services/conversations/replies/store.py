@@ -6,13 +6,13 @@ A claim is a lease: what an instance took and never finished is another's when t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.conversations.replies.providers.port import Conversation, Reply
+from services.conversations.providers.port import Conversation, Reply
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Connection
@@ -54,6 +54,10 @@ WHERE threads.id = replies.thread_id AND replies.id IN (
           AND threads.provider_thread_id IS NULL AND threads.errand_due_at IS NOT NULL)
     ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING replies.*, threads.provider_thread_id, threads.participants"""
+# One that was recorded or claimed by another meanwhile has another attempt, or nothing due.
+_RENEW_REPLIES = """
+UPDATE replies SET due_at = $3 FROM unnest($1::uuid[], $2::int[]) AS ours (id, attempts)
+WHERE replies.id = ours.id AND replies.attempts = ours.attempts AND due_at IS NOT NULL"""
 _LOCK_THREAD = "SELECT FROM threads WHERE id = $1 FOR UPDATE"
 _KEEP_MESSAGE = """
 INSERT INTO messages (thread_id, channel, message_id, author, text, sent_at, received_at, provider)
@@ -74,7 +78,10 @@ RETURNING *, (SELECT channel FROM messages WHERE messages.thread_id = threads.id
           NOT EXISTS (SELECT FROM threads AS other
                       WHERE other.contact = threads.contact AND other.last_message_at > threads.last_message_at)
               AS current"""
-# What changed while we were away is the next errand.
+_RENEW_CONVERSATIONS = """
+UPDATE threads SET errand_due_at = $3 FROM unnest($1::uuid[], $2::int[]) AS ours (id, attempts)
+WHERE threads.id = ours.id AND errand_attempts = ours.attempts AND errand_due_at IS NOT NULL"""
+# What changed while we were away is the next job.
 _KEPT = """
 UPDATE threads SET provider_thread_id = coalesce(provider_thread_id, $2), errand_problem = NULL, errand_attempts = 0,
     errand_due_at = CASE WHEN name = $3 AND participants = $4::jsonb THEN NULL ELSE $5::timestamptz END
@@ -90,6 +97,11 @@ class Waiting:
     thread_id: UUID
     provider: str
     keeps: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, from 1."""
+        return self.reply.attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +172,12 @@ async def claim_replies(
     return [_waiting(row) for row in await connection.fetch(_CLAIM_REPLIES, now, now + lease, limit, keeper)]
 
 
+async def renew_replies(connection: Connection, replies: Sequence[Waiting], until: datetime) -> None:
+    """Keep replies that are being sent until then."""
+    ids, attempts = [one.reply.id for one in replies], [one.attempt for one in replies]
+    await connection.execute(_RENEW_REPLIES, ids, attempts, until)
+
+
 async def sent(connection: Connection, waiting: Waiting, message_id: str, now: datetime) -> None:
     """Keep what a provider took as a message of its thread."""
     reply = waiting.reply
@@ -181,19 +199,25 @@ async def claim_conversations(
     connection: Connection, now: datetime, lease: timedelta, limit: int
 ) -> list[ConversationJob]:
     """Take threads that the provider does not have as they are."""
-    return [_errand(row) for row in await connection.fetch(_CLAIM_CONVERSATIONS, now, now + lease, limit)]
+    return [_conversation_job(row) for row in await connection.fetch(_CLAIM_CONVERSATIONS, now, now + lease, limit)]
 
 
-async def kept(connection: Connection, errand: ConversationJob, provider_thread_id: str, now: datetime) -> None:
+async def renew_conversations(connection: Connection, jobs: Sequence[ConversationJob], until: datetime) -> None:
+    """Keep threads that are being brought to the provider until then."""
+    ids, attempts = [one.conversation.thread_id for one in jobs], [one.attempt for one in jobs]
+    await connection.execute(_RENEW_CONVERSATIONS, ids, attempts, until)
+
+
+async def kept(connection: Connection, job: ConversationJob, provider_thread_id: str, now: datetime) -> None:
     """Note that the provider has a thread as it was claimed."""
-    one = errand.conversation
+    one = job.conversation
     participants = json.dumps(dict(one.participants))
     await connection.execute(_KEPT, one.thread_id, provider_thread_id, one.name, participants, now)
 
 
-async def not_kept(connection: Connection, errand: ConversationJob, problem: str, again_at: datetime | None) -> None:
+async def not_kept(connection: Connection, job: ConversationJob, problem: str, again_at: datetime | None) -> None:
     """Note why the provider does not have it, and when it is tried again; None gives it up."""
-    await connection.execute(_NOT_KEPT, errand.conversation.thread_id, again_at, problem)
+    await connection.execute(_NOT_KEPT, job.conversation.thread_id, again_at, problem)
 
 
 def _waiting(row: Mapping[str, Any]) -> Waiting:
@@ -210,7 +234,7 @@ def _waiting(row: Mapping[str, Any]) -> Waiting:
     return Waiting(reply, row["thread_id"], row["provider"])
 
 
-def _errand(row: Mapping[str, Any]) -> ConversationJob:
+def _conversation_job(row: Mapping[str, Any]) -> ConversationJob:
     conversation = Conversation(
         thread_id=row["id"],
         name=row["name"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,77 +10,75 @@ from datetime import datetime
 import structlog
 
 from services.notifications.content.composer import NotificationComposer
-from services.notifications.delivery.breaker import Breaker
 from services.notifications.delivery.model import Channel, Claimed, Form, Outcome, after_problem
-from services.notifications.providers.port import NotSent, Receipt, Sender, Tracer
+from services.notifications.providers.port import Receipt, Sender, Tracer
 from services.notifications.repository import Repository
 from shared.clock import Clock
 from shared.database.pool import Database
+from shared.errors import CallFailed, place_of
+from shared.outbound.breaker import CircuitBreaker
 
 log = structlog.get_logger(__name__)
 
 
 class DeliveryAttempt:
-    """Those of one instance. `seconds` bounds the wait for a provider."""
+    """Those of one instance. `seconds` bounds the wait for a provider; each channel has a circuit breaker."""
 
     def __init__(
         self,
         database: Database,
         repository: Repository,
-        desk: NotificationComposer,
-        breakers: Mapping[Channel, Breaker],
+        composer: NotificationComposer,
+        senders: Mapping[Channel, Sender],
         *,
         seconds: float,
         clock: Clock,
     ) -> None:
         self._database = database
         self._repository = repository
-        self._desk = desk
-        self._breakers = breakers
+        self._composer = composer
+        self.senders = senders
+        self.breakers = {channel: CircuitBreaker() for channel in senders}
         self._seconds = seconds
         self._clock = clock
         self._found: dict[str, int] = {}  # what was found at a provider, and whose it is; few, only after a crash
 
-    async def make(self, claimed: Claimed, sender: Sender) -> Outcome:
+    async def make(self, claimed: Claimed) -> Outcome:
         """One attempt, in the form that the recipient's window allows, and in the other where the provider says so."""
         now = self._clock()
         claimed = replace(claimed, delivery=claimed.delivery.in_form(claimed.heard_at, now))
         try:
-            return await self._hand_over(claimed, sender)
-        except NotSent as refused:
+            return await self._hand_over(claimed)
+        except CallFailed as refused:
             delivery = claimed.delivery
             if refused.window_closed and delivery.content.template and delivery.form is Form.FREE:
                 claimed = replace(claimed, delivery=replace(delivery, form=Form.TEMPLATE), unsure=False)
                 try:
-                    return await self._hand_over(claimed, sender)
-                except NotSent as again:
-                    return self._after(claimed, sender, again)
-            return self._after(claimed, sender, refused)
+                    return await self._hand_over(claimed)
+                except CallFailed as again:
+                    return self.outcome_after(claimed, again)
+            return self.outcome_after(claimed, refused)
 
-    async def _hand_over(self, claimed: Claimed, sender: Sender) -> Outcome:
+    async def _hand_over(self, claimed: Claimed) -> Outcome:
         """Ask first where the provider may have it already.
 
         Raises:
-            NotSent: when it was not taken.
+            CallFailed: when it was not taken.
         """
-        breaker = self._breakers[claimed.delivery.channel]
+        channel = claimed.delivery.channel
+        sender = self.senders[channel]
         try:
             async with asyncio.timeout(self._seconds):
                 receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
-        except NotSent:
+        except CallFailed:
             raise
         except TimeoutError as late:
-            raise NotSent("the provider did not answer in time", final=False, unsure=True) from late
-        except Exception as fault:  # an adapter's bug must not take the others' messages with it
+            raise CallFailed("the provider did not answer in time", unsure=True) from late
+        except Exception as fault:  # its words may quote an address
             problem = type(fault).__name__
-            log.error(  # noqa: TRY400 — see _where
-                "delivery.fault",
-                number=claimed.number,
-                fault=problem,
-                at=_where(fault),
-            )
-            raise NotSent(problem, final=False, unsure=True) from fault
-        breaker.passed()
+            log.error("delivery.fault", number=claimed.number, fault=problem, at=place_of(fault))  # noqa: TRY400
+            raise CallFailed(problem, unsure=True) from fault
+        self.breakers[channel].succeeded()
         return Outcome(
             claimed,
             receipt.status,
@@ -106,10 +103,12 @@ class DeliveryAttempt:
 
         return await sender.trace(claimed.delivery, is_anothers)
 
-    def _after(self, claimed: Claimed, sender: Sender, refused: NotSent) -> Outcome:
+    def outcome_after(self, claimed: Claimed, refused: CallFailed) -> Outcome:
+        """Another attempt when nobody sleeps, or the end of the channel."""
         now = self._clock()
         delivery = claimed.delivery
-        self._note(self._breakers[delivery.channel], refused, now)
+        sender = self.senders[delivery.channel]
+        self._note(self.breakers[delivery.channel], refused, now)
         outcome = after_problem(
             claimed,
             sender.name,
@@ -121,22 +120,16 @@ class DeliveryAttempt:
         )
         if outcome.due_at is None:
             return outcome
-        due = self._desk.not_before(
+        due = self._composer.not_before(
             delivery.channel, delivery.property_id, delivery.timezone, delivery.urgent, outcome.due_at
         )
         return replace(outcome, due_at=due)
 
     @staticmethod
-    def _note(breaker: Breaker, refused: NotSent, now: datetime) -> None:
+    def _note(breaker: CircuitBreaker, refused: CallFailed, now: datetime) -> None:
         if refused.retry_after is not None:
-            breaker.told_to_wait(now + refused.retry_after)
+            breaker.limited(now + refused.retry_after)
         elif refused.final:
-            breaker.passed()
+            breaker.succeeded()
         else:
-            breaker.stumbled(now)
-
-
-def _where(fault: Exception) -> str:
-    """The place of a fault, without its words: they may quote an address."""
-    frame = traceback.extract_tb(fault.__traceback__)[-1]
-    return f"{frame.name}:{frame.lineno}"
+            breaker.failed(now)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from services.notifications import repository_sql as sql
 from services.notifications.delivery.model import Channel, Status
-from services.notifications.reports.model import Report
+from services.notifications.providers.report import Report
 from shared.database.pool import Connection
 
 _OUTBOX = """
@@ -75,7 +75,7 @@ class DeliveryLog:
             _TAKE_REPORT,
             [one.provider for one in reports],
             [sql.storable(one.provider_id) for one in reports],
-            [one.fate.value for one in reports],
+            [one.status.value for one in reports],
             [one.at for one in reports],
             [sql.storable(one.said) for one in reports],
             [sql.storable(one.problem) for one in reports],

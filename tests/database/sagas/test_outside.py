@@ -12,7 +12,8 @@ import pytest
 from services.availability.catalogue.model import OutsideRecord
 from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external.adapters.settings import ExternalClientSettings
-from services.availability.external.jobs import ExternalJobs
+from services.availability.external.clients import ExternalClients
+from services.availability.external.jobs import external_runner
 from services.availability.repository import Repository
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted
@@ -51,20 +52,16 @@ async def connect(village: Village, desk: Desk, *, cancels: bool = True) -> None
 
 
 async def book(village: Village, **more: Any) -> Any:
-    """Publish a request for three Junior rooms and run errands as they come; gives the outcome."""
+    """Publish a request for three Junior rooms and make the calls to the desk as they come; gives the outcome."""
     await village.publish(transfer_for(), request(**more))
     resident = village.residents["availability"]
-    errands = ExternalJobs(
-        resident.database,
-        Repository(),
-        CatalogueRepository(resident.database),
-        village.clock,
-        manners=ExternalClientSettings(allowed=LOOPBACK),
-    )
+    database, clock = resident.database, village.clock
+    clients = ExternalClients(CatalogueRepository(database), ExternalClientSettings(allowed=LOOPBACK), clock)
+    jobs = external_runner(database, Repository(), clients, clock=clock)
     began = village.clock()
     for _ in range(20):
         await village.run(until=began + timedelta(seconds=20))
-        ran = await errands.turn(resident.relay)
+        ran = await jobs.run_due(resident.relay)
         for row in resident.office.taken():
             village._send(row)
         if not ran and not village.on_its_way:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
 from services.notifications.content.composer import NotificationComposer
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
-from services.notifications.delivery.model import Channel, Delivery, Status
+from services.notifications.delivery.jobs import delivery_runner
+from services.notifications.delivery.model import Channel, Claimed, Delivery, Outcome, Status
 from services.notifications.providers.port import Sender
 from services.notifications.repository import Repository
 from services.notifications.unit_of_work import UnitOfWork
 from shared.database.pool import Database
+from shared.jobs.runner import JobRunner
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.notifications import NOW, a_delivery, a_desk
 from tests.support.doubles.senders import FINAL, MovableClock, ScriptedSender
@@ -25,7 +25,7 @@ INSTAGRAM = a_delivery(Channel.INSTAGRAM, "s1", place=2, status=Status.STANDBY)
 
 
 class House:
-    """A database with deliveries in it, and couriers that share it."""
+    """A database with deliveries in it, and runners that share it."""
 
     def __init__(self, database: Database, relay: OutboxPublisher) -> None:
         self.database = database
@@ -37,12 +37,12 @@ class House:
         async with self.database.transaction() as connection:
             await Repository(uow.desk).save(connection, uow, NOW)
 
-    def courier(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> DeliveryDispatcher:
+    def runner(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> JobRunner[Claimed, Outcome]:
         desk = a_desk(local=given.pop("local", ()))
         everywhere: dict[Channel, Sender] = {channel: ScriptedSender() for channel in Channel}
         if only := given.pop("only", None):
             everywhere = {only: ScriptedSender(FINAL)}
-        return DeliveryDispatcher(
+        return delivery_runner(
             self.database,
             given.pop("repository", Repository(desk)),
             desk,
@@ -50,13 +50,10 @@ class House:
             **({"at_once": 5, "send_seconds": 5, "lease": LEASE, "clock": self.clock} | given),
         )
 
-    async def settle(self, *couriers: DeliveryDispatcher) -> None:
-        """Let couriers work until nothing is due."""
-        while True:
-            claimed = sum([await courier.turn(self.relay) for courier in couriers])
-            if not claimed and all(courier.idle for courier in couriers):
-                return
-            await asyncio.sleep(0)
+    async def settle(self, *runners: JobRunner[Claimed, Outcome]) -> None:
+        """Let runners work until nothing is due."""
+        while any([await runner.run_due(self.relay) for runner in runners]):
+            pass
 
     async def rows(self) -> list[Any]:
         async with self.database.connection() as connection:

@@ -1,4 +1,4 @@
-"""Availability with a property whose rooms an outside system keeps, and the errands that it runs."""
+"""Availability with a property whose rooms an outside system keeps, and the calls that it makes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from services.availability.catalogue.model import OutsideRecord
 from services.availability.catalogue.repository import CatalogueRepository
-from services.availability.external.jobs import ExternalJobs
+from services.availability.external.clients import ExternalClients
+from services.availability.external.jobs import external_runner
 from services.availability.settings import Settings
 from shared.contracts.availability import OrderRooms, RoomsHeld
 from shared.messages.message import Message
@@ -21,17 +22,17 @@ DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
 
 
 class Outside:
-    """The service, and the errands that it runs."""
+    """The service, and the calls that it makes."""
 
     def __init__(self, service: Availability, records: CatalogueRepository, settings: Settings | None = None) -> None:
         self.service = service
-        manners = (settings or Settings()).manners()
-        self.errands = ExternalJobs(service.database, service.repository, records, service.clock, manners=manners)
+        self.clients = ExternalClients(records, (settings or Settings()).external_clients(), service.clock)
+        self.jobs = external_runner(service.database, service.repository, self.clients, clock=service.clock)
 
     async def tell(self, *messages: Message) -> list[Message]:
         """What is answered in the end."""
         answers = await self.service.tell(*messages)
-        while await self.errands.turn(self.service.relay):
+        while await self.jobs.run_due(self.service.relay):
             rows = self.service.office.taken()
             answers += [message_of(row) for row in rows if not row.topic.endswith(".internal")]
             await self.service.consumer.process([record_of_row(row) for row in rows if row.topic.endswith(".internal")])

@@ -14,13 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 from aiosmtpd.controller import Controller
 
 from services.notifications.delivery.model import Delivery
-from services.notifications.providers.port import NotSent, Receipt
+from services.notifications.providers.port import Receipt
+from shared.errors import CallFailed
 from tests.support.builders.notifications import NOW
 
 Answer = Receipt | Exception | Callable[[Delivery], Awaitable[Receipt]]
 TAKEN = Receipt("id-1", "accepted")
-PASSING = NotSent("HTTP 503", final=False)
-FINAL = NotSent("HTTP 400", final=True)
+PASSING = CallFailed("HTTP 503", final=False)
+FINAL = CallFailed("HTTP 400", final=True)
 
 
 class MovableClock:

@@ -1,4 +1,4 @@
-"""Senders as processes of their own, to be killed: the real courier, adapters and repository, without Kafka.
+"""Senders as processes of their own, to be killed: the real runner, adapters and repository, without Kafka.
 
 The program forks one sender for each line that it reads, and prints its process id: a fork starts at once.
 """
@@ -15,13 +15,14 @@ from uuid import UUID
 
 import structlog
 
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import Channel, Content, Delivery
-from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
-from services.notifications.providers.choice import senders_of
+from services.notifications.providers.registry import senders_of
 from services.notifications.repository import Repository, UnitOfWork
 from services.notifications.settings import Settings
 from shared.clock import system_clock
+from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.notifications import a_delivery, a_desk
 from tests.support.doubles.transport import PostOffice
@@ -42,20 +43,21 @@ def message(number: int, channel: Channel) -> Delivery:
 async def send(database_url: str, settings: Settings, channel: Channel) -> None:
     """Write one message after another, as events would, and send each, until somebody kills this process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    bell = WakeSignal()
-    database = WakingDatabase(database_url, bell, connections=3)
+    wake = WakeSignal()
+    database = Database(database_url, connections=3)
     await database.open()
     desk = a_desk(local=())
-    repository = Repository(desk, bell)
-    courier = DeliveryDispatcher(
-        database, repository, desk, senders_of(settings), at_once=16, send_seconds=0.5, lease=LEASE, bell=bell
+    repository = Repository(desk, wake)
+    runner = delivery_runner(
+        database, repository, desk, senders_of(settings), at_once=16, send_seconds=0.5, lease=LEASE, wake=wake
     )
-    sending = asyncio.create_task(courier.run(OutboxPublisher(PostOffice(), database)))
+    sending = asyncio.create_task(runner.run(OutboxPublisher(PostOffice(), database)))
     async with database.connection() as connection:
         written = await connection.fetchval("SELECT count(*) FROM deliveries")
     for number in range(written, MESSAGES):
         async with database.transaction() as connection:
             await repository.save(connection, UnitOfWork(desk, [message(number, channel)]), system_clock())
+        wake.set()
         await asyncio.sleep(BETWEEN)
     await sending
 

@@ -20,8 +20,9 @@ WITH relation AS (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnam
 SELECT md5(string_agg(fact, ' ' ORDER BY fact)) FROM (
     SELECT format('%s %s %s %s %s', oid, relname, relowner, relacl, reloptions) AS fact
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
-    UNION ALL SELECT format('%s %s %s', attrelid, attnum, a.xmin) FROM pg_attribute a JOIN relation ON attrelid = oid
-    UNION ALL SELECT format('%s %s', indexrelid, i.xmin) FROM pg_index i JOIN relation ON indexrelid = oid
+    UNION ALL SELECT format('%s %s %s', attrelid, attnum, a.xmin)
+        FROM pg_attribute a JOIN relation r ON attrelid = r.oid
+    UNION ALL SELECT format('%s %s', indexrelid, i.xmin) FROM pg_index i JOIN relation r ON indexrelid = r.oid
     UNION ALL SELECT format('%s %s', oid, xmin) FROM pg_attrdef
     UNION ALL SELECT format('%s %s', oid, xmin) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
     UNION ALL SELECT format('%s %s', oid, xmin) FROM pg_trigger

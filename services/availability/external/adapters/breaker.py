@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
-
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
 from services.availability.external.port import (
     CannotCancel,
@@ -19,6 +16,8 @@ from services.availability.external.port import (
     RoomTaken,
 )
 from services.availability.stay import Stay
+from shared.clock import Clock, system_clock
+from shared.outbound.breaker import CircuitBreaker
 
 Answer = TypeVar("Answer")
 
@@ -26,10 +25,11 @@ Answer = TypeVar("Answer")
 class CircuitBreakerInventory:
     """The same inventory; after some failures in a row it is not asked for a while, then with one call tried again."""
 
-    def __init__(self, inventory: Inventory, *, threshold: int, open_seconds: float) -> None:
+    def __init__(self, inventory: Inventory, breaker: CircuitBreaker, clock: Clock = system_clock) -> None:
         self._inventory = inventory
-        answers = [RoomTaken, CannotCancel, asyncio.CancelledError]  # none of these says that it is down
-        self._breakers = AsyncCircuitBreakerFactory(threshold, open_seconds, exclude=[*answers])
+        self._breaker = breaker
+        self._clock = clock
+        self._running = 0
 
     @property
     def can_cancel(self) -> bool:
@@ -53,12 +53,21 @@ class CircuitBreakerInventory:
         await self._inventory.close()
 
     async def _through(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        breaker = await self._breakers.get_breaker("inventory")
+        if self._breaker.allows(self._running, sys.maxsize, self._clock()) <= 0:
+            raise CircuitOpen("it failed too often; it is asked again later")
+        self._running += 1
         try:
-            async with breaker:
-                return await ask()
-        except OpenedState as is_open:
-            raise CircuitOpen("it failed too often; it is asked again later") from is_open
+            answer = await ask()
+        except (RoomTaken, CannotCancel):  # which say that it works
+            self._breaker.succeeded()
+            raise
+        except Exception:
+            self._breaker.failed(self._clock())
+            raise
+        finally:
+            self._running -= 1
+        self._breaker.succeeded()
+        return answer
 
 
 class CircuitOpen(InventoryUnavailable):

@@ -12,7 +12,7 @@ from shared.outbound.destinations import PUBLIC, Allowed
 class ExternalClientSettings:
     """`tokens` by property; after `failures` in a row a system is left alone for `rest_seconds`.
 
-    At most `at_once` errands are under way to one system, so that a slow one holds up nobody else. `pause_growth` is
+    At most `at_once` jobs are under way to one system, so that a slow one holds up nobody else. `pause_growth` is
     how many times as long each further pause between attempts at a room is. `allowed`: the addresses they may have.
     """
 

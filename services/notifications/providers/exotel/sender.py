@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from services.notifications.delivery.model import Delivery
 from services.notifications.providers.callbacks import Callbacks
-from services.notifications.providers.http import ask, first_text, maybe_object, read_object, refuse_failure
-from services.notifications.providers.port import NotSent, Receipt
-from shared.outbound.client import client
-from shared.outbound.destinations import Allowed
+from services.notifications.providers.port import Receipt
+from shared.errors import CallFailed
+from shared.outbound.client import ClientLimits
+from shared.providers.http import ProviderClient, first_text, maybe_object, raise_for_failure, read_object
 
 FLOW = "http://my.exotel.com/{account}/exoml/start_voice/{flow}"
 RING_SECONDS = "45"
@@ -32,12 +34,11 @@ class Exotel:
         flow: str,
         *,
         url: str,
-        seconds: float,
-        connections: int,
-        allowed: Allowed,
         callbacks: Callbacks | None = None,
+        **limits: Unpack[ClientLimits],
     ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, auth=(key, token))
+        self._client = ProviderClient(url, auth=(key, token), **limits)
+        self.close = self._client.close
         self._path = f"v1/Accounts/{account}/Calls/connect.json"
         self._ours = {
             "CallerId": caller,
@@ -54,14 +55,10 @@ class Exotel:
         form = {**self._ours, "From": "+" + delivery.recipient.removeprefix("+"), "CustomField": reference}
         if self._callbacks:
             form["StatusCallback"] = self._callbacks.address(self.name, reference)
-        answer = await ask(self._client, "POST", self._path, data=form)
+        answer = await self._client.ask("POST", self._path, data=form)
         problem = (maybe_object(answer) or {}).get("RestException")
-        refuse_failure(answer, first_text(problem, "Message") if isinstance(problem, dict) else "")
+        raise_for_failure(answer, first_text(problem, "Message") if isinstance(problem, dict) else "")
         call = read_object(answer).get("Call")
         if not isinstance(call, dict) or not call.get("Sid"):
-            raise NotSent("the answer has no call in it", final=False, unsure=True)
+            raise CallFailed("the answer has no call in it", unsure=True)
         return Receipt(str(call["Sid"]), str(call.get("Status") or "queued"))
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()

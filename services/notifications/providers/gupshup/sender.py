@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Unpack
 
 from services.notifications.delivery.model import Delivery, Form
-from services.notifications.providers.http import ask, first_text, maybe_object, read_object, refuse_failure
-from services.notifications.providers.port import NotSent, Receipt
-from shared.outbound.client import client
-from shared.outbound.destinations import Allowed
+from services.notifications.providers.port import Receipt
+from shared.errors import CallFailed
+from shared.outbound.client import ClientLimits
+from shared.providers.http import ProviderClient, first_text, maybe_object, raise_for_failure, read_object
 
-WHATSAPP_URL = "https://api.gupshup.io"
-SMS_URL = "https://enterprise.smsgupshup.com"
 LONGEST_WHATSAPP = 4096
 LONGEST_SMS = 1600
 TRY_AGAIN = frozenset({"100", "101"})  # of the SMS gateway: an unknown fault on its side
@@ -26,18 +25,9 @@ class GupshupWhatsApp:
 
     name = "gupshup"
 
-    def __init__(
-        self,
-        key: str,
-        app: str,
-        source: str,
-        *,
-        seconds: float,
-        connections: int,
-        allowed: Allowed,
-        url: str = WHATSAPP_URL,
-    ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, headers={"apikey": key})
+    def __init__(self, key: str, app: str, source: str, *, url: str, **limits: Unpack[ClientLimits]) -> None:
+        self._client = ProviderClient(url, headers={"apikey": key}, **limits)
+        self.close = self._client.close
         self._ours = {"channel": "whatsapp", "source": source.removeprefix("+"), "src.name": app}
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -51,19 +41,15 @@ class GupshupWhatsApp:
         else:
             path = "wa/api/v1/msg"
             if len(delivery.content.text) > LONGEST_WHATSAPP:
-                raise NotSent(f"the text is longer than {LONGEST_WHATSAPP} characters", final=True)
+                raise CallFailed(f"the text is longer than {LONGEST_WHATSAPP} characters", final=True)
             form["message"] = json.dumps({"type": "text", "text": delivery.content.text}, ensure_ascii=False)
-        answer = await ask(self._client, "POST", path, data=form)
-        refuse_failure(answer, first_text(maybe_object(answer) or {}, "message"))
+        answer = await self._client.ask("POST", path, data=form)
+        raise_for_failure(answer, first_text(maybe_object(answer) or {}, "message"))
         body = read_object(answer)
         if body.get("status") not in ("submitted", "success"):
-            raise NotSent(f"refused: {first_text(body, 'message')}", final=True)
+            raise CallFailed(f"refused: {first_text(body, 'message')}", final=True)
         found = body.get("messageId")
         return Receipt(str(found) if found else None, "submitted")
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
 
 
 class GupshupSms:
@@ -74,18 +60,9 @@ class GupshupSms:
 
     name = "gupshup"
 
-    def __init__(
-        self,
-        user: str,
-        password: str,
-        mask: str | None,
-        *,
-        seconds: float,
-        connections: int,
-        allowed: Allowed,
-        url: str = SMS_URL,
-    ) -> None:
-        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed)
+    def __init__(self, user: str, password: str, mask: str | None, *, url: str, **limits: Unpack[ClientLimits]) -> None:
+        self._client = ProviderClient(url, **limits)
+        self.close = self._client.close
         self._ours = {
             "method": "SendMessage",
             "userid": user,
@@ -100,18 +77,14 @@ class GupshupSms:
         """Send to `delivery.recipient`, digits with the country's prefix."""
         text = delivery.content.text
         if len(text) > LONGEST_SMS:
-            raise NotSent(f"the text is longer than {LONGEST_SMS} characters", final=True)
+            raise CallFailed(f"the text is longer than {LONGEST_SMS} characters", final=True)
         kind = "TEXT" if text.isascii() else "Unicode_text"
         form = {**self._ours, "send_to": delivery.recipient, "msg": text, "msg_type": kind}
-        answer = await ask(self._client, "POST", "GatewayAPI/rest", data=form)
-        refuse_failure(answer)
+        answer = await self._client.ask("POST", "GatewayAPI/rest", data=form)
+        raise_for_failure(answer)
         parts = [part.strip() for part in answer.text.split("|", 2)]
         if len(parts) < ANSWER_PARTS or parts[0] not in ("success", "error"):
-            raise NotSent("the answer is not the gateway's", final=False, unsure=True)
+            raise CallFailed("the answer is not the gateway's", unsure=True)
         if parts[0] == "error":
-            raise NotSent(f"Gupshup {parts[1]}", final=parts[1] not in TRY_AGAIN)
+            raise CallFailed(f"Gupshup {parts[1]}", final=parts[1] not in TRY_AGAIN)
         return Receipt(parts[2], "submitted")
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()

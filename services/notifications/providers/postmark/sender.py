@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from email.headerregistry import Address
-from typing import Any
+from typing import Any, Unpack
 
 from services.notifications.delivery.model import Delivery
-from services.notifications.providers.http import ask, maybe_object, read_object, refuse_failure
-from services.notifications.providers.port import IsAnothers, NotSent, Receipt
-from shared.outbound.client import client
-from shared.outbound.destinations import Allowed
+from services.notifications.providers.port import IsAnothers, Receipt
+from shared.errors import CallFailed
+from shared.outbound.client import ClientLimits
+from shared.providers.http import ProviderClient, maybe_object, raise_for_failure, read_object
 
 URL = "https://api.postmarkapp.com"
 MAINTENANCE, RATE_LIMIT = 100, 429
 PASSING_CODES = frozenset({MAINTENANCE, RATE_LIMIT})
-LOST = frozenset({"Bounced", "Failed"})
 
 
 class Postmark:
@@ -26,48 +25,35 @@ class Postmark:
 
     name = "postmark"
 
-    def __init__(
-        self,
-        token: str,
-        sender: str,
-        *,
-        stream: str,
-        seconds: float,
-        connections: int,
-        allowed: Allowed,
-        url: str = URL,
-    ) -> None:
+    def __init__(self, token: str, sender: str, *, stream: str, url: str = URL, **limits: Unpack[ClientLimits]) -> None:
         headers = {"X-Postmark-Server-Token": token, "Accept": "application/json"}
-        self._client = client(url, seconds=seconds, connections=connections, allowed=allowed, headers=headers)
+        self._client = ProviderClient(url, headers=headers, **limits)
+        self.close = self._client.close
         self._sender = sender
         self._stream = stream
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Send to `delivery.recipient`."""
-        answer = await ask(self._client, "POST", "email", json=self._body(delivery))
+        answer = await self._client.ask("POST", "email", json=self._body(delivery))
         said = maybe_object(answer) or {}
         code = said.get("ErrorCode")
         if code in PASSING_CODES:
-            raise NotSent(f"Postmark {code}", final=False)
-        refuse_failure(answer, f"Postmark {code}" if code else "")
+            raise CallFailed(f"Postmark {code}")
+        raise_for_failure(answer, f"Postmark {code}" if code else "")
         said = read_object(answer)
         if said.get("ErrorCode") != 0:
-            raise NotSent(f"Postmark {said.get('ErrorCode')}", final=True)
+            raise CallFailed(f"Postmark {said.get('ErrorCode')}", final=True)
         return Receipt(str(said["MessageID"]) if said.get("MessageID") else None, "accepted")
 
     async def trace(self, delivery: Delivery, _: IsAnothers) -> Receipt | None:
         """Ask for a message with this reference."""
         wanted = {"count": "1", "offset": "0", "metadata_reference": str(delivery.reference)}
-        answer = await ask(self._client, "GET", "messages/outbound", params=wanted)
-        refuse_failure(answer)
+        answer = await self._client.ask("GET", "messages/outbound", params=wanted)
+        raise_for_failure(answer)
         messages = read_object(answer).get("Messages") or []
         if not messages:
             return None
         return Receipt(str(messages[0].get("MessageID")), str(messages[0].get("Status") or "accepted"))
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
 
     def _body(self, delivery: Delivery) -> dict[str, Any]:
         content = delivery.content
@@ -75,7 +61,7 @@ class Postmark:
         try:
             sender = str(Address(" ".join(delivery.sender_name.split()), addr_spec=self._sender))
         except ValueError as defect:
-            raise NotSent("the headers cannot be written", final=True) from defect
+            raise CallFailed("the headers cannot be written", final=True) from defect
         body: dict[str, Any] = {
             "From": sender,
             "To": delivery.recipient,

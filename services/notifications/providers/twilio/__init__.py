@@ -1,1 +1,35 @@
-"""Twilio: the sender."""
+"""Twilio's Programmable Messaging: WhatsApp and SMS."""
+
+from __future__ import annotations
+
+from services.notifications.delivery.model import Channel
+from services.notifications.providers.port import Provider, Sender, Setup
+from services.notifications.providers.twilio.report import TwilioReports
+from services.notifications.providers.twilio.sender import Twilio
+from services.notifications.providers.twilio.settings import TwilioSettings
+from shared.settings import ExternalSystem, value_of
+
+
+def _senders(settings: TwilioSettings, setup: Setup) -> dict[Channel, Sender]:
+    given = {Channel.WHATSAPP: settings.twilio_whatsapp_from, Channel.SMS: settings.twilio_sms_from}
+    numbers = {channel: number for channel, number in given.items() if number}
+    if not settings.twilio_account or not numbers:
+        return {}
+    token, url = value_of(settings.twilio_token), settings.twilio_url
+    sender = Twilio(settings.twilio_account, token, numbers, url=url, callbacks=setup.callbacks, **setup.limits)
+    return dict.fromkeys(numbers, sender)
+
+
+def _reports(settings: TwilioSettings, setup: Setup) -> TwilioReports | None:
+    token = value_of(settings.twilio_token)
+    return TwilioReports(token, setup.callbacks) if token and setup.callbacks else None
+
+
+PROVIDER = Provider(
+    "twilio",
+    TwilioSettings,
+    _senders,
+    (ExternalSystem("Twilio", "twilio_token", "twilio_url"),),
+    _reports,
+    together=(("twilio_account", "twilio_token"),),
+)

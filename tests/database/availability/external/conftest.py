@@ -68,4 +68,4 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture
 async def journal(database: Database) -> BookingAttemptJournal:
-    return BookingAttemptJournal(database)
+    return BookingAttemptJournal(database.connection)

@@ -1,4 +1,4 @@
-"""Errands that fail: tried again a bounded number of times, answered in the end, and in nobody else's way."""
+"""Calls that fail: tried again a bounded number of times, answered in the end, and in nobody else's way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from httpx import ASGITransport, AsyncClient
 from services.availability.app import build
 from services.availability.catalogue.model import PropertyRecord
 from services.availability.catalogue.repository import CatalogueRepository
-from services.availability.external.jobs import MOST_ATTEMPTS, PAUSES
+from services.availability.external.jobs import RETRIES
 from services.availability.settings import Settings
 from shared.contracts.availability import (
     CancelOrders,
@@ -59,13 +59,13 @@ async def outside(service: Availability, records: CatalogueRepository, desk: Des
 async def to_the_end(outside: Outside, *messages: Message) -> list[Message]:
     """What is answered when every pause has passed."""
     answers = await outside.tell(*messages)
-    for pause in PAUSES:
+    for pause in RETRIES.pauses:
         outside.service.clock.forward(pause)
         answers += await outside.tell()
     return answers
 
 
-async def errands_left(outside: Outside) -> int:
+async def jobs_left(outside: Outside) -> int:
     async with outside.service.database.connection() as connection:
         left: int = await connection.fetchval("SELECT count(*) FROM outside_errands")
     return left
@@ -85,13 +85,13 @@ async def test_an_order_that_can_never_be_made_is_answered_in_the_end(outside: O
     assert refused.refusal.reason == "room_failed"
     assert "no outside system" in refused.refusal.details["problem"]
     await to_the_end(outside)  # nothing was booked there: undoing it needs nobody
-    assert await errands_left(outside) == 0
+    assert await jobs_left(outside) == 0
 
 
 async def test_a_cancellation_that_fails_is_tried_again(outside: Outside, desk: Desk) -> None:
     found = await held(outside, wish(1), wish(2))
     await outside.tell(order(found))
-    desk.fails = MOST_ATTEMPTS - 2
+    desk.fails = RETRIES.attempts - 2
     undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
     answers = await to_the_end(outside, undo)
     assert [type(one) for one in answers] == [OrdersCancelled]
@@ -138,7 +138,7 @@ async def test_a_process_that_dies_each_time_is_an_attempt_too(outside: Outside,
     found = await held(outside, wish(1))
     await outside.service.tell(order(found))
     async with outside.service.database.connection() as connection:
-        await connection.execute("UPDATE outside_errands SET attempts = $1", MOST_ATTEMPTS)
+        await connection.execute("UPDATE outside_errands SET attempts = $1", RETRIES.attempts)
     (refused, *_) = await outside.tell()
     assert isinstance(refused, RoomsNotOrdered)
     assert "not ended" in refused.refusal.details["problem"]
@@ -155,7 +155,7 @@ async def test_one_that_fails_stops_no_other(outside: Outside, desk: Desk) -> No
     await outside.tell(order(found))
     assert len(desk.reservations()) == 1
     await to_the_end(outside)
-    assert await errands_left(outside) == 1, "one that cannot even be read waits for a person"
+    assert await jobs_left(outside) == 1, "one that cannot even be read waits for a person"
 
 
 async def test_a_system_that_is_slow_holds_up_no_other(
@@ -170,7 +170,7 @@ async def test_a_system_that_is_slow_holds_up_no_other(
         outside = Outside(service, records)
         asked = [CountRequested(request_id=f"slow {n}", property_id="far-away", **DATES) for n in range(60)]
         await service.tell(*asked, CountRequested(request_id="quick", property_id="las-hojas", **DATES))
-        running = asyncio.create_task(outside.errands.run(service.relay))
+        running = asyncio.create_task(outside.jobs.run(service.relay))
         try:
             async with asyncio.timeout(20):
                 while not service.office.rows:  # noqa: ASYNC110 — it tells nobody

@@ -14,6 +14,7 @@ from services.availability.external.adapters.breaker import CircuitBreakerInvent
 from services.availability.external.adapters.pms import Pms
 from services.availability.external.port import CannotCancel, InventoryUnavailable, RoomTaken
 from services.availability.stay import Stay
+from shared.outbound.breaker import CircuitBreaker
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, free, order
 from tests.support.doubles.fake_pms import Desk
 from tests.support.doubles.loopback import LOOPBACK
@@ -61,7 +62,7 @@ async def test_away_is_an_error_and_never_zeros(place: Place) -> None:
 
 
 async def test_the_circuit_opens_and_closes(place: Place) -> None:
-    guarded = CircuitBreakerInventory(place.inventory, threshold=2, open_seconds=0.05)
+    guarded = CircuitBreakerInventory(place.inventory, CircuitBreaker(2, timedelta(seconds=0.05)))
     await place.cut()
     for _ in range(2):
         with pytest.raises(InventoryUnavailable):
@@ -79,7 +80,7 @@ async def test_the_circuit_opens_and_closes(place: Place) -> None:
 
 
 async def test_a_room_that_is_taken_does_not_open_the_circuit(place: Place) -> None:
-    guarded = CircuitBreakerInventory(place.inventory, threshold=2, open_seconds=30)
+    guarded = CircuitBreakerInventory(place.inventory, CircuitBreaker(2, timedelta(seconds=30)))
     await place.snatch("18")
     for _ in range(4):
         with pytest.raises(RoomTaken):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
 from services.availability.catalogue.repository import CatalogueRepository
-from services.availability.external import jobs
+from services.availability.external.jobs import LIMITS, external_runner
 from services.availability.settings import Settings
 from services.availability.stay import Stay
 from shared.contracts.availability import (
@@ -69,33 +70,36 @@ async def rooms_of(outside: Outside, booking_id: UUID) -> set[str]:
     return {row["room"] for row in rows}
 
 
-async def test_after_a_fault_errands_go_on_with_clients_of_their_own(outside: Outside) -> None:
+async def test_after_a_fault_jobs_go_on_with_clients_of_their_own(outside: Outside) -> None:
     stay = Stay(CHECK_IN, CHECK_IN + timedelta(days=1))
-    before = await outside.errands.free_rooms("las-hojas", stay)
-    running = asyncio.create_task(outside.errands.run(outside.service.relay))
+    before = await outside.clients.free_rooms("las-hojas", stay)
+    running = asyncio.create_task(outside.jobs.run(outside.service.relay))
     await asyncio.sleep(0)
     running.cancel()  # as a fault does, it ends the work and closes what was open
     await asyncio.gather(running, return_exceptions=True)
-    assert await outside.errands.free_rooms("las-hojas", stay) == before
+    assert await outside.clients.free_rooms("las-hojas", stay) == before
 
 
 async def test_a_lease_is_renewed_while_the_system_takes_its_time(
     outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "RENEW_SECONDS", 0.01)
-    made = outside.errands._calls.made
+    often = replace(LIMITS, renewals=6000)
+    outside.jobs = external_runner(
+        outside.service.database, outside.service.repository, outside.clients, clock=outside.service.clock, limits=often
+    )
+    free_rooms = outside.clients.free_rooms
 
-    async def slow(errand: Any) -> Any:
-        outside.service.clock.forward(jobs.LEASE / 2)
+    async def slow(property_id: str, stay: Stay) -> Any:
+        outside.service.clock.forward(LIMITS.lease / 2)
         await wait_for(renewed, what="the lease to be renewed", timeout_s=30)
-        return await made(errand)
+        return await free_rooms(property_id, stay)
 
     async def renewed() -> bool:
         async with outside.service.database.connection() as connection:
             until = await connection.fetchval("SELECT leased_until FROM outside_errands")
-        return bool(until == outside.service.clock() + jobs.LEASE)
+        return bool(until == outside.service.clock() + LIMITS.lease)
 
-    monkeypatch.setattr(outside.errands._calls, "made", slow)
+    monkeypatch.setattr(outside.clients, "free_rooms", slow)
     assert await counted(outside) == {"bungalow_junior": 3, "habitacion": 1, "pasadia": 2}
 
 
@@ -201,15 +205,15 @@ async def test_what_it_cannot_cancel_is_told_to_staff(outside: Outside, desk: De
     assert all(room.code in alert.text for room in ordered.rooms)
 
 
-async def test_an_errand_that_a_crash_cut_short_is_run_again(outside: Outside, desk: Desk) -> None:
+async def test_a_call_that_a_crash_cut_short_is_run_again(outside: Outside, desk: Desk) -> None:
     found = await held(outside, wish(1), wish(2))
     await outside.service.tell(order(found))
     async with outside.service.database.connection() as connection:
         leased = "UPDATE outside_errands SET leased_until = $1"
         await connection.execute(leased, outside.service.clock() + timedelta(seconds=60))
-    assert await outside.errands.turn(outside.service.relay) == 0
+    assert await outside.jobs.run_due(outside.service.relay) == 0
     outside.service.clock.forward(timedelta(seconds=61))
-    assert await outside.errands.turn(outside.service.relay) == 1
+    assert await outside.jobs.run_due(outside.service.relay) == 1
     assert len(desk.reservations()) == 2
 
 
@@ -223,7 +227,7 @@ async def test_it_is_shown_the_token_that_the_settings_have(
     assert (stranger.success, stranger.error.reason) == (False, "inventory_away")
     monkeypatch.setenv("POSADA_OUTSIDE_TOKENS", json.dumps({"las-hojas": desk.token}))
     settings = Settings()
-    assert desk.token not in repr(settings) + repr(settings.manners())
+    assert desk.token not in repr(settings) + repr(settings.external_clients())
     (known,) = await Outside(service, records, settings).tell(CountRequested(request_id="c2", **DATES))
     assert known.success
 

@@ -15,6 +15,7 @@ from services.availability.external.booking import ExternalRoomBooking, Line
 from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.port import CannotCancel, Inventory, InventoryUnavailable, RoomOrder
 from services.availability.external.selection import AttemptStatus, Patience, Wanted
+from shared.outbound.breaker import CircuitBreaker
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import hold, wish
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, STAY, Place, free, order
@@ -58,7 +59,7 @@ async def test_a_room_lost_to_the_desk_is_chosen_again_and_the_one_got_is_told(
     ordered = ordering(place.inventory, journal, patience=Patience(pause=timedelta(seconds=2), growth=2))
     done = await ordered.book(booking, lines("18", "19"), avoid=["20"])
     assert [one.room for one in done.booked] == ["21", "19"]
-    assert [(one.room, one.fate) for one in await journal.attempts(booking)] == [
+    assert [(one.room, one.status) for one in await journal.attempts(booking)] == [
         ("18", AttemptStatus.TAKEN),
         ("21", AttemptStatus.BOOKED),
         ("19", AttemptStatus.BOOKED),
@@ -83,7 +84,7 @@ class Dying(BookingAttemptJournal):
     """A journal whose process dies before it notes that line 2 is booked."""
 
     async def note(self, booking_id: UUID, attempt: Any) -> None:
-        if attempt.line == 2 and attempt.fate is AttemptStatus.BOOKED:
+        if attempt.line == 2 and attempt.status is AttemptStatus.BOOKED:
             raise Died
         await super().note(booking_id, attempt)
 
@@ -91,7 +92,7 @@ class Dying(BookingAttemptJournal):
 async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: BookingAttemptJournal) -> None:
     booking, wanted = uuid4(), lines("18", "19", "20")
     with pytest.raises(Died):
-        await ordering(place.inventory, Dying(journal._database)).book(booking, wanted)
+        await ordering(place.inventory, Dying(journal._connect)).book(booking, wanted)
     assert await free(place) == {"20", "21"}
     done = await ordering(place.inventory, journal).book(booking, wanted)
     assert [one.room for one in done.booked] == ["18", "19", "20"]
@@ -105,10 +106,10 @@ async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobod
     desk.ignores_keys = True
     booking, wanted = uuid4(), lines("18", "19", "20")
     with pytest.raises(Died):
-        await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
+        await ordering(pms.inventory, Dying(journal._connect)).book(booking, wanted)
     done = await ordering(pms.inventory, journal).book(booking, wanted)
     assert [one.room for one in done.booked] == ["18", "21", "20"]
-    assert [one.room for one in done.attempts if one.fate is AttemptStatus.DOUBTFUL] == ["19"]
+    assert [one.room for one in done.attempts if one.status is AttemptStatus.DOUBTFUL] == ["19"]
     assert "room 19" in done.for_staff
 
 
@@ -119,8 +120,8 @@ async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
     """Also where it is not asked again: the circuit is open, or the room is another's here by now."""
     booking, wanted = uuid4(), lines("18", "19")
     with pytest.raises(Died):
-        await ordering(pms.inventory, Dying(journal._database)).book(booking, wanted)
-    guarded = CircuitBreakerInventory(pms.inventory, threshold=1, open_seconds=60)
+        await ordering(pms.inventory, Dying(journal._connect)).book(booking, wanted)
+    guarded = CircuitBreakerInventory(pms.inventory, CircuitBreaker(1, timedelta(seconds=60)))
     if shut:
         desk.refuses["getRooms"] = 503
         with pytest.raises(InventoryUnavailable):
@@ -130,7 +131,7 @@ async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
         return shut or room != "19"
 
     done = await ordering(guarded, journal, secure=secure).book(booking, wanted)
-    assert next(one.fate for one in done.attempts if one.room == "19") is AttemptStatus.DOUBTFUL
+    assert next(one.status for one in done.attempts if one.room == "19") is AttemptStatus.DOUBTFUL
     assert "room 19" in done.for_staff
 
 
@@ -154,7 +155,7 @@ async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk,
     avoid = [str(n) for n in range(19, 60)]
     await service.tell(hold(mine, wish(1), avoid_rooms=avoid, **dates))
     desk.take("18", STAY.check_in, STAY.check_out)
-    journal = BookingAttemptJournal(service.database)
+    journal = BookingAttemptJournal(service.database.connection)
     assert await journal.held_by_others(mine) == {"19", "20"}
     done = await ordering(pms.inventory, journal).book(mine, lines("18"))
     assert [one.room for one in done.booked] == ["21"]
@@ -176,7 +177,7 @@ async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: Boo
     done = await ordered.book(uuid4(), lines("18"))
     assert len(done.booked) == 1
     assert len(set(calls)) == 3
-    assert [one.fate for one in done.attempts] == [AttemptStatus.TAKEN, AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
+    assert [one.status for one in done.attempts] == [AttemptStatus.TAKEN, AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
     assert f"room {calls[1]}" in done.for_staff
 
 
@@ -205,6 +206,6 @@ async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(
     desk.hangs_after = 1
     inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.3, allowed=LOOPBACK)
     done = await ordering(inventory, journal).book(uuid4(), lines("18"))
-    assert [one.fate for one in done.attempts] == [AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
+    assert [one.status for one in done.attempts] == [AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
     assert "room 18" in done.for_staff
     await inventory.close()

@@ -12,20 +12,23 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from services.conversations.app import providers_of
 from services.conversations.console import api
 from services.conversations.consumers import routes
-from services.conversations.inbound.twilio import TwilioHook
+from services.conversations.providers.local import LocalReplies
+from services.conversations.providers.registry import senders_of
+from services.conversations.providers.twilio.webhook import TwilioWebhook
 from services.conversations.replies import api as answering
 from services.conversations.replies.api import ProviderRouter
-from services.conversations.replies.dispatcher import ReplyDispatcher
-from services.conversations.replies.providers.local import LocalReplies
+from services.conversations.replies.jobs import conversation_runner, job_limits, reply_runner
+from services.conversations.replies.store import Waiting
 from services.conversations.repository import Repository
 from services.conversations.settings import Settings
 from shared.consumer.processor import Processor
 from shared.contracts.booking import Contact
 from shared.database.pool import Database
 from shared.http.app import answer_refusals, authenticated
+from shared.jobs.runner import JobRunner
+from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.conversations.test_in_postgres import messages, threads
 from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
@@ -44,6 +47,7 @@ from tests.unit.conversations.inbound.test_webhook_forms import ADDED, form
 OURS = "+14155238886"
 STAFF = {"manager": "recepcion", "assistant": "bot"}
 LEASE = timedelta(minutes=1)
+LIMITS = job_limits(seconds=5, lease=LEASE)
 
 
 @pytest.fixture
@@ -65,26 +69,28 @@ async def manychat() -> AsyncIterator[ManyChatDouble]:
 
 
 class House:
-    """Conversations with some providers: messages come in, staff write, the postman goes round."""
+    """Conversations with some providers: messages come in, staff write, and what is due is done."""
 
     def __init__(self, database: Database, relay: OutboxPublisher, **given: Any) -> None:
         settings = Settings(api_token="t" * 32, **given)
         self.clock = MovedClock(NOW)
         self.database = database
-        self.switchboard = ProviderRouter(providers_of(settings), LocalReplies())
-        self.postman = self.another_postman()
-        repository = Repository(PLACE, STAFF, errands="twilio" in self.switchboard.all)
+        self.relay = relay
+        self.providers = ProviderRouter(senders_of(settings), LocalReplies())
+        self.replies = self.another_runner()
+        self.conversations = conversation_runner(database, self.providers.all, LIMITS, clock=self.clock)
+        repository = Repository(PLACE, STAFF, keeps_conversations=self.conversations is not None)
         self._consumer = Processor(routes(repository), database, relay, clock=self.clock, back_off=())
         app = FastAPI(dependencies=[Depends(authenticated(settings))])
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))
-        app.include_router(answering.router(database, self.switchboard, self.postman, settings, self.clock))
+        app.include_router(answering.router(database, self.providers, WakeSignal(), settings, self.clock))
         shown = {"Authorization": f"Bearer {'t' * 32}"}
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=shown)
 
-    def another_postman(self) -> ReplyDispatcher:
+    def another_runner(self) -> JobRunner[Waiting, str]:
         """Another instance's."""
-        return ReplyDispatcher(self.database, self.switchboard.all, seconds=5, lease=LEASE, clock=self.clock)
+        return reply_runner(self.database, self.providers.all, LIMITS, clock=self.clock)
 
     async def hear(self, *said: Any) -> None:
         """Take messages and bookings in."""
@@ -97,9 +103,12 @@ class House:
         return await self.http.post(address, json={"text": text}, headers={"Idempotency-Key": key})
 
     async def go_round(self) -> None:
-        """Let the postman do everything that is due now."""
-        while await self.postman.keep_conversations() + await self.postman.send_replies():
+        """Let the runners do everything that is due now."""
+        while await self._keep() + await self.replies.run_due(self.relay):
             pass
+
+    async def _keep(self) -> int:
+        return await self.conversations.run_due(self.relay) if self.conversations else 0
 
     async def wait_and_go_round(self, minutes: int = 15) -> None:
         """The same, after a while."""
@@ -264,20 +273,19 @@ class TestReplies:
 
         with monkeypatch.context() as patch:
             patch.setattr("services.conversations.replies.store.sent", crash)
-            with pytest.raises(asyncio.CancelledError):
-                await at_twilio.postman.send_replies()
-        assert await at_twilio.another_postman().send_replies() == 0
+            assert await at_twilio.replies.run_due(at_twilio.relay) == 1
+        assert await at_twilio.another_runner().run_due(at_twilio.relay) == 0
         at_twilio.clock.forward(LEASE)
-        assert await at_twilio.another_postman().send_replies() == 1
+        assert await at_twilio.another_runner().run_due(at_twilio.relay) == 1
         ((sent,),) = twilio.messages.values()
         assert sent["sid"] in await messages(at_twilio.database)
 
-    async def test_several_postmen_send_each_reply_once(self, at_wati: House, wati: WatiDouble) -> None:
+    async def test_several_instances_send_each_reply_once(self, at_wati: House, wati: WatiDouble) -> None:
         await at_wati.hear(*[chat(f"5037000000{number}") for number in range(5)])
         for thread in await threads(at_wati.database):
             address = f"/threads/{thread['id']}/replies"
             await at_wati.http.post(address, json={"text": "Hola"}, headers={"Idempotency-Key": "k"})
-        await asyncio.gather(*[at_wati.another_postman().send_replies() for _ in range(4)])
+        await asyncio.gather(*[at_wati.another_runner().run_due(at_wati.relay) for _ in range(4)])
         assert sorted(one["number"] for one in wati.sent) == [f"5037000000{number}" for number in range(5)]
 
     async def test_our_own_reply_coming_back_as_a_webhook_is_passed_over(
@@ -288,7 +296,7 @@ class TestReplies:
         await at_twilio.go_round()
         ((sent,),) = twilio.messages.values()
         echo = ADDED | {"Author": "recepcion", "MessageSid": sent["sid"], "Attributes": sent["attributes"]}
-        assert TwilioHook(SECRET).read(form(echo)) is None
+        assert TwilioWebhook(SECRET).read(form(echo)) is None
 
     async def test_replies_of_a_thread_keep_their_order(self, at_wati: House, wati: WatiDouble) -> None:
         await at_wati.hear(chat())
@@ -393,7 +401,7 @@ class TestRefusals:
 
     async def test_nobody_may_write_where_no_token_is_set(self, at_home: House) -> None:
         app = FastAPI()
-        app.include_router(answering.router(at_home.database, at_home.switchboard, at_home.postman, Settings()))
+        app.include_router(answering.router(at_home.database, at_home.providers, WakeSignal(), Settings()))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as http:
             answer = await http.post(f"/threads/{uuid4()}/replies", json={"text": "Hola"})
         assert answer.status_code == 403

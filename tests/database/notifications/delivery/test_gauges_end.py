@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
 
-from services.notifications.delivery.breaker import FAILURES, NEWS_LASTS, Breaker
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import BACK_OFF, Channel, Status
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
+from shared.outbound.breaker import FAILURES, CircuitBreaker
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.notifications import NOW, a_delivery, a_desk
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
 
+REMEMBERED = timedelta(minutes=11)
 WINDOW, LEAST = timedelta(hours=1), 5
 
 
@@ -27,21 +27,21 @@ def shown(name: str, channel: Channel) -> float | None:
 
 
 def test_a_provider_is_away_until_nobody_has_seen_it_fail_for_long() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(FAILURES):
-        assert not breaker.away(NOW)
-        breaker.stumbled(NOW)
-    assert breaker.away(NOW + max(BACK_OFF))  # the next attempt may be as late as that
-    assert not breaker.away(NOW + NEWS_LASTS)
+        assert not breaker.is_away(NOW)
+        breaker.failed(NOW)
+    assert breaker.is_away(NOW + max(BACK_OFF))  # the next attempt may be as late as that
+    assert not breaker.is_away(NOW + REMEMBERED)
     assert breaker.open  # it is still tried with care
-    breaker.stumbled(NOW + NEWS_LASTS)
-    assert breaker.away(NOW + NEWS_LASTS)
-    breaker.passed()
-    assert not breaker.away(NOW + NEWS_LASTS)
+    breaker.failed(NOW + REMEMBERED)
+    assert breaker.is_away(NOW + REMEMBERED)
+    breaker.succeeded()
+    assert not breaker.is_away(NOW + REMEMBERED)
 
 
 class House:
-    """A courier and a watch over one database, with a clock of their own."""
+    """A runner and a watch over one database, with a clock of their own."""
 
     def __init__(self, database: Database, relay: OutboxPublisher, sender: ScriptedSender) -> None:
         self.clock = MovableClock()
@@ -51,7 +51,7 @@ class House:
         self._repository = Repository(self._desk)
         given = {"at_once": 8, "send_seconds": 5.0, "lease": timedelta(minutes=1), "clock": self.clock}
         senders = {Channel.WHATSAPP: sender, Channel.SMS: ScriptedSender(TAKEN)}
-        self._courier = DeliveryDispatcher(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
+        self._runner = delivery_runner(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
         self._watch = DeliveryRateMonitor(
             database, self._repository, wanted=0.95, window=WINDOW, least=LEAST, clock=self.clock
         )
@@ -70,8 +70,8 @@ class House:
             await self._repository.save(connection, UnitOfWork(self._desk, pairs), self.clock())
 
     async def settle(self) -> None:
-        while await self._courier.turn(self.relay) or not self._courier.idle:  # noqa: ASYNC110 — what it began needs the loop
-            await asyncio.sleep(0.001)
+        while await self._runner.run_due(self.relay):
+            pass
         await self._watch.look(self.relay)
 
 

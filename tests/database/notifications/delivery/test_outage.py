@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from services.notifications.consumers import routes
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import PATIENCE, Channel, Status
 from services.notifications.delivery.rate_monitor import DeliveryRateMonitor
 from services.notifications.providers.gupshup.sender import GupshupWhatsApp
@@ -58,7 +57,7 @@ class Hour:
             Channel.SMS: self.sms,
             Channel.EMAIL: self.email,
         }
-        self.courier = DeliveryDispatcher(
+        self.runner = delivery_runner(
             database,
             self.repository,
             self.desk,
@@ -95,8 +94,8 @@ class Hour:
             self.clock.advance(MINUTE / 4)
 
     async def settle(self) -> None:
-        while await self.courier.turn(self.relay) or not self.courier.idle:  # noqa: ASYNC110 — what it began needs the loop
-            await asyncio.sleep(0.001)
+        while await self.runner.run_due(self.relay):
+            pass
 
     async def finished(self) -> dict[int, str]:
         """By which channel each guest was told."""

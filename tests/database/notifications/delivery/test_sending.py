@@ -15,11 +15,13 @@ from structlog.testing import capture_logs
 
 from services.notifications.consumers import routes
 from services.notifications.delivery.model import BACK_OFF, Audience, Channel, Delivery
-from services.notifications.delivery.wake_signal import WakeSignal, WakingDatabase
-from services.notifications.providers.port import NotSent, Receipt
+from services.notifications.providers.port import Receipt
 from services.notifications.repository import Repository
 from shared.consumer.processor import Processor
 from shared.contracts.notifications import StaffAlerted
+from shared.database.pool import Database
+from shared.errors import CallFailed
+from shared.jobs.wake import WakeSignal
 from shared.observability.logs import name_subject
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_delivery, a_desk, confirmed, record
@@ -31,7 +33,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 async def test_what_is_sent_is_marked_with_the_providers_id(house: House) -> None:
     await house.write(CHAT)
-    await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(Receipt("wamid.1", "accepted"))}))
+    await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(Receipt("wamid.1", "accepted"))}))
     (row,) = await house.rows()
     assert (row["status"], row["provider"], row["provider_id"], row["provider_status"], row["attempts"]) == (
         "sent",
@@ -59,7 +61,7 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     desk = a_desk(local=())
     await Processor(routes(Repository(desk)), house.database, house.relay, clock=house.clock).process([told])
     with capture_logs(processors=[name_subject]) as lines:
-        await house.settle(house.courier())
+        await house.settle(house.runner())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
         (TRACE, str(message.booking_id))
     ] * 2
@@ -68,12 +70,12 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
 async def test_a_passing_problem_is_tried_again_after_its_pause(house: House) -> None:
     await house.write(CHAT)
     whatsapp = ScriptedSender(PASSING, TAKEN)
-    courier = house.courier({Channel.WHATSAPP: whatsapp})
-    await house.settle(courier)
+    runner = house.runner({Channel.WHATSAPP: whatsapp})
+    await house.settle(runner)
     (row,) = await house.rows()
     assert (row["status"], row["due_at"], row["problem"]) == ("pending", NOW + BACK_OFF[0], "HTTP 503")
     house.clock.advance(BACK_OFF[0])
-    await house.settle(courier)
+    await house.settle(runner)
     assert await house.statuses() == {"whatsapp": "sent"}
     assert len(whatsapp.sent) == 2
 
@@ -81,46 +83,46 @@ async def test_a_passing_problem_is_tried_again_after_its_pause(house: House) ->
 async def test_attempts_are_bounded(house: House) -> None:
     await house.write(CHAT)
     whatsapp = ScriptedSender(PASSING)
-    courier = house.courier({Channel.WHATSAPP: whatsapp})
+    runner = house.runner({Channel.WHATSAPP: whatsapp})
     for pause in (*BACK_OFF, timedelta(days=1)):
-        await house.settle(courier)
+        await house.settle(runner)
         house.clock.advance(pause)
-    await house.settle(courier)
+    await house.settle(runner)
     assert await house.statuses() == {"whatsapp": "failed"}
     assert len(whatsapp.sent) == len(BACK_OFF) + 1
 
 
 async def test_the_next_channel_follows_a_final_problem_at_once(house: House, post_office: PostOffice) -> None:
     await house.write(MESSENGER, INSTAGRAM)
-    await house.settle(house.courier({Channel.MESSENGER: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.MESSENGER: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"messenger": "failed", "instagram": "sent"}
     assert post_office.rows == []
 
 
 async def test_the_next_channel_may_be_the_local_outbox(house: House) -> None:
     await house.write(MESSENGER, INSTAGRAM)
-    await house.settle(house.courier({Channel.MESSENGER: ScriptedSender(FINAL)}, local=(Channel.INSTAGRAM,)))
+    await house.settle(house.runner({Channel.MESSENGER: ScriptedSender(FINAL)}, local=(Channel.INSTAGRAM,)))
     rows = {row["channel"]: row for row in await house.rows()}
     assert (rows["instagram"]["status"], rows["instagram"]["provider"]) == ("stored", "local")
 
 
 async def test_who_got_the_email_needs_no_help(house: House, post_office: PostOffice) -> None:
     await house.write(EMAIL, CHAT)
-    await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "sent", "whatsapp": "failed"}
     assert post_office.rows == []
 
 
 async def test_a_failed_email_does_not_write_twice_by_chat(house: House) -> None:
     await house.write(EMAIL, MESSENGER, INSTAGRAM)
-    await house.settle(house.courier({Channel.EMAIL: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.EMAIL: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "failed", "messenger": "sent", "instagram": "standby"}
 
 
 async def test_when_nothing_is_left_staff_hear_of_it_once(house: House, post_office: PostOffice) -> None:
     await house.write(*[replace(one, property_id="mar") for one in (EMAIL, MESSENGER, INSTAGRAM)])
     failing = {channel: ScriptedSender(FINAL) for channel in (Channel.EMAIL, Channel.MESSENGER, Channel.INSTAGRAM)}
-    await house.settle(house.courier(failing), house.courier(failing))
+    await house.settle(house.runner(failing), house.runner(failing))
     (alert,) = post_office.messages
     assert isinstance(alert, StaffAlerted)
     assert (alert.booking_id, alert.code) == (EMAIL.booking_id, "guest_not_notified")
@@ -134,7 +136,7 @@ async def test_when_nothing_is_left_staff_hear_of_it_once(house: House, post_off
 
 async def test_an_alert_that_cannot_be_delivered_raises_no_other(house: House, post_office: PostOffice) -> None:
     await house.write(a_delivery(Channel.EMAIL, "desk@example.com", audience=Audience.STAFF))
-    await house.settle(house.courier({Channel.EMAIL: ScriptedSender(FINAL)}))
+    await house.settle(house.runner({Channel.EMAIL: ScriptedSender(FINAL)}))
     assert await house.statuses() == {"email": "failed"}
     assert post_office.rows == []
 
@@ -147,13 +149,11 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
     await house.write(*[a_delivery(booking_id=uuid4()) for _ in range(10)])
     await house.write(*[a_delivery(Channel.EMAIL, "a@b.c", booking_id=uuid4()) for _ in range(10)])
     email = ScriptedSender()
-    courier = house.courier(
-        {Channel.WHATSAPP: ScriptedSender(hang), Channel.EMAIL: email}, at_once=2, send_seconds=0.05
-    )
+    runner = house.runner({Channel.WHATSAPP: ScriptedSender(hang), Channel.EMAIL: email}, at_once=2, send_seconds=0.05)
     while len(email.sent) < 10:
-        await courier.turn(house.relay)
+        await runner.begin(house.relay)
         await asyncio.sleep(0)
-    await house.settle(courier)
+    await house.settle(runner)
     late = [row for row in await house.rows() if row["channel"] == "whatsapp"]
     assert {row["problem"] for row in late} == {"the provider did not answer in time", None}  # five, and then no more
 
@@ -161,7 +161,7 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
 async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None:
     await house.write(CHAT, EMAIL)
     with capture_logs(processors=[name_subject]) as lines:
-        await house.settle(house.courier({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
+        await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
     (fault,) = [line for line in lines if line["event"] == "delivery.fault"]
     assert fault["booking"] == str(CHAT.booking_id)
     assert "50371234567" not in str(lines)
@@ -175,9 +175,9 @@ async def test_whatever_a_provider_says_can_be_recorded(house: House) -> None:
     odd = "a\x00b\ud800" + "x" * 5000
     odd_senders = {
         Channel.WHATSAPP: ScriptedSender(Receipt(odd, odd)),
-        Channel.EMAIL: ScriptedSender(NotSent(odd, final=True)),
+        Channel.EMAIL: ScriptedSender(CallFailed(odd, final=True)),
     }
-    await house.settle(house.courier(odd_senders))
+    await house.settle(house.runner(odd_senders))
     assert await house.statuses() == {"whatsapp": "sent", "email": "failed"}
 
 
@@ -191,7 +191,7 @@ async def test_a_stopping_instance_records_what_was_under_way(house: House) -> N
 
     await house.write(CHAT)
     whatsapp = ScriptedSender(slowly)
-    task = asyncio.create_task(house.courier({Channel.WHATSAPP: whatsapp}).run(house.relay))
+    task = asyncio.create_task(house.runner({Channel.WHATSAPP: whatsapp}).run(house.relay))
     await going.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -200,8 +200,8 @@ async def test_a_stopping_instance_records_what_was_under_way(house: House) -> N
     assert whatsapp.closed
 
 
-class OnlyRings(WakeSignal):
-    """A bell without a sweep: who waits for it is woken by a commit or never."""
+class NoPoll(WakeSignal):
+    """A signal without a poll: who waits for it is woken by a commit or never."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -213,14 +213,14 @@ class OnlyRings(WakeSignal):
 
 
 async def test_a_commit_wakes_the_courier_without_any_poll(house: House, database_url: str) -> None:
-    bell = OnlyRings()
-    database = WakingDatabase(database_url, bell)
+    wake = NoPoll()
+    database = Database(database_url)
     await database.open()
     desk = a_desk(local=(Channel.SMS,))
-    repository = Repository(desk, bell)
+    repository = Repository(desk, wake)
     email = ScriptedSender()
-    task = asyncio.create_task(house.courier({Channel.EMAIL: email}, clock=lambda: NOW, bell=bell).run(house.relay))
-    await bell.listened.wait()
+    task = asyncio.create_task(house.runner({Channel.EMAIL: email}, clock=lambda: NOW, wake=wake).run(house.relay))
+    await wake.listened.wait()
     consumer = Processor(routes(repository), database, house.relay, clock=lambda: NOW, back_off=())
     await consumer.process([record(confirmed())])
     async with asyncio.timeout(10):

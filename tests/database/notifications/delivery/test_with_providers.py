@@ -1,4 +1,4 @@
-"""From the event to the guest's phone and mailbox: the shell, the courier and both real adapters together."""
+"""From the event to the guest's phone and mailbox: the shell, the runner and both real adapters together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from services.notifications.app import senders_of
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import Channel
 from services.notifications.repository import Repository
 from services.notifications.settings import Settings
@@ -41,8 +41,8 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
                 smtp_from="reservas@example.com",
             )
             desk = a_desk(local=LOCAL)
-            couriers = [
-                DeliveryDispatcher(
+            runners = [
+                delivery_runner(
                     database,
                     Repository(desk),
                     desk,
@@ -53,7 +53,7 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
                 )
                 for _ in range(2)
             ]
-            running = [asyncio.create_task(courier.run(relay)) for courier in couriers]
+            running = [asyncio.create_task(runner.run(relay)) for runner in runners]
             for _ in range(2):
                 await make_consumer(desk).process([record(message) for message in messages])
             async with asyncio.timeout(10), database.connection() as connection:

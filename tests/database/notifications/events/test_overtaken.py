@@ -14,7 +14,7 @@ from services.notifications.delivery.model import Channel, Event, Form, Outcome,
 from services.notifications.events.schedule import at
 from services.notifications.events.superseding import overtakes
 from services.notifications.properties import PropertyDirectory, PropertySettings
-from services.notifications.reports.model import Fate, Report
+from services.notifications.providers.report import Report, ReportStatus
 from shared.contracts.booking import BookingConfirmed
 from shared.contracts.booking.lifecycle import (
     BookingCancelled,
@@ -140,7 +140,7 @@ async def test_a_window_that_was_closed_brings_nothing_overtaken_back(
         await service.repository.record(connection, [Outcome(claimed, Status.SENT, "wati", "id-1")], NOW)
     await service.hear(cancelled(booking))
     async with database.transaction() as connection:
-        report = Report("wati", "id-1", Fate.WINDOW_CLOSED, NOW)
+        report = Report("wati", "id-1", ReportStatus.WINDOW_CLOSED, NOW)
         await service.repository.take_reports(connection, [report], NOW)
         await service.repository.apply_reports(connection, NOW)
     assert (await statuses(service))["confirmed"] == {"withdrawn"}

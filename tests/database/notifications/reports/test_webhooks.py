@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -17,25 +16,43 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.delivery.dispatcher import DeliveryDispatcher
+from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import Channel, Content, Delivery, Form, Status, Template
-from services.notifications.delivery.wake_signal import WakeSignal
-from services.notifications.providers.callbacks import Callbacks
+from services.notifications.providers.callbacks import Callbacks, in_time
+from services.notifications.providers.exotel.greeting import ExotelGreeting
+from services.notifications.providers.exotel.report import ExotelReports
+from services.notifications.providers.gupshup.report import GupshupReports
 from services.notifications.providers.port import Receipt
-from services.notifications.reports import reading
-from services.notifications.reports.api import ReportReceiver, WebhookSecrets, router
-from services.notifications.reports.model import Fate, Report, after_report
-from services.notifications.reports.signatures import basic_credentials, in_time, twilio_signature
+from services.notifications.providers.postmark.report import PostmarkReports
+from services.notifications.providers.registry import PROVIDERS
+from services.notifications.providers.report import Report, ReportStatus
+from services.notifications.providers.twilio.report import TwilioReports
+from services.notifications.providers.wati.report import WatiReports
+from services.notifications.reports.api import ReportReceiver, router
+from services.notifications.reports.model import after_report
 from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
+from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
+from shared.providers.twilio import signature as twilio_signature
+from shared.providers.webhooks import WebhookCall, basic_credentials
 from tests.support.builders.notifications import NOW, a_delivery, a_desk
 from tests.support.doubles.senders import MovableClock, ScriptedSender
 
 WINDOW = timedelta(hours=72)
 CALLBACKS = Callbacks("https://posada.example", "callback-secret", clock=lambda: NOW)
-PROOFS = WebhookSecrets(CALLBACKS, "12345", "postmark:secret", "gate-token")
+READERS = {
+    "twilio": TwilioReports("12345", CALLBACKS),
+    "exotel": ExotelReports(CALLBACKS),
+    "postmark": PostmarkReports("postmark:secret"),
+    "wati": WatiReports("gate-token"),
+    "gupshup": GupshupReports("gate-token"),
+}
 MILLIS = int(NOW.timestamp() * 1000)
+
+
+def posted(body: Any) -> WebhookCall:
+    return WebhookCall("https://posada.example", {}, {}, json.dumps(body).encode())
 
 
 class Gate:
@@ -46,9 +63,12 @@ class Gate:
         self.database = database
         self.relay = relay
         self.repository = Repository(a_desk(local=()))
-        door = ReportReceiver(database, self.repository, PROOFS, window=WINDOW, bell=WakeSignal(), clock=self.clock)
+        public, wake = CALLBACKS.public_url, WakeSignal()
+        receiver = ReportReceiver(
+            database, self.repository, READERS, public_url=public, window=WINDOW, wake=wake, clock=self.clock
+        )
         app = FastAPI()
-        app.include_router(router(door))
+        app.include_router(router(receiver, PROVIDERS, {"exotel": ExotelGreeting("gate-token")}))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://posada.example")
 
     async def sent(self, delivery: Delivery, provider: str, provider_id: str | None = "id-1") -> None:
@@ -60,10 +80,10 @@ class Gate:
         await self.settle(sender, delivery.channel)
 
     async def settle(self, sender: ScriptedSender | None = None, channel: Channel | None = None) -> ScriptedSender:
-        """Let a courier do what is due."""
+        """Let a runner do what is due."""
         used = sender or ScriptedSender()
         senders = {channel: used} if channel else dict.fromkeys(Channel, used)
-        courier = DeliveryDispatcher(
+        runner = delivery_runner(
             self.database,
             self.repository,
             a_desk(local=()),
@@ -73,8 +93,8 @@ class Gate:
             lease=timedelta(seconds=60),
             clock=self.clock,
         )
-        while await courier.turn(self.relay) or not courier.idle:  # noqa: ASYNC110 — what a turn began needs the loop
-            await asyncio.sleep(0)
+        while await runner.run_due(self.relay):
+            pass
         return used
 
     async def statuses(self) -> dict[str, str]:
@@ -205,9 +225,10 @@ class TestPostmark:
 
     async def test_only_a_hard_bounce_is_a_loss(self) -> None:
         bounce = {"RecordType": "Bounce", "MessageID": "1", "BouncedAt": NOW.isoformat(), "Email": "ana@example.com"}
-        assert reading.postmark(bounce | {"Type": "Transient"}) == []
-        (report,) = reading.postmark(bounce | {"Type": "HardBounce"})
-        assert (report.fate, report.problem) == (Fate.LOST, "Postmark: HardBounce")
+        reader = READERS["postmark"]
+        assert reader.read(posted(bounce | {"Type": "Transient"}), NOW) == []
+        (report,) = reader.read(posted(bounce | {"Type": "HardBounce"}), NOW)
+        assert (report.status, report.problem) == (ReportStatus.LOST, "Postmark: HardBounce")
 
 
 class TestTokens:
@@ -252,8 +273,8 @@ class TestTokens:
         failed = self.GUPSHUP | {
             "payload": {"id": "w", "gsId": "g", "type": "failed", "payload": {"code": 1005, "reason": "x"}}
         }
-        (report,) = reading.gupshup(failed, NOW)
-        assert (report.provider_id, report.fate) == ("g", Fate.WINDOW_CLOSED)
+        (report,) = READERS["gupshup"].read(posted(failed), NOW)
+        assert (report.provider_id, report.status) == ("g", ReportStatus.WINDOW_CLOSED)
 
 
 class TestExotel:
@@ -310,7 +331,7 @@ async def test_a_huge_body_is_not_read(gate: Gate) -> None:
 
 async def test_a_report_that_overtakes_our_own_commit_is_kept_for_it(gate: Gate) -> None:
     async with gate.database.transaction() as connection:
-        early = Report("twilio", "SM1", Fate.DELIVERED, NOW, "delivered")
+        early = Report("twilio", "SM1", ReportStatus.DELIVERED, NOW, "delivered")
         await gate.repository.take_reports(connection, [early, early], NOW)
     await gate.settle()
     await gate.sent(a_delivery(), "twilio", "SM1")
@@ -318,21 +339,23 @@ async def test_a_report_that_overtakes_our_own_commit_is_kept_for_it(gate: Gate)
     assert await gate.statuses() == {"whatsapp": "delivered"}
 
 
-FATES = st.lists(st.sampled_from(Fate), max_size=6)
+STATUSES = st.lists(st.sampled_from(ReportStatus), max_size=6)
 
 
-@given(FATES, st.sampled_from(Form), st.booleans())
-def test_reports_in_any_order_and_number_end_alike(fates: list[Fate], form: Form, has_template: bool) -> None:
-    def end(order: list[Fate]) -> tuple[Status, Form]:
+@given(STATUSES, st.sampled_from(Form), st.booleans())
+def test_reports_in_any_order_and_number_end_alike(
+    reported: list[ReportStatus], form: Form, has_template: bool
+) -> None:
+    def end(order: list[ReportStatus]) -> tuple[Status, Form]:
         status, kept = Status.SENT, form
-        for fate in order:
-            after = after_report(status, kept, fate, has_template=has_template)
+        for one in order:
+            after = after_report(status, kept, one, has_template=has_template)
             status, kept = after.status, after.form
         return status, kept
 
-    status, _ = end(fates)
-    assert end(fates + fates)[0] is status or status is Status.PENDING
-    if not {Fate.LOST, Fate.WINDOW_CLOSED} & set(fates):
-        assert end(fates) == end(list(reversed(fates)))
-    if Fate.READ in fates and fates[0] not in (Fate.LOST, Fate.WINDOW_CLOSED):
+    status, _ = end(reported)
+    assert end(reported + reported)[0] is status or status is Status.PENDING
+    if not {ReportStatus.LOST, ReportStatus.WINDOW_CLOSED} & set(reported):
+        assert end(reported) == end(list(reversed(reported)))
+    if ReportStatus.READ in reported and reported[0] not in (ReportStatus.LOST, ReportStatus.WINDOW_CLOSED):
         assert status is not Status.SENT

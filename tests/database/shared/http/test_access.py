@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import HTTPException
@@ -26,7 +26,7 @@ SHARED = "the-small-house-that-shares-one-token"
 OURS, THEIRS = "las-hojas", "elsewhere"
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 NOW = system_clock()
-BOOKING = uuid4()
+BOOKING = UUID(int=7)
 REFUSAL = '{"reason": "payment_not_found", "text": "…", "details": {}}'
 ROWS = {
     "availability": "INSERT INTO holds VALUES ($1, $2, 'held', '2030-01-01', '2030-01-02', '{1}', now(), NULL, '',"

@@ -11,15 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.conversations.inbound.manychat import ManyChatHook
-from services.conversations.inbound.port import Call, NotGenuine, Unreadable, Webhook
-from services.conversations.inbound.twilio import TwilioHook, signature
-from services.conversations.inbound.wati import WatiHook
+from services.conversations.providers.manychat.webhook import ManyChatWebhook
+from services.conversations.providers.twilio.webhook import TwilioWebhook
+from services.conversations.providers.wati.webhook import WatiWebhook
+from services.conversations.providers.webhook import Unreadable, Webhook
 from shared.contracts.conversations import Attachment, Author, ChatMessage
+from shared.providers.twilio import signature
+from shared.providers.webhooks import NotGenuine, WebhookCall
 
 URL = "https://posada.example/webhooks/x"
 STAFF = {"+50370009999": Author.MANAGER, "bot": Author.ASSISTANT}
-TWILIO, WATI, MANYCHAT = TwilioHook("12345", STAFF), WatiHook("w-secret", "https://wati.example/7"), ManyChatHook("m")
+TWILIO, WATI, MANYCHAT = (
+    TwilioWebhook("12345", STAFF),
+    WatiWebhook("w-secret", "https://wati.example/7"),
+    ManyChatWebhook("m"),
+)
 
 # The worked example of Twilio's page on webhook security, and the vectors of its own libraries' tests.
 EXAMPLE = {
@@ -72,18 +78,18 @@ CONTACT_DATA = {
 }
 
 
-def form(fields: dict[str, str], **given: Any) -> Call:
+def form(fields: dict[str, str], **given: Any) -> WebhookCall:
     """A form as Twilio posts it, signed unless a signature is given."""
     url, token = given.get("url", URL), given.get("token", "12345")
     signed = given.get("signed", signature(token, url, fields.items()))
-    return Call(url, {"x-twilio-signature": signed}, {}, urlencode(fields).encode())
+    return WebhookCall(url, {"x-twilio-signature": signed}, {}, urlencode(fields).encode())
 
 
-def posted(fields: Any, *, token: str = "", query: str = "") -> Call:
+def posted(fields: Any, *, token: str = "", query: str = "") -> WebhookCall:
     """A JSON body with a token in the header or in the address."""
     headers = {"authorization": f"Bearer {token}"} if token else {}
     body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
-    return Call(URL, headers, {"token": query} if query else {}, body)
+    return WebhookCall(URL, headers, {"token": query} if query else {}, body)
 
 
 class TestTwilio:
@@ -107,7 +113,7 @@ class TestTwilio:
         ],
         ids=["wrong secret", "altered body", "altered address", "none", "no ASCII", "cut"],
     )
-    def test_whatever_else_is_not_genuine(self, call: Call) -> None:
+    def test_whatever_else_is_not_genuine(self, call: WebhookCall) -> None:
         with pytest.raises(NotGenuine, match="POSADA_TWILIO_TOKEN"):
             TWILIO.check(call)
 
@@ -181,7 +187,7 @@ class TestWati:
         WATI.check(posted(RECEIVED, token="w-secret"))
 
     @pytest.mark.parametrize("call", [posted(RECEIVED), posted(RECEIVED, token="other"), posted(RECEIVED, query="ñ")])
-    def test_a_wrong_secret(self, call: Call) -> None:
+    def test_a_wrong_secret(self, call: WebhookCall) -> None:
         with pytest.raises(NotGenuine):
             WATI.check(call)
 
@@ -223,7 +229,7 @@ class TestWati:
 
 class TestManyChat:
     def test_full_contact_data(self) -> None:
-        message = ManyChatHook("m").read(posted(CONTACT_DATA))
+        message = ManyChatWebhook("m").read(posted(CONTACT_DATA))
         assert (message.contact, message.channel, message.text) == ("1234567890", "messenger", "Hola")
         assert message.sent_at == datetime(2026, 3, 10, 18, tzinfo=UTC)
 

@@ -19,12 +19,13 @@ from services.notifications.delivery.model import Channel, Content, Delivery, Fo
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.exotel.sender import Exotel
 from services.notifications.providers.gupshup.sender import GupshupSms, GupshupWhatsApp
-from services.notifications.providers.http import pause_of
 from services.notifications.providers.manychat.sender import ManyChat, in_pieces
-from services.notifications.providers.port import NotSent, Receipt, Sender, Tracer
+from services.notifications.providers.port import Receipt, Sender, Tracer
 from services.notifications.providers.postmark.sender import Postmark
 from services.notifications.providers.twilio.sender import Twilio
 from services.notifications.providers.wati.sender import Wati
+from shared.errors import CallFailed
+from shared.providers.http import pause_of
 from tests.support.builders.notifications import NOW, a_delivery
 from tests.support.doubles import message_providers as doubles
 from tests.support.doubles.loopback import LOOPBACK
@@ -129,8 +130,8 @@ async def house(request: pytest.FixtureRequest, stack: AsyncExitStack) -> House:
     return await open_house(request.param, stack)
 
 
-async def problem(house: House, delivery: Delivery | None = None) -> NotSent:
-    with pytest.raises(NotSent) as caught:
+async def problem(house: House, delivery: Delivery | None = None) -> CallFailed:
+    with pytest.raises(CallFailed) as caught:
         await house.sender.send(delivery or house.delivery)
     return caught.value
 
@@ -178,7 +179,7 @@ async def test_a_provider_that_hangs_or_hangs_up_may_have_it(house: House) -> No
 async def test_who_is_not_there_does_not_have_it(house: House) -> None:
     _, make, _ = HOUSES[house.name]
     nobody = make("http://127.0.0.1:1")
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(CallFailed) as caught:
         await nobody.send(house.delivery)
     await nobody.close()
     assert (caught.value.final, caught.value.unsure) == (False, False)

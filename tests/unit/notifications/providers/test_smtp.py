@@ -10,8 +10,8 @@ import pytest
 from aiosmtplib import SMTPNotSupported
 
 from services.notifications.delivery.model import Channel, Content, Delivery
-from services.notifications.providers.port import NotSent
-from services.notifications.providers.smtp import Server, Smtp, compose, not_sent
+from services.notifications.providers.smtp.sender import Server, Smtp, call_failed, compose
+from shared.errors import CallFailed
 from tests.support.builders.notifications import NOW, a_delivery
 from tests.support.doubles.senders import Mailbox, smtp_double
 
@@ -77,14 +77,14 @@ async def test_the_first_digit_says_whether_to_ask_again(
     smtp: Smtp, mailbox: Mailbox, step: str, code: int, final: bool
 ) -> None:
     setattr(mailbox, step, f"{code} no")
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(CallFailed) as caught:
         await smtp.send(an_email())
     assert (caught.value.problem, caught.value.final) == (f"SMTP {code}", final)
 
 
 async def test_a_refused_message_does_not_spoil_the_next(smtp: Smtp, mailbox: Mailbox) -> None:
     mailbox.answer_to_rcpt = "550 no"
-    with pytest.raises(NotSent):
+    with pytest.raises(CallFailed):
         await smtp.send(an_email())
     mailbox.answer_to_rcpt = "250 OK"
     await smtp.send(an_email())
@@ -95,7 +95,7 @@ async def test_a_server_that_went_away_costs_an_attempt_and_no_more(unused_tcp_p
     sender = Smtp(Server("127.0.0.1", unused_tcp_port, "none"), FROM, seconds=2)
     with smtp_double(unused_tcp_port):
         await sender.send(an_email())
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(CallFailed) as caught:
         await sender.send(an_email())
     assert not caught.value.final
     with smtp_double(unused_tcp_port) as mailbox:
@@ -105,26 +105,26 @@ async def test_a_server_that_went_away_costs_an_attempt_and_no_more(unused_tcp_p
 
 
 async def test_nobody_there_may_pass(unused_tcp_port: int) -> None:
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(CallFailed) as caught:
         await Smtp(Server("127.0.0.1", unused_tcp_port, "none"), FROM, seconds=1).send(an_email())
     assert not caught.value.final
 
 
 async def test_without_the_security_asked_for_nothing_is_sent(mailbox: Mailbox) -> None:
-    with pytest.raises(NotSent):
+    with pytest.raises(CallFailed):
         await Smtp(Server("127.0.0.1", mailbox.port, "starttls"), FROM, seconds=1).send(an_email())
     assert mailbox.envelopes == []
 
 
 async def test_an_address_that_no_header_can_hold_is_final(smtp: Smtp) -> None:
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(CallFailed) as caught:
         await smtp.send(an_email(recipient="josé@example.com"))
     assert caught.value.final
     assert "josé" not in caught.value.problem
 
 
 def test_what_a_server_cannot_do_it_will_not_do_later() -> None:
-    assert not_sent(SMTPNotSupported("SMTPUTF8")).final
+    assert call_failed(SMTPNotSupported("SMTPUTF8")).final
 
 
 def test_a_name_cannot_add_headers() -> None:

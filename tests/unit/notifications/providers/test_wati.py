@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.notifications.delivery.model import Content, Delivery
-from services.notifications.providers.port import NotSent
 from services.notifications.providers.wati.sender import Wati
+from shared.errors import CallFailed
 from tests.support.builders.notifications import a_delivery
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.senders import WatiDouble, wati_double
@@ -57,7 +57,7 @@ async def test_a_token_may_come_with_its_word(wati_server: WatiDouble) -> None:
 
 
 async def problem(wati: Wati, delivery: Delivery | None = None) -> tuple[str, bool]:
-    with pytest.raises(NotSent) as caught:
+    with pytest.raises(CallFailed) as caught:
         await wati.send(delivery or a_delivery())
     return caught.value.problem, caught.value.final
 

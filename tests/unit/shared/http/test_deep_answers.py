@@ -12,19 +12,20 @@ import pytest
 import services
 from services.availability.external.adapters.pms import _json
 from services.availability.external.port import InventoryUnavailable
-from services.conversations.inbound.port import Call, Unreadable, read_json
-from services.conversations.replies.providers.port import NotDone, object_in
-from services.notifications.providers.http import maybe_object
+from services.conversations.providers.webhook import Unreadable, read_json
 from services.payments.feeds.http import HttpFeed
 from services.payments.feeds.port import FeedDown
+from shared.errors import CallFailed
 from shared.outbound.client import json_in
+from shared.providers.http import maybe_object, read_object
+from shared.providers.webhooks import WebhookCall
 
 DEEP = httpx.Response(200, content=b"[" * 100_000)
 
 
 @pytest.mark.parametrize(
     ("read", "fault"),
-    [(json_in, ValueError), (_json, InventoryUnavailable), (object_in, NotDone)],
+    [(json_in, ValueError), (_json, InventoryUnavailable), (read_object, CallFailed)],
     ids=["any", "pms", "chat"],
 )
 def test_a_deep_answer_is_one_that_cannot_be_read(
@@ -51,4 +52,4 @@ def test_services_read_answers_by_this_way_alone() -> None:
 
 def test_a_deep_webhook_is_one_that_cannot_be_read() -> None:
     with pytest.raises(Unreadable):
-        read_json(Call("https://posada.example", {}, {}, b"[" * 100_000))
+        read_json(WebhookCall("https://posada.example", {}, {}, b"[" * 100_000))
