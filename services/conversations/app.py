@@ -29,7 +29,7 @@ from shared.version import VERSION
 def build(settings: Settings | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
-    place = PhoneRegion(settings.region)
+    region = PhoneRegion(settings.region)
     staff = staff_of(settings)
     database = Database(
         settings.database_url.get_secret_value(),
@@ -41,7 +41,7 @@ def build(settings: Settings | None = None) -> Service:
     limits = job_limits(seconds=settings.send_seconds, lease=timedelta(seconds=settings.lease_seconds))
     replies = reply_runner(database, providers.all, limits, wake=wake)
     conversations = conversation_runner(database, providers.all, limits)
-    repository = Repository(place, staff, keeps_conversations=conversations is not None)
+    repository = Repository(region, staff, keeps_conversations=conversations is not None)
     return Service(
         name="conversations",
         version=VERSION,
@@ -49,11 +49,11 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[
-            api.router(database, place),
-            api.searching_router(database, place),
+            api.router(database, region),
+            api.searching_router(database, region),
             api.reading_router(database, settings),
             answering.router(database, providers, wake, settings),
-            relinking.router(database, repository, place, settings),
+            relinking.router(database, repository, region, settings),
         ],
         webhooks=[
             inbound.router(

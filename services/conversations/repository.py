@@ -12,9 +12,9 @@ from services.conversations import repository_sql as sql
 from services.conversations.threads.contacts import Contacts, is_phone
 from services.conversations.threads.rules import Tenant
 from services.conversations.unit_of_work import (
+    BookingEvent,
     MessageKey,
     PhoneRegion,
-    Told,
     UnitOfWork,
     all_contacts,
     contacts_of,
@@ -37,8 +37,8 @@ class Repository:
     `keeps_conversations`: there is a provider who must hear of new threads and names.
     """
 
-    def __init__(self, place: PhoneRegion, staff: Mapping[str, str], *, keeps_conversations: bool = False) -> None:
-        self._place = place
+    def __init__(self, region: PhoneRegion, staff: Mapping[str, str], *, keeps_conversations: bool = False) -> None:
+        self._region = region
         self._staff = staff
         self._keeps_conversations = keeps_conversations
 
@@ -46,10 +46,10 @@ class Repository:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
         del now
         chats = [message for message in messages if isinstance(message, ChatMessage)]
-        confirmed = [message for message in messages if isinstance(message, Told)]
+        confirmed = [message for message in messages if isinstance(message, BookingEvent)]
         conversations = await _conversations(connection, chats)
-        writers = [contacts_of(message, self._place, conversations) for message in chats]
-        guests = [contacts_of(message, self._place) for message in confirmed]
+        writers = [contacts_of(message, self._region, conversations) for message in chats]
+        guests = [contacts_of(message, self._region) for message in confirmed]
         uow = await self._world(connection, writers, guests)
         uow.conversations = conversations
         if chats:
@@ -63,7 +63,7 @@ class Repository:
     async def _world(
         self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]
     ) -> UnitOfWork:
-        uow = UnitOfWork(self._place)
+        uow = UnitOfWork(self._region)
         uow.tenants = await self._tenants(connection, writers, guests)
         contacts = list(uow.tenants)
         await self._load_bookings(connection, uow, contacts)
@@ -116,7 +116,7 @@ class Repository:
             await connection.execute(sql.ADD_THREADS, *sql.thread_columns(new, errand_at))
         if uow.new_messages:
             stored = sorted(uow.new_messages, key=lambda one: one.key)
-            await connection.execute(sql.ADD_MESSAGES, *sql.message_columns(stored, self._place))
+            await connection.execute(sql.ADD_MESSAGES, *sql.message_columns(stored, self._region))
 
 
 async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:

@@ -164,7 +164,7 @@ def _is_the_providers(thread: Thread) -> bool:
     return (thread.errand or thread.is_new) and is_phone(thread.contact)
 
 
-def message_columns(stored: Sequence[StoredMessage], place: PhoneRegion) -> tuple[list[Any], ...]:
+def message_columns(stored: Sequence[StoredMessage], region: PhoneRegion) -> tuple[list[Any], ...]:
     return (
         [one.thread.id for one in stored],
         [one.message.channel.value for one in stored],
@@ -174,7 +174,7 @@ def message_columns(stored: Sequence[StoredMessage], place: PhoneRegion) -> tupl
         [one.sent_at for one in stored],
         [one.received_at for one in stored],
         [one.message.provider for one in stored],
-        [sender_of(one.message, place) for one in stored],
+        [sender_of(one.message, region) for one in stored],
         [_packed(one.message.attachments) for one in stored],
     )
 

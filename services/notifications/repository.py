@@ -25,7 +25,7 @@ from services.notifications.delivery.model import (
     nobody_told,
 )
 from services.notifications.events.reminders import REMINDERS
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 from services.notifications.providers.report import ReportStatus
 from services.notifications.reports.model import after_report
 from services.notifications.unit_of_work import UnitOfWork
@@ -68,7 +68,7 @@ class Repository(DeliveryLog):
         if ids := sorted({one.booking_id for one in messages if isinstance(one, BookingEvent | ReminderDue)}):
             uow.entries = {row["booking_id"]: sql.entry(row) for row in await connection.fetch(sql.ENTRIES, ids)}
             for row in await connection.fetch(sql.TOLD, ids):
-                uow.told.setdefault(row["booking_id"], set()).add(row["occasion"])
+                uow.occasions.setdefault(row["booking_id"], set()).add(row["occasion"])
         return uow
 
     async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> None:
@@ -80,11 +80,11 @@ class Repository(DeliveryLog):
         if uow.changed:
             entries = [uow.entries[booking_id] for booking_id in sorted(uow.changed)]
             await connection.execute(sql.PLAN, *sql.entry_columns(entries))
-        if uow.heard:
-            pairs = sorted(uow.heard)
+        if uow.last_contact:
+            pairs = sorted(uow.last_contact)
             addresses = [address for _, address in pairs]
             await connection.execute(
-                sql.HEAR, [channel.value for channel, _ in pairs], addresses, [uow.heard[pair] for pair in pairs]
+                sql.HEAR, [channel.value for channel, _ in pairs], addresses, [uow.last_contact[pair] for pair in pairs]
             )
         if uow.new:
             new = sorted(uow.new, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
@@ -164,7 +164,7 @@ class Repository(DeliveryLog):
         """Whether what would go out again has become untrue or idle meanwhile."""
         newer = [row["occasion"] for row in await connection.fetch(sql.TOLD, [booking_id])]
         newer += [Event.CANCELLED] if await connection.fetchval(sql.IS_OFF, booking_id) else []
-        return any(overtakes(one, occasion) for one in newer)
+        return any(supersedes(one, occasion) for one in newer)
 
     async def _pass_on(self, connection: Connection, failed: set[Occasion], now: datetime) -> list[Lost]:
         if not failed:

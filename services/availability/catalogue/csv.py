@@ -44,7 +44,7 @@ def read(stream: TextIO) -> Iterator[tuple[int, Record] | BrokenLine]:
             continue
         if row is None:
             return
-        yield _line(lines.line_num, spreadsheets.as_it_was(row))
+        yield _line(lines.line_num, spreadsheets.unmarked_row(row))
 
 
 def write(records: Iterable[Record]) -> str:

@@ -1,4 +1,4 @@
-"""The calendar attachment of an e-mail: one entry for a stay, which later e-mails move or take away."""
+"""The calendar attachment of an e-mail: one entry for a stay, which later e-mails update or cancel."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 
 @dataclass(frozen=True, slots=True)
 class StayEntry:
-    """What a calendar shows of a stay. It is kept as these facts: an ICS file is written only when one is sent.
+    """What a calendar shows of a stay. It is stored as these facts and becomes an ICS file when it is sent.
 
-    `begins` and `ends` are in UTC: every calendar shows them in its reader's zone. `made_at` is the time of the event
-    that led to the entry: of several for one booking the latest wins.
+    `begins` and `ends` are in UTC. `made_at` is the time of the event that led to the entry: of several entries for a
+    booking the latest wins.
     """
 
     booking_id: UUID
@@ -44,17 +44,17 @@ class StayEntry:
         entry["location"] = vText(self.summary)
         entry.add("status", "CANCELLED" if self.cancelled else "CONFIRMED")
         calendar.add_component(entry)
-        written: bytes = calendar.to_ical()
-        return written.decode()
+        content: bytes = calendar.to_ical()
+        return content.decode()
 
     def to_json(self) -> str:
-        """The entry as it is kept."""
+        """The entry as it is stored."""
         return orjson.dumps(self).decode()
 
 
-_KEPT = TypeAdapter(StayEntry)
+_STORED = TypeAdapter(StayEntry)
 
 
-def entry_in(kept: str | None) -> StayEntry | None:
-    """The entry in what `to_json` made."""
-    return _KEPT.validate_json(kept) if kept else None
+def entry_in(stored: str | None) -> StayEntry | None:
+    """The entry that `to_json` stored."""
+    return _STORED.validate_json(stored) if stored else None

@@ -47,7 +47,7 @@ _OLDER_METHODS = {
 
 
 def booking_id_of(request_id: str) -> UUID:
-    """The booking that a request becomes: the same id whenever and wherever the request is read."""
+    """The id of the booking that a request becomes; the same each time the request is read."""
     return uuid5(_BOOKINGS, request_id)
 
 
@@ -67,7 +67,7 @@ class Guest(Part):
 
 
 class RequestingGuest(Guest):
-    """Who books, with the address checked: once, at the door."""
+    """Who books, with a valid e-mail address; it is checked once, when the request arrives."""
 
     email: EmailStr
 
@@ -92,7 +92,7 @@ class RequestedRoom(Occupants):
 
 
 class RequestedPayment(Part):
-    """What the guest says was paid for ALL rooms, and the evidence of it."""
+    """What the guest says was paid for all rooms, and the evidence of it."""
 
     method: Annotated[PaymentMethod, BeforeValidator(_method)]
     amount: Amount
@@ -104,7 +104,7 @@ class RequestedPayment(Part):
 
 
 class RequestFacts(Part):
-    """What a request says, once it was found to be in order."""
+    """The facts of a valid request."""
 
     request_id: Identifier
     property_id: Identifier | None = None
@@ -126,15 +126,15 @@ class BookingRequested(
 ):
     """One request for one or more rooms, paid with one payment.
 
-    `request_id` is the gateway's: the same id again gets the first outcome and books nothing. Older names and the
-    flat single-room form are accepted.
+    `request_id` is the gateway's: a repeated id gets the first outcome and books nothing. Older names of fields and the
+    flat form for one room are accepted.
     """
 
     guest: RequestingGuest
 
     @classmethod
     def from_wire(cls, body: bytes, reference: str) -> Self:
-        """Read a request; one without an id of its own goes by its CloudEvents source and id."""
+        """Read a request; one without a request id gets its CloudEvents source and id as `reference`."""
         try:
             given = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -154,7 +154,7 @@ class BookingRequested(
         return self.correlation
 
     def facts(self) -> RequestFacts:
-        """The request as it is kept: no longer to be checked."""
+        """The facts as they are stored, without further validation."""
         return RequestFacts.model_construct(**{name: getattr(self, name) for name in RequestFacts.model_fields})
 
     @model_validator(mode="before")
@@ -170,7 +170,7 @@ class BookingProgressed(
     key="booking_id",
     promised=False,
 ):
-    """A step on the way, so that a gateway can show progress."""
+    """A step of the booking, so that a gateway can show progress."""
 
     booking_id: UUID
     request_id: Text
@@ -183,7 +183,7 @@ class BookingProgressed(
 
 
 class PropertyFacts(Part):
-    """What a text says of the property."""
+    """What texts need to know of the property."""
 
     id: Text
     name: Text
@@ -205,7 +205,7 @@ class BookedRoom(Occupants):
 
 
 class MissedRoom(Part):
-    """A room of a best-effort booking that could not be had."""
+    """A room of a best-effort booking that is not available."""
 
     line: Line
     type: Text
@@ -214,7 +214,7 @@ class MissedRoom(Part):
 
 
 class Outcome(Part):
-    """What every outcome says."""
+    """The fields of every outcome."""
 
     booking_id: UUID
     request_id: Text
@@ -233,7 +233,7 @@ class Outcome(Part):
 class BookingConfirmed(
     Message, Outcome, type="posada.booking.confirmed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """Every room is booked, or under best effort those that could be had, and the money is the hotel's."""
+    """All rooms are booked, or under best effort those that are available, and the money is captured."""
 
     check_in: Day
     check_out: Day
@@ -248,13 +248,13 @@ class BookingConfirmed(
 
 
 class BookingRefused(Message, Outcome, type="posada.booking.refused.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
-    """Nothing booked, nothing charged: a rule said no."""
+    """Nothing is booked and nothing charged: a rule or a service refused it."""
 
     refusal: RefusalDetails
 
 
 class BookingFailed(Message, Outcome, type="posada.booking.failed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
-    """Nothing booked, nothing charged: it could not be brought to its end."""
+    """Nothing is booked and nothing charged: the booking could not be completed."""
 
     refusal: RefusalDetails
 
@@ -266,9 +266,9 @@ class PaymentSearchStarted(
     topic=topics.BOOKING_EVENTS,
     key="booking_id",
 ):
-    """The payment has not arrived yet and is being looked for: not an outcome.
+    """The payment has not arrived yet and is searched for. This is not an outcome.
 
-    The rooms stay held meanwhile, unless `rooms_kept` is false: then they are held again when the money is found.
+    The rooms stay held, unless `rooms_kept` is false: then rooms are held again when the money is found.
     """
 
     stage: Number
@@ -279,7 +279,7 @@ class PaymentSearchStarted(
 class RequestInvalid(
     Message, type="posada.booking.request-invalid.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """What could be read of a request that does not fit its model; booking makes it for itself."""
+    """An invalid request, with its ids and its problems; booking sends it to itself."""
 
     booking_id: UUID
     request_id: Text
@@ -289,6 +289,6 @@ class RequestInvalid(
 
 
 class SagaDue(Message, type="posada.booking.saga-due.v1", topic=topics.internal("booking"), key="booking_id"):
-    """Booking's own clock: a saga has waited long enough for what it waits for."""
+    """A timer of booking: a saga's step has timed out."""
 
     booking_id: UUID

@@ -35,7 +35,7 @@ class House:
     async def write(self, *deliveries: Delivery, desk: NotificationComposer | None = None) -> None:
         uow = UnitOfWork(desk or a_desk(local=()), list(deliveries))
         async with self.database.transaction() as connection:
-            await Repository(uow.desk).save(connection, uow, NOW)
+            await Repository(uow.composer).save(connection, uow, NOW)
 
     def runner(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> JobRunner[Claimed, Outcome]:
         desk = a_desk(local=given.pop("local", ()))
