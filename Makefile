@@ -9,7 +9,7 @@ RIVALS := .rivals
 SHELL := /bin/sh
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day, a storm.
-CONTAINER_TESTS := tests/deploy/local/test_running_parts.py tests/cluster/shared/test_subscriber_on_kafka.py \
+CONTAINER_TESTS := tests/deploy/local/test_running_backends.py tests/cluster/shared/test_subscriber_on_kafka.py \
   tests/cluster/shared/test_service_stop.py tests/cluster/bookings/test_scenarios.py tests/cluster/faults/test_crashes.py \
   tests/cluster/chaos/test_storm.py
 ARGS ?=
@@ -59,7 +59,7 @@ compose: ## The whole system in containers, until `docker compose down` in deplo
 	@deploy/secrets.sh
 	@cd deploy && docker compose up --detach --wait --build $(ARGS)
 
-chaos: $(READY) ## A storm of five minutes over a town of its own, then the audit; ARGS="--seed 7" repeats one
+chaos: $(READY) ## A storm of five minutes over a cluster of its own, then the audit; ARGS="--seed 7" repeats one
 	@$(BIN)/python -m chaos $(ARGS)
 
 chaos-long: $(READY) ## The same with 12,000 bookings in half an hour

@@ -1,4 +1,4 @@
-"""What is told only once a batch is committed: a count or a log line of what was rolled back would not be true."""
+"""Hooks that run only once a batch is committed: a count or a log line of what was rolled back would not be true."""
 
 from __future__ import annotations
 
@@ -7,41 +7,43 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 
+Hook = Callable[[], object]
+
 
 @dataclass
 class CommitHooks:
-    """What one attempt at a batch has to tell, each in the context (trace, booking) in which it was noted."""
+    """The hooks of one attempt at a batch, each with the context (trace, booking) in which it was added."""
 
-    _noted: list[tuple[Context, Callable[[], object]]] = field(default_factory=list)
+    _hooks: list[tuple[Context, Hook]] = field(default_factory=list)
 
-    def note(self, tell: Callable[[], object]) -> None:
-        """Keep it for the commit."""
-        self._noted.append((copy_context(), tell))
+    def add(self, hook: Hook) -> None:
+        """Keep a hook for the commit."""
+        self._hooks.append((copy_context(), hook))
 
-    def tell(self) -> None:
-        """The attempt is committed: tell everything, once."""
-        noted, self._noted = self._noted, []
-        for context, tell in noted:
-            context.run(tell)
+    def run(self) -> None:
+        """The attempt is committed: run every hook, once."""
+        hooks, self._hooks = self._hooks, []
+        for context, hook in hooks:
+            context.run(hook)
 
 
-_gathering: ContextVar[CommitHooks | None] = ContextVar("hooks", default=None)
+_collecting: ContextVar[CommitHooks | None] = ContextVar("hooks", default=None)
 
 
 @contextmanager
 def collecting_hooks() -> Iterator[CommitHooks]:
-    """Gather what is noted in the block; where nobody calls `tell`, it was never so."""
-    token = _gathering.set(hooks := CommitHooks())
+    """Collect the hooks that are added in the block; they are discarded unless `run` is called."""
+    token = _collecting.set(hooks := CommitHooks())
     try:
         yield hooks
     finally:
-        _gathering.reset(token)
+        _collecting.reset(token)
 
 
-def on_commit(tell: Callable[[], object]) -> None:
-    """Call it once the batch in hand is committed; at once where no batch is."""
-    hooks = _gathering.get()
+def on_commit(hook: Hook) -> None:
+    """Run a hook once the present batch is committed; at once where there is none."""
+    hooks = _collecting.get()
     if hooks is None:
-        tell()
+        hook()
     else:
-        hooks.note(tell)
+        hooks.add(hook)

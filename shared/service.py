@@ -15,7 +15,6 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
-from faststream.kafka import KafkaBroker
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from shared.auth.authorization import authorized
@@ -30,16 +29,17 @@ from shared.errors import described
 from shared.gauges import OUTBOX, Reading, reading
 from shared.http.app import (
     answer_faults,
-    asked_first,
     authenticated,
+    before_body,
     health_router,
-    refuse_open_door,
+    refuse_unauthenticated,
 )
 from shared.http.bodies import BodyLimit
 from shared.http.connections import DatabaseOfRequests
 from shared.http.headers import SecurityHeaders
 from shared.http.metrics import HttpMetrics
 from shared.http.server import config_of
+from shared.kafka.broker import broker_of
 from shared.kafka.partitioning import partition
 from shared.kafka.topics import KEPT_BYTES
 from shared.messages.record_auth import SealingProducer
@@ -53,7 +53,6 @@ log = structlog.get_logger(__name__)
 
 GARBAGE = 20_000  # new objects before the collector looks through the youngest; a batch makes thousands
 READY_SECONDS = 1.0  # how often the gauge of readiness is set
-LINGER_MS = 200  # what one that nobody waits for may let messages gather
 NOT_STARTED = 3  # the exit code where HTTP cannot be served, such as on a port that is taken
 # A stop is over within 30 s, whatever is away: so long for the batch in hand and its offsets, then so long for each
 # part that hangs.
@@ -65,13 +64,12 @@ STARTING = "the service is starting: it waits for its database or for Kafka"
 
 @dataclass
 class Service:
-    """A service's parts: what it is told, what it answers over HTTP, and what it does by itself.
+    """A service's parts: its routes, its HTTP endpoints, and what it does by itself.
 
-    `loops` are background works that run for as long as the service does; each is given the relay. `gauges` are what
-    it shows of its database beside the outbox, `scopes` whose each request is. `webhooks` are
-    routers that check who calls by themselves; with `app.state.intake` they put a message through like Kafka's. A
-    service that nobody waits for lets what it listens to gather for `linger_ms`. `large_bodies` has the paths that take
-    more bytes than others do.
+    `loops` are background works that run for as long as the service does; each is given the outbox's publisher.
+    `gauges` are read from its database beside the outbox's, `scopes` say whose each request is. `webhooks` are routers
+    that authenticate their callers themselves. A service that is not `urgent`, for nobody waits for it, lets its
+    messages linger at the broker. `large_bodies` has the paths that take more bytes than others do.
     """
 
     name: str
@@ -85,7 +83,7 @@ class Service:
     gauges: Sequence[Reading] = ()
     scopes: Scopes = field(default_factory=Scopes)
     clock: Clock = field(default=system_clock)
-    linger_ms: int = 0
+    urgent: bool = True
     large_bodies: Mapping[str, int] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -94,7 +92,7 @@ class Service:
         Raises:
             ValueError: when the settings would open the API to other machines without a token, or Kafka to everybody.
         """
-        refuse_open_door(self.settings)
+        refuse_unauthenticated(self.settings)
         self.settings.refuse_unsigned()
         set_up_logs(self.name, level=self.settings.log_level, as_json=self.settings.log_json)
         set_up_traces(self.name, self.settings.otlp_endpoint)
@@ -118,7 +116,7 @@ class Service:
         )
         app.add_middleware(DatabaseOfRequests)
         let_in = authenticated(self.settings)
-        app.add_middleware(BodyLimit, larger=self.large_bodies, ask=asked_first(let_in))
+        app.add_middleware(BodyLimit, larger=self.large_bodies, authenticate=before_body(let_in))
         if self.settings.cors_origins:
             app.add_middleware(
                 CORSMiddleware,
@@ -142,31 +140,31 @@ class Service:
 class _Running:
     """A service between its start and its stop.
 
-    HTTP is served from the first moment on: who only waits for Kafka or a database is alive, and not ready. A fault
-    that no waiting mends ends the service; `on_fault` hears of it.
+    HTTP is served from the first moment on: a service that only waits for Kafka or its database is alive, and not
+    ready. A fault that no waiting mends ends the service and calls `on_fault`.
     """
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._subscriber: Subscriber | None = None
-        self._watch = DatabaseProbe(service.database)  # which counts from the start
+        self._probe = DatabaseProbe(service.database)  # which counts from the start
         self._stopping = asyncio.Event()
         self.fault: Exception | None = None
         self.on_fault: Callable[[], None] = lambda: None
 
     def trouble(self) -> str | None:
-        """Why it is not ready: known beforehand, so that asking waits for nothing that may stand still."""
+        """Why it is not ready: known beforehand, so that a probe waits for nothing that may hang."""
         if self._subscriber is None:
             return STARTING
-        return self._watch.trouble() or self._subscriber.trouble()
+        return self._probe.trouble() or self._subscriber.trouble()
 
-    async def _tell(self) -> None:
+    async def _show_readiness(self) -> None:
         while True:
             metrics.READY.set(0 if self.trouble() else 1)
             await asyncio.sleep(READY_SECONDS)
 
     async def check_started(self) -> None:
-        """A dependency of what reads the database."""
+        """A dependency of endpoints that read the database: 503 until it is open."""
         if not self._service.database.is_open:
             raise HTTPException(503, f"{STARTING}; ask again in a moment", {"Retry-After": "5"})
 
@@ -189,7 +187,7 @@ class _Running:
             log.info("service.stopped")
         except Exception as fault:
             self.fault = fault
-            log.error("service.failed", fault=described(fault))  # noqa: TRY400 — whoever runs us tells it
+            log.error("service.failed", fault=described(fault))  # noqa: TRY400 — whoever runs us prints it
             self.on_fault()
 
     async def _start(self, parts: AsyncExitStack, app: FastAPI) -> None:
@@ -197,63 +195,59 @@ class _Running:
         service, settings = self._service, self._service.settings
         await _when_there(service.database.open)
         parts.push_async_callback(service.database.close)
-        producer = SealingProducer(
-            settings.seal(),
-            bootstrap_servers=settings.kafka_bootstrap,
-            enable_idempotence=True,
-            acks="all",
-            linger_ms=0,
-            compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
-            max_batch_size=128 * 1024,
-            max_request_size=KEPT_BYTES,
-            partitioner=partition,
-            metadata_max_age_ms=settings.metadata_age_ms,
-            **settings.kafka_client(),
-        )
+        producer = _producer_of(settings)
         transport = KafkaTransport(producer)
-        relay = OutboxPublisher(transport, service.database, clock=service.clock)
-        # One of its own: what comes in over HTTP says nothing about the progress with Kafka, nor waits for it.
-        app.state.intake = Processor(service.routes, service.database, relay, clock=service.clock, made_here=True)
+        publisher = OutboxPublisher(transport, service.database, clock=service.clock)
+        verifier = settings.verifier(service.routes.topics)
+        processor = Processor(service.routes, service.database, publisher, clock=service.clock, verifier=verifier)
+        app.state.processor = processor  # commands over HTTP are processed while Kafka is still away
         await _when_there(producer.start)
         parts.push_async_callback(producer.stop)
-        verifier = settings.verifier(service.routes.topics)
-        consumer = Processor(service.routes, service.database, relay, clock=service.clock, verifier=verifier)
-        brokers = settings.kafka_bootstrap.split(",")  # FastStream takes a string for one address
-        broker = KafkaBroker(
-            brokers,
-            security=settings.kafka_broker(),
-            metadata_max_age_ms=settings.metadata_age_ms,
-            apply_types=False,
-            logger=None,
-        )
+        broker = broker_of(settings.kafka_bootstrap, settings)
         subscriber = Subscriber(
             broker,
-            consumer,
+            processor,
             batch_messages=settings.batch_messages,
             stalled_seconds=settings.stalled_seconds,
             session_seconds=settings.kafka_session_seconds,
-            linger_ms=service.linger_ms,
+            linger=not service.urgent,
         )
-        for stop in (relay.stop, producer.flush, transport.send_gathered, broker.stop):
+        for stop in (publisher.stop, producer.flush, transport.flush, broker.stop):
             parts.push_async_callback(stop)
         await _when_there(broker.start)
-        relay.start()
+        publisher.start()
         subscriber.start()
         parts.push_async_callback(subscriber.stop)
         gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
-        loops = [asyncio.create_task(_keep(loop, relay)) for loop in (*service.loops, gauges)]
-        self._watch = DatabaseProbe(service.database)
+        loops = [asyncio.create_task(_keep(loop, publisher)) for loop in (*service.loops, gauges)]
+        self._probe = DatabaseProbe(service.database)
         self._subscriber = subscriber
-        loops += [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tell())]
+        loops += [asyncio.create_task(self._probe.run()), asyncio.create_task(self._show_readiness())]
         parts.push_async_callback(_end, loops)
         _spare_the_collector()
         log.info("service.started", port=settings.http_port)
 
 
-async def _ended(work: asyncio.Task[None]) -> None:
-    """Wait for the end, but not for ever: while Kafka or the database is away, what hangs is left.
+def _producer_of(settings: ServiceSettings) -> SealingProducer:
+    return SealingProducer(
+        settings.seal(),
+        bootstrap_servers=settings.kafka_bootstrap,
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        compression_type=None,  # some clients of our public topics read no lz4, and gzip costs what it saves
+        max_batch_size=128 * 1024,
+        max_request_size=KEPT_BYTES,
+        partitioner=partition,
+        metadata_max_age_ms=settings.metadata_age_ms,
+        **settings.kafka_client(),
+    )
 
-    Its offsets are not committed, so that a batch that is left comes again.
+
+async def _ended(work: asyncio.Task[None]) -> None:
+    """Wait for the end, but not for ever: while Kafka or the database is away, parts that hang are cancelled.
+
+    Their offsets are not committed, so that an unfinished batch comes again.
     """
     await asyncio.wait([work], timeout=END_SECONDS)
     for _ in range(MOST_HANGS):
@@ -271,7 +265,7 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 def _spare_the_collector() -> None:
-    """What is there when a service has started stays: the collector need not look through it again and again."""
+    """Objects of a started service stay: the garbage collector need not look through them again and again."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
@@ -286,11 +280,11 @@ async def _when_there(start: Callable[[], Awaitable[Any]]) -> None:
             await start()
 
 
-async def _keep(loop: Callable[[OutboxPublisher], Awaitable[None]], relay: OutboxPublisher) -> None:
-    """Run a background work for ever; what breaks it is told, and it begins again."""
+async def _keep(loop: Callable[[OutboxPublisher], Awaitable[None]], publisher: OutboxPublisher) -> None:
+    """Run a background work for ever; a fault of it is logged, and it begins again."""
     while True:
         try:
-            await loop(relay)
+            await loop(publisher)
         except (*UNAVAILABLE, KafkaError) as outage:
             log.warning("loop.waiting", outage=described(outage))
         except Exception:

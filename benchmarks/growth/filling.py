@@ -80,10 +80,10 @@ class Fill:
                 end = min(begin + CHUNK - 1, last)
                 written = 0
                 for statement in statements:
-                    told = await connection.execute(
+                    status = await connection.execute(
                         statement, self.booking_id, begin, end, self.rooms, self.first_house
                     )
-                    written += int(told.rpartition(" ")[2])
+                    written += int(status.rpartition(" ")[2])
                 if written <= end - begin:
                     raise ValueError(f"{service} has too little of booking {self.booking_id} to be copied")
                 if messages := self.messages.get(service):

@@ -1,4 +1,4 @@
-"""Reckons from measured costs what a chain needs: processors, instances, brokers, disk and money."""
+"""Estimates from measured costs what a chain needs: processors, instances, brokers, disk and money."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTS: Final = (*SERVICES, "postgres", "kafka")
 
 
 def in_words(results: dict[str, Any], partitions: int) -> str:
-    """The reckoning as Markdown, from the largest database that was measured."""
+    """The estimate as Markdown, from the largest database that was measured."""
     point = results["by_bookings"][-1]
     full: dict[str, float] = point["cpu_ms_a_booking"]
     alone: dict[str, float] = point["cpu_ms_alone"]

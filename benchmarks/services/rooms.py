@@ -25,12 +25,11 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
-from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_percentiles, table
+from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, stderr, table
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
-from services.availability.inventory.free_rooms import FREE
-from services.availability.inventory.store import TAKE_NIGHTS
+from services.availability.inventory.store import FREE, TAKE_NIGHTS, Night
 from services.availability.repository import Repository
 from services.availability.seed import plant
 from services.availability.stay import Stay
@@ -110,19 +109,19 @@ async def _measure(url: str, sizes: Sequence[Size]) -> dict[str, Any]:
         await _build(url, size)
         figures["sizes"].append(await _of(url, size, {"size": size.name, "rooms": size.properties * size.rooms}))
         await _plans(url, size)
-    people.print(table("By size", figures["sizes"]))
+    stderr.print(table("By size", figures["sizes"]))
     for fill in FILLS:
         size = Size("as it fills", 1, 2000, fill)
         await _build(url, size)
         figures["fills"].append(await _of(url, size, {"fill": fill}))
-    people.print(table("2,000 rooms, as the house fills", figures["fills"]))
+    stderr.print(table("2,000 rooms, as the house fills", figures["fills"]))
     figures["contention"] = [await _fight(url, rivals) for rivals in (1, RIVALS)]
-    people.print(table(f"{REQUESTS} requests", figures["contention"]))
+    stderr.print(table(f"{REQUESTS} requests", figures["contention"]))
     return figures
 
 
 async def _build(url: str, size: Size) -> None:
-    people.print(f"[dim]building {size}[/]")
+    stderr.print(f"[dim]building {size}[/]")
     connection = await asyncpg.connect(url)
     await connection.execute(_CLEAR)
     await plant(connection)
@@ -190,7 +189,7 @@ async def _fight(url: str, rivals: int) -> dict[str, Any]:
             written = await connection.fetchval("SELECT count(*) FROM room_nights")
         await database.close()
         if not facts[f"{name}: sold"] == written == min(left, REQUESTS):
-            raise SystemExit(f"{written} rooms were sold, {facts} told: the figures would mean nothing")
+            raise SystemExit(f"{written} rooms were sold, {facts} confirmed: the figures would mean nothing")
     return facts
 
 
@@ -209,16 +208,17 @@ async def _plans(url: str, size: Size) -> None:
     await database.open()
     first = system_clock().date() + timedelta(days=200)
     stay = Stay(first, first + timedelta(days=2))
-    free = (["p-1"] * 5, [stay.check_in] * 5, [stay.check_out] * 5, _TYPES)
-    nights = (["p-1"] * 2, ["1", "2"], [first + timedelta(days=2000)] * 2, [uuid4()] * 2)
+    asked = {"property_id": "p-1", "check_in": stay.check_in, "check_out": stay.check_out}
+    free = [asked | {"number": number, "type_key": key} for number, key in enumerate(_TYPES)]
+    nights = [Night("p-1", room, first + timedelta(days=2000), uuid4())._asdict() for room in ("1", "2")]
     explained = (("count and choice", FREE, free), ("hold", TAKE_NIGHTS, nights))
     async with database.connection() as connection:
-        for name, sql, parameters in explained:
-            people.print(f"[bold]{size.name}: {name}[/]")
+        for name, sql, rows in explained:
+            stderr.print(f"[bold]{size.name}: {name}[/]")
             transaction = connection.transaction()
             await transaction.start()
-            for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {sql}", *parameters):
-                people.print(f"  {row[0]}", highlight=False, markup=False)
+            for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {sql}", rows):
+                stderr.print(f"  {row[0]}", highlight=False, markup=False)
             await transaction.rollback()
     await database.close()
 

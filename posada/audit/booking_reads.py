@@ -19,6 +19,7 @@ from posada.audit.reading import Record, read_between
 from posada.client.booking_events import nobody_at, partitions_of
 from posada.cluster.lag import members
 from posada.problems import Exit, Problem
+from shared.consumer.odd_records import position_of
 from shared.contracts.booking import booking_id_of
 from shared.contracts.topics import BOOKING_REPLIES, BOOKING_REQUESTS, internal
 from shared.kafka.access import from_environment
@@ -71,7 +72,7 @@ def _request_in(record: Record) -> str:
         body = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
         return ""
-    place = f"{record.partition}/{record.offset}/{record.timestamp}"  # as shared/consumer/decoding.py has it
+    place = position_of(record)
     envelope = Envelope.from_headers(record.headers, topic=record.topic, place=place, type_name="", now=_NEVER)
     name = body.get("request_id", envelope.reference) if isinstance(body, dict) else ""
     return name.strip() if isinstance(name, str) else ""

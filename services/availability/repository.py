@@ -10,8 +10,16 @@ from uuid import UUID
 from services.availability.catalogue.property_cache import PropertyCache
 from services.availability.external import store as external_store
 from services.availability.hold import Hold
-from services.availability.inventory.free_rooms import HELD_PLACES, FreeRow, free_for_changes, free_rooms_of
-from services.availability.inventory.store import HOLDS, LOCK_HOLDS, hold_in, saved
+from services.availability.inventory.store import (
+    HELD_PLACES,
+    LOCK_HOLDS,
+    SEE_HOLDS,
+    FreeRow,
+    free_for_changes,
+    free_rooms_of,
+    hold_in,
+    saved,
+)
 from services.availability.stay import LONGEST_NIGHTS, Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.commit_hooks import on_commit
@@ -64,7 +72,7 @@ class Repository:
         if any(isinstance(message, ChangeRooms | KeepChange | DropChange) for message in messages):
             raise Conflict("a booking's nights change under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, HoldRooms)}
-        inventory = await self._inventory(connection, messages, _booking_ids(messages) - asking, HOLDS)
+        inventory = await self._inventory(connection, messages, _booking_ids(messages) - asking, SEE_HOLDS)
         inventory.assumed_new = asking
         return inventory
 

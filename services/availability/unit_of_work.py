@@ -14,7 +14,7 @@ from services.availability.stay import Stay
 from shared.contracts.common import Reason
 from shared.errors import Conflict, Refusal
 
-MOST_NAMED = 20  # properties that a refusal names
+MOST_PROBLEMS = 20  # properties that a refusal names
 FreeKey = tuple[str, Stay]
 RoomNight = tuple[str, str, date]
 
@@ -68,7 +68,7 @@ class UnitOfWork:
         """
         property_ = self.properties.get(property_id or self.default_property or "")
         if property_ is None:
-            known = ", ".join(sorted({*self.properties, *self.other_ids})[:MOST_NAMED])
+            known = ", ".join(sorted({*self.properties, *self.other_ids})[:MOST_PROBLEMS])
             text = f"property {property_id!r} is not known; there are: {known}"
             raise Refusal(Reason.UNKNOWN_PROPERTY, text, field="property_id")
         return property_

@@ -106,7 +106,7 @@ def router(database: Database, repository: Repository) -> APIRouter:
 
 def _course(row: dict[str, Any]) -> Course:
     progress = Progress.from_json(row["progress"])
-    data = MultiRoomData.model_validate_json(row["data"])
+    data = MultiRoomData.model_validate(row["data"])
     owed = (
         None
         if row["total"] is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,14 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle import store as lifecycle_store
-from services.booking.lifecycle.store import bookings_of, terms_in, terms_out
-from services.booking.record.booking import Action, Booking
-from services.booking.record.states import Status, StayStatus
+from services.booking.lifecycle.store import AUDIT_LOG, bookings_of
+from services.booking.record.booking import Booking
+from services.booking.record.rows import BOOKINGS, STAYS, terms_in
+from services.booking.record.states import Status
 from services.booking.requests import codes
 from services.booking.requests.property import MultiRoom, Property
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.recorded import audit_entry, booking_row, stays_of
 from services.booking.sagas import LIFECYCLE_REPLIES, TABLES
-from services.booking.unit_of_work import Change, UnitOfWork
+from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
 from shared.contracts.booking.staff import ChangeDue, StaffCommand
 from shared.contracts.common import Policy
@@ -39,36 +39,11 @@ _PROPERTIES = """
 SELECT p.*, (SELECT to_jsonb(c) FROM cancellation_policies c WHERE c.active AND coalesce(c.property_id, p.id) = p.id
              ORDER BY c.property_id NULLS LAST LIMIT 1) AS terms
 FROM properties p"""
-_SAVE_BOOKINGS = """
-INSERT INTO bookings (id, request_id, property_id, status, source, guest_name, guest_email, guest_phone, check_in,
-                      check_out, package, number_of_rooms, total, currency, confirmation_number, reason, created_at,
-                      paid, terms, updated_at)
-SELECT *, $20 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::text[], $9::date[], $10::date[], $11::text[], $12::smallint[], $13::numeric[], $14::text[], $15::text[],
-  $16::text[], $17::timestamptz[], $18::numeric[], $19::jsonb[])
-ON CONFLICT (id) DO UPDATE SET status = excluded.status, total = excluded.total, currency = excluded.currency,
-  number_of_rooms = excluded.number_of_rooms, confirmation_number = excluded.confirmation_number,
-  reason = excluded.reason, paid = excluded.paid, terms = excluded.terms, updated_at = excluded.updated_at"""
-_ADD_STAYS = """
-INSERT INTO stays (code, booking_id, line, status, room_type, room, adults, children_0_to_5, children_6_to_10, amount,
-                   type_label, extra_beds, first_night)
-SELECT * FROM unnest($1::text[], $2::uuid[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::smallint[],
-  $8::smallint[], $9::smallint[], $10::numeric[], $11::text[], $12::smallint[], $13::numeric[])"""
-_ADD_AUDIT = """
-INSERT INTO audit_log (booking_id, at, who, action, changes, reason)
-SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::jsonb[], $6::text[])"""
 _COURSE = """
 SELECT b.*, s.phase, s.progress, s.data FROM bookings b JOIN sagas s ON s.id = b.id WHERE b.id = $1"""
 _COURSE_STAYS = "SELECT * FROM stays WHERE booking_id = $1 ORDER BY line"
 _AUDIT = "SELECT at, who, action, changes, reason FROM audit_log WHERE booking_id = $1 ORDER BY id"
 
-ACTIONS = {
-    Status.PENDING: Action.CREATE,
-    Status.CONFIRMED: Action.CONFIRM,
-    Status.REJECTED: Action.REJECT,
-    Status.CANCELLED: Action.CANCEL,
-    Status.FAILED: Action.UPDATE,
-}
 # Messages that are about a confirmed booking alone; replies of the lifecycle's sagas usually are.
 LIFECYCLE = (StaffCommand, ChangeDue, FolioChanged)
 
@@ -113,15 +88,11 @@ class Repository:
         statements += lifecycle_store.changes(uow.lifecycle, now)
         changes = sorted(uow.changes.values(), key=lambda change: change.saga.id)
         if changes:
-            rows = _columns([_booking_row(change) for change in changes], 19)
-            statements.append(Statement(_SAVE_BOOKINGS, (*rows, now)))
-        confirmed = [change.saga.data for change in changes if change.new is Status.CONFIRMED]
-        if confirmed:
-            rows = _columns([row for data in confirmed for row in _stay_rows(data)], 13)
-            statements.append(Statement(_ADD_STAYS, tuple(rows)))
-        if changes:
-            rows = _columns([_audit_row(change, now) for change in changes], 6)
-            statements.append(Statement(_ADD_AUDIT, tuple(rows)))
+            statements.append(BOOKINGS.insert([booking_row(change) for change in changes], updated_at=now))
+        if confirmed := [change.saga.data for change in changes if change.new is Status.CONFIRMED]:
+            statements.append(STAYS.insert([stay for data in confirmed for stay in stays_of(data)]))
+        if entries := [*[audit_entry(change, now) for change in changes], *uow.lifecycle.entries]:
+            statements.append(AUDIT_LOG.insert(entries))
         return statements
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
@@ -138,9 +109,7 @@ class Repository:
         row = await connection.fetchrow(_COURSE, booking_id)
         if row is None:
             return None
-        audit = [
-            dict(line) | {"changes": json.loads(line["changes"])} for line in await connection.fetch(_AUDIT, booking_id)
-        ]
+        audit = [dict(line) for line in await connection.fetch(_AUDIT, booking_id)]
         stays = [dict(stay) for stay in await connection.fetch(_COURSE_STAYS, booking_id)]
         return dict(row) | {"audit": audit, "stays": stays}
 
@@ -188,62 +157,6 @@ def _codes_wanted(uow: UnitOfWork, messages: Sequence[Message]) -> Counter[str]:
             if property_id in uow.properties:
                 wanted[property_id] += len(message.rooms)
     return wanted
-
-
-def _booking_row(change: Change) -> tuple[Any, ...]:
-    data, progress = change.saga.data, change.saga.progress
-    request = data.request
-    return (
-        data.booking_id,
-        request.request_id,
-        data.property.id,
-        change.new.value,
-        "CHAT",
-        request.guest.name,
-        request.guest.email,
-        request.guest.phone or request.contact.wa_id,
-        request.check_in,
-        request.check_out,
-        request.package,
-        len(data.rooms) or len(request.rooms),
-        data.total,
-        data.currency,
-        data.reservation_codes()[0] if change.new is Status.CONFIRMED else None,
-        progress.reason or None,
-        change.saga.started_at,
-        data.total if change.new is Status.CONFIRMED else None,
-        terms_out(data.terms),
-    )
-
-
-def _stay_rows(data: MultiRoomData) -> list[tuple[Any, ...]]:
-    return [
-        (
-            data.codes[room.line],
-            data.booking_id,
-            room.line,
-            StayStatus.CONFIRMED.value,
-            room.type,
-            room.room,
-            room.adults,
-            room.children_0_to_5,
-            room.children_6_to_10,
-            room.amount,
-            room.type_label,
-            room.extra_beds,
-            room.first_night,
-        )
-        for room in data.rooms
-    ]
-
-
-def _audit_row(change: Change, now: datetime) -> tuple[Any, ...]:
-    changes = [{"field": "status", "old": change.old, "new": change.new}]
-    return change.saga.id, now, change.who, ACTIONS[change.new].value, json.dumps(changes), change.why
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [[row[n] for row in rows] for n in range(width)]
 
 
 def _property(row: Any) -> Property:

@@ -158,7 +158,7 @@ stays = Table(
     Index("stays_booking_id_line_idx", "booking_id", "line", unique=True),
 )
 
-# What was done with bookings. A trigger refuses any change of what is written (migration 0002).
+# What was done with bookings. A trigger refuses any change of what is written (in the migration).
 audit_log = Table(
     "audit_log",
     metadata,

@@ -85,7 +85,7 @@ class UnitOfWork:
     def change_under_way(self, booking_id: UUID) -> SagaRecord[Any] | None:
         """The saga that changes or ends a confirmed booking at the moment."""
         booking = self.lifecycle.bookings.get(booking_id)
-        return self.sagas.by_id.get(booking.saga) if booking and booking.saga else None
+        return self.sagas.by_id.get(booking.saga_id) if booking and booking.saga_id else None
 
     def start(self, booking_id: UUID, name: str, transition: Transition[MultiRoomData], now: datetime) -> None:
         """A booking begins, or is refused at once."""

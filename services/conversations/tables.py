@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -36,14 +34,8 @@ bookings = Table(
     Column("property_id", Text, nullable=False),
     Column("property_name", Text, nullable=False),
     Column("timezone", Text, nullable=False),
-    Column("rooms", ARRAY(Text), nullable=False),
-    Column("check_in", Date, nullable=False),
-    Column("check_out", Date, nullable=False),
-    Column("confirmed_at", DateTime(timezone=True), nullable=False),
-    Column("as_of", DateTime(timezone=True), comment="the newest event that told its dates"),
-    Column("off", Boolean, nullable=False, server_default=text("false"), comment="nobody is expected any longer"),
-    Column("off_at", DateTime(timezone=True), comment="since when"),
-    Column("versions", JSONB, nullable=False, server_default=text("'[]'::jsonb"), comment="dates and rooms, by time"),
+    Column("versions", JSONB, nullable=False, comment="since when, revision, check-in, check-out and rooms of each"),
+    Column("off_at", DateTime(timezone=True), comment="since when nobody is expected any longer"),
 )
 
 subscribers = Table(
@@ -113,7 +105,7 @@ messages = Table(
     UniqueConstraint("channel", "message_id"),
     Index("messages_thread_id_number_idx", "thread_id", "number"),
     Index("messages_unread_idx", "thread_id", "number", postgresql_where=text("author = 'tenant'")),
-    Index("messages_search_idx", text("words_of(text)"), postgresql_using="gin"),  # a function of migration 0002
+    Index("messages_search_idx", text("words_of(text)"), postgresql_using="gin"),  # a function of the migration
 )
 
 replies = Table(

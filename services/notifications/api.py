@@ -15,7 +15,7 @@ from services.notifications.content.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.content.samples import samples
 from services.notifications.delivery.model import Audience, Channel, Event, Form, Status
 from services.notifications.repository import Repository
-from shared.clock import system_clock
+from shared.clock import Clock
 from shared.contracts.common import Language
 from shared.database.pool import Database
 from shared.safety.masking import masked
@@ -79,7 +79,7 @@ class Preview(BaseModel):
     html: str | None
 
 
-def router(database: Database, repository: Repository, templates: Templates) -> APIRouter:
+def router(database: Database, repository: Repository, templates: Templates, clock: Clock) -> APIRouter:
     """The service's read-only API."""
     api = APIRouter(tags=["notifications"])
 
@@ -111,7 +111,7 @@ def router(database: Database, repository: Repository, templates: Templates) -> 
     async def rates(hours: Annotated[float, Query(gt=0, le=24 * 31)] = 1) -> list[ChannelRate]:
         """The delivery rate of each channel that sent something in the last hours."""
         async with database.connection() as connection:
-            found = await repository.rates(connection, system_clock() - timedelta(hours=hours))
+            found = await repository.rates(connection, clock() - timedelta(hours=hours))
         return [
             ChannelRate(channel=rate.channel, arrived=rate.arrived, finished=rate.finished, rate=rate.share)
             for rate in found

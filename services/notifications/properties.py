@@ -26,7 +26,7 @@ class PropertySettings(BaseModel):
     show_rooms: bool = Field(False, description="Guests may read their rooms' numbers before they arrive.")
     feedback_url: str | None = Field(None, description="Where guests leave an opinion; else they answer the message.")
     staff_email: EmailStr | None = None
-    staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
+    staff_phone: Phone | None = Field(None, description="Phone number of staff for urgent alerts.")
 
     @property
     def quiet(self) -> QuietHours:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from services.notifications.delivery.model import (
     Audience,
     Channel,
     Claimed,
+    Delivery,
     Event,
     Form,
     Outcome,
@@ -33,6 +35,7 @@ from shared.commit_hooks import on_commit
 from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
 from shared.database.pool import Connection
+from shared.database.statements import execute_together
 from shared.jobs.wake import WakeSignal
 from shared.messages.message import Message
 
@@ -66,7 +69,7 @@ class Repository(DeliveryLog):
         del now
         uow = UnitOfWork(self._desk)
         if ids := sorted({one.booking_id for one in messages if isinstance(one, BookingEvent | ReminderDue)}):
-            uow.entries = {row["booking_id"]: sql.entry(row) for row in await connection.fetch(sql.ENTRIES, ids)}
+            uow.entries = {row["booking_id"]: sql.AGENDA.read(row) for row in await connection.fetch(sql.ENTRIES, ids)}
             for row in await connection.fetch(sql.TOLD, ids):
                 uow.occasions.setdefault(row["booking_id"], set()).add(row["occasion"])
         return uow
@@ -79,17 +82,17 @@ class Repository(DeliveryLog):
             await connection.execute(sql.WITHDRAW, *_split(set(uow.withdrawn)), now)
         if uow.changed:
             entries = [uow.entries[booking_id] for booking_id in sorted(uow.changed)]
-            await connection.execute(sql.PLAN, *sql.entry_columns(entries))
+            await execute_together(connection, [sql.AGENDA.insert(entries)])
         if uow.last_contact:
-            pairs = sorted(uow.last_contact)
-            addresses = [address for _, address in pairs]
-            await connection.execute(
-                sql.HEAR, [channel.value for channel, _ in pairs], addresses, [uow.last_contact[pair] for pair in pairs]
-            )
+            heard = [
+                {"channel": channel, "address": address, "heard_at": at}
+                for (channel, address), at in uow.last_contact.items()
+            ]
+            await connection.execute(sql.HEAR, heard)
         if uow.new:
             new = sorted(uow.new, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
-            dues = [self._desk.not_before(one.channel, one.property_id, one.timezone, one.urgent, now) for one in new]
-            written = await connection.fetch(sql.ADD, *sql.columns(new, dues), now)
+            add = sql.add(new, partial(self._not_before, now), now)
+            written = await connection.fetch(add.sql, *add.parameters)
             _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])
             on_commit(self._wake.set)
 
@@ -116,7 +119,7 @@ class Repository(DeliveryLog):
         if failing:
             numbers = sorted(one.claimed.number for one in outcomes)
             await connection.execute(sql.LOCK, numbers, *_split(failing))
-        rows = await connection.fetch(sql.RECORD, *sql.outcome_columns(outcomes), now)
+        rows = await connection.fetch(sql.RECORD, [sql.outcome_row(one) for one in outcomes], now)
         failed = {(row["booking_id"], row["occasion"]) for row in rows if row["status"] == Status.FAILED}
         return await self._pass_on(connection, failed, now)
 
@@ -152,7 +155,7 @@ class Repository(DeliveryLog):
             if after is Status.PENDING and await self._is_overtaken(connection, row["booking_id"], row["occasion"]):
                 after = Status.WITHDRAWN
             states[row["number"]] = (after, form, has_template)
-            await connection.execute(sql.REPORTED, *_report_columns(row, after, form), list(CLOSED), now)
+            await connection.execute(sql.REPORTED, *_reported(row, after, form), list(CLOSED), now)
             if after is Status.FAILED and status is not Status.FAILED:
                 failed.add((row["booking_id"], row["occasion"]))
                 DELIVERIES.labels(row["channel"], Status.FAILED).inc()
@@ -186,17 +189,23 @@ class Repository(DeliveryLog):
         return lost
 
     async def _begin(self, connection: Connection, woken: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        channels = [Channel(row["channel"]) for row in woken]
-        statuses = [self._desk.first_status(channel) for channel in channels]
-        dues = [
-            self._desk.not_before(channel, row["property_id"], row["timezone"], row["urgent"], now)
-            for channel, row in zip(channels, woken, strict=True)
+        changes = [
+            {
+                "number": row["number"],
+                "status": self._desk.first_status(Channel(row["channel"])),
+                "due_at": self._desk.not_before(
+                    Channel(row["channel"]), row["property_id"], row["timezone"], row["urgent"], now
+                ),
+            }
+            for row in woken
         ]
-        await connection.execute(
-            sql.WAKE, [row["number"] for row in woken], [status.value for status in statuses], dues, now
-        )
-        _count_stored([one for one, status in zip(channels, statuses, strict=True) if status is Status.STORED])
+        await connection.execute(sql.WAKE, changes, now)
+        stored = [change["number"] for change in changes if change["status"] is Status.STORED]
+        _count_stored([row["channel"] for row in woken if row["number"] in stored])
         on_commit(self._wake.set)
+
+    def _not_before(self, now: datetime, one: Delivery) -> datetime:
+        return self._desk.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
 
 
 def _count_stored(channels: Sequence[str]) -> None:
@@ -204,17 +213,11 @@ def _count_stored(channels: Sequence[str]) -> None:
         DELIVERIES.labels(channel, Status.STORED).inc()
 
 
-def _report_columns(row: Mapping[str, Any], status: Status, form: Form) -> tuple[list[Any], ...]:
+def _reported(row: Mapping[str, Any], status: Status, form: Form) -> tuple[Any, ...]:
     fate = ReportStatus(row["fate"])
-    return (
-        [row["number"]],
-        [status.value],
-        [form.value],
-        [row["said"]],
-        [row["reported_problem"]],
-        [row["at"] if fate in (ReportStatus.DELIVERED, ReportStatus.READ) else None],
-        [row["at"] if fate is ReportStatus.READ else None],
-    )
+    delivered_at = row["at"] if fate in (ReportStatus.DELIVERED, ReportStatus.READ) else None
+    read_at = row["at"] if fate is ReportStatus.READ else None
+    return row["number"], status, form, row["said"], row["reported_problem"], delivered_at, read_at
 
 
 def _occasion(outcome: Outcome) -> Occasion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,34 +10,21 @@ import orjson
 
 from services.notifications.content.calendar import entry_in
 from services.notifications.delivery.model import (
-    Audience,
     Channel,
     Claimed,
     Content,
     Delivery,
-    Form,
     Outcome,
     Sibling,
     Status,
     Template,
 )
-from services.notifications.events.reminders import Booked, Entry, State
+from services.notifications.events.reminders import Booked, Entry
+from shared.database.bulk import UPSERT, Column, Table
+from shared.database.statements import Statement
 
 LONGEST_WORDS = 300  # of what a provider says
 
-ADD = """
-INSERT INTO deliveries (booking_id, occasion, audience, channel, recipient, sender_name, subject, text, html, calendar,
-                        template, place, status, property_id, timezone, urgent, traceparent, due_at, waits_since,
-                        provider, created_at, finished_at)
-SELECT new.*, new.due_at, CASE WHEN status = 'stored' THEN 'local' END, $19::timestamptz,
-       CASE WHEN status IN ('stored', 'withdrawn') THEN $19 END
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::jsonb[], $12::smallint[], $13::text[], $14::text[], $15::text[], $16::boolean[],
-            $17::text[], $18::timestamptz[])
-     AS new (booking_id, occasion, audience, channel, recipient, sender_name, subject, text, html, calendar, template,
-             place, status, property_id, timezone, urgent, traceparent, due_at)
-ON CONFLICT DO NOTHING
-RETURNING channel, status"""
 CLAIM = """
 WITH due AS (
     SELECT one.number, one.unsure FROM unnest($1::text[], $2::int[]) AS slots (channel, free)
@@ -56,18 +43,19 @@ FROM unnest($1::bigint[], $2::smallint[]) AS ours (number, attempts)
 WHERE deliveries.number = ours.number AND deliveries.attempts = ours.attempts AND leased_until IS NOT NULL"""
 # Rows are locked in the order of their numbers, as everywhere, so that rivals wait for each other and never deadlock.
 RECORD = """
-WITH ours AS (SELECT number FROM deliveries WHERE number = ANY($1::bigint[]) ORDER BY number FOR UPDATE)
-UPDATE deliveries SET status = new.status, due_at = coalesce(new.due_at, deliveries.due_at), provider = new.provider,
-    provider_id = new.provider_id, provider_status = new.provider_status, problem = new.problem,
-    form = new.form, unsure = new.unsure, leased_until = NULL,
-    finished_at = CASE WHEN new.status <> 'pending' THEN $11::timestamptz END
-FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-            $8::text[], $9::text[], $10::boolean[])
-     AS new (number, attempts, status, due_at, provider, provider_id, provider_status, problem, form, unsure)
-JOIN ours ON ours.number = new.number
-WHERE deliveries.number = new.number
-  AND (deliveries.status = 'pending' AND (deliveries.attempts = new.attempts OR new.status = 'sent')
-       OR deliveries.status = 'withdrawn' AND new.status = 'sent')
+WITH ours AS (
+    SELECT new.* FROM jsonb_to_recordset($1)
+        AS new (number bigint, attempts smallint, status text, due_at timestamptz, provider text, provider_id text,
+                provider_status text, problem text, form text, unsure boolean)
+    JOIN deliveries USING (number) ORDER BY number FOR UPDATE OF deliveries)
+UPDATE deliveries SET status = ours.status, due_at = coalesce(ours.due_at, deliveries.due_at), provider = ours.provider,
+    provider_id = ours.provider_id, provider_status = ours.provider_status, problem = ours.problem,
+    form = ours.form, unsure = ours.unsure, leased_until = NULL,
+    finished_at = CASE WHEN ours.status <> 'pending' THEN $2::timestamptz END
+FROM ours
+WHERE deliveries.number = ours.number
+  AND (deliveries.status = 'pending' AND (deliveries.attempts = ours.attempts OR ours.status = 'sent')
+       OR deliveries.status = 'withdrawn' AND ours.status = 'sent')
 RETURNING deliveries.booking_id, deliveries.occasion, deliveries.status"""
 LOCK = """
 SELECT number FROM deliveries
@@ -80,8 +68,8 @@ WHERE (booking_id, occasion) IN (SELECT * FROM unnest($1::uuid[], $2::text[])) O
 WAKE = """
 UPDATE deliveries SET status = new.status, due_at = new.due_at, waits_since = new.due_at,
     provider = CASE WHEN new.status = 'stored' THEN 'local' END,
-    finished_at = CASE WHEN new.status = 'stored' THEN $4::timestamptz END
-FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS new (number, status, due_at)
+    finished_at = CASE WHEN new.status = 'stored' THEN $2::timestamptz END
+FROM jsonb_to_recordset($1) AS new (number bigint, status text, due_at timestamptz)
 WHERE deliveries.number = new.number"""
 WAITING_TOO_LONG = """
 SELECT number, booking_id, occasion FROM deliveries
@@ -95,17 +83,11 @@ WHERE number = ANY($1::bigint[]) AND status = 'pending' AND (leased_until IS NUL
 RETURNING booking_id, occasion, channel"""
 HEAR = """
 INSERT INTO last_heard (channel, address, heard_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[]) ORDER BY 1, 2
+SELECT * FROM jsonb_to_recordset($1) AS new (channel text, address text, heard_at timestamptz) ORDER BY 1, 2
 ON CONFLICT (channel, address) DO UPDATE SET heard_at = greatest(last_heard.heard_at, excluded.heard_at)"""
 ENTRIES = """
 SELECT booking_id, as_of, state, booked, left_on FROM agenda
 WHERE booking_id = ANY($1::uuid[]) ORDER BY booking_id FOR UPDATE"""
-PLAN = """
-INSERT INTO agenda (booking_id, as_of, state, booked, left_on)
-SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::jsonb[], $5::date[]) ORDER BY 1
-ON CONFLICT (booking_id) DO UPDATE SET as_of = excluded.as_of, state = excluded.state, booked = excluded.booked,
-    left_on = excluded.left_on
-WHERE agenda.as_of <= excluded.as_of"""
 TOLD = """
 SELECT DISTINCT booking_id, occasion FROM deliveries WHERE booking_id = ANY($1::uuid[]) AND audience = 'guest'"""
 IS_OFF = "SELECT true FROM agenda WHERE booking_id = $1 AND state = 'off'"
@@ -134,6 +116,20 @@ FROM reports JOIN deliveries USING (provider, provider_id)
 WHERE NOT reports.applied ORDER BY reports.id LIMIT $1"""
 STATUSES = "SELECT number, status, form, template IS NOT NULL AS has_template FROM deliveries WHERE number = ANY($1)"
 REPORTED = """
+UPDATE deliveries SET status = $2, form = $3, provider_status = $4, problem = coalesce($5, problem),
+    due_at = CASE WHEN $2 = 'pending' THEN $9::timestamptz ELSE due_at END,
+    waits_since = CASE WHEN $2 = 'pending' THEN $9 ELSE waits_since END,
+    attempts = CASE WHEN $2 = 'pending' THEN 0 ELSE attempts END,
+    finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE finished_at END,
+    delivered_at = coalesce(delivered_at, $6), read_at = coalesce(read_at, $7)
+WHERE number = $1 AND status <> ALL($8::text[])"""
+APPLIED = """
+SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
+       deliveries.booking_id, deliveries.occasion, deliveries.channel
+FROM reports JOIN deliveries USING (provider, provider_id)
+WHERE NOT reports.applied ORDER BY reports.id LIMIT $1"""
+STATUSES = "SELECT number, status, form, template IS NOT NULL AS has_template FROM deliveries WHERE number = ANY($1)"
+REPORTED = """
 UPDATE deliveries SET status = new.status, form = new.form, provider_status = new.said,
     problem = coalesce(new.problem, deliveries.problem),
     due_at = CASE WHEN new.status = 'pending' THEN $9::timestamptz ELSE deliveries.due_at END,
@@ -148,70 +144,76 @@ WHERE deliveries.number = new.number AND deliveries.status <> ALL($8::text[])"""
 APPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
 
 
-def columns(deliveries: Sequence[Delivery], dues: Sequence[datetime]) -> tuple[list[Any], ...]:
-    """What ADD takes."""
-    return (
-        [one.booking_id for one in deliveries],
-        [one.occasion for one in deliveries],
-        [one.audience.value for one in deliveries],
-        [one.channel.value for one in deliveries],
-        [one.recipient for one in deliveries],
-        [one.sender_name for one in deliveries],
-        [one.content.subject for one in deliveries],
-        [one.content.text for one in deliveries],
-        [one.content.html for one in deliveries],
-        [one.content.entry.to_json() if one.content.entry else None for one in deliveries],
-        [_packed(one.content.template) for one in deliveries],
-        [one.place for one in deliveries],
-        [one.status.value for one in deliveries],
-        [one.property_id for one in deliveries],
-        [one.timezone for one in deliveries],
-        [one.urgent for one in deliveries],
-        [one.traceparent for one in deliveries],
-        list(dues),
-    )
-
-
-def outcome_columns(outcomes: Sequence[Outcome]) -> tuple[list[Any], ...]:
-    """What RECORD takes."""
-    return (
-        [one.claimed.number for one in outcomes],
-        [one.claimed.attempt for one in outcomes],
-        [one.status.value for one in outcomes],
-        [one.due_at for one in outcomes],
-        [one.provider for one in outcomes],
-        [storable(one.provider_id) for one in outcomes],
-        [storable(one.provider_status) for one in outcomes],
-        [storable(one.problem) for one in outcomes],
-        [one.form.value for one in outcomes],
-        [one.unsure for one in outcomes],
-    )
-
-
-def entry_columns(entries: Sequence[Entry]) -> tuple[list[Any], ...]:
-    """What PLAN takes."""
-    return (
-        [one.booking_id for one in entries],
-        [one.as_of for one in entries],
-        [one.state.value for one in entries],
-        [one.booked.model_dump_json(exclude_none=True) for one in entries],
-        [one.left_on for one in entries],
-    )
-
-
 def storable(text: str | None) -> str | None:
     """A provider's words without what PostgreSQL cannot keep: one odd answer must not hold up all outcomes."""
     return text and text[:LONGEST_WORDS].encode("utf-8", "replace").decode().replace("\0", "")
 
 
-def entry(row: Mapping[str, Any]) -> Entry:
-    """An entry of the agenda."""
-    return Entry(
-        row["booking_id"],
-        row["as_of"],
-        State(row["state"]),
-        Booked.model_validate_json(row["booked"]),
-        row["left_on"],
+def _template(kept: Mapping[str, Any] | None) -> Template | None:
+    if kept is None:
+        return None
+    return Template(kept["name"], kept["language"], tuple((name, value) for name, value in kept["parameters"]))
+
+
+def _content(row: Mapping[str, Any]) -> Content:
+    return Content(row["text"], row["subject"], row["html"], entry_in(row["calendar"]), _template(row["template"]))
+
+
+DELIVERIES = Table(
+    "deliveries",
+    Delivery,
+    Column("subject", "text", lambda one: one.content.subject),
+    Column("text", "text", lambda one: one.content.text),
+    Column("html", "text", lambda one: one.content.html),
+    Column("calendar", "jsonb", lambda one: one.content.entry),
+    Column("template", "jsonb", lambda one: one.content.template),
+    Column("provider", "text", lambda one: "local" if one.status is Status.STORED else None),
+    Column("due_at", "timestamptz"),
+    Column("waits_since", "timestamptz"),
+    Column("created_at", "timestamptz"),
+    Column("finished_at", "timestamptz"),
+    without=("content",),
+    on_conflict="DO NOTHING RETURNING channel, status",
+)
+AGENDA = Table(
+    "agenda",
+    Entry,
+    Column(
+        "booked",
+        "jsonb",
+        lambda entry: orjson.Fragment(entry.booked.model_dump_json(exclude_none=True)),
+        Booked.model_validate,
+    ),
+    key="booking_id",
+    on_conflict=f"{UPSERT} WHERE agenda.as_of <= excluded.as_of",
+)
+
+
+def outcome_row(outcome: Outcome) -> dict[str, Any]:
+    """What RECORD takes."""
+    return {
+        "number": outcome.claimed.number,
+        "attempts": outcome.claimed.attempt,
+        "status": outcome.status,
+        "due_at": outcome.due_at,
+        "provider": outcome.provider,
+        "provider_id": storable(outcome.provider_id),
+        "provider_status": storable(outcome.provider_status),
+        "problem": storable(outcome.problem),
+        "form": outcome.form,
+        "unsure": outcome.unsure,
+    }
+
+
+def add(deliveries: Iterable[Delivery], due_at: Callable[[Delivery], datetime], now: datetime) -> Statement:
+    """Writes deliveries down: when each may go out at the earliest, and when those that never do were finished."""
+    over = {Status.STORED, Status.WITHDRAWN}
+    return DELIVERIES.insert(
+        deliveries,
+        due_at=due_at,
+        waits_since=due_at,
+        created_at=now,
+        finished_at=lambda one: now if one.status in over else None,
     )
 
 
@@ -222,33 +224,5 @@ def sibling(row: Mapping[str, Any]) -> Sibling:
 
 def claimed(row: Mapping[str, Any]) -> Claimed:
     """A delivery that is this instance's for a while."""
-    content = Content(row["text"], row["subject"], row["html"], entry_in(row["calendar"]), _unpacked(row["template"]))
-    delivery = Delivery(
-        booking_id=row["booking_id"],
-        occasion=row["occasion"],
-        audience=Audience(row["audience"]),
-        channel=Channel(row["channel"]),
-        recipient=row["recipient"],
-        sender_name=row["sender_name"],
-        content=content,
-        place=row["place"],
-        status=Status(row["status"]),
-        property_id=row["property_id"],
-        timezone=row["timezone"],
-        urgent=row["urgent"],
-        form=Form(row["form"]),
-        traceparent=row["traceparent"],
-    )
+    delivery = DELIVERIES.read(row, content=_content(row))
     return Claimed(row["number"], row["attempts"], delivery, row["was_unsure"], row["heard_at"], row["waits_since"])
-
-
-def _packed(template: Template | None) -> str | None:
-    return orjson.dumps(template).decode() if template else None
-
-
-def _unpacked(text: str | None) -> Template | None:
-    if text is None:
-        return None
-    found = orjson.loads(text)
-    pairs = tuple((name, value) for name, value in found["parameters"])
-    return Template(found["name"], found["language"], pairs)

@@ -59,7 +59,7 @@ deliveries = Table(
     Column("problem", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("finished_at", DateTime(timezone=True)),
-    Column("calendar", Text),  # an entry's facts as JSON
+    Column("calendar", JSONB, comment="what a calendar shows of the stay"),
     Column("template", JSONB),
     Column("property_id", Text, nullable=False, server_default=""),
     Column("timezone", Text, nullable=False, server_default="UTC"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from services.payments import consumers
 from services.payments.cases import api as api_cases
-from services.payments.executor import CommandExecutor
 from services.payments.feeds import api as api_feeds
 from services.payments.feeds.folder import WatchedFolder
 from services.payments.feeds.http import HttpFeed
@@ -12,6 +11,7 @@ from services.payments.feeds.port import Source
 from services.payments.feeds.sync import FeedSync
 from services.payments.folio import api as api_folios
 from services.payments.gauges import readings
+from services.payments.lookup import Lookup
 from services.payments.online import api as api_gateway
 from services.payments.online.orders import OrderService
 from services.payments.online.port import Gateway
@@ -29,9 +29,10 @@ from shared.service import Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service, ready to run; settings come from the environment unless they are given."""
     settings = settings or Settings()
+    clock = clock or settings.clock()
     database = Database(
         settings.database_url.get_secret_value(),
         connections=settings.database_connections,
@@ -39,8 +40,8 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
     )
     terms = settings.terms()
     queries, repository = Queries(database), Repository(terms)
-    executor = CommandExecutor(repository, database, clock, terms)
-    sources = sources_of(settings, clock)
+    lookup = Lookup(repository, database, clock, terms)
+    sources = sources_of(settings)
     keeper = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
     counter = OrderService(gateway, database, clock) if gateway else None
@@ -52,16 +53,16 @@ def build(settings: Settings | None = None, clock: Clock = system_clock) -> Serv
         routes=consumers.routes(repository, keeper.prefetch),
         routers=[
             api_transfers.router(queries, terms),
-            api_requests.router(executor, queries, keeper.prefetch),
-            api_cases.reading(executor, queries),
-            api_cases.deciding(executor, queries, settings),
-            api_feeds.reading(executor, queries, settings),
-            api_feeds.writing(keeper, executor, queries, settings),
+            api_requests.router(lookup, queries, keeper.prefetch),
+            api_cases.reading(lookup, queries),
+            api_cases.deciding(queries, settings),
+            api_feeds.reading(clock, queries, settings),
+            api_feeds.writing(keeper, clock, queries, settings),
             *([api_gateway.ordering(counter, settings)] if counter else []),
             api_folios.reading(queries),
-            api_folios.writing(executor, queries, settings),
+            api_folios.writing(lookup, queries, settings),
         ],
-        webhooks=[api_gateway.webhook(counter, executor)] if counter else [],
+        webhooks=[api_gateway.webhook(counter)] if counter else [],
         loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
         gauges=readings(source.name for source in sources),
         scopes=SCOPES,
@@ -83,7 +84,7 @@ def gateway_of(settings: Settings) -> Gateway | None:
     )
 
 
-def sources_of(settings: Settings, clock: Clock) -> list[Source]:
+def sources_of(settings: Settings) -> list[Source]:
     """The feeds that are configured; transfers on Kafka need none."""
     sources: list[Source] = []
     if settings.feed_folder:
@@ -93,7 +94,7 @@ def sources_of(settings: Settings, clock: Clock) -> list[Source]:
                 settings.feed_folder,
                 settings.feed_csv,
                 settings.feed_camt,
-                clock=clock,
+                clock=system_clock,  # which stamps files
                 most_bytes=settings.feed_most_bytes,
             )
         )

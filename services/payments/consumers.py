@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from services.payments.cases.commands import ChooseTransfer, DeclinePayment
+from services.payments.cases.handlers import choose_transfer, decline_payment
+from services.payments.folio import handlers as folio
+from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.folio.price_handlers import reprice_booking
 from services.payments.repository import Repository
 from services.payments.requests import handlers, replies, search_handlers
@@ -40,4 +44,11 @@ def routes(repository: Repository, prefetch: Prefetch | None = None) -> Routes[U
     table.on(VerificationInvalid, handlers.verification_invalid, repeats=True)
     table.on(SearchDue, search_handlers.search_due)
     table.on(StaffDue, search_handlers.staff_due)
+
+    # Staff's commands come over HTTP only: they have no type, so none can come by Kafka.
+    table.on(ChooseTransfer, choose_transfer)
+    table.on(DeclinePayment, decline_payment)
+    table.on(RecordPayment, folio.record_payment)
+    table.on(AddCharge, folio.add_charge)
+    table.on(RefundPayment, folio.refund_payment)
     return table

@@ -81,13 +81,13 @@ payments = Table(
     postgresql_with={"fillfactor": "85"},
 )
 
-# What happened to payments. A trigger refuses any change of what is written (migration 0002).
+# What happened to payments. A trigger refuses any change of what is written (in the migration).
 ledger = Table(
     "ledger",
     metadata,
     Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
     Column("kind", Text, primary_key=True),
-    Column("cause", Uuid, primary_key=True, comment="The booking, the refund, or for an arrival the payment."),
+    Column("cause", Uuid, primary_key=True, comment="The booking, the refund or, of an arrival, the payment."),
     Column("number", BigInteger, Identity(always=True), nullable=False, comment="The order of writing."),
     Column("amount", _money, nullable=False),
     Column("at", _moment, nullable=False),
@@ -142,7 +142,7 @@ payment_requests = Table(
     postgresql_with={"fillfactor": "85"},
 )
 
-# What people decided. A trigger refuses any change of what is written (migration 0003).
+# What people decided. A trigger refuses any change of what is written (in the migration).
 rulings = Table(
     "rulings",
     metadata,
@@ -155,7 +155,7 @@ rulings = Table(
     Column("payment_id", Uuid, ForeignKey("payments.id")),
 )
 
-# What bookings cost beside their rooms. A trigger refuses any change of what is written (migration 0004).
+# What bookings cost beside their rooms. A trigger refuses any change of what is written (in the migration).
 charges = Table(
     "charges",
     metadata,
@@ -171,7 +171,7 @@ charges = Table(
     CheckConstraint("amount > 0", name="amount"),
 )
 
-# What bookings cost since they changed or ended. A trigger refuses any change of what is written (migration 0007).
+# What bookings cost since they changed or ended. A trigger refuses any change of what is written (in the migration).
 prices = Table(
     "prices",
     metadata,
@@ -179,7 +179,7 @@ prices = Table(
     Column("change", Integer, primary_key=True, comment="Numbers what was asked for a booking."),
     Column("total", _money, nullable=False),
     Column("fee", _money, nullable=False),
-    Column("paid", _money, nullable=False, comment="What was paid and kept, once the refund had been given back."),
+    Column("paid", _money, nullable=False, comment="What was paid and kept after the refund."),
     Column("refund", _money, nullable=False),
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -202,10 +202,10 @@ feeds = Table(
 broken_lines = Table(
     "broken_lines",
     metadata,
-    Column("id", Uuid, primary_key=True, comment="A digest of the line and its place: found again, it is the same."),
+    Column("id", Uuid, primary_key=True, comment="A digest of the line and its place."),
     Column("source", Text, nullable=False),
     Column("file", Text, nullable=False),
-    Column("number", Integer, nullable=False, comment="The line of the file, or the entry of the statement, from 1."),
+    Column("number", Integer, nullable=False, comment="The line or entry in its file, from 1."),
     Column("field", Text, nullable=False),
     Column("problem", Text, nullable=False),
     Column("remedy", Text, nullable=False),

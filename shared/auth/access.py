@@ -72,7 +72,10 @@ def _named(name: str, caller: Caller) -> str:
 
 @dataclass
 class RateLimit:
-    """A token bucket for each caller: `per_second` requests, twice as many at once. Times are monotonic seconds."""
+    """A token bucket for each caller: `per_second` requests, twice as many at once. Times are monotonic seconds.
+
+    Ours, for `limits` has no token bucket and its memory grows with the number of callers; this one keeps the latest.
+    """
 
     per_second: float
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)

@@ -1,4 +1,4 @@
-"""The back lane: what nobody waits for is handled behind what somebody waits for, and beside the next batch."""
+"""Messages that nobody waits for: processed beside the urgent ones, one gathered batch after the other."""
 
 from __future__ import annotations
 
@@ -6,71 +6,72 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from shared.consumer.decoding import InboundMessage
+from shared.messages.inbound import InboundMessage
 
 Work = Callable[[Sequence[InboundMessage]], Awaitable[None]]
+Submitted = tuple[Sequence[InboundMessage], Callable[[], None]]
 
 
 class BackgroundQueue:
-    """Handles deliveries one batch after the other, in a task of its own; what comes meanwhile is gathered.
+    """Processes one batch after the other in a task of its own; what is submitted meanwhile makes the next batch.
 
-    So the answers behind an outcome share few transactions, and no request waits for theirs. `most` deliveries may
-    wait (a batch counts as one more); then whoever brings more waits as well.
+    So messages behind an outcome share few transactions, and no request waits for them. At most `limit` messages wait
+    (each submission counts as one more); then `submit` waits until there is room.
     """
 
-    def __init__(self, work: Work, *, most: int) -> None:
+    def __init__(self, work: Work, *, limit: int) -> None:
         self._work = work
-        self._most = most
-        self._waiting: list[tuple[Sequence[InboundMessage], Callable[[], None]]] = []
+        self._limit = limit
+        self._waiting: list[Submitted] = []
         self._running: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._began = 0.0
 
-    async def submit(self, deliveries: Sequence[InboundMessage], done: Callable[[], None]) -> None:
-        """Have deliveries handled; `done` is called behind them and behind everything that was put in before."""
-        while self._count() >= self._most:
+    async def submit(self, batch: Sequence[InboundMessage], done: Callable[[], None]) -> None:
+        """Have a batch processed; `done` is called behind it and behind everything that was submitted before."""
+        while self._count() >= self._limit:
             self._room.clear()
             await self._room.wait()
-        self._waiting.append((deliveries, done))
+        self._waiting.append((batch, done))
         if self._running is None:
-            if deliveries:
-                self._running = asyncio.create_task(self._run(), name="back lane")
+            if batch:
+                self._running = asyncio.create_task(self._run(), name="background queue")
             else:
-                self._tell(self._all_waiting())
+                self._mark_done(self._take_all())
 
     def busy_for(self) -> float:
-        """The seconds that the batch in the lane has taken so far; 0 while it is empty."""
+        """The seconds that the present batch has taken so far; 0 while there is none."""
         return time.monotonic() - self._began if self._running else 0.0
 
     async def drain(self) -> None:
-        """Wait until everything that was put in is handled."""
+        """Wait until everything that was submitted is processed."""
         while self._running:
             await asyncio.wait([self._running])
 
     def cancel(self) -> None:
-        """Let go of what hangs: it was not told of as done, so it comes again."""
+        """Stop the present batch: its `done` is never called, so that its messages come again."""
         if self._running:
             self._running.cancel()
 
     async def _run(self) -> None:
         try:
-            while taken := self._all_waiting():
+            while submitted := self._take_all():
                 self._room.set()
                 self._began = time.monotonic()
-                if deliveries := [one for several, _ in taken for one in several]:
-                    await self._work(deliveries)
-                self._tell(taken)
+                if batch := [inbound for several, _ in submitted for inbound in several]:
+                    await self._work(batch)
+                self._mark_done(submitted)
         finally:
             self._running = None
 
     def _count(self) -> int:
-        return sum(1 + len(deliveries) for deliveries, _ in self._waiting)
+        return sum(1 + len(batch) for batch, _ in self._waiting)
 
-    def _all_waiting(self) -> list[tuple[Sequence[InboundMessage], Callable[[], None]]]:
-        taken, self._waiting = self._waiting, []
-        return taken
+    def _take_all(self) -> list[Submitted]:
+        submitted, self._waiting = self._waiting, []
+        return submitted
 
     @staticmethod
-    def _tell(taken: Sequence[tuple[Sequence[InboundMessage], Callable[[], None]]]) -> None:
-        for _, done in taken:
+    def _mark_done(submitted: Sequence[Submitted]) -> None:
+        for _, done in submitted:
             done()

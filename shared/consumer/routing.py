@@ -11,6 +11,7 @@ from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Refusal
 from shared.kafka.topics import Topic
+from shared.messages.inbound import Invalid
 from shared.messages.message import Message, Outgoing
 
 UnitOfWork = TypeVar("UnitOfWork")
@@ -38,7 +39,7 @@ class Repository(Protocol[UnitOfWork]):
 
 @runtime_checkable
 class OptimisticRepository(Repository[UnitOfWork], Protocol[UnitOfWork]):
-    """One that can also go without locks, for the usual case that nobody else writes the same.
+    """One that can also load without locks, for the usual case that no other writer interferes.
 
     Its `save` writes nothing itself: the statements that it returns name the rows that they must find, so that they
     fail as a whole when what they build on has changed.
@@ -51,25 +52,6 @@ class OptimisticRepository(Repository[UnitOfWork], Protocol[UnitOfWork]):
             Conflict: when this batch is better handled under locks.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Invalid:
-    """A message that does not fit its model: what could be read of it, and what is wrong.
-
-    `reference` is its CloudEvents source and id in one.
-    """
-
-    type_name: str
-    reference: str
-    body: bytes
-    given: Any
-    problems: tuple[dict[str, str], ...]
-
-    @property
-    def text(self) -> str:
-        """The problems in one sentence, each with its field."""
-        return "; ".join(f"{problem['field']}: {problem['problem']}" for problem in self.problems)
 
 
 @dataclass(frozen=True, slots=True)

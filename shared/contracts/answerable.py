@@ -1,4 +1,4 @@
-"""What can be said to whoever asked something that does not fit its model, where the answer can carry their id."""
+"""Makes a message that can be answered out of a request that does not fit its model, where it names its id."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shared.consumer.routing import Invalid
 from shared.contracts.common import Language, Reason, RefusalDetails
+from shared.messages.inbound import Invalid
 from shared.messages.message import Message
 
 MOST_PROBLEMS = 20
@@ -34,11 +34,11 @@ def answerable(invalid: Invalid, kind: type[M]) -> M | None:
 
 
 def id_in(given: Mapping[str, Any]) -> str:
-    """The request's id as far as there is one: a number counts, a list or an object names nobody."""
+    """The request's id, which may be a number; empty where there is none."""
     found = given.get("request_id")
     return str(found) if isinstance(found, str | int | float) and found else ""
 
 
 def language_in(given: Mapping[str, Any]) -> Language:
-    """The language that is asked for, or the house's."""
+    """The language that is asked for, else Spanish."""
     return Language.ENGLISH if given.get("language") == "en" else Language.SPANISH

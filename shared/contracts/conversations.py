@@ -53,7 +53,7 @@ class ChatMessage(
 
 
 class GuestWrote(
-    Message, type="posada.conversations.guest-wrote.v1", topic=topics.NOTIFICATIONS_EVENTS, key="contact", hurry=False
+    Message, type="posada.conversations.guest-wrote.v1", topic=topics.NOTIFICATIONS_EVENTS, key="contact", urgent=False
 ):
     """A tenant wrote on a channel: for 24 hours free text may be sent to the tenant there."""
 
@@ -67,7 +67,7 @@ class ConversationLinked(
     type="posada.conversations.conversation-linked.v1",
     topic=topics.BOOKING_REPLIES,
     key="booking_id",
-    hurry=False,
+    urgent=False,
 ):
     """The guest's threads are linked; `threads` are those that are about this booking."""
 

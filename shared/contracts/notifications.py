@@ -13,7 +13,7 @@ from shared.messages.message import Message
 
 
 class GuestNotified(
-    Message, type="posada.notifications.guest-notified.v1", topic=topics.BOOKING_REPLIES, key="booking_id", hurry=False
+    Message, type="posada.notifications.guest-notified.v1", topic=topics.BOOKING_REPLIES, key="booking_id", urgent=False
 ):
     """The messages of a booking's confirmation are stored; each will be sent once, on these channels."""
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import structlog
 
-from shared.database.pool import FULL, Busy, Database
+from shared.database.pool import FULL, UNAVAILABLE, Busy, Database
 from shared.errors import described
 
 log = structlog.get_logger(__name__)
 
 PAUSE = (0.1, 5.0)  # seconds, first and longest, between looks for a database that is away
 TRIES = 3
+
+T = TypeVar("T")
 
 
 class Outage:
@@ -50,3 +54,19 @@ class Outage:
         await self._database.renew()
         self._left -= 1
         return self._left >= 0
+
+
+async def wait_out_outage(database: Database, work: Callable[[], Awaitable[T]]) -> T:
+    """Do work, and do it again whenever a database that was away is back, however long that takes.
+
+    Raises:
+        UNAVAILABLE: when the work always fails like an outage although the database answers.
+        Busy: at once, for an HTTP request that found no free connection.
+    """
+    outage = Outage(database)
+    while True:
+        try:
+            return await work()
+        except UNAVAILABLE as fault:
+            if not await outage.should_retry(fault):
+                raise

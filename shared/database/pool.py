@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
+import orjson
 
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 
@@ -68,6 +71,29 @@ def on_request() -> Iterator[Use]:
         _use.reset(token)
 
 
+def _written(value: Any) -> bytes:
+    """A jsonb value in PostgreSQL's binary form: its version, and the text."""
+    return b"\x01" + orjson.dumps(value, default=_plain)
+
+
+def _read(value: bytes) -> Any:
+    return orjson.loads(value[1:])
+
+
+def _plain(value: Any) -> str:
+    """What orjson does not write by itself, as PostgreSQL reads it; asyncpg's UUIDs are of a class of their own."""
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+async def _prepare(connection: Connection) -> None:
+    """Let columns of jsonb be values, not text."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_written, decoder=_read, format="binary")
+
+
 async def _leave_as_it_is(_: Connection) -> None:
     """Spare the round trip that clears a session: ours leave nothing behind that outlives a transaction."""
 
@@ -106,6 +132,7 @@ class Database:
             max_size=most,
             command_timeout=self._command_seconds,
             server_settings=SESSION,
+            init=_prepare,
             reset=_leave_as_it_is,
         )
 

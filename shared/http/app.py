@@ -1,4 +1,4 @@
-"""What every service's HTTP API has: health, metrics, a token where one is set, and errors that name the remedy."""
+"""What every service's HTTP API has: health, metrics, authentication, and errors that name the remedy."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from shared.auth.tokens import Caller, Role
 from shared.database.pool import UNAVAILABLE, Busy
 from shared.errors import Refusal, described
 from shared.http.bounds import client_of
+from shared.safety.loopback import is_loopback
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
-MOST_TOLD, LONGEST_TOLD = 100, 500  # fields of a request that are told as wrong, and characters of each
+MOST_PROBLEMS, LONGEST_PROBLEM = 100, 500  # problems of a request that are listed, and characters of each
 
 _bearer = HTTPBearer(auto_error=False, description="The service's API token.")
 
@@ -33,10 +34,10 @@ _bearer = HTTPBearer(auto_error=False, description="The service's API token.")
 def health_router(trouble: Callable[[], str | None]) -> APIRouter:
     """Liveness, readiness and metrics; `trouble` says why the instance is not ready.
 
-    They ask for no token: none of them waits for anything, and metrics are written out once a second at most.
+    They need no token: none of them waits for anything, and metrics are rendered once a second at most.
     """
     router = APIRouter(tags=["operations"])
-    written = _Metrics()
+    rendered = _RenderedMetrics()
 
     @router.get("/health/live")
     async def live() -> dict[str, str]:
@@ -54,13 +55,13 @@ def health_router(trouble: Callable[[], str | None]) -> APIRouter:
     @router.get("/metrics")
     async def metrics() -> Response:
         """Prometheus metrics."""
-        return Response(written.at(time.monotonic()), media_type=CONTENT_TYPE_LATEST)
+        return Response(rendered.at(time.monotonic()), media_type=CONTENT_TYPE_LATEST)
 
     return router
 
 
-class _Metrics:
-    """Prometheus' text, for whoever asks within the same second."""
+class _RenderedMetrics:
+    """Prometheus' text, rendered once a second at most."""
 
     def __init__(self) -> None:
         self._text = b""
@@ -72,30 +73,23 @@ class _Metrics:
         return self._text
 
 
-def refuse_open_door(settings: ServiceSettings) -> None:
-    """An API that asks for no token is for this machine alone.
+def refuse_unauthenticated(settings: ServiceSettings) -> None:
+    """An API without a token serves this machine alone.
 
     Raises:
         ValueError: when other machines could reach it.
     """
-    if not settings.asks_for_token and not _is_loopback(settings.http_host):
+    if not settings.asks_for_token and not is_loopback(settings.http_host):
         raise ValueError(
             f"POSADA_HTTP_HOST={settings.http_host} lets other machines in and no token is asked for: set"
             " POSADA_API_TOKEN or POSADA_API_KEYS, or leave POSADA_HTTP_HOST at 127.0.0.1"
         )
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]:
-    """A dependency that lets in who shows the shared token, or one signed with a key of ours, and not too often.
+    """A dependency that authenticates the caller, by the shared token or one signed with our keys, and limits the rate.
 
-    Whom it let in is `request.state.caller`; asked again of the same request, it counts once.
+    It sets `request.state.caller`; a second call for the same request counts once.
     """
     limit = RateLimit(settings.http_rate)
 
@@ -121,10 +115,10 @@ def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]
 
 
 def _refuse_other_names(request: Request) -> None:
-    """An API that asks for no token answers under names of this machine alone.
+    """An API without a token answers under names of this machine alone, against DNS rebinding.
 
-    Its port is open to every browser here: a page from elsewhere can have its own name lead to it, and would then
-    read answers as its own. Nobody outside can do that with an address, localhost or a name without a dot.
+    A page from elsewhere can let its own name resolve to this machine, and a browser here would let it read the
+    answers. That cannot be done with an address, localhost or a name without a dot.
     """
     if not all(map(_is_here, request.headers.getlist("host"))):
         detail = (
@@ -142,19 +136,19 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def asked_first(check: Callable[..., Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
-    """What `authenticated` made, for where no dependency is yet: before a body is read."""
+def before_body(check: Callable[..., Awaitable[Caller]]) -> Callable[[Request], Awaitable[Caller]]:
+    """The dependency of `authenticated` for use outside of FastAPI's dependencies: before a body is read."""
 
-    async def ask(request: Request) -> Caller:
+    async def authenticate(request: Request) -> Caller:
         return await check(request, await _bearer(request))
 
-    return ask
+    return authenticate
 
 
 def require_role(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[[Request], None]:
-    """A dependency of endpoints that change something, behind `authenticated`: for callers of this role and above.
+    """A dependency of endpoints that change something, after `authenticated`: for callers of this role and above.
 
-    While no token is asked for nobody may, not even on loopback.
+    Without a token in the settings nobody may, not even on loopback.
     """
 
     def check(request: Request) -> None:
@@ -174,45 +168,45 @@ def require_role(settings: ServiceSettings, role: Role = Role.DESK) -> Callable[
 
 
 def may_write(settings: ServiceSettings, caller: Caller, role: Role = Role.DESK) -> bool:
-    """Whether `writers` of this role would let the caller in: for what only they are shown."""
+    """Whether `require_role` would let the caller in: for fields that only they see."""
     return settings.asks_for_token and caller.role.includes(role)
 
 
 def answer_faults(app: FastAPI) -> None:
-    """Give what goes wrong in an endpoint, or before it, an answer that says what to do."""
+    """Give each kind of error in an endpoint, or before it, an answer that says what to do."""
     for answer in (answer_outages, answer_refusals, answer_unreadable, let_clients_leave):
         answer(app)
 
 
 def answer_outages(app: FastAPI) -> None:
-    """Turn a database that cannot be reached into a 503, and tables that others hold: nobody may take it for empty."""
+    """Answer 503 while the database cannot be reached or its tables are locked, so that nobody takes it for empty."""
 
-    async def excuse(request: Request, outage: Exception) -> JSONResponse:
+    async def answer_away(request: Request, outage: Exception) -> JSONResponse:
         route = getattr(request.scope.get("route"), "path", "")  # never the address: an id in it may be a person's
         log.warning("http.database_away", route=route, outage=described(outage))
         what = "has no connection free for this" if isinstance(outage, Busy) else "cannot be reached"
         detail = f"the database {what}; ask again in a moment"
         return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
 
-    async def put_off(_: Request, __: Exception) -> JSONResponse:
+    async def answer_locked(_: Request, __: Exception) -> JSONResponse:
         detail = "others are writing what this would change, and nothing was done; ask again in a moment"
         return JSONResponse({"detail": detail}, status.HTTP_503_SERVICE_UNAVAILABLE, {"Retry-After": "5"})
 
     for kind in UNAVAILABLE:
-        app.add_exception_handler(kind, excuse)
-    app.add_exception_handler(asyncpg.LockNotAvailableError, put_off)
+        app.add_exception_handler(kind, answer_away)
+    app.add_exception_handler(asyncpg.LockNotAvailableError, answer_locked)
 
 
 def answer_unreadable(app: FastAPI) -> None:
-    """Say of each field what is wrong with it, and never what it held: that may be long, or no JSON at all."""
+    """Say of each field what is wrong with it, and never its value: that may be long, or no JSON at all."""
 
     @app.exception_handler(RequestValidationError)
-    async def tell(_: Request, wrong: RequestValidationError) -> JSONResponse:
-        told = [
+    async def list_problems(_: Request, wrong: RequestValidationError) -> JSONResponse:
+        problems = [
             {"type": error["type"], "loc": [_shown(part) for part in error["loc"]], "msg": _shown(error["msg"])}
-            for error in wrong.errors()[:MOST_TOLD]
+            for error in wrong.errors()[:MOST_PROBLEMS]
         ]
-        return JSONResponse({"detail": told}, status.HTTP_422_UNPROCESSABLE_CONTENT)
+        return JSONResponse({"detail": problems}, status.HTTP_422_UNPROCESSABLE_CONTENT)
 
     @app.exception_handler(asyncpg.DataError)
     async def refuse(request: Request, wrong: asyncpg.DataError) -> JSONResponse:
@@ -223,17 +217,17 @@ def answer_unreadable(app: FastAPI) -> None:
 
 
 def _shown(part: object) -> str | int:
-    """A part of what is told, short and in characters that there are."""
+    """A part of a problem, short and in valid characters."""
     if isinstance(part, int):
         return part
-    return str(part)[:LONGEST_TOLD].encode(errors="replace").decode()
+    return str(part)[:LONGEST_PROBLEM].encode(errors="replace").decode()
 
 
 def let_clients_leave(app: FastAPI) -> None:
-    """Make nothing of a client that is gone before its body has come: that is no fault of ours."""
+    """Log nothing for a client that disconnects while it sends its body: that is no fault of ours."""
 
     @app.exception_handler(ClientDisconnect)
-    async def leave(_: Request, __: ClientDisconnect) -> Response:
+    async def answer_gone(_: Request, __: ClientDisconnect) -> Response:
         return Response(status_code=status.HTTP_400_BAD_REQUEST)
 
 

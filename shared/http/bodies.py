@@ -1,4 +1,7 @@
-"""Bounds what a request may send, and asks who sends it before any of it is read: no stranger fills the memory."""
+"""Bounds the size of request bodies, and authenticates the caller before any of it is read: no stranger fills memory.
+
+Ours, for Starlette has no such limit and no kept library authenticates before it reads.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,32 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1_000_000
-WEBHOOKS = "/webhooks/"  # which bound what they read, and prove by it who calls
+WEBHOOKS = "/webhooks/"  # they bound what they read themselves, and authenticate the caller by it
 
-Ask = Callable[[Request], Awaitable[object]]
+Authenticate = Callable[[Request], Awaitable[object]]
 
 
-async def _nobody(_: Request) -> None:
+async def _let_in(_: Request) -> None:
     """Takes bodies from everybody."""
 
 
 class BodyLimit:
     """Middleware that refuses a body of more than `most` bytes with a 413; `larger` has the paths that take more.
 
-    It refuses at the first read what tells its length, and else as soon as too much has come. What nobody reads needs
-    no refusal: it stays with the sender. FastAPI reads a body before it asks its dependencies who calls; `ask` is asked
-    before that, and raises an HTTPException for strangers.
+    A body with a Content-Length is refused at the first read, any other as soon as too much has come. A body that
+    nobody reads is not refused: it stays with the sender. FastAPI reads a body before it runs its dependencies;
+    `authenticate` runs before that, and raises an HTTPException for strangers.
     """
 
     def __init__(
-        self, app: ASGIApp, most: int = MOST_BYTES, larger: Mapping[str, int] | None = None, ask: Ask = _nobody
+        self,
+        app: ASGIApp,
+        most: int = MOST_BYTES,
+        larger: Mapping[str, int] | None = None,
+        authenticate: Authenticate = _let_in,
     ) -> None:
         self._app = app
-        self._ask = ask
+        self._authenticate = authenticate
         self._most = most
         self._larger = larger or {}
 
@@ -41,16 +48,16 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         most = self._larger.get(scope["path"], self._most)
-        told = Headers(scope=scope).get("content-length", "")
-        came, asked = 0, scope["path"].startswith(WEBHOOKS)
+        length = Headers(scope=scope).get("content-length", "")
+        came, is_known = 0, scope["path"].startswith(WEBHOOKS)
 
         async def reading() -> Message:
-            nonlocal came, asked
-            if told.isdecimal() and int(told) > most:
+            nonlocal came, is_known
+            if length.isdecimal() and int(length) > most:
                 raise _too_large(most)
-            if not asked:
-                await self._ask(Request(scope))
-                asked = True
+            if not is_known:
+                await self._authenticate(Request(scope))
+                is_known = True
             message = await receive()
             came += len(message.get("body", b""))
             if came > most:

@@ -1,4 +1,4 @@
-"""How many HTTP connections there may be, in all and of one client, and how fast a client must do its part."""
+"""How many HTTP connections there may be, in all and of one client, and how fast a client must send and receive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.settings import Networks
 
 LEAST_BYTES = 5_000  # of a body or an answer within `patience`
 SPARE, SPARE_OF_ONE = 50, 10  # connections beyond the bounds that are asked for health alone
-PREFIX = 64  # bits of an IPv6 address that tell one client from another: who has one address there has them all
+PREFIX = 64  # bits of an IPv6 address that identify a client: providers assign a whole /64 to each
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Pace:
     _moved: int = 0
 
     def is_overdue(self, moved: int, now: float) -> bool:
-        """Look while the client is to move bytes; `moved` is how many it has on this connection."""
+        """Call it while the client has to send or receive; `moved` is how many bytes it has on this connection."""
         if self._began is None:
             self._began, self._at, self._moved = now, now, moved
         elif moved - self._moved >= LEAST_BYTES:
@@ -86,7 +86,7 @@ class Pace:
         return now - self._at > self.patience or now - self._began > self.whole
 
     def rest(self, now: float) -> None:
-        """The client has done what it could for now."""
+        """The client has nothing to do at present."""
         self._at = now
 
     def end(self) -> None:
@@ -95,7 +95,7 @@ class Pace:
 
 
 def client_of(host: str) -> str:
-    """Whom an address stands for: itself, or for IPv6 the network that one client has."""
+    """The client behind an address: the address itself, or for IPv6 its /64 network."""
     try:
         address = ip_address(host)
     except ValueError:

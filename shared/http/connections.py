@@ -1,4 +1,4 @@
-"""Gives HTTP requests connections of their own, and lets none be held while a client is waited for."""
+"""Gives HTTP requests database connections of their own; none may be held while a client is waited for."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ HELD = "a connection of the database is held while the client {}: end the block 
 
 
 class DatabaseOfRequests:
-    """Middleware that marks what a request does with the database as the request's, its guards' queries with it.
+    """Middleware that makes a request, its guards included, use the connections of HTTP requests.
 
-    A client may take minutes to take an answer or to send a body. An endpoint that would hold a connection meanwhile
-    fails at once, so that it is found before anybody's slow client finds it.
+    A client may take minutes to receive an answer or to send a body. An endpoint that would hold a connection meanwhile
+    fails at once, so that tests find it before a slow client does.
     """
 
     def __init__(self, app: ASGIApp) -> None:

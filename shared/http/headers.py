@@ -1,4 +1,7 @@
-"""Headers that keep browsers from doing with answers what nobody wants."""
+"""Security headers for browsers.
+
+Ours, for `secure` replaces what an endpoint has set itself and has no policy by path.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ ALWAYS = {
     "cache-control": "no-store",
 }
 STRICT = "default-src 'none'; frame-ancestors 'none'"
-DOCS = ("/docs", "/redoc")  # pages of their own, with scripts from elsewhere
+DOCS = ("/docs", "/redoc")  # pages with scripts from other hosts
 
 
 class SecurityHeaders:
-    """Middleware that adds them to every answer; what an endpoint has said itself stays."""
+    """Middleware that adds them to every answer; what an endpoint has set itself stays."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,7 @@
-"""Counts and times HTTP requests by route, never by path: an id in a label would make a series of its own."""
+"""Counts and times HTTP requests by route, never by path: an id in a label would make a series of its own.
+
+Ours, for prometheus-fastapi-instrumentator matches routes a second time and takes any invented method as a label.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.observability.metrics import HTTP_REQUESTS, HTTP_SECONDS
 
-OPERATIONS = ("/health/", "/metrics")  # asked every few seconds by machines: they would drown the rest
+OPERATIONS = ("/health/", "/metrics")  # called every few seconds by machines: not counted
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NOT_FOUND = "not found"
 BROKEN = "500"
 
 
 class HttpMetrics:
-    """Middleware around everything, so that what a handler of errors answers counts as it was answered."""
+    """The outermost middleware, so that answers of error handlers count as they were sent."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

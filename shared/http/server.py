@@ -1,4 +1,7 @@
-"""The HTTP server: uvicorn, whose connections end when a client does not do its part, and are bounded in number."""
+"""The HTTP server: uvicorn, with bounded connections that end when a client sends or receives too slowly.
+
+Ours, for uvicorn itself waits for ever for a head, a body, or for an answer to be received.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ class Counted:
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. uvicorn itself waits for ever for a head, a body, or for an answer to be taken."""
+    """One connection, within the bounds."""
 
     bounds = Bounds()
     among = Connections(bounds)
@@ -185,7 +188,7 @@ class BoundedHttp(HttpToolsProtocol):
             raise ValueError(TOO_LARGE)  # which the parser makes a request of that it cannot read
 
     def _look(self) -> None:
-        """See now and then whether the client does its part."""
+        """Check regularly whether the client is fast enough."""
         self._next_look = self.loop.call_later(LOOK_SECONDS, self._look)
         now = self.loop.time()
         if self._answer_is_overdue(now):
@@ -226,7 +229,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: HTTPStatus, text: str) -> None:
-        """Say why, where no answer has begun, and close."""
+        """Answer with the reason, unless an answer has begun, and close."""
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.abort()
             return
@@ -244,7 +247,7 @@ def _headers(status: HTTPStatus, body: bytes) -> dict[str, str]:
 
 
 def _bound(transport: asyncio.BaseTransport, bounds: Bounds) -> None:
-    """Let the kernel keep little of an answer, and not for long where the client's machine is gone."""
+    """Limit what the kernel buffers of an answer, and how long it waits for a client that is gone."""
     with suppress(OSError, AttributeError):  # no TCP, or a kernel without these
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

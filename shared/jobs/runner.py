@@ -13,13 +13,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic
 
 import structlog
 
 from shared.clock import Clock, system_clock
 from shared.commit_hooks import collecting_hooks
-from shared.database.outage import Outage
+from shared.database.outage import wait_out_outage
 from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import CallFailed, described, place_of
 from shared.jobs.port import J, JobLimits, JobStore, JobTransaction, R
@@ -143,15 +144,7 @@ class JobRunner(Generic[J, R]):
 
     async def _write(self, batch: Sequence[Ended[J, R]], publisher: OutboxPublisher) -> None:
         """Write what came of jobs, as soon as the database answers."""
-        outage = Outage(self._database)
-        while True:
-            try:
-                await self._write_once(batch, publisher)
-            except UNAVAILABLE as fault:
-                if not await outage.should_retry(fault):
-                    raise
-            else:
-                return
+        await wait_out_outage(self._database, partial(self._write_once, batch, publisher))
 
     async def _write_once(self, batch: Sequence[Ended[J, R]], publisher: OutboxPublisher) -> None:
         results: list[tuple[J, R]] = [(one.job, one.result) for one in batch if one.failure is None]  # type: ignore[misc]
@@ -185,7 +178,7 @@ class JobRunner(Generic[J, R]):
                 rows = [outbox.row_of(Outgoing.of(one), self._source, None, now) for one in tx.messages]
                 if rows:
                     await outbox.add(connection, rows, now)
-        hooks.tell()
+        hooks.run()
         await publisher.send(rows)
 
     async def _renew(self) -> None:

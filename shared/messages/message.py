@@ -1,4 +1,4 @@
-"""What travels: message models with versioned type names, and their CloudEvents envelope in Kafka headers."""
+"""Message models with versioned type names, and their CloudEvents envelope in Kafka headers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from shared.kafka.topics import Topic
 from shared.observability.tracing import continued
 
 Headers = list[tuple[str, bytes]]
+LINGER_SECONDS = 0.2  # how long messages that are not urgent may wait, so that several travel together
 LONGEST_REFERENCE = 100
 LONGEST_HEADER = 500  # bytes of a context header of ours; one that is longer, or no text, makes the message invalid
 
@@ -26,10 +27,13 @@ class Message(BaseModel):
     """A message that crosses a service: frozen, validated, and tolerant of fields that a later version added.
 
     A subclass that names a `type` is registered under it and says which topic it travels on and which of its
-    fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`. One that nobody
-    waits for says `hurry=False`: it may travel a few milliseconds later, together with others. One that only tells what
-    is going on says `promised=False`: it goes out behind the commit, and a crash between the two loses it. What
-    steers money and comes from outside says `signed=True`; `speaker` is the field, if any, that names its sender.
+    fields is the Kafka key: `class RoomsHeld(Message, type="….v1", topic=REPLIES, key="booking_id")`. One without a
+    type is a command that is given over HTTP alone.
+
+    `urgent=False` is for messages that nobody waits for: they are sent together, up to LINGER_SECONDS later, and
+    processed in the background. `durable=False` is for news of little weight: it is sent behind the commit, and a crash
+    between the two loses it. What steers money and comes from outside is `signed=True`; `speaker` is the field, if any,
+    that names its sender.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -37,8 +41,8 @@ class Message(BaseModel):
     type_name: ClassVar[str] = ""
     topic: ClassVar[Topic]
     key_field: ClassVar[str]
-    in_a_hurry: ClassVar[bool] = True
-    is_promised: ClassVar[bool] = True
+    urgent: ClassVar[bool] = True
+    durable: ClassVar[bool] = True
     is_signed: ClassVar[bool] = False
     speaker_field: ClassVar[str] = ""
 
@@ -52,8 +56,8 @@ class Message(BaseModel):
         type: str = "",  # noqa: A002
         topic: Topic | None = None,
         key: str = "",
-        hurry: bool = True,
-        promised: bool = True,
+        urgent: bool = True,
+        durable: bool = True,
         signed: bool = False,
         speaker: str = "",
         **extra: Any,
@@ -66,7 +70,7 @@ class Message(BaseModel):
         if topic is None or key not in cls.model_fields:
             raise TypeError(f"{type} needs a topic and the name of one of its fields as key")
         cls.type_name, cls.topic, cls.key_field = type, topic, key
-        cls.in_a_hurry, cls.is_promised = hurry, promised
+        cls.urgent, cls.durable = urgent, durable
         cls.is_signed, cls.speaker_field = signed, speaker
         _REGISTRY[type] = cls
 
@@ -84,6 +88,11 @@ class Message(BaseModel):
     def key(self) -> str:
         """The Kafka key: messages that share it keep their order."""
         return str(getattr(self, self.key_field))
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether somebody waits for it; a type whose messages differ in that says for which."""
+        return self.urgent
 
     @property
     def correlation(self) -> str:
@@ -224,8 +233,8 @@ def _context(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str
         else:
             given[name] = text
     problems.pop("traceparent", None)
-    told = tuple({"field": name, "problem": problem} for name, problem in problems.items())
-    return {name: text for name, text in given.items() if name not in problems}, told
+    listed = tuple({"field": name, "problem": problem} for name, problem in problems.items())
+    return {name: text for name, text in given.items() if name not in problems}, listed
 
 
 def _text(value: bytes) -> str | None:
@@ -242,8 +251,7 @@ def _text(value: bytes) -> str | None:
 class Outgoing:
     """A message on its way out: `id` is fixed where a repetition must be known as one, `due` where it must wait.
 
-    `replay` names a repetition that its readers must act on again although they know the id. One that is in no `hurry`
-    may travel together with others, like every message of a type that is not.
+    `replay` names a repetition that its readers must act on again although they know the id.
     """
 
     message: Message
@@ -251,7 +259,6 @@ class Outgoing:
     due: datetime | None = None
     topic: Topic | None = None
     replay: str = ""
-    hurry: bool = True
 
     @classmethod
     def of(cls, message: Message | Outgoing) -> Outgoing:

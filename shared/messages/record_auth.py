@@ -29,7 +29,7 @@ _SIGNED_HEADERS = ("ce_type", "ce_source", "ce_id")
 
 
 class NotVerified(Exception):
-    """Nobody whom we know has written this record; says what is missing, and the remedy."""
+    """A record that nobody who may has written; the message says what is missing, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +175,11 @@ class RecordVerifier:
     trusting: bool = False
     known_alone: bool = False
 
-    def vouched(self, record: Record, envelope: Envelope) -> Verified:
+    def verify(self, record: Record, envelope: Envelope) -> Verified:
         """Who wrote it, from its bytes alone: nothing of the body is read.
 
         Raises:
-            NotVerified: when nobody did who may.
+            NotVerified: when it was nobody who may.
         """
         if self.seal is not None and is_sealed(record):
             if self.seal.fits(record):
@@ -227,13 +227,13 @@ class RecordVerifier:
         if not sender and self.known_alone:
             raise NotVerified(f"{SIGNATURE}: gateways without a secret are not heard (POSADA_GATEWAYS_MUST_SIGN)")
 
-    def false_speaker(self, vouched: Verified, message: Message) -> str:
+    def false_speaker(self, writer: Verified, message: Message) -> str:
         """What is wrong with a message that names its sender in its body; empty where nothing is."""
-        if vouched.ours or not message.speaker_field:
+        if writer.ours or not message.speaker_field:
             return ""
         named = str(getattr(message, message.speaker_field))
-        if vouched.sender and named != vouched.sender:
-            return f"{message.speaker_field}: {vouched.sender} signed it, and speaks in its own name alone"
-        if not vouched.sender and named in self.sources:
+        if writer.sender and named != writer.sender:
+            return f"{message.speaker_field}: {writer.sender} signed it, and speaks in its own name alone"
+        if not writer.sender and named in self.sources:
             return f"{SIGNATURE}: {named} has a secret, and nothing of it is taken unsigned"
         return ""

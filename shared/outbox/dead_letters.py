@@ -17,6 +17,7 @@ from shared.kafka.consumers import consumer
 from shared.kafka.lenient_records import unreadable
 from shared.kafka.topic_admin import partitions
 from shared.kafka.topics import MESSAGE_BYTES, Topic
+from shared.messages.inbound import InboundMessage
 from shared.messages.message import Envelope, Headers
 from shared.messages.record_auth import MAC, Seal, SealingProducer
 from shared.outbox.outbox import Row
@@ -26,10 +27,10 @@ ORIGINAL = "original_"
 ORIGIN = "posada_origin"  # where a message stood that comes again by the service's own topic
 LETTER = "posada_letter"  # the dead letter that a message comes again from
 CUT = "dead_cut"
-UNVOUCHED = "dead_unvouched"
+UNVERIFIED = "dead_unverified"
 MAX_HISTORY = 10
 MAX_FAULT = 500
-MAX_STORY = 64 * 1024  # bytes; so long is no history that we wrote: ten faults, each letter of them escaped
+MAX_HISTORY_BYTES = 64 * 1024  # more than any history of ours has: ten faults, each letter of them escaped
 _LENGTHS = 8  # bytes that say how long a header's name and value are
 # What the limit of our own topics (KEPT_BYTES) leaves to a body and to the headers beside our own, in bytes: all that
 # can have come. A record that came compressed may be of any size.
@@ -45,7 +46,7 @@ class DeadLetter:
     """A message that was set aside: where it came from, why, and its bytes as they were.
 
     `place` is topic/partition/offset of the record as it first came. `cut_from` is how many bytes they were where some
-    are missing, else 0. One that is not `vouched` for was written by nobody who may, or set aside by none of ours.
+    are missing, else 0. One that is not `verified` was written by somebody who may not, or set aside by none of ours.
     """
 
     id: str
@@ -60,7 +61,7 @@ class DeadLetter:
     body: bytes
     cut_from: int = 0
     place: str = ""
-    vouched: bool = True
+    verified: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """For a program: the body as text where it is text, else base64 with a mark before it."""
@@ -69,30 +70,32 @@ class DeadLetter:
         except UnicodeDecodeError:
             body = "base64:" + base64.b64encode(self.body).decode()
         headers = {name: value.decode("utf-8", "replace") for name, value in self.headers}
-        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from", "place", "vouched")
+        names = ("id", "service", "topic", "key", "type", "reason", "history", "at", "cut_from", "place", "verified")
         return {name: getattr(self, name) for name in names} | {"headers": headers, "body": body}
 
 
-def told(so_far: bytes | None, attempt: int, fault: str, now: datetime) -> bytes:
+def extended(history: bytes | None, attempt: int, fault: str, now: datetime) -> bytes:
     """The history of a message's faults with one more, as a header's value; only the latest are kept.
 
-    What `so_far` says must be our own: a stranger's may be of any size.
+    `history` must be our own: a stranger's may be of any size.
     """
-    history = read_history(so_far)
-    history.append({"attempt": str(attempt + 1), "at": now.isoformat(), "fault": fault[:MAX_FAULT]})
-    return json.dumps(history[-MAX_HISTORY:]).encode()
+    faults = read_history(history)
+    faults.append({"attempt": str(attempt + 1), "at": now.isoformat(), "fault": fault[:MAX_FAULT]})
+    return json.dumps(faults[-MAX_HISTORY:]).encode()
 
 
-def come_again(headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, origin: str, story: bytes) -> Headers:
-    """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its story."""
+def retry_headers(
+    headers: Iterable[tuple[str, bytes | None]], envelope: Envelope, origin: str, history: bytes
+) -> Headers:
+    """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its history."""
     ours = dict(envelope.headers())
     theirs = {name: value for name, value in headers if name.lower() not in ours and name not in _WRITTEN_ANEW}
-    return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, story)]
+    return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, history)]
 
 
 def read_history(value: bytes | None) -> list[dict[str, str]]:
-    """The history in a header's value, which anybody may have written: what is none of ours is left out of it."""
-    if not value or len(value) > MAX_STORY:
+    """The history in a header's value, which anybody may have written: entries of another form are left out."""
+    if not value or len(value) > MAX_HISTORY_BYTES:
         return []
     try:
         history = json.loads(value)
@@ -110,38 +113,26 @@ def _plain(fault: dict[str, str]) -> dict[str, str]:
     return {name: fault[name].encode("utf-8", "replace").decode() for name in _FAULT}
 
 
-def row_for(
-    service: str,
-    dead: Topic,
-    record: ConsumerRecord[Any, Any],
-    *,
-    envelope: Envelope,
-    origin: str,
-    fault: str,
-    now: datetime,
-    vouched: bool = True,
-    history: bytes | None = None,
-) -> Row:
-    """The outbox row that sets a record aside: the body untouched, its envelope completed, its story in headers.
+def row_for(service: str, dead: Topic, inbound: InboundMessage, *, fault: str, now: datetime) -> Row:
+    """The outbox row of a dead letter: the body untouched, its envelope completed, its history in headers.
 
     A body too large to be sent on is cut, and says so, as does a batch that cannot be read, whose body is the batch as
-    it is stored. Where the whole record is (`origin`, topic/partition/offset) stands in `dead_place`. `history` is what
-    our own topic says of its faults so far.
+    it is stored. Where the whole record is (topic/partition/offset) stands in `dead_place`.
     """
-    body = record.value or b""
+    raw, envelope, body = inbound.raw, inbound.envelope, inbound.raw.value or b""
     headers: Headers = [
         ("dead_service", service.encode()),
-        ("dead_topic", origin.rsplit("/", 2)[0].encode()),
-        ("dead_place", origin.encode()),
-        ("dead_key", (record.key or b"")[:MAX_FAULT]),
+        ("dead_topic", inbound.topic.encode()),
+        ("dead_place", inbound.origin.encode()),
+        ("dead_key", (raw.key or b"")[:MAX_FAULT]),
         ("dead_at", now.isoformat().encode()),
-        (HISTORY, told(history, envelope.attempt, fault, now)),
+        (HISTORY, extended(inbound.history, envelope.attempt, fault, now)),
     ]
-    if len(body) > MAX_BODY or unreadable(record.headers):
+    if len(body) > MAX_BODY or unreadable(raw.headers):
         headers.append((CUT, str(len(body)).encode()))
-    if not vouched:
-        headers.append((UNVOUCHED, b"1"))
-    original = {name: value for name, value in record.headers if name not in _WRITTEN_ANEW}
+    if not inbound.verified:
+        headers.append((UNVERIFIED, b"1"))
+    original = {name: value for name, value in raw.headers if name not in _WRITTEN_ANEW}
     original |= dict(envelope.headers())
     headers += [(f"{ORIGINAL}{name}", value) for name, value in _kept(original)]
     return Row(uuid4(), dead.name, str(uuid4()), headers, body[:MAX_BODY])
@@ -168,7 +159,7 @@ def _size(header: tuple[str, bytes | None]) -> int:
 async def list_dead(bootstrap: str, topics: list[Topic], seal: Seal | None = None) -> list[DeadLetter]:
     """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing.
 
-    With a `seal` only what bears it is believed: a letter of somebody else is not vouched for, and removes none.
+    With a `seal` only what bears it is believed: a letter of somebody else is not verified, and removes none.
     """
     there = await partitions(bootstrap, {topic.name for topic in topics})
     return await read_dead(bootstrap, there, seal) if there else []
@@ -200,35 +191,35 @@ async def _read_all(reader: AIOKafkaConsumer, places: list[TopicPartition], seal
 def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, ours: bool) -> None:
     key = (record.key or b"").decode("utf-8", "replace")
     known = letters.get(key)
-    if not ours and known and known.vouched:
-        return  # whoever may not write here takes no letter away, nor changes one
+    if not ours and known and known.verified:
+        return  # somebody who may not write here removes and changes no letter
     if record.value is None:
         letters.pop(key, None)
         return
     headers = [(name, value or b"") for name, value in record.headers]
-    story = {name: value.decode("utf-8", "replace") for name, value in headers}
+    fields = {name: value.decode("utf-8", "replace") for name, value in headers}
     original = [(name.removeprefix(ORIGINAL), value) for name, value in headers if name.startswith(ORIGINAL)]
     history = read_history(dict(headers).get(HISTORY))
     letters[key] = DeadLetter(
         id=key,
-        service=story.get("dead_service", ""),
-        topic=story.get("dead_topic", ""),
-        key=story.get("dead_key", ""),
-        type=story.get(f"{ORIGINAL}ce_type", ""),
+        service=fields.get("dead_service", ""),
+        topic=fields.get("dead_topic", ""),
+        key=fields.get("dead_key", ""),
+        type=fields.get(f"{ORIGINAL}ce_type", ""),
         reason=history[-1].get("fault", "") if history else "",
         history=history,
-        at=story.get("dead_at", ""),
+        at=fields.get("dead_at", ""),
         headers=original,
         body=record.value,
-        cut_from=_bytes_in(story.get(CUT, "0")),
-        place=story.get("dead_place", ""),
-        vouched=ours and UNVOUCHED not in story,
+        cut_from=_bytes_in(fields.get(CUT, "0")),
+        place=fields.get("dead_place", ""),
+        verified=ours and UNVERIFIED not in fields,
     )
 
 
-def _bytes_in(told: str) -> int:
-    """How many bytes a header tells of; one that tells nonsense is of a letter that nobody should take for whole."""
-    return int(told) if told.isascii() and told.isdigit() and len(told) <= len(str(2**63)) else 1
+def _bytes_in(header: str) -> int:
+    """The number of bytes in a header; 1 for one that is no number, so that its letter is not taken for whole."""
+    return int(header) if header.isascii() and header.isdigit() and len(header) <= len(str(2**63)) else 1
 
 
 async def replay(producer: SealingProducer, letter: DeadLetter, dead: Topic, to: Topic) -> None:

@@ -1,15 +1,13 @@
-"""The outbox: what a transaction wants sent, committed with it; a row with a later due time is also the clock."""
+"""The outbox: messages that a transaction sends, committed with it; a row with a later due time is a timer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
-
+from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement, execute_together
 from shared.messages.message import Envelope, Headers, Outgoing
@@ -19,9 +17,6 @@ GRACE = timedelta(seconds=5)
 
 NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, and only in what we set aside
 
-_ADD = """
-INSERT INTO outbox (id, topic, key, headers, body, due_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::bytea[], $6::timestamptz[])"""
 _REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
 _PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
 _IS_DUE = "SELECT EXISTS (SELECT FROM outbox WHERE due_at <= $1)"
@@ -32,9 +27,10 @@ WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as it will be sent. `due` is None for one due at once, `hurry` false for one that may linger.
+    """A message as it will be sent: `due` is None for one due at once.
 
-    One that is not `promised` is never written down: it is sent behind the commit, or lost with the process.
+    One that is not `urgent` may linger. One that is not `durable` is never written down: it is sent behind the commit,
+    or lost with the process.
     """
 
     id: UUID
@@ -43,8 +39,22 @@ class Row:
     headers: Headers
     body: bytes | None
     due: datetime | None = None
-    hurry: bool = True
-    promised: bool = True
+    urgent: bool = True
+    durable: bool = True
+
+
+def _kept(headers: Headers) -> list[tuple[str, str]]:
+    return [(name.replace(NUL, ""), value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
+
+
+OUTBOX = Table(
+    "outbox",
+    Row,
+    Column("key", "text", lambda row: row.key.replace(NUL, "")),
+    Column("headers", "jsonb", lambda row: _kept(row.headers), lambda kept: [(name, it.encode()) for name, it in kept]),
+    Column("due_at", "timestamptz", lambda row: row.due),
+    without=("due", "urgent", "durable"),
+)
 
 
 def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetime) -> Row:
@@ -71,15 +81,15 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
         envelope.headers(),
         body,
         outgoing.due,
-        outgoing.hurry and message.in_a_hurry,
-        message.is_promised or outgoing.due is not None,
+        message.is_urgent,
+        message.durable or outgoing.due is not None,
     )
 
 
 def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
-    """Writes down what is promised."""
-    promised = [row for row in rows if row.promised]
-    return [Statement(_ADD, _columns(promised, now))] if promised else []
+    """The statement that writes down the durable rows; none where there are none."""
+    durable = [row if row.due else replace(row, due=now + GRACE) for row in rows if row.durable]
+    return [OUTBOX.insert(durable)] if durable else []
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
@@ -88,19 +98,8 @@ async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> Non
 
 
 def at_once(rows: Sequence[Row], now: datetime) -> list[Row]:
-    """The rows for the next sweep, where no relay is at hand that sends them straight from memory."""
+    """The rows for the next sweep, where no publisher is at hand that sends them straight from memory."""
     return [replace(row, due=row.due or now) for row in rows]
-
-
-def _columns(rows: Sequence[Row], now: datetime) -> tuple[list[Any], ...]:
-    return (
-        [row.id for row in rows],
-        [row.topic for row in rows],
-        [row.key.replace(NUL, "") for row in rows],
-        [_packed(row.headers) for row in rows],
-        [row.body for row in rows],
-        [row.due or now + GRACE for row in rows],
-    )
 
 
 async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
@@ -120,14 +119,4 @@ async def is_due(connection: Connection, now: datetime) -> bool:
 
 async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:
     """Lock rows whose time has come, passing over those that another instance has in hand."""
-    return [_row(record) for record in await connection.fetch(_DUE, now, limit)]
-
-
-def _packed(headers: Headers) -> str:
-    pairs = [(name.replace(NUL, ""), value.decode("utf-8", "replace").replace(NUL, "")) for name, value in headers]
-    return orjson.dumps(pairs).decode()
-
-
-def _row(record: Any) -> Row:
-    headers = [(name, value.encode()) for name, value in orjson.loads(record["headers"])]
-    return Row(record["id"], record["topic"], record["key"], headers, record["body"])
+    return [OUTBOX.read(record) for record in await connection.fetch(_DUE, now, limit)]

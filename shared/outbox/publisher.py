@@ -1,4 +1,4 @@
-"""The relay: sends what a commit made due straight from memory; its sweeper sends what a crash left behind."""
+"""The outbox's publisher: sends rows straight after their commit; its sweeper sends timers and what a crash left."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from shared.clock import Clock, system_clock
 from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.errors import described
 from shared.messages import inbox
+from shared.messages.message import LINGER_SECONDS
 from shared.observability.metrics import OUTBOX_SENT, OUTBOX_SWEPT
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
 
 log = structlog.get_logger(__name__)
 
-FLUSH_SECONDS = 0.5
-GATHER_SECONDS = 0.2
+REMOVE_SECONDS = 0.5
 SWEEP_SECONDS = 0.25
 SWEEP_ROWS = 500
 SEND_SECONDS = 3.0
@@ -34,7 +34,7 @@ TIDY_EVERY = 240  # sweeps
 
 
 class Transport(Protocol):
-    """What can carry rows to other services: Kafka, or a test's own post office."""
+    """What carries rows to other services: Kafka, or a double of tests."""
 
     async def send(self, row: Row) -> asyncio.Future[Any]:
         """Take a row; the future is done when it has safely arrived."""
@@ -42,36 +42,36 @@ class Transport(Protocol):
 
 
 class KafkaTransport:
-    """Carries rows over one idempotent producer; those in no hurry gather for a moment and travel together.
+    """Carries rows over one idempotent producer; those that are not urgent linger and travel together.
 
     What follows an outcome would else compete with the next request for the same consumers, message by message.
     """
 
     def __init__(self, producer: AIOKafkaProducer) -> None:
         self._producer = producer
-        self._gathered: list[tuple[Row, asyncio.Future[Any]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()  # the loop itself would let go of them
+        self._lingering: list[tuple[Row, asyncio.Future[Any]]] = []
+        self._flushes: set[asyncio.Task[None]] = set()  # the loop itself would not keep them from the collector
 
     async def send(self, row: Row) -> asyncio.Future[Any]:
-        """Buffer a row for its partition; order by key is the order of these calls, for rows in equal hurry."""
-        if row.hurry:
+        """Buffer a row for its partition; order by key is the order of these calls, for rows of equal urgency."""
+        if row.urgent:
             return await self._send(row)
         loop = asyncio.get_running_loop()
-        if not self._gathered:
-            loop.call_later(GATHER_SECONDS, self._begin_sending)
+        if not self._lingering:
+            loop.call_later(LINGER_SECONDS, self._begin_flush)
         arrived: asyncio.Future[Any] = loop.create_future()
-        self._gathered.append((row, arrived))
+        self._lingering.append((row, arrived))
         return arrived
 
-    def _begin_sending(self) -> None:
-        task = asyncio.get_running_loop().create_task(self.send_gathered(), name="gathered rows")
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def _begin_flush(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.flush(), name="lingering rows")
+        self._flushes.add(task)
+        task.add_done_callback(self._flushes.discard)
 
-    async def send_gathered(self) -> None:
-        """Send what has gathered."""
-        gathered, self._gathered = self._gathered, []
-        for row, arrived in gathered:
+    async def flush(self) -> None:
+        """Send what lingers."""
+        lingering, self._lingering = self._lingering, []
+        for row, arrived in lingering:
             try:
                 (await self._send(row)).add_done_callback(_passing_on(arrived))
             except KafkaError as fault:
@@ -98,8 +98,8 @@ def _passing_on(arrived: asyncio.Future[Any]) -> Callable[[asyncio.Future[Any]],
     return pass_on
 
 
-def _letting_go(arrival: asyncio.Future[Any]) -> None:
-    """What was not promised may be lost; asking for its fault spares the loop's complaint that nobody did."""
+def _count_sent(arrival: asyncio.Future[Any]) -> None:
+    """A row that is not durable may be lost; its fault is looked at, so that the loop does not complain of it."""
     if not arrival.cancelled() and arrival.exception() is None:
         OUTBOX_SENT.inc()
 
@@ -124,31 +124,31 @@ class OutboxPublisher:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to sweep and to flush."""
+        """Begin to sweep, and to remove what arrived."""
         self._tasks = [
-            asyncio.create_task(self._repeat(self._flush, FLUSH_SECONDS), name="outbox flush"),
+            asyncio.create_task(self._repeat(self._remove_arrived, REMOVE_SECONDS), name="outbox flush"),
             asyncio.create_task(self._repeat(self.sweep, SWEEP_SECONDS), name="outbox sweep"),
             asyncio.create_task(self._repeat(self._tidy, SWEEP_SECONDS * TIDY_EVERY), name="inbox tidy"),
         ]
 
     async def stop(self) -> None:
-        """Stop, after a last flush; what was not sent stays in the outbox for the next sweep."""
+        """Stop, after removing what arrived; what was not sent stays in the outbox for the next sweep."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self._flush()
+            await self._remove_arrived()
         except UNAVAILABLE:
             log.warning("outbox.flush_failed", rows=len(self._arrived))
 
     async def send(self, rows: Sequence[Row]) -> None:
-        """Send rows just committed. Never raises: what cannot be sent now is the sweeper's, after its grace."""
+        """Send rows just committed. Never raises: what cannot be sent now the sweeper sends, after its grace."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 for row in rows:
                     if row.due is None:
-                        arrival = await self._posted(row)
-                        arrival.add_done_callback(self._noting(row.id) if row.promised else _letting_go)
+                        arrival = await self._hand_over(row)
+                        arrival.add_done_callback(self._noting(row.id) if row.durable else _count_sent)
         except (KafkaError, TimeoutError) as fault:
             log.warning("outbox.send_failed", fault=described(fault), rows=len(rows))
 
@@ -173,7 +173,7 @@ class OutboxPublisher:
         async with self._database.transaction() as connection:
             rows = await outbox.take_due(connection, now, SWEEP_ROWS)
             left = [row for row in rows if row.id not in self._arrived]
-            faults, untried = await self._post_all(left)
+            faults, untried = await self._send_all(left)
             gone = [row.id for row in rows if row.id not in faults and row.id not in untried]
             if gone:
                 await outbox.remove(connection, gone)
@@ -183,7 +183,7 @@ class OutboxPublisher:
         return 0 if faults else len(rows)  # the broker may be in trouble: what is left waits for the next sweep
 
     async def _put_off(self, connection: Connection, faults: Mapping[UUID, BaseException], now: datetime) -> None:
-        """Keep what could not be sent out of the way of what can; what is too large will never be taken as it is."""
+        """Postpone rows that could not be sent, so that they keep no others back; one that is too large for long."""
         stuck = [row_id for row_id, fault in faults.items() if isinstance(fault, TOO_LARGE)]
         for row_id in stuck:
             log.error("outbox.too_large", row=str(row_id), fault=described(faults[row_id]))
@@ -193,16 +193,16 @@ class OutboxPublisher:
             log.warning("outbox.unsent", rows=len(unsent), fault=described(faults[unsent[0]]))
             await outbox.put_off(connection, unsent, now + UNSENT_PAUSE)
 
-    async def _post_all(self, rows: Sequence[Row]) -> tuple[dict[UUID, BaseException], set[UUID]]:
-        """Post rows in their order; returns what kept those that did not arrive, and which were not tried.
+    async def _send_all(self, rows: Sequence[Row]) -> tuple[dict[UUID, BaseException], set[UUID]]:
+        """Send rows in their order; returns the faults of those that did not arrive, and which were not tried.
 
-        Each row's fate is its own. Only behind one that the client could not even take, for whatever reason, the rest
+        A row that fails does not keep the others back. Only behind one that the client could not even take the rest
         waits for the next sweep: when Kafka is away, each would wait as long.
         """
         arrivals: list[asyncio.Future[Any]] = []
         for row in rows:
             try:
-                arrivals.append(await self._posted(row))
+                arrivals.append(await self._hand_over(row))
             except KafkaError as fault:
                 arrivals.append(_failed(fault))
                 break
@@ -210,14 +210,14 @@ class OutboxPublisher:
         faults = {row.id: fault for row, fault in zip(rows, ends, strict=False) if isinstance(fault, BaseException)}
         return faults, {row.id for row in rows[len(arrivals) :]}
 
-    async def _posted(self, row: Row) -> asyncio.Future[Any]:
-        """The row's arrival; one that is refused at the door is an arrival that failed, and the next is posted."""
+    async def _hand_over(self, row: Row) -> asyncio.Future[Any]:
+        """The row's arrival; for one that the client refuses an arrival that failed, so that the next is sent."""
         try:
             return await self._transport.send(row)
         except TOO_LARGE as fault:
             return _failed(fault)
 
-    async def _flush(self) -> None:
+    async def _remove_arrived(self) -> None:
         if ids := list(self._arrived):
             async with self._database.connection() as connection:
                 await outbox.remove(connection, ids)

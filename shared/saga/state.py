@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Self, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
@@ -79,13 +78,9 @@ class Progress:
         return self.begun[-1]
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Progress:
-        """The progress in a text that `to_json` made."""
-        return _FROM_JSON.validate_json(text)
-
-    def to_json(self) -> str:
-        """The progress as JSON; decimals in its details become strings."""
-        return orjson.dumps(self, default=str).decode()
+    def from_json(cls, stored: Mapping[str, Any]) -> Progress:
+        """The progress in a column."""
+        return _FROM_JSON.validate_python(stored)
 
     def noted(self, step: str, what: str, at: datetime, **changes: Any) -> Progress:
         """A copy with one more entry in its history, and some fields changed."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic
 from uuid import UUID, uuid4
 
+import orjson
+
+from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
@@ -18,20 +21,8 @@ from shared.saga.table import SagaTable
 
 _READ = "SELECT id, name, written, progress, data, started_at FROM sagas WHERE id = ANY($1)"
 _LOCK = f"{_READ} ORDER BY id FOR UPDATE"
-_BEGIN = """
-INSERT INTO sagas (id, name, phase, progress, wake_at, data, started_at, updated_at, written)
-SELECT id, name, phase, progress, wake_at, data, $7, $7, $8
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::jsonb[])
-  AS s (id, name, phase, progress, wake_at, data)"""
-# Unchanged data is not sent again: most transitions after the pivot only note that a step is done.
-_MOVE = """
-UPDATE sagas SET phase = s.phase, progress = s.progress, wake_at = s.wake_at, data = coalesce(s.data, sagas.data),
-                 updated_at = $7, written = $8
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::timestamptz[], $6::jsonb[])
-  AS s (id, was, phase, progress, wake_at, data)
-WHERE sagas.id = s.id AND sagas.written = s.was"""
 _STILL = """
-SELECT 1 FROM sagas JOIN unnest($1::uuid[], $2::uuid[]) AS s (id, was) ON sagas.id = s.id AND sagas.written = s.was"""
+SELECT 1 FROM sagas JOIN jsonb_to_recordset($1) AS s (id uuid, was uuid) ON sagas.id = s.id AND sagas.written = s.was"""
 _DUE = """
 UPDATE sagas SET wake_at = $1 + $2 WHERE id IN (
     SELECT id FROM sagas WHERE wake_at <= $1 ORDER BY wake_at LIMIT 500 FOR UPDATE SKIP LOCKED)
@@ -65,6 +56,30 @@ class SagaRecord(Generic[Data]):
         self.data_changed = self.data_changed or transition.data is not self.data
         self.changed = self.changed or self.data_changed or transition.progress is not self.progress
         self.state = transition.state
+
+
+def _data(saga: SagaRecord[Any]) -> orjson.Fragment | None:
+    """Unchanged data is not sent again: most transitions after the pivot only note that a step is done."""
+    if saga.written and not saga.data_changed:
+        return None
+    return orjson.Fragment(saga.data.model_dump_json(exclude_defaults=True))
+
+
+SAGAS = Table(
+    "sagas",
+    SagaRecord,
+    Column("name", "text", lambda saga: saga.table.name),
+    Column("phase", "text", lambda saga: saga.progress.phase),
+    Column("progress", "jsonb", lambda saga: saga.progress),
+    Column("wake_at", "timestamptz", lambda saga: saga.progress.wake_at),
+    Column("data", "jsonb", _data),
+    Column("updated_at", "timestamptz"),
+    Column("written", "uuid"),
+    without=("table", "state", "changed", "data_changed"),
+    fixed=("name", "started_at"),
+    sets={"data": "coalesce(new.data, sagas.data)"},
+    version="written",
+)
 
 
 class SagaCache:
@@ -143,15 +158,15 @@ class Sagas:
         unchanged = [saga for saga in known if not saga.changed] if self._optimistic else []
         written = uuid4()
         self.cache.put(written, (*new, *moved))
+        given = {"updated_at": now, "written": written}
         statements = []
         if new:
-            names = [saga.table.name for saga in new]
-            statements.append(Statement(_BEGIN, (_ids(new), names, *_columns(new), now, written)))
+            statements.append(SAGAS.insert(new, **given))
         if moved:
-            columns = (_ids(moved), _writes(moved), *_columns(moved))
-            statements.append(Statement(_MOVE, (*columns, now, written), rows=len(moved)))
+            statements.append(SAGAS.update(moved, {saga.id: saga.written for saga in moved}, **given))
         if unchanged:
-            statements.append(Statement(_STILL, (_ids(unchanged), _writes(unchanged)), rows=len(unchanged)))
+            seen = [{"id": saga.id, "was": saga.written} for saga in unchanged]
+            statements.append(Statement(_STILL, (seen,), rows=len(seen)))
         return statements
 
     async def _read(self, connection: Connection, query: str, ids: Collection[UUID]) -> None:
@@ -164,28 +179,8 @@ class Sagas:
         table = self.tables.get(row["name"])
         if table is None:
             raise LookupError(f"saga {row['id']} is a {row['name']!r}: no saga is registered under that name")
-        state = SagaState(table.data.model_validate_json(row["data"]), Progress.from_json(row["progress"]))
+        state = SagaState(table.data.model_validate(row["data"]), Progress.from_json(row["progress"]))
         return SagaRecord(row["id"], table, state, row["started_at"], row["written"])
-
-
-def _ids(sagas: Sequence[SagaRecord[Any]]) -> list[UUID]:
-    return [saga.id for saga in sagas]
-
-
-def _writes(sagas: Sequence[SagaRecord[Any]]) -> list[UUID | None]:
-    return [saga.written for saga in sagas]
-
-
-def _columns(sagas: Sequence[SagaRecord[Any]]) -> tuple[list[Any], ...]:
-    return (
-        [saga.progress.phase.value for saga in sagas],
-        [saga.progress.to_json() for saga in sagas],
-        [saga.progress.wake_at for saga in sagas],
-        [
-            saga.data.model_dump_json(exclude_defaults=True) if saga.written is None or saga.data_changed else None
-            for saga in sagas
-        ],
-    )
 
 
 async def take_due(connection: Connection, now: datetime, nudge: timedelta) -> list[UUID]:

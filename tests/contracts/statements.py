@@ -24,6 +24,7 @@ import asyncpg
 
 from deploy.local.postgres import EmbeddedPostgres
 from shared.contracts.topics import SERVICES
+from shared.database.bulk import Table
 from shared.database.migrations import upgrade
 from shared.database.pool import SESSION
 from shared.version import VERSION
@@ -61,6 +62,8 @@ def _strings(value: Any, module: ModuleType, seen: set[int]) -> Iterator[str]:
 
 def _parts(value: Any, module: ModuleType) -> Iterable[Any]:
     """What is inside: only what this module itself declares is looked into."""
+    if isinstance(value, Table):
+        return [value.insert_sql, value.update_sql]
     if isinstance(value, list | tuple | set | frozenset | Mapping):
         return list(value.values() if isinstance(value, Mapping) else value)
     if isinstance(value, type):

@@ -74,7 +74,7 @@ def test_every_service_that_it_is_for_reads_it_from_kafka(file: Path) -> None:
     for reader in readers:
         came = record(told, told["body"] | EXTRA)
         assert reader.is_ours(came)
-        delivery = reader.read(came, system_clock())
+        delivery = reader.decode(came, system_clock())
         assert isinstance(delivery.message, Message), delivery.message
         assert type(delivery.message) is kind
 
@@ -83,5 +83,5 @@ def test_a_field_that_is_missing_or_of_another_kind_is_noticed() -> None:
     """So that the tests above say something: a changed contract does fail them."""
     told = read(next(file for file in FILES if file.stem == "posada.availability.hold-rooms.v1"))
     for broken in ({}, told["body"] | {"booking_id": 5}):
-        delivery = READERS["availability"].read(record(told, broken), system_clock())
+        delivery = READERS["availability"].decode(record(told, broken), system_clock())
         assert not isinstance(delivery.message, Message)

@@ -35,10 +35,10 @@ def list_(bootstrap: Bootstrap = None, data: Data = HERE, as_json: AsJson = Fals
         print_json([letter.as_json() for letter in letters])
         return
     rows = [
-        (one.id, one.at[:19], one.service, one.type, "yes" if one.vouched else "NO", len(one.history), one.reason)
+        (one.id, one.at[:19], one.service, one.type, "yes" if one.verified else "NO", len(one.history), one.reason)
         for one in letters
     ]
-    columns = ("id", "set aside at", "service", "type", "vouched", ">attempts", "last reason")
+    columns = ("id", "set aside at", "service", "type", "verified", ">attempts", "last reason")
     out().print(table("", columns, rows) if rows else "No dead letters.")
 
 
@@ -56,7 +56,7 @@ def show(
         print_json(told)
         return
     console = out()
-    for name in ("id", "service", "place", "key", "type", "at", "vouched", "reason"):
+    for name in ("id", "service", "place", "key", "type", "at", "verified", "reason"):
         console.print(Text(f"{name:<9}", style="dim"), Text(one_line(str(told[name]))), sep="", soft_wrap=True)
     rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
     console.print(table("history", (">attempt", "at", "fault"), rows))
@@ -68,9 +68,9 @@ def show(
 def replay_(
     id_: Annotated[str | None, typer.Argument(metavar="ID", help="Its id, or the beginning of it.")] = None,
     *,
-    all_: Annotated[bool, typer.Option("--all", help="Every dead letter that somebody vouches for.")] = False,
-    unvouched: Annotated[
-        bool, typer.Option("--unvouched", help="Also one that nobody vouches for: you have looked, and do.")
+    all_: Annotated[bool, typer.Option("--all", help="Every dead letter whose sender is verified.")] = False,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Also one whose sender is not verified: you have looked at it.")
     ] = False,
     bootstrap: Bootstrap = None,
     data: Data = HERE,
@@ -78,15 +78,15 @@ def replay_(
 ) -> None:
     """Give dead letters back to the services that set them aside, as if for the first time; those cut stay.
 
-    So do those that nobody vouches for, unsigned or forged: as one of ours they would be believed.
+    So do those that are not verified, unsigned or forged: replayed they would be believed like ours.
     """
-    if (id_ is None) is not all_ or (all_ and unvouched):
-        raise Problem("Give the id of a dead letter, or --all; --unvouched goes with an id alone.", Exit.USAGE)
+    if (id_ is None) is not all_ or (all_ and unverified):
+        raise Problem("Give the id of a dead letter, or --all; --unverified goes with an id alone.", Exit.USAGE)
     address, seal = bootstrap_of(data, bootstrap), needed_seal(data)
     letters = read(address, judging_seal(data))
-    chosen = vouched_of(letters) if id_ is None else [one_of(letters, id_)]
-    if not unvouched:
-        refuse_unvouched(chosen)
+    chosen = verified_of(letters) if id_ is None else [one_of(letters, id_)]
+    if not unverified:
+        refuse_unverified(chosen)
     whole, cut = [letter for letter in chosen if not letter.cut_from], [letter for letter in chosen if letter.cut_from]
     if whole or not cut:
         asyncio.run(give_back(address, whole, seal))
@@ -98,7 +98,7 @@ def replay_(
 
 
 def read(bootstrap: str, seal: Seal | None) -> list[DeadLetter]:
-    """Every dead letter of every service; what does not bear the seal nobody vouches for."""
+    """Every dead letter of every service; one that does not bear the seal is not verified."""
     try:
         return asyncio.run(list_dead(bootstrap, [topics.dead(service) for service in topics.SERVICES], seal))
     except KafkaConnectionError as error:
@@ -115,20 +115,20 @@ def one_of(letters: list[DeadLetter], beginning: str) -> DeadLetter:
     raise Problem(f"There is no dead letter {beginning}: see `posada dead list`.", Exit.NO)
 
 
-def vouched_of(letters: list[DeadLetter]) -> list[DeadLetter]:
-    """Those that somebody vouches for; says how many stay."""
-    found = [letter for letter in letters if letter.vouched]
+def verified_of(letters: list[DeadLetter]) -> list[DeadLetter]:
+    """Those that are verified; says how many stay."""
+    found = [letter for letter in letters if letter.verified]
     if left := len(letters) - len(found):
-        err().print(f"{left} stay that nobody vouches for: see `posada dead list`", markup=False)
+        err().print(f"{left} stay that are not verified: see `posada dead list`", markup=False)
     return found
 
 
-def refuse_unvouched(letters: list[DeadLetter]) -> None:
-    """Raises Problem where nobody vouches for one."""
-    if any(not letter.vouched for letter in letters):
+def refuse_unverified(letters: list[DeadLetter]) -> None:
+    """Raises Problem where one is not verified."""
+    if any(not letter.verified for letter in letters):
         raise Problem(
-            "Nobody vouches for this dead letter: it may be forged. Look at it with `posada dead show`, and where you"
-            " vouch for it give --unvouched.",
+            "This dead letter is not verified: it may be forged. Look at it with `posada dead show`, and where you"
+            " are sure of it give --unverified.",
             Exit.NO,
         )
 

@@ -1,37 +1,19 @@
-"""Reads properties with their types, packages and rates, and caches them for a few seconds."""
+"""The properties that were read, kept for a few seconds."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Collection, Sequence
-from datetime import date
-from decimal import Decimal
-from typing import Any
 
-import asyncpg
-
-from services.availability.catalogue.property import Fee, Outside, Package, Property, Rate, RoomType, Supplement, Unit
+from services.availability.catalogue import store
+from services.availability.catalogue.property import Property
 from shared.database.pool import Connection
 
 KEPT_SECONDS = 5.0
 
-_HOUSES = """
-SELECT p.*,
-  (SELECT json_agg(t ORDER BY t.position) FROM room_types t WHERE t.property_id = p.id) AS types,
-  (SELECT json_agg(k ORDER BY k.key) FROM packages k WHERE k.property_id = p.id) AS packages,
-  (SELECT json_agg(s ORDER BY s.package_key, s.name) FROM supplements s WHERE s.property_id = p.id) AS supplements,
-  (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
-  (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
-FROM properties p WHERE p.id = ANY($1)"""
-# In the order of their ids: of equally specific rates the first applies.
-_RATES = "SELECT * FROM rates WHERE property_id = ANY($1) ORDER BY id"
-_DEFAULT = "SELECT id FROM properties WHERE is_default"
-_SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
-
 
 class PropertyCache:
-    """The properties that were read, by id, and the id of the default one."""
+    """The houses that were read, and which is the default; they change rarely."""
 
     def __init__(self) -> None:
         self.known: dict[str, Property] = {}
@@ -40,101 +22,22 @@ class PropertyCache:
         self._default_read_at = float("-inf")
 
     def forget(self) -> None:
-        """Read them again the next time: one was edited."""
+        """Read them anew the next time: somebody edited one."""
         self._read_at.clear()
         self._default_read_at = float("-inf")
 
     async def read(self, connection: Connection, named: Collection[str | None]) -> Sequence[str]:
-        """Read the named properties that are not cached or too old; None names the default one.
-
-        Returns some existing ids, for a refusal, when one of the named does not exist.
-        """
+        """Read the houses that are named and not fresh; of what is not there, some that are, to be told."""
         now = time.monotonic()
         if now - self._default_read_at >= KEPT_SECONDS:
-            self.default = await connection.fetchval(_DEFAULT)
+            self.default = await store.default_property(connection)
             self._default_read_at = now
         wanted = {found for name in named if (found := name or self.default)}
-        stale = [key for key in wanted if now - self._read_at.get(key, float("-inf")) >= KEPT_SECONDS]
+        stale = [one for one in wanted if now - self._read_at.get(one, float("-inf")) >= KEPT_SECONDS]
         if stale:
-            rates: dict[str, list[Rate]] = {}
-            for row in await connection.fetch(_RATES, stale):
-                rates.setdefault(row["property_id"], []).append(_rate(row))
-            rows = {row["id"]: row for row in await connection.fetch(_HOUSES, stale)}
-            kept = {key: property_ for key, property_ in self.known.items() if key not in stale}
-            self.known = kept | {key: _property(row, tuple(rates.get(key, ()))) for key, row in rows.items()}
-            self._read_at |= dict.fromkeys(rows, now)
+            fresh = await store.properties_of(connection, stale)
+            self.known = {key: property_ for key, property_ in self.known.items() if key not in stale} | fresh
+            self._read_at |= dict.fromkeys(fresh, now)
         if wanted and wanted <= self.known.keys():
             return ()
-        return [row["id"] for row in await connection.fetch(_SOME)]
-
-
-def _property(row: asyncpg.Record, rates: tuple[Rate, ...]) -> Property:
-    types = [_room_type(given) for given in json.loads(row["types"] or "[]")]
-    packages = [_package(given) for given in json.loads(row["packages"] or "[]")]
-    return Property(
-        id=row["id"],
-        name=row["name"],
-        timezone=row["timezone"],
-        currency=row["currency"],
-        tax_rate=row["tax_rate"],
-        prices_include_tax=row["prices_include_tax"],
-        hold_minutes=row["hold_minutes"],
-        types={room_type.key: room_type for room_type in types},
-        packages={package.key: package for package in packages},
-        rates=rates,
-        supplements=tuple(_supplement(given) for given in _exact_numbers(row["supplements"])),
-        fees=tuple(Fee(given["name"], given["amount"], Unit(given["unit"])) for given in _exact_numbers(row["fees"])),
-        outside=_outside(row["outside"]),
-    )
-
-
-def _outside(text: str | None) -> Outside | None:
-    if text is None:
-        return None
-    given = json.loads(text)
-    facts = {name: float(given[name]) for name in ("seconds", "pause_seconds")}
-    return Outside(given["base_url"], given["prefix"], given["cancels"], attempts=given["attempts"], **facts)
-
-
-def _room_type(given: dict[str, Any]) -> RoomType:
-    names = ("key", "label", "adults", "guests", "extra_beds", "is_place")
-    return RoomType(**{name: given[name] for name in names})
-
-
-def _package(given: dict[str, Any]) -> Package:
-    types = given["types"]
-    return Package(
-        key=given["key"],
-        name=given["name"],
-        types=frozenset(types) if types is not None else None,
-        first=_date(given["first_night"]),
-        last=_date(given["last_night"]),
-        inclusions=tuple(given["inclusions"]),
-        cancellation_policy=given["cancellation_policy"],
-    )
-
-
-def _supplement(given: dict[str, Any]) -> Supplement:
-    return Supplement(given["package_key"], given["name"], given["amount"], Unit(given["unit"]))
-
-
-def _rate(row: asyncpg.Record) -> Rate:
-    return Rate(
-        package=row["package_key"],
-        adult=row["adult"],
-        child=row["child"],
-        extra_bed=row["extra_bed"],
-        type=row["type_key"],
-        first=row["first_night"],
-        last=row["last_night"],
-        weekdays=frozenset(row["weekdays"]) if row["weekdays"] is not None else None,
-    )
-
-
-def _exact_numbers(given: str | None) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(given or "[]", parse_float=Decimal, parse_int=Decimal)
-    return found
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
+        return await store.some_properties(connection)

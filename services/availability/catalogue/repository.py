@@ -26,7 +26,7 @@ from services.availability.catalogue.model import (
     check_keeps_default,
 )
 from services.availability.catalogue.property import plain
-from services.availability.catalogue.statements import PAGE, SQL
+from services.availability.catalogue.queries import PAGE, SQL
 from shared.contracts.common import Reason
 from shared.database.pool import Connection, Database
 from shared.errors import Refusal

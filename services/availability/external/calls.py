@@ -110,7 +110,7 @@ class JobExecutor:
         reply = _reply(command, done)
         undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
         if done.failed_line is not None and _left(ordering, done.attempts):
-            return JobResult([reply], follows=[model.cancel(undo)])  # tried again there, and else told
+            return JobResult([reply], follows=[model.cancel(undo)])  # tried again there, and else staff are told
         return JobResult([reply, *_alert(undo, done.for_staff, done.attempts)])
 
     async def _cancel(self, command: CancelOrders) -> JobResult:

@@ -1,7 +1,7 @@
 """Calls to external systems as jobs: those of one booking one after the other, a bounded number to each system.
 
 What a process took and never finished is another's when the lease ends, and the journal of attempts keeps it from
-booking twice. In the end whoever waits is answered, and staff told what is left to do.
+booking twice. In the end whoever waits is answered, and staff are told what is left to do.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class CannotCancel(Exception):
 class RoomOrder:
     """One room to be booked. The same `key` is the same order, however often it is sent.
 
-    It carries what a desk needs and never the payment's id. Money is in the property's currency.
+    It carries what a front desk needs and never the payment's id. Money is in the property's currency.
     """
 
     key: UUID

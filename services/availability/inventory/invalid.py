@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.consumer.routing import Invalid
 from shared.contracts.answerable import answerable
 from shared.contracts.availability import CountInvalid, CountRequested, QuoteInvalid, QuoteRequested
+from shared.messages.inbound import Invalid
 from shared.messages.message import Message
 
 ANSWERABLE: dict[str, type[CountInvalid | QuoteInvalid]] = {

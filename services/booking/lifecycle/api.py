@@ -1,16 +1,14 @@
-"""HTTP for the desk: what becomes of a booking, by commands that go the same way as Kafka's messages."""
+"""The desk over HTTP: commands about a booking, processed as Kafka's messages are, and what came of them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from aiokafka import ConsumerRecord
 from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -23,7 +21,7 @@ from shared.auth.access import signed
 from shared.auth.authorization import CurrentCaller
 from shared.auth.money_limits import most
 from shared.auth.tokens import Caller, Role
-from shared.consumer.processor import Processor
+from shared.consumer.processor import Deferred, Processor
 from shared.contracts.booking.staff import (
     CancelBooking,
     ChangeDates,
@@ -37,12 +35,12 @@ from shared.contracts.common import MOST_ROOMS, Amount, Day, Identifier, Name, T
 from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import Refusal
 from shared.http.app import require_role
+from shared.http.commands import CommandProcessor
 
 Guard = Callable[[Request], None]
 
 SECONDS = 10.0  # how long whoever asks is kept waiting for a change that others have to answer
 PAUSE_S = 0.1
-SOURCE = "posada/booking/desk"
 MISSING = {"unknown_booking": status.HTTP_404_NOT_FOUND}
 BUSY = {"change_under_way": status.HTTP_409_CONFLICT, "confirmation_under_way": status.HTTP_409_CONFLICT}
 ANSWERS: Mapping[int | str, dict[str, Any]] = {
@@ -127,44 +125,50 @@ def router(database: Database, settings: Settings, *, seconds: float = SECONDS) 
 
 def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
-    async def cancel(booking_id: UUID, said: SignedEnded, intake: Intake, caller: CurrentCaller) -> Response:
+    async def cancel(
+        booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: CurrentCaller
+    ) -> Response:
         """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
         leeway = await desk.leeway(booking_id, caller)
-        return await desk.do(intake, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
+        return await desk.do(processor, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/no-show", response_model=Outcome, responses=dict(ANSWERS))
-    async def no_show(booking_id: UUID, said: SignedEnded, intake: Intake, caller: CurrentCaller) -> Response:
+    async def no_show(
+        booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: CurrentCaller
+    ) -> Response:
         """The guests did not come: the same as a cancellation, under its own name."""
         leeway = await desk.leeway(booking_id, caller)
-        return await desk.do(intake, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
+        return await desk.do(processor, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     guards = [Depends(overrules)]
     path = "/bookings/{booking_id}/rejection"
 
     @routes.post(path, response_model=Outcome, responses=dict(ANSWERS), dependencies=guards)
-    async def reject(booking_id: UUID, said: SignedSaid, intake: Intake) -> Response:
+    async def reject(booking_id: UUID, said: SignedSaid, processor: CommandProcessor) -> Response:
         """The hotel does not take a booking that is not confirmed yet: a manager's decision."""
-        return await desk.do(intake, RejectBooking(booking_id=booking_id, **said.model_dump()))
+        return await desk.do(processor, RejectBooking(booking_id=booking_id, **said.model_dump()))
 
 
 def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/check-in", response_model=Outcome, responses=dict(ANSWERS))
-    async def check_in(booking_id: UUID, said: SignedArrived, intake: Intake) -> Response:
+    async def check_in(booking_id: UUID, said: SignedArrived, processor: CommandProcessor) -> Response:
         """Guests have arrived in the rooms that they were given."""
-        return await desk.do(intake, CheckIn(booking_id=booking_id, **said.model_dump()))
+        return await desk.do(processor, CheckIn(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/check-out", response_model=Outcome, responses=dict(ANSWERS))
-    async def check_out(booking_id: UUID, said: SignedLeft, intake: Intake, request: Request) -> Response:
+    async def check_out(booking_id: UUID, said: SignedLeft, processor: CommandProcessor, request: Request) -> Response:
         """Guests have left; the last one only with nothing owed, or on a manager's word."""
         if said.owing:
             overrules(request)
-        return await desk.do(intake, CheckOut(booking_id=booking_id, **said.model_dump()))
+        return await desk.do(processor, CheckOut(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))
-    async def change_dates(booking_id: UUID, dates: SignedDates, intake: Intake, caller: CurrentCaller) -> Response:
+    async def change_dates(
+        booking_id: UUID, dates: SignedDates, processor: CommandProcessor, caller: CurrentCaller
+    ) -> Response:
         """Other nights for all rooms, if they can be had; the difference in price is the booking's balance."""
         leeway = await desk.leeway(booking_id, caller)
-        return await desk.do(intake, ChangeDates(booking_id=booking_id, leeway=leeway, **dates.model_dump()))
+        return await desk.do(processor, ChangeDates(booking_id=booking_id, leeway=leeway, **dates.model_dump()))
 
 
 def _add_reading(routes: APIRouter, desk: _Desk) -> None:
@@ -175,16 +179,6 @@ def _add_reading(routes: APIRouter, desk: _Desk) -> None:
         if answer is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no command has the id {command_id}")
         return answer
-
-
-def _intake(request: Request) -> Processor:
-    intake: Processor | None = getattr(request.app.state, "intake", None)
-    if intake is None:
-        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: ask again in a moment")
-    return intake
-
-
-Intake = Annotated[Processor, Depends(_intake)]
 
 
 class _Desk:
@@ -201,28 +195,26 @@ class _Desk:
                 limits = own.get(await queries.property_of(connection, booking_id) or "", limits)
         return most(limits, caller.role)
 
-    async def do(self, intake: Processor, command: StaffCommand) -> Response:
-        """Put a command through like Kafka's messages, and wait a while for what comes of it."""
-        digest = digest_of_command(command)
+    async def do(self, processor: Processor, command: StaffCommand) -> Response:
+        """Process a command; one that other services have to answer is waited for, at most `seconds`."""
         try:
-            async with asyncio.timeout(self._seconds):
-                await intake.process([_record(command)])
-        except (TimeoutError, *UNAVAILABLE) as outage:
-            text = "it could not be taken in: ask again with the same command_id"
-            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, text, {"Retry-After": "5"}) from outage
+            await processor.execute(command, id=str(command.command_id), seconds=self._seconds, deferrable=True)
+        except UNAVAILABLE as outage:
+            raise _not_now("it could not be taken in: ask again with the same command_id") from outage
+        except Deferred as fault:
+            raise _not_now("it was put off and will be tried again: ask for the command in a moment") from fault
         row = await self._settled(command.command_id)
         if row is None:
-            text = "it was put off and will be tried again: ask for the command in a moment"
-            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, text, {"Retry-After": "5"})
-        if row["digest"] != digest:
+            raise _not_now("it was put off and will be tried again: ask for the command in a moment")
+        if row["digest"] != digest_of_command(command):
             text = f"command_id: {command.command_id} was used before, for something else; take a new id"
             raise Refusal("done_otherwise", text, field="command_id")
-        return await self._told(row)
+        return await self._response(row)
 
     async def answer(self, command_id: UUID) -> Response | None:
         """What came of a command, if there is one."""
         row = await self._row(command_id)
-        return await self._told(row) if row else None
+        return await self._response(row) if row else None
 
     async def _settled(self, command_id: UUID) -> queries.Row | None:
         """The command's row, when nothing is under way for it any longer, or as it is when the time is up."""
@@ -238,9 +230,9 @@ class _Desk:
         async with self._database.connection() as connection:
             return await queries.command(connection, command_id)
 
-    async def _told(self, row: queries.Row) -> Response:
+    async def _response(self, row: queries.Row) -> Response:
         if row["state"] == State.REFUSED:
-            return _refused(json.loads(row["refusal"]))
+            return _refused(row["refusal"])
         async with self._database.connection() as connection:
             booking = await queries.account(connection, row["booking_id"])
         if booking is None:
@@ -267,21 +259,5 @@ def _refused(refusal: Mapping[str, Any]) -> Response:
     return JSONResponse({"error": body}, known)
 
 
-def _record(command: StaffCommand) -> ConsumerRecord[bytes, bytes]:
-    """A record as Kafka would bring it: the engine's transaction, inbox and second attempts serve the desk as well."""
-    body = command.model_dump_json(exclude_none=True).encode()
-    name = f"{command.type_name}/{command.command_id}"
-    headers = [("ce_id", name), ("ce_type", command.type_name), ("ce_source", SOURCE)]
-    return ConsumerRecord(
-        topic=command.topic.name,
-        partition=-1,
-        offset=-1,
-        timestamp=0,
-        timestamp_type=0,
-        key=command.key.encode(),
-        value=body,
-        checksum=None,
-        serialized_key_size=0,
-        serialized_value_size=len(body),
-        headers=[(name, value.encode()) for name, value in headers],
-    )
+def _not_now(text: str) -> HTTPException:
+    return HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, text, {"Retry-After": "5"})

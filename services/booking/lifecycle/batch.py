@@ -27,9 +27,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the staff was answered to one command."""
+    """What the staff was answered to one command: a row of `commands`. `id` is the command's."""
 
-    command_id: UUID
+    id: UUID
     booking_id: UUID
     type: str
     digest: UUID
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the audit log."""
+    """A row of the audit log."""
 
     booking_id: UUID
     at: datetime
@@ -95,8 +95,8 @@ class LifecycleBatch:
         self._note(replace(self.answers[command_id], state=state, refusal=_facts(refusal)))
 
     def _note(self, answer: Answer) -> None:
-        self.answers[answer.command_id] = answer
-        self.answered.add(answer.command_id)
+        self.answers[answer.id] = answer
+        self.answered.add(answer.id)
 
 
 def _facts(refusal: Refusal | None) -> Mapping[str, Any] | None:

@@ -222,7 +222,7 @@ def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
         status = _status(uow, command)
         text = f"the booking is {status}: this can be done once it is {Status.CONFIRMED}"
         raise Refusal("illegal_transition", text, state=status.value)
-    if booking.saga:
+    if booking.saga_id:
         text = "a change of this booking is not through yet; try again in a moment, with a new command_id"
         raise Refusal("change_under_way", text, change=booking.saga_name)
     waits = SETTLED_FIRST & set(uow.sagas.by_id[booking.id].progress.pending)

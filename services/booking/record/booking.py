@@ -33,14 +33,16 @@ class Action(StrEnum):
     REFUND = "REFUND"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """One room of a booking for its dates. Amounts are in the booking's currency, times in UTC.
+    """One room of a booking for its dates: a row of `stays`, whose columns are these fields.
 
-    `first_night` is the price of its first night, None where it is not known.
+    Amounts are in the booking's currency, times in UTC. `first_night` is the price of its first night, None where it is
+    not known.
     """
 
     code: str
+    booking_id: UUID
     line: int
     status: StayStatus
     room: str
@@ -67,34 +69,53 @@ class Stay:
         return replace(self, status=to, **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """A booking with its stays, by line. `paid` is what is known to have been paid and kept.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingRow:
+    """A row of `bookings`, whose columns are these fields, and `updated_at`.
 
-    `revision` counts its changes of dates, `orders` what was ever asked of other services on its behalf. `saga` is the
-    change that is under way, None while there is none. `charges` are what it costs beside its rooms, `folio_at` when
-    payments last told of that and of `paid`.
+    Amounts are in `currency`: `total` is the price of its rooms, `charges` are what it costs beside them, `paid` is
+    what was paid and kept, `fee` and `refund` are those of its end. `folio_at` is when payments last told of `paid`
+    and `charges` (UTC). `revision` counts its changes of dates, `orders` what was ever asked of other services on its
+    behalf. `saga_id` and `saga_name` are the change that is under way. None: not known, or there is none.
     """
 
     id: UUID
+    request_id: str
     property_id: str
     status: Status
+    source: str
+    guest_name: str
+    guest_email: str
+    guest_phone: str | None = None
     check_in: date
     check_out: date
     package: str
+    number_of_rooms: int
+    total: Decimal | None = None
+    currency: str | None = None
+    confirmation_number: str | None = None
+    reason: str | None = None
+    created_at: datetime
+    paid: Decimal | None = None
+    charges: Decimal = NOTHING
+    folio_at: datetime | None = None
+    fee: Decimal | None = None
+    refund: Decimal | None = None
+    terms: Terms | None = None
+    revision: int = 0
+    orders: int = 0
+    saga_id: UUID | None = None
+    saga_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking(BookingRow):
+    """A booking that was confirmed, with its stays by line."""
+
     total: Decimal
     currency: str
     paid: Decimal
     stays: tuple[Stay, ...]
-    terms: Terms | None = None
-    revision: int = 0
-    orders: int = 0
-    saga: UUID | None = None
-    saga_name: str | None = None
-    fee: Decimal | None = None
-    refund: Decimal | None = None
-    charges: Decimal = NOTHING
-    folio_at: datetime | None = None
 
     @property
     def balance(self) -> Decimal:

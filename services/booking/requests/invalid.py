@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.consumer.routing import Invalid
 from shared.contracts.answerable import MOST_PROBLEMS, id_in, language_in
 from shared.contracts.booking import BookingRequested, RequestInvalid, booking_id_of
 from shared.contracts.common import Reason, RefusalDetails
+from shared.messages.inbound import Invalid
 from shared.messages.message import Message
 
 LONGEST_ID = 100

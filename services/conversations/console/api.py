@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from services.conversations.console import queries
 from services.conversations.console.queries import ThreadFilter
 from services.conversations.threads.contacts import of_sender
 from services.conversations.unit_of_work import PhoneRegion
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Attachment, Author
 from shared.database.pool import Database
@@ -168,7 +167,7 @@ def router(database: Database, region: PhoneRegion) -> APIRouter:
             raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
         first = rows[0]["number"] if rows and (before is None or len(rows) == limit) else None
         last = rows[-1]["number"] if rows else after
-        return MessagePage(messages=[MessageView(**_message(row)) for row in rows], next=last, previous=first)
+        return MessagePage(messages=[MessageView(**row) for row in rows], next=last, previous=first)
 
     return api
 
@@ -195,7 +194,7 @@ def searching_router(database: Database, region: PhoneRegion) -> APIRouter:
         async with database.connection() as connection:
             rows = await queries.search(connection, words, wanted, cursor, limit)
         following = rows[-1]["number"] if len(rows) == limit else None
-        return HitPage(messages=[Hit(**_message(row)) for row in rows], next=following)
+        return HitPage(messages=[Hit(**row) for row in rows], next=following)
 
     @api.get("/unread")
     async def unread(reader: Reader = "staff") -> Unread:
@@ -206,7 +205,7 @@ def searching_router(database: Database, region: PhoneRegion) -> APIRouter:
     return api
 
 
-def reading_router(database: Database, settings: ServiceSettings, clock: Clock = system_clock) -> APIRouter:
+def reading_router(database: Database, settings: ServiceSettings, clock: Clock) -> APIRouter:
     """The endpoint that marks messages as read."""
     api = APIRouter(tags=["conversations"], dependencies=[Depends(require_role(settings))], responses=MAY_NOT)
 
@@ -230,12 +229,7 @@ def _normaliser(region: PhoneRegion) -> Callable[[str | None], str | None]:
 
 
 def _thread(row: Mapping[str, Any]) -> ThreadView:
-    more = {"participants": json.loads(row["participants"]), "provider_problem": row["errand_problem"]}
-    return ThreadView.model_validate(dict(row) | more)
-
-
-def _message(row: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(row) | {"attachments": json.loads(row["attachments"])}
+    return ThreadView.model_validate(dict(row) | {"provider_problem": row["errand_problem"]})
 
 
 def _cursor(moment: datetime, thread_id: UUID) -> str:

@@ -1,24 +1,27 @@
-"""The webhooks' addresses: a message is in the database before its provider hears that we have it."""
+"""The webhooks' addresses: a message is committed before its provider is answered."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 import structlog
-from aiokafka import ConsumerRecord
 from fastapi import APIRouter, HTTPException, Path, Request, status
 
 from services.conversations.providers.registry import PROVIDERS
 from services.conversations.providers.webhook import Unreadable, Webhook
-from shared.clock import Clock, system_clock
-from shared.consumer.processor import Processor
+from shared.clock import Clock
+from shared.consumer.processor import Deferred, Processor
 from shared.contracts.conversations import ChatMessage
 from shared.contracts.topics import CONVERSATIONS_MESSAGES, dead
 from shared.database.pool import UNAVAILABLE, Database
+from shared.http.commands import processor_of
 from shared.messages import inbox
+from shared.messages.inbound import InboundMessage, Invalid, Serialized
 from shared.messages.message import Envelope, digest_of
 from shared.observability.metrics import HANDLED
 from shared.outbox import dead_letters, outbox
@@ -44,8 +47,8 @@ def router(
     *,
     public_url: str | None,
     oldest: timedelta,
+    clock: Clock,
     seconds: float = SECONDS,
-    clock: Clock = system_clock,
 ) -> APIRouter:
     """The addresses. `public_url` is what providers know us by; messages written longer than `oldest` ago are refused.
 
@@ -53,7 +56,7 @@ def router(
     """
     api = APIRouter(tags=["webhooks"])
     by_name = {one.name: one for one in webhooks}
-    receiver = _Intake(database, oldest, clock)
+    intake = _Intake(database, oldest, clock)
 
     @api.post("/webhooks/{provider}", status_code=status.HTTP_202_ACCEPTED, responses=dict(ANSWERS))
     async def take(request: Request, provider: Annotated[str, Path(description=f"One of {NAMES}.")]) -> dict[str, str]:
@@ -65,12 +68,10 @@ def router(
         except NotGenuine as stranger:
             HANDLED.labels(f"webhook.{provider}", "not_genuine").inc()
             raise HTTPException(status.HTTP_401_UNAUTHORIZED, str(stranger)) from stranger
-        intake = getattr(request.app.state, "intake", None)
-        if intake is None:
-            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, "the service is starting: deliver it again")
+        processor = processor_of(request)
         try:
             async with asyncio.timeout(seconds):
-                return {"status": await receiver.take(intake, webhook, call)}
+                return {"status": await intake.take(processor, webhook, call)}
         except Unreadable as fault:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(fault)) from fault
         except (TimeoutError, *UNAVAILABLE) as outage:
@@ -85,37 +86,40 @@ class _Intake:
         self._oldest = oldest
         self._clock = clock
 
-    async def take(self, intake: Processor, webhook: Webhook, call: WebhookCall) -> str:
-        """Put a genuine call's message through, like one from Kafka; set aside what nobody can read."""
+    async def take(self, processor: Processor, webhook: Webhook, call: WebhookCall) -> str:
+        """Process a genuine call's message, as one from Kafka; set aside what nobody can read."""
+        source = f"webhooks/{webhook.name}"
         try:
             message = webhook.read(call)
         except Unreadable as fault:
-            await self._set_aside(webhook, _record(webhook, str(digest_of(call.body)), "", call.body), str(fault))
+            await self._set_aside(webhook, Envelope(str(digest_of(call.body)), "", source), call.body, str(fault))
             raise
         if message is None:
             return "nothing to do"
-        record = _record_of(webhook, message)
+        message_id = f"{message.channel}/{message.message_id}"
         if self._is_too_old(message):
             problem = f"sent_at: it is more than {self._oldest} ago; `posada dead replay` takes it in all the same"
-            await self._set_aside(webhook, record, problem)
+            envelope, body = Envelope(message_id, message.type_name, source), message.model_dump_json(exclude_none=True)
+            await self._set_aside(webhook, envelope, body.encode(), problem, message.key)
             raise Unreadable(problem)
-        await intake.process([record])
+        with suppress(Deferred):  # it is stored as well: for a retry, or as a dead letter
+            await processor.execute(message, id=message_id, source=source, deferrable=True)
         return "taken"
 
     def _is_too_old(self, message: ChatMessage) -> bool:
         return message.sent_at < self._clock() - self._oldest
 
-    async def _set_aside(self, webhook: Webhook, record: ConsumerRecord[bytes, bytes], problem: str) -> None:
+    async def _set_aside(self, webhook: Webhook, envelope: Envelope, body: bytes, problem: str, key: str = "") -> None:
         """Keep what was refused for a person, once however often it comes."""
-        now, service = self._clock(), "conversations"
-        given = dict(record.headers)
-        envelope = Envelope(given["ce_id"].decode(), given["ce_type"].decode(), given["ce_source"].decode(), time=now)
-        origin = f"{record.topic}/{record.partition}/{record.offset}"
-        row = dead_letters.row_for(
-            service, dead(service), record, envelope=envelope, origin=origin, fault=problem, now=now
-        )
+        now, service, topic = self._clock(), "conversations", CONVERSATIONS_MESSAGES.name
+        envelope = replace(envelope, time=now)
+        invalid = Invalid(envelope.type, envelope.reference, body, None, ())
+        set_aside = digest_of("set aside", envelope.inbox_key(service, topic))
+        raw = Serialized(key.encode(), body, envelope.headers())
+        inbound = InboundMessage(raw, envelope, invalid, set_aside, f"{topic}/-1/-1")
+        row = dead_letters.row_for(service, dead(service), inbound, fault=problem, now=now)
         async with self._database.transaction() as connection:
-            if await inbox.claim(connection, [digest_of("set aside", envelope.inbox_key(service, record.topic))], now):
+            if await inbox.claim(connection, [set_aside], now):
                 await outbox.add(connection, [row], now)
         HANDLED.labels(f"webhook.{webhook.name}", "set_aside").inc()
         log.warning("webhook.set_aside", provider=webhook.name, problem=problem)
@@ -127,30 +131,3 @@ def _none(provider: str) -> Webhook:
         problem = f"this webhook is not configured: set POSADA_{secret.upper()}"
         raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, problem)
     raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no such provider: choose one of {NAMES}")
-
-
-def _record_of(webhook: Webhook, message: ChatMessage) -> ConsumerRecord[bytes, bytes]:
-    event_id = f"{message.channel}/{message.message_id}"
-    return _record(
-        webhook, event_id, message.type_name, message.model_dump_json(exclude_none=True).encode(), message.key
-    )
-
-
-def _record(
-    webhook: Webhook, event_id: str, type_name: str, body: bytes, key: str = ""
-) -> ConsumerRecord[bytes, bytes]:
-    """A record as Kafka would bring it; the engine's batch, inbox and second attempts then serve webhooks as well."""
-    headers = [("ce_id", event_id), ("ce_type", type_name), ("ce_source", f"webhooks/{webhook.name}")]
-    return ConsumerRecord(
-        topic=CONVERSATIONS_MESSAGES.name,
-        partition=-1,
-        offset=-1,
-        timestamp=0,
-        timestamp_type=0,
-        key=key.encode(),
-        value=body,
-        checksum=None,
-        serialized_key_size=0,
-        serialized_value_size=len(body),
-        headers=[(name, value.encode()) for name, value in headers],
-    )

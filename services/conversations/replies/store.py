@@ -5,7 +5,6 @@ A claim is a lease: what an instance took and never finished is another's when t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -211,8 +210,7 @@ async def renew_conversations(connection: Connection, jobs: Sequence[Conversatio
 async def kept(connection: Connection, job: ConversationJob, provider_thread_id: str, now: datetime) -> None:
     """Note that the provider has a thread as it was claimed."""
     one = job.conversation
-    participants = json.dumps(dict(one.participants))
-    await connection.execute(_KEPT, one.thread_id, provider_thread_id, one.name, participants, now)
+    await connection.execute(_KEPT, one.thread_id, provider_thread_id, one.name, dict(one.participants), now)
 
 
 async def not_kept(connection: Connection, job: ConversationJob, problem: str, again_at: datetime | None) -> None:
@@ -227,7 +225,7 @@ def _waiting(row: Mapping[str, Any]) -> Waiting:
         author=Author(row["author"]),
         channel=Channel(row["channel"]),
         recipient=row["recipient"],
-        participants=json.loads(row["participants"]),
+        participants=row["participants"],
         conversation=row["provider_thread_id"],
         attempt=row["attempts"],
     )
@@ -238,7 +236,7 @@ def _conversation_job(row: Mapping[str, Any]) -> ConversationJob:
     conversation = Conversation(
         thread_id=row["id"],
         name=row["name"],
-        participants=json.loads(row["participants"]),
+        participants=row["participants"],
         channel=Channel(row["channel"] or Channel.WHATSAPP),
         tenant=row["contact"],
         conversation=row["provider_thread_id"],

@@ -18,13 +18,12 @@ from services.conversations.threads.contacts import Contacts, is_phone, of_sende
 from services.conversations.threads.rules import Thread
 from services.conversations.unit_of_work import PhoneRegion
 from shared.auth.tokens import Role
-from shared.clock import Clock, system_clock
-from shared.database.pool import CONTENDED, Database
-from shared.errors import Conflict
+from shared.clock import Clock
+from shared.database.conflicts import retry_conflicts
+from shared.database.pool import Database
 from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
-ATTEMPTS = 5  # while another writer changes the same tenant
 PAGE = 100
 
 
@@ -75,7 +74,7 @@ def router(
     repository: Repository,
     region: PhoneRegion,
     settings: ServiceSettings,
-    clock: Clock = system_clock,
+    clock: Clock,
 ) -> APIRouter:
     """The endpoint that links threads anew."""
     api = APIRouter(tags=["conversations"])
@@ -113,21 +112,18 @@ async def relink_tenant(
         Conflict: when other writers were first in every attempt.
     """
     contacts = Contacts(phone=contact) if is_phone(contact) else Contacts(subscriber=contact)
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            async with database.transaction() as connection:
-                uow = await repository.load_tenants(connection, [contacts])
-                tenant = uow.tenants[contact]
-                before = {thread.id: _facts(thread) for thread in tenant.threads}
-                tenant.relink(now)
-                if not dry_run:
-                    await repository.save(connection, uow, now)
-        except (Conflict, *CONTENDED):
-            if not left:
-                raise
-        else:
-            return [_relinked(thread, changes) for thread in tenant.threads if (changes := _changes(before, thread))]
-    raise AssertionError  # the last attempt returns or raises
+
+    async def relink() -> list[Relinked]:
+        async with database.transaction() as connection:
+            uow = await repository.load_tenants(connection, [contacts])
+            tenant = uow.tenants[contact]
+            before = {thread.id: _facts(thread) for thread in tenant.threads}
+            tenant.relink(now)
+            if not dry_run:
+                await repository.save(connection, uow, now)
+        return [_relinked(thread, changes) for thread in tenant.threads if (changes := _changes(before, thread))]
+
+    return await retry_conflicts(relink)
 
 
 def _facts(thread: Thread) -> _Before:

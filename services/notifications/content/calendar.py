@@ -1,22 +1,23 @@
-"""The calendar attachment of an e-mail: one entry for a stay, which later e-mails update or cancel."""
+"""The calendar attachment of an e-mail: one entry for a stay, which later e-mails move or take away."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-import orjson
 from icalendar import Calendar, Event, vText
 from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
 class StayEntry:
-    """What a calendar shows of a stay. It is stored as these facts and becomes an ICS file when it is sent.
+    """What a calendar shows of a stay. It is kept as these facts: an ICS file is written only when one is sent.
 
-    `begins` and `ends` are in UTC. `made_at` is the time of the event that led to the entry: of several entries for a
-    booking the latest wins.
+    `begins` and `ends` are in UTC: every calendar shows them in its reader's zone. `made_at` is the time of the event
+    that led to the entry: of several for one booking the latest wins.
     """
 
     booking_id: UUID
@@ -44,17 +45,13 @@ class StayEntry:
         entry["location"] = vText(self.summary)
         entry.add("status", "CANCELLED" if self.cancelled else "CONFIRMED")
         calendar.add_component(entry)
-        content: bytes = calendar.to_ical()
-        return content.decode()
-
-    def to_json(self) -> str:
-        """The entry as it is stored."""
-        return orjson.dumps(self).decode()
+        written: bytes = calendar.to_ical()
+        return written.decode()
 
 
-_STORED = TypeAdapter(StayEntry)
+_KEPT = TypeAdapter(StayEntry)
 
 
-def entry_in(stored: str | None) -> StayEntry | None:
-    """The entry that `to_json` stored."""
-    return _STORED.validate_json(stored) if stored else None
+def entry_in(kept: Mapping[str, Any] | None) -> StayEntry | None:
+    """The entry in a column."""
+    return _KEPT.validate_python(kept) if kept else None

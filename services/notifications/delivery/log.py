@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 from services.notifications import repository_sql as sql
 from services.notifications.delivery.model import Channel, Status
 from services.notifications.providers.report import Report
+from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
+from shared.database.statements import execute_together
 
 _OUTBOX = """
 SELECT * FROM (
@@ -27,10 +29,17 @@ ORDER BY number DESC LIMIT $5"""
 _CALLS = """
 SELECT deliveries.*, false AS was_unsure, NULL::timestamptz AS heard_at FROM deliveries
 WHERE channel = 'voice' AND status IN ('pending', 'sent') ORDER BY number DESC LIMIT 100"""
-_TAKE_REPORT = """
-INSERT INTO reports (provider, provider_id, fate, at, said, problem, received_at)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])
-ON CONFLICT DO NOTHING"""
+_REPORTS = Table(
+    "reports",
+    Report,
+    Column("fate", "text", lambda report: report.status),
+    Column("provider_id", "text", lambda report: sql.storable(report.provider_id)),
+    Column("said", "text", lambda report: sql.storable(report.said)),
+    Column("problem", "text", lambda report: sql.storable(report.problem)),
+    Column("received_at", "timestamptz"),
+    without=("status",),
+    on_conflict="DO NOTHING",
+)
 _KNOWN_AS = """
 SELECT deliveries.*, false AS was_unsure, NULL::timestamptz AS heard_at FROM deliveries
 WHERE provider = $1 AND provider_id = $2"""
@@ -71,16 +80,7 @@ class DeliveryLog:
 
     async def take_reports(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
         """Write down what providers say; the same again changes nothing."""
-        await connection.execute(
-            _TAKE_REPORT,
-            [one.provider for one in reports],
-            [sql.storable(one.provider_id) for one in reports],
-            [one.status.value for one in reports],
-            [one.at for one in reports],
-            [sql.storable(one.said) for one in reports],
-            [sql.storable(one.problem) for one in reports],
-            [now for _ in reports],
-        )
+        await execute_together(connection, [_REPORTS.insert(reports, received_at=now)])
 
     async def are_about(self, connection: Connection, reports: Sequence[Report], reference: str) -> bool:
         """Whether no report speaks of a delivery with another reference; of one that is not known yet none does."""

@@ -53,28 +53,28 @@ class DeliveryRateMonitor:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self, relay: OutboxPublisher) -> list[Message]:
-        """Measure, raise and clear; returns what was told."""
+        """Measure, raise and clear; returns what is to be sent."""
         now = self._clock()
         async with self._database.transaction() as connection:
             rates = await self._repository.rates(connection, now - self._window)
-            told = await self._judge(connection, rates, now)
-            rows = [outbox.row_of(Outgoing.of(one), SOURCE, None, now) for one in told]
+            messages = await self._judge(connection, rates, now)
+            rows = [outbox.row_of(Outgoing.of(one), SOURCE, None, now) for one in messages]
             await outbox.add(connection, rows, now)
             await self._repository.forget_reports(connection, now - REPORTS_KEPT)
         await relay.send(rows)
-        return told
+        return messages
 
     async def _judge(self, connection: Connection, rates: list[Rate], now: datetime) -> list[Message]:
         alarms = await self._repository.open_alarms(connection)
-        told: list[Message] = []
+        messages: list[Message] = []
         self._show(rates)
         for rate in rates:
             if rate.share >= self._wanted and rate.channel in alarms:
                 if await self._repository.clear_alarm(connection, rate.channel, now):
-                    told.append(self._recovered(rate, alarms, now))
+                    messages.append(self._recovered(rate, alarms, now))
             elif rate.share < self._wanted and rate.finished >= self._least and rate.channel not in alarms:
-                told += await self._fell(connection, rate, now)
-        return told
+                messages += await self._fell(connection, rate, now)
+        return messages
 
     def _show(self, rates: list[Rate]) -> None:
         """Set the gauges; a channel that has too few messages within the window for a word shows none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,17 +10,18 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from services.payments.cases.commands import ChooseTransfer, DeclinePayment
-from services.payments.cases.handlers import choose_transfer, decline_payment
-from services.payments.executor import CommandExecutor
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.requests import Action, RequestRecord, request_record
-from services.payments.requests.search_handlers import mark_frustrated, withdraw_payment
-from services.payments.staff_api import Acts, found, no_booking
+from services.payments.staff_api import found, no_booking
 from shared.auth.access import signed
 from shared.auth.authorization import CurrentCaller
+from shared.consumer.processor import Processor
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http.app import require_role
+from shared.http.commands import CommandProcessor
+from shared.messages.message import Message
 from shared.settings import ServiceSettings
 
 
@@ -62,7 +62,7 @@ class Case(BaseModel):
     rulings: list[RulingRecord]
 
 
-def reading(executor: CommandExecutor, queries: Queries) -> APIRouter:
+def reading(lookup: Lookup, queries: Queries) -> APIRouter:
     """The endpoints for reading cases."""
     routes = APIRouter(tags=["cases"])
 
@@ -77,7 +77,7 @@ def reading(executor: CommandExecutor, queries: Queries) -> APIRouter:
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
     async def case(booking_id: UUID, caller: CurrentCaller) -> Case:
         """A booking's case as it is now, without payments of other properties."""
-        request, uow = await _request_of(queries, booking_id), await executor.case(booking_id)
+        request, uow = await _request_of(queries, booking_id), await lookup.case(booking_id)
         known = uow.requests.get(booking_id)
         claim = known.claim if known else None
         decision = uow.decide(claim) if known and claim and known.is_open else None
@@ -94,30 +94,33 @@ def reading(executor: CommandExecutor, queries: Queries) -> APIRouter:
     return routes
 
 
-def deciding(executor: CommandExecutor, queries: Queries, settings: ServiceSettings) -> APIRouter:
+def deciding(queries: Queries, settings: ServiceSettings) -> APIRouter:
     """The endpoints for decisions; they need a token, on loopback too."""
     routes = APIRouter(tags=["cases"], dependencies=[Depends(require_role(settings))])
-    acts = Acts(executor, partial(_request_of, queries))
+
+    async def do(processor: Processor, command: Message, booking_id: UUID) -> RequestRecord:
+        await processor.execute(command)
+        return await _request_of(queries, booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/choice")
-    async def choose(booking_id: UUID, choice: SignedChoice) -> RequestRecord:
+    async def choose(booking_id: UUID, choice: SignedChoice, processor: CommandProcessor) -> RequestRecord:
         """Decide that this payment is meant: the money is reserved and the booking goes on."""
-        return await acts.do(choose_transfer, ChooseTransfer, booking_id, choice)
+        return await do(processor, ChooseTransfer(booking_id=booking_id, **choice.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/refusal")
-    async def decline(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
+    async def decline(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
         """Decide that no payment is meant: the booking fails."""
-        return await acts.do(decline_payment, DeclinePayment, booking_id, decided)
+        return await do(processor, DeclinePayment(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/frustration")
-    async def frustrate(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
+    async def frustrate(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
         """The guest has lost patience: search once more, and escalate if nothing is found."""
-        return await acts.do(mark_frustrated, MarkFrustrated, booking_id, decided)
+        return await do(processor, MarkFrustrated(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
-    async def withdraw(booking_id: UUID, decided: SignedDecided) -> RequestRecord:
+    async def withdraw(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
         """End the search: the holds are released and the booking ends."""
-        return await acts.do(withdraw_payment, WithdrawPayment, booking_id, decided)
+        return await do(processor, WithdrawPayment(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     return routes
 

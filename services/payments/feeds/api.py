@@ -9,19 +9,19 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
 from pydantic import BaseModel, Field
 
-from services.payments import rows
-from services.payments.executor import CommandExecutor
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
 from services.payments.queries import Queries
-from services.payments.requests.search_handlers import transfer_arrived
+from services.payments.rows import PAYMENTS
 from services.payments.transfers import Contradiction, payment_of
 from shared.auth.access import signed
+from shared.clock import Clock
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
 from shared.http.app import may_write, require_role
+from shared.http.commands import CommandProcessor
 from shared.settings import ServiceSettings
 
 
@@ -130,7 +130,7 @@ class SynchronisedRecord(BaseModel):
     problem: str | None
 
 
-def reading(office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
+def reading(clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """How the feeds are."""
     routes = APIRouter(tags=["feeds"])
 
@@ -157,8 +157,8 @@ def reading(office: CommandExecutor, reports: Queries, settings: ServiceSettings
     @routes.post("/payment-feeds/compare")
     async def compare(told: LinesResponse) -> list[RecordedLine]:
         """Those of some lines that are recorded already, and whether they said the same then."""
-        lines = {one.id: one for one in (payment_of(line, office.now()) for line in told.transfers)}
-        recorded = [rows.payment(row) for row in await reports.recorded(list(lines))]
+        lines = {one.id: one for one in (payment_of(line, clock()) for line in told.transfers)}
+        recorded = [PAYMENTS.read(row) for row in await reports.recorded(list(lines))]
         return [
             RecordedLine(
                 source=one.source, transfer_id=one.transfer_id, differences=list(one.differences(lines[one.id]))
@@ -169,7 +169,7 @@ def reading(office: CommandExecutor, reports: Queries, settings: ServiceSettings
     return routes
 
 
-def writing(keeper: FeedSync, office: CommandExecutor, reports: Queries, settings: ServiceSettings) -> APIRouter:
+def writing(keeper: FeedSync, clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What may be done about them; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["feeds"], dependencies=[Depends(require_role(settings))])
 
@@ -182,11 +182,11 @@ def writing(keeper: FeedSync, office: CommandExecutor, reports: Queries, setting
     async def keep(found: BrokenLines) -> KeptResponse:
         """Keep lines of a file for correction; told again they are kept once, and stay corrected."""
         lines = [BrokenLine(one.number, one.field, one.problem, one.remedy, one.line) for one in found.lines]
-        await office.keep_broken(found.source, found.file, lines)
+        await keeper.keep_broken(found.source, found.file, lines)
         return KeptResponse(kept=len(lines))
 
     @routes.post("/payment-feeds/broken-lines/{line_id}/correction")
-    async def correct(line_id: UUID, corrected: SignedCorrected) -> dict[str, str]:
+    async def correct(line_id: UUID, corrected: SignedCorrected, processor: CommandProcessor) -> dict[str, str]:
         """Take the line as a person reads it, or put it aside; whoever waits for the money is served at once."""
         row = await reports.broken_line(line_id)
         if row is None:
@@ -194,10 +194,10 @@ def writing(keeper: FeedSync, office: CommandExecutor, reports: Queries, setting
         if corrected.transfer:
             arrival = TransferArrived(source=row["source"], **corrected.transfer.model_dump())
             try:
-                await office.tell(transfer_arrived, arrival)
+                await processor.execute(arrival)
             except Contradiction as wrong:
                 raise Refusal("recorded_otherwise", f"transfer_id: {wrong}; take another id") from None
-        await reports.corrected(line_id, office.now(), corrected.staff)
+        await reports.corrected(line_id, clock(), corrected.staff)
         return {"status": "taken" if corrected.transfer else "put aside"}
 
     return routes

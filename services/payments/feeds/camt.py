@@ -51,7 +51,7 @@ def _lines_of(stream: BinaryIO, layout: CamtLayout) -> Iterator[TransferArrived 
         for entry in walk.entries():
             yield from reader.take(walk.number, entry)
             if reader.alike.full:
-                yield reader.alike.told(walk.number)
+                yield reader.alike.broken_line(walk.number)
                 return
         if not walk.number and not walk.is_statement:
             yield BrokenLine(0, "file", "this is no camt.053 statement", "export a camt.053 file at the bank's site")
@@ -178,10 +178,10 @@ def _facts(entry: Element, detail: Element, *, alone: bool) -> dict[str, str]:
 
 def _reference(detail: Element) -> str:
     """All that may name the payment, once each: a slip's reference is found among the words."""
-    told = [_text(one, "CdtrRefInf", "Ref") for info in _all(detail, "RmtInf") for one in _all(info, "Strd")]
-    told += [(one.text or "").strip() for info in _all(detail, "RmtInf") for one in _all(info, "Ustrd")]
-    told.append(_text(detail, "Refs", "EndToEndId"))
-    words = " ".join(dict.fromkeys(one for one in told if one not in _NO_REFERENCE)).split()
+    references = [_text(one, "CdtrRefInf", "Ref") for info in _all(detail, "RmtInf") for one in _all(info, "Strd")]
+    references += [(one.text or "").strip() for info in _all(detail, "RmtInf") for one in _all(info, "Ustrd")]
+    references.append(_text(detail, "Refs", "EndToEndId"))
+    words = " ".join(dict.fromkeys(one for one in references if one not in _NO_REFERENCE)).split()
     while len(" ".join(words)) > LONGEST and len(words) > 1:
         words.pop()
     return " ".join(words)[:LONGEST]

@@ -132,8 +132,8 @@ def transfer_id_of(facts: Mapping[str, str], occurrence: int) -> str:
 
     The same line gets the same id in every file that holds it, as long as a file holds whole days.
     """
-    told = "\x1f".join(f"{name}={facts[name]}" for name in sorted(facts))
-    return f"{hashlib.sha256(told.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}-{occurrence}"
+    text = "\x1f".join(f"{name}={facts[name]}" for name in sorted(facts))
+    return f"{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}-{occurrence}"
 
 
 class Alike:
@@ -147,7 +147,7 @@ class Alike:
         """Whether no more can be remembered."""
         return len(self._seen) >= MOST_WITHOUT_ID
 
-    def told(self, number: int) -> BrokenLine:
+    def broken_line(self, number: int) -> BrokenLine:
         """That nothing behind a line is read, because no more can be remembered."""
         problem = f"{len(self._seen)} different lines have no id of the bank's: nothing behind this one was read"
         return BrokenLine(number, "file", problem, "split the file between two days, and give both halves")
@@ -211,7 +211,7 @@ class _Reader:
                 yield self._transfer(cells, self._places)
                 if self.alike.full:
                     self.useless = True
-                    yield self.alike.told(number)
+                    yield self.alike.broken_line(number)
         except _Broken as broken:
             self.useless = self._places is None
             yield BrokenLine(number, broken.field, broken.problem, broken.remedy, line)

@@ -34,12 +34,12 @@ REFUSED = Gauge(
 class _Trouble:
     """What was wrong with single files during one look; the others are read all the same."""
 
-    told: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     refused: int = 0
 
     def text(self) -> str:
-        more = f"; and {len(self.told) - MOST_NAMED} more" if len(self.told) > MOST_NAMED else ""
-        return "; ".join(self.told[:MOST_NAMED]) + more
+        more = f"; and {len(self.problems) - MOST_NAMED} more" if len(self.problems) > MOST_NAMED else ""
+        return "; ".join(self.problems[:MOST_NAMED]) + more
 
 
 class WatchedFolder:
@@ -96,7 +96,7 @@ class WatchedFolder:
                 raise
             raise FeedDown(f"the folder of {self._name}: {type(wrong).__name__}") from wrong
         REFUSED.labels(self._name).set(trouble.refused)
-        if trouble.told:
+        if trouble.problems:
             raise FeedDown(f"the folder of {self._name}: {trouble.text()}")
 
     async def _pages_of(self, folder: Folder, part: Part, trouble: _Trouble) -> AsyncIterator[Page]:
@@ -106,7 +106,7 @@ class WatchedFolder:
                 yield Page(lines, cursor=part.cursor_behind(lines), file=name, recorded=part.recorded)
         except Exception as wrong:  # one file must not keep the others back
             log.warning("feed.file_unreadable", source=self._name, file=name, problem=described(wrong))
-            trouble.told.append(f"{name} cannot be read: {type(wrong).__name__}")
+            trouble.problems.append(f"{name} cannot be read: {type(wrong).__name__}")
             await self._forget()
             return
         await self._forget()
@@ -128,11 +128,11 @@ class WatchedFolder:
         except FileNotFoundError:
             return None
         except RefusedFile as refused:
-            trouble.told.append(str(refused))
+            trouble.problems.append(str(refused))
             trouble.refused += 1
             return None
         except OSError as wrong:  # one that cannot be read must not keep the others back
-            trouble.told.append(f"{shown(name)} cannot be read: {type(wrong).__name__}")
+            trouble.problems.append(f"{shown(name)} cannot be read: {type(wrong).__name__}")
             return None
         found = parted(file, cursor)
         if self._part and self._part.mark == found.mark:
@@ -156,6 +156,6 @@ def _mover(folder: Folder, file: Opened, trouble: _Trouble) -> Callable[[], Awai
             await asyncio.to_thread(folder.move, file, DONE)
         except OSError as wrong:  # its lines are in; read again, they count once all the same
             why = str(wrong) if isinstance(wrong, RefusedFile) else type(wrong).__name__
-            trouble.told.append(f"{shown(file.name)} cannot be moved to {DONE}/: {why}")
+            trouble.problems.append(f"{shown(file.name)} cannot be moved to {DONE}/: {why}")
 
     return move

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 from services.payments.feeds.csv import BrokenLine
+from shared.database.bulk import Table
 from shared.database.pool import Connection
+from shared.database.statements import execute_together
 from shared.messages.message import digest_of
 
 LONGEST_KEPT = 500  # characters of a line: enough to correct it by
@@ -21,12 +24,22 @@ ON CONFLICT (source) DO UPDATE SET
 _FAILED = """
 INSERT INTO feeds (source, failed_at, problem) VALUES ($1, $2, $3)
 ON CONFLICT (source) DO UPDATE SET failed_at = excluded.failed_at, problem = excluded.problem"""
-_BROKEN = """
-INSERT INTO broken_lines (id, source, file, number, field, problem, remedy, line, found_at)
-SELECT id, $1, $2, number, field, problem, remedy, line, $9
-FROM unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[])
-    AS new (id, number, field, problem, remedy, line)
-ON CONFLICT (id) DO NOTHING"""
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptLine:
+    id: UUID
+    source: str
+    file: str
+    number: int
+    field: str
+    problem: str
+    remedy: str
+    line: str
+    found_at: datetime
+
+
+_BROKEN_LINES = Table("broken_lines", _KeptLine, on_conflict="DO NOTHING")
 
 
 async def cursor(connection: Connection, source: str) -> str | None:
@@ -49,18 +62,22 @@ async def keep_broken(
     connection: Connection, source: str, file: str, broken: Sequence[BrokenLine], now: datetime
 ) -> None:
     """Keep lines for correction; one that was read before is kept once."""
-    await connection.execute(_BROKEN, source, file, *_columns(source, file, broken), now)
+    kept = [_kept(source, file, line, now) for line in broken]
+    await execute_together(connection, [_BROKEN_LINES.insert(kept)])
 
 
-def _columns(source: str, file: str, broken: Sequence[BrokenLine]) -> tuple[list[Any], ...]:
-    lines = [_storable(line.text)[:LONGEST_COMPARED] for line in broken]
-    return (
-        [digest_of(source, file, line.number, text) for line, text in zip(broken, lines, strict=True)],
-        [line.number for line in broken],
-        [line.field for line in broken],
-        [_storable(line.problem)[:LONGEST_KEPT] for line in broken],
-        [line.remedy for line in broken],
-        [line[:LONGEST_KEPT] for line in lines],
+def _kept(source: str, file: str, broken: BrokenLine, now: datetime) -> _KeptLine:
+    line = _storable(broken.text)[:LONGEST_COMPARED]
+    return _KeptLine(
+        id=digest_of(source, file, broken.number, line),
+        source=source,
+        file=file,
+        number=broken.number,
+        field=broken.field,
+        problem=_storable(broken.problem)[:LONGEST_KEPT],
+        remedy=broken.remedy,
+        line=line[:LONGEST_KEPT],
+        found_at=now,
     )
 
 

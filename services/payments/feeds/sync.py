@@ -10,7 +10,6 @@ from datetime import datetime
 
 import structlog
 
-from services.payments.executor import SOURCE
 from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
@@ -19,6 +18,7 @@ from services.payments.requests.search_handlers import transfer_arrived
 from services.payments.transfers import Contradiction
 from shared.clock import Clock
 from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
+from shared.database.conflicts import retry_conflicts
 from shared.database.pool import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
 from shared.errors import Conflict, described
@@ -28,7 +28,7 @@ from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
-CONFLICTS = 10
+SOURCE = "posada/payments"
 _NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
 
 
@@ -91,6 +91,11 @@ class FeedSync:
 
         return loop
 
+    async def keep_broken(self, source: str, file: str, lines: Sequence[BrokenLine]) -> None:
+        """Keep lines that could not be taken for correction; those that were kept before stay as they are."""
+        async with self._database.connection() as connection:
+            await feeds.keep_broken(connection, source, file, lines, self._clock())
+
     async def _read(self, source: Source) -> Synchronised:
         told = Synchronised(source.name)
         try:
@@ -114,14 +119,14 @@ class FeedSync:
         return told
 
     async def _record(self, source: str, page: Page) -> int:
-        for left in reversed(range(CONFLICTS)):
-            try:
-                async with self._database.transaction() as connection:
-                    return await self._write(connection, source, page, self._clock())
-            except (Conflict, *CONTENDED) as rival:
-                if not left:
-                    raise FeedDown(f"{source}: {described(rival)}") from rival
-        raise AssertionError
+        async def record() -> int:
+            async with self._database.transaction() as connection:
+                return await self._write(connection, source, page, self._clock())
+
+        try:
+            return await retry_conflicts(record)
+        except (Conflict, *CONTENDED) as rival:
+            raise FeedDown(f"{source}: {described(rival)}") from rival
 
     async def _write(self, connection: Connection, source: str, page: Page, now: datetime) -> int:
         arrivals = [line for line in page.lines if isinstance(line, TransferArrived)]

@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from services.payments.executor import CommandExecutor
-from services.payments.folio import handlers
 from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.folio.model import ChargeKind, Folio
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
-from services.payments.staff_api import Acts, found, no_booking
+from services.payments.staff_api import found, no_booking
 from services.payments.transfers import DeskMethod
 from shared.auth.access import signed
 from shared.auth.authorization import CurrentCaller
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
 from shared.http.app import require_role
+from shared.http.commands import CommandProcessor
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]
@@ -115,36 +114,40 @@ def reading(queries: Queries) -> APIRouter:
     return routes
 
 
-def writing(executor: CommandExecutor, queries: Queries, settings: ServiceSettings) -> APIRouter:
+def writing(lookup: Lookup, queries: Queries, settings: ServiceSettings) -> APIRouter:
     """The endpoints for payments, charges and refunds; they need a token, on loopback too."""
     routes = APIRouter(tags=["folios"], dependencies=[Depends(require_role(settings))])
-    acts = Acts(executor, partial(_folio, queries))
 
     @routes.post("/bookings/{booking_id}/payments")
-    async def take(booking_id: UUID, taken: SignedTaken) -> FolioRecord:
+    async def take(booking_id: UUID, taken: SignedTaken, processor: CommandProcessor) -> FolioRecord:
         """Record money that staff took; a booking that waits for all of its money goes on with it."""
-        day = taken.received_on or await _today(executor, queries, booking_id)
-        return await acts.do(handlers.record_payment, RecordPayment, booking_id, taken, received_on=day)
+        facts = taken.model_dump() | {"received_on": taken.received_on or await _today(lookup, queries, booking_id)}
+        await processor.execute(RecordPayment(booking_id=booking_id, **facts))
+        return await _folio(queries, booking_id)
 
     @routes.post("/bookings/{booking_id}/charges")
-    async def charge(booking_id: UUID, charged: SignedCharged, caller: CurrentCaller) -> FolioRecord:
+    async def charge(
+        booking_id: UUID, charged: SignedCharged, caller: CurrentCaller, processor: CommandProcessor
+    ) -> FolioRecord:
         """Charge something that the booking costs beside its rooms, within the limit of the caller's role."""
-        return await acts.do(handlers.add_charge, AddCharge, booking_id, charged, role=caller.role)
+        await processor.execute(AddCharge(booking_id=booking_id, role=caller.role, **charged.model_dump()))
+        return await _folio(queries, booking_id)
 
     @routes.post("/payments/{payment_id}/refunds")
-    async def refund(payment_id: UUID, given: SignedGivenBack, caller: CurrentCaller) -> Refunded:
+    async def refund(
+        payment_id: UUID, given: SignedGivenBack, caller: CurrentCaller, processor: CommandProcessor
+    ) -> Refunded:
         """Refund money, with a reason, within the limit of the caller's role."""
-        command = RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump())
-        await executor.tell(handlers.refund_payment, command)
+        await processor.execute(RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump()))
         row = found(await queries.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 
     return routes
 
 
-async def _today(executor: CommandExecutor, queries: Queries, booking_id: UUID) -> date:
+async def _today(lookup: Lookup, queries: Queries, booking_id: UUID) -> date:
     row = await queries.request(booking_id)
-    return executor.today((row["property_id"] if row else None) or "")
+    return lookup.today((row["property_id"] if row else None) or "")
 
 
 async def _folio(queries: Queries, booking_id: UUID) -> FolioRecord:

@@ -10,14 +10,13 @@ import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, status
 from pydantic import BaseModel, EmailStr, Field
 
-from services.payments.executor import CommandExecutor
 from services.payments.online.orders import OrderService
 from services.payments.online.port import Forged, GatewayDown, GatewayRefused, NewOrder
-from services.payments.requests.search_handlers import transfer_arrived
 from services.payments.transfers import Contradiction
 from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
 from shared.http.app import require_role
+from shared.http.commands import CommandProcessor
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -68,18 +67,18 @@ def ordering(counter: OrderService, settings: ServiceSettings) -> APIRouter:
     return routes
 
 
-def webhook(counter: OrderService, office: CommandExecutor) -> APIRouter:
+def webhook(counter: OrderService) -> APIRouter:
     """The gateway's webhook: its signature says who calls."""
     routes = APIRouter(tags=["gateway"])
 
     @routes.post(f"/webhooks/{counter.gateway.name}")
-    async def called(request: Request) -> dict[str, bool]:
+    async def called(request: Request, processor: CommandProcessor) -> dict[str, bool]:
         """Record what was paid, before the answer; the gateway calls again until it is answered."""
         body = await _body(request)
         try:
             arrived = counter.gateway.paid(body, request.headers.get(f"{counter.gateway.name}-signature"))
             if arrived:
-                await office.tell(transfer_arrived, arrived)
+                await processor.execute(arrived)
         except Forged as forged:
             raise HTTPException(status.HTTP_400_BAD_REQUEST, str(forged)) from None
         except (GatewayDown, Contradiction) as odd:

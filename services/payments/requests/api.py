@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services.payments.executor import CommandExecutor
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.requests.handlers import verify_payment
 from services.payments.requests.record import RequestRecord, request_record
@@ -17,7 +17,7 @@ from shared.contracts.payments import PaymentVerified, VerifyPayment
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most lines in the answer.")]
 
 
-def router(executor: CommandExecutor, queries: Queries, prefetch: Prefetch) -> APIRouter:
+def router(lookup: Lookup, queries: Queries, prefetch: Prefetch) -> APIRouter:
     """The endpoints; `prefetch` reads the feeds before a payment is searched for."""
     routes = APIRouter()
 
@@ -30,9 +30,9 @@ def router(executor: CommandExecutor, queries: Queries, prefetch: Prefetch) -> A
     async def verify(question: VerifyPayment, caller: CurrentCaller) -> PaymentVerified:
         """Whether a payment is there, by slip or by authorisation number; nothing is reserved."""
         await prefetch([question])
-        uow = await executor.look(question)
+        uow = await lookup.question(question)
         others = await queries.of_others(list(uow.payments), caller.properties)
-        (answer,) = verify_payment(uow.hiding(others), question, executor.now())
+        (answer,) = verify_payment(uow.hiding(others), question, lookup.now())
         return PaymentVerified.model_validate(answer)
 
     return routes

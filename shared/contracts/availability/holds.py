@@ -136,7 +136,7 @@ class BookRooms(
     type="posada.availability.book-rooms.v1",
     topic=topics.AVAILABILITY_COMMANDS,
     key="property_id",
-    hurry=False,
+    urgent=False,
 ):
     """Turn the hold into a booking; `codes` are the reservation codes by room number."""
 
@@ -146,7 +146,7 @@ class BookRooms(
 
 
 class RoomsBooked(
-    Message, type="posada.availability.rooms-booked.v1", topic=topics.BOOKING_REPLIES, key="booking_id", hurry=False
+    Message, type="posada.availability.rooms-booked.v1", topic=topics.BOOKING_REPLIES, key="booking_id", urgent=False
 ):
     """The held rooms are booked."""
 

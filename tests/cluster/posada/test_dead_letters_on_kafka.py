@@ -15,6 +15,7 @@ from posada.main import run
 from posada.problems import Exit, Problem
 from shared.contracts.topics import dead, internal
 from shared.kafka.topic_admin import create_topics
+from shared.messages.inbound import InboundMessage, Invalid
 from shared.messages.message import Envelope
 from shared.messages.record_auth import Seal, SealingProducer
 from shared.outbox.dead_letters import MAX_BODY, DeadLetter, row_for
@@ -31,14 +32,13 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSADA_KAFKA_SECRETS", json.dumps(SECRETS))
 
 
-def letter_of(body: bytes, *, vouched: bool = True) -> Row:
+def letter_of(body: bytes, *, verified: bool = True) -> Row:
     """What the service would have set aside."""
     record = raw_record("posada.payments.transfers", body, headers=[("x", b"1")])
     envelope = Envelope(id=uuid4().hex, type="posada.payments.transfer-arrived.v1", source="tests")
-    origin, now = f"{record.topic}/0/0", datetime.now(UTC)
-    return row_for(
-        SERVICE, dead(SERVICE), record, envelope=envelope, origin=origin, fault="it is bad", now=now, vouched=vouched
-    )
+    invalid = Invalid(envelope.type, envelope.reference, body, None, ())
+    inbound = InboundMessage(record, envelope, invalid, uuid4(), f"{record.topic}/0/0", verified)
+    return row_for(SERVICE, dead(SERVICE), inbound, fault="it is bad", now=datetime.now(UTC))
 
 
 async def set_aside(bootstrap: str, *rows: Row, seal: Seal | None = Seal(SECRETS)) -> None:  # noqa: B008
@@ -85,19 +85,19 @@ def test_a_cut_letter_is_refused_and_stays_and_a_whole_one_goes_back(
 
 
 @pytest.mark.real
-def test_what_nobody_vouches_for_is_given_back_to_nobody_who_does_not_ask_for_it(
+def test_what_is_not_verified_is_replayed_only_where_it_is_asked_for(
     kafka_bootstrap: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Given back it would bear our MAC: a stranger's letter, and one whose record was forged, wait for a person."""
-    true, forged, strange = letter_of(b"{}"), letter_of(b"{}", vouched=False), letter_of(b"{}")
+    true, forged, strange = letter_of(b"{}"), letter_of(b"{}", verified=False), letter_of(b"{}")
     asyncio.run(set_aside(kafka_bootstrap, true, forged))
     asyncio.run(set_aside(kafka_bootstrap, strange, replace(true, body=None), replace(true, body=b"[]"), seal=None))
     at = ("--bootstrap", kafka_bootstrap)
 
     _, out, _ = told(capsys, "dead", "list", "--json", *at)
     found = {one["id"]: one for one in json.loads(out)}
-    vouched = {one.key: found[one.key]["vouched"] for one in (true, forged, strange)}
-    assert vouched == {true.key: True, forged.key: False, strange.key: False}
+    verified = {one.key: found[one.key]["verified"] for one in (true, forged, strange)}
+    assert verified == {true.key: True, forged.key: False, strange.key: False}
     assert found[true.key]["body"] == "{}"  # a stranger neither takes a letter away nor changes it
     for one in (forged, strange):
         code, out, err = told(capsys, "dead", "replay", one.key, *at)
@@ -107,8 +107,8 @@ def test_what_nobody_vouches_for_is_given_back_to_nobody_who_does_not_ask_for_it
     replayed = json.loads(out)["replayed"]
     assert true.key in replayed
     assert not {forged.key, strange.key} & set(replayed)
-    assert "nobody vouches for" in err
-    code, out, _ = told(capsys, "dead", "replay", forged.key, "--unvouched", "--json", *at)
+    assert "are not verified" in err
+    code, out, _ = told(capsys, "dead", "replay", forged.key, "--unverified", "--json", *at)
     assert (code, json.loads(out)) == (Exit.DONE, {"replayed": [forged.key]})
 
 

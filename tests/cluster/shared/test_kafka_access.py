@@ -29,6 +29,7 @@ from services.booking.app import build
 from services.booking.settings import Settings
 from shared.contracts.topics import ALL_TOPICS, BOOKING_REQUESTS
 from shared.kafka.access import KafkaSettings
+from shared.kafka.broker import security_of
 from shared.kafka.topic_admin import create_topics
 from shared.messages.record_settings import TRUSTING
 from tests.support.servers.certificates import OPENSSL, make_certificate
@@ -161,7 +162,7 @@ class TestGuardedBroker:
 class TestSettings:
     def test_in_plain_text_clients_are_told_nothing(self) -> None:
         assert KafkaSettings().kafka_client() == {}
-        assert KafkaSettings().kafka_broker() is None
+        assert security_of(KafkaSettings()) is None
 
     def test_tls_checks_whom_it_talks_to(self) -> None:
         context = KafkaSettings(kafka_security_protocol="SSL").kafka_client()["ssl_context"]
@@ -171,7 +172,7 @@ class TestSettings:
     def test_faststream_is_told_the_same(self) -> None:
         for protocol, tls in (("SASL_SSL", True), ("SASL_PLAINTEXT", False)):
             told = KafkaSettings(kafka_security_protocol=protocol, **GIVEN)
-            broker, client = told.kafka_broker(), told.kafka_client()
+            broker, client = security_of(told), told.kafka_client()
             assert broker is not None
             assert (broker.use_ssl, broker.ssl_context is not None) == (tls, tls)
             assert (client["security_protocol"], client["ssl_context"] is not None) == (protocol, tls)

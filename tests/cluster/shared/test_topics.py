@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 from uuid import uuid4
 
-import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -20,6 +19,7 @@ from shared.clock import system_clock
 from shared.contracts.topics import ALL_TOPICS
 from shared.kafka.topic_admin import bound_messages, create_topics, partitions
 from shared.kafka.topics import DEFAULT_PARTITIONS, KEPT_BYTES, LARGEST_MESSAGE, MESSAGE_BYTES, Topic, dead
+from shared.messages.inbound import InboundMessage, Invalid
 from shared.messages.message import Envelope
 from shared.outbox import outbox
 from shared.outbox.dead_letters import MAX_HISTORY, list_dead, row_for
@@ -132,8 +132,10 @@ async def test_the_largest_message_with_the_longest_history_is_set_aside_whole(
         record = await consumer.getone()
         said = json.dumps(history).encode()
         fault, now = "\N{SNOWMAN}" * 999, envelope.time
-        row = row_for(name, letters, record, envelope=envelope, origin="t/0/0", fault=fault, now=now, history=said)
-        kept = [(name, text.encode()) for name, text in orjson.loads(outbox._packed(row.headers))]
+        invalid = Invalid("t", "", body, None, ())
+        inbound = InboundMessage(record, envelope, invalid, uuid4(), "t/0/0", history=said)
+        row = row_for(name, letters, inbound, fault=fault, now=now)
+        kept = [(name, text.encode()) for name, text in outbox._kept(row.headers)]
         await producer.send_and_wait(row.topic, row.body, key=row.key.encode(), headers=kept)
     (letter,) = await list_dead(kafka_bootstrap, [letters])
     assert (letter.body, letter.cut_from, len(letter.history)) == (body, 0, MAX_HISTORY)

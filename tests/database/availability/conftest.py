@@ -28,7 +28,7 @@ class Availability:
         self.office = PostOffice()
         self.repository = Repository()
         self.relay = OutboxPublisher(self.office, database, clock=self.clock)
-        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, retry_pauses=())
 
     async def tell(self, *messages: Message) -> list[Message]:
         """One batch; gives what was answered."""

@@ -55,14 +55,14 @@ def consumer(make_consumer: MakeConsumer) -> Processor:
 
 
 @pytest.fixture
-def make_consumer(database: Database, relay: OutboxPublisher, repository: Repository) -> MakeConsumer:
-    def make() -> Processor:
-        return Processor(routes(repository), database, relay, clock=lambda: conversations.NOW, back_off=())
-
-    return make
+def processor(make_consumer: MakeConsumer) -> Processor:
+    """What webhooks put their messages through."""
+    return make_consumer()
 
 
 @pytest.fixture
-def intake(database: Database, relay: OutboxPublisher, repository: Repository) -> Processor:
-    """What webhooks put their messages through."""
-    return Processor(routes(repository), database, relay, clock=lambda: conversations.NOW, back_off=(), made_here=True)
+def make_consumer(database: Database, relay: OutboxPublisher, repository: Repository) -> MakeConsumer:
+    def make() -> Processor:
+        return Processor(routes(repository), database, relay, clock=lambda: conversations.NOW, retry_pauses=())
+
+    return make

@@ -54,9 +54,8 @@ class Served:
         database = self._service.database
         await database.open()
         try:
-            self._app.state.intake = Processor(
-                self._service.routes, database, OutboxPublisher(PostOffice(), database), made_here=True
-            )
+            publisher = OutboxPublisher(PostOffice(), database)
+            self._app.state.processor = Processor(self._service.routes, database, publisher)
             await self._server.serve()
         finally:
             await database.close()

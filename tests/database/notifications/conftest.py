@@ -49,6 +49,6 @@ def relay(database: Database, post_office: PostOffice) -> OutboxPublisher:
 @pytest.fixture
 def make_consumer(database: Database, relay: OutboxPublisher) -> MakeConsumer:
     def make(desk: NotificationComposer) -> Processor:
-        return Processor(routes(Repository(desk)), database, relay, clock=lambda: notifications.NOW, back_off=())
+        return Processor(routes(Repository(desk)), database, relay, clock=lambda: notifications.NOW, retry_pauses=())
 
     return make

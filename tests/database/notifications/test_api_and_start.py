@@ -15,6 +15,7 @@ from services.notifications.delivery.model import Channel, Event
 from services.notifications.providers.local import LocalOutbox
 from services.notifications.repository import Repository
 from services.notifications.settings import Settings
+from shared.clock import system_clock
 from shared.database.pool import Database
 from tests.database.notifications.conftest import MakeConsumer
 from tests.support.builders.notifications import TEMPLATES, a_delivery, a_desk, confirmed, record
@@ -23,7 +24,7 @@ from tests.support.builders.notifications import TEMPLATES, a_delivery, a_desk, 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.include_router(router(database, Repository(a_desk()), TEMPLATES))
+    app.include_router(router(database, Repository(a_desk()), TEMPLATES, system_clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client
 

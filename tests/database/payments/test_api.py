@@ -12,7 +12,7 @@ from fastapi import Depends, FastAPI
 
 from services.payments.app import build
 from services.payments.consumers import routes
-from services.payments.executor import CommandExecutor
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.requests import api as requests_api
@@ -68,9 +68,9 @@ async def api(database: Database) -> AsyncIterator[Api]:
     app = FastAPI()
     known = [Depends(authenticated(Settings()))]
     queries = Queries(database)
-    executor = CommandExecutor(Repository(TERMS), database, system_clock, TERMS)
+    lookup = Lookup(Repository(TERMS), database, system_clock, TERMS)
     app.include_router(transfers_api.router(queries, TERMS), dependencies=known)
-    app.include_router(requests_api.router(executor, queries, no_prefetch), dependencies=known)
+    app.include_router(requests_api.router(lookup, queries, no_prefetch), dependencies=known)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payments") as client:
         yield Api(database, client)
 

@@ -71,7 +71,7 @@ class Front:
         self.consumer = Processor(routes(repository), database, relay, clock=self.clock)
         app = FastAPI()
         answer_refusals(app)
-        app.state.intake = Processor(routes(repository), database, relay, clock=self.clock, made_here=True)
+        app.state.processor = self.consumer
         guards = [Depends(authenticated(settings))]
         app.include_router(api_list.router(database, repository, settings, self.clock), dependencies=guards)
         app.include_router(api.router(database, repository), dependencies=guards)

@@ -45,7 +45,7 @@ class Instance:
 
     async def start(self) -> Instance:
         self.relay = OutboxPublisher(self.transport, self.database)
-        consumer = Processor(self.routes, self.database, self.relay, back_off=())
+        consumer = Processor(self.routes, self.database, self.relay, retry_pauses=())
         self.broker = KafkaBroker(
             self.bootstrap, metadata_max_age_ms=self.metadata_age_ms, apply_types=False, logger=None
         )

@@ -13,7 +13,9 @@ from shared.messages.record_auth import NotVerified
 WRITERS = {topic.name: topic.writers for topic in ALL_TOPICS}
 
 
-def vouched(secrets: ClusterSecrets, topic: str, key: bytes | None, value: bytes | None, headers: Any) -> Headers:
+def signed_headers(
+    secrets: ClusterSecrets, topic: str, key: bytes | None, value: bytes | None, headers: Any
+) -> Headers:
     """The headers as whoever may write to the topic would send them; a gateway signs what it must."""
     given = list(headers)
     writers = WRITERS.get(topic, Writers.SERVICES)

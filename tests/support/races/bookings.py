@@ -57,7 +57,7 @@ class _Waiting:
     async def execute(self, sql: str, *values: Any) -> Any:
         if not self._guarded and "UPDATE bookings" in sql:
             await self._meeting.meet()
-            sql = sql.replace("bookings.xmin::text = c.version", "c.version <> ''")
+            sql = sql.replace("bookings.xmin::text = new.version", "new.version <> ''")
         return await self._connection.execute(sql, *values)
 
     def __getattr__(self, name: str) -> Any:

@@ -37,9 +37,11 @@ class House:
         service.database._pool = database._pool  # the test's own, open already
         service.database._http_pool = database._http_pool
         self.relay = OutboxPublisher(self.post, database, clock=self.clock)
-        self.consumer = Processor(service.routes, database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(service.routes, database, self.relay, clock=self.clock, retry_pauses=())
+        app = service.app()
+        app.state.processor = self.consumer
         self.client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(service.app()),
+            transport=httpx.ASGITransport(app),
             base_url="http://payments",
             headers={"Authorization": f"Bearer {token}"} if token else {},
         )

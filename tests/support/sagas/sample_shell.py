@@ -25,10 +25,10 @@ class Shell:
     def __post_init__(self) -> None:
         self.routes = self.routes or self.notes.routes()
         self.relay = OutboxPublisher(self.office, self.database, clock=self.clock)
-        self.consumer = Processor(self.routes, self.database, self.relay, clock=self.clock)
+        self.processor = Processor(self.routes, self.database, self.relay, clock=self.clock)
 
     async def take(self, *request_ids: str) -> None:
-        await self.consumer.process([asked(self.routes, request_id) for request_id in request_ids])
+        await self.processor.process([asked(self.routes, request_id) for request_id in request_ids])
 
     async def outbox(self) -> list[Any]:
         async with self.database.connection() as connection:

@@ -1,12 +1,28 @@
-"""What a database's migrations made, beside what the code's tables say."""
+"""What a database's migrations made, beside what the code's tables say; and versions that are yet to come."""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import asyncpg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Connection, MetaData
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared.database.migrations import SERVICES
+
+LATER = """
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.execute({!r})
+"""
 
 
 async def differences(url: str, metadata: MetaData) -> list[object]:
@@ -41,3 +57,11 @@ def checks_of(metadata: MetaData) -> set[str]:
         for constraint in table.constraints
         if isinstance(constraint, CheckConstraint)
     }
+
+
+def with_later_version(folder: Path, service: str, statement: str) -> Path:
+    """A folder of services where this one has a second version, which executes a statement."""
+    migrations = folder / service / "migrations"
+    shutil.copytree(SERVICES / service / "migrations", migrations)
+    (migrations / "versions" / "0002_later.py").write_text(LATER.format(statement), encoding="utf-8")
+    return folder

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from posada.cli.run.up import copies_of
 from posada.main import COMMANDS, make_app, run
 from shared.contracts.topics import ALL_TOPICS
-from shared.http.app import refuse_open_door
+from shared.http.app import refuse_unauthenticated
 from shared.settings import ServiceSettings
 
 NOBODY = "127.0.0.1:1"
@@ -180,4 +180,4 @@ def test_a_service_opens_to_other_machines_only_with_a_token(
     [("127.0.0.1", None), ("::1", None), ("localhost", None), ("0.0.0.0", "secret" * 6)],  # noqa: S104
 )
 def test_on_loopback_or_with_a_token_it_serves(host: str, token: str | None) -> None:
-    refuse_open_door(ServiceSettings(http_host=host, api_token=SecretStr(token) if token else None))
+    refuse_unauthenticated(ServiceSettings(http_host=host, api_token=SecretStr(token) if token else None))

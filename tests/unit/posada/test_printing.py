@@ -85,7 +85,7 @@ def test_a_problem_quotes_nothing_that_a_terminal_obeys(
 
 def test_what_people_write_stays_as_it_is() -> None:
     assert printable(FIT) == FIT
-    assert one_line("a\nvouched: yes") == "a vouched: yes"
+    assert one_line("a\nverified: yes") == "a verified: yes"
     assert json.loads(escaped(json.dumps(FIT, ensure_ascii=False))) == FIT
 
 

@@ -30,7 +30,7 @@ def lifecycle_saga(table: SagaTable[D], change: Change[D]) -> BookingSaga[D]:
         saga.move(transition)
         if transition.progress.phase is Phase.ENDED:
             booking = uow.lifecycle.bookings[saga.data.booking_id]
-            uow.lifecycle.keep(replace(booking, saga=None, saga_name=None))
+            uow.lifecycle.keep(replace(booking, saga_id=None, saga_name=None))
 
     return BookingSaga(table, apply)
 
@@ -40,5 +40,5 @@ def begin(uow: UnitOfWork, table: SagaTable[D], data: D, now: datetime) -> Sends
     transition = engine.begin(uow.sagas.tables[table.name], data, now)
     saga = uow.sagas.add(digest_of("saga", data.command_id), table.name, transition, now)
     booking = uow.lifecycle.bookings[data.booking_id]
-    uow.lifecycle.keep(replace(booking, saga=saga.id, saga_name=table.name, orders=data.order))
+    uow.lifecycle.keep(replace(booking, saga_id=saga.id, saga_name=table.name, orders=data.order))
     return transition.sends

@@ -34,7 +34,6 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
-from shared.messages.message import Outgoing
 from shared.saga.state import Verdict
 from shared.saga.table import Build, Rejection, Sends, Wait
 
@@ -194,11 +193,11 @@ def progressed(data: MultiRoomData, step: str, now: datetime) -> BookingProgress
     return BookingProgressed(booking_id=data.booking_id, request_id=data.request.request_id, step=step, at=now)
 
 
-def reported(step: str, *, hurry: bool = True) -> Build[MultiRoomData]:
-    """Builds the progress event of a step that is done; after the outcome it is not urgent."""
+def reported(step: str) -> Build[MultiRoomData]:
+    """Builds the progress event of a step that is done."""
 
     def build(data: MultiRoomData, now: datetime) -> Sends:
-        yield Outgoing(progressed(data, step, now), hurry=hurry)
+        yield progressed(data, step, now)
 
     return build
 

@@ -92,22 +92,20 @@ MULTI_ROOM: SagaTable[MultiRoomData] = SagaTable(
             report=say.reported("rooms_ordered"),
         ),
         pivot("confirm", do=say.confirm),
-        retriable(BOOK_ROOMS, do=say.book_rooms, done=RoomsBooked, report=say.reported("rooms_booked", hurry=False)),
+        retriable(BOOK_ROOMS, do=say.book_rooms, done=RoomsBooked, report=say.reported("rooms_booked")),
         retriable(
             CAPTURE_PAYMENT,
             do=say.capture_payment,
             done=PaymentCaptured,
-            report=say.reported("payment_captured", hurry=False),
+            report=say.reported("payment_captured"),
         ),
         # Notifications and conversations act on the outcome itself: these two steps only wait for them.
-        retriable(
-            "tell the guest", do=say.confirm, done=GuestNotified, report=say.reported("guest_notified", hurry=False)
-        ),
+        retriable("tell the guest", do=say.confirm, done=GuestNotified, report=say.reported("guest_notified")),
         retriable(
             "link the conversation",
             do=say.confirm,
             done=ConversationLinked,
-            report=say.reported("conversation_linked", hurry=False),
+            report=say.reported("conversation_linked"),
         ),
     ),
     refuse=say.refuse,

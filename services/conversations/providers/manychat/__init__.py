@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import Field, SecretStr
+
 from services.conversations.providers.manychat.replies import ManyChatReplies
-from services.conversations.providers.manychat.settings import ManyChatSettings
 from services.conversations.providers.manychat.webhook import ManyChatWebhook
 from services.conversations.providers.port import ChatProvider, ReplySender
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.outbound.client import ClientLimits
-from shared.settings import ExternalSystem, value_of
+from shared.providers.manychat import URL
+from shared.settings import ExternalSystem, OwnSecret, SettingsFragment, value_of
+
+
+class ManyChatSettings(SettingsFragment):
+    """The token that we show, and the one that is shown to us."""
+
+    manychat_token: SecretStr | None = Field(None, description="ManyChat's API token.")
+    manychat_url: str = Field(URL, description="ManyChat's API.")
+    manychat_webhook_token: OwnSecret | None = Field(None, description="Bearer token of ManyChat's requests.")
 
 
 def _webhook(settings: ManyChatSettings, _: Mapping[str, Author]) -> ManyChatWebhook | None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pydantic import Field, SecretStr
+
 from services.notifications.delivery.model import Channel
 from services.notifications.providers.exotel.greeting import ExotelGreeting
 from services.notifications.providers.exotel.report import ExotelReports
 from services.notifications.providers.exotel.sender import Exotel
-from services.notifications.providers.exotel.settings import ExotelSettings
 from services.notifications.providers.port import Provider, Sender, Setup
-from shared.settings import ExternalSystem, value_of
+from shared.settings import ExternalSystem, SettingsFragment, value_of
+
+
+class ExotelSettings(SettingsFragment):
+    """The account, who calls, and the flow that is called with."""
+
+    exotel_account: str | None = Field(None, description="The account's SID at Exotel.")
+    exotel_key: SecretStr | None = Field(None, description="Exotel's API key.")
+    exotel_token: SecretStr | None = Field(None, description="Exotel's API token.")
+    exotel_caller: str | None = Field(None, description="The ExoPhone that calls.")
+    exotel_flow: str | None = Field(None, description="The id of the flow whose greeting reads the alert.")
+    exotel_url: str = Field("https://api.exotel.com", description="api.in.exotel.com for the cluster in Mumbai.")
 
 
 def _senders(settings: ExotelSettings, setup: Setup) -> dict[Channel, Sender]:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from pydantic import Field, SecretStr
+
 from services.notifications.delivery.model import Channel
+from services.notifications.properties import Phone
 from services.notifications.providers.gupshup.report import GupshupReports
 from services.notifications.providers.gupshup.sender import GupshupSms, GupshupWhatsApp
-from services.notifications.providers.gupshup.settings import GupshupSettings
 from services.notifications.providers.port import Provider, Sender, Setup
-from shared.settings import ExternalSystem, value_of
+from shared.settings import ExternalSystem, SettingsFragment, value_of
+
+
+class GupshupSettings(SettingsFragment):
+    """Two products, each with an account of its own."""
+
+    gupshup_key: SecretStr | None = Field(None, description="Gupshup's API key for WhatsApp.")
+    gupshup_app: str | None = Field(None, description="The app's name at Gupshup.")
+    gupshup_source: Phone | None = Field(None, description="The registered WhatsApp number.")
+    gupshup_url: str = Field("https://api.gupshup.io", description="Gupshup's API for WhatsApp.")
+    gupshup_sms_user: str | None = Field(None, description="The user of Gupshup's gateway for SMS.")
+    gupshup_sms_password: SecretStr | None = Field(None, description="That user's password.")
+    gupshup_sms_mask: str | None = Field(None, description="The sender's name in SMS; unset: Gupshup's own.")
+    gupshup_sms_url: str = Field("https://enterprise.smsgupshup.com", description="Gupshup's gateway for SMS.")
 
 
 def _senders(settings: GupshupSettings, setup: Setup) -> dict[Channel, Sender]:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from pydantic import Field, SecretStr
+
 from services.notifications.delivery.model import Channel
 from services.notifications.providers.manychat.sender import ManyChat
-from services.notifications.providers.manychat.settings import ManyChatSettings
 from services.notifications.providers.port import Provider, Sender, Setup
-from shared.settings import ExternalSystem, value_of
+from shared.providers.manychat import URL
+from shared.settings import ExternalSystem, SettingsFragment, value_of
+
+
+class ManyChatSettings(SettingsFragment):
+    """The token, and the tag of messages outside Messenger's window."""
+
+    manychat_token: SecretStr | None = Field(None, description="ManyChat's API token.")
+    manychat_tag: str | None = Field(None, description="Messenger's tag for writing outside its 24 hours.")
+    manychat_url: str = Field(URL, description="ManyChat's API.")
 
 
 def _senders(settings: ManyChatSettings, setup: Setup) -> dict[Channel, Sender]:

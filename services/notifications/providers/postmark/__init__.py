@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from pydantic import EmailStr, Field, SecretStr
+
 from services.notifications.delivery.model import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.postmark.report import PostmarkReports
 from services.notifications.providers.postmark.sender import Postmark
-from services.notifications.providers.postmark.settings import PostmarkSettings
-from shared.settings import ExternalSystem, value_of
+from shared.settings import ExternalSystem, OwnSecret, SettingsFragment, value_of
+
+
+class PostmarkSettings(SettingsFragment):
+    """The server's token, who e-mail comes from, and what the webhook shows."""
+
+    postmark_token: SecretStr | None = Field(None, description="The server's API token at Postmark.")
+    postmark_from: EmailStr | None = Field(None, description="Sender address of e-mail through Postmark.")
+    postmark_stream: str = Field("outbound", description="Postmark's message stream.")
+    postmark_webhook: OwnSecret | None = Field(None, description="user:password of Postmark's webhook.")
+    postmark_url: str = Field("https://api.postmarkapp.com", description="Postmark's API.")
 
 
 def _senders(settings: PostmarkSettings, setup: Setup) -> dict[Channel, Sender]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pydantic import Field, SecretStr
+
 from services.notifications.delivery.model import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.twilio.report import TwilioReports
 from services.notifications.providers.twilio.sender import Twilio
-from services.notifications.providers.twilio.settings import TwilioSettings
-from shared.settings import ExternalSystem, value_of
+from shared.providers.twilio import MESSAGING_URL
+from shared.settings import ExternalSystem, SettingsFragment, value_of
+
+
+class TwilioSettings(SettingsFragment):
+    """The account, and the sender of each channel."""
+
+    twilio_account: str | None = Field(None, description="Account SID, AC….")
+    twilio_token: SecretStr | None = Field(None, description="Auth token; it also signs Twilio's webhooks.")
+    twilio_whatsapp_from: str | None = Field(None, description="Sender's number or messaging service, MG….")
+    twilio_sms_from: str | None = Field(None, description="Sender's number, name or messaging service, MG….")
+    twilio_url: str = Field(MESSAGING_URL, description="Twilio's API.")
 
 
 def _senders(settings: TwilioSettings, setup: Setup) -> dict[Channel, Sender]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pydantic import Field, SecretStr
+
 from services.notifications.delivery.model import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.wati.report import WatiReports
 from services.notifications.providers.wati.sender import Wati
-from services.notifications.providers.wati.settings import WatiSettings
-from shared.settings import ExternalSystem, value_of
+from shared.settings import ExternalSystem, SettingsFragment, value_of
+
+
+class WatiSettings(SettingsFragment):
+    """The tenant's address and token."""
+
+    wati_url: str | None = Field(None, description="WATI's API endpoint as its dashboard shows it, tenant included.")
+    wati_token: SecretStr | None = Field(None, description="WATI's access token, without the word Bearer.")
 
 
 def _senders(settings: WatiSettings, setup: Setup) -> dict[Channel, Sender]:

@@ -12,8 +12,8 @@ from httpx import ASGITransport, AsyncClient
 
 from services.availability.app import build
 from services.availability.catalogue.model import BY_KIND
+from services.availability.catalogue.queries import PAGE
 from services.availability.catalogue.repository import CatalogueRepository
-from services.availability.catalogue.statements import PAGE
 from services.availability.settings import Settings
 from shared.database.pool import Connection, Database
 from tests.support.servers.databases import FreshDatabase

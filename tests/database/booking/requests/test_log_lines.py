@@ -46,7 +46,7 @@ async def consumer(fresh_database: FreshDatabase) -> AsyncIterator[Processor]:
     service = build(Settings(database_url=fresh_database("booking")), clock)
     await service.database.open()
     relay = OutboxPublisher(PostOffice(), service.database, clock=clock)
-    yield Processor(service.routes, service.database, relay, clock=clock, back_off=())
+    yield Processor(service.routes, service.database, relay, clock=clock, retry_pauses=())
     await relay.stop()
     await service.database.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -55,27 +54,27 @@ def twilio(fields: Mapping[str, str], **given: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def make_client(database: Database) -> MakeClient:
-    def make(intake: Processor) -> httpx.AsyncClient:
+    def make(processor: Processor) -> httpx.AsyncClient:
         app = FastAPI()
         hooks = [TWILIO, WATI, MANYCHAT]
         oldest = timedelta(hours=48)
         app.include_router(router(database, hooks, public_url=PUBLIC, oldest=oldest, clock=lambda: NOW))
-        app.state.intake = intake
+        app.state.processor = processor
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside")
 
     return make
 
 
 @pytest.fixture
-async def client(make_client: MakeClient, intake: Processor) -> AsyncIterator[httpx.AsyncClient]:
-    async with make_client(intake) as client:
+async def client(make_client: MakeClient, processor: Processor) -> AsyncIterator[httpx.AsyncClient]:
+    async with make_client(processor) as client:
         yield client
 
 
 async def set_aside(database: Database) -> list[dict[str, str]]:
     async with database.connection() as connection:
         rows = await connection.fetch("SELECT headers FROM outbox WHERE topic = 'posada.conversations.dead'")
-    return [dict(json.loads(row["headers"])) for row in rows]
+    return [dict(row["headers"]) for row in rows]
 
 
 async def test_each_provider_is_taken_in_before_it_is_answered(client: httpx.AsyncClient, database: Database) -> None:
@@ -163,7 +162,7 @@ async def test_other_addresses_and_sizes(client: httpx.AsyncClient, database: Da
     assert (await client.post("/webhooks/telegram")).status_code == 404
     assert (await client.post(WATI_ADDRESS, content=b" " * 1_000_001)).status_code == 413
     app = FastAPI()
-    app.include_router(router(database, [], public_url=None, oldest=timedelta(days=1)))
+    app.include_router(router(database, [], public_url=None, oldest=timedelta(days=1), clock=lambda: NOW))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as bare:
         answer = await bare.post(WATI_ADDRESS, json=GUEST)
     assert answer.status_code == 503
@@ -172,7 +171,7 @@ async def test_other_addresses_and_sizes(client: httpx.AsyncClient, database: Da
 
 async def test_while_the_service_starts_it_promises_nothing(database: Database) -> None:
     app = FastAPI()
-    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999)))
+    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), clock=lambda: NOW))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)
     assert (answer.status_code, "starting" in answer.json()["detail"]) == (503, True)
@@ -191,8 +190,10 @@ async def test_while_the_database_is_away_nothing_is_promised(
     repository: Repository, relay: OutboxPublisher, database: Database
 ) -> None:
     app = FastAPI()
-    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), seconds=0.2))
-    app.state.intake = Processor(routes(repository), Away(""), relay, clock=lambda: NOW, made_here=True)
+    app.include_router(
+        router(database, [WATI], public_url=None, oldest=timedelta(days=9999), clock=lambda: NOW, seconds=0.2)
+    )
+    app.state.processor = Processor(routes(repository), Away(""), relay, clock=lambda: NOW)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)
     assert answer.status_code == 503
@@ -208,10 +209,8 @@ async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
     make_client: MakeClient, repository: Repository, database: Database
 ) -> None:
     relay = OutboxPublisher(PostOffice(kafka_is_away), database)
-    intake = Processor(
-        routes(repository), database, relay, clock=lambda: NOW, back_off=[timedelta(seconds=1)], made_here=True
-    )
-    async with make_client(intake) as client:
+    processor = Processor(routes(repository), database, relay, clock=lambda: NOW, retry_pauses=[timedelta(seconds=1)])
+    async with make_client(processor) as client:
         answers = [
             await client.post(WATI_ADDRESS, json=GUEST),
             await client.post(**twilio(ADDED | {"Author": "recepcion"})),
@@ -285,7 +284,7 @@ async def racing(
     make_client: MakeClient, database: Database, relay: OutboxPublisher
 ) -> AsyncIterator[httpx.AsyncClient]:
     meeting = Meeting(WRITERS)
-    async with make_client(Processor(routes(meeting), database, relay, clock=lambda: NOW, made_here=True)) as client:
+    async with make_client(Processor(routes(meeting), database, relay, clock=lambda: NOW)) as client:
         yield client
 
 
@@ -328,10 +327,10 @@ async def test_without_its_index_the_race_ends_in_several_threads(
 
 async def race_for_a_message(database: Database, relay: OutboxPublisher, make_client: MakeClient) -> None:
     """One message from a webhook and from a gateway over Kafka, at once: it is stored once."""
-    intake = Processor(routes(Meeting(2)), database, relay, clock=lambda: NOW, made_here=True)
+    processor = Processor(routes(Meeting(2)), database, relay, clock=lambda: NOW)
     again = record(chat(message_id=GUEST["whatsappMessageId"]))
-    async with make_client(intake) as client:
-        answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), intake.process([again]))
+    async with make_client(processor) as client:
+        answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), processor.process([again]))
     assert answer.status_code == 202
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM messages") == 1

@@ -80,7 +80,7 @@ class House:
         self.replies = self.another_runner()
         self.conversations = conversation_runner(database, self.providers.all, LIMITS, clock=self.clock)
         repository = Repository(PLACE, STAFF, keeps_conversations=self.conversations is not None)
-        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, back_off=())
+        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, retry_pauses=())
         app = FastAPI(dependencies=[Depends(authenticated(settings))])
         answer_refusals(app)
         app.include_router(api.router(database, PLACE))
@@ -401,7 +401,9 @@ class TestRefusals:
 
     async def test_nobody_may_write_where_no_token_is_set(self, at_home: House) -> None:
         app = FastAPI()
-        app.include_router(answering.router(at_home.database, at_home.providers, WakeSignal(), Settings()))
+        app.include_router(
+            answering.router(at_home.database, at_home.providers, WakeSignal(), Settings(), at_home.clock)
+        )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as http:
             answer = await http.post(f"/threads/{uuid4()}/replies", json={"text": "Hola"})
         assert answer.status_code == 403

@@ -70,7 +70,7 @@ class Hour:
         self.watch = DeliveryRateMonitor(
             database, self.repository, wanted=0.95, window=timedelta(hours=1), least=5, clock=self.clock
         )
-        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, retry_pauses=())
         self.told: Counter[type] = Counter()
 
     async def write(self, number: int) -> None:

@@ -221,7 +221,7 @@ async def test_a_commit_wakes_the_courier_without_any_poll(house: House, databas
     email = ScriptedSender()
     task = asyncio.create_task(house.runner({Channel.EMAIL: email}, clock=lambda: NOW, wake=wake).run(house.relay))
     await wake.listened.wait()
-    consumer = Processor(routes(repository), database, house.relay, clock=lambda: NOW, back_off=())
+    consumer = Processor(routes(repository), database, house.relay, clock=lambda: NOW, retry_pauses=())
     await consumer.process([record(confirmed())])
     async with asyncio.timeout(10):
         while await house.statuses() != {"email": "sent", "whatsapp": "sent"}:  # noqa: ASYNC110 — another's commit

@@ -104,7 +104,7 @@ class Service:
         self.post_office = post_office
         self.relay = OutboxPublisher(post_office, database, clock=self.clock)
         self.repository = Repository(desk)
-        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, retry_pauses=())
 
     async def hear(self, *messages: Message) -> None:
         await self.consumer.process([record(message) for message in messages])

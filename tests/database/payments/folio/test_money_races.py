@@ -8,13 +8,11 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from services.payments.cases.commands import ChooseTransfer
 from services.payments.cases.handlers import choose_transfer
-from services.payments.executor import CommandExecutor
 from services.payments.folio import handlers
 from services.payments.folio.commands import RefundPayment
 from services.payments.queries import Queries
@@ -26,11 +24,10 @@ from shared.database.statements import execute_together
 from shared.errors import Conflict, Refusal
 from shared.messages.message import Message
 from tests.database.payments.requests.test_races import Unguarded, instance
-from tests.support.builders.payments import NOW, TERMS, Ticking, booking, capture, record_of, reserve, transfer
+from tests.support.builders.payments import NOW, TERMS, booking, capture, record_of, reserve, transfer
 
 REPOSITORY = Repository(TERMS)
 T1 = payment_id_of("kafka", "T1")
-ZONE = ZoneInfo("America/El_Salvador")
 GUARDS = ("payments_not_overdrawn_check", "payments_not_negative_check")
 
 
@@ -175,12 +172,12 @@ async def test_the_staff_gives_one_transfer_to_two_bookings_and_one_gets_it(data
 async def test_desk_and_guests_fight_over_one_payment(database: Database) -> None:
     """Forty deeds at once through the real shells: whatever wins, the ledger and the balances tell one story."""
     await live(database, transfer(amount="3450.00"), reserve("old", slip_amount="3450.00"), capture("old", "HR1"))
-    office = CommandExecutor(REPOSITORY, database, Ticking(), ZONE)
+    office, _ = instance(database)
 
     async def desk(number: int) -> bool:
         deed = refund("100.00", "old" if number % 2 else None)
         try:
-            await office.tell(deed.handle, deed.command)
+            await office.execute(deed.command)
         except (Refusal, Conflict):
             return False
         return True

@@ -28,6 +28,7 @@ def reprice(total: str = "0.00", fee: str = "0.00", change: int = 1, **more: Any
 
 async def told(house: House, command: RepriceBooking) -> BookingRepriced:
     """The one answer to a command, each time under another event id: the command itself is known or not."""
+    house.post.taken()
     await house.consumer.process([record_of(command, str(uuid4()))])
     (reply,) = house.post.taken()
     assert isinstance(reply, BookingRepriced)

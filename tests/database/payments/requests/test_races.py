@@ -50,7 +50,7 @@ class Unguarded:
 
     async def execute(self, sql: str, *values: Any) -> Any:
         if not self._versions:
-            sql = sql.replace("payments.xmin::text = change.version", "change.version <> ''")
+            sql = sql.replace("payments.xmin::text = new.version", "new.version <> ''")
         return await self._connection.execute(sql, *values)
 
     def __getattr__(self, name: str) -> Any:

@@ -48,7 +48,7 @@ class Instance:
         self.post = Post()
         self.relay = OutboxPublisher(self.post, database, clock=self.clock)
         repository = Repository(terms)
-        self.consumer = Processor(routes(repository), database, self.relay, clock=self.clock, back_off=())
+        self.consumer = Processor(routes(repository), database, self.relay, clock=self.clock, retry_pauses=())
 
     async def tell(self, *messages: Message) -> list[Message]:
         """One batch; gives what was sent at once."""
@@ -286,7 +286,7 @@ async def test_a_transfer_recorded_at_the_same_moment_is_seen_at_the_second_look
 
 async def test_a_capture_that_comes_too_early_is_tried_again(database: Database) -> None:
     service = Instance(database)
-    service.consumer._back_off = (timedelta(seconds=1),)
+    service.consumer._failures._pauses = (timedelta(seconds=1),)
     assert await service.tell(transfer(), capture()) == []
     await service.tell(reserve())
     assert names(await service.ring()) == ["PaymentCaptured"]

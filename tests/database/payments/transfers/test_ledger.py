@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from alembic import command
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -17,7 +16,6 @@ from services.payments.repository import Repository
 from services.payments.transfers.ledger import Balance, Entry, Kind, Sums, audit, summed
 from services.payments.transfers.payment import payment_id_of
 from shared.consumer.processor import Processor
-from shared.database.migrations import alembic_config, upgrade
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.payments import (
@@ -32,7 +30,6 @@ from tests.support.builders.payments import (
     reserve,
     transfer,
 )
-from tests.support.servers.databases import apart
 
 T1 = payment_id_of("kafka", "T1")
 STORY = (
@@ -116,17 +113,6 @@ async def test_the_audit_sees_what_was_moved_behind_the_ledgers_back(
     found = await Queries(database).audit()
     assert found.disagreements >= 1
     assert any(said in wrong for wrong in found.examples)
-
-
-async def test_a_ledger_is_opened_with_the_payments_that_are_there(database: Database, payments_url: str) -> None:
-    await live(database)
-    async with database.connection() as connection:
-        before = await connection.fetch("SELECT kind, cause, amount, codes FROM ledger ORDER BY kind, cause")
-    apart(lambda service, url: command.downgrade(alembic_config(service, url), "0001"), "payments", payments_url)
-    apart(upgrade, "payments", payments_url)
-    async with database.connection() as connection:
-        assert await connection.fetch("SELECT kind, cause, amount, codes FROM ledger ORDER BY kind, cause") == before
-    assert (await Queries(database).audit()).disagreements == 0
 
 
 amounts = some.decimals(Decimal("0.01"), Decimal(1000), places=2)

@@ -132,7 +132,7 @@ async def test_a_query_that_always_takes_too_long_is_a_fault_of_its_message(note
     hurried = Database(notes_url, command_seconds=0.5)
     await hurried.open()
     shell = Shell(hurried, Slow())
-    shell.consumer = Processor(shell.routes, hurried, shell.relay, clock=shell.clock, back_off=())
+    shell.processor = Processor(shell.routes, hurried, shell.relay, clock=shell.clock, retry_pauses=())
     await shell.take("a", "slow", "b")
     assert await noted(hurried) == ["a", "b"]
     (letter,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]

@@ -124,7 +124,7 @@ async def test_a_saga_that_waited_long_is_not_long_in_its_next_phase(
     async with opened(fresh_database("booking")) as database:
         for minutes in (2, 30):
             decided = NOW - timedelta(minutes=minutes)
-            progress = Progress(phase=phase, decided_at=decided).to_json()
+            progress = Progress(phase=phase, decided_at=decided)
             await run(database, statement, uuid4(), phase, progress, NOW, NOW - timedelta(days=2))
         await read(database, (SAGAS,), lambda: NOW)
     assert shown("posada_saga_oldest_seconds", saga="multi-room", phase=phase) == 1800

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-from alembic import command
 
 from deploy.local.databases import PostgresBackend
-from shared.database.migrations import BOUNDS, alembic_config, bounds, upgrade
+from shared.database import migrations
+from shared.database.migrations import BOUNDS, bounds, upgrade
 from shared.errors import TablesBusy
 from tests.support.servers.databases import FreshDatabase, as_service
+from tests.support.servers.migrations import with_later_version
 
 pytestmark = pytest.mark.real
 PATIENCE_S = 60.0
@@ -23,19 +25,22 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_p
 
 @dataclass(frozen=True)
 class Meeting:
-    """The migration behind `before` wants what an open transaction has by `held`; others go on with `traffic`."""
+    """A later version's `change` wants what an open transaction has by `held`; others go on with `traffic`."""
 
     service: str
-    before: str
+    change: str
     held: str
     traffic: str
 
 
 MEETINGS = (
-    Meeting("conversations", "0001", "SELECT FROM threads", "SELECT FROM threads"),  # ALTER TABLE
+    Meeting("conversations", "ALTER TABLE threads ADD COLUMN later text", "SELECT FROM threads", "SELECT FROM threads"),
     Meeting(
-        "payments", "0003", "LOCK TABLE ledger IN ROW EXCLUSIVE MODE", "LOCK TABLE ledger IN ROW EXCLUSIVE MODE"
-    ),  # CREATE INDEX
+        "payments",
+        "CREATE INDEX later_idx ON ledger (at)",
+        "LOCK TABLE ledger IN ROW EXCLUSIVE MODE",
+        "LOCK TABLE ledger IN ROW EXCLUSIVE MODE",
+    ),
 )
 
 
@@ -67,11 +72,15 @@ class Met:
 
 @pytest.fixture(params=MEETINGS, ids=lambda meeting: meeting.service)
 async def met(
-    request: pytest.FixtureRequest, fresh_database: FreshDatabase, postgres: PostgresBackend
+    request: pytest.FixtureRequest,
+    fresh_database: FreshDatabase,
+    postgres: PostgresBackend,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Met]:
     meeting = request.param
     url = fresh_database(meeting.service)
-    await asyncio.to_thread(command.downgrade, alembic_config(meeting.service, url), meeting.before)
+    monkeypatch.setattr(migrations, "SERVICES", with_later_version(tmp_path, meeting.service, meeting.change))
     holder = await asyncpg.connect(as_service(url, postgres))
     held = holder.transaction()
     await held.start()
@@ -96,7 +105,7 @@ async def test_it_gives_up_and_names_who_is_in_its_way(met: Met) -> None:
             await migrating
     assert f"process {met.holder.get_server_pid()} (" in str(told.value)
     assert "2 times" in str(told.value)
-    assert await met.observer.fetchval("SELECT version_num FROM alembic_version") == met.meeting.before
+    assert await met.observer.fetchval("SELECT version_num FROM alembic_version") == "0001"
 
 
 async def test_it_succeeds_once_the_table_is_let_go(met: Met) -> None:

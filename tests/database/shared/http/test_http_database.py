@@ -26,6 +26,7 @@ from shared.service import Service
 from shared.settings import ServiceSettings
 from tests.support.doubles.transport import PostOffice
 from tests.support.sagas.sample_service import Notes, asked, noted
+from tests.support.sagas.sample_service import asking as command
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -92,15 +93,15 @@ async def test_messages_that_wait_take_nothing_from_requests(notes_url: str) -> 
     await database.close()
 
 
-async def test_what_a_request_puts_through_the_consumer_counts_as_the_requests(database: Database) -> None:
+async def test_a_command_that_a_request_executes_counts_as_the_requests(database: Database) -> None:
     routes = Notes().routes()
-    intake = Processor(routes, database, OutboxPublisher(PostOffice(), database))
+    processor = Processor(routes, database, OutboxPublisher(PostOffice(), database))
     async with all_taken(database):
         with on_request(), pytest.raises(Busy):
-            await intake.process([asked(routes, "over HTTP")])
-        await intake.process([asked(routes, "from Kafka")])
+            await processor.execute(command("over HTTP"))
+        await processor.process([asked(routes, "from Kafka")])
     with on_request() as use:
-        await intake.process([asked(routes, "over HTTP")])
+        await processor.execute(command("over HTTP"))
         assert use.held == 0
     assert await noted(database) == ["from Kafka", "over HTTP"]
 

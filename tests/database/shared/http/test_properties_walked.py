@@ -108,8 +108,8 @@ async def houses(name: str, url: str) -> AsyncIterator[Houses]:
     await service.database.open()
     try:
         relay = OutboxPublisher(PostOffice(), service.database, clock=service.clock)
-        app.state.intake = Processor(service.routes, service.database, relay, clock=service.clock)
-        await plant(service, app.state.intake)
+        app.state.processor = Processor(service.routes, service.database, relay, clock=service.clock)
+        await plant(service, app.state.processor)
         async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as client:
             yield Houses(service, client, app.openapi())
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from services.booking import sagas
 from services.booking.lifecycle import handlers as life_handlers
 from services.booking.lifecycle.batch import State
-from services.booking.record.booking import Booking, Stay
+from services.booking.record.booking import Booking
 from services.booking.record.cancellation_fee import Terms
 from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 from services.booking.requests import handlers
 from services.booking.requests.property import Property
+from services.booking.requests.recorded import booking_row, stays_of
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     ChangeDropped,
@@ -81,27 +82,11 @@ class Walk:
         self._hear(handlers.request_booking(self.bookings, request(), self.now))
         for kind in (RoomsHeld, PaymentReserved, RoomsBooked, PaymentCaptured):
             self._hear(sagas.take_reply(self.bookings, answer_of(kind), self.now))
-        data = self.bookings.sagas.by_id[BOOKING].data
-        stays = tuple(
-            Stay(
-                data.codes[room.line],
-                room.line,
-                StayStatus.CONFIRMED,
-                room.room,
-                room.type,
-                room.type_label,
-                room.adults,
-                0,
-                0,
-                0,
-                room.amount,
-            )
-            for room in data.rooms
+        row = booking_row(self.bookings.changes[BOOKING])
+        stays = tuple(stays_of(self.bookings.sagas.by_id[BOOKING].data))
+        self.lifecycle.bookings[BOOKING] = Booking(
+            **{one.name: getattr(row, one.name) for one in fields(row)}, stays=stays
         )
-        total = data.total or Decimal(0)
-        dates = (data.request.check_in, data.request.check_out)
-        facts = (BOOKING, "las-hojas", Status.CONFIRMED, *dates, data.request.package, total, "USD", total, stays)
-        self.lifecycle.bookings[BOOKING] = Booking(*facts, terms=HOUSE.terms)
         self._look()
 
     @property
@@ -135,7 +120,7 @@ class Walk:
         for _ in range(50):
             while self.asked:
                 self.answer(0, again=False)
-            if self.booking.saga is None:
+            if self.booking.saga_id is None:
                 return
             self.wait(1)
         raise AssertionError(f"it never comes to rest: {self.booking}")

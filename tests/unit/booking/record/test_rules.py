@@ -26,6 +26,8 @@ from services.booking.record.texts import policy_text
 from shared.contracts.common import Language
 from shared.errors import Refusal
 
+BOOKING = uuid4()
+NOON = datetime(2026, 3, 15, 18, tzinfo=UTC)
 ZONE = "America/El_Salvador"  # six hours behind UTC, all year
 ARRIVES = time(15)
 TOTAL, FIRST = Decimal("690.00"), Decimal("230.00")
@@ -40,14 +42,33 @@ PAGE = {
 
 
 def stay(line: int = 1, status: StayStatus = StayStatus.CONFIRMED, **more: object) -> Stay:
-    facts = Stay(f"HR{line}", line, status, str(17 + line), "junior", "Junior", 2, 0, 0, 0, Decimal("230.00"))
+    facts = Stay(
+        code=f"HR{line}",
+        booking_id=BOOKING,
+        line=line,
+        status=status,
+        room=str(17 + line),
+        room_type="junior",
+        type_label="Junior",
+        adults=2,
+        children_0_to_5=0,
+        children_6_to_10=0,
+        extra_beds=0,
+        amount=Decimal("230.00"),
+    )
     return replace(facts, **more)  # type: ignore[arg-type]
 
 
 def booking(*stays: Stay, **more: object) -> Booking:
     facts = Booking(
-        id=uuid4(),
+        id=BOOKING,
+        request_id="r1",
         property_id="las-hojas",
+        source="CHAT",
+        guest_name="Ana",
+        guest_email="ana@example.com",
+        number_of_rooms=3,
+        created_at=NOON,
         status=Status.CONFIRMED,
         check_in=date(2026, 3, 15),
         check_out=date(2026, 3, 17),
@@ -58,9 +79,6 @@ def booking(*stays: Stay, **more: object) -> Booking:
         stays=stays or (stay(1), stay(2), stay(3)),
     )
     return replace(facts, **more)  # type: ignore[arg-type]
-
-
-NOON = datetime(2026, 3, 15, 18, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("now", "then"), list(product(Status, Status)))

@@ -13,8 +13,6 @@ from services.booking.record.states import Status
 from services.booking.requests import handlers
 from services.booking.requests.invalid import read_invalid
 from services.booking.requests.property import MultiRoom, Property
-from shared.consumer.decoding import read_message
-from shared.consumer.routing import Invalid
 from shared.contracts.availability import HoldRooms
 from shared.contracts.booking import (
     BookingConfirmed,
@@ -25,6 +23,7 @@ from shared.contracts.booking import (
 )
 from shared.contracts.common import Policy
 from shared.contracts.payments import PaymentReserved, ReservePayment
+from shared.messages.inbound import Invalid, parse_message
 from shared.messages.message import Outgoing
 from tests.support.builders.bookings import answer_of, held, request, room, wanted
 from tests.support.builders.given_booking import ID, Given
@@ -151,13 +150,13 @@ def test_a_list_wins_over_the_flat_fields(name: str) -> None:
 @pytest.mark.parametrize("rooms", [[], {}, "Junior"])
 def test_an_empty_list_is_refused_even_beside_flat_fields(rooms: Any) -> None:
     body = orjson.dumps(flat() | {"rooms": rooms})
-    assert isinstance(read_message(BookingRequested.type_name, body), Invalid)
+    assert isinstance(parse_message(BookingRequested.type_name, body), Invalid)
 
 
 @pytest.mark.parametrize("missing", ["guest", "check_in", "check_out", "package", "rooms", "payment"])
 def test_what_is_required_is_named(given: Given, missing: str) -> None:
     body = {name: value for name, value in wanted().items() if name != missing}
-    invalid = read_message(BookingRequested.type_name, orjson.dumps(body), "event")
+    invalid = parse_message(BookingRequested.type_name, orjson.dumps(body), "event")
     assert isinstance(invalid, Invalid)
     message = read_invalid(invalid)
     assert isinstance(message, RequestInvalid)
@@ -178,6 +177,6 @@ def test_what_a_room_needs(missing: str) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'"text"', b"\xff\xfe", b'{"request_id": {"a": 1}}'])
 def test_any_bytes_are_answered(body: bytes) -> None:
-    invalid = read_message(BookingRequested.type_name, body, "event-1")
+    invalid = parse_message(BookingRequested.type_name, body, "event-1")
     assert isinstance(invalid, Invalid)
     assert isinstance(read_invalid(invalid), RequestInvalid)

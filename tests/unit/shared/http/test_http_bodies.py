@@ -11,7 +11,7 @@ from httpx import ASGITransport, AsyncClient
 from pydantic import BaseModel
 
 from shared.contracts.topics import SERVICES
-from shared.http.app import asked_first, authenticated
+from shared.http.app import authenticated, before_body
 from shared.http.bodies import MOST_BYTES, BodyLimit
 from shared.settings import ServiceSettings
 
@@ -104,7 +104,7 @@ async def test_who_sends_a_body_is_counted_once() -> None:
     settings = ServiceSettings(api_token=SECRET, http_rate=0.5)  # one request at once
     let_in = authenticated(settings)
     app = FastAPI(dependencies=[Depends(let_in)])
-    app.add_middleware(BodyLimit, ask=asked_first(let_in))
+    app.add_middleware(BodyLimit, authenticate=before_body(let_in))
 
     @app.post("/things")
     async def thing(given: Thing) -> str:

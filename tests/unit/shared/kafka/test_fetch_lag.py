@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiokafka import TopicPartition
 
-from shared.consumer.subscriber import WATCH_SECONDS
+from shared.consumer.subscriber import LAG_SECONDS
 from shared.kafka.fetch_lag import CHECK_SECONDS, SILENT_SECONDS, FetchLagMonitor
 
 ONE, OTHER = TopicPartition("t", 0), TopicPartition("t", 1)
@@ -67,4 +67,4 @@ def test_a_broker_that_does_not_answer_is_trouble_after_a_while() -> None:
 
 
 def test_a_broker_that_stands_still_is_seen_within_ten_seconds() -> None:
-    assert CHECK_SECONDS + WATCH_SECONDS + SILENT_SECONDS < 10
+    assert CHECK_SECONDS + LAG_SECONDS + SILENT_SECONDS < 10

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.consumer.decoding import read_message
-from shared.consumer.routing import Invalid
 from shared.contracts.conversations import ChatMessage
+from shared.messages.inbound import Invalid, parse_message
 from shared.messages.message import Message, message_types
 from tests.support.cluster.good_messages import ALERT, CHAT, CONFIRMED, HELD, REQUEST, TRANSFER
 
@@ -68,7 +67,7 @@ def problem(name: str, **change: Any) -> str:
     if name == "confirmed":
         room = {**HELD["rooms"][0], "code": "HR1"}  # type: ignore[index]
         body = {**body, "rooms": [room], "check_in": "2027-05-01", "check_out": "2027-05-02"} | change
-    found = read_message(kind, json.dumps(body).encode())
+    found = parse_message(kind, json.dumps(body).encode())
     assert isinstance(found, Invalid) is bool(change), found
     return found.text if isinstance(found, Invalid) else ""
 
@@ -128,12 +127,12 @@ def test_it_is_refused_at_the_edge_with_its_field_and_the_remedy(name: str, fiel
 
 
 def test_what_is_missing_is_named_once() -> None:
-    assert read_message("posada.booking.requested.v1", b'{"request_id": "r"}').text.split("; ")[0] == (  # type: ignore[union-attr]
+    assert parse_message("posada.booking.requested.v1", b'{"request_id": "r"}').text.split("; ")[0] == (  # type: ignore[union-attr]
         "guest: is missing: fill it in"
     )
 
 
 def test_a_moment_of_any_zone_is_kept() -> None:
-    found = read_message(ChatMessage.type_name, json.dumps({**CHAT, "sent_at": "2027-05-01T12:00:00+14:00"}).encode())
+    found = parse_message(ChatMessage.type_name, json.dumps({**CHAT, "sent_at": "2027-05-01T12:00:00+14:00"}).encode())
     assert isinstance(found, ChatMessage)
     assert found.sent_at.utcoffset()

@@ -1,0 +1,39 @@
+"""Bookings and stays as rows of their tables: the fields of their classes are the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from services.booking.record.booking import Booking, BookingRow, Stay
+from services.booking.record.cancellation_fee import Terms
+from shared.database.bulk import UPSERT, Column, Fields, Table
+
+
+def terms_in(stored: Mapping[str, Any] | None) -> Terms | None:
+    """The cancellation policy in a column."""
+    if stored is None:
+        return None
+    facts: dict[str, Any] = {name: stored.get(name) for name in ("name", "free_hours", "first_night")}
+    return Terms(**facts, percentage=Decimal(str(stored.get("percentage") or 0)))
+
+
+_TERMS: Final = Column("terms", "jsonb", read=terms_in)
+
+BOOKINGS: Final = Table(
+    "bookings",
+    BookingRow,
+    _TERMS,
+    Column("updated_at", "timestamptz"),
+    fixed=("request_id", "property_id", "source", "guest_name", "guest_email", "guest_phone", "package", "created_at"),
+    version="xmin",
+    on_conflict=UPSERT,
+)
+CONFIRMED: Final = Fields(Booking, _TERMS, without=("stays",))
+STAYS: Final = Table(
+    "stays",
+    Stay,
+    key="code",
+    fixed=("booking_id", "line", "adults", "children_0_to_5", "children_6_to_10", "extra_beds"),
+)

@@ -1,0 +1,57 @@
+"""Payments' messages: money that arrived, what the saga asks to be done with it, and gateways' questions."""
+
+from __future__ import annotations
+
+from shared.contracts.payments.folio import BookingRepriced, FolioChanged, RepriceBooking
+from shared.contracts.payments.queries import (
+    MOST_CODES,
+    MarkFrustrated,
+    PaymentVerified,
+    RequestRefused,
+    Verification,
+    VerificationInvalid,
+    VerifyPayment,
+    WithdrawPayment,
+)
+from shared.contracts.payments.reservations import (
+    CapturePayment,
+    Evidence,
+    PaymentAwaited,
+    PaymentCaptured,
+    PaymentRefused,
+    PaymentReleased,
+    PaymentReserved,
+    ReleasePayment,
+    ReservePayment,
+    SearchDue,
+    StaffDue,
+)
+from shared.contracts.payments.transfers import FROM_KAFKA, OWN_SOURCES, TransferArrived
+
+__all__ = [
+    "FROM_KAFKA",
+    "MOST_CODES",
+    "OWN_SOURCES",
+    "BookingRepriced",
+    "CapturePayment",
+    "Evidence",
+    "FolioChanged",
+    "MarkFrustrated",
+    "PaymentAwaited",
+    "PaymentCaptured",
+    "PaymentRefused",
+    "PaymentReleased",
+    "PaymentReserved",
+    "PaymentVerified",
+    "ReleasePayment",
+    "RepriceBooking",
+    "RequestRefused",
+    "ReservePayment",
+    "SearchDue",
+    "StaffDue",
+    "TransferArrived",
+    "Verification",
+    "VerificationInvalid",
+    "VerifyPayment",
+    "WithdrawPayment",
+]

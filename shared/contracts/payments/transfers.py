@@ -1,0 +1,58 @@
+"""Payments' messages about money that arrived."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from shared.contracts import topics
+from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Identifier, PaymentMethod
+from shared.messages.message import Message
+
+# What the desk took and what an online gateway paid is recorded under ids that others could reckon.
+OWN_SOURCES: Final = frozenset({"desk", "stripe"})
+FROM_KAFKA: Final = "kafka"
+
+
+class TransferArrived(
+    Message,
+    type="posada.payments.transfer-arrived.v1",
+    topic=topics.PAYMENTS_TRANSFERS,
+    key="transfer_id",
+    signed=True,
+    speaker="source",
+):
+    """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique.
+
+    What only describes the money never keeps it out: text of any length and form is made fit.
+    """
+
+    transfer_id: Identifier
+    source: Identifier = "kafka"
+    property_id: Identifier | None = None
+    method: PaymentMethod = PaymentMethod.BANK_TRANSFER
+    amount: Amount = Field(gt=0)
+    currency: Currency = "USD"
+    posted_on: Day
+    payer: DescribingName = None
+    reference: Describing = None
+    authorization_number: Describing = None
+
+    @classmethod
+    def from_wire(cls, body: bytes, reference: str) -> Self:
+        """Read one that came over Kafka, where nobody speaks for what only Posada itself records.
+
+        Raises:
+            pydantic.ValidationError: naming every field that does not fit.
+        """
+        del reference
+        return cls.model_validate_json(body, context=FROM_KAFKA)
+
+    @field_validator("source")
+    @classmethod
+    def _not_ours(cls, source: str, info: ValidationInfo) -> str:
+        if info.context == FROM_KAFKA and source.casefold() in OWN_SOURCES:
+            raise PydanticCustomError("own_source", "is a name that Posada keeps for itself: take another one")
+        return source
