@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,4 +33,4 @@ class RequestRecord(BaseModel):
 
 def request_record(row: Row) -> RequestRecord:
     """The request in a row, as it is shown."""
-    return RequestRecord.model_validate(dict(row) | {"refusal": json.loads(row["refusal"] or "null")})
+    return RequestRecord.model_validate(dict(row))
