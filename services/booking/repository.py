@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle import store as lifecycle_store
-from services.booking.lifecycle.store import AUDIT_LOG, bookings_of
+from services.booking.lifecycle.store import bookings_of
 from services.booking.record.booking import Booking
-from services.booking.record.rows import BOOKINGS, STAYS, terms_in
+from services.booking.record.rows import AUDIT_LOG, BOOKINGS, STAYS, terms_in
 from services.booking.record.states import Status
 from services.booking.requests import codes
 from services.booking.requests.property import MultiRoom, Property

@@ -67,7 +67,7 @@ THREADS = Table(
     Column("property_id", "text", lambda thread: thread.apartment and thread.apartment.property_id),
     Column("room", "text", lambda thread: thread.apartment and thread.apartment.room),
     Column("errand_due_at", "timestamptz"),
-    without=("apartment", "is_new", "changed", "errand"),
+    without=("apartment", "is_new", "changed", "provider_outdated"),
     fixed=("created_at",),
     sets={
         "errand_due_at": "coalesce(new.errand_due_at, threads.errand_due_at)",
@@ -162,10 +162,10 @@ class Repository:
         Raises:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
-        errand_at = now if self._keeps_conversations else None
+        outdated_at = now if self._keeps_conversations else None
 
         def due(thread: Thread) -> datetime | None:
-            return errand_at if _is_the_providers(thread) else None
+            return outdated_at if _is_the_providers(thread) else None
 
         everybody = uow.everybody
         if uow.new_subscribers:
@@ -231,4 +231,4 @@ def _thread(row: Mapping[str, Any]) -> Thread:
 
 def _is_the_providers(thread: Thread) -> bool:
     """Whether the provider must hear of it: a subscriber's thread has no conversation there."""
-    return (thread.errand or thread.is_new) and is_phone(thread.contact)
+    return (thread.provider_outdated or thread.is_new) and is_phone(thread.contact)

@@ -60,14 +60,14 @@ class Lost:
 class Repository(DeliveryLog):
     """The deliveries: written by the batch shell, claimed and recorded by the sender."""
 
-    def __init__(self, desk: NotificationComposer, wake: WakeSignal | None = None) -> None:
-        self._desk = desk
+    def __init__(self, composer: NotificationComposer, wake: WakeSignal | None = None) -> None:
+        self._composer = composer
         self._wake = wake or WakeSignal()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The agenda of the bookings that something happened to, and of what their guests were told before."""
         del now
-        uow = UnitOfWork(self._desk)
+        uow = UnitOfWork(self._composer)
         if ids := sorted({one.booking_id for one in messages if isinstance(one, BookingEvent | ReminderDue)}):
             uow.entries = {row["booking_id"]: sql.AGENDA.read(row) for row in await connection.fetch(sql.ENTRIES, ids)}
             for row in await connection.fetch(sql.TOLD, ids):
@@ -192,8 +192,8 @@ class Repository(DeliveryLog):
         changes = [
             {
                 "number": row["number"],
-                "status": self._desk.first_status(Channel(row["channel"])),
-                "due_at": self._desk.not_before(
+                "status": self._composer.first_status(Channel(row["channel"])),
+                "due_at": self._composer.not_before(
                     Channel(row["channel"]), row["property_id"], row["timezone"], row["urgent"], now
                 ),
             }
@@ -205,7 +205,7 @@ class Repository(DeliveryLog):
         on_commit(self._wake.set)
 
     def _not_before(self, now: datetime, one: Delivery) -> datetime:
-        return self._desk.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
+        return self._composer.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
 
 
 def _count_stored(channels: Sequence[str]) -> None:

@@ -109,39 +109,7 @@ begun AS (
     UPDATE deliveries SET status = 'withdrawn', finished_at = $3, leased_until = NULL
     FROM overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts > 0)
 DELETE FROM deliveries USING overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts = 0"""
-UNAPPLIED = """
-SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
-       deliveries.booking_id, deliveries.occasion, deliveries.channel
-FROM reports JOIN deliveries USING (provider, provider_id)
-WHERE NOT reports.applied ORDER BY reports.id LIMIT $1"""
-STATUSES = "SELECT number, status, form, template IS NOT NULL AS has_template FROM deliveries WHERE number = ANY($1)"
-REPORTED = """
-UPDATE deliveries SET status = $2, form = $3, provider_status = $4, problem = coalesce($5, problem),
-    due_at = CASE WHEN $2 = 'pending' THEN $9::timestamptz ELSE due_at END,
-    waits_since = CASE WHEN $2 = 'pending' THEN $9 ELSE waits_since END,
-    attempts = CASE WHEN $2 = 'pending' THEN 0 ELSE attempts END,
-    finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE finished_at END,
-    delivered_at = coalesce(delivered_at, $6), read_at = coalesce(read_at, $7)
-WHERE number = $1 AND status <> ALL($8::text[])"""
-APPLIED = """
-SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
-       deliveries.booking_id, deliveries.occasion, deliveries.channel
-FROM reports JOIN deliveries USING (provider, provider_id)
-WHERE NOT reports.applied ORDER BY reports.id LIMIT $1"""
-STATUSES = "SELECT number, status, form, template IS NOT NULL AS has_template FROM deliveries WHERE number = ANY($1)"
-REPORTED = """
-UPDATE deliveries SET status = new.status, form = new.form, provider_status = new.said,
-    problem = coalesce(new.problem, deliveries.problem),
-    due_at = CASE WHEN new.status = 'pending' THEN $9::timestamptz ELSE deliveries.due_at END,
-    waits_since = CASE WHEN new.status = 'pending' THEN $9 ELSE deliveries.waits_since END,
-    attempts = CASE WHEN new.status = 'pending' THEN 0 ELSE deliveries.attempts END,
-    finished_at = CASE WHEN new.status = 'pending' THEN NULL ELSE deliveries.finished_at END,
-    delivered_at = coalesce(deliveries.delivered_at, new.delivered_at),
-    read_at = coalesce(deliveries.read_at, new.read_at)
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-     AS new (number, status, form, said, problem, delivered_at, read_at)
-WHERE deliveries.number = new.number AND deliveries.status <> ALL($8::text[])"""
-APPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
+UNAPPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
 
 
 def storable(text: str | None) -> str | None:

@@ -42,28 +42,28 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     queries, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
     sources = sources_of(settings)
-    keeper = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
+    sync = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
-    counter = OrderService(gateway, database, clock) if gateway else None
+    orders = OrderService(gateway, database, clock) if gateway else None
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
-        routes=consumers.routes(repository, keeper.prefetch),
+        routes=consumers.routes(repository, sync.prefetch),
         routers=[
             api_transfers.router(queries, terms),
-            api_requests.router(lookup, queries, keeper.prefetch),
+            api_requests.router(lookup, queries, sync.prefetch),
             api_cases.reading(lookup, queries),
             api_cases.deciding(queries, settings),
             api_feeds.reading(clock, queries, settings),
-            api_feeds.writing(keeper, clock, queries, settings),
-            *([api_gateway.ordering(counter, settings)] if counter else []),
+            api_feeds.writing(sync, clock, queries, settings),
+            *([api_gateway.ordering(orders, settings)] if orders else []),
             api_folios.reading(queries),
             api_folios.writing(lookup, queries, settings),
         ],
-        webhooks=[api_gateway.webhook(counter)] if counter else [],
-        loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
+        webhooks=[api_gateway.webhook(orders)] if orders else [],
+        loops=[sync.watching(settings.feed_every_seconds)] if sources else [],
         gauges=readings(source.name for source in sources),
         scopes=SCOPES,
         clock=clock,

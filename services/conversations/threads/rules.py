@@ -20,7 +20,7 @@ SHARED_FIELDS = frozenset({"name", "contact", "provider_thread_id"})  # the prov
 
 @dataclass
 class Thread:
-    """A thread. `changed`: it must be written; `errand`: the provider must be told. Times are UTC.
+    """A thread. `changed`: it must be written; `provider_outdated`: the provider must be told. Times are UTC.
 
     A thread without an apartment is closed when its booking's apartment has a thread already. `settled`: a message was
     stored in it because of its apartment, so it keeps that apartment. `relinked_at` is when an operator last linked it
@@ -38,7 +38,7 @@ class Thread:
     id: UUID = field(default_factory=uuid4)
     is_new: bool = True
     changed: bool = False
-    errand: bool = False
+    provider_outdated: bool = False
     settled: bool = False
     last_message_at: datetime | None = None
     relinked_at: datetime | None = None
@@ -97,7 +97,7 @@ class Thread:
         if getattr(self, name) != value:
             setattr(self, name, value)
             self.changed = True
-            self.errand = self.errand or name in SHARED_FIELDS
+            self.provider_outdated = self.provider_outdated or name in SHARED_FIELDS
 
 
 @dataclass

@@ -43,7 +43,9 @@ class Synchronised:
 
 
 class FeedSync:
-    """Reads all feeds. An attempt at finding money waits for it, at most `seconds`; a feed that fails is told, no more.
+    """Reads all feeds. An attempt at finding money waits for it, at most `seconds`; a failure of a feed is noted.
+
+    Feeds are read without a lease: an attempt needs what is there now, and a line that two instances read counts once.
 
     What was read less than `fresh_seconds` ago is fresh: a hundred attempts at once read each feed once.
     """
@@ -97,26 +99,26 @@ class FeedSync:
             await feeds.keep_broken(connection, source, file, lines, self._clock())
 
     async def _read(self, source: Source) -> Synchronised:
-        told = Synchronised(source.name)
+        result = Synchronised(source.name)
         try:
             async with asyncio.timeout(self._seconds):
                 async with self._database.connection() as connection:
                     cursor = await feeds.cursor(connection, source.name)
                 async for page in source.pages(cursor):
-                    told.broken += await self._record(source.name, page)
-                    told.lines += len(page.lines)
+                    result.broken += await self._record(source.name, page)
+                    result.lines += len(page.lines)
                     await page.recorded()
         except (FeedDown, TimeoutError) as down:
-            told.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
+            result.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
         except UNAVAILABLE:
             raise
         except Exception as fault:  # a fault in one feed must not take the others' money with it
-            told.problem = f"{source.name}: {described(fault)}"
-        if told.problem:
-            log.warning("feed.down", source=source.name, problem=told.problem)
+            result.problem = f"{source.name}: {described(fault)}"
+        if result.problem:
+            log.warning("feed.down", source=source.name, problem=result.problem)
             async with self._database.connection() as connection:
-                await feeds.failed(connection, source.name, told.problem, self._clock())
-        return told
+                await feeds.failed(connection, source.name, result.problem, self._clock())
+        return result
 
     async def _record(self, source: str, page: Page) -> int:
         async def record() -> int:

@@ -24,7 +24,7 @@ from shared.errors import CallFailed
 from shared.jobs.wake import WakeSignal
 from shared.observability.logs import add_subject
 from tests.database.notifications.conftest import PostOffice
-from tests.support.builders.notifications import NOW, a_delivery, a_desk, confirmed, record
+from tests.support.builders.notifications import NOW, a_composer, a_delivery, confirmed, record
 from tests.support.doubles.deliveries import CHAT, EMAIL, INSTAGRAM, MESSENGER, House
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, ScriptedSender
 
@@ -58,8 +58,8 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     message = confirmed()
     told = record(message)
     told.headers.append(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()))
-    desk = a_desk(local=())
-    await Processor(routes(Repository(desk)), house.database, house.relay, clock=house.clock).process([told])
+    composer = a_composer(local=())
+    await Processor(routes(Repository(composer)), house.database, house.relay, clock=house.clock).process([told])
     with capture_logs(processors=[add_subject]) as lines:
         await house.settle(house.runner())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
@@ -212,12 +212,12 @@ class NoPoll(WakeSignal):
         await super().wait(3600)
 
 
-async def test_a_commit_wakes_the_courier_without_any_poll(house: House, database_url: str) -> None:
+async def test_a_commit_wakes_the_runner_without_any_poll(house: House, database_url: str) -> None:
     wake = NoPoll()
     database = Database(database_url)
     await database.open()
-    desk = a_desk(local=(Channel.SMS,))
-    repository = Repository(desk, wake)
+    composer = a_composer(local=(Channel.SMS,))
+    repository = Repository(composer, wake)
     email = ScriptedSender()
     task = asyncio.create_task(house.runner({Channel.EMAIL: email}, clock=lambda: NOW, wake=wake).run(house.relay))
     await wake.listened.wait()

@@ -26,7 +26,7 @@ from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.database.pool import Database
 from shared.messages.message import Message
 from tests.database.notifications.events.test_agenda import ZONE, Service, booked, life, moved
-from tests.support.builders.notifications import CHAT, NOW, TEMPLATES, a_desk, confirmed, failed, payment_search
+from tests.support.builders.notifications import CHAT, NOW, TEMPLATES, a_composer, confirmed, failed, payment_search
 from tests.support.doubles.transport import PostOffice
 
 LEASE = timedelta(minutes=1)
@@ -38,7 +38,7 @@ def a_house(**given: Any) -> NotificationComposer:
     """Providers for every channel, and reminders that wait for the evening."""
     events = CHAT | {Event.ARRIVAL_REMINDER}
     return NotificationComposer(
-        TEMPLATES, "SV", events, (), None, a_desk().staff_language, PropertyDirectory({"mar": NIGHT}), **given
+        TEMPLATES, "SV", events, (), None, a_composer().staff_language, PropertyDirectory({"mar": NIGHT}), **given
     )
 
 
