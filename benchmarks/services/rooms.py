@@ -29,10 +29,10 @@ from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, 
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
-from services.availability.inventory.stay import Stay
 from services.availability.inventory.store import FREE, TAKE_NIGHTS, Night
 from services.availability.repository import Repository
 from services.availability.seed import plant
+from services.availability.stay import Stay
 from shared.clock import system_clock
 from shared.contracts.availability import CountRequested, HoldRooms, RoomsHeld, RoomWish
 from shared.database.migrations import upgrade

@@ -79,9 +79,10 @@ class Repository(ReportStore):
         if uow.changed:
             entries = [uow.entries[booking_id] for booking_id in sorted(uow.changed)]
             await execute_together(connection, [AGENDA.insert(entries)])
-        if uow.heard:
+        if uow.last_contact:
             heard = [
-                {"channel": channel, "address": address, "heard_at": at} for (channel, address), at in uow.heard.items()
+                {"channel": channel, "address": address, "heard_at": at}
+                for (channel, address), at in uow.last_contact.items()
             ]
             await connection.execute(_HEAR, heard)
         if uow.new:

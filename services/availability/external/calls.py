@@ -14,8 +14,8 @@ from services.availability.external.model import LOOK, ORDER
 from services.availability.external.port import InventoryUnavailable, RoomOrder
 from services.availability.external.selection import Attempt, AttemptStatus, Wanted, to_staff
 from services.availability.external.store import BookingAttemptJournal
-from services.availability.inventory.stay import Stay
 from services.availability.repository import Repository
+from services.availability.stay import Stay
 from services.availability.unit_of_work import ExternalJob
 from shared.contracts.availability import (
     CancelOrders,

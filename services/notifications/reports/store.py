@@ -11,7 +11,7 @@ from services.notifications.delivery.metrics import DELIVERIES
 from services.notifications.delivery.model import Event, Form, Status
 from services.notifications.delivery.rows import claimed, storable
 from services.notifications.delivery.store import DeliveryStore, Lost, Occasion
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 from services.notifications.providers.report import Report, ReportStatus
 from services.notifications.reports.model import after_report
 from shared.commit_hooks import on_commit
@@ -106,7 +106,7 @@ class ReportStore(DeliveryStore):
         """Whether what would go out again has become untrue or idle meanwhile."""
         newer = [row["occasion"] for row in await connection.fetch(TOLD, [booking_id])]
         newer += [Event.CANCELLED] if await connection.fetchval(_IS_OFF, booking_id) else []
-        return any(overtakes(one, occasion) for one in newer)
+        return any(supersedes(one, occasion) for one in newer)
 
 
 def _reported(row: Mapping[str, Any], status: Status, form: Form) -> tuple[Any, ...]:
