@@ -109,7 +109,21 @@ begun AS (
     UPDATE deliveries SET status = 'withdrawn', finished_at = $3, leased_until = NULL
     FROM overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts > 0)
 DELETE FROM deliveries USING overtaken WHERE deliveries.number = overtaken.number AND overtaken.attempts = 0"""
-UNAPPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
+UNAPPLIED = """
+SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
+       deliveries.booking_id, deliveries.occasion, deliveries.channel
+FROM reports JOIN deliveries USING (provider, provider_id)
+WHERE NOT reports.applied ORDER BY reports.id LIMIT $1"""
+STATUSES = "SELECT number, status, form, template IS NOT NULL AS has_template FROM deliveries WHERE number = ANY($1)"
+REPORTED = """
+UPDATE deliveries SET status = $2, form = $3, provider_status = $4, problem = coalesce($5, problem),
+    due_at = CASE WHEN $2 = 'pending' THEN $9::timestamptz ELSE due_at END,
+    waits_since = CASE WHEN $2 = 'pending' THEN $9 ELSE waits_since END,
+    attempts = CASE WHEN $2 = 'pending' THEN 0 ELSE attempts END,
+    finished_at = CASE WHEN $2 = 'pending' THEN NULL ELSE finished_at END,
+    delivered_at = coalesce(delivered_at, $6), read_at = coalesce(read_at, $7)
+WHERE number = $1 AND status <> ALL($8::text[])"""
+APPLIED = "UPDATE reports SET applied = true WHERE id = ANY($1::bigint[])"
 
 
 def storable(text: str | None) -> str | None:
