@@ -13,9 +13,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from services.booking.lifecycle import queries
 from services.booking.lifecycle.batch import State, digest_of_command
-from services.booking.record.cancellation_fee import NOTHING
-from services.booking.search import queries
+from services.booking.record import balance_of
 from services.booking.settings import Settings
 from shared.auth.access import signed
 from shared.auth.judged import Calling
@@ -234,12 +234,11 @@ class _Desk:
         if booking is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no booking has the id {row['booking_id']}")
         facts = {name: booking[name] for name in booking.keys() if name != "id"}  # noqa: SIM118 — a record of asyncpg
-        owed = None if booking["total"] is None else booking["total"] + booking["charges"] + (booking["fee"] or NOTHING)
         outcome = Outcome(
             command_id=row["id"],
             state=row["state"],
             booking_id=row["booking_id"],
-            balance=None if owed is None else owed - (booking["paid"] or NOTHING),
+            balance=balance_of(booking),
             **facts,
         )
         under_way = row["state"] == State.UNDER_WAY
