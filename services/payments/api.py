@@ -164,3 +164,15 @@ def _flat(row: Row, terms: Terms) -> FlatPayment:
         codes=", ".join(row["codes"]) or "N/A",
         date_used=used_at.astimezone(terms.of(row["used_in"] or "").zone).date() if used_at else None,
     )
+
+
+def found(row: Any, what: str) -> Any:
+    """The row, or 404 with what there is not."""
+    if row is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, what)
+    return row
+
+
+def no_booking(booking_id: UUID) -> str:
+    """The detail of a 404 about a booking that payments does not know."""
+    return f"booking {booking_id} has asked for no payment"

@@ -9,13 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from services.payments.api import RequestRecord, request_record
+from services.payments.api import RequestRecord, found, no_booking, request_record
 from services.payments.cases.decision import Action
 from services.payments.commands import ChooseTransfer, DeclinePayment
 from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.requests import replies
-from services.payments.staff_api import found, no_booking
 from shared.auth.access import signed
 from shared.auth.judged import Calling
 from shared.consumer.processor import Processor

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from services.payments import handlers
+from services.payments.api import found, no_booking
 from services.payments.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.folio.model import ChargeKind, Folio
 from services.payments.lookup import Lookup
 from services.payments.queries import Queries
-from services.payments.staff_api import found, no_booking
 from services.payments.transfers.payment import DeskMethod
 from shared.auth.access import signed
 from shared.auth.judged import Calling
