@@ -42,7 +42,7 @@ test-long: $(READY) ## The long tests with their whole count: kills, lines, stor
 	@POSADA_TESTS=long $(PYTEST) $(PARALLEL) -m long $(ARGS)
 
 test-quick: $(READY) ## Rules and units only, without servers
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) $(PARALLEL) tests/unit $(ARGS)
 
 coverage: $(READY) ## Every test, and the lines and branches that no test ran
 	@$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)

@@ -40,7 +40,7 @@ def text(storm: Storm) -> str:
     parts = [
         f"# Storm {wish.seed}",
         f"**{verdict}** {wish.bookings} bookings and {len(storm.injected)} faults in {wish.seconds:.0f} s;"
-        f" quiet after {quiet}. Again: `{replay} --blows {wish.faults}`",
+        f" quiet after {quiet}. Again: `{replay} --faults {wish.faults}`",
         "## What went wrong\n\n" + "\n".join(f"- {one}" for one in storm.wrong) if storm.wrong else "",
         f"![Outcomes a second, and the faults]({CHART})",
         "## Outcomes\n\n" + _outcomes(storm),

@@ -32,7 +32,7 @@ def _hard_to_guess(secret: SecretStr) -> SecretStr:
     return secret
 
 
-# A secret of ours that others show us or that signs what they bring: whoever guesses it is let in.
+# A secret of ours that callers show, or that signs what they bring: who guesses it gets access.
 OwnSecret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 
 

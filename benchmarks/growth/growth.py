@@ -48,7 +48,7 @@ SPARE_BYTES: Final = 3_000_000_000
 DOCUMENT: Final = Path("docs/scale.md")
 CHART: Final = Path("docs/growth.svg")
 
-# A house has as many rooms of a type as the one that the booking is in.
+# A property has as many rooms of a type as the one that the booking is in.
 ROOMS_OF_THE_TYPE: Final = """
     SELECT array_agg(r.number ORDER BY r.number) FROM rooms r
     WHERE (r.property_id, r.type_key) = (

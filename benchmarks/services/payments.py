@@ -34,8 +34,8 @@ from deploy.local.databases import PostgresBackend
 from services.payments import repository as queries
 from services.payments.consumers import routes
 from services.payments.repository import Repository
-from services.payments.requests.claim import claim_of
 from services.payments.requests.terms import Terms
+from services.payments.transfers.claim import claim_of
 from services.payments.transfers.matching import MANY, match
 from shared.clock import system_clock
 from shared.contracts.common import PaymentMethod

@@ -6,7 +6,7 @@ from posada.audit.booking_snapshot import BookingSnapshot
 from services.booking.record.states import Status
 from services.notifications.delivery.model import ALIVE
 from services.notifications.delivery.model import Status as Sent
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 
 # Who is not expected any more hears of nothing that came before, also where nobody told them that.
 _NOT_EXPECTED = {Status.CANCELLED, Status.NO_SHOW}
@@ -45,11 +45,11 @@ def is_overtaken(snapshot: BookingSnapshot, occasion: str) -> bool:
     newer = [one for one in by_occasion(snapshot) if one != occasion]
     if snapshot.status in _NOT_EXPECTED:
         newer.append(_THAT_ENDS_ALL)
-    return any(_overtakes(one, occasion) for one in newer)
+    return any(_supersedes(one, occasion) for one in newer)
 
 
-def _overtakes(newer: str, older: str) -> bool:
+def _supersedes(newer: str, older: str) -> bool:
     try:
-        return overtakes(newer, older)
+        return supersedes(newer, older)
     except ValueError:  # no occasion of ours: it makes nothing idle
         return False

@@ -31,7 +31,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
     clock = clock or settings.clock()
-    place = PhoneRegion(settings.region)
+    region = PhoneRegion(settings.region)
     staff = staff_of(settings)
     database = Database(
         settings.database_url.get_secret_value(),
@@ -43,7 +43,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     limits = job_limits(seconds=settings.send_seconds, lease=timedelta(seconds=settings.lease_seconds))
     replies = reply_runner(database, providers.all, limits, wake=wake, clock=clock)
     conversations = conversation_runner(database, providers.all, limits, clock=clock)
-    repository = Repository(place, staff, keeps_conversations=conversations is not None)
+    repository = Repository(region, staff, keeps_conversations=conversations is not None)
     return Service(
         name="conversations",
         version=VERSION,
@@ -51,11 +51,11 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
         database=database,
         routes=routes(repository),
         routers=[
-            api.router(database, place),
-            api.searching_router(database, place),
+            api.router(database, region),
+            api.searching_router(database, region),
             api.reading_router(database, settings, clock),
             answering.router(database, providers, wake, settings, clock),
-            relinking.router(database, repository, place, settings, clock),
+            relinking.router(database, repository, region, settings, clock),
         ],
         webhooks=[
             inbound.router(

@@ -55,7 +55,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
         local=frozenset(channel for channel, sender in senders.items() if isinstance(sender, LocalOutbox)),
         staff_email=settings.staff_email,
         staff_language=settings.staff_language,
-        houses=PropertyDirectory(settings.properties),
+        properties=PropertyDirectory(settings.properties),
         approved=settings.whatsapp_templates,
         staff_phone=settings.staff_phone,
         calls=settings.staff_calls,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.payments import api, consumers
+from services.payments import consumers
 from services.payments.cases import api as api_cases
 from services.payments.feeds import api as api_feeds
 from services.payments.feeds.folder import WatchedFolder
@@ -18,9 +18,10 @@ from services.payments.online.port import Gateway
 from services.payments.online.stripe_checkout import StripeCheckout
 from services.payments.queries import Queries
 from services.payments.repository import Repository
+from services.payments.requests import api as api_requests
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
-from services.payments.transfers import api as api_ledger
+from services.payments.transfers import api as api_transfers
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
 from shared.outbound import client as outbound
@@ -38,7 +39,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
         http_connections=settings.http_database_connections,
     )
     terms = settings.terms()
-    reports, repository = Queries(database), Repository(terms)
+    queries, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
     sources = sources_of(settings)
     sync = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
@@ -51,15 +52,15 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
         database=database,
         routes=consumers.routes(repository, sync.prefetch),
         routers=[
-            api_ledger.router(reports),
-            api_cases.reading(lookup, reports),
-            api_cases.deciding(reports, settings),
-            api_feeds.reading(clock, reports, settings),
-            api_feeds.writing(sync, clock, reports, settings),
+            api_transfers.router(queries, terms),
+            api_requests.router(lookup, queries, sync.prefetch),
+            api_cases.reading(lookup, queries),
+            api_cases.deciding(queries, settings),
+            api_feeds.reading(clock, queries, settings),
+            api_feeds.writing(sync, clock, queries, settings),
             *([api_gateway.ordering(orders, settings)] if orders else []),
-            api_folios.reading(lookup, reports, sync.prefetch),
-            api_folios.writing(lookup, reports, settings),
-            api.router(reports, terms),
+            api_folios.reading(queries),
+            api_folios.writing(lookup, queries, settings),
         ],
         webhooks=[api_gateway.webhook(orders)] if orders else [],
         loops=[sync.watching(settings.feed_every_seconds)] if sources else [],

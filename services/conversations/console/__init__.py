@@ -1,1 +1,1 @@
-"""What a console reads: pages of threads and messages, searches, unread counts."""
+"""What a console for staff reads: pages of threads and messages, searches, unread counts."""

@@ -1,1 +1,1 @@
-"""Threads: which contact, which booking, which thread a message goes to."""
+"""Threads: which tenant and booking a message belongs to, and in which thread it is stored."""

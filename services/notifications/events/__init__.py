@@ -1,1 +1,1 @@
-"""What an event leads to: whom to tell, when, and what is told no more."""
+"""What an event leads to: recipients, times of reminders, and which messages it supersedes."""

@@ -14,7 +14,7 @@ from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
 from services.payments.queries import Queries
 from services.payments.rows import PAYMENTS
-from services.payments.transfers.payment import Contradiction, payment_of
+from services.payments.transfers import Contradiction, payment_of
 from shared.auth.access import signed
 from shared.clock import Clock
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose

@@ -10,12 +10,12 @@ from datetime import datetime
 
 import structlog
 
-from services.payments import handlers
 from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
 from services.payments.repository import Repository
-from services.payments.transfers.payment import Contradiction
+from services.payments.requests.search_handlers import transfer_arrived
+from services.payments.transfers import Contradiction
 from shared.clock import Clock
 from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
 from shared.database.conflicts import retry_conflicts
@@ -137,7 +137,7 @@ class FeedSync:
         sends: list[Message | Outgoing] = []
         for arrival in arrivals:
             try:
-                sends += handlers.transfer_arrived(uow, arrival, now)
+                sends += transfer_arrived(uow, arrival, now)
             except Contradiction as wrong:
                 broken.append(_contradiction(arrival, wrong))
         due = [Outgoing.of(send) for send in sends]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, EmailStr, Field
 
 from services.payments.online.orders import OrderService
 from services.payments.online.port import Forged, GatewayDown, GatewayRefused, NewOrder
-from services.payments.transfers.payment import Contradiction
+from services.payments.transfers import Contradiction
 from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
 from shared.http.app import require_role

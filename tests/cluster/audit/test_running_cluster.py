@@ -52,6 +52,7 @@ def day(cluster: LocalCluster) -> Storm:
 def audited(*words: str) -> tuple[int, Any]:
     """The exit code and what the command says as JSON."""
     answer = CliRunner().invoke(make_app("audit"), ["audit", "--json", *words])
+    assert answer.stdout, f"it ended with {answer.exit_code}: {answer.output} {answer.exception!r}"
     return answer.exit_code, json.loads(answer.stdout)
 
 

@@ -44,7 +44,7 @@ DEFAULTS = {
     "services/availability/external/adapters/own.py",
     "services/availability/external/clients.py",
     "services/availability/external/jobs.py",
-    "services/availability/external/journal.py",
+    "services/availability/external/store.py",
     "services/conversations/replies/jobs.py",
     "services/notifications/delivery/jobs.py",
     "services/notifications/delivery/rate_monitor.py",

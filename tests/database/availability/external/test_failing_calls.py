@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -212,7 +211,7 @@ async def test_which_type_a_number_is_of_is_the_catalogue_s(
     async with outside.service.database.connection() as connection:
         for before, after in (("habitacion", "cabin"), ("pasadia", "visit")):
             copied = "INSERT INTO room_types SELECT (jsonb_populate_record(t, $2)).* FROM room_types t WHERE key = $1"
-            await connection.execute(copied, before, json.dumps({"key": after}))
+            await connection.execute(copied, before, {"key": after})
             await connection.execute("UPDATE rooms SET type_key = $2 WHERE type_key = $1", before, after)
             await connection.execute("DELETE FROM room_types WHERE key = $1", before)
     outside.service.repository.forget()

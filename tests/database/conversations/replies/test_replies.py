@@ -3,149 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
-from uuid import uuid4
 
-import httpx
 import pytest
-from fastapi import Depends, FastAPI
 
-from services.conversations.console import api
-from services.conversations.consumers import routes
-from services.conversations.providers.local import LocalReplies
-from services.conversations.providers.registry import senders_of
 from services.conversations.providers.twilio.webhook import TwilioWebhook
-from services.conversations.replies import api as answering
-from services.conversations.replies.api import ProviderRouter
-from services.conversations.replies.jobs import conversation_runner, job_limits, reply_runner
-from services.conversations.replies.store import Waiting
-from services.conversations.repository import Repository
-from services.conversations.settings import Settings
-from shared.consumer.processor import Processor
 from shared.contracts.booking import Contact
-from shared.database.pool import Database
-from shared.http.app import answer_refusals, authenticated
-from shared.jobs.runner import JobRunner
-from shared.jobs.wake import WakeSignal
-from shared.outbox.publisher import OutboxPublisher
 from tests.database.conversations.test_in_postgres import messages, threads
-from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.support.builders.conversations import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed
 from tests.support.doubles.chat_providers import (
-    ACCOUNT,
     SECRET,
     ManyChatDouble,
     Mishap,
     TwilioDouble,
     WatiDouble,
-    serving,
 )
-from tests.support.doubles.transport import MovedClock
+from tests.support.doubles.replies import LEASE, OURS, House, one_thread
 from tests.unit.conversations.inbound.test_webhook_forms import ADDED, form
-
-OURS = "+14155238886"
-STAFF = {"manager": "recepcion", "assistant": "bot"}
-LEASE = timedelta(minutes=1)
-LIMITS = job_limits(seconds=5, lease=LEASE)
-
-
-@pytest.fixture
-async def twilio() -> AsyncIterator[TwilioDouble]:
-    async with serving(double := TwilioDouble()):
-        yield double
-
-
-@pytest.fixture
-async def wati() -> AsyncIterator[WatiDouble]:
-    async with serving(double := WatiDouble()):
-        yield double
-
-
-@pytest.fixture
-async def manychat() -> AsyncIterator[ManyChatDouble]:
-    async with serving(double := ManyChatDouble()):
-        yield double
-
-
-class House:
-    """Conversations with some providers: messages come in, staff write, and what is due is done."""
-
-    def __init__(self, database: Database, relay: OutboxPublisher, **given: Any) -> None:
-        settings = Settings(api_token="t" * 32, **given)
-        self.clock = MovedClock(NOW)
-        self.database = database
-        self.relay = relay
-        self.providers = ProviderRouter(senders_of(settings), LocalReplies())
-        self.replies = self.another_runner()
-        self.conversations = conversation_runner(database, self.providers.all, LIMITS, clock=self.clock)
-        repository = Repository(PLACE, STAFF, keeps_conversations=self.conversations is not None)
-        self._consumer = Processor(routes(repository), database, relay, clock=self.clock, retry_pauses=())
-        app = FastAPI(dependencies=[Depends(authenticated(settings))])
-        answer_refusals(app)
-        app.include_router(api.router(database, PLACE))
-        app.include_router(answering.router(database, self.providers, WakeSignal(), settings, self.clock))
-        shown = {"Authorization": f"Bearer {'t' * 32}"}
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside", headers=shown)
-
-    def another_runner(self) -> JobRunner[Waiting, str]:
-        """Another instance's."""
-        return reply_runner(self.database, self.providers.all, LIMITS, clock=self.clock)
-
-    async def hear(self, *said: Any) -> None:
-        """Take messages and bookings in."""
-        await self._consumer.process([record(one) for one in said])
-
-    async def write(self, room: str | None = None, text: str = "Claro que sí", key: str = "k1") -> httpx.Response:
-        """Write a reply in a room's thread, or the one without."""
-        by_room = {thread["room"]: thread["id"] for thread in await threads(self.database)}
-        address = f"/threads/{by_room[room]}/replies"
-        return await self.http.post(address, json={"text": text}, headers={"Idempotency-Key": key})
-
-    async def go_round(self) -> None:
-        """Let the runners do everything that is due now."""
-        while await self._keep() + await self.replies.run_due(self.relay):
-            pass
-
-    async def _keep(self) -> int:
-        return await self.conversations.run_due(self.relay) if self.conversations else 0
-
-    async def wait_and_go_round(self, minutes: int = 15) -> None:
-        """The same, after a while."""
-        self.clock.forward(timedelta(minutes=minutes))
-        await self.go_round()
-
-
-@pytest.fixture
-def at_twilio(database: Database, relay: OutboxPublisher, twilio: TwilioDouble) -> House:
-    return House(
-        database,
-        relay,
-        twilio_account=ACCOUNT,
-        twilio_token=SECRET,
-        twilio_whatsapp_from=OURS,
-        twilio_conversations_url=twilio.url,
-    )
-
-
-@pytest.fixture
-def at_wati(database: Database, relay: OutboxPublisher, wati: WatiDouble) -> House:
-    return House(database, relay, wati_url=f"{wati.url}/tenant-7", wati_token="w-token")
-
-
-@pytest.fixture
-def at_manychat(database: Database, relay: OutboxPublisher, manychat: ManyChatDouble) -> House:
-    return House(database, relay, manychat_url=manychat.url, manychat_token="m-token")
-
-
-@pytest.fixture
-def at_home(database: Database, relay: OutboxPublisher) -> House:
-    return House(database, relay)
-
-
-async def one_thread(database: Database) -> dict[str, Any]:
-    (thread,) = await threads(database)
-    return dict(thread)
 
 
 class TestConversations:
@@ -353,57 +227,3 @@ class TestReplies:
         answer = await at_home.write()
         await at_home.go_round()
         assert f"local-{answer.json()['id']}" in await messages(at_home.database)
-
-
-class TestRefusals:
-    async def test_a_day_after_the_tenants_last_message_only_a_template_may_be_sent(self, at_home: House) -> None:
-        await at_home.hear(chat(sent_at=NOW - timedelta(hours=23, minutes=58)))
-        assert (await at_home.write()).status_code == 202
-        at_home.clock.forward(timedelta(minutes=1, seconds=30))  # what is left is for the way
-        answer = await at_home.write(key="k2")
-        assert (answer.status_code, answer.json()["error"]["reason"]) == (422, "window_closed")
-
-    async def test_what_the_tenant_wrote_in_another_thread_opens_the_window_too(self, at_home: House) -> None:
-        await at_home.hear(confirmed("101", starts=-20, nights=9, at=NOW - timedelta(days=30)))
-        await at_home.hear(chat(sent_at=NOW - timedelta(days=15)))
-        await at_home.hear(confirmed("201", starts=-1, at=NOW - timedelta(days=3)), chat(sent_at=NOW))
-        assert (await at_home.write("101")).status_code == 202
-
-    async def test_a_late_older_message_closes_no_window(self, at_home: House) -> None:
-        await at_home.hear(chat(sent_at=NOW), chat(sent_at=NOW - timedelta(days=2)))
-        assert (await at_home.write()).status_code == 202
-
-    async def test_a_text_that_the_provider_would_not_take(self, at_manychat: House) -> None:
-        await at_manychat.hear(chat(SUBSCRIBER, channel="messenger"))
-        answer = await at_manychat.write(text="a" * 1001)
-        assert answer.json()["error"] == {
-            "reason": "text_too_long",
-            "text": "text: it has 1001 characters; send at most 1000",
-            "details": {"longest": 1000},
-        }
-
-    async def test_a_closed_thread(self, at_home: House) -> None:
-        await at_home.hear(chat())
-        async with at_home.database.connection() as connection:
-            await connection.execute("UPDATE threads SET closed_at = now()")
-        assert (await at_home.write()).status_code == 409
-
-    async def test_what_is_not_there(self, at_home: House) -> None:
-        address, headers = f"/threads/{uuid4()}/replies", {"Idempotency-Key": "k"}
-        assert (await at_home.http.post(address, json={"text": "Hola"}, headers=headers)).status_code == 404
-        assert (await at_home.http.get(f"/replies/{uuid4()}")).status_code == 404
-
-    async def test_a_reply_without_a_key_or_words(self, at_home: House) -> None:
-        await at_home.hear(chat())
-        address = f"/threads/{(await one_thread(at_home.database))['id']}/replies"
-        assert (await at_home.http.post(address, json={"text": "Hola"})).status_code == 422
-        assert (await at_home.write(text="  ")).status_code == 422
-
-    async def test_nobody_may_write_where_no_token_is_set(self, at_home: House) -> None:
-        app = FastAPI()
-        app.include_router(
-            answering.router(at_home.database, at_home.providers, WakeSignal(), Settings(), at_home.clock)
-        )
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as http:
-            answer = await http.post(f"/threads/{uuid4()}/replies", json={"text": "Hola"})
-        assert answer.status_code == 403

@@ -22,7 +22,7 @@ from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Database
 from shared.errors import CallFailed
 from shared.jobs.wake import WakeSignal
-from shared.observability.logs import name_subject
+from shared.observability.logs import add_subject
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_composer, a_delivery, confirmed, record
 from tests.support.doubles.deliveries import CHAT, EMAIL, INSTAGRAM, MESSENGER, House
@@ -60,7 +60,7 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     told.headers.append(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()))
     composer = a_composer(local=())
     await Processor(routes(Repository(composer)), house.database, house.relay, clock=house.clock).process([told])
-    with capture_logs(processors=[name_subject]) as lines:
+    with capture_logs(processors=[add_subject]) as lines:
         await house.settle(house.runner())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
         (TRACE, str(message.booking_id))
@@ -160,7 +160,7 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
 
 async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None:
     await house.write(CHAT, EMAIL)
-    with capture_logs(processors=[name_subject]) as lines:
+    with capture_logs(processors=[add_subject]) as lines:
         await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
     (fault,) = [line for line in lines if line["event"] == "delivery.fault"]
     assert fault["booking"] == str(CHAT.booking_id)

@@ -11,8 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from services.notifications.delivery.model import Channel, Claimed, Delivery, Outcome, Status
+from services.notifications.delivery.store import Lost
 from services.notifications.providers.port import IsAnothers, Receipt
-from services.notifications.repository import Lost, Repository
+from services.notifications.repository import Repository
 from shared.database.pool import Connection
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_composer, a_delivery

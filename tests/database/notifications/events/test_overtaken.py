@@ -12,7 +12,7 @@ import pytest
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.model import Channel, Event, Form, Outcome, Status
 from services.notifications.events.schedule import at
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 from services.notifications.properties import PropertyDirectory, PropertySettings
 from services.notifications.providers.report import Report, ReportStatus
 from shared.contracts.booking import BookingConfirmed
@@ -83,7 +83,7 @@ async def statuses(service: Service) -> Mapping[str, set[str]]:
     ],
 )
 def test_what_overtakes_what(newer: str, older: str, wanted: bool) -> None:
-    assert overtakes(newer, older) is wanted
+    assert supersedes(newer, older) is wanted
 
 
 async def test_a_confirmation_that_waits_for_its_provider_is_withdrawn_with_the_booking(service: Service) -> None:

@@ -11,11 +11,12 @@ import pytest
 
 from services.payments.feeds.camt import read_camt
 from services.payments.feeds.csv import read_csv
+from tests.support.scale import scaled
 from tests.unit.payments.feeds.test_camt import details, entry, statement
 
 ENTRY = entry(details())
-LINES = 10_000
-BOUND = 2_000_000
+LINES = scaled(10_000, part=2_500)
+BOUND = 200 * LINES  # bytes
 
 
 class Written(io.RawIOBase):
@@ -63,6 +64,7 @@ def peak(lines: Iterator[object], *, keep: bool) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("read", "made"), [(read_csv, table), (read_camt, statements)], ids=["csv", "camt"])
 def test_lines_are_forgotten_once_they_are_read(
     read: Callable[[BinaryIO], Iterator[object]], made: Callable[[int], Iterator[bytes]]

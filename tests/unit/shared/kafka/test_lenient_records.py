@@ -17,7 +17,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.kafka.lenient_records import TolerantRecords, broken_names, read_tolerantly, records_of, unreadable
+from shared.kafka.lenient_records import LenientRecords, broken_names, install_lenient_reader, records_of, unreadable
 from shared.kafka.unpacking import GZIP, MOST_BYTES, SNAPPY, CannotUnpack, unpacked
 from tests.support.cluster.odd_records import CODECS, ODD, SHOWN, batch_bytes
 
@@ -33,7 +33,7 @@ def facts(record: Any) -> Any:
 @given(BATCHES, st.sampled_from(sorted(CODECS)))
 def test_our_reader_reads_what_aiokafkas_does(records: Any, codec: str) -> None:
     data = batch_bytes(records, codec)
-    assert [facts(record) for record in TolerantRecords(data).next_batch()] == [
+    assert [facts(record) for record in LenientRecords(data).next_batch()] == [
         facts(record) for record in DefaultRecordBatch(data)
     ]
 
@@ -43,7 +43,7 @@ def test_only_the_odd_name_is_odd(codec: str) -> None:
     sound = (b"x" * 500, [("ce_id", b"1")])
     odd = (b"y" * 500, [("ce_id", b"2"), (ODD, b"hot"), ("ce_type", b"t")])
     data = batch_bytes([sound, odd, sound], codec) + batch_bytes([sound], codec)
-    records = TolerantRecords(data)
+    records = LenientRecords(data)
     found = []
     while records.has_next():
         batch = records.next_batch()
@@ -58,7 +58,7 @@ def test_only_the_odd_name_is_odd(codec: str) -> None:
 def test_what_is_no_batch_becomes_one_record_that_says_so() -> None:
     data = bytearray(batch_bytes([(b"body", [("a", b"1")]), (b"body", [(ODD, b"1")])]))
     data[-2] = 0x60  # the length of the header's value
-    *_, last = TolerantRecords(bytes(data)).next_batch()
+    *_, last = LenientRecords(bytes(data)).next_batch()
     assert "offsets 0 to 1" in unreadable(last.headers)
     assert (last.offset, last.value) == (1, bytes(data))
     with pytest.raises(CorruptRecordException, match="offset 0"):
@@ -77,7 +77,7 @@ def test_a_batch_that_unpacks_to_too_much_takes_no_memory(codec: str) -> None:
     bomb = packed(b"0" * 150_000_000, codec)
     tracemalloc.start()
     try:
-        (record,) = TolerantRecords(bomb).next_batch()
+        (record,) = LenientRecords(bomb).next_batch()
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -89,18 +89,18 @@ def test_a_batch_that_unpacks_to_too_much_takes_no_memory(codec: str) -> None:
 @pytest.mark.parametrize("codec", sorted(set(CODECS) - {"none"}))
 def test_few_bytes_that_hold_many_records_are_not_read(codec: str) -> None:
     """Each of them would become a letter of a kilobyte."""
-    (record,) = TolerantRecords(batch_bytes([(b"", [])] * 10_000, codec)).next_batch()
+    (record,) = LenientRecords(batch_bytes([(b"", [])] * 10_000, codec)).next_batch()
     assert "10000 records" in unreadable(record.headers)
     assert record.offset == 9_999
     named = [(b"{}", [("ce_id", uuid4().hex.encode())]) for _ in range(5_000)]
-    assert len(list(TolerantRecords(batch_bytes(named, codec)).next_batch())) == 5_000
+    assert len(list(LenientRecords(batch_bytes(named, codec)).next_batch())) == 5_000
 
 
 @pytest.mark.parametrize("codec", sorted(set(CODECS) - {"none"}))
 @pytest.mark.parametrize("size", [0, 1, 900_000])
 def test_what_is_sent_in_earnest_is_within_the_bounds(codec: str, size: int) -> None:
     body = (b'{"amount": "690.00", "payer": "Ana"}, ' * (size // 38 + 1))[:size]
-    (record,) = TolerantRecords(packed(body, codec)).next_batch()
+    (record,) = LenientRecords(packed(body, codec)).next_batch()
     assert (record.value, unreadable(record.headers)) == (body, "")
 
 
@@ -108,7 +108,7 @@ def test_what_is_sent_in_earnest_is_within_the_bounds(codec: str, size: int) -> 
 def test_a_damaged_batch_becomes_one_record_that_says_so(codec: str) -> None:
     data = bytearray(packed(bytes(range(256)) * 20, codec))
     data[PACKED_AT : PACKED_AT + 4] = b"\xff" * 4
-    (record,) = TolerantRecords(bytes(data)).next_batch()
+    (record,) = LenientRecords(bytes(data)).next_batch()
     assert "offsets 0 to 0 cannot be read" in unreadable(record.headers)
 
 
@@ -147,7 +147,7 @@ def test_many_batches_that_unpack_to_much_are_taken_a_few_at_a_time() -> None:
     batches = b"".join(
         pack(">q", number) + packed(b"x" * 1_000_000, "zstd")[8:] for number in range(100)
     )  # each at its offset
-    read_tolerantly()
+    install_lenient_reader()
     records = fetcher.PartitionRecords(place, fetcher.MemoryRecords(batches), [], 0, None, None, True, 1)
     result = fetcher.FetchResult(place, assignment=Active(), partition_records=records, backoff=0)
     tracemalloc.start()
@@ -165,7 +165,7 @@ def test_many_batches_that_unpack_to_much_are_taken_a_few_at_a_time() -> None:
 
 def test_the_records_of_a_batch_are_made_as_they_are_asked_for() -> None:
     many = batch_bytes([(b"", [])] * 100_000)
-    batch = iter(TolerantRecords(many).next_batch())
+    batch = iter(LenientRecords(many).next_batch())
     tracemalloc.start()
     try:
         first = [record.offset for record in islice(batch, 500)]

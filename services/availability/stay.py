@@ -1,4 +1,4 @@
-"""The nights of a stay, and the ranges that make none."""
+"""A stay: its nights, and which dates make no stay."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class Stay:
 
     @property
     def nights(self) -> int:
-        """How many nights."""
+        """The number of nights."""
         return (self.check_out - self.check_in).days
 
     def __iter__(self) -> Iterator[date]:
-        """Each night, by the date of its evening."""
+        """The date on which each night begins."""
         return (self.check_in + timedelta(days=n) for n in range(self.nights))
 
 
 def stay_from(check_in: date, check_out: date, today: date) -> Stay:
-    """A stay that can be sold; `today` is the property's own date.
+    """A stay that can be sold; `today` is the date at the property.
 
     Raises:
-        Refusal: invalid_request, when the range is reversed, empty, in the past or longer than a year.
+        Refusal: invalid_request, when it has no night, begins in the past or is longer than LONGEST_NIGHTS.
     """
     stay = Stay(check_in, check_out)
     if stay.nights < 1:

@@ -1,4 +1,4 @@
-"""What the staff's endpoints share: the answer to a booking that payments does not know."""
+"""404 answers that several endpoints of payments share."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def found(row: Any, what: str) -> Any:
 
 
 def no_booking(booking_id: UUID) -> str:
-    """What is said of a booking that payments knows nothing of."""
+    """The detail of a 404 about a booking that payments does not know."""
     return f"booking {booking_id} has asked for no payment"
