@@ -1,1 +1,5 @@
 """What a console for staff reads: pages of threads and messages, searches, unread counts."""
+
+from services.conversations.console.api import MAY_NOT, MISSING, NO_THREAD
+
+__all__ = ["MAY_NOT", "MISSING", "NO_THREAD"]

@@ -11,8 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from services.conversations.console import queries
-from services.conversations.console.api import MAY_NOT
+from services.conversations.console import MAY_NOT, queries
 from services.conversations.repository import Repository
 from services.conversations.threads.contacts import Contacts, is_phone, of_sender
 from services.conversations.threads.rules import Thread

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.notifications.content.composer import NotificationComposer
+from services.notifications.content import NotificationComposer
 from services.notifications.delivery.metrics import DELIVERIES as COUNTED
 from services.notifications.delivery.model import (
     Audience,
