@@ -288,11 +288,8 @@ def _record(model: type[Record], row: asyncpg.Record) -> Record:
 
 
 def _values(record: Record) -> list[Any]:
-    return [_value(getattr(record, name)) for name in type(record).model_fields]
-
-
-def _value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    values = (getattr(record, name) for name in type(record).model_fields)
+    return [list(value) if isinstance(value, tuple) else value for value in values]
 
 
 def _unknown_reference(record: Record) -> Refusal:

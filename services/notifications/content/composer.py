@@ -9,9 +9,18 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from services.notifications.content.calendar import StayEntry
 from services.notifications.content.rendering import Templates
-from services.notifications.delivery import NOT_URGENT, SILENT, Audience, Channel, Content, Delivery, Event, Status
+from services.notifications.delivery import (
+    NOT_URGENT,
+    SILENT,
+    Audience,
+    Channel,
+    Content,
+    Delivery,
+    Event,
+    Status,
+    StayEntry,
+)
 from services.notifications.events import Address, at, chat_addresses
 from services.notifications.properties import PropertyDirectory
 from shared.auth.signed_links import SignedLinks

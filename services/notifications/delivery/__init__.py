@@ -1,5 +1,6 @@
 """Sending: a delivery's states, its attempts, and the rates that are watched."""
 
+from services.notifications.delivery.calendar import StayEntry, entry_in
 from services.notifications.delivery.metrics import DELIVERIES, REPORTS, REPORTS_REFUSED
 from services.notifications.delivery.model import (
     NOT_URGENT,
@@ -33,8 +34,10 @@ __all__ = [
     "Lost",
     "Occasion",
     "Status",
+    "StayEntry",
     "Template",
     "claimed",
+    "entry_in",
     "of_stays",
     "storable",
 ]
