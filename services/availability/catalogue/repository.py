@@ -282,14 +282,16 @@ async def _type_key(connection: Connection, property_id: str, name: str, field: 
 
 def _record(model: type[Record], row: asyncpg.Record) -> Record:
     given = {name: row[name] for name in model.model_fields}
-    return model.model_validate(
-        {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    )
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return model.model_validate(values)
 
 
 def _values(record: Record) -> list[Any]:
-    values = (getattr(record, name) for name in type(record).model_fields)
-    return [list(value) if isinstance(value, tuple) else value for value in values]
+    return [_value(getattr(record, name)) for name in type(record).model_fields]
+
+
+def _value(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _unknown_reference(record: Record) -> Refusal:
