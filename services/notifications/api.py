@@ -10,9 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.notifications.content.calendar import entry_in
 from services.notifications.content.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.content.samples import samples
+from services.notifications.delivery.calendar import entry_in
 from services.notifications.delivery.model import Audience, Channel, Event, Form, Status
 from services.notifications.repository import Repository
 from shared.clock import Clock

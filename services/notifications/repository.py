@@ -7,6 +7,7 @@ from datetime import datetime
 
 import orjson
 
+from services.notifications.content import NotificationComposer
 from services.notifications.delivery.store import columns_of
 from services.notifications.events.reminders import REMINDERS, Booked, Entry
 from services.notifications.reports.store import TOLD, ReportStore
@@ -16,6 +17,7 @@ from shared.contracts.notifications import ReminderDue
 from shared.database.bulk import UPSERT, Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import execute_together
+from shared.jobs.wake import WakeSignal
 from shared.messages.message import Message
 
 _HEAR = """
@@ -59,6 +61,10 @@ AGENDA = Table(
 
 class Repository(ReportStore):
     """The deliveries and the agenda: loaded and written by batches, claimed and recorded by the sending jobs."""
+
+    def __init__(self, composer: NotificationComposer, wake: WakeSignal | None = None) -> None:
+        super().__init__(composer, wake)
+        self._composer = composer
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The agenda of the bookings that something happened to, and of what their guests were told before."""

@@ -282,9 +282,8 @@ async def _type_key(connection: Connection, property_id: str, name: str, field: 
 
 def _record(model: type[Record], row: asyncpg.Record) -> Record:
     given = {name: row[name] for name in model.model_fields}
-    return model.model_validate(
-        {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    )
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return model.model_validate(values)
 
 
 def _values(record: Record) -> list[Any]:

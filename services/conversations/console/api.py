@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from services.conversations.console import queries
 from services.conversations.console.queries import ThreadFilter
-from services.conversations.threads.contacts import of_sender
+from services.conversations.threads import of_sender
 from services.conversations.unit_of_work import PhoneRegion
 from shared.clock import Clock
 from shared.contracts.common import Channel

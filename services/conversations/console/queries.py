@@ -129,7 +129,7 @@ async def read(connection: Connection, thread_id: UUID, reader: str, number: int
     return True
 
 
-async def contacts(connection: Connection, after: str, limit: int) -> list[str]:
+async def contact_page(connection: Connection, after: str, limit: int) -> list[str]:
     """The contacts that have threads, in order, after the given one."""
     return [row["contact"] for row in await connection.fetch(_CONTACTS, after, limit)]
 

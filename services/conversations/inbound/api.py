@@ -12,8 +12,7 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, HTTPException, Path, Request, status
 
-from services.conversations.providers.registry import PROVIDERS
-from services.conversations.providers.webhook import Unreadable, Webhook
+from services.conversations.providers import PROVIDERS, Unreadable, Webhook
 from shared.clock import Clock
 from shared.consumer.processor import Deferred, Processor
 from shared.contracts.conversations import ChatMessage

@@ -11,8 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from services.conversations.console import queries
-from services.conversations.console.api import MAY_NOT
+from services.conversations.console import MAY_NOT, contact_page
 from services.conversations.repository import Repository
 from services.conversations.threads.contacts import Contacts, is_phone, of_sender
 from services.conversations.threads.rules import Thread
@@ -93,7 +92,7 @@ def router(
             contacts, following = [normalised or body.contact], None
         else:
             async with database.connection() as connection:
-                contacts = await queries.contacts(connection, body.after, limit)
+                contacts = await contact_page(connection, body.after, limit)
             following = contacts[-1] if len(contacts) == limit else None
         changed = []
         for contact in contacts:

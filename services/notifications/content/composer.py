@@ -9,9 +9,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from services.notifications.content.calendar import StayEntry
 from services.notifications.content.rendering import Templates
-from services.notifications.delivery.model import (
+from services.notifications.delivery import (
     NOT_URGENT,
     SILENT,
     Audience,
@@ -20,9 +19,9 @@ from services.notifications.delivery.model import (
     Delivery,
     Event,
     Status,
+    StayEntry,
 )
-from services.notifications.events.recipients import Address, chat_addresses
-from services.notifications.events.schedule import at
+from services.notifications.events import Address, at, chat_addresses
 from services.notifications.properties import PropertyDirectory
 from shared.auth.signed_links import SignedLinks
 from shared.contracts.booking import Outcome

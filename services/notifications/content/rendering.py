@@ -17,7 +17,7 @@ from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import Template as Compiled
 
-from services.notifications.delivery.model import Content, Event, Template
+from services.notifications.delivery import Content, Event, Template
 from shared.contracts.common import Language
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications.content.rendering import BY_EMAIL_ONLY, TemplateBroken, Templates, problems_of
-from services.notifications.delivery.model import Event
+from services.notifications.delivery import Event
 from services.notifications.properties import PropertySettings
 from shared.contracts.booking import (
     BookedRoom,

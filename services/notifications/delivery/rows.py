@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.notifications.content.calendar import entry_in
+from services.notifications.delivery.calendar import entry_in
 from services.notifications.delivery.model import Claimed, Content, Delivery, Status, Template
 from shared.database.bulk import Column, Table
 

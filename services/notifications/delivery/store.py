@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.metrics import DELIVERIES as COUNTED
 from services.notifications.delivery.model import (
     Audience,
@@ -26,6 +25,17 @@ from services.notifications.delivery.rows import DELIVERIES, claimed, storable
 from shared.commit_hooks import on_commit
 from shared.database.pool import Connection
 from shared.jobs.wake import WakeSignal
+
+
+class FirstAttempt(Protocol):
+    """How and when a new delivery is first attempted."""
+
+    def first_status(self, channel: Channel) -> Status:
+        """The status of a message that may be sent at once."""
+
+    def not_before(self, channel: Channel, property_id: str, zone: str, urgent: bool, now: datetime) -> datetime:
+        """The earliest moment for it."""
+
 
 LAPSES = 200  # at most in one transaction
 
@@ -110,8 +120,8 @@ class Lost:
 class DeliveryStore(DeliveryQueries):
     """Writes deliveries, and what becomes of them."""
 
-    def __init__(self, composer: NotificationComposer, wake: WakeSignal | None = None) -> None:
-        self._composer = composer
+    def __init__(self, schedule: FirstAttempt, wake: WakeSignal | None = None) -> None:
+        self._schedule = schedule
         self._wake = wake or WakeSignal()
 
     async def add(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> None:
@@ -119,7 +129,7 @@ class DeliveryStore(DeliveryQueries):
         ordered = sorted(deliveries, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
 
         def due_at(one: Delivery) -> datetime:
-            return self._composer.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
+            return self._schedule.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
 
         over = {Status.STORED, Status.WITHDRAWN}
         statement = DELIVERIES.insert(
@@ -219,8 +229,8 @@ class DeliveryStore(DeliveryQueries):
         changes = [
             {
                 "number": row["number"],
-                "status": self._composer.first_status(Channel(row["channel"])),
-                "due_at": self._composer.not_before(
+                "status": self._schedule.first_status(Channel(row["channel"])),
+                "due_at": self._schedule.not_before(
                     Channel(row["channel"]), row["property_id"], row["timezone"], row["urgent"], now
                 ),
             }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.delivery.model import Channel, Event, Status, of_stays
+from services.notifications.delivery import Channel, Event, Status, of_stays
 from services.notifications.events.recipients import chat_address
 from services.notifications.events.reminders import Booked, Entry, State
 from services.notifications.unit_of_work import UnitOfWork

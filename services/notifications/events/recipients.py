@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import phonenumbers
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from shared.contracts.booking import Contact
 
 SHORTEST_WHATSAPP_ID = 10

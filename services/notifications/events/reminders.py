@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.notifications.delivery.model import Event
+from services.notifications.delivery import Event
 from services.notifications.events.schedule import (
     FEEDBACK_WITHIN,
     arrival_reminder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.notifications.delivery.model import Event
+from services.notifications.delivery import Event
 
 _SEARCHES = frozenset({Event.PAYMENT_SEARCH, Event.PAYMENT_ESCALATED})
 _SUPERSEDES = {

@@ -7,12 +7,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.notifications.delivery.metrics import DELIVERIES
-from services.notifications.delivery.model import Event, Form, Status
-from services.notifications.delivery.rows import claimed, storable
-from services.notifications.delivery.store import DeliveryStore, Lost, Occasion
-from services.notifications.events.superseding import supersedes
-from services.notifications.providers.report import Report, ReportStatus
+from services.notifications.delivery import (
+    DELIVERIES,
+    DeliveryStore,
+    Event,
+    Form,
+    Lost,
+    Occasion,
+    Status,
+    claimed,
+    storable,
+)
+from services.notifications.events import supersedes
+from services.notifications.providers import Report, ReportStatus
 from services.notifications.reports.model import after_report
 from shared.commit_hooks import on_commit
 from shared.database.bulk import Column, Table

@@ -14,7 +14,7 @@ from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
 from services.payments.repository import Repository
-from services.payments.requests.search_handlers import transfer_arrived
+from services.payments.requests import transfer_arrived
 from services.payments.transfers import Contradiction
 from shared.clock import Clock
 from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers.exotel.greeting import ExotelGreeting
 from services.notifications.providers.exotel.report import ExotelReports
 from services.notifications.providers.exotel.sender import Exotel

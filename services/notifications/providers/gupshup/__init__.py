@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.properties import Phone
 from services.notifications.providers.gupshup.report import GupshupReports
 from services.notifications.providers.gupshup.sender import GupshupSms, GupshupWhatsApp

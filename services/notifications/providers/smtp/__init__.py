@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import EmailStr, Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.smtp.sender import Server, Smtp
 from shared.settings import ExternalSystem, SettingsFragment, value_of
