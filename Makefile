@@ -1,5 +1,5 @@
-# Everything a newcomer needs. It takes Python 3.11 or later, git and make; all else is fetched into .venv.
-# Arguments go through ARGS: make test ARGS="tests/database/payments -x"
+# Needs Python 3.11 or later, git and make; everything else is downloaded into .venv.
+# Pass arguments with ARGS: make test ARGS="tests/database/payments -x"
 
 UV_VERSION := 0.13.8
 VENV := .venv
@@ -8,12 +8,12 @@ READY := $(VENV)/.posada-ready
 RIVALS := .rivals
 SHELL := /bin/sh
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# What shows that containers' Kafka and PostgreSQL do as the embedded ones: starts, offsets, stops, crashes, a whole day, a storm.
-CONTAINER_TESTS := tests/deploy/local/test_running_parts.py tests/cluster/shared/test_subscriber_on_kafka.py \
+# Tests that containers' Kafka and PostgreSQL behave like the embedded ones: starts, offsets, stops, crashes, a day, a storm.
+CONTAINER_TESTS := tests/deploy/local/test_running_backends.py tests/cluster/shared/test_subscriber_on_kafka.py \
   tests/cluster/shared/test_service_stop.py tests/cluster/bookings/test_scenarios.py tests/cluster/faults/test_crashes.py \
   tests/cluster/chaos/test_storm.py
 ARGS ?=
-# Tests run in so many processes; ARGS="-n 0" runs them in one.
+# Number of processes that run tests; ARGS="-n 0" runs them in one.
 TEST_WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --durations=10
 PARALLEL := -n $(TEST_WORKERS) --no-loadscope-reorder
@@ -37,16 +37,16 @@ demo: $(READY) ## A scripted day on real Kafka and PostgreSQL: bookings, a race,
 up: $(READY) ## Kafka, PostgreSQL and the five services, until Ctrl-C
 	@$(BIN)/posada up $(ARGS)
 
-test: $(READY) ## Every test, of what takes long a part
+test: $(READY) ## Every test; long tests with a smaller count
 	@$(PYTEST) $(PARALLEL) $(ARGS)
 
-test-long: $(READY) ## What takes long, as a whole: kills, lines, storms, examples
+test-long: $(READY) ## The long tests with their whole count: kills, lines, storms, examples
 	@POSADA_TESTS=long $(PYTEST) $(PARALLEL) -m long $(ARGS)
 
-test-quick: $(READY) ## Rules and units alone, without servers
+test-quick: $(READY) ## Rules and units only, without servers
 	@$(PYTEST) $(PARALLEL) tests/unit $(ARGS)
 
-coverage: $(READY) ## Every test, and which lines and branches none of them ran
+coverage: $(READY) ## Every test, and the lines and branches that no test ran
 	@$(PYTEST) $(PARALLEL) --cov --cov-branch --cov-report=term:skip-covered $(ARGS)
 
 test-containers: $(READY) ## The integration tests on containers, and the whole of deploy/compose.yaml
@@ -61,22 +61,22 @@ compose: ## The whole system in containers, until `docker compose down` in deplo
 	@deploy/secrets.sh
 	@cd deploy && docker compose up --detach --wait --build $(ARGS)
 
-chaos: $(READY) ## A storm of five minutes over a town of its own, then the audit; ARGS="--seed 7" repeats one
+chaos: $(READY) ## Faults during bookings on a cluster of its own for five minutes, then the audit; ARGS="--seed 7" repeats one
 	@$(BIN)/python -m chaos $(ARGS)
 
 chaos-long: $(READY) ## The same with 12,000 bookings in half an hour
 	@$(BIN)/python -m chaos --bookings 12000 --minutes 28 $(ARGS)
 
-bench: $(READY) ## The hot path: one JSON object on standard output, a table on standard error
+bench: $(READY) ## Measure the hot path: one JSON object on standard output, a table on standard error
 	@$(BIN)/python -m benchmarks.bookings.hot_path $(ARGS)
 
-# The rivals' packages are none of ours: they have an environment of their own.
-bench-rivals: $(READY) ## Posada beside plain code, DBOS, Restate and Temporal, some thirteen minutes
+# The rivals' packages have an environment of their own.
+bench-rivals: $(READY) ## Compare Posada with plain code, DBOS, Restate and Temporal, about thirteen minutes
 	@export VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(RIVALS)/venv; sync="$(BIN)/uv sync --frozen --quiet --python $(BIN)/python"; \
 	$$sync --group rivals >&2 || { echo "the rivals' packages could not be fetched: measuring without them" >&2; $$sync >&2; }
 	@POSADA_RIVALS=$(RIVALS) $(RIVALS)/venv/bin/python -m benchmarks.rivals $(ARGS)
 
-bench-growth: $(READY) ## How rates change with instances and with bookings in the database
+bench-growth: $(READY) ## Measure how rates change with instances and with bookings in the database
 	@$(BIN)/python -m benchmarks.growth.growth $(ARGS)
 
 lint: $(READY) ## Style, formatting and import contracts
@@ -84,7 +84,7 @@ lint: $(READY) ## Style, formatting and import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
-fix: $(READY) ## Put right what ruff can put right by itself
+fix: $(READY) ## Apply ruff's automatic fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -94,23 +94,23 @@ types: $(READY) ## mypy, strict
 schemas: $(READY) ## Write the JSON Schemas and the AsyncAPI document of every message
 	@$(BIN)/posada schemas $(ARGS)
 
-secrets: $(READY) ## No secret in any file that git knows; what is none is marked in .secrets.baseline
+secrets: $(READY) ## Check that no tracked file has a secret; false alarms are listed in .secrets.baseline
 	@git ls-files -z -- ':!uv.lock' ':!contracts' ':!tests/contracts/recorded' ':!deploy/local/kafka/kafka-jars.txt' | \
 	  xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
-audit: $(READY) ## Known weaknesses of the locked packages; needs the network
+audit: $(READY) ## Known vulnerabilities of the locked packages; needs the network
 	@$(BIN)/python .ci/audit
 
-sbom: $(READY) ## What Posada is made of, as CycloneDX on standard output
+sbom: $(READY) ## Posada's dependencies, as CycloneDX on standard output
 	@VIRTUAL_ENV= $(BIN)/uv export --frozen --quiet --no-default-groups --format cyclonedx1.5 --preview-features sbom-export
 
-sbom-image: $(READY) ## The same with what the image has beside: Debian's packages, Python; IMAGE=posada:local
+sbom-image: $(READY) ## The same for the image, with Debian's packages and Python; IMAGE=posada:local
 	@$(MAKE) sbom | $(BIN)/python .ci/sbom-image $(or $(IMAGE),posada:local)
 
 env: $(READY) ## Only set up .venv
 	@:
 
-# Set-up speaks on standard error alone, so that the benchmark's standard output holds nothing but its result.
+# Set-up writes to standard error only, so that a benchmark's standard output has nothing but its result.
 $(READY): uv.lock pyproject.toml Makefile
 	@{ set -eu; \
 	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \

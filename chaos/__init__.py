@@ -1,1 +1,1 @@
-"""A storm over the whole town: bookings go on while everything around them is killed, frozen, cut and repeated."""
+"""A storm over the whole cluster: bookings go on while everything around them is killed, frozen, cut and repeated."""

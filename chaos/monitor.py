@@ -38,14 +38,14 @@ class Sample:
 
 @dataclass
 class Monitor:
-    """Samples a town: `decided` says how many requests have an outcome, `is_struck` whether a service is to be away.
+    """Samples a cluster. What counters lose in a kill since the last look is not counted.
 
-    What counters lose in a kill since the last look is not counted.
+    `decided` says how many requests have an outcome, `is_under_fault` whether a service is meant to be away.
     """
 
-    town: LocalCluster
+    cluster: LocalCluster
     decided: Callable[[], int]
-    is_struck: Callable[[str], bool]
+    is_under_fault: Callable[[str], bool]
     samples: list[Sample] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     ended_alone: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Monitor:
         """Look once a second, without end."""
         while True:
             await asyncio.sleep(EVERY_S)
-            copies = list(self.town.services)
+            copies = list(self.cluster.services)
             ready = sum(await asyncio.gather(*[asyncio.to_thread(self._look, one) for one in copies]))
             self.samples.append(Sample(time.monotonic() - began, self.decided(), ready))
 
@@ -76,10 +76,10 @@ class Monitor:
 
     def _revive(self, one: Instance) -> None:
         """Start what ended by itself, as a supervisor would, and keep its last words."""
-        if self.is_struck(one.service) or one.process.returncode is None:
+        if self.is_under_fault(one.service) or one.process.returncode is None:
             return
         said = one.process.log_tail(3)
-        if one.process.alive or self.is_struck(one.service):  # it was only just being mended
+        if one.process.alive or self.is_under_fault(one.service):  # it was only just being repaired
             return
         self.ended_alone.append(f"{one.name} ended with code {one.process.returncode}: {said}")
         one.process.start()

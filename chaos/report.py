@@ -11,8 +11,8 @@ from typing import Final
 import pygal
 from pygal.style import LightSolarizedStyle
 
-from chaos.faults.injector import ON_LINES, Struck
-from chaos.faults.plan import What
+from chaos.faults.injector import ON_PROXIES, InjectedFault
+from chaos.faults.plan import FaultKind
 from chaos.guests.intentions import Intention
 from chaos.guests.requests import GuestKind
 from chaos.run import Storm
@@ -35,26 +35,26 @@ def text(storm: Storm) -> str:
     wish = storm.wish
     verdict = "Everything held." if not storm.wrong else f"{len(storm.wrong)} things went wrong."
     quiet = f"{storm.quiet_at:.0f} s" if storm.quiet_at else "never"
-    where = "" if storm.lined else "POSADA_PARTS=docker "
+    where = "" if storm.proxied else "POSADA_PARTS=docker "
     replay = f"{where}python -m chaos --seed {wish.seed} --bookings {wish.bookings} --minutes {wish.seconds / 60:g}"
     parts = [
         f"# Storm {wish.seed}",
-        f"**{verdict}** {wish.bookings} bookings and {len(storm.struck)} blows in {wish.seconds:.0f} s;"
-        f" quiet after {quiet}. Again: `{replay} --blows {wish.blows}`",
+        f"**{verdict}** {wish.bookings} bookings and {len(storm.injected)} faults in {wish.seconds:.0f} s;"
+        f" quiet after {quiet}. Again: `{replay} --faults {wish.faults}`",
         "## What went wrong\n\n" + "\n".join(f"- {one}" for one in storm.wrong) if storm.wrong else "",
-        f"![Outcomes a second, and the blows]({CHART})",
+        f"![Outcomes a second, and the faults]({CHART})",
         "## Outcomes\n\n" + _outcomes(storm),
-        "## At the desk\n\n" + _desk(storm),
+        "## At the front desk\n\n" + _front_desk(storm),
         "## Recovery\n\n" + _recovery(storm),
         "## Delivered again\n\n" + _again(storm),
         "## Invariants\n\n" + _invariants(storm),
-        "## Blows\n\n" + _blows(storm),
+        "## Faults\n\n" + _faults(storm),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(backend for backend in parts if backend) + "\n"
 
 
 def chart(storm: Storm) -> bytes:
-    """Outcomes a second over time, with a mark for each kind of blow."""
+    """Outcomes a second over time, with a mark for each kind of fault."""
     drawn = pygal.XY(
         title=f"Storm {storm.wish.seed}: outcomes a second",
         x_title="seconds",
@@ -72,15 +72,15 @@ def chart(storm: Storm) -> bytes:
     ]
     drawn.add("outcomes a second", rates, show_dots=False)
     top = max((rate for _, rate in rates), default=1.0)
-    for number, what in enumerate(What):
+    for number, what in enumerate(FaultKind):
         marks = [(round(one.at - storm.began, 1), top * (1.05 + 0.05 * number)) for one in _of(storm, what)]
         drawn.add(what.value, marks, stroke=False, dots_size=4)
     rendered: bytes = drawn.render()
     return rendered
 
 
-def _of(storm: Storm, what: What) -> list[Struck]:
-    return [one for one in storm.struck if one.blow.what is what]
+def _of(storm: Storm, what: FaultKind) -> list[InjectedFault]:
+    return [one for one in storm.injected if one.fault.kind is what]
 
 
 def _outcomes(storm: Storm) -> str:
@@ -88,12 +88,12 @@ def _outcomes(storm: Storm) -> str:
     if gateway is None:
         return "Nobody listened."
     rows = []
-    for manner in GuestKind:
-        names = [guest.request_id for guest in storm.guests if guest.manner is manner]
+    for kind in GuestKind:
+        names = [guest.request_id for guest in storm.guests if guest.kind is kind]
         told = ", ".join(
             f"{count} {kind}" for kind, count in sorted(gateway.kinds(names).items(), key=lambda one: -one[1])
         )
-        rows.append((manner.value, len(names), told))
+        rows.append((kind.value, len(names), told))
     waits = sorted(heard.at - gateway.sent_at[name] for name, heard in gateway.heard.items() if name in gateway.sent_at)
     line = f"Published: {gateway.sent}, of which the gateway sent {gateway.sent_again} again for want of an answer."
     if waits:
@@ -102,32 +102,32 @@ def _outcomes(storm: Storm) -> str:
     return _table(("guests", "number", "came out as"), rows) + "\n\n" + line
 
 
-def _desk(storm: Storm) -> str:
-    if storm.desk is None:
+def _front_desk(storm: Storm) -> str:
+    if storm.front_desk is None:
         return "Nobody came."
     rows = []
-    for errand in Intention:
-        kinds = storm.desk.kinds(errand)
+    for intention in Intention:
+        kinds = storm.front_desk.kinds(intention)
         told = "; ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda one: -one[1]))
-        rows.append((errand.value, sum(kinds.values()), told))
-    given = f"Commands given: {storm.desk.given}, those that were given again for want of an answer included."
+        rows.append((intention.value, sum(kinds.values()), told))
+    given = f"Commands given: {storm.front_desk.given}, those that were given again for want of an answer included."
     return _table(("guest", "number", "was answered"), rows) + "\n\n" + given
 
 
 def _recovery(storm: Storm) -> str:
     rows = []
-    for (what, target), blows in sorted(_grouped(storm).items()):
-        backs = sorted(one.back - one.mended for one in blows if one.back and one.mended)
-        nexts = sorted(value for one in blows if (value := _next_outcome(storm, one.mended or one.at)) is not None)
-        rows.append((what, target, len(blows), _spread(backs), _spread(nexts)))
-    head = "Seconds from the end of the blow until the target was ready, and until the next outcome was heard.\n\n"
-    return head + _table(("blow", "target", "times", "ready after (middle, longest)", "next outcome after"), rows)
+    for (what, target), faults in sorted(_grouped(storm).items()):
+        backs = sorted(one.back - one.repaired for one in faults if one.back and one.repaired)
+        nexts = sorted(value for one in faults if (value := _next_outcome(storm, one.repaired or one.at)) is not None)
+        rows.append((what, target, len(faults), _spread(backs), _spread(nexts)))
+    head = "Seconds from the end of the fault until the target was ready, and until the next outcome was heard.\n\n"
+    return head + _table(("fault", "target", "times", "ready after (middle, longest)", "next outcome after"), rows)
 
 
-def _grouped(storm: Storm) -> dict[tuple[str, str], list[Struck]]:
-    grouped: dict[tuple[str, str], list[Struck]] = {}
-    for one in storm.struck:
-        grouped.setdefault((one.blow.what.value, one.blow.target), []).append(one)
+def _grouped(storm: Storm) -> dict[tuple[str, str], list[InjectedFault]]:
+    grouped: dict[tuple[str, str], list[InjectedFault]] = {}
+    for one in storm.injected:
+        grouped.setdefault((one.fault.kind.value, one.fault.target), []).append(one)
     return grouped
 
 
@@ -144,10 +144,10 @@ def _spread(values: Sequence[float]) -> str:
 
 def _again(storm: Storm) -> str:
     counts = Counter(storm.monitor.counts) if storm.monitor else Counter[str]()
-    counts["published again by the tormentor"] = sum(one.count for one in _of(storm, What.REPEAT))
-    counts["database connections cut"] = sum(one.count for one in _of(storm, What.CUT))
-    counts["connections torn, muted or slowed down on lines"] = sum(
-        one.count for what in ON_LINES for one in _of(storm, what)
+    counts["published again on purpose"] = sum(one.count for one in _of(storm, FaultKind.REPEAT))
+    counts["database connections cut"] = sum(one.count for one in _of(storm, FaultKind.CUT))
+    counts["connections torn, muted or slowed down by proxies"] = sum(
+        one.count for what in ON_PROXIES for one in _of(storm, what)
     )
     counts["outcomes heard again"] = storm.gateway.repeated_outcomes if storm.gateway else 0
     return _table(("what", "times"), sorted(counts.items()))
@@ -162,19 +162,19 @@ def _invariants(storm: Storm) -> str:
     return _table(("invariant", "promise", "findings"), rows)
 
 
-def _blows(storm: Storm) -> str:
+def _faults(storm: Storm) -> str:
     rows = [
         (
             f"{one.at - storm.began:.1f}",
-            one.blow.what,
-            one.blow.target,
-            f"{one.blow.lasts:g}" if one.blow.lasts else "",
+            one.fault.kind,
+            one.fault.target,
+            f"{one.fault.lasts:g}" if one.fault.lasts else "",
             one.count or "",
             one.problem,
         )
-        for one in sorted(storm.struck, key=lambda one: one.at)
+        for one in sorted(storm.injected, key=lambda one: one.at)
     ]
-    return _table(("at, s", "blow", "target", "for, s", "count", "problem"), rows)
+    return _table(("at, s", "fault", "target", "for, s", "count", "problem"), rows)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

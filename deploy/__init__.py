@@ -1,0 +1,1 @@
+"""How Posada is run: on one machine, in containers, on Kubernetes."""

@@ -1,1 +1,1 @@
-"""The command line, and the town: all five services with their Kafka and PostgreSQL on one machine."""
+"""The command line, and the cluster: all five services with their Kafka and PostgreSQL on one machine."""

@@ -1,0 +1,1 @@
+"""The five services, each started, scaled and upgraded on its own."""

@@ -23,16 +23,16 @@ Json = dict[str, Any]
 def contract_files(
     title: str, version: str, messages: Mapping[str, type[Message]], topics: Sequence[Topic]
 ) -> dict[str, str]:
-    """Every file of the contract by its name, the same text for the same models wherever it is made."""
+    """The text of every file of the contract by its name; the same models always give the same text."""
     files = {f"{name}.json": message_schema(model) for name, model in messages.items()}
     files[ASYNCAPI_FILE] = asyncapi(title, version, messages, topics)
     return {name: as_text(files[name]) for name in sorted(files)}
 
 
 def stale_files(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Files of the folder that are missing, differ, or belong to no message any longer."""
-    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
-    return sorted(name for name in there.keys() | files.keys() if there.get(name) != files.get(name))
+    """Files of the folder that are missing, differ, or belong to no message."""
+    existing = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    return sorted(name for name in existing.keys() | files.keys() if existing.get(name) != files.get(name))
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> list[str]:
@@ -48,17 +48,17 @@ def write_files(folder: Path, files: Mapping[str, str]) -> list[str]:
 
 
 def as_text(document: Json) -> str:
-    """The document with sorted keys and one final line's end."""
+    """The document with sorted keys and a final line break."""
     return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
 def message_schema(model: type[Message]) -> Json:
-    """What a message must look like to be taken, as a JSON Schema of draft 2020-12."""
+    """The JSON Schema (draft 2020-12) of a message."""
     return {"$schema": DIALECT, "$id": f"urn:{model.type_name}", **model.model_json_schema(mode="validation")}
 
 
 def asyncapi(title: str, version: str, messages: Mapping[str, type[Message]], topics: Sequence[Topic]) -> Json:
-    """One AsyncAPI document: topics as channels, messages with their headers, and who may send what."""
+    """One AsyncAPI document: topics as channels, messages with headers, and which of them are sent and received."""
     by_topic = {topic.name: sorted(n for n, m in messages.items() if m.topic == topic) for topic in topics}
     return {
         "asyncapi": "3.0.0",
@@ -79,7 +79,7 @@ def asyncapi(title: str, version: str, messages: Mapping[str, type[Message]], to
 
 
 def channel(topic: Topic, names: Iterable[str]) -> Json:
-    """A topic with its partitions and how long it keeps what it carries."""
+    """A topic with its partitions, its retention and its messages."""
     settings = topic.settings()
     kept: Json = {"cleanup.policy": ["compact" if topic.compacted else "delete"]}
     if "retention.ms" in settings:
@@ -97,9 +97,8 @@ def channel(topic: Topic, names: Iterable[str]) -> Json:
 
 
 def operations(topic: Topic, names: Sequence[str]) -> list[tuple[str, Json]]:
-    """What the system does on a topic: others send to a public one with a default type, and read any other public one.
-
-    On an internal one its services both send and receive.
+    """Whether Posada sends or receives on a topic: it receives on a public topic with a default type, and sends on any
+    other public topic. On an internal topic its services do both.
     """
     actions = ["receive" if topic.default_type else "send"] if topic.public else ["receive", "send"]
     return [
@@ -116,7 +115,7 @@ def operations(topic: Topic, names: Sequence[str]) -> list[tuple[str, Json]]:
 
 
 def message(model: type[Message]) -> Json:
-    """A message with its headers; the type is fixed, and the key is one of its fields."""
+    """A message with its headers, its key and its payload."""
     key = {"type": "string", "description": f"The message's {model.key_field}."}
     return {
         "name": model.type_name,
@@ -137,13 +136,13 @@ def payloads(models: Iterable[type[Message]]) -> Json:
     """The schemas of all messages and of their parts, by the names of their classes.
 
     Raises:
-        ValueError: when two classes share a name, for then a reference to it would mean either.
+        ValueError: when two classes have the same name, so that a reference would be ambiguous.
     """
-    several = list(models)
-    _, together = models_json_schema([(model, "validation") for model in several], ref_template=REFERENCE)
-    schemas: Json = together.get("$defs", {})
-    if missing := [model.__name__ for model in several if model.__name__ not in schemas]:
-        raise ValueError(f"the names of these messages are not theirs alone: {', '.join(missing)}")
+    messages = list(models)
+    _, combined = models_json_schema([(model, "validation") for model in messages], ref_template=REFERENCE)
+    schemas: Json = combined.get("$defs", {})
+    if missing := [model.__name__ for model in messages if model.__name__ not in schemas]:
+        raise ValueError(f"other classes have the same names as these messages: {', '.join(missing)}")
     return schemas
 
 

@@ -12,8 +12,8 @@ from shared.safety.masking import without_links
 class Refusal(Exception):
     """An expected "no", which becomes a message.
 
-    `code` is for machines, `text` for people (names the field and the remedy where there is one), `details` holds
-    figures as JSON values.
+    `code` is for machines, `text` for people (it names the field and the remedy if there is one), `details` are JSON
+    values.
     """
 
     def __init__(self, code: str, text: str, **details: Any) -> None:
@@ -24,7 +24,7 @@ class Refusal(Exception):
 
 
 class Conflict(Exception):
-    """Another writer was first: run the work again on what is there now."""
+    """Another writer was first: the work must be done again with the current state."""
 
 
 class CallFailed(Exception):
@@ -52,17 +52,17 @@ class CallFailed(Exception):
 
 
 class TablesBusy(Exception):
-    """A database cannot be migrated while others hold its tables; the message says who, and what to do."""
+    """A database cannot be migrated because others lock its tables; the text says who, and what to do."""
 
 
-# SQLSTATE classes whose words are about servers, roles and databases, and never about a row.
 _MOST_CAUSES = 5
+# SQLSTATE classes whose texts are about servers, roles and databases, never about a row.
 _OF_THE_SERVER = ("08", "28", "3D", "53", "57")
 
 
 def described(fault: BaseException) -> str:
-    """A fault for logs and histories: its kind and first line, without the values that a database error quotes and
-    without what stands behind the host of a web address.
+    """A fault for logs and histories: its type and first line, without values that a database error quotes, and with
+    URLs cut to their hosts.
     """
     if type(fault).__module__.startswith("asyncpg.") and not _speaks_of_the_server(fault):
         named = (getattr(fault, "sqlstate", None), getattr(fault, "constraint_name", None))
@@ -76,7 +76,7 @@ def _speaks_of_the_server(fault: BaseException) -> bool:
 
 
 def traced(fault: BaseException) -> str:
-    """A fault with where it came from and what was before it, each described: their own words may quote anything."""
+    """A fault with its traceback and causes, each described: their own texts may quote anything."""
     parts: list[str] = []
     one: BaseException | None = fault
     while one is not None and len(parts) < _MOST_CAUSES:

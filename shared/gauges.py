@@ -1,4 +1,4 @@
-"""Gauges that are read from a service's database now and then, so that being scraped costs the database nothing."""
+"""Gauges that are read from a service's database periodically, so that a scrape costs the database nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from shared.outbox.publisher import OutboxPublisher
 
 log = structlog.get_logger(__name__)
 
-COUNTED = 100_000  # what is more than that is told as this: counting it would cost more than it says
+COUNTED = 100_000  # rows that are counted at most: counting more would be expensive
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One cheap query, whose $1 is the present moment and the rest `given`, and the gauges that its columns set.
+    """A cheap query and the gauges that its columns set. Its $1 is the present time, further parameters are `given`.
 
-    `labels` are columns too; a combination that the query no longer gives is no longer shown. Without labels the
-    query gives one row. A column that is NULL counts as 0.
+    `labels` are columns too; a combination that the query no longer returns is removed. Without labels the query
+    returns one row. NULL counts as 0.
     """
 
     query: str
@@ -36,7 +36,7 @@ class Reading:
     given: tuple[Any, ...] = field(default=())
 
     def show(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Set the gauges to what was read."""
+        """Set the gauges from the rows."""
         for column, gauge in self.gauges.items():
             if self.labels:
                 gauge.clear()
@@ -56,7 +56,7 @@ FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT {COUNTED}) AS o""",  # noq
         "oldest": Gauge("posada_outbox_oldest_due_seconds", "How long the outbox's oldest due row has been due"),
     },
 )
-# A phase behind a decision begins with it. `updated_at` says something else: each repetition of a step renews it.
+# A phase after the decision begins with the decision. `updated_at` does not fit: every repeated step sets it.
 SAGAS = Reading(
     """
 SELECT name, phase, count(*) AS running,
@@ -84,7 +84,7 @@ async def read(database: Database, readings: Sequence[Reading], clock: Clock = s
 def reading(
     database: Database, readings: Sequence[Reading], clock: Clock, *, seconds: float
 ) -> Callable[[OutboxPublisher], Awaitable[None]]:
-    """A background work that reads every `seconds`; a database that is away leaves the gauges as they were."""
+    """A background loop that reads every `seconds`; while the database is away the gauges keep their values."""
 
     async def loop(_: OutboxPublisher) -> None:
         while True:

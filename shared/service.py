@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from shared.auth.judged import judged
+from shared.auth.authorization import authorized
 from shared.auth.scopes import Scopes
 from shared.clock import Clock, system_clock
 from shared.consumer.processor import Processor
@@ -131,7 +131,7 @@ class Service:
         app.include_router(health_router(running.trouble))
         guards = [Depends(let_in), Depends(running.check_started)]
         for router in self.routers:
-            app.include_router(judged(router, self.scopes, self.database), dependencies=guards)
+            app.include_router(authorized(router, self.scopes, self.database), dependencies=guards)
         for router in self.webhooks:
             app.include_router(router)
         return app

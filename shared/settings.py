@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -12,9 +13,12 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth.tokens import LEAST_SECRET, Keys
+from shared.clock import Clock, OffsetClock, system_clock
 from shared.kafka.access import KafkaSettings
 from shared.messages.record_settings import RecordSettings
 from shared.outbound.destinations import Allowed, Forbidden
+from shared.safety.files import opened_folder
+from shared.safety.loopback import is_loopback, stays_here
 
 Networks = Sequence[IPv4Network | IPv6Network]
 HTTP, HTTPS = 80, 443
@@ -28,7 +32,7 @@ def _hard_to_guess(secret: SecretStr) -> SecretStr:
     return secret
 
 
-# A secret of ours that others show us or that signs what they bring: whoever guesses it is let in.
+# A secret of ours that callers show, or that signs what they bring: who guesses it gets access.
 OwnSecret = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 
 
@@ -70,8 +74,8 @@ class KeySettings(SettingsFragment):
 
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict,
-        description="Keys of tokens that `posada token issue` makes, as JSON by key id; the last one signs, all are "
-        "recognised. At least 32 characters each, as `posada token key` prints them.",
+        description="Keys that sign the tokens of `posada token issue`, as JSON by key id. The last one signs, "
+        "all are accepted. At least 32 characters each, as `posada token key` prints them.",
     )
 
     @field_validator("api_keys")
@@ -94,62 +98,79 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     database_url: SecretStr = Field(
         SecretStr("postgresql://localhost/posada"), description="This service's own database, postgresql://…"
     )
-    database_connections: int = Field(8, ge=2, le=100, description="Most connections at once for messages and timers.")
+    database_connections: int = Field(
+        8, ge=2, le=100, description="Maximum number of database connections for messages and timers."
+    )
     http_database_connections: int = Field(
-        4, ge=1, le=100, description="Most connections at once for HTTP requests, beside those for messages."
+        4,
+        ge=1,
+        le=100,
+        description="Maximum number of database connections for HTTP requests, in addition to those for messages.",
     )
     http_host: str = Field("127.0.0.1", description="Address that the HTTP API listens on.")
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the HTTP API.")
     api_token: OwnSecret | None = Field(
         None,
-        description="Bearer token that the API asks for, of at least 32 characters; without one it is open, and only "
-        "loopback may be listened on.",
+        description="Shared bearer token of the API, at least 32 characters. Without any token the API allows "
+        "only reading, and listens on loopback only.",
     )
     http_rate: float = Field(
-        100, gt=0, description="Requests a second of one caller, twice as many at once; webhooks are not counted."
+        100, gt=0, description="Requests a second of one caller, twice as many in a burst; webhooks are not counted."
     )
-    http_connections: int = Field(500, ge=1, le=100_000, description="Most HTTP connections that are served at once.")
+    http_connections: int = Field(500, ge=1, le=100_000, description="Maximum number of HTTP connections.")
     http_client_connections: int = Field(
-        100, ge=1, le=100_000, description="Most of them of one client (for IPv6 a /64); a trusted proxy may have all."
+        100,
+        ge=1,
+        le=100_000,
+        description="Maximum number of HTTP connections of one client (for IPv6 a /64); a trusted proxy may have all.",
     )
     http_patience_seconds: float = Field(
         10,
         gt=0,
         le=600,
-        description="How long a client may take for a request's head, and for each 5,000 bytes of a body or an answer.",
+        description="Seconds that a client may take for a request's head, and for each 5,000 bytes of a body or "
+        "an answer.",
     )
     http_transfer_seconds: float = Field(
-        300, gt=0, le=86_400, description="How long a client may take for the whole of a body, or of an answer."
+        300, gt=0, le=86_400, description="Seconds that a client may take for a whole body, or a whole answer."
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
-        description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed, as JSON; unset: "
-        "nobody's.",
+        description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are trusted, as JSON; "
+        "unset: none.",
     )
     cors_origins: list[str] = Field(
         default_factory=list,
-        description="Pages of these origins may call the API from a browser, as JSON; unset: none.",
+        description="Origins whose pages may call the API from a browser, as JSON; unset: none.",
     )
-    batch_messages: int = Field(500, ge=1, le=10_000, description="Most messages in one transaction.")
+    batch_messages: int = Field(500, ge=1, le=10_000, description="Maximum number of messages in one transaction.")
     kafka_session_seconds: float = Field(
         10,
         ge=1,
         le=300,
-        description="An instance that Kafka has not heard of for so long loses its partitions to the others. A broker"
-        " has a minimum of its own (group.min.session.timeout.ms).",
+        description="Session time-out: an instance that sends no heartbeat for so many seconds loses its "
+        "partitions. The broker has its own minimum (group.min.session.timeout.ms).",
     )
-    stalled_seconds: float = Field(60, gt=0, description="Without progress for so long an instance is not ready.")
+    stalled_seconds: float = Field(
+        60, gt=0, description="Seconds without progress after which an instance is not ready."
+    )
     gauges_seconds: float = Field(
-        15, gt=0, le=3600, description="How often the gauges that come from the database are read."
+        15, gt=0, le=3600, description="Seconds between readings of the gauges that come from the database."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_json: bool | None = Field(None, description="JSON logs; unset: JSON unless a terminal is attached.")
     outbound_allowed: list[str] = Field(
         default_factory=list,
-        description="What of your own network outside systems may be at, as JSON: networks such as 10.1.0.0/16, "
-        "addresses, names of hosts. Beside these only public addresses are called.",
+        description="Addresses of your own network that may be called, as JSON: networks such as 10.1.0.0/16, "
+        "addresses, host names. All other calls go to public addresses only.",
     )
     otlp_endpoint: str | None = Field(None, description="OpenTelemetry collector, http://host:4318; unset: none.")
+    clock_file: Path | None = Field(
+        None,
+        description="For tests and the demo alone: a file with the seconds that holds, reminders and searches for "
+        "money are ahead of real time. Needs POSADA_TESTING, and everything on this machine.",
+    )
+    testing: bool = Field(False, description="Says that this process serves a test or the demo.")
 
     @field_validator("cors_origins")
     @classmethod
@@ -194,3 +215,33 @@ class ServiceSettings(KeySettings, KafkaSettings, RecordSettings):
     def asks_for_token(self) -> bool:
         """Whether the API asks who calls."""
         return self.api_token is not None or bool(self.api_keys)
+
+    def clock(self) -> Clock:
+        """The clock of the business: real time, or ahead of it for a test or the demo.
+
+        Raises:
+            ValueError: when this may not be a test, or the file is another's or holds no number.
+        """
+        if self.clock_file is None:
+            return system_clock
+        if problem := next(self._against_moved_time(), None):
+            raise ValueError(f"POSADA_CLOCK_FILE moves the time, for tests and the demo alone, and {problem}")
+        try:
+            with opened_folder(self.clock_file.parent) as folder:
+                folder.check_own(self.clock_file.parent)
+            return OffsetClock(self.clock_file)
+        except (OSError, ValueError) as wrong:
+            raise ValueError(f"POSADA_CLOCK_FILE: {wrong}") from wrong
+
+    def _against_moved_time(self) -> Iterator[str]:
+        if not self.testing:
+            yield "nobody says that this is a test: unset it, or set POSADA_TESTING=true on a machine of your own"
+        if not is_loopback(self.http_host):
+            yield f"POSADA_HTTP_HOST={self.http_host} lets other machines in: leave it at 127.0.0.1"
+        if not stays_here(f"kafka://{self.kafka_bootstrap}"):
+            yield f"POSADA_KAFKA_BOOTSTRAP={self.kafka_bootstrap} is on another machine"
+        if not stays_here(self.database_url.get_secret_value()):
+            yield "POSADA_DATABASE_URL leads to another machine"
+        for system in self.OUTSIDE:
+            if getattr(self, system.needed) and not is_loopback(system.address(self)[0]):
+                yield f"POSADA_{system.needed.upper()} is of {system.name}, which is real: unset it"

@@ -1,4 +1,4 @@
-"""Texts for people: Jinja2 templates in files, one folder a language, strict about what they are given."""
+"""Texts for people: Jinja2 templates in files, a folder for each language; a missing variable is an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOCALES = {"es": "es_SV", "en": "en_US"}
 
 
 class Texts:
-    """The texts in a folder: `texts/<language>/<name>.txt.j2`. A variable that is missing is an error, never a gap."""
+    """The texts in a folder: `<language>/<name>.txt.j2`."""
 
     def __init__(self, folder: Path) -> None:
         self._environment = Environment(
@@ -28,10 +28,10 @@ class Texts:
         self._environment.filters["money"] = money
 
     def render(self, language: str, name: str, **values: Any) -> str:
-        """One text in one language, without blank ends.
+        """One text in one language, without blanks at its ends.
 
         Raises:
-            jinja2.TemplateError: when there is no such text or it lacks a value.
+            jinja2.TemplateError: when there is no such text, or a value is missing.
         """
         template = self._environment.get_template(f"{language}/{name}.txt.j2")
         return template.render(language=language, **values).strip()
@@ -39,5 +39,5 @@ class Texts:
 
 @lru_cache(maxsize=4096)
 def money(amount: Decimal, currency: str, language: str) -> str:
-    """An amount as people write it, e.g. $690.00."""
+    """An amount as people write it, such as $690.00."""
     return format_currency(amount, currency, locale=LOCALES.get(language, "en_US"))

@@ -1,4 +1,4 @@
-"""Says what is wrong with a field in words that people can act on, in place of a validator's own."""
+"""Sentences that say what is wrong with a field and what to do, in place of pydantic's own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Context = Mapping[str, Any]
 
 
 def validation_errors(errors: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], ...]:
-    """What is wrong field by field, out of pydantic's errors: each field by its path, and each trouble once.
+    """The problem of each field, from pydantic's errors: the field's path and a sentence.
 
-    Where an entry of a list is wrong pydantic also finds the list too short, for it counts the good ones alone.
+    A list with an invalid entry is also reported as too short, as pydantic counts only valid entries: that is left out.
     """
-    above = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
-    telling = [error for error in errors if not (error["type"] == "too_short" and error["loc"] in above)]
+    parents = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
+    relevant = [error for error in errors if not (error["type"] == "too_short" and error["loc"] in parents)]
     return tuple(
-        {"field": ".".join(map(str, error["loc"])) or "body", "problem": validation_error(error)} for error in telling
+        {"field": ".".join(map(str, error["loc"])) or "body", "problem": validation_error(error)} for error in relevant
     )
 
 
@@ -26,9 +26,9 @@ def validation_error(error: Mapping[str, Any]) -> str:
     context: Context = error.get("ctx", {})
     if kind in _EXACT:
         return _EXACT[kind](context)
-    for beginning, say in _BEGINNINGS.items():
-        if kind.startswith(beginning):
-            return say
+    for prefix, sentence in _BY_PREFIX.items():
+        if kind.startswith(prefix):
+            return sentence
     return str(error["msg"]).removeprefix("Value error, ")
 
 
@@ -79,7 +79,7 @@ _EXACT: Mapping[str, Callable[[Context], str]] = {
     "json_invalid": lambda context: f"is not JSON ({context['error']}): correct it",
     "json_type": lambda _: "is not JSON: send an object",
 }
-_BEGINNINGS: Mapping[str, str] = {
+_BY_PREFIX: Mapping[str, str] = {
     "int_": "must be a whole number such as 2",
     "float_": "must be a number such as 2.5",
     "decimal_": 'must be a decimal number such as "690.00"',

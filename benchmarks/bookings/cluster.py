@@ -1,4 +1,4 @@
-"""The town that is measured: services that log warnings alone, and a broker with the heap and compiler for a load."""
+"""The cluster that is measured: services log warnings alone, the broker has heap and compiler for a load."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from posada.cluster.cluster import LocalCluster
 
 
 def measured_cluster(folder: Path, **more: Any) -> LocalCluster:
-    """A town that is not started yet; `more` is what `LocalCluster` takes besides."""
-    told = {"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"}
-    return LocalCluster(folder, kafka_heap_mb=512, kafka_full_jit=True, env=told, **more)
+    """A cluster that is not started yet; `more` is what `LocalCluster` takes besides."""
+    variables = {"POSADA_LOG_LEVEL": "WARNING", "POSADA_LOG_JSON": "1"}
+    return LocalCluster(folder, kafka_heap_mb=512, kafka_full_jit=True, env=variables, **more)

@@ -36,38 +36,41 @@ _INDEXES = "SELECT coalesce(sum(idx_scan), 0)::bigint AS scans FROM pg_stat_user
 _WAL = "SELECT wal_records, wal_bytes::bigint AS wal_bytes FROM pg_stat_wal"
 _SYNCS = "SELECT coalesce(sum(fsyncs), 0)::bigint AS syncs FROM pg_stat_io WHERE object = 'wal'"
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 Figures = Mapping[str, float]
 
 
 def main() -> None:
     """Start everything, measure two levels, print what a booking took of each part."""
     with tempfile.TemporaryDirectory(prefix="posada-costs-") as folder:
-        town = measured_cluster(
+        cluster = measured_cluster(
             Path(folder),
-            on_progress=lambda said: people.print(f"[dim]{said}[/]"),
+            on_progress=lambda text: stderr.print(f"[dim]{text}[/]"),
         )
-        with town:
-            columns = asyncio.run(_measure(town))
+        with cluster:
+            columns = asyncio.run(_measure(cluster))
     sys.stdout.write(in_words(columns) + "\n")
 
 
-async def _measure(town: LocalCluster) -> dict[int, Figures]:
-    await properties.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
+async def _measure(cluster: LocalCluster) -> dict[int, Figures]:
+    await properties.plant(cluster.database_url("availability"), cluster.database_url("booking"), PROPERTIES)
     load = Load(
-        PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"), secrets=town.secrets
+        PROPERTIES,
+        bootstrap=cluster.kafka_bootstrap,
+        payments_url=cluster.database_url("payments"),
+        secrets=cluster.secrets,
     )
     await load.start()
     await load.pay(WARM_UP[2] + sum(most for _, _, most in LEVELS))
     await load.measure(*WARM_UP)
     columns: dict[int, Figures] = {}
     for clients, seconds, most in LEVELS:
-        people.print(f"[dim]measuring {clients} at once[/]")
+        stderr.print(f"[dim]measuring {clients} at once[/]")
         await asyncio.sleep(SETTLE_SECONDS)
-        before = await _look(town)
+        before = await _look(cluster)
         level = await load.level(clients, seconds, most)
         await asyncio.sleep(SETTLE_SECONDS)
-        took = spending.difference(before, await _look(town))
+        took = spending.difference(before, await _look(cluster))
         columns[clients] = {
             "bookings a second": level["sagas_per_s"],
             **{name: value / level["sagas"] for name, value in took.items() if not name.startswith("batch ")},
@@ -80,15 +83,15 @@ async def _measure(town: LocalCluster) -> dict[int, Figures]:
     return columns
 
 
-async def _look(town: LocalCluster) -> dict[str, float]:
+async def _look(cluster: LocalCluster) -> dict[str, float]:
     """Everything that only ever grows, as it is now."""
-    seconds = spending.processor_seconds(town)
+    seconds = spending.processor_seconds(cluster)
     found = {f"processor ms, {part}": 1000 * used for part, used in seconds.items()}
     for service in SERVICES:
-        found |= await _rows(town.database_url(service), service)
-    found |= await _once(town.database_url("booking"))
-    found |= await _records(town.kafka_bootstrap)
-    for one in town.services:
+        found |= await _rows(cluster.database_url(service), service)
+    found |= await _once(cluster.database_url("booking"))
+    found |= await _records(cluster.kafka_bootstrap)
+    for one in cluster.services:
         found |= await _batches(one.url, one.service)
     return found
 
@@ -151,12 +154,13 @@ def in_words(columns: Mapping[int, Figures]) -> str:
     header = [" of a booking |", *[f" {clients} client{'s' * (clients > 1)} |" for clients in columns]]
     lines = ["|" + "".join(header), "| --- |" + " ---: |" * len(columns)]
     lines += [
-        "| " + " | ".join([name, *(_told(name, column[name]) for column in columns.values())]) + " |" for name in names
+        "| " + " | ".join([name, *(_formatted(name, column[name]) for column in columns.values())]) + " |"
+        for name in names
     ]
     return "\n".join(lines)
 
 
-def _told(name: str, value: float) -> str:
+def _formatted(name: str, value: float) -> str:
     return f"{value:,.0f}" if name == "log bytes" else f"{value:.2f}"
 
 

@@ -44,29 +44,29 @@ class Floor:
         return time.perf_counter() - began
 
 
-async def measure(town: LocalCluster, rounds: int) -> float:
+async def measure(cluster: LocalCluster, rounds: int) -> float:
     """The median time of a round of `rounds`, one after the other, in milliseconds.
 
     Raises:
         TimeoutError: when a stop does not start.
     """
-    async with running(town) as floor:
+    async with running(cluster) as floor:
         for _ in range(round(rounds * WARM_UP)):
             await floor.once()
         return statistics.median([await floor.once() for _ in range(rounds)]) * 1000
 
 
 @asynccontextmanager
-async def running(town: LocalCluster) -> AsyncIterator[Floor]:
+async def running(cluster: LocalCluster) -> AsyncIterator[Floor]:
     """Inside the block every stop is served, by a process each; raises TimeoutError when one does not start."""
-    bootstrap = town.kafka_bootstrap
+    bootstrap = cluster.kafka_bootstrap
     await create_topics(bootstrap, HOPS)
     context = multiprocessing.get_context("spawn")
     ready = {service: context.Event() for service in STOPS}
     # A table of its own is made by the role that owns the database: a service may not.
     stops = [
         context.Process(
-            target=_serve, args=(bootstrap, town.parts.owner_url(service), hops, ready[service]), daemon=True
+            target=_serve, args=(bootstrap, cluster.backends.owner_url(service), hops, ready[service]), daemon=True
         )
         for service, hops in STOPS.items()
     ]

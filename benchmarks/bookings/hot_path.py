@@ -50,7 +50,7 @@ FULL: Final = Plan(
 )
 SHORT: Final = Plan(warm_up=(4, 2.0, 100), levels=((1, 1.0, 20), (4, 1.0, 50)), lone=Pauses(4, 0.5), rounds=20)
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 
 
 def main() -> None:
@@ -59,33 +59,36 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few seconds, to see that everything works")
     plan = SHORT if parser.parse_args().short else FULL
     with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder:
-        town = measured_cluster(
+        cluster = measured_cluster(
             Path(folder),
-            on_progress=lambda said: people.print(f"[dim]{said}[/]"),
+            on_progress=lambda text: stderr.print(f"[dim]{text}[/]"),
         )
-        with town:
-            figures = asyncio.run(_measure(town, plan))
-    people.print(_table(figures), _lone_table(figures["lone"]))
+        with cluster:
+            figures = asyncio.run(_measure(cluster, plan))
+    stderr.print(_table(figures), _lone_table(figures["lone"]))
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
-async def _measure(town: LocalCluster, plan: Plan) -> dict[str, Any]:
-    await properties.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
+async def _measure(cluster: LocalCluster, plan: Plan) -> dict[str, Any]:
+    await properties.plant(cluster.database_url("availability"), cluster.database_url("booking"), PROPERTIES)
     load = Load(
-        PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=town.database_url("payments"), secrets=town.secrets
+        PROPERTIES,
+        bootstrap=cluster.kafka_bootstrap,
+        payments_url=cluster.database_url("payments"),
+        secrets=cluster.secrets,
     )
     await load.start()
-    people.print("[dim]letting payments arrive[/]")
+    stderr.print("[dim]letting payments arrive[/]")
     await load.pay(plan.requests)
-    people.print("[dim]warming up[/]")
+    stderr.print("[dim]warming up[/]")
     await load.measure(*plan.warm_up)
     # Before and behind the level that is compared with it: a shared machine changes its pace within minutes.
-    floors = [await _floor(town, plan)]
+    floors = [await _floor(cluster, plan)]
     levels = [await _level(load, *plan.levels[0])]
-    floors.append(await _floor(town, plan))
+    floors.append(await _floor(cluster, plan))
     levels += [await _level(load, *level) for level in plan.levels[1:]]
-    people.print("[dim]measuring lone requests[/]")
-    async with floor.running(town) as hops:
+    stderr.print("[dim]measuring lone requests[/]")
+    async with floor.running(cluster) as hops:
         alone = await lone.measure(load, hops, plan.lone)
     await load.stop()
     if load.refused:
@@ -93,13 +96,13 @@ async def _measure(town: LocalCluster, plan: Plan) -> dict[str, Any]:
     return {"floor_ms": round(statistics.mean(floors), 2), "levels": levels, "lone": alone}
 
 
-async def _floor(town: LocalCluster, plan: Plan) -> float:
-    people.print("[dim]measuring the floor[/]")
-    return await floor.measure(town, plan.rounds)
+async def _floor(cluster: LocalCluster, plan: Plan) -> float:
+    stderr.print("[dim]measuring the floor[/]")
+    return await floor.measure(cluster, plan.rounds)
 
 
 async def _level(load: Load, clients: int, seconds: float, most: int) -> dict[str, Any]:
-    people.print(f"[dim]measuring {clients} at once[/]")
+    stderr.print(f"[dim]measuring {clients} at once[/]")
     return await load.level(clients, seconds, most)
 
 

@@ -43,7 +43,7 @@ ANSWERED_S: Final = 120.0
 # Measured were 1.9 s on two busy cores; a guest who waits twice as long still reads the answer in the same chat.
 BOUND_MS: Final = 4000.0
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 
 
 @dataclass
@@ -90,41 +90,41 @@ def main() -> None:
     )
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posada-rolling-") as folder:
-        town = measured_cluster(
+        cluster = measured_cluster(
             Path(folder),
             scale=dict.fromkeys(SERVICES, COPIES),
-            on_progress=lambda said: people.print(f"[dim]{said}[/]"),
+            on_progress=lambda text: stderr.print(f"[dim]{text}[/]"),
         )
-        with town:
-            results = uvloop.run(_measure(town, wish.rate, wish.services))
-    people.print(_table(results))
+        with cluster:
+            results = uvloop.run(_measure(cluster, wish.rate, wish.services))
+    stderr.print(_table(results))
     sys.stdout.write(json.dumps(results) + "\n")
     wrong = results["lost"] or results["not_confirmed"] or results["findings"]
     late = results["windows"]["all restarts"]["p99_ms"] > wish.bound_ms
     if late:
-        people.print(f"[red]the p99 while services restart is above {wish.bound_ms:,.0f} ms[/]")
+        stderr.print(f"[red]the p99 while services restart is above {wish.bound_ms:,.0f} ms[/]")
     sys.exit(1 if wrong or late else 0)
 
 
-async def _measure(town: LocalCluster, rate: float, services: Sequence[str]) -> dict[str, Any]:
-    urls = {service: town.database_url(service) for service in SERVICES}
+async def _measure(cluster: LocalCluster, rate: float, services: Sequence[str]) -> dict[str, Any]:
+    urls = {service: cluster.database_url(service) for service in SERVICES}
     await properties.plant(urls["availability"], urls["booking"], PROPERTIES)
-    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"], secrets=town.secrets)
+    load = Load(PROPERTIES, bootstrap=cluster.kafka_bootstrap, payments_url=urls["payments"], secrets=cluster.secrets)
     await load.start()
-    people.print("[dim]letting payments arrive[/]")
+    stderr.print("[dim]letting payments arrive[/]")
     await load.pay(MOST)
     arrivals = Arrivals(load, rate)
     coming = asyncio.create_task(arrivals.go_on())
     await asyncio.sleep(WARM_UP_S)
     windows = {"none restarts": await _window(asyncio.sleep(QUIET_S))}
     for service in services:
-        people.print(f"[dim]restarting {service}[/]")
-        windows[service] = await _window(asyncio.to_thread(_restart, town, service))
+        stderr.print(f"[dim]restarting {service}[/]")
+        windows[service] = await _window(asyncio.to_thread(_restart, cluster, service))
         await asyncio.sleep(BETWEEN_S)
     coming.cancel()
     lost = await arrivals.all_answered()
     await settle(urls)
-    async with TopicReader(town.kafka_bootstrap) as topics:
+    async with TopicReader(cluster.kafka_bootstrap) as topics:
         report = await Auditor(urls, topics).audit()
     await load.stop()
     restarts = [window for name, window in windows.items() if name in SERVICES]
@@ -149,10 +149,10 @@ async def _window(work: Any) -> tuple[float, float]:
     return began, time.perf_counter()
 
 
-def _restart(town: LocalCluster, service: str) -> None:
+def _restart(cluster: LocalCluster, service: str) -> None:
     """As an operator does it: the next copy once the one before is ready."""
     for number in range(1, COPIES + 1):
-        town.restart(service, number)
+        cluster.restart(service, number)
 
 
 def _figures(times: Sequence[float]) -> dict[str, Any]:
@@ -165,8 +165,8 @@ def _figures(times: Sequence[float]) -> dict[str, Any]:
 
 
 def _table(results: dict[str, Any]) -> Table:
-    told = f"{results['requests']} requests, {results['lost']} lost, {results['not_confirmed']} not confirmed"
-    table = Table(title=f"{told}, {len(results['findings'])} findings")
+    summary = f"{results['requests']} requests, {results['lost']} lost, {results['not_confirmed']} not confirmed"
+    table = Table(title=f"{summary}, {len(results['findings'])} findings")
     table.add_column("restarted")
     for name in ("requests", "p50 ms", "p99 ms", "longest ms"):
         table.add_column(name, justify="right")

@@ -34,7 +34,7 @@ MEASURED = (64, 15.0, 8000)
 ROUNDS = 7
 SETTLE_SECONDS = 2.0
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 
 
@@ -42,33 +42,33 @@ def main() -> None:
     """Start everything, book, and print what of a booking's processor time is signing."""
     with (
         tempfile.TemporaryDirectory(prefix="posada-signing-") as folder,
-        measured_cluster(Path(folder), on_progress=lambda said: people.print(f"[dim]{said}[/]")) as town,
+        measured_cluster(Path(folder), on_progress=lambda text: stderr.print(f"[dim]{text}[/]")) as cluster,
     ):
-        told = asyncio.run(_measure(town))
-    sys.stdout.write(told + "\n")
+        markdown = asyncio.run(_measure(cluster))
+    sys.stdout.write(markdown + "\n")
 
 
-async def _measure(town: LocalCluster) -> str:
-    await properties.plant(town.database_url("availability"), town.database_url("booking"), PROPERTIES)
+async def _measure(cluster: LocalCluster) -> str:
+    await properties.plant(cluster.database_url("availability"), cluster.database_url("booking"), PROPERTIES)
     load = Load(
         PROPERTIES,
-        bootstrap=town.kafka_bootstrap,
-        payments_url=town.database_url("payments"),
-        secrets=town.secrets,
+        bootstrap=cluster.kafka_bootstrap,
+        payments_url=cluster.database_url("payments"),
+        secrets=cluster.secrets,
     )
     await load.start()
     await load.pay(WARM_UP[2] + MEASURED[2])
     await load.measure(*WARM_UP)
     await asyncio.sleep(SETTLE_SECONDS)
-    before, places = spending.processor_seconds(town), await _ends(town.kafka_bootstrap)
+    before, places = spending.processor_seconds(cluster), await _ends(cluster.kafka_bootstrap)
     level = await load.level(*MEASURED)
     await asyncio.sleep(SETTLE_SECONDS)
-    after = spending.processor_seconds(town)
+    after = spending.processor_seconds(cluster)
     await load.stop()
-    records = await _since(town.kafka_bootstrap, places)
+    records = await _since(cluster.kafka_bootstrap, places)
     parts = [part for part in after if part != "load"]
     spent = sum(after[part] - before[part] for part in parts) * 1e6 / level["sagas"]
-    return in_words(records, town.secrets.seal(), level["sagas"], spent)
+    return in_words(records, cluster.secrets.seal(), level["sagas"], spent)
 
 
 def in_words(records: Sequence[Record], seal: Seal, bookings: int, spent_us: float) -> str:

@@ -14,15 +14,15 @@ _SCANS = """
     SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE n_live_tup >= $1 AND seq_tup_read > 0"""
 
 
-def processor_seconds(town: LocalCluster) -> dict[str, float]:
+def processor_seconds(cluster: LocalCluster) -> dict[str, float]:
     """The processor time that each part has used so far, with all that it started, and this process as `load`."""
     pids: dict[str, list[int | None]] = {"load": [psutil.Process().pid]}
-    for one in town.services:
+    for one in cluster.services:
         pids.setdefault(one.service, []).append(one.process.pid)
-    for part in (town.parts.kafka, town.parts.postgres):
+    for part in (cluster.backends.kafka, cluster.backends.postgres):
         process = getattr(part, "process", None)  # only one of our own
         if process is not None:
-            pids["kafka" if part is town.parts.kafka else "postgres"] = [process.pid]
+            pids["kafka" if part is cluster.backends.kafka else "postgres"] = [process.pid]
     return {
         part: sum(seconds_of(pid, alone=part == "load") for pid in found if pid is not None)
         for part, found in pids.items()

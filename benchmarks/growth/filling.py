@@ -20,7 +20,7 @@ ROOMS: Final = 3
 SPARED: Final = ("full_page_writes", "autovacuum")
 
 # $1 is the booking that is copied, $2 and $3 the first and last number of the copies, copy_n one of them,
-# $4 the rooms of a house, $5 the first house; a copy stays in the past, in rooms and a night of its own.
+# $4 the rooms of a property, $5 the first property; a copy stays in the past, in rooms and a night of its own.
 _HOUSE: Final = f"'bench-' || ($5::integer + copy_n % {HOUSES})"
 _PLACE: Final = f"(copy_n / {HOUSES} % {BOOKINGS_A_NIGHT} * {ROOMS})::integer"
 _NIGHT: Final = f"current_date - 2 - (copy_n / {HOUSES * BOOKINGS_A_NIGHT})::integer"
@@ -80,10 +80,10 @@ class Fill:
                 end = min(begin + CHUNK - 1, last)
                 written = 0
                 for statement in statements:
-                    told = await connection.execute(
+                    status = await connection.execute(
                         statement, self.booking_id, begin, end, self.rooms, self.first_house
                     )
-                    written += int(told.rpartition(" ")[2])
+                    written += int(status.rpartition(" ")[2])
                 if written <= end - begin:
                     raise ValueError(f"{service} has too little of booking {self.booking_id} to be copied")
                 if messages := self.messages.get(service):

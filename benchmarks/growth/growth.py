@@ -29,7 +29,7 @@ from benchmarks.bookings.load import Load
 from benchmarks.growth import report, sizing
 from benchmarks.growth.filling import HOUSES, Fill, administered
 from benchmarks.rivals.plan import Level
-from benchmarks.rivals.run.posada import OWN_PARTS, settle
+from benchmarks.rivals.run.posada import OWN_BACKENDS, settle
 from posada.cluster.cluster import LocalCluster
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
@@ -48,7 +48,7 @@ SPARE_BYTES: Final = 3_000_000_000
 DOCUMENT: Final = Path("docs/scale.md")
 CHART: Final = Path("docs/growth.svg")
 
-# A house has as many rooms of a type as the one that the booking is in.
+# A property has as many rooms of a type as the one that the booking is in.
 ROOMS_OF_THE_TYPE: Final = """
     SELECT array_agg(r.number ORDER BY r.number) FROM rooms r
     WHERE (r.property_id, r.type_key) = (
@@ -56,7 +56,7 @@ ROOMS_OF_THE_TYPE: Final = """
         JOIN rooms booked ON booked.property_id = h.property_id AND booked.number = h.rooms[1]
         WHERE h.booking_id = $1)"""
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 
 
 def main() -> None:
@@ -69,40 +69,40 @@ def main() -> None:
     asked = parser.parse_args()
     sizes = asked.bookings or (SHORT_BOOKINGS if asked.short else BOOKINGS)
     with tempfile.TemporaryDirectory(prefix="posada-growth-", ignore_cleanup_errors=True) as folder:
-        _see_to_the_disk(Path(folder), sizes[-1])
+        _check_disk_space(Path(folder), sizes[-1])
         plan = SHORT if asked.short else FULL
         by_partitions = [_partitioned(Path(folder, f"width-{number}"), number, plan) for number in PARTITIONS]
-        with measured_cluster(Path(folder), environ=OWN_PARTS, on_progress=_say) as town:
-            results = uvloop.run(Growth(town, sizes, plan).run()) | {"by_partitions": by_partitions}
+        with measured_cluster(Path(folder), environ=OWN_BACKENDS, on_progress=_say) as cluster:
+            results = uvloop.run(Growth(cluster, sizes, plan).run()) | {"by_partitions": by_partitions}
     for table in report.for_people(results):
-        people.print(table)
+        stderr.print(table)
     sys.stdout.write(json.dumps(results) + "\n")
     if not (asked.short or asked.bookings):
         documents.put(DOCUMENT, "growth", report.for_documents(results, CHART.name))
-        documents.put(DOCUMENT, "reckoning", sizing.in_words(results, topics.BOOKING_REQUESTS.partitions))
+        documents.put(DOCUMENT, "sizing", sizing.in_words(results, topics.BOOKING_REQUESTS.partitions))
         report.draw(results, CHART)
 
 
 def _partitioned(folder: Path, number: int, plan: Sequence[Level]) -> dict[str, Any]:
-    """One measurement of a town of its own, with so many partitions of each work topic and copies of each service."""
+    """One measurement of a new cluster, with so many partitions of each work topic and copies of each service."""
     wide = [topic.for_instances(number) for topic in topics.ALL_TOPICS]
     scale = dict.fromkeys(SERVICES, number)
-    with measured_cluster(folder, environ=OWN_PARTS, on_progress=_say, topics=wide, scale=scale) as town:
-        return uvloop.run(Growth(town, (), plan).width(number)) | {"partitions": number}
+    with measured_cluster(folder, environ=OWN_BACKENDS, on_progress=_say, topics=wide, scale=scale) as cluster:
+        return uvloop.run(Growth(cluster, (), plan).width(number)) | {"partitions": number}
 
 
-def _sizes(told: str) -> tuple[int, ...]:
+def _sizes(text: str) -> tuple[int, ...]:
     """Numbers of bookings, each larger than the one before; raises ArgumentTypeError for anything else."""
     try:
-        sizes = tuple(int(one) for one in told.split(","))
+        sizes = tuple(int(one) for one in text.split(","))
     except ValueError:
         sizes = ()
     if not sizes or any(later <= sooner for sooner, later in pairwise((0, *sizes))):
-        raise argparse.ArgumentTypeError(f"{told!r} is no list of growing numbers, such as 10000,100000")
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of growing numbers, such as 10000,100000")
     return sizes
 
 
-def _see_to_the_disk(folder: Path, bookings: int) -> None:
+def _check_disk_space(folder: Path, bookings: int) -> None:
     needed, free = SPARE_BYTES + bookings * BYTES_A_BOOKING, shutil.disk_usage(folder).free
     if free < needed:
         raise SystemExit(
@@ -112,13 +112,13 @@ def _see_to_the_disk(folder: Path, bookings: int) -> None:
 
 
 class Growth:
-    """One town that is filled and scaled, and measured in between."""
+    """One cluster that is filled and scaled, and measured in between."""
 
-    def __init__(self, town: LocalCluster, sizes: Sequence[int], plan: Sequence[Level]) -> None:
-        self._town = town
-        self._urls = {service: town.database_url(service) for service in SERVICES}
+    def __init__(self, cluster: LocalCluster, sizes: Sequence[int], plan: Sequence[Level]) -> None:
+        self._cluster = cluster
+        self._urls = {service: cluster.database_url(service) for service in SERVICES}
         self._load = Load(
-            LOAD_HOUSES, bootstrap=town.kafka_bootstrap, payments_url=self._urls["payments"], secrets=town.secrets
+            LOAD_HOUSES, bootstrap=cluster.kafka_bootstrap, payments_url=self._urls["payments"], secrets=cluster.secrets
         )
         self._sizes = sizes
         self._plan = plan
@@ -154,7 +154,7 @@ class Growth:
         }
 
     async def width(self, instances: int) -> dict[str, Any]:
-        """One measurement of the town as it was started."""
+        """One measurement of the cluster as it was started."""
         await properties.plant(self._urls["availability"], self._urls["booking"], LOAD_HOUSES)
         await self._load.start()
         point = await self._point(instances, 0)
@@ -167,7 +167,7 @@ class Growth:
 
     async def _scale(self, instances: int) -> None:
         for service in SERVICES:
-            self._town.scale(service, instances)
+            self._cluster.scale(service, instances)
 
     async def _point(self, instances: int, size: int) -> dict[str, Any]:
         """One measurement: rate and times, and processor milliseconds by part for each booking."""
@@ -177,14 +177,14 @@ class Growth:
         await self._load.measure(*warm_up)
         await settle(self._urls)
         scanned = await spending.rows_scanned(self._urls, size // 2)
-        spent = [spending.processor_seconds(self._town)]
+        spent = [spending.processor_seconds(self._cluster)]
         alone = await self._load.level(*single)
         await settle(self._urls)
-        spent.append(spending.processor_seconds(self._town))
+        spent.append(spending.processor_seconds(self._cluster))
         crowd = await self._load.level(*many)
         scanned = spending.difference(scanned, await spending.rows_scanned(self._urls, size // 2))
         settled = await settle(self._urls)
-        spent.append(spending.processor_seconds(self._town))
+        spent.append(spending.processor_seconds(self._cluster))
         if self._load.refused:
             raise SystemExit(f"{self._load.refused} requests were not confirmed: the figures would mean nothing")
         bookings = alone["sagas"] + crowd["sagas"]
@@ -202,7 +202,7 @@ class Growth:
         }
 
     async def _fill(self) -> Fill:
-        postgres = self._town.parts.postgres
+        postgres = self._cluster.backends.postgres
         booking_id = await value(self._urls["booking"], "SELECT id FROM sagas WHERE phase = 'ended' LIMIT 1")
         booked = await self._booked()
         messages = {service: await value(url, "SELECT count(*) FROM inbox") for service, url in self._urls.items()}
@@ -236,7 +236,7 @@ async def value(url: str, query: str, *parameters: Any) -> Any:
 
 
 def _say(what: str) -> None:
-    people.print(f"[dim]{what}[/]")
+    stderr.print(f"[dim]{what}[/]")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reckons from measured costs what a chain needs: processors, instances, brokers, disk and money."""
+"""Estimates from measured costs what a chain needs: processors, instances, brokers, disk and money."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 BOOKINGS_A_YEAR: Final = 41_000_000
 PEAK_BOOKINGS_A_SECOND: Final = 75.0
 COUNTS_A_BOOKING: Final = 50
-# Availability and PostgreSQL together, for every type of a house of 60 rooms of which 70 % are taken: what
+# Availability and PostgreSQL together, for every type of a property of 60 rooms of which 70 % are taken: what
 # `python -m benchmarks.services.rooms` measures, with 20 houses of that size.
 COUNT_CPU_MS: Final = 2.1
 # How full a processor is to be at the peak, so that waiting stays short and one of two zones may fail.
@@ -22,7 +22,7 @@ PARTS: Final = (*SERVICES, "postgres", "kafka")
 
 
 def in_words(results: dict[str, Any], partitions: int) -> str:
-    """The reckoning as Markdown, from the largest database that was measured."""
+    """The estimate as Markdown, from the largest database that was measured."""
     point = results["by_bookings"][-1]
     full: dict[str, float] = point["cpu_ms_a_booking"]
     alone: dict[str, float] = point["cpu_ms_alone"]

@@ -27,7 +27,7 @@ from benchmarks.rivals.run.quiet import wait_for_quiet
 README: Final = Path(__file__).with_name("README.md")
 POSADA: Final = "posada"
 
-people = Console(stderr=True)
+stderr = Console(stderr=True)
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
         why = missing.get(key)
         kept.put(key, {"title": _title(key), "left_out": why} if why else _measured(key, plan))
     results = kept.results()
-    people.print(report.for_people(results))
+    stderr.print(report.for_people(results))
     sys.stdout.write(json.dumps(results) + "\n")
     if not asked.short:
         documents.put(README, "figures", report.for_documents(results))
@@ -71,8 +71,13 @@ def _measured(key: str, plan: Plan) -> dict[str, Any]:
     """One engine's figures; whatever becomes of it, the others are measured too."""
     rival = next((rival for rival in RIVALS if rival.key == key), None)
     quiet = wait_for_quiet(plan.quiet_s)
-    told = {"title": _title(key), "busy_percent": quiet.busy_percent, "quiet": quiet.enough, "waited_s": quiet.waited_s}
-    _say(f"{told['title']}: the machine is {quiet.busy_percent:.0f} % busy")
+    facts = {
+        "title": _title(key),
+        "busy_percent": quiet.busy_percent,
+        "quiet": quiet.enough,
+        "waited_s": quiet.waited_s,
+    }
+    _say(f"{facts['title']}: the machine is {quiet.busy_percent:.0f} % busy")
     with tempfile.TemporaryDirectory(prefix="posada-rivals-", ignore_cleanup_errors=True) as folder:
         try:
             with within(plan.longest_s):
@@ -80,13 +85,13 @@ def _measured(key: str, plan: Plan) -> dict[str, Any]:
                     rival_run.run(rival, Path(folder), plan, _say) if rival else posada.run(Path(folder), plan, _say)
                 )
         except Exception as failed:  # it is told, and fails the run, when all have had their turn
-            people.print_exception()
+            stderr.print_exception()
             found = {"failed": f"{type(failed).__name__}: {failed}"}
-    return {**told, **found}
+    return {**facts, **found}
 
 
 def _say(what: str) -> None:
-    people.print(f"[dim]{what}[/]")
+    stderr.print(f"[dim]{what}[/]")
 
 
 if __name__ == "__main__":

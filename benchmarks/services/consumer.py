@@ -1,4 +1,4 @@
-"""One instance of a service's shell, told by hand: its own consumer, repository and statements, without Kafka."""
+"""One instance of a service whose consumer is called directly: its repository and statements, without Kafka."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from shared.outbox.publisher import OutboxPublisher
 AT_ONCE = 8
 
 _offsets = itertools.count()
-people = Console(stderr=True, width=150)
+stderr = Console(stderr=True, width=150)
 
 
 class Nowhere:
@@ -46,7 +46,7 @@ class Nowhere:
 
 
 class Teller:
-    """One instance of a service, told messages and asked what it answered."""
+    """One instance of a service: takes messages and returns what it answered."""
 
     def __init__(self, database: Database, routes: Routes[Any]) -> None:
         self.transport = Nowhere()
@@ -71,7 +71,7 @@ class Teller:
 async def times_of(
     instances: Sequence[Teller], make: Callable[[], Message], warm_up: int, samples: int, answer: type[Message] | None
 ) -> list[float]:
-    """How long each message took, in seconds, told one by one to each instance at the same time.
+    """How long each message took, in seconds, given one by one to each instance at the same time.
 
     Raises:
         SystemExit: when one is not answered, or not as it should be: the figures would mean nothing.

@@ -117,17 +117,19 @@ def parts(
         }
     )
     local = frozenset(Channel) - {Channel.WHATSAPP, Channel.EMAIL}
-    desk = NotificationComposer(Templates("SV"), "SV", settings.chat_events, local, None, Language.SPANISH)
+    composer = NotificationComposer(Templates("SV"), "SV", settings.chat_events, local, None, Language.SPANISH)
     wake = WakeSignal()
     database = Database(database_url)
-    repository = Repository(desk, wake)
+    repository = Repository(composer, wake)
     lease = timedelta(minutes=1)
     senders = senders_of(settings)
     return (
         database,
         repository,
-        desk,
-        delivery_runner(database, repository, desk, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, wake=wake),
+        composer,
+        delivery_runner(
+            database, repository, composer, senders, at_once=AT_ONCE, send_seconds=20, lease=lease, wake=wake
+        ),
     )
 
 

@@ -28,14 +28,14 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
-from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_percentiles, table
+from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, stderr, table
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.payments import repository as queries
 from services.payments.consumers import routes
 from services.payments.repository import Repository
-from services.payments.requests.claim import claim_of
 from services.payments.requests.terms import Terms
+from services.payments.transfers.claim import claim_of
 from services.payments.transfers.matching import MANY, match
 from shared.clock import system_clock
 from shared.contracts.common import PaymentMethod
@@ -87,9 +87,9 @@ def main() -> None:
     sizes = SIZES[:2] if "--quick" in sys.argv else SIZES
     with tempfile.TemporaryDirectory(prefix="posada-bench-") as folder, _server(Path(folder)) as server:
         figures = [asyncio.run(_measure(_fresh(server), size)) for size in sizes]
-    people.print(table("By size", figures))
+    stderr.print(table("By size", figures))
     growth = _growth(figures)
-    people.print(f"growth, {figures[0]['size']} to {figures[-1]['size']}: {growth}", markup=False)
+    stderr.print(f"growth, {figures[0]['size']} to {figures[-1]['size']}: {growth}", markup=False)
     sys.stdout.write(json.dumps({"sizes": figures, "growth": growth}) + "\n")
 
 
@@ -107,7 +107,7 @@ def _fresh(server: PostgresBackend) -> str:
 
 
 async def _measure(url: str, size: Size) -> dict[str, Any]:
-    people.print(f"[dim]building {size}[/]")
+    stderr.print(f"[dim]building {size}[/]")
     await _build(url, size)
     database = Database(url, connections=AT_ONCE + 1)
     await database.open()
@@ -186,7 +186,7 @@ async def _plan(database: Database, command: ReservePayment) -> None:
     async with database.connection() as connection:
         asked: tuple[Any, ...] = ([], queries.slips_of([claim]), [], Terms().tolerance_days, MANY)
         for row in await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {queries.PAYMENTS}", *asked):
-            people.print(f"  {row[0]}", highlight=False, markup=False)
+            stderr.print(f"  {row[0]}", highlight=False, markup=False)
 
 
 def _growth(figures: Sequence[dict[str, Any]]) -> dict[str, float]:

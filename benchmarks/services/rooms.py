@@ -1,4 +1,4 @@
-"""Counts and holds at three sizes and as a house fills, with their query plans; and a fight for the last rooms.
+"""Counts and holds at three sizes and as a property fills, with their query plans; and a fight for the last rooms.
 
 Runs availability's own code (consumer, repository, statements) on a real PostgreSQL, without Kafka. Prints one JSON
 object on standard output, and tables and plans for people on standard error. `--quick` leaves out the largest size.
@@ -25,14 +25,14 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
-from benchmarks.services.consumer import AT_ONCE, Teller, people, rate_and_percentiles, table
+from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, stderr, table
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
 from services.availability.consumers import routes
-from services.availability.inventory.stay import Stay
 from services.availability.inventory.store import FREE, TAKE_NIGHTS, Night
 from services.availability.repository import Repository
 from services.availability.seed import plant
+from services.availability.stay import Stay
 from shared.clock import system_clock
 from shared.contracts.availability import CountRequested, HoldRooms, RoomsHeld, RoomWish
 from shared.database.migrations import upgrade
@@ -84,7 +84,7 @@ class Size:
     fill: float = 0.7
 
 
-SIZES = (Size("small", 1, 20), Size("one large house", 1, 2000), Size("500 houses", 500, 90))
+SIZES = (Size("small", 1, 20), Size("one large property", 1, 2000), Size("500 properties", 500, 90))
 
 
 def main() -> None:
@@ -109,19 +109,19 @@ async def _measure(url: str, sizes: Sequence[Size]) -> dict[str, Any]:
         await _build(url, size)
         figures["sizes"].append(await _of(url, size, {"size": size.name, "rooms": size.properties * size.rooms}))
         await _plans(url, size)
-    people.print(table("By size", figures["sizes"]))
+    stderr.print(table("By size", figures["sizes"]))
     for fill in FILLS:
         size = Size("as it fills", 1, 2000, fill)
         await _build(url, size)
         figures["fills"].append(await _of(url, size, {"fill": fill}))
-    people.print(table("2,000 rooms, as the house fills", figures["fills"]))
+    stderr.print(table("2,000 rooms, as the property fills", figures["fills"]))
     figures["contention"] = [await _fight(url, rivals) for rivals in (1, RIVALS)]
-    people.print(table(f"{REQUESTS} requests", figures["contention"]))
+    stderr.print(table(f"{REQUESTS} requests", figures["contention"]))
     return figures
 
 
 async def _build(url: str, size: Size) -> None:
-    people.print(f"[dim]building {size}[/]")
+    stderr.print(f"[dim]building {size}[/]")
     connection = await asyncpg.connect(url)
     await connection.execute(_CLEAR)
     await plant(connection)
@@ -155,17 +155,17 @@ def _dates(dice: random.Random) -> dict[str, date]:
 
 
 def _count(size: Size, dice: random.Random) -> Message:
-    house = f"p-{dice.randrange(size.properties) + 1}"
-    return CountRequested(request_id=str(uuid4()), property_id=house, **_dates(dice))
+    property_id = f"p-{dice.randrange(size.properties) + 1}"
+    return CountRequested(request_id=str(uuid4()), property_id=property_id, **_dates(dice))
 
 
 def _hold(size: Size, dice: random.Random) -> Message:
     return _wants(f"p-{dice.randrange(size.properties) + 1}", _dates(dice))
 
 
-def _wants(house: str, dates: dict[str, date]) -> HoldRooms:
+def _wants(property_id: str, dates: dict[str, date]) -> HoldRooms:
     rooms = (RoomWish(line=1, type="Junior", adults=2),)
-    return HoldRooms(booking_id=uuid4(), property_id=house, package="Las Hojas", rooms=rooms, **dates)
+    return HoldRooms(booking_id=uuid4(), property_id=property_id, package="Las Hojas", rooms=rooms, **dates)
 
 
 async def _fight(url: str, rivals: int) -> dict[str, Any]:
@@ -189,7 +189,7 @@ async def _fight(url: str, rivals: int) -> dict[str, Any]:
             written = await connection.fetchval("SELECT count(*) FROM room_nights")
         await database.close()
         if not facts[f"{name}: sold"] == written == min(left, REQUESTS):
-            raise SystemExit(f"{written} rooms were sold, {facts} told: the figures would mean nothing")
+            raise SystemExit(f"{written} rooms were sold, {facts} confirmed: the figures would mean nothing")
     return facts
 
 
@@ -214,11 +214,11 @@ async def _plans(url: str, size: Size) -> None:
     explained = (("count and choice", FREE, free), ("hold", TAKE_NIGHTS, nights))
     async with database.connection() as connection:
         for name, sql, rows in explained:
-            people.print(f"[bold]{size.name}: {name}[/]")
+            stderr.print(f"[bold]{size.name}: {name}[/]")
             transaction = connection.transaction()
             await transaction.start()
             for row in await connection.fetch(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {sql}", rows):
-                people.print(f"  {row[0]}", highlight=False, markup=False)
+                stderr.print(f"  {row[0]}", highlight=False, markup=False)
             await transaction.rollback()
     await database.close()
 

@@ -1,1 +1,1 @@
-"""Faults: their plan, and how each is injected and mended."""
+"""Faults: their plan, and how each is injected and repaired."""

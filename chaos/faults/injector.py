@@ -1,4 +1,4 @@
-"""The tormentor: carries a plan out against a town, mends what it struck, and notes how long each took to come back."""
+"""Carries out a plan of faults against a cluster, repairs what it broke, and notes how long each recovery took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError
 
 from chaos.faults import network
-from chaos.faults.plan import BROKER, DATABASE, Fault, What, database_line
+from chaos.faults.plan import BROKER, DATABASE, Fault, FaultKind, database_proxy
 from chaos.faults.tcp_proxy import TcpProxies
 from deploy.local.backend import OwnBackend
 from deploy.local.processes.process import BackendFailed
@@ -27,68 +27,70 @@ from shared.kafka.topic_admin import partitions
 Record: TypeAlias = "ConsumerRecord[Any, Any]"
 BACK_S: Final = 120.0
 LOOK_S: Final = 0.1
-HANDS: Final = 2
+AT_ONCE: Final = 2
 MOST_PROBLEMS: Final = 800
-REPEATED: Final = (20, 120)  # records that one blow publishes again
+REPEATED: Final = (20, 120)  # records that one fault publishes again
 _CUT: Final = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1 AND pid <> pg_backend_pid()"
 )
 
 
-ON_LINES: Final = {What.TEAR: network.tear, What.SLOW: network.slow, What.MUTE: network.mute}
+ON_PROXIES: Final = {FaultKind.TEAR: network.tear, FaultKind.SLOW: network.slow, FaultKind.MUTE: network.mute}
 
 
 @dataclass(slots=True)
-class Struck:
-    """A blow that fell. Times are monotonic seconds: `back` is when the target was ready again, None if never."""
+class InjectedFault:
+    """A fault that was injected. Times are monotonic seconds; `back` is when the target was ready again, if ever."""
 
-    blow: Fault
+    fault: Fault
     at: float
-    mended: float | None = None
+    repaired: float | None = None
     back: float | None = None
     count: int = 0
     problem: str = ""
 
     @property
     def missed(self) -> bool:
-        """Whether it fell into the void: what was away already can neither be cut nor given anything again."""
-        return self.blow.what in {What.CUT, What.REPEAT} and self.mended is None
+        """Whether it had no effect: what was away already can neither be cut nor given anything again."""
+        return self.fault.kind in {FaultKind.CUT, FaultKind.REPEAT} and self.repaired is None
 
 
 class FaultInjector:
-    """Strikes a town: each target with one blow at a time, and so many targets at once.
+    """Injects faults into a cluster: one at a time for each target, and AT_ONCE together.
 
-    The next blow waits for a hand to be free, so that a slow machine gets a longer storm and not one long outage.
+    The next one waits for its turn, so that a slow machine gets a longer storm and not one long outage.
     """
 
-    def __init__(self, town: LocalCluster, on_blow: Callable[[Struck], None], lines: TcpProxies | None = None) -> None:
-        self._town = town
-        self._lines = lines or TcpProxies()
-        self._on_blow = on_blow
+    def __init__(
+        self, cluster: LocalCluster, on_fault: Callable[[InjectedFault], None], proxies: TcpProxies | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._proxies = proxies or TcpProxies()
+        self._on_fault = on_fault
         self._locks: dict[str, asyncio.Lock] = {}
-        self._hands = asyncio.Semaphore(HANDS)
-        self.struck: list[Struck] = []
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self.injected: list[InjectedFault] = []
 
-    def is_struck(self, target: str) -> bool:
-        """Whether a blow at the target is under way."""
+    def is_under_fault(self, target: str) -> bool:
+        """Whether a fault of the target is under way."""
         lock = self._locks.get(target)
         return lock is not None and lock.locked()
 
-    async def carry_out(self, blows: Sequence[Fault], began: float) -> None:
-        """Strike every blow in its turn, not before its time; ends when all are mended."""
+    async def carry_out(self, faults: Sequence[Fault], began: float) -> None:
+        """Inject every fault in its turn, not before its time; ends when all are repaired."""
         async with asyncio.TaskGroup() as group:
-            for blow in blows:
-                await asyncio.sleep(max(0.0, began + blow.at - time.monotonic()))
-                await self._hands.acquire()
-                group.create_task(self._strike(blow)).add_done_callback(lambda _: self._hands.release())
+            for fault in faults:
+                await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
+                await self._slots.acquire()
+                group.create_task(self._inject(fault)).add_done_callback(lambda _: self._slots.release())
 
-    async def _strike(self, blow: Fault) -> None:
-        async with self._locks.setdefault(blow.target, asyncio.Lock()):
-            struck = Struck(blow, time.monotonic())
-            self.struck.append(struck)
-            self._on_blow(struck)
+    async def _inject(self, fault: Fault) -> None:
+        async with self._locks.setdefault(fault.target, asyncio.Lock()):
+            injected = InjectedFault(fault, time.monotonic())
+            self.injected.append(injected)
+            self._on_fault(injected)
             try:
-                await self._do(struck)
+                await self._do(injected)
             except (
                 BackendFailed,
                 OSError,
@@ -97,117 +99,117 @@ class FaultInjector:
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
             ) as error:
-                struck.problem = f"{type(error).__name__}: {' / '.join(str(error).splitlines())}"[:MOST_PROBLEMS]
+                injected.problem = f"{type(error).__name__}: {' / '.join(str(error).splitlines())}"[:MOST_PROBLEMS]
 
-    async def _do(self, struck: Struck) -> None:
-        blow = struck.blow
-        match blow.what:
-            case What.KILL:
-                await self._kill(struck)
-            case What.FREEZE:
-                await self._freeze(struck)
-            case What.CUT:
-                await self._cut(struck)
-            case What.REPEAT:
-                struck.count = await repeat(self._town.kafka_bootstrap, Random(blow.seed))  # noqa: S311
+    async def _do(self, injected: InjectedFault) -> None:
+        fault = injected.fault
+        match fault.kind:
+            case FaultKind.KILL:
+                await self._kill(injected)
+            case FaultKind.FREEZE:
+                await self._freeze(injected)
+            case FaultKind.CUT:
+                await self._cut(injected)
+            case FaultKind.REPEAT:
+                injected.count = await repeat(self._cluster.kafka_bootstrap, Random(fault.seed))  # noqa: S311
                 return
-            case What.SCALE:
-                await self._scale(struck)
-            case What.FILL:
-                await network.fill(self._town.parts.postgres.admin_url, blow)
-            case What.TEAR | What.SLOW | What.MUTE:
-                struck.count = await ON_LINES[blow.what](self._lines, blow)
-        await self._wait_until_back(struck)
+            case FaultKind.SCALE:
+                await self._scale(injected)
+            case FaultKind.FILL:
+                await network.fill(self._cluster.backends.postgres.admin_url, fault)
+            case FaultKind.TEAR | FaultKind.SLOW | FaultKind.MUTE:
+                injected.count = await ON_PROXIES[fault.kind](self._proxies, fault)
+        await self._wait_until_back(injected)
 
-    async def _kill(self, struck: Struck) -> None:
-        part, target = self._part(struck.blow.target), struck.blow.target
-        if part is None:
-            process = self._town.instance(target).process
+    async def _kill(self, injected: InjectedFault) -> None:
+        backend, target = self._backend(injected.fault.target), injected.fault.target
+        if backend is None:
+            process = self._cluster.instance(target).process
             await asyncio.to_thread(process.kill)
-            await asyncio.sleep(struck.blow.lasts)
+            await asyncio.sleep(injected.fault.lasts)
             await asyncio.to_thread(process.start)
         else:
-            await asyncio.to_thread(part.kill)
-            await asyncio.sleep(struck.blow.lasts)
-            await asyncio.to_thread(_start, part)
+            await asyncio.to_thread(backend.kill)
+            await asyncio.sleep(injected.fault.lasts)
+            await asyncio.to_thread(_start, backend)
 
-    async def _freeze(self, struck: Struck) -> None:
-        part = self._part(struck.blow.target)
-        freeze, thaw = (part.freeze, part.thaw) if part else self._of_process(struck.blow.target)
+    async def _freeze(self, injected: InjectedFault) -> None:
+        backend = self._backend(injected.fault.target)
+        freeze, thaw = (backend.freeze, backend.thaw) if backend else self._of_process(injected.fault.target)
         await asyncio.to_thread(freeze)
         try:
-            await asyncio.sleep(struck.blow.lasts)
+            await asyncio.sleep(injected.fault.lasts)
         finally:
             await asyncio.to_thread(thaw)
 
     def _of_process(self, service: str) -> tuple[Callable[[], None], Callable[[], None]]:
-        process = self._town.instance(service).process
+        process = self._cluster.instance(service).process
         return process.pause, process.resume
 
-    async def _cut(self, struck: Struck) -> None:
+    async def _cut(self, injected: InjectedFault) -> None:
         """End every connection of a service to its database, from the database's side."""
-        service = struck.blow.target
-        role = self._town.database_url(service).split("://")[1].split(":")[0]
-        connection = await asyncpg.connect(self._town.parts.postgres.admin_url, timeout=10)
+        service = injected.fault.target
+        role = self._cluster.database_url(service).split("://")[1].split(":")[0]
+        connection = await asyncpg.connect(self._cluster.backends.postgres.admin_url, timeout=10)
         try:
-            struck.count = await connection.fetchval(_CUT, role)
+            injected.count = await connection.fetchval(_CUT, role)
         finally:
             await connection.close()
 
-    async def _scale(self, struck: Struck) -> None:
+    async def _scale(self, injected: InjectedFault) -> None:
         """Add a second copy of a service, and take it away again: its partitions move twice."""
-        service = struck.blow.target
+        service = injected.fault.target
         try:
-            await asyncio.to_thread(self._town.scale, service, 2)
-            await asyncio.sleep(struck.blow.lasts)
+            await asyncio.to_thread(self._cluster.scale, service, 2)
+            await asyncio.sleep(injected.fault.lasts)
         finally:
-            await asyncio.to_thread(self._town.scale, service, 1)
+            await asyncio.to_thread(self._cluster.scale, service, 1)
 
-    async def _wait_until_back(self, struck: Struck) -> None:
-        struck.mended = time.monotonic()
-        deadline = struck.mended + BACK_S
+    async def _wait_until_back(self, injected: InjectedFault) -> None:
+        injected.repaired = time.monotonic()
+        deadline = injected.repaired + BACK_S
         while time.monotonic() < deadline:
-            if await asyncio.to_thread(self._is_back, struck.blow.target):
-                struck.back = time.monotonic()
+            if await asyncio.to_thread(self._is_back, injected.fault.target):
+                injected.back = time.monotonic()
                 return
             await asyncio.sleep(LOOK_S)
-        struck.problem = f"not back after {BACK_S:g} s"
+        injected.problem = f"not back after {BACK_S:g} s"
 
     def _is_back(self, target: str) -> bool:
-        part = self._part(target)
-        if part:  # back for those who need it
-            if not part.answers():
+        backend = self._backend(target)
+        if backend:  # back for those who need it
+            if not backend.answers():
                 return False
-            others = [one for one in self._town.services if not self.is_struck(one.service)]
+            others = [one for one in self._cluster.services if not self.is_under_fault(one.service)]
             return all(one.trouble() is None for one in others)
-        served = next((one for one in SERVICES if target in {one, database_line(one)}), None)
-        if served is None:  # the line of all
-            return all(one.trouble() is None for one in self._town.services if not self.is_struck(one.service))
+        served = next((one for one in SERVICES if target in {one, database_proxy(one)}), None)
+        if served is None:  # the proxy of all
+            return all(one.trouble() is None for one in self._cluster.services if not self.is_under_fault(one.service))
         with suppress(KeyError):
-            return self._town.instance(served).trouble() is None or self._away_for_another(served, target)
+            return self._cluster.instance(served).trouble() is None or self._away_for_another(served, target)
         return False
 
     def _away_for_another(self, service: str, target: str) -> bool:
-        """Whether a service is away for a blow of its own, where only its line was struck."""
-        return service != target and self.is_struck(service)
+        """Whether a service is away because of a fault of its own, where only its proxy had this one."""
+        return service != target and self.is_under_fault(service)
 
-    def _part(self, target: str) -> OwnBackend | None:
+    def _backend(self, target: str) -> OwnBackend | None:
         """The broker or the database, where the target is one of them."""
-        part = {BROKER: self._town.parts.kafka, DATABASE: self._town.parts.postgres}.get(target)
-        return part if isinstance(part, OwnBackend) else None
+        backend = {BROKER: self._cluster.backends.kafka, DATABASE: self._cluster.backends.postgres}.get(target)
+        return backend if isinstance(backend, OwnBackend) else None
 
 
-def _start(part: OwnBackend) -> None:
+def _start(backend: OwnBackend) -> None:
     """Start a server; to recover may take longer on a busy machine than one start is given."""
     try:
-        part.start()
+        backend.start()
     except BackendFailed:
-        part.start()
+        backend.start()
 
 
-def can_strike_servers(town: LocalCluster) -> bool:
+def owns_servers(cluster: LocalCluster) -> bool:
     """Whether broker and database are ours to kill."""
-    return all(isinstance(part, OwnBackend) for part in (town.parts.kafka, town.parts.postgres))
+    return all(isinstance(backend, OwnBackend) for backend in (cluster.backends.kafka, cluster.backends.postgres))
 
 
 async def repeat(bootstrap: str, random: Random) -> int:

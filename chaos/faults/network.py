@@ -1,4 +1,4 @@
-"""Blows between services and servers: lines that are torn, slow or mute, and a database whose disk is full."""
+"""Faults between services and servers: connections that are torn, slow or mute, and a database with a full disk."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ SLOW_S: Final = 0.25  # the most that a piece of data is late by
 CONNECT_S: Final = 10
 
 
-async def tear(lines: TcpProxies, blow: Fault) -> int:
-    """End every connection of a line with what is under way on it; returns how many."""
-    return await asyncio.to_thread(lines.tear, blow.target)
+async def tear(proxies: TcpProxies, fault: Fault) -> int:
+    """End every connection of a proxy with what is under way on it; returns how many."""
+    return await asyncio.to_thread(proxies.tear, fault.target)
 
 
-async def slow(lines: TcpProxies, blow: Fault) -> int:
-    """Let each piece of data be late on a line for a while, both ways; returns how many connections have it."""
-    several = await asyncio.to_thread(lines.slow, blow.target, SLOW_S, blow.seed)
+async def slow(proxies: TcpProxies, fault: Fault) -> int:
+    """Delay each piece of data on a proxy for a while, both ways; returns how many connections have it."""
+    several = await asyncio.to_thread(proxies.slow, fault.target, SLOW_S, fault.seed)
     try:
-        await asyncio.sleep(blow.lasts)
+        await asyncio.sleep(fault.lasts)
     finally:
-        await asyncio.to_thread(lines.slow, blow.target, 0.0, blow.seed)
+        await asyncio.to_thread(proxies.slow, fault.target, 0.0, fault.seed)
     return several
 
 
-async def mute(lines: TcpProxies, blow: Fault) -> int:
-    """Let nothing through a line that stays up, and then end its connections; returns how many."""
-    await asyncio.to_thread(lines.mute, blow.target, silent=True)
+async def mute(proxies: TcpProxies, fault: Fault) -> int:
+    """Let nothing through a proxy that stays up, and then end its connections; returns how many."""
+    await asyncio.to_thread(proxies.mute, fault.target, silent=True)
     try:
-        await asyncio.sleep(blow.lasts)
+        await asyncio.sleep(fault.lasts)
     finally:
-        torn = await asyncio.to_thread(lines.mute, blow.target, silent=False)
+        torn = await asyncio.to_thread(proxies.mute, fault.target, silent=False)
     return torn
 
 
-async def fill(admin_url: str, blow: Fault) -> None:
+async def fill(admin_url: str, fault: Fault) -> None:
     """Let the databases be read only for a while, as providers make them when a disk is full.
 
     A disk that is really full would take root, and a file system of its own.
     """
     await _administer(admin_url, "ALTER SYSTEM SET default_transaction_read_only = on")
     try:
-        await asyncio.sleep(blow.lasts)
+        await asyncio.sleep(fault.lasts)
     finally:
         await _administer(admin_url, "ALTER SYSTEM RESET default_transaction_read_only")
 

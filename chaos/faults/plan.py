@@ -1,4 +1,4 @@
-"""The plan of a storm, a pure function of its seed: what is struck, how, when, and for how long."""
+"""The plan of a storm, a pure function of its seed: which fault, where, when, and for how long."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Final, TypeVar
 
 from shared.contracts.topics import SERVICES
 
-Card = TypeVar("Card")
+Choice = TypeVar("Choice")
 BROKER: Final = "kafka"
 DATABASE: Final = "postgres"
 TOPICS: Final = "topics"
 SERVERS: Final = (BROKER, DATABASE)
 SCALED: Final = ("booking", "availability", "payments")
-BROKER_LINE: Final = "line to kafka"  # of all services
+BROKER_PROXY: Final = "proxy to kafka"  # of all services
 
 
-def database_line(service: str) -> str:
-    """What the line of a service to its database is called."""
-    return f"line {service} to postgres"
+def database_proxy(service: str) -> str:
+    """The name of the proxy between a service and its database."""
+    return f"proxy {service} to postgres"
 
 
-LINES: Final = (BROKER_LINE, *map(database_line, SERVICES))
-CALM_S: Final = 3.0  # before the first blow, so that there is something to disturb
-BACK_S: Final = 8.0  # what is struck is left alone for so long after it was mended
+PROXIES: Final = (BROKER_PROXY, *map(database_proxy, SERVICES))
+CALM_S: Final = 3.0  # before the first fault, so that there is something to disturb
+BACK_S: Final = 8.0  # a target is left alone for so long after it was repaired
 LEAST_GAP_S: Final = 1.0
-MOST_KEPT: Final = 60  # more cards than that and every target is among them
+MOST_KEPT: Final = 60  # among so many choices is every target
 
 
-class What(StrEnum):
+class FaultKind(StrEnum):
     """What is done to a target."""
 
     KILL = "kill"
@@ -45,101 +45,103 @@ class What(StrEnum):
     FILL = "fill"
 
 
-# Seconds that a blow lasts, at least and at most. Ten seconds of silence cost a service its partitions.
+# Seconds that a fault lasts, at least and at most. Ten seconds of silence cost a service its partitions.
 LASTS: Final = {
-    What.KILL: (0.3, 6.0),
-    What.FREEZE: (1.0, 16.0),
-    What.CUT: (0.0, 0.0),
-    What.REPEAT: (0.0, 0.0),
-    What.SCALE: (4.0, 15.0),
-    What.TEAR: (0.0, 0.0),
-    What.SLOW: (4.0, 15.0),
-    What.MUTE: (0.5, 12.0),
-    What.FILL: (1.0, 8.0),
+    FaultKind.KILL: (0.3, 6.0),
+    FaultKind.FREEZE: (1.0, 16.0),
+    FaultKind.CUT: (0.0, 0.0),
+    FaultKind.REPEAT: (0.0, 0.0),
+    FaultKind.SCALE: (4.0, 15.0),
+    FaultKind.TEAR: (0.0, 0.0),
+    FaultKind.SLOW: (4.0, 15.0),
+    FaultKind.MUTE: (0.5, 12.0),
+    FaultKind.FILL: (1.0, 8.0),
 }
 SERVERS_FREEZE_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One blow: its number, when it falls and how long it lasts, both in seconds. `seed` is for its own choices."""
+    """One fault: its number, when it happens and how long it lasts, both in seconds. `seed` is for its own choices."""
 
     number: int
     at: float
-    what: What
+    kind: FaultKind
     target: str
     lasts: float
     seed: int
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """One line for people."""
         lasting = f" for {self.lasts:.1f} s" if self.lasts else ""
-        return f"{self.at:6.1f} s  {self.what} {self.target}{lasting}"
+        return f"{self.at:6.1f} s  {self.kind} {self.target}{lasting}"
 
 
-def plan(seed: int, seconds: float, blows: int, *, servers: bool = True, lines: bool = True) -> list[Fault]:
-    """So many blows over so many seconds; without `servers` or `lines` those are left alone."""
+def plan(seed: int, seconds: float, faults: int, *, servers: bool = True, proxies: bool = True) -> list[Fault]:
+    """So many faults over so many seconds; without `servers` or `proxies` those are left alone."""
     random = Random(f"blows {seed}")  # noqa: S311
-    gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, blows))
+    gap = max(LEAST_GAP_S, (seconds - CALM_S) / max(1, faults))
     free_at: dict[str, float] = {}
     made: list[Fault] = []
-    hand = _Hand(_decks(random, blows, servers=servers, lines=lines))
+    waiting = _Waiting(_rounds(random, faults, servers=servers, proxies=proxies))
     at = CALM_S
-    for number in range(1, blows + 1):
-        what, target = hand.play(free_at, at)
-        least, most = LASTS[what]
+    for number in range(1, faults + 1):
+        kind, target = waiting.take(free_at, at)
+        least, most = LASTS[kind]
         lasts = round(random.uniform(least, min(most, SERVERS_FREEZE_S) if target in SERVERS else most), 1)
-        made.append(Fault(number, round(at, 1), what, target, lasts, random.randrange(2**32)))
+        made.append(Fault(number, round(at, 1), kind, target, lasts, random.randrange(2**32)))
         free_at[target] = at + lasts + BACK_S
         at += gap * random.uniform(0.5, 1.5)
     return made
 
 
-class _Hand:
-    """Cards that were drawn while their target was still recovering are played as soon as it is free."""
+class _Waiting:
+    """Choices whose target was still recovering are taken as soon as it is free."""
 
-    def __init__(self, deck: Iterator[tuple[What, str]]) -> None:
-        self._deck = deck
-        self._kept: list[tuple[What, str]] = []
+    def __init__(self, choices: Iterator[tuple[FaultKind, str]]) -> None:
+        self._choices = choices
+        self._kept: list[tuple[FaultKind, str]] = []
 
-    def play(self, free_at: dict[str, float], at: float) -> tuple[What, str]:
-        """The oldest card whose target is free at that time; where all are busy for long, the oldest."""
+    def take(self, free_at: dict[str, float], at: float) -> tuple[FaultKind, str]:
+        """The oldest choice whose target is free at that time; where all are busy for long, the oldest."""
         for _ in range(MOST_KEPT):
-            free = next((card for card in self._kept if free_at.get(card[1], 0.0) <= at), None)
+            free = next((choice for choice in self._kept if free_at.get(choice[1], 0.0) <= at), None)
             if free:
                 self._kept.remove(free)
                 return free
-            self._kept.append(next(self._deck))
+            self._kept.append(next(self._choices))
         return self._kept.pop(0)
 
 
-def _decks(random: Random, blows: int, *, servers: bool, lines: bool) -> Iterator[tuple[What, str]]:
-    """Decks without end, each shuffled; a storm too short for a whole one begins with what must not be left out."""
+def _rounds(random: Random, faults: int, *, servers: bool, proxies: bool) -> Iterator[tuple[FaultKind, str]]:
+    """Rounds without end, each shuffled; a storm too short for a whole one begins with what must not be left out."""
     targets = (*SERVICES, *(SERVERS if servers else ()))
-    kills = [(What.KILL, target) for target in targets]
+    kills = [(FaultKind.KILL, target) for target in targets]
     rest = [
-        *[(What.FREEZE, target) for target in targets],
-        *[(What.CUT, service) for service in SERVICES],
-        *[(What.SCALE, service) for service in SCALED],
-        *[(What.REPEAT, TOPICS)] * 3,
+        *[(FaultKind.FREEZE, target) for target in targets],
+        *[(FaultKind.CUT, service) for service in SERVICES],
+        *[(FaultKind.SCALE, service) for service in SCALED],
+        *[(FaultKind.REPEAT, TOPICS)] * 3,
     ]
-    disk = [(What.FILL, DATABASE)] if servers else []
-    least = [(What.REPEAT, TOPICS), (What.SCALE, "booking"), (What.CUT, "payments")]
-    if lines:
-        least += [(What.TEAR, BROKER_LINE), (What.MUTE, database_line("booking"))]
+    disk = [(FaultKind.FILL, DATABASE)] if servers else []
+    least = [(FaultKind.REPEAT, TOPICS), (FaultKind.SCALE, "booking"), (FaultKind.CUT, "payments")]
+    if proxies:
+        least += [(FaultKind.TEAR, BROKER_PROXY), (FaultKind.MUTE, database_proxy("booking"))]
     least += disk
-    if blows < len(kills) + len(rest) + len(LINES):
+    if faults < len(kills) + len(rest) + len(PROXIES):
         yield from _shuffled(random, [*kills, *least])
     while True:
-        yield from _shuffled(random, [*kills, *rest, *(_on_lines(random) if lines else ()), *disk])
+        yield from _shuffled(random, [*kills, *rest, *(_on_proxies(random) if proxies else ()), *disk])
 
 
-def _on_lines(random: Random) -> Iterator[tuple[What, str]]:
-    """Every line is struck somehow."""
-    lines = _shuffled(random, LINES)
-    yield from ((what, line) for what, line in zip((What.TEAR, What.SLOW, What.MUTE) * 2, lines, strict=True))
+def _on_proxies(random: Random) -> Iterator[tuple[FaultKind, str]]:
+    """Every proxy has one fault."""
+    proxies = _shuffled(random, PROXIES)
+    yield from (
+        (kind, proxy) for kind, proxy in zip((FaultKind.TEAR, FaultKind.SLOW, FaultKind.MUTE) * 2, proxies, strict=True)
+    )
 
 
-def _shuffled(random: Random, cards: Sequence[Card]) -> list[Card]:
-    return random.sample(cards, len(cards))
+def _shuffled(random: Random, choices: Sequence[Choice]) -> list[Choice]:
+    return random.sample(choices, len(choices))

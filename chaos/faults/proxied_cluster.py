@@ -1,4 +1,4 @@
-"""A town whose services reach Kafka and their databases over lines of ours."""
+"""A local cluster whose services reach Kafka and their databases through TCP proxies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from chaos.faults.plan import BROKER_LINE, database_line
+from chaos.faults.plan import BROKER_PROXY, database_proxy
 from chaos.faults.tcp_proxy import TcpProxies
 from deploy.local.backend import Progress
 from deploy.local.choice import Backends, choose_backends
@@ -17,42 +17,42 @@ from deploy.local.processes.folders import LOOPBACK, kept_ports
 from deploy.local.processes.server import EmbeddedServer
 from posada.cluster.cluster import LocalCluster
 
-LISTENER: Final = "LINE"
+LISTENER: Final = "PROXY"
 
 
 class ProxiedCluster(LocalCluster):
-    """As a town; over lines where broker and database are our own, since others' addresses are not ours to bend."""
+    """Proxies are used where broker and database are our own: other servers' addresses cannot be changed."""
 
-    def __init__(self, data_dir: Path, lines: TcpProxies, **told: Any) -> None:
-        super().__init__(data_dir, choose=self._choose, **told)
-        self.lines = lines
+    def __init__(self, data_dir: Path, proxies: TcpProxies, **options: Any) -> None:
+        super().__init__(data_dir, choose=self._choose, **options)
+        self.proxies = proxies
 
     def addresses(self, service: str) -> dict[str, str]:
-        """Where our lines are."""
-        told = super().addresses(service)
-        if isinstance(self.parts.postgres, EmbeddedServer):
-            told["POSADA_DATABASE_URL"] = self._lined(service, told["POSADA_DATABASE_URL"])
-        if BROKER_LINE in self.lines.names:
-            told["POSADA_KAFKA_BOOTSTRAP"] = f"{LOOPBACK}:{self.lines.lay(BROKER_LINE, 0)}"
-        return told
+        """The proxies' addresses."""
+        variables = super().addresses(service)
+        if isinstance(self.backends.postgres, EmbeddedServer):
+            variables["POSADA_DATABASE_URL"] = self._proxied(service, variables["POSADA_DATABASE_URL"])
+        if BROKER_PROXY in self.proxies.names:
+            variables["POSADA_KAFKA_BOOTSTRAP"] = f"{LOOPBACK}:{self.proxies.open(BROKER_PROXY, 0)}"
+        return variables
 
-    def _lined(self, service: str, url: str) -> str:
+    def _proxied(self, service: str, url: str) -> str:
         parts = urlsplit(url)
-        port = self.lines.lay(database_line(service), parts.port or 0)
+        port = self.proxies.open(database_proxy(service), parts.port or 0)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition(":")[0] + f":{port}"))
 
-    def _choose(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress, **told: Any) -> Backends:
-        """Kafka with a second listener, which tells its clients to come over the line."""
-        parts = choose_backends(data_dir, environ, on_progress, **told)
-        if not isinstance(parts.kafka, EmbeddedKafka):
-            return parts
+    def _choose(self, data_dir: Path, environ: Mapping[str, str], on_progress: Progress, **options: Any) -> Backends:
+        """Kafka with a second listener, which sends its clients to the proxy."""
+        backends = choose_backends(data_dir, environ, on_progress, **options)
+        if not isinstance(backends.kafka, EmbeddedKafka):
+            return backends
         data_dir.mkdir(parents=True, exist_ok=True)
-        ports = kept_ports(data_dir / "line.json", {"broker": None, "controller": None, "listener": None})
-        line = self.lines.lay(BROKER_LINE, ports["listener"])
+        ports = kept_ports(data_dir / "proxy.json", {"broker": None, "controller": None, "listener": None})
+        proxy = self.proxies.open(BROKER_PROXY, ports["listener"])
         settings = broker_settings(ports["broker"], ports["controller"], "log")
         more = {
             "listeners": f"{settings['listeners']},{LISTENER}://{LOOPBACK}:{ports['listener']}",
-            "advertised.listeners": f"{settings['advertised.listeners']},{LISTENER}://{LOOPBACK}:{line}",
+            "advertised.listeners": f"{settings['advertised.listeners']},{LISTENER}://{LOOPBACK}:{proxy}",
             "listener.security.protocol.map": f"{settings['listener.security.protocol.map']},{LISTENER}:PLAINTEXT",
         }
         kafka = EmbeddedKafka(
@@ -62,4 +62,4 @@ class ProxiedCluster(LocalCluster):
             on_progress=on_progress,
             more_settings=more,
         )
-        return Backends(parts.where, kafka, parts.postgres)
+        return Backends(backends.where, kafka, backends.postgres)

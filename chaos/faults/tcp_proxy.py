@@ -1,4 +1,4 @@
-"""Lines: TCP connections of services that pass through us, so that they can be torn, slowed down or go mute."""
+"""TCP proxies in front of servers, whose connections can be torn, slowed down or muted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final, Self, TypeVar
 from deploy.local.processes.folders import LOOPBACK
 
 PIECE: Final = 65_536
-MUTE_BEFORE_TORN_S: Final = 0.05  # so that something is under way when a line is torn
+MUTE_BEFORE_TORN_S: Final = 0.05  # so that something is under way when connections are torn
 ASK_S: Final = 10.0
 Result = TypeVar("Result")
 
@@ -101,8 +101,8 @@ class TcpProxies:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="lines", daemon=True)
-        self._lines: dict[str, TcpProxy] = {}
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxies", daemon=True)
+        self._proxies: dict[str, TcpProxy] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -111,35 +111,35 @@ class TcpProxies:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for line in self._lines.values():
-            self._ask(line.close())
+        for proxy in self._proxies.values():
+            self._ask(proxy.close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(ASK_S)
 
     @property
     def names(self) -> list[str]:
-        """What lines there are."""
-        return list(self._lines)
+        """The names of the proxies."""
+        return list(self._proxies)
 
-    def lay(self, name: str, target: int, port: int = 0) -> int:
-        """The port of the line of that name, which leads to the target's; laid now where there is none."""
-        if name not in self._lines:
-            line = TcpProxy(target, port)
-            self._ask(line.open())
-            self._lines[name] = line
-        return self._lines[name].port
+    def open(self, name: str, target: int, port: int = 0) -> int:
+        """The port of the proxy of that name, which leads to the target's port; opened now where there is none."""
+        if name not in self._proxies:
+            proxy = TcpProxy(target, port)
+            self._ask(proxy.open())
+            self._proxies[name] = proxy
+        return self._proxies[name].port
 
     def tear(self, name: str) -> int:
         """As `TcpProxy.tear`."""
-        return self._ask(self._lines[name].tear())
+        return self._ask(self._proxies[name].tear())
 
     def mute(self, name: str, *, silent: bool) -> int:
         """As `TcpProxy.mute`."""
-        return self._ask(self._lines[name].mute(silent))
+        return self._ask(self._proxies[name].mute(silent))
 
     def slow(self, name: str, delay_s: float, seed: int) -> int:
         """As `TcpProxy.slow`."""
-        return self._ask(self._lines[name].slow(delay_s, seed))
+        return self._ask(self._proxies[name].slow(delay_s, seed))
 
     def _ask(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(ASK_S)

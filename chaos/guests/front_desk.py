@@ -1,4 +1,4 @@
-"""The desk of a storm: gives the staff's commands over HTTP, again until there is an answer, and keeps the answers."""
+"""The front desk of a storm: gives commands over HTTP, again until there is an answer, and keeps the answers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ AGAIN: Final = {httpx.codes.ACCEPTED, httpx.codes.SERVICE_UNAVAILABLE}
 
 
 @dataclass
-class Came:
-    """What came of one guest's errand: the state that the last answer promises, and the answer to each step."""
+class Answered:
+    """What came of one guest's intention: the state that the last answer promises, and the answer to each step."""
 
     plan: Plan
     promised: str = ""
@@ -41,47 +41,49 @@ class FrontDesk:
     url: str
     token: str
     gateway: Gateway
-    came: list[Came] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
     given: int = 0
 
     async def serve(self, plans: Iterable[Plan]) -> None:
         """Carry out every plan whose guest is confirmed; ends when each has its answers."""
-        self.came = [Came(plan) for plan in plans]
+        self.answered = [Answered(plan) for plan in plans]
         headers = {"Authorization": f"Bearer {self.token}"}
         async with (
             httpx.AsyncClient(base_url=self.url, headers=headers, timeout=ANSWER_S, trust_env=False) as client,
             asyncio.TaskGroup() as group,
         ):
-            for came in self.came:
-                group.create_task(self._serve(client, came))
+            for answered in self.answered:
+                group.create_task(self._serve(client, answered))
 
     @property
     def unanswered(self) -> list[str]:
-        """Whose errand is still under way."""
-        return [one.plan.request_id for one in self.came if not one.over]
+        """Whose intention is still under way."""
+        return [one.plan.request_id for one in self.answered if not one.over]
 
     def broken(self, states: Mapping[UUID, Mapping[str, Any]]) -> list[str]:
-        """Whose booking is not as the desk said, or met a fault; `states` are the bookings' status and dates."""
-        return [one.plan.request_id for one in self.came if not _as_promised(one, states)]
+        """Whose booking is not as the front desk said, or met a fault; `states` are the bookings' status and dates."""
+        return [one.plan.request_id for one in self.answered if not _as_promised(one, states)]
 
-    def kinds(self, errand: Intention) -> Mapping[str, int]:
-        """What came of an errand, by the answers to its steps."""
-        told = (", ".join(one.answers) or "not confirmed" for one in self.came if one.plan.errand is errand)
-        return Counter(told)
+    def kinds(self, intention: Intention) -> Mapping[str, int]:
+        """What came of an intention, by the answers to its steps."""
+        answers = (
+            ", ".join(one.answers) or "not confirmed" for one in self.answered if one.plan.intention is intention
+        )
+        return Counter(answers)
 
-    async def _serve(self, client: httpx.AsyncClient, came: Came) -> None:
-        request_id = came.plan.request_id
-        if came.plan.errand is Intention.GIVE_UP or await self._is_confirmed(request_id):
-            await asyncio.sleep(came.plan.after_s)
-            for step in came.plan.steps:
+    async def _serve(self, client: httpx.AsyncClient, answered: Answered) -> None:
+        request_id = answered.plan.request_id
+        if answered.plan.intention is Intention.GIVE_UP or await self._is_confirmed(request_id):
+            await asyncio.sleep(answered.plan.after_s)
+            for step in answered.plan.steps:
                 answer = await self._answered(client, request_id, step)
-                came.answers.append(f"{step.path} {answer}")
+                answered.answers.append(f"{step.path} {answer}")
                 if answer != DONE:
                     break
-                came.promised = step.leaves
+                answered.promised = step.leaves
                 if step.path == "dates":
-                    came.dates = step.says["check_in"], step.says["check_out"]
-        came.over = True
+                    answered.dates = step.says["check_in"], step.says["check_out"]
+        answered.over = True
 
     async def _is_confirmed(self, request_id: str) -> bool:
         while (heard := self.gateway.heard.get(request_id)) is None:  # noqa: ASYNC110  # heard from afar
@@ -119,12 +121,15 @@ def _why(answer: httpx.Response) -> str:
     return str(error.get("reason", answer.status_code))
 
 
-def _as_promised(came: Came, states: Mapping[UUID, Mapping[str, Any]]) -> bool:
-    if any(answer.endswith(FAULT) for answer in came.answers):
+def _as_promised(answered: Answered, states: Mapping[UUID, Mapping[str, Any]]) -> bool:
+    if any(answer.endswith(FAULT) for answer in answered.answers):
         return False
-    if not came.promised:
+    if not answered.promised:
         return True
-    booking = states.get(booking_id_of(came.plan.request_id))
-    if booking is None or booking["status"] != came.promised:
+    booking = states.get(booking_id_of(answered.plan.request_id))
+    if booking is None or booking["status"] != answered.promised:
         return False
-    return came.dates is None or came.dates == (booking["check_in"].isoformat(), booking["check_out"].isoformat())
+    return answered.dates is None or answered.dates == (
+        booking["check_in"].isoformat(),
+        booking["check_out"].isoformat(),
+    )

@@ -47,7 +47,7 @@ class Plan:
     """What one guest does, and how many seconds after the confirmation; who gives up, after the storm's beginning."""
 
     request_id: str
-    errand: Intention
+    intention: Intention
     after_s: float
     steps: tuple[Step, ...]
 
@@ -56,11 +56,11 @@ def intentions(seed: int, guests: Iterable[Guest], today: date) -> list[Plan]:
     """Plans for some of the guests; `today` is the property's."""
     random = Random(f"errands {seed}")  # noqa: S311
     guests = list(guests)
-    able = [guest for guest in guests if guest.manner.may_be_confirmed]
+    able = [guest for guest in guests if guest.kind.may_be_confirmed]
     chosen = random.sample(able, round(len(able) * SHARE))
     served = {guest.request_id for guest in chosen}
     waited_for = [
-        one for one in guests if one.manner in {GuestKind.NEVER, GuestKind.LATE} and one.request_id not in served
+        one for one in guests if one.kind in {GuestKind.NEVER, GuestKind.LATE} and one.request_id not in served
     ]
     return [*[_plan(random, guest, today) for guest in chosen], *_given_up(seed, waited_for)]
 
@@ -79,7 +79,7 @@ def _given_up(seed: int, guests: list[Guest]) -> list[Plan]:
 
 
 def _plan(random: Random, guest: Guest, today: date) -> Plan:
-    errand = random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))[0]
+    intention = random.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))[0]
     asked = next(send.body for send in guest.sends if send.topic == REQUESTS)
     nights = date.fromisoformat(asked["check_out"]) - date.fromisoformat(asked["check_in"])
 
@@ -89,7 +89,7 @@ def _plan(random: Random, guest: Guest, today: date) -> Plan:
     def dates(first: date) -> Step:
         return step("dates", "CONFIRMED", check_in=first.isoformat(), check_out=(first + nights).isoformat())
 
-    match errand:
+    match intention:
         case Intention.CANCEL:
             steps = [step("cancellation", "CANCELLED")]
         case Intention.MOVE:
@@ -102,4 +102,4 @@ def _plan(random: Random, guest: Guest, today: date) -> Plan:
             ]
         case Intention.AWAY:
             steps = [dates(today), step("no-show", "NO_SHOW")]
-    return Plan(guest.request_id, errand, random.uniform(0.0, MOST_WAIT_S), tuple(steps))
+    return Plan(guest.request_id, intention, random.uniform(0.0, MOST_WAIT_S), tuple(steps))

@@ -63,21 +63,20 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """One guest: the request's id, the manner, and everything that is sent for it."""
+    """One guest: the request's id, the kind of guest, and everything that is sent for it."""
 
     request_id: str
-    manner: GuestKind
+    kind: GuestKind
     sends: tuple[Send, ...]
 
 
 def guests(seed: int, number: int, seconds: float, today: date) -> list[Guest]:
     """So many guests, who come over so many seconds."""
     random = Random(f"guests {seed}")  # noqa: S311
-    manners = random.choices(list(SHARES), weights=list(SHARES.values()), k=number)
+    kinds = random.choices(list(SHARES), weights=list(SHARES.values()), k=number)
     builder = _Builder(random, seed, number, today)
     return [
-        builder.guest(place, manner, seconds * (place + random.random()) / number)
-        for place, manner in enumerate(manners)
+        builder.guest(place, kind, seconds * (place + random.random()) / number) for place, kind in enumerate(kinds)
     ]
 
 
@@ -91,45 +90,45 @@ class _Builder:
         self._scarce_nights = max(1, number * SHARES[GuestKind.SCARCE] // 100 // 12)
         self._lender: str | None = None
 
-    def guest(self, place: int, manner: GuestKind, at: float) -> Guest:
+    def guest(self, place: int, kind: GuestKind, at: float) -> Guest:
         request_id = f"storm-{self._seed}-{place}"
-        rooms, check_in, nights = self._stay(manner)
+        rooms, check_in, nights = self._stay(kind)
         price = ADULT * sum(room["adults"] for room in rooms) * nights
-        authorization = self._authorization(manner, request_id)
+        authorization = self._authorization(kind, request_id)
         request = {
             "request_id": request_id,
             "guest": {"name": f"Guest {place}", "email": f"{request_id}@example.org"},
             "check_in": check_in.isoformat(),
-            "check_out": (check_in + timedelta(days=-1 if manner is GuestKind.BACKWARDS else nights)).isoformat(),
+            "check_out": (check_in + timedelta(days=-1 if kind is GuestKind.BACKWARDS else nights)).isoformat(),
             "package": "Las Hojas",
             "rooms": rooms,
-            "payment": self._payment(price, authorization, by_transfer=place % 5 == 0 and manner.may_be_confirmed),
+            "payment": self._payment(price, authorization, by_transfer=place % 5 == 0 and kind.may_be_confirmed),
             "contact": {"wa_id": str(50_370_000_000 + place % 4000)},  # some guests book again
         }
-        sends = [*self._asks(request, at), *self._pays(manner, request, price, at)]
-        return Guest(request_id, manner, tuple(sends))
+        sends = [*self._asks(request, at), *self._pays(kind, request, price, at)]
+        return Guest(request_id, kind, tuple(sends))
 
-    def _stay(self, manner: GuestKind) -> tuple[list[dict[str, Any]], date, int]:
+    def _stay(self, kind: GuestKind) -> tuple[list[dict[str, Any]], date, int]:
         random = self._random
-        if manner is GuestKind.SCARCE:
+        if kind is GuestKind.SCARCE:
             night = random.randrange(self._scarce_nights)
-            kind, most = SCARCE
+            room_type, most = SCARCE
             count, nights = random.randint(1, 3), 1
         else:
             night = random.randrange(self._nights)
-            kind = random.choices(list(ROOMS), weights=[rooms for rooms, _ in ROOMS.values()])[0]
-            most = ROOMS[kind][1]
+            room_type = random.choices(list(ROOMS), weights=[rooms for rooms, _ in ROOMS.values()])[0]
+            most = ROOMS[room_type][1]
             count, nights = random.randint(1, 3), random.choice((1, 1, 1, 2))
         rooms = [
-            {"type": kind, "adults": random.randint(1, most), "children_0_5": 0, "children_6_10": 0}
+            {"type": room_type, "adults": random.randint(1, most), "children_0_5": 0, "children_6_10": 0}
             for _ in range(count)
         ]
         return rooms, self._today + timedelta(days=FIRST_NIGHT + night), nights
 
-    def _authorization(self, manner: GuestKind, request_id: str) -> str:
-        if manner is GuestKind.SHARED and self._lender:
+    def _authorization(self, kind: GuestKind, request_id: str) -> str:
+        if kind is GuestKind.SHARED and self._lender:
             return self._lender
-        if manner is GuestKind.PAID:
+        if kind is GuestKind.PAID:
             self._lender = request_id
         return request_id
 
@@ -152,12 +151,12 @@ class _Builder:
             for _ in range(random.randint(1, 2)):
                 yield Send(at + random.choice((0.0, random.uniform(0, 30))), REQUESTS, request, event_id)
 
-    def _pays(self, manner: GuestKind, request: dict[str, Any], price: Decimal, at: float) -> Iterator[Send]:
+    def _pays(self, kind: GuestKind, request: dict[str, Any], price: Decimal, at: float) -> Iterator[Send]:
         random = self._random
-        if manner in {GuestKind.NEVER, GuestKind.SHARED}:
+        if kind in {GuestKind.NEVER, GuestKind.SHARED}:
             return
-        amount = price - Decimal("10.00") if manner is GuestKind.SHORT else price
-        moment = at + random.uniform(0.5, 12.0) if manner is GuestKind.LATE else max(0.0, at - random.uniform(0.5, 5.0))
+        amount = price - Decimal("10.00") if kind is GuestKind.SHORT else price
+        moment = at + random.uniform(0.5, 12.0) if kind is GuestKind.LATE else max(0.0, at - random.uniform(0.5, 5.0))
         given = request["payment"]
         transfer = {
             "transfer_id": request["request_id"],

@@ -1,0 +1,1 @@
+"""Kafka and PostgreSQL on this machine: given, in containers, or embedded."""

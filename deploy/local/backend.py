@@ -1,4 +1,4 @@
-"""What every part that Posada runs on can do, wherever it runs."""
+"""What every backend (a Kafka or PostgreSQL server) can do, wherever it runs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Final, Self
 
 Progress = Callable[[str], None]
-# Says which parts to run on, whatever else is there: given, docker or embedded.
-PARTS_VARIABLE: Final = "POSADA_PARTS"
+# Says which backends to run on, whatever else is there: given, docker or embedded.
+BACKENDS_VARIABLE: Final = "POSADA_PARTS"
 
 
 def silent(_: str) -> None:
@@ -24,11 +24,11 @@ class Backend(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start the part and return when it answers; does nothing when it runs. Raises BackendFailed."""
+        """Start the server and return when it answers; does nothing when it runs. Raises BackendFailed."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop the part cleanly; does nothing when it does not run."""
+        """Stop the server cleanly; does nothing when it does not run."""
 
     @abstractmethod
     def answers(self) -> bool:
@@ -45,7 +45,7 @@ class Backend(ABC):
 
 
 class OwnBackend(Backend):
-    """A server that is ours, so that it may be struck: ended as by a crash, or frozen, and brought back."""
+    """A server that is ours, so that faults may be injected: a crash or a freeze, and the way back."""
 
     @property
     @abstractmethod

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from deploy.local.backend import PARTS_VARIABLE, KafkaBackend, Progress, silent
+from deploy.local.backend import BACKENDS_VARIABLE, KafkaBackend, Progress, silent
 from deploy.local.databases import PostgresBackend
 from deploy.local.kafka.probe import listens
 
@@ -50,7 +50,7 @@ class Backends:
 
     def _start_both(self) -> None:
         with ThreadPoolExecutor(max_workers=2) as pool:
-            starts = [pool.submit(part.start) for part in (self.kafka, self.postgres)]
+            starts = [pool.submit(one.start) for one in (self.kafka, self.postgres)]
             try:
                 for start in as_completed(starts):
                     start.result()
@@ -168,10 +168,10 @@ def choose_backends(
     kafka_full_jit: bool = False,
     durable: bool = True,
 ) -> Backends:
-    """The parts to run on, not started; what they keep lies in `data_dir`.
+    """The backends to run on, not started; what they keep lies in `data_dir`.
 
     POSADA_PARTS decides (given, docker or embedded); without it the addresses in POSADA_KAFKA_BOOTSTRAP and
-    POSADA_POSTGRES_ADMIN_URL, then a Docker daemon that answers, then the embedded parts. `kafka_heap_mb` (MiB) and
+    POSADA_POSTGRES_ADMIN_URL, then a Docker daemon that answers, then the embedded ones. `kafka_heap_mb` (MiB) and
     `kafka_full_jit` concern the embedded Kafka. `on_progress` is called from more than one thread. With `keeping_data`
     Docker's, which forget theirs, are taken only where POSADA_PARTS names them. Without `durable` an embedded
     PostgreSQL may lose data in a crash: for tests.
@@ -187,10 +187,10 @@ def choose_backends(
 
 
 def chosen(environ: Mapping[str, str], docker_answers: Callable[[], bool]) -> str:
-    """The word for the parts to run on: given, docker or embedded; raises ValueError as `choose_parts` does."""
-    asked = environ.get(PARTS_VARIABLE, "")
+    """Which backends to run on: given, docker or embedded; raises ValueError as `choose_backends` does."""
+    asked = environ.get(BACKENDS_VARIABLE, "")
     if asked not in {"", "given", "docker", "embedded"}:
-        raise ValueError(f"{PARTS_VARIABLE} is {asked!r}, and can be given, docker or embedded")
+        raise ValueError(f"{BACKENDS_VARIABLE} is {asked!r}, and can be given, docker or embedded")
     if asked in {"docker", "embedded"}:
         return asked
     addresses = [variable for variable in (KAFKA_VARIABLE, POSTGRES_VARIABLE) if environ.get(variable)]

@@ -98,10 +98,10 @@ def owner_of(name: str) -> str:
 
 def url_for(url: str, database: str, user: str, password: str) -> str:
     """The URL with another database, user and password; host, port and options stay."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
+    address = urlsplit(url)
+    host = address.netloc.rpartition("@")[2]
     netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{host}"
-    return urlunsplit(parts._replace(netloc=netloc, path=f"/{quote(database, safe='')}"))
+    return urlunsplit(address._replace(netloc=netloc, path=f"/{quote(database, safe='')}"))
 
 
 async def _greet(url: str) -> None:

@@ -10,7 +10,7 @@ from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
-from deploy.local.backend import PARTS_VARIABLE, KafkaBackend, OwnBackend, Progress, silent
+from deploy.local.backend import BACKENDS_VARIABLE, KafkaBackend, OwnBackend, Progress, silent
 from deploy.local.databases import PostgresBackend, url_for
 from deploy.local.kafka.probe import kafka_answers
 from deploy.local.kafka.settings import ONE_BROKER
@@ -95,7 +95,7 @@ class Runner:
         except Exception as error:
             if fresh:
                 self.stop()
-            hint = f"{PARTS_VARIABLE}=embedded does without Docker"
+            hint = f"{BACKENDS_VARIABLE}=embedded does without Docker"
             raise BackendFailed(f"Docker could not run {self.image}: {error}. {hint}") from error
 
     @property

@@ -159,7 +159,7 @@ class EmbeddedPostgres(EmbeddedServer, PostgresBackend):
         return {**settings, "port": str(port), "unix_socket_directories": quoted(self.socket_dir)}
 
     def _server_process(self, port: int) -> Process:
-        flags = [part for key, value in self._settings(port).items() for part in ("-c", f"{key}={value}")]
+        flags = [flag for key, value in self._settings(port).items() for flag in ("-c", f"{key}={value}")]
         return Process(
             "PostgreSQL",
             [str(self._programs / "postgres"), "-D", str(self._cluster), *flags],

@@ -97,7 +97,7 @@ class Auditor:
         patience: timedelta = timedelta(seconds=PATIENCE_S),
         clock: Clock | None = None,
     ) -> None:
-        """Sagas are judged by the clock of booking's database, which is theirs; a test may give another."""
+        """Without a clock it is now when booking's database says so."""
         self._urls = urls
         self._topics = topics
         self._patience = patience
@@ -127,64 +127,64 @@ class Auditor:
     async def look(self) -> Look:
         """One look: every finding, whether or not it is in flight."""
         async with AsyncExitStack() as stack:
-            seen = await stack.enter_async_context(snapshots(self._urls))
-            terms = Terms(self._clock() if self._clock else seen.now, self._patience)
-            books = await self._topics.look() if self._topics else None
+            databases = await stack.enter_async_context(snapshots(self._urls, self._clock))
+            terms = Terms(databases.now, self._patience)
+            topics = await self._topics.look() if self._topics else None
             findings = [
-                *[finding async for finding in _of_databases(seen, terms)],
-                *[finding async for finding in _of_bookings(seen, books, terms)],
-                *_of_topics(books, terms),
+                *[finding async for finding in _of_databases(databases, terms)],
+                *[finding async for finding in _of_bookings(databases, topics, terms)],
+                *_of_topics(topics, terms),
             ]
-            moving = await seen.on_their_way() | (books.in_flight if books else frozenset())
+            moving = await databases.on_their_way() | (topics.in_flight if topics else frozenset())
             return Look(
                 tuple(findings),
-                seen.bookings,
+                databases.bookings,
                 frozenset(map(str, moving)),
-                unread=books.unread if books else 0,
-                everybody=books is not None and books.much_unread,
+                unread=topics.unread if topics else 0,
+                everybody=topics is not None and topics.much_unread,
             )
 
 
-async def _of_databases(seen: Snapshots, terms: Terms) -> AsyncIterator[Finding]:
+async def _of_databases(databases: Snapshots, terms: Terms) -> AsyncIterator[Finding]:
     for invariant in ALL.values():
         if isinstance(invariant, OfDatabase):
-            async for row in seen.rows(invariant):
-                for finding in invariant.judged(row, terms):
+            async for row in databases.rows(invariant):
+                for finding in invariant.check(row, terms):
                     yield finding
 
 
-async def _of_bookings(seen: Snapshots, books: TopicSnapshot | None, terms: Terms) -> AsyncIterator[Finding]:
+async def _of_bookings(databases: Snapshots, topics: TopicSnapshot | None, terms: Terms) -> AsyncIterator[Finding]:
     judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfBooking)]
-    strangers = set(books.announced) if books else set()
-    async for several in _with(strangers, seen):
-        for dossier in several:
-            dossier.announced = _announced(dossier, books)
+    unknown_ids = set(topics.announced) if topics else set()
+    async for several in _with_unknown(unknown_ids, databases):
+        for snapshot in several:
+            snapshot.announced = _announced(snapshot, topics)
             for invariant in judges:
-                for finding in invariant.judged(dossier, terms):
+                for finding in invariant.check(snapshot, terms):
                     yield finding
 
 
-async def _with(strangers: set[UUID], seen: Snapshots) -> AsyncIterator[list[BookingSnapshot]]:
-    """All dossiers, and in the end those of bookings that only the topic knows."""
-    async for several in seen.dossiers():
-        strangers -= {dossier.id for dossier in several}
+async def _with_unknown(unknown_ids: set[UUID], databases: Snapshots) -> AsyncIterator[list[BookingSnapshot]]:
+    """All booking_snapshots, and in the end those of bookings that only the topic knows."""
+    async for several in databases.booking_snapshots():
+        unknown_ids -= {snapshot.id for snapshot in several}
         yield several
-    yield [BookingSnapshot(stranger) for stranger in sorted(strangers)]
+    yield [BookingSnapshot(unknown_id) for unknown_id in sorted(unknown_ids)]
 
 
-def _announced(dossier: BookingSnapshot, books: TopicSnapshot | None) -> tuple[str, ...] | None:
+def _announced(snapshot: BookingSnapshot, topics: TopicSnapshot | None) -> tuple[str, ...] | None:
     """What the topic tells of a booking; None where it may have forgotten."""
-    if books is None:
+    if topics is None:
         return None
-    kinds = tuple(books.announced.get(dossier.id, ()))
-    decided_at = dossier.decided_at
-    forgotten = books.whole_since and decided_at and decided_at < books.whole_since
+    kinds = tuple(topics.announced.get(snapshot.id, ()))
+    decided_at = snapshot.decided_at
+    forgotten = topics.whole_since and decided_at and decided_at < topics.whole_since
     return None if forgotten and not kinds else kinds
 
 
-def _of_topics(books: TopicSnapshot | None, terms: Terms) -> Iterable[Finding]:
+def _of_topics(topics: TopicSnapshot | None, terms: Terms) -> Iterable[Finding]:
     judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfTopics)]
-    return [finding for judge in judges for finding in judge.judged(books, terms)] if books else []
+    return [finding for judge in judges for finding in judge.check(topics, terms)] if topics else []
 
 
 def _order(finding: Finding) -> tuple[int, str, str]:

@@ -1,4 +1,4 @@
-"""A booking's dossier: everything that the five databases and the topics hold of it, put side by side."""
+"""A snapshot of a booking: everything that the five databases and the topics hold of it, put side by side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.booking.record.states import Status
 Row = Mapping[str, Any]
 NOTHING: Final = Decimal(0)
 
-# What each part of a dossier is read with, $1 to $2 being the ids of a slice of all bookings. This and the queries
+# What each part of a snapshot is read with, $1 to $2 being the ids of a slice of all bookings. This and the queries
 # beside the invariants are all that the auditor knows of tables. No column here is personal.
 QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "booking": {
@@ -171,11 +171,11 @@ def booking_snapshots(parts: Mapping[str, Iterable[Row]]) -> list[BookingSnapsho
     found: dict[UUID, BookingSnapshot] = {}
     for name, rows in parts.items():
         for row in rows:
-            dossier = found.get(row["booking_id"])
-            if dossier is None:
-                dossier = found[row["booking_id"]] = BookingSnapshot(row["booking_id"])
+            snapshot = found.get(row["booking_id"])
+            if snapshot is None:
+                snapshot = found[row["booking_id"]] = BookingSnapshot(row["booking_id"])
             if name in _ONE:
-                setattr(dossier, _ONE[name], row)
+                setattr(snapshot, _ONE[name], row)
             else:
-                getattr(dossier, name).append(row)
+                getattr(snapshot, name).append(row)
     return [found[booking_id] for booking_id in sorted(found)]

@@ -16,6 +16,7 @@ import orjson
 from posada.audit.booking_snapshot import QUERIES, BookingSnapshot, booking_snapshots
 from posada.audit.invariant import OfDatabase
 from posada.audit.topic_snapshot import about
+from shared.clock import Clock
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 # Booking's comes first: what its sagas call done has been done by then wherever else we look.
@@ -28,18 +29,18 @@ _MOMENT: Final = "SELECT txid_current_snapshot()::text"
 _NOW: Final = "SELECT now()"
 # A message on its second attempt waits for up to two minutes.
 _ON_ITS_WAY: Final = """
-SELECT key, headers FROM outbox WHERE due_at < now() + interval '3 minutes' ORDER BY due_at LIMIT 50000"""
+SELECT key, headers FROM outbox WHERE due_at < $1::timestamptz + interval '3 minutes' ORDER BY due_at LIMIT 50000"""
 
 
 class Snapshots:
-    """The five databases, each as of one moment; `now` is booking's, by its database's clock."""
+    """The five databases, each as of one moment; `now` is what their times are compared with."""
 
     def __init__(self, connections: Mapping[str, Connection], bookings: int, now: datetime) -> None:
         self._connections = connections
         self.bookings = bookings
         self.now = now
 
-    async def dossiers(self) -> AsyncIterator[list[BookingSnapshot]]:
+    async def booking_snapshots(self) -> AsyncIterator[list[BookingSnapshot]]:
         """Every booking that anybody knows, a slice at a time."""
         for first, last in slices(self.bookings):
             parts: dict[str, Any] = {}
@@ -47,7 +48,7 @@ class Snapshots:
                 parts |= found
             yield booking_snapshots(parts)
 
-    async def dossier(self, booking_id: UUID) -> BookingSnapshot:
+    async def snapshot(self, booking_id: UUID) -> BookingSnapshot:
         """What there is of one booking."""
         parts: dict[str, Any] = {}
         for service in ORDER:
@@ -55,15 +56,16 @@ class Snapshots:
         return next(iter(booking_snapshots(parts)), BookingSnapshot(booking_id))
 
     async def rows(self, invariant: OfDatabase) -> AsyncIterator[Mapping[str, Any]]:
-        """What an invariant's query finds."""
-        async for row in self._connections[invariant.service].cursor(invariant.query, prefetch=AT_ONCE):
+        """What an invariant's query finds; its $1 is now."""
+        given = [self.now] if "$1" in invariant.query else []
+        async for row in self._connections[invariant.service].cursor(invariant.query, *given, prefetch=AT_ONCE):
             yield row
 
     async def on_their_way(self) -> set[UUID]:
         """Bookings with a message in an outbox that is about to be sent."""
         found: set[UUID] = set()
         for connection in self._connections.values():
-            for row in await connection.fetch(_ON_ITS_WAY):
+            for row in await connection.fetch(_ON_ITS_WAY, self.now):
                 headers = [(name, value.encode()) for name, value in orjson.loads(row["headers"])]
                 found |= about(headers, row["key"].encode())
         return found
@@ -74,8 +76,10 @@ class Snapshots:
 
 
 @asynccontextmanager
-async def snapshots(urls: Mapping[str, str]) -> AsyncIterator[Snapshots]:
+async def snapshots(urls: Mapping[str, str], clock: Clock | None = None) -> AsyncIterator[Snapshots]:
     """Look at the databases for as long as the block lasts; nothing can be written through it.
+
+    Without a clock it is now when booking's database says so.
 
     Raises:
         OSError, asyncpg.PostgresError: when one cannot be reached, or its role may not read.
@@ -92,7 +96,8 @@ async def snapshots(urls: Mapping[str, str]) -> AsyncIterator[Snapshots]:
             )
             await connections[service].fetchval(_MOMENT)
         booking = connections["booking"]
-        yield Snapshots(connections, await booking.fetchval(_COUNT), await booking.fetchval(_NOW))
+        now = clock() if clock else await booking.fetchval(_NOW)
+        yield Snapshots(connections, await booking.fetchval(_COUNT), now)
 
 
 def slices(bookings: int) -> list[tuple[UUID, UUID]]:

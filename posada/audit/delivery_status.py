@@ -6,50 +6,50 @@ from posada.audit.booking_snapshot import BookingSnapshot
 from services.booking.record.states import Status
 from services.notifications.delivery.model import ALIVE
 from services.notifications.delivery.model import Status as Sent
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 
 # Who is not expected any more hears of nothing that came before, also where nobody told them that.
 _NOT_EXPECTED = {Status.CANCELLED, Status.NO_SHOW}
 _THAT_ENDS_ALL = "cancelled"
 
 
-def by_occasion(dossier: BookingSnapshot) -> dict[str, set[str]]:
+def by_occasion(snapshot: BookingSnapshot) -> dict[str, set[str]]:
     """The occasions that the guest has messages of, each with the states of those, by whatever channel."""
     found: dict[str, set[str]] = {}
-    for row in dossier.deliveries:
+    for row in snapshot.deliveries:
         found.setdefault(row["occasion"], set()).update(row["statuses"])
     return found
 
 
-def missed(dossier: BookingSnapshot, occasion: str) -> str | None:
+def missed(snapshot: BookingSnapshot, occasion: str) -> str | None:
     """How a guest with messages of an occasion cannot have heard of it, and nobody else either; None where all is well.
 
     A message got through, or newer news made it idle, or every channel failed and staff was told so.
     """
-    told = by_occasion(dossier)
+    told = by_occasion(snapshot)
     states = told[occasion]
     if states & ALIVE:
         return None
     if Sent.WITHDRAWN in states:
-        overtaken = is_overtaken(dossier, occasion)
+        overtaken = is_overtaken(snapshot, occasion)
         return None if overtaken else f"{occasion} was withdrawn, and the guest was told of nothing newer"
     unreached = [one for one, its_states in told.items() if its_states == {Sent.FAILED}]
-    alerts = dossier.alert["alerts"] if dossier.alert else 0
+    alerts = snapshot.alert["alerts"] if snapshot.alert else 0
     if occasion in unreached and alerts >= len(unreached):
         return None
     return f"no message of {occasion} got through, and staff was told of {alerts} of {max(1, len(unreached))} such"
 
 
-def is_overtaken(dossier: BookingSnapshot, occasion: str) -> bool:
-    """Whether newer news, told or on the books, makes an occasion untrue or idle."""
-    newer = [one for one in by_occasion(dossier) if one != occasion]
-    if dossier.status in _NOT_EXPECTED:
+def is_overtaken(snapshot: BookingSnapshot, occasion: str) -> bool:
+    """Whether newer news, sent or recorded, makes an occasion untrue or idle."""
+    newer = [one for one in by_occasion(snapshot) if one != occasion]
+    if snapshot.status in _NOT_EXPECTED:
         newer.append(_THAT_ENDS_ALL)
-    return any(_overtakes(one, occasion) for one in newer)
+    return any(_supersedes(one, occasion) for one in newer)
 
 
-def _overtakes(newer: str, older: str) -> bool:
+def _supersedes(newer: str, older: str) -> bool:
     try:
-        return overtakes(newer, older)
+        return supersedes(newer, older)
     except ValueError:  # no occasion of ours: it makes nothing idle
         return False

@@ -1,4 +1,4 @@
-"""How an invariant is declared: over one booking's dossier, over rows of one database, or over what topics hold."""
+"""How an invariant is declared: over one booking's snapshot, over rows of one database, or over what topics hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from posada.audit.topic_snapshot import TopicSnapshot
 
 Row: TypeAlias = Mapping[str, Any]
 STATUS: Final = "posada status {subject}"
-MEND: Final = "posada audit --mend"
+REPAIR: Final = "posada audit --mend"
 LEDGER: Final = "posada payments audit"
 
 
@@ -57,9 +57,9 @@ class OfBooking(Invariant):
 
     judge: Callable[[BookingSnapshot, Terms], Iterable[str | Wrong]]
 
-    def judged(self, dossier: BookingSnapshot, terms: Terms) -> Iterable[Finding]:
+    def check(self, snapshot: BookingSnapshot, terms: Terms) -> Iterable[Finding]:
         """What is wrong with this booking."""
-        return (self.finding(dossier.id, what) for what in self.judge(dossier, terms))
+        return (self.finding(snapshot.id, what) for what in self.judge(snapshot, terms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class OfDatabase(Invariant):
     query: str
     judge: Callable[[Row, Terms], tuple[object, str] | None]
 
-    def judged(self, row: Row, terms: Terms) -> Iterable[Finding]:
+    def check(self, row: Row, terms: Terms) -> Iterable[Finding]:
         """What is wrong with this row, if anything."""
         wrong = self.judge(row, terms)
         return [self.finding(*wrong)] if wrong else []
@@ -82,9 +82,9 @@ class OfTopics(Invariant):
 
     judge: Callable[[TopicSnapshot, Terms], Iterable[tuple[object, str]]]
 
-    def judged(self, books: TopicSnapshot, terms: Terms) -> Iterable[Finding]:
+    def check(self, topics: TopicSnapshot, terms: Terms) -> Iterable[Finding]:
         """What is wrong on the topics."""
-        return (self.finding(*wrong) for wrong in self.judge(books, terms))
+        return (self.finding(*wrong) for wrong in self.judge(topics, terms))
 
 
 ALL: Final[dict[str, Invariant]] = {}

@@ -12,14 +12,14 @@ from rich.text import Text
 
 @contextmanager
 def progress_on(console: Console, doing: str) -> Iterator[Callable[[str], None]]:
-    """Inside the block, the function that is given tells a step; it may be called from any thread."""
+    """Gives the function that shows a step; any thread may call it."""
     began = time.monotonic()
 
-    def tell(step: str) -> None:
+    def show(step: str) -> None:
         console.print(Text.assemble((f"{time.monotonic() - began:6.1f} s  ", "dim"), step), soft_wrap=True)
 
     if not console.is_terminal:
-        yield tell
+        yield show
         return
     with console.status(doing):
-        yield tell
+        yield show

@@ -23,7 +23,7 @@ MOST_BYTES: Final = 1_000_000
 class Address(BaseModel):
     """A running Posada: its supervisor's pid, its broker, and of each service the HTTP addresses and database.
 
-    `kafka_secrets` are what its records are signed with, by key id.
+    `kafka_secrets` sign its records, by key id; `clock_file` is that of its business clock, where tests may move it.
     """
 
     pid: int
@@ -31,6 +31,7 @@ class Address(BaseModel):
     http: dict[str, list[str]]
     database_urls: dict[str, str]
     kafka_secrets: dict[str, str] = Field(default_factory=dict, repr=False)
+    clock_file: Path | None = None
 
     def write(self, folder: Path) -> None:
         """Put the file into `folder`, whole or not at all; its passwords are readable by the owner only."""

@@ -1,4 +1,4 @@
-"""The secrets that a town's Kafka records are signed with: a file for each in its folder, for its owner alone."""
+"""The secrets that a local cluster signs Kafka records with: one file each, readable by its owner alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VARIABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ClusterSecrets:
-    """What the services of a town are told of secrets: the environment's where it has any, else those of files.
+    """What the services of a cluster are told of secrets: the environment's where it has any, else those of files.
 
     A file `records-ID` holds a secret of the installation, the last by name signs; `gateway-NAME` and `source-NAME`
     hold one or two of a sender, one a line.

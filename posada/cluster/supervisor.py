@@ -24,8 +24,8 @@ SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A program that is to run: how to see whether it does, why it does not, and how to start it again."""
+class Supervised:
+    """A program that should run: whether it does, why it does not, and how to start it again."""
 
     name: str
     alive: Callable[[], bool]
@@ -38,9 +38,9 @@ class Kept:
 class Supervisor:
     """Starts again what ended by itself, more and more slowly while it keeps ending; `remarks` are the latest."""
 
-    def __init__(self, town: LocalCluster) -> None:
-        self._town = town
-        self._addresses = {part.name: _address(part) for part in self._parts()}
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
+        self._addresses = {one.name: _address(one) for one in self._backends()}
         self._pauses: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._started: dict[str, float] = {}
@@ -49,41 +49,41 @@ class Supervisor:
         self._away: set[str] = set()
         self.remarks: list[str] = []
 
-    def look_after(self, *, all_ready: bool = True) -> None:
+    def restart_ended(self, *, all_ready: bool = True) -> None:
         """Start what is due to be started; where not all are ready, ask servers that are not ours whether they answer.
 
         Raises:
             BackendFailed: when Kafka or PostgreSQL ended again each time.
         """
-        for one in self._kept():
+        for one in self._supervised():
             if one.alive():
                 continue
             if one.name not in self._due:
-                self._put_off(one, one.why())
+                self._postpone(one, one.why())
             elif time.monotonic() >= self._due[one.name]:
                 self._start(one)
         if not all_ready and time.monotonic() >= self._next_look:
-            self._ask_those_given()
+            self._probe_given_backends()
 
-    def _kept(self) -> Iterator[Kept]:
-        for part in self._parts():
-            if isinstance(part, OwnBackend):
-                yield _server(part, self._addresses[part.name])
-        for one in self._town.services:
+    def _supervised(self) -> Iterator[Supervised]:
+        for backend in self._backends():
+            if isinstance(backend, OwnBackend):
+                yield _server(backend, self._addresses[backend.name])
+        for one in self._cluster.services:
             yield _copy(one)
 
-    def _parts(self) -> tuple[KafkaBackend, PostgresBackend]:
-        return self._town.parts.kafka, self._town.parts.postgres
+    def _backends(self) -> tuple[KafkaBackend, PostgresBackend]:
+        return self._cluster.backends.kafka, self._cluster.backends.postgres
 
-    def _start(self, one: Kept) -> None:
+    def _start(self, one: Supervised) -> None:
         del self._due[one.name]
         self._started[one.name] = time.monotonic()
         try:
             one.start()
         except BackendFailed as failure:
-            self._put_off(one, str(failure).partition("\n")[0])
+            self._postpone(one, str(failure).partition("\n")[0])
 
-    def _put_off(self, one: Kept, why: str) -> None:
+    def _postpone(self, one: Supervised, why: str) -> None:
         now = time.monotonic()
         steady = now - self._started.get(one.name, float("-inf")) > STEADY_S
         self._in_a_row[one.name] = 1 if steady else self._in_a_row[one.name] + 1
@@ -98,47 +98,47 @@ class Supervisor:
         self._due[one.name] = now + pause
         self._remark(f"{one.name}: {why}, starts again in {pause:g} s{see}")
 
-    def _ask_those_given(self) -> None:
-        for part in self._parts():
-            if isinstance(part, OwnBackend):
+    def _probe_given_backends(self) -> None:
+        for backend in self._backends():
+            if isinstance(backend, OwnBackend):
                 continue
-            if part.answers():
-                self._away.discard(part.name)
-            elif part.name not in self._away:
-                self._away.add(part.name)
-                self._remark(f"{part.name} does not answer, and is not ours to start: the services wait for it")
+            if backend.answers():
+                self._away.discard(backend.name)
+            elif backend.name not in self._away:
+                self._away.add(backend.name)
+                self._remark(f"{backend.name} does not answer, and is not ours to start: the services wait for it")
         self._next_look = time.monotonic() + LOOK_EVERY_S
 
     def _remark(self, text: str) -> None:
         self.remarks = [*self.remarks[1 - SHOWN :], f"{time.strftime('%H:%M:%S')} {text}"]
 
 
-def _server(part: OwnBackend, address: str) -> Kept:
-    return Kept(
-        part.name,
-        alive=lambda: part.alive,
-        start=lambda: _start_where_it_was(part, address),
+def _server(backend: OwnBackend, address: str) -> Supervised:
+    return Supervised(
+        backend.name,
+        alive=lambda: backend.alive,
+        start=lambda: _start_where_it_was(backend, address),
         why=lambda: "ended by itself",
-        log=getattr(part, "log_file", None),  # a container has its own
+        log=getattr(backend, "log_file", None),  # a container has its own
         most_starts=MOST_STARTS,
     )
 
 
-def _start_where_it_was(part: OwnBackend, address: str) -> None:
-    part.start()
-    if _address(part) != address:
-        part.stop()
+def _start_where_it_was(backend: OwnBackend, address: str) -> None:
+    backend.start()
+    if _address(backend) != address:
+        backend.stop()
         raise BackendFailed("its port is another program's now, and the services know it there")
 
 
-def _address(part: Backend) -> str:
-    if isinstance(part, KafkaBackend):
-        return part.bootstrap
-    return part.admin_url if isinstance(part, PostgresBackend) else ""
+def _address(backend: Backend) -> str:
+    if isinstance(backend, KafkaBackend):
+        return backend.bootstrap
+    return backend.admin_url if isinstance(backend, PostgresBackend) else ""
 
 
-def _copy(one: Instance) -> Kept:
-    return Kept(
+def _copy(one: Instance) -> Supervised:
+    return Supervised(
         one.name,
         alive=lambda: one.process.alive,
         start=one.process.start,

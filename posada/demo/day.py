@@ -1,4 +1,4 @@
-"""Plays the day in a town that runs."""
+"""Plays the day in a cluster that runs."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ async def play(console: Console, bootstrap: str, http: Callable[[str], str], sea
 
 
 async def empty_night(stage: Stage) -> tuple[date, dict[str, int]]:
-    """A night in which nobody has a Matrimonial yet, for a town may be kept and played in again; and its free rooms."""
+    """A night without a booked Matrimonial, since a cluster may be kept and played in again; and its free rooms."""
     for days in range(FIRST_NIGHT_DAYS, LAST_NIGHT_DAYS):
         night = date.today() + timedelta(days=days)  # noqa: DTZ011  # any day in the future will do
         free = await ending.free_rooms(stage, night)
         if any(count == MATRIMONIAL and "matrimonial" in name.lower() for name, count in free.items()):
             return night, free
-    raise Problem("Every night of this town is taken already: choose another folder with --data.")
+    raise Problem("Every night of this cluster is taken already: choose another folder with --data.")

@@ -37,7 +37,7 @@ class Guest:
 
     @property
     def request_id(self) -> str:
-        """Another on every day that is played, so that a kept town books anew."""
+        """Another on every day that is played, so that a kept cluster books anew."""
         return f"demo-{self.day}-{self.first_name.lower()}"
 
     @property

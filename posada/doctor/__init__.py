@@ -1,1 +1,1 @@
-"""What a house is asked before it opens, and when it is not well."""
+"""What an installation is checked for before it opens, and when something is wrong."""

@@ -31,7 +31,7 @@ def settings_of(service: str) -> tuple[ServiceSettings | None, Finding]:
     except (ValidationError, ValueError) as wrong:
         return None, broken(about, "contradict themselves", problem_of(wrong).text)
     if not settings.asks_for_token:
-        remedy = "set POSADA_API_KEYS, or POSADA_API_TOKEN for a small house"
+        remedy = "set POSADA_API_KEYS, or POSADA_API_TOKEN for a small installation"
         return settings, worth_a_look(about, "ask for no token: nobody may write, and loopback may read", remedy)
     return settings, fine(about, "are complete")
 

@@ -1,4 +1,4 @@
-"""HTTP to handler: counts, quotes and holds, for reading."""
+"""Counts, quotes and holds over HTTP, for reading."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field, ValidationError
 
-from services.availability import handlers
 from services.availability.external.port import InventoryUnavailable
-from services.availability.inventory.stay import Stay, stay_from
-from services.availability.repository import Ask, Repository
+from services.availability.inventory import queries
+from services.availability.repository import Nights, Repository
+from services.availability.stay import Stay, stay_from
 from shared.clock import Clock
 from shared.contracts.availability import (
     CountAnswered,
@@ -32,7 +32,7 @@ FreeOutside = Callable[[str, Stay], Awaitable[dict[str, tuple[str, ...]]]]
 
 
 class HoldState(BaseModel):
-    """A booking's rooms as availability has them."""
+    """A booking's rooms in availability."""
 
     booking_id: UUID
     property_id: str
@@ -51,7 +51,7 @@ class WantedRoom(Occupants):
 
 
 class QuoteAsked(BaseModel):
-    """What a quote is asked for; the property is in the address, and lines number themselves."""
+    """A request for a quote. The property is in the path; rooms are numbered in their order."""
 
     check_in: date
     check_out: date
@@ -60,10 +60,10 @@ class QuoteAsked(BaseModel):
     language: Language = Language.SPANISH
 
     def of(self, property_id: str) -> QuoteRequested:
-        """The same as a message asks it."""
-        asked = self.model_dump(exclude={"rooms"})
+        """The request as a message."""
+        facts = self.model_dump(exclude={"rooms"})
         rooms = tuple(RoomWish(line=line, **room.model_dump()) for line, room in enumerate(self.rooms, 1))
-        return QuoteRequested(request_id=str(uuid4()), property_id=property_id, rooms=rooms, **asked)
+        return QuoteRequested(request_id=str(uuid4()), property_id=property_id, rooms=rooms, **facts)
 
 
 def router(
@@ -80,28 +80,28 @@ def router(
         wanted: Annotated[list[str], Query(description="type:count, e.g. Junior:3; repeat it")] = [],  # noqa: B006
         language: Language = Language.SPANISH,
     ) -> CountAnswered:
-        """Free rooms of every type, and whether what is wanted can be had."""
-        asked = {"property_id": property_id, "check_in": check_in, "check_out": check_out, "language": language}
-        request = _request(asked | {"wanted": [_wish(text) for text in wanted]})
+        """Free rooms of every type, and whether there are enough of those wanted."""
+        facts = {"property_id": property_id, "check_in": check_in, "check_out": check_out, "language": language}
+        request = _request(facts | {"wanted": [_wanted_type(text) for text in wanted]})
         async with database.connection() as connection:
-            inventory = await repository.view(connection, [Ask(request.property_id, check_in, check_out)])
-        house = inventory.house(request.property_id)
-        if house.outside and free_outside:
-            stay = stay_from(check_in, check_out, house.today(clock()))
+            inventory = await repository.view(connection, [Nights(request.property_id, check_in, check_out)])
+        property_ = inventory.property_of(request.property_id)
+        if property_.outside and free_outside:
+            stay = stay_from(check_in, check_out, property_.today(clock()))
             async with database.connection() as connection:
-                await repository.see_held_places(connection, inventory, house.id, stay)
-            inventory.narrow(house, stay, await _seen(free_outside, house.id, stay))
-        (answer,) = handlers.count_rooms(inventory, request, clock())
+                await repository.see_held_places(connection, inventory, property_.id, stay)
+            inventory.narrow(property_, stay, await _free_outside(free_outside, property_.id, stay))
+        (answer,) = queries.count_rooms(inventory, request, clock())
         assert isinstance(answer, CountAnswered)  # noqa: S101
         return answer
 
     @router.post("/properties/{property_id}/quote", responses={422: {}, 503: {}})
-    async def quote_rooms(property_id: Identifier, asked: QuoteAsked) -> QuoteAnswered:
+    async def quote_rooms(property_id: Identifier, body: QuoteAsked) -> QuoteAnswered:
         """What rooms cost, night by night, under one package or under each that applies."""
-        request = asked.of(property_id)
+        request = body.of(property_id)
         async with database.connection() as connection:
             inventory = await repository.view(connection, [], [property_id])
-        (answer,) = handlers.quote_rooms(inventory, request, clock())
+        (answer,) = queries.quote_rooms(inventory, request, clock())
         assert isinstance(answer, QuoteAnswered)  # noqa: S101
         return answer
 
@@ -124,28 +124,28 @@ def router(
     return router
 
 
-async def _seen(free_outside: FreeOutside, property_id: str, stay: Stay) -> dict[str, tuple[str, ...]]:
+async def _free_outside(free_outside: FreeOutside, property_id: str, stay: Stay) -> dict[str, tuple[str, ...]]:
     try:
         return await free_outside(property_id, stay)
     except InventoryUnavailable as fault:
         raise HTTPException(503, "the property's system cannot be reached; ask again in a moment") from fault
 
 
-def _request(asked: dict[str, Any]) -> CountRequested:
+def _request(facts: dict[str, Any]) -> CountRequested:
     try:
-        return CountRequested.model_validate(asked | {"request_id": str(uuid4())})
+        return CountRequested.model_validate(facts | {"request_id": str(uuid4())})
     except ValidationError as error:
         first = validation_errors(error.errors(include_url=False, include_input=False))[0]
         text = f"{first['field']}: {first['problem']}"
         raise Refusal(Reason.INVALID_REQUEST, text, field=first["field"]) from error
 
 
-def _wish(text: str) -> WantedType:
+def _wanted_type(text: str) -> WantedType:
     name, colon, count = text.rpartition(":")
     digits = count if count.isascii() and count.isdigit() and len(count) <= 3 else ""  # noqa: PLR2004
     try:
         return WantedType(type=name, count=int(digits)) if colon else WantedType(type=text)
-    except ValueError:  # pydantic's own among them
+    except ValueError:  # ValidationError included
         problem = (
             "wanted: write type:count with a type of at most 100 characters and a count from 1 to 500, e.g. Junior:3"
         )

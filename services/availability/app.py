@@ -12,7 +12,7 @@ from services.availability.gauges import GAUGES
 from services.availability.repository import Repository
 from services.availability.scopes import SCOPES
 from services.availability.settings import Settings
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.database.pool import Database
 from shared.jobs.wake import WakeSignal
 from shared.outbox.timers import timer_loop
@@ -20,9 +20,10 @@ from shared.service import Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service, ready to run."""
     settings = settings or Settings()
+    clock = clock or settings.clock()
     database = Database(
         settings.database_url.get_secret_value(),
         connections=settings.database_connections,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from services.availability import handlers
+from services.availability.date_change import handlers as date_change
+from services.availability.external import handlers as external
+from services.availability.inventory import handlers as inventory
+from services.availability.inventory import queries
 from services.availability.inventory.invalid import read_invalid
 from services.availability.repository import Repository
 from services.availability.unit_of_work import UnitOfWork
@@ -33,21 +36,21 @@ def routes(repository: Repository) -> Routes[UnitOfWork]:
     """Every message that availability handles."""
     listens_to = (topics.AVAILABILITY_COMMANDS, topics.AVAILABILITY_REQUESTS, topics.internal("availability"))
     table = Routes("availability", listens_to, repository, for_invalid=read_invalid)
-    table.on(CountRequested, handlers.count_rooms, refused=handlers.count_refused, repeats=True)
-    table.on(CountInvalid, handlers.refuse_invalid_count, repeats=True)
-    table.on(QuoteRequested, handlers.quote_rooms, refused=handlers.quote_refused, repeats=True)
-    table.on(QuoteInvalid, handlers.refuse_invalid_quote, repeats=True)
-    table.on(HoldRooms, handlers.hold_rooms, refused=handlers.rooms_not_held)
-    table.on(ExtendHold, handlers.extend_hold)
-    table.on(BookRooms, handlers.book_rooms)
-    table.on(ReleaseRooms, handlers.release_rooms)
-    table.on(FreeRooms, handlers.free_rooms)
-    table.on(ChangeRooms, handlers.change_rooms, refused=handlers.rooms_not_changed)
-    table.on(KeepChange, handlers.keep_change)
-    table.on(DropChange, handlers.drop_change)
-    table.on(OrderRooms, handlers.order_rooms, refused=handlers.rooms_not_ordered)
-    table.on(CancelOrders, handlers.cancel_orders)
-    table.on(OutsideSeen, handlers.look_outside, refused=handlers.outside_not_seen)
-    table.on(OutsideOrdered, handlers.rooms_ordered)
-    table.on(HoldDue, handlers.hold_due)
+    table.on(CountRequested, queries.count_rooms, refused=queries.count_refused, repeats=True)
+    table.on(CountInvalid, queries.refuse_invalid_count, repeats=True)
+    table.on(QuoteRequested, queries.quote_rooms, refused=queries.quote_refused, repeats=True)
+    table.on(QuoteInvalid, queries.refuse_invalid_quote, repeats=True)
+    table.on(HoldRooms, inventory.hold_rooms, refused=inventory.rooms_not_held)
+    table.on(ExtendHold, inventory.extend_hold)
+    table.on(BookRooms, inventory.book_rooms)
+    table.on(ReleaseRooms, inventory.release_rooms)
+    table.on(FreeRooms, inventory.free_rooms)
+    table.on(HoldDue, inventory.hold_due)
+    table.on(ChangeRooms, date_change.change_rooms, refused=date_change.rooms_not_changed)
+    table.on(KeepChange, date_change.keep_change)
+    table.on(DropChange, date_change.drop_change)
+    table.on(OrderRooms, external.order_rooms, refused=external.rooms_not_ordered)
+    table.on(CancelOrders, external.cancel_orders)
+    table.on(OutsideSeen, external.look_outside, refused=external.outside_not_seen)
+    table.on(OutsideOrdered, external.rooms_ordered)
     return table

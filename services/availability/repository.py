@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from services.availability.catalogue.property_cache import PropertyCache
-from services.availability.inventory.hold import Hold
-from services.availability.inventory.stay import LONGEST_NIGHTS, Stay
+from services.availability.external import store as external_store
+from services.availability.hold import Hold
 from services.availability.inventory.store import (
     HELD_PLACES,
     LOCK_HOLDS,
@@ -20,6 +20,7 @@ from services.availability.inventory.store import (
     hold_in,
     saved,
 )
+from services.availability.stay import LONGEST_NIGHTS, Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.commit_hooks import on_commit
 from shared.contracts.availability import (
@@ -46,8 +47,8 @@ _HOLD = "SELECT * FROM holds WHERE booking_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """Nights that somebody asks about: at which property, and for which types by name (None: all)."""
+class Nights:
+    """The nights for which free rooms are read: of which property, and of which types by name (None: all)."""
 
     property_id: str | None
     check_in: date
@@ -59,7 +60,7 @@ class Repository:
     """Reads and writes the inventory; `wake` is set when there are calls to make to external systems."""
 
     def __init__(self, wake: WakeSignal | None = None) -> None:
-        self._houses = PropertyCache()
+        self._properties = PropertyCache()
         self._wake = wake or WakeSignal()
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
@@ -67,56 +68,57 @@ class Repository:
         return await self._inventory(connection, messages, _booking_ids(messages), LOCK_HOLDS)
 
     async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
-        """The same without locks; a booking that asks for rooms counts as one that has none yet."""
+        """The same without locks. A booking that asks for a hold is assumed to have none yet."""
         if any(isinstance(message, ChangeRooms | KeepChange | DropChange) for message in messages):
             raise Conflict("a booking's nights change under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, HoldRooms)}
         inventory = await self._inventory(connection, messages, _booking_ids(messages) - asking, SEE_HOLDS)
-        inventory.taken_for_new = asking
+        inventory.assumed_new = asking
         return inventory
 
     async def _inventory(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
     ) -> UnitOfWork:
         quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested | ChangeRooms)]
-        inventory = await self.view(connection, [ask for ask in map(_ask, messages) if ask], quoted)
+        inventory = await self.view(connection, [nights for nights in map(_nights, messages) if nights], quoted)
         for seen in (message for message in messages if isinstance(message, OutsideSeen)):
             await self.see_held_places(connection, inventory, seen.property_id, Stay(seen.check_in, seen.check_out))
         if ids:
             rows = await connection.fetch(holds, ids)
             inventory.holds = {row["booking_id"]: hold_in(row) for row in rows}
-            inventory.known = {row["booking_id"]: row["version"] for row in rows}
-            inventory.before = dict(inventory.holds)
+            inventory.versions = {row["booking_id"]: row["version"] for row in rows}
+            inventory.loaded = dict(inventory.holds)
         changing = [message for message in messages if isinstance(message, ChangeRooms)]
         if changing:
             inventory.own_free = await free_for_changes(connection, changing)
         return inventory
 
     async def view(
-        self, connection: Connection, asks: Sequence[Ask], properties: Iterable[str | None] = ()
+        self, connection: Connection, nights: Sequence[Nights], properties: Iterable[str | None] = ()
     ) -> UnitOfWork:
-        """The free rooms for some stays, holds left out: what a count needs. `properties` are those without a stay."""
-        named = {*properties, *(ask.property_id for ask in asks)}
-        others = await self._houses.read(connection, named) if named else ()
-        uow = UnitOfWork(self._houses.known, self._houses.default, other_houses=others)
-        rows = sorted({row for ask in asks for row in self._rows(ask)})
+        """The free rooms of some stays, without holds: what a count needs. `properties` are read without a stay."""
+        named = {*properties, *(one.property_id for one in nights)}
+        others = await self._properties.read(connection, named) if named else ()
+        uow = UnitOfWork(self._properties.known, self._properties.default, other_ids=others)
+        rows = sorted({row for one in nights for row in self._rows(one)})
         if rows:
             uow.free = await free_rooms_of(connection, rows)
         return uow
 
     async def see_held_places(self, connection: Connection, uow: UnitOfWork, property_id: str, stay: Stay) -> None:
-        """Add how many places our holds keep at a property, which an outside system knows nothing of."""
+        """Add how many places our holds keep at a property: the external system does not know of them."""
         rows = await connection.fetch(HELD_PLACES, property_id, stay.check_in, stay.check_out)
         uow.held_places |= {(property_id, stay, row["type_key"]): row["held"] for row in rows}
 
     async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
-        """What changed; calls to external systems begin once it is committed."""
-        if uow.external_jobs:
-            on_commit(self._wake.set)
-        return saved(uow, now)
+        """The statements that write what changed; calls to external systems begin after the commit."""
+        if not uow.external_jobs:
+            return saved(uow, now)
+        on_commit(self._wake.set)
+        return [*saved(uow, now), external_store.added(uow.external_jobs)]
 
     async def due(self, connection: Connection, now: datetime) -> list[Message]:
-        """Wake-ups for holds whose time is up; each is handed out again after a while, in case it is lost."""
+        """Messages for holds that have expired; each is given again after 30 seconds, in case it was lost."""
         rows = await connection.fetch(_DUE, now, timedelta(seconds=30))
         return [HoldDue(booking_id=row["booking_id"]) for row in rows]
 
@@ -131,26 +133,26 @@ class Repository:
         return (hold_in(row), row["version"]) if row else None
 
     def forget(self) -> None:
-        """Read the houses anew the next time: somebody edited one."""
-        self._houses.forget()
+        """Read the properties again the next time: one was edited."""
+        self._properties.forget()
 
-    def _rows(self, ask: Ask) -> Iterator[FreeRow]:
-        """What to look up for one ask: a row for each type; nothing for a range or a property that will be refused."""
-        house = self._houses.known.get(ask.property_id or self._houses.default or "")
-        stay = Stay(ask.check_in, ask.check_out)
-        if house and 0 < stay.nights <= LONGEST_NIGHTS:
-            for key in house.types if ask.types is None else house.keys_of(ask.types):
-                yield house.id, stay, key
+    def _rows(self, nights: Nights) -> Iterator[FreeRow]:
+        """What to look up: a row for each type; nothing for dates or a property that the handler will refuse."""
+        property_ = self._properties.known.get(nights.property_id or self._properties.default or "")
+        stay = Stay(nights.check_in, nights.check_out)
+        if property_ and 0 < stay.nights <= LONGEST_NIGHTS:
+            for key in property_.types if nights.types is None else property_.keys_of(nights.types):
+                yield property_.id, stay, key
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:
     return {booking_id for message in messages if (booking_id := getattr(message, "booking_id", None))}
 
 
-def _ask(message: Message) -> Ask | None:
+def _nights(message: Message) -> Nights | None:
     if isinstance(message, CountRequested | OutsideSeen):
-        return Ask(message.property_id, message.check_in, message.check_out)
+        return Nights(message.property_id, message.check_in, message.check_out)
     if isinstance(message, HoldRooms):
         types = tuple(wish.type for wish in message.rooms)
-        return Ask(message.property_id, message.check_in, message.check_out, types)
+        return Nights(message.property_id, message.check_in, message.check_out, types)
     return None

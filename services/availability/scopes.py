@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.availability.catalogue.model import BY_KIND
-from shared.auth.scopes import HOUSE, PROPERTY, Owner, Scopes, about
+from shared.auth.scopes import ALL_PROPERTIES, PROPERTY, Owner, Scopes, about
 
 _BOOKING = """
 SELECT property_id FROM holds WHERE booking_id = $1
@@ -19,7 +19,7 @@ SCOPES = Scopes(
         "POST /properties/{property_id}/quote": _IN_PROPERTY,
         "GET /holds/{booking_id}": _OF_BOOKING,
         "GET /catalogue/export": _IN_PROPERTY,
-        "POST /catalogue/import": HOUSE,  # its lines name any property
+        "POST /catalogue/import": ALL_PROPERTIES,  # its lines name any property
         "PUT /catalogue/capacity/{property_id}": _IN_PROPERTY,
         **{f"{method} /catalogue/{kind}": _IN_PROPERTY for kind in BY_KIND for method in ("GET", "PUT", "DELETE")},
         "GET /outside-errands": _IN_PROPERTY,

@@ -1,4 +1,4 @@
-"""Plants the reference property; what is there already, edited or not, is left alone."""
+"""Seeds the reference property. A property that exists is not changed, whether or not it was edited."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "seed"
 _PROPERTY = """
 INSERT INTO properties (id, name, timezone, currency, tax_rate, prices_include_tax, hold_minutes, is_default)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING RETURNING id"""
-# Where the delivered one was given up for another default it stays away; one's own is told that there is a default.
+# The reference property is skipped where another property is the default. An operator's own file fails instead.
 _OWN_PROPERTY = _PROPERTY.replace("ON CONFLICT", "ON CONFLICT (id)")
 _TYPE = "INSERT INTO room_types VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 _ROOM = "INSERT INTO rooms (property_id, number, type_key) VALUES ($1, $2, $3)"
@@ -34,57 +34,60 @@ Row = tuple[Any, ...]
 
 
 async def plant(connection: Connection, folder: Path = FOLDER) -> list[str]:
-    """Write every property of the folder that is not there; returns the ids of those planted.
+    """Write every property of the folder that does not exist; returns the ids of those written.
 
     Raises:
-        BrokenSeed: for a file that is wrong.
+        BrokenSeed: when a file is invalid.
     """
     new_property = _PROPERTY if folder == FOLDER else _OWN_PROPERTY
     return await plant_files(connection, folder, partial(_plant, new_property))
 
 
 async def _plant(new_property: str, connection: Connection, given: Mapping[str, Any]) -> list[str]:
-    house = given["property"]
+    facts = given["property"]
+    property_id = facts["id"]
     new = await connection.fetchval(
         new_property,
-        house["id"],
-        house["name"],
-        house["timezone"],
-        house["currency"],
-        Decimal(house["tax_rate"]),
-        house["prices_include_tax"],
-        house["hold_minutes"],
-        house.get("is_default", False),
+        property_id,
+        facts["name"],
+        facts["timezone"],
+        facts["currency"],
+        Decimal(facts["tax_rate"]),
+        facts["prices_include_tax"],
+        facts["hold_minutes"],
+        facts.get("is_default", False),
     )
     if new is None:
         return []
-    await connection.executemany(_TYPE, _types(house["id"], given["types"]))
-    await connection.executemany(_ROOM, _rooms(house["id"], given["rooms"]))
-    await connection.executemany(_PACKAGE, [_package(house["id"], package) for package in given["packages"]])
-    await connection.executemany(_RATE, [_rate(house["id"], rate) for rate in given["rates"]])
-    await connection.executemany(_SUPPLEMENT, [_supplement(house["id"], one) for one in given["supplements"]])
-    await connection.executemany(_FEE, [_fee(house["id"], one) for one in given.get("fees", ())])
-    return [house["id"]]
+    await connection.executemany(_TYPE, _types(property_id, given["types"]))
+    await connection.executemany(_ROOM, _rooms(property_id, given["rooms"]))
+    await connection.executemany(_PACKAGE, [_package(property_id, package) for package in given["packages"]])
+    await connection.executemany(_RATE, [_rate(property_id, rate) for rate in given["rates"]])
+    await connection.executemany(
+        _SUPPLEMENT, [_supplement(property_id, supplement) for supplement in given["supplements"]]
+    )
+    await connection.executemany(_FEE, [_fee(property_id, fee) for fee in given.get("fees", ())])
+    return [property_id]
 
 
-def _types(house: str, given: list[Mapping[str, Any]]) -> Iterator[Row]:
-    for position, one in enumerate(given):
+def _types(property_id: str, given: list[Mapping[str, Any]]) -> Iterator[Row]:
+    for position, room_type in enumerate(given):
         yield (
-            house,
-            one["key"],
-            one["label"],
+            property_id,
+            room_type["key"],
+            room_type["label"],
             position,
-            one["adults"],
-            one["guests"],
-            one["extra_beds"],
-            one.get("is_place", False),
+            room_type["adults"],
+            room_type["guests"],
+            room_type["extra_beds"],
+            room_type.get("is_place", False),
         )
 
 
-def _rooms(house: str, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+def _rooms(property_id: str, given: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     for type_key, numbers in given.items():
         for number in numbers.get("numbers") or _range(numbers):
-            yield house, f"{numbers.get('prefix', '')}{number}{numbers.get('suffix', '')}", type_key
+            yield property_id, f"{numbers.get('prefix', '')}{number}{numbers.get('suffix', '')}", type_key
 
 
 def _range(given: Mapping[str, Any]) -> list[int]:
@@ -92,9 +95,9 @@ def _range(given: Mapping[str, Any]) -> list[int]:
     return [number for number in range(given["from"], given["to"] + 1) if number not in without]
 
 
-def _package(house: str, given: Mapping[str, Any]) -> Row:
+def _package(property_id: str, given: Mapping[str, Any]) -> Row:
     return (
-        house,
+        property_id,
         given["key"],
         given["name"],
         given["inclusions"],
@@ -105,18 +108,18 @@ def _package(house: str, given: Mapping[str, Any]) -> Row:
     )
 
 
-def _rate(house: str, given: Mapping[str, Any]) -> Row:
+def _rate(property_id: str, given: Mapping[str, Any]) -> Row:
     amounts = (Decimal(given["adult"]), Decimal(given["child"]), Decimal(given["extra_bed"]))
     first, last = _date(given.get("first_night")), _date(given.get("last_night"))
-    return (house, given["package"], given.get("type"), first, last, given.get("weekdays"), *amounts)
+    return (property_id, given["package"], given.get("type"), first, last, given.get("weekdays"), *amounts)
 
 
-def _supplement(house: str, given: Mapping[str, Any]) -> Row:
-    return house, given["package"], given["name"], Decimal(given["amount"]), given["unit"]
+def _supplement(property_id: str, given: Mapping[str, Any]) -> Row:
+    return property_id, given["package"], given["name"], Decimal(given["amount"]), given["unit"]
 
 
-def _fee(house: str, given: Mapping[str, Any]) -> Row:
-    return house, given["name"], Decimal(given["amount"]), given["unit"]
+def _fee(property_id: str, given: Mapping[str, Any]) -> Row:
+    return property_id, given["name"], Decimal(given["amount"]), given["unit"]
 
 
 def _date(given: date | str | None) -> date | None:

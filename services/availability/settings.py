@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field, SecretStr
 
 from services.availability.external.adapters.settings import ExternalClientSettings
@@ -17,23 +19,31 @@ class Settings(ServiceSettings, SeedSettings):
     http_port: int = 8101
     outside_tokens: dict[str, SecretStr] = Field(
         default_factory=dict,
-        description='Bearer tokens of the outside systems that keep rooms, by property, as JSON: {"las-hojas": "…"}.',
+        description='Bearer tokens of the external systems that keep rooms, by property, as JSON: {"las-hojas": "…"}.',
     )
     outside_failures: int = Field(
-        AS_THEY_ARE.failures, ge=1, description="Failures in a row after which an outside system is not asked."
+        AS_THEY_ARE.failures,
+        ge=1,
+        description="Consecutive failures after which an external system is not called for a while.",
     )
     outside_rest_seconds: float = Field(
-        AS_THEY_ARE.rest_seconds, gt=0, le=86_400, description="How long it is not asked then."
+        AS_THEY_ARE.rest_seconds, gt=0, le=86_400, description="Seconds for which it is not called then."
     )
     outside_at_once: int = Field(
-        AS_THEY_ARE.at_once, ge=1, le=32, description="Jobs that may be under way to one outside system at a time."
+        AS_THEY_ARE.at_once, ge=1, le=32, description="Maximum number of concurrent calls to one external system."
     )
     outside_pause_growth: float = Field(
         AS_THEY_ARE.pause_growth,
         ge=1,
         le=10,
-        description="How many times as long each further pause between attempts at a room is than the property's.",
+        description="Factor by which each further pause between attempts to book a room grows, from the "
+        "property's pause.",
     )
+
+    def _against_moved_time(self) -> Iterator[str]:
+        yield from super()._against_moved_time()
+        if self.outside_tokens:
+            yield "POSADA_OUTSIDE_TOKENS opens systems that are real: unset it"
 
     def external_clients(self) -> ExternalClientSettings:
         """How outside systems are called."""

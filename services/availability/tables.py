@@ -146,10 +146,10 @@ holds = Table(
     Column("wake_at", DateTime(timezone=True)),
     Column("answer", Text, nullable=False),
     Column("codes", JSONB, nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("changes", Integer, nullable=False, server_default=text("0"), comment="the newest change that it knows of"),
     Column("change", JSONB, comment="other nights that it has as well, until its booking decides"),
     Column("holding", Integer, nullable=False, server_default=text("1"), comment="for which time it was asked for"),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("state IN ('held', 'freed', 'booked', 'released')", name="state"),
     Index("holds_wake_at_idx", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
 )

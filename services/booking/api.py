@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
-from services.booking.record.cancellation_fee import NOTHING
+from services.booking.record.rows import balance_of
 from services.booking.repository import Repository
 from services.booking.requests.saga.data import MultiRoomData
 from shared.contracts.booking import booking_id_of
@@ -107,11 +107,6 @@ def router(database: Database, repository: Repository) -> APIRouter:
 def _course(row: dict[str, Any]) -> Course:
     progress = Progress.from_json(row["progress"])
     data = MultiRoomData.model_validate(row["data"])
-    owed = (
-        None
-        if row["total"] is None
-        else row["total"] + row["charges"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
-    )
     return Course(
         booking_id=row["id"],
         request_id=row["request_id"],
@@ -134,7 +129,7 @@ def _course(row: dict[str, Any]) -> Course:
         total=row["total"],
         currency=row["currency"],
         **{name: row[name] for name in ("charges", "paid", "fee", "refund", "revision")},
-        balance=owed,
+        balance=balance_of(row),
         change_under_way=row["saga_name"],
         payment_id=data.payment_id,
         started_at=row["created_at"],

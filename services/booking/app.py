@@ -11,7 +11,7 @@ from services.booking.sagas import TABLES
 from services.booking.scopes import SCOPES
 from services.booking.search import api as api_list
 from services.booking.settings import Settings
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.database.pool import Database
 from shared.gauges import SAGAS
 from shared.outbox.timers import timer_loop
@@ -19,9 +19,10 @@ from shared.service import Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service, ready to run."""
     settings = settings or Settings()
+    clock = clock or settings.clock()
     database = Database(
         settings.database_url.get_secret_value(),
         connections=settings.database_connections,

@@ -10,13 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from services.booking.lifecycle import store as lifecycle_store
-from services.booking.lifecycle.store import AUDIT_LOG, bookings_of
+from services.booking.lifecycle.store import bookings_of
 from services.booking.record.booking import Booking
-from services.booking.record.rows import BOOKINGS, STAYS, terms_in
+from services.booking.record.rows import AUDIT_LOG, BOOKINGS, STAYS, terms_in
 from services.booking.record.states import Status
 from services.booking.requests import codes
 from services.booking.requests.property import MultiRoom, Property
 from services.booking.requests.recorded import audit_entry, booking_row, stays_of
+from services.booking.requests.store import take_codes
 from services.booking.sagas import LIFECYCLE_REPLIES, TABLES
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.booking import BookingRequested, SagaDue, booking_id_of
@@ -65,7 +66,7 @@ class Repository:
         await uow.sagas.load(connection, {_booking_id(message) for message in messages})
         if ids := _confirmed(uow, messages):
             await lifecycle_store.load(connection, uow.lifecycle, uow.sagas, ids, messages)
-        uow.codes = await codes.take(connection, _codes_wanted(uow, messages))
+        uow.codes = await take_codes(connection, _codes_wanted(uow, messages))
         return uow
 
     async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:

@@ -18,16 +18,17 @@ class Settings(ServiceSettings, SeedSettings):
     http_port: int = 8102
     fee_limits: Limits = Field(
         {Role.DESK: Decimal(100), Role.MANAGER: Decimal(2000)},
-        description="How far the fee that a role names for a cancellation or no-show may lie from the policy's, and "
-        "how much of it a change of dates may move away, in the booking's currency, as JSON by role; unnamed: any.",
+        description="How much a role may change the fee of a cancellation or no-show from the policy's, and how "
+        "much a change of dates may reduce it, in the booking's currency, as JSON by role. A role "
+        "that is not listed has no limit.",
     )
     property_fee_limits: dict[str, Limits] = Field(
-        default_factory=dict, description='What properties choose otherwise, as JSON: {"las-hojas": {"desk": 0}}.'
+        default_factory=dict, description='Fee limits of properties that differ, as JSON: {"las-hojas": {"desk": 0}}.'
     )
     saga_patience_seconds: float = Field(
         30,
         ge=0.1,
         le=86_400,
-        description="How long a step of a booking waits for its answer: then it is undone, or behind the decision "
-        "done again. A payment that is looked for is waited for as long as payments says.",
+        description="Seconds that a step of a booking waits for its answer. Then it is undone, or repeated after "
+        "the decision. Payments decides how long a payment search takes.",
     )

@@ -19,6 +19,7 @@ from services.conversations.settings import Settings
 from services.conversations.threads import relinking
 from services.conversations.threads.contacts import e164
 from services.conversations.unit_of_work import PhoneRegion
+from shared.clock import Clock
 from shared.contracts.conversations import Author
 from shared.database.pool import Database
 from shared.jobs.wake import WakeSignal
@@ -26,10 +27,11 @@ from shared.service import Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service with these settings, else with the environment's."""
     settings = settings or Settings()
-    place = PhoneRegion(settings.region)
+    clock = clock or settings.clock()
+    region = PhoneRegion(settings.region)
     staff = staff_of(settings)
     database = Database(
         settings.database_url.get_secret_value(),
@@ -39,9 +41,9 @@ def build(settings: Settings | None = None) -> Service:
     providers = ProviderRouter(senders_of(settings), LocalReplies())
     wake = WakeSignal()
     limits = job_limits(seconds=settings.send_seconds, lease=timedelta(seconds=settings.lease_seconds))
-    replies = reply_runner(database, providers.all, limits, wake=wake)
-    conversations = conversation_runner(database, providers.all, limits)
-    repository = Repository(place, staff, keeps_conversations=conversations is not None)
+    replies = reply_runner(database, providers.all, limits, wake=wake, clock=clock)
+    conversations = conversation_runner(database, providers.all, limits, clock=clock)
+    repository = Repository(region, staff, keeps_conversations=conversations is not None)
     return Service(
         name="conversations",
         version=VERSION,
@@ -49,11 +51,11 @@ def build(settings: Settings | None = None) -> Service:
         database=database,
         routes=routes(repository),
         routers=[
-            api.router(database, place),
-            api.searching_router(database, place),
-            api.reading_router(database, settings),
-            answering.router(database, providers, wake, settings),
-            relinking.router(database, repository, place, settings),
+            api.router(database, region),
+            api.searching_router(database, region),
+            api.reading_router(database, settings, clock),
+            answering.router(database, providers, wake, settings, clock),
+            relinking.router(database, repository, region, settings, clock),
         ],
         webhooks=[
             inbound.router(
@@ -61,11 +63,13 @@ def build(settings: Settings | None = None) -> Service:
                 webhooks_of(settings, {contact: Author(role) for role, contact in staff.items()}),
                 public_url=settings.public_url,
                 oldest=timedelta(hours=settings.webhook_hours),
+                clock=clock,
             )
         ],
         loops=[one.run for one in (replies, conversations) if one],
         gauges=GAUGES,
         scopes=SCOPES,
+        clock=clock,
         urgent=False,
     )
 

@@ -12,10 +12,10 @@ from services.conversations.threads.bookings import Apartment, Booking, Version
 from services.conversations.threads.contacts import Contacts, is_phone
 from services.conversations.threads.rules import Tenant, Thread
 from services.conversations.unit_of_work import (
+    BookingEvent,
     MessageKey,
     PhoneRegion,
     StoredMessage,
-    Told,
     UnitOfWork,
     all_contacts,
     contacts_of,
@@ -67,7 +67,7 @@ THREADS = Table(
     Column("property_id", "text", lambda thread: thread.apartment and thread.apartment.property_id),
     Column("room", "text", lambda thread: thread.apartment and thread.apartment.room),
     Column("errand_due_at", "timestamptz"),
-    without=("apartment", "is_new", "changed", "errand"),
+    without=("apartment", "is_new", "changed", "provider_outdated"),
     fixed=("created_at",),
     sets={
         "errand_due_at": "coalesce(new.errand_due_at, threads.errand_due_at)",
@@ -103,8 +103,8 @@ class Repository:
     `keeps_conversations`: there is a provider who must hear of new threads and names.
     """
 
-    def __init__(self, place: PhoneRegion, staff: Mapping[str, str], *, keeps_conversations: bool = False) -> None:
-        self._place = place
+    def __init__(self, region: PhoneRegion, staff: Mapping[str, str], *, keeps_conversations: bool = False) -> None:
+        self._region = region
         self._staff = staff
         self._keeps_conversations = keeps_conversations
 
@@ -112,10 +112,10 @@ class Repository:
         """Every tenant of the batch, with all bookings and threads, and which of its messages are known."""
         del now
         chats = [message for message in messages if isinstance(message, ChatMessage)]
-        confirmed = [message for message in messages if isinstance(message, Told)]
+        confirmed = [message for message in messages if isinstance(message, BookingEvent)]
         conversations = await _conversations(connection, chats)
-        writers = [contacts_of(message, self._place, conversations) for message in chats]
-        guests = [contacts_of(message, self._place) for message in confirmed]
+        writers = [contacts_of(message, self._region, conversations) for message in chats]
+        guests = [contacts_of(message, self._region) for message in confirmed]
         uow = await self._world(connection, writers, guests)
         uow.conversations = conversations
         if chats:
@@ -129,7 +129,7 @@ class Repository:
     async def _world(
         self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]
     ) -> UnitOfWork:
-        uow = UnitOfWork(self._place)
+        uow = UnitOfWork(self._region)
         uow.tenants = await self._tenants(connection, writers, guests)
         contacts = list(uow.tenants)
         await self._load_bookings(connection, uow, contacts)
@@ -162,10 +162,10 @@ class Repository:
         Raises:
             Conflict: where somebody else opened the same thread or stored the same message first.
         """
-        errand_at = now if self._keeps_conversations else None
+        outdated_at = now if self._keeps_conversations else None
 
         def due(thread: Thread) -> datetime | None:
-            return errand_at if _is_the_providers(thread) else None
+            return outdated_at if _is_the_providers(thread) else None
 
         everybody = uow.everybody
         if uow.new_subscribers:
@@ -182,7 +182,7 @@ class Repository:
         if uow.new_messages:
             stored = sorted(uow.new_messages, key=attrgetter("key"))
             await execute_together(
-                connection, [MESSAGES.insert(stored, sender=lambda one: sender_of(one.message, self._place))]
+                connection, [MESSAGES.insert(stored, sender=lambda one: sender_of(one.message, self._region))]
             )
 
 
@@ -231,4 +231,4 @@ def _thread(row: Mapping[str, Any]) -> Thread:
 
 def _is_the_providers(thread: Thread) -> bool:
     """Whether the provider must hear of it: a subscriber's thread has no conversation there."""
-    return (thread.errand or thread.is_new) and is_phone(thread.contact)
+    return (thread.provider_outdated or thread.is_new) and is_phone(thread.contact)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.auth.scopes import HOUSE, PROPERTY, Owner, Scopes, about
+from shared.auth.scopes import ALL_PROPERTIES, PROPERTY, Owner, Scopes, about
 
 _THREAD = "SELECT property_id FROM threads WHERE id = $1"
 _REPLY = "SELECT t.property_id FROM replies r JOIN threads t ON t.id = r.thread_id WHERE r.id = $1"
@@ -19,7 +19,7 @@ SCOPES = Scopes(
         "POST /threads/{thread_id}/replies": _OF_THREAD,
         "GET /replies/{reply_id}": about("reply_id"),
         "GET /messages": about(PROPERTY),
-        "GET /unread": HOUSE,
-        "POST /relink": HOUSE,  # a tenant's threads may be of several properties
+        "GET /unread": ALL_PROPERTIES,
+        "POST /relink": ALL_PROPERTIES,  # a tenant's threads may be of several properties
     },
 )

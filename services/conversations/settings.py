@@ -23,14 +23,16 @@ class Settings(*(one.settings for one in PROVIDERS), ServiceSettings):  # type: 
     assistant: str | None = Field(None, description="The assistant's chat identity in every thread.")
 
     public_url: str | None = Field(
-        None, description="What providers call us by, https://…; Twilio signs it. Unset: the address of the request."
+        None,
+        description="This service's address for providers, https://…; Twilio signs it. Unset: the address of the "
+        "request.",
     )
     webhook_hours: float = Field(
-        48, gt=0, description="Messages written longer ago are set aside for a person. WATI repeats for 24 hours."
+        48, gt=0, description="Hours after which a webhook's message becomes a dead letter. WATI repeats for 24 hours."
     )
 
-    send_seconds: float = Field(20, gt=0, description="Longest wait for a provider's answer.")
-    lease_seconds: float = Field(60, gt=0, description="How long what an instance took to send is its own.")
+    send_seconds: float = Field(20, gt=0, description="Seconds to wait for a provider's answer.")
+    lease_seconds: float = Field(60, gt=0, description="Seconds for which an instance leases a reply.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

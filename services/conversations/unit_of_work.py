@@ -1,4 +1,4 @@
-"""What a batch touches: tenants with their bookings and threads, and the messages that are new."""
+"""What one batch reads and changes: tenants with their bookings and threads, and new messages."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified
 from shared.contracts.common import Channel
 from shared.contracts.conversations import ChatMessage
 
-# What is told of a booking: that it is, how it changed, that it is off.
-Told: TypeAlias = BookingConfirmed | BookingModified | CancellationDecided | BookingCancelled | GuestNotShown
-NOTHING: Mapping[str, str] = {}
+# The events about a booking: confirmed, changed, ended.
+BookingEvent: TypeAlias = BookingConfirmed | BookingModified | CancellationDecided | BookingCancelled | GuestNotShown
+NO_CONVERSATIONS: Mapping[str, str] = {}
 WITHOUT_PHONES = frozenset({Channel.MESSENGER, Channel.INSTAGRAM})
 MessageKey = tuple[str, str]
 
 
 class UnknownConversation(Exception):
-    """A message came before what says whose it is: another attempt will know, or a person has to."""
+    """A message in a provider's conversation that no thread has yet: it is retried, then dead-lettered."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneRegion:
-    """Where we are when nothing says otherwise: an ISO country for phones without a prefix."""
+    """The country (ISO, two letters) of phone numbers without a country code."""
 
     region: str
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message with the thread that it is in."""
+    """A new message with its thread."""
 
     thread: Thread
     message: ChatMessage
@@ -45,18 +45,18 @@ class StoredMessage:
 
     @property
     def key(self) -> MessageKey:
-        """What makes a second delivery known as one."""
+        """The key by which a repeated message is recognised."""
         return key_of(self.message)
 
 
 @dataclass
 class UnitOfWork:
-    """Every contact of a batch has its tenant in `tenants`; several contacts may share one.
+    """What a batch reads and changes. `tenants` has the tenant of every contact; several contacts may share one.
 
-    `conversations` has the contacts behind the providers' conversations that are a thread's already.
+    `conversations` maps conversations at providers that belong to a thread to the thread's contact.
     """
 
-    place: PhoneRegion
+    region: PhoneRegion
     tenants: dict[str, Tenant] = field(default_factory=dict)
     conversations: dict[str, str] = field(default_factory=dict)
     known_messages: set[MessageKey] = field(default_factory=set)
@@ -65,9 +65,9 @@ class UnitOfWork:
     new_messages: list[StoredMessage] = field(default_factory=list)
 
     def tenant(self, contacts: Contacts, now: datetime) -> Tenant | None:
-        """The tenant behind contacts that belong to one person, None where there are none.
+        """The tenant with these contacts of one person; None without a contact.
 
-        A phone and a subscriber id that come together make one tenant out of what were two.
+        When a phone and a subscriber id appear together, their two tenants are merged.
         """
         if contacts.main is None:
             return None
@@ -76,13 +76,13 @@ class UnitOfWork:
             former = self.tenants[contacts.subscriber]
             if former is not tenant:
                 if former.contact == contacts.subscriber:
-                    tenant.take_over(former, now)
+                    tenant.merge(former, now)
                 self.tenants[contacts.subscriber] = tenant
                 self.new_subscribers[contacts.subscriber] = contacts.phone
         return tenant
 
     def store(self, thread: Thread, message: ChatMessage, now: datetime) -> None:
-        """Have a message written with the batch."""
+        """Add a message to be stored in a thread."""
         stored = StoredMessage(thread, message, message.sent_at, now)
         self.new_messages.append(stored)
         self.known_messages.add(stored.key)
@@ -94,41 +94,40 @@ class UnitOfWork:
 
 
 def key_of(message: ChatMessage) -> MessageKey:
-    """The provider's id of a message, in its channel."""
+    """A message's channel and its id at the provider."""
     return message.channel.value, message.message_id
 
 
 def contacts_of(
-    message: ChatMessage | Told, place: PhoneRegion, conversations: Mapping[str, str] = NOTHING
+    message: ChatMessage | BookingEvent, region: PhoneRegion, conversations: Mapping[str, str] = NO_CONVERSATIONS
 ) -> Contacts:
-    """Who wrote or was written to, or who booked.
+    """The contacts of the tenant who wrote, was written to, or booked.
 
     Raises:
-        UnknownConversation: when staff wrote in a provider's conversation that no thread is known by yet.
+        UnknownConversation: when staff wrote in a provider's conversation that no thread has yet.
     """
     if isinstance(message, ChatMessage):
-        return of_sender(
-            _tenants_contact(message, conversations), place.region, subscriber=message.channel in WITHOUT_PHONES
-        )
+        contact_text = _tenants_contact(message, conversations)
+        return of_sender(contact_text, region.region, subscriber=message.channel in WITHOUT_PHONES)
     contact = message.contact
     return of_guest(
         contact.wa_id,
         contact.subscriber_id,
         message.guest.phone if message.guest else None,
-        place.region,
+        region.region,
         subscriber=contact.channel in WITHOUT_PHONES,
     )
 
 
-def sender_of(message: ChatMessage, place: PhoneRegion) -> str | None:
-    """What the message's channel knows the tenant by: a phone as E.164, else an id as it came."""
+def sender_of(message: ChatMessage, region: PhoneRegion) -> str | None:
+    """The tenant's contact in the message's channel: a phone as E.164, else an id as it came."""
     if conversation_of(message):
         return None
-    return of_sender(message.contact, place.region, subscriber=message.channel in WITHOUT_PHONES).main
+    return of_sender(message.contact, region.region, subscriber=message.channel in WITHOUT_PHONES).main
 
 
 def conversation_of(message: ChatMessage) -> str | None:
-    """The provider's conversation, where that alone says who the tenant is."""
+    """The conversation at the provider, when only that identifies the tenant."""
     return message.provider_thread_id if message.contact == message.provider_thread_id else None
 
 
@@ -137,12 +136,12 @@ def _tenants_contact(message: ChatMessage, conversations: Mapping[str, str]) -> 
     if conversation is None:
         return message.contact
     if conversation not in conversations:
-        raise UnknownConversation(f"no thread is known as {conversation} yet")
+        raise UnknownConversation(f"no thread has the conversation {conversation} yet")
     return conversations[conversation]
 
 
-def booking_of(message: Told, tenant: Tenant) -> Booking:
-    """What an event tells of a booking, its rooms in the request's order; an end names none."""
+def booking_of(message: BookingEvent, tenant: Tenant) -> Booking:
+    """What an event says of a booking, with rooms in the request's order; the event of an end has no version."""
     off = isinstance(message, CancellationDecided | BookingCancelled | GuestNotShown)
     return Booking(
         id=message.booking_id,
@@ -164,4 +163,4 @@ def _version_of(message: BookingConfirmed | BookingModified) -> Version:
 
 def all_contacts(contacts: Iterable[Contacts]) -> list[str]:
     """Every contact once, sorted."""
-    return sorted({contact for one in contacts for contact in one.all})
+    return sorted({contact for each in contacts for contact in each.all})

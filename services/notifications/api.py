@@ -1,4 +1,4 @@
-"""What can be read over HTTP: the delivery log with personal data masked, the local outbox, and template previews."""
+"""Notifications over HTTP, for reading: the delivery log, the local outbox, delivery rates and template previews."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.notifications.content.calendar import entry_in
 from services.notifications.content.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.content.samples import samples
+from services.notifications.delivery.calendar import entry_in
 from services.notifications.delivery.model import Audience, Channel, Event, Form, Status
 from services.notifications.repository import Repository
-from shared.clock import system_clock
+from shared.clock import Clock
 from shared.contracts.common import Language
 from shared.database.pool import Database
 from shared.safety.masking import masked
@@ -24,7 +24,7 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one answ
 
 
 class LoggedDelivery(BaseModel):
-    """One delivery without its words; the recipient shows only its edges. Times are UTC."""
+    """One delivery without its content; the recipient is masked. Times are UTC."""
 
     number: int
     booking_id: UUID
@@ -47,7 +47,7 @@ class LoggedDelivery(BaseModel):
 
 
 class OutboxMessage(BaseModel):
-    """One message of the local outbox as the recipient would have read it."""
+    """One message of the local outbox, as the recipient would read it."""
 
     number: int
     booking_id: UUID
@@ -62,7 +62,7 @@ class OutboxMessage(BaseModel):
 
 
 class ChannelRate(BaseModel):
-    """How many of a channel's messages arrived, of those that were finished within the window."""
+    """How many of a channel's messages that were finished in the time window arrived; `rate` is from 0 to 1."""
 
     channel: Channel
     arrived: int
@@ -79,7 +79,7 @@ class Preview(BaseModel):
     html: str | None
 
 
-def router(database: Database, repository: Repository, templates: Templates) -> APIRouter:
+def router(database: Database, repository: Repository, templates: Templates, clock: Clock) -> APIRouter:
     """The service's read-only API."""
     api = APIRouter(tags=["notifications"])
 
@@ -102,24 +102,24 @@ def router(database: Database, repository: Repository, templates: Templates) -> 
     async def outbox(
         limit: Limit = 100, booking_id: UUID | None = None, channel: Channel | None = None
     ) -> list[OutboxMessage]:
-        """The newest messages that went to the local outbox, oldest of them first, with everything in them."""
+        """The newest messages of the local outbox, the oldest of them first, with their whole content."""
         async with database.connection() as connection:
             rows = await repository.outbox(connection, limit, booking_id, channel)
         return [_stored(row) for row in rows]
 
     @api.get("/rates")
     async def rates(hours: Annotated[float, Query(gt=0, le=24 * 31)] = 1) -> list[ChannelRate]:
-        """The delivery rate of each channel that sent something within so many hours."""
+        """The delivery rate of each channel that sent something in the last hours."""
         async with database.connection() as connection:
-            found = await repository.rates(connection, system_clock() - timedelta(hours=hours))
+            found = await repository.rates(connection, clock() - timedelta(hours=hours))
         return [
-            ChannelRate(channel=one.channel, arrived=one.arrived, finished=one.finished, rate=one.share)
-            for one in found
+            ChannelRate(channel=rate.channel, arrived=rate.arrived, finished=rate.finished, rate=rate.share)
+            for rate in found
         ]
 
     @api.get("/previews/{language}/{event}")
     async def previews(language: Language, event: Event) -> list[Preview]:
-        """How an event's templates read, for each sample and form."""
+        """An event's templates, rendered with each sample."""
         return _previews(templates, language, event)
 
     return api

@@ -21,6 +21,7 @@ from services.notifications.repository import Repository
 from services.notifications.scopes import SCOPES
 from services.notifications.settings import Settings
 from shared.auth.signed_links import SignedLinks
+from shared.clock import Clock
 from shared.database.pool import Database
 from shared.jobs.wake import WakeSignal
 from shared.service import Service
@@ -36,13 +37,14 @@ def links_of(settings: Settings) -> SignedLinks | None:
     return SignedLinks(settings.manage_url, settings.manage_key)
 
 
-def build(settings: Settings | None = None) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service with these settings, else with the environment's.
 
     Raises:
         TemplateBroken: when a template is missing or does not render.
     """
     settings = settings or Settings()
+    clock = clock or settings.clock()
     templates = Templates(settings.region)
     check(templates)
     senders = senders_of(settings)
@@ -53,7 +55,7 @@ def build(settings: Settings | None = None) -> Service:
         local=frozenset(channel for channel, sender in senders.items() if isinstance(sender, LocalOutbox)),
         staff_email=settings.staff_email,
         staff_language=settings.staff_language,
-        houses=PropertyDirectory(settings.properties),
+        properties=PropertyDirectory(settings.properties),
         approved=settings.whatsapp_templates,
         staff_phone=settings.staff_phone,
         calls=settings.staff_calls,
@@ -76,6 +78,7 @@ def build(settings: Settings | None = None) -> Service:
         send_seconds=settings.send_seconds,
         lease=timedelta(seconds=settings.lease_seconds),
         wake=wake,
+        clock=clock,
     )
     rates = DeliveryRateMonitor(
         database,
@@ -83,6 +86,7 @@ def build(settings: Settings | None = None) -> Service:
         wanted=settings.rate_wanted,
         window=timedelta(hours=settings.rate_hours),
         least=settings.rate_least,
+        clock=clock,
     )
     reports = ReportReceiver(
         database,
@@ -98,10 +102,11 @@ def build(settings: Settings | None = None) -> Service:
         settings=settings,
         database=database,
         routes=routes(repository),
-        routers=[router(database, repository, templates)],
+        routers=[router(database, repository, templates, clock)],
         webhooks=[webhooks(reports, PROVIDERS, greetings_of(settings))],
         loops=[deliveries.run, rates.run],
         gauges=GAUGES,
         scopes=SCOPES,
+        clock=clock,
         urgent=False,
     )

@@ -1,4 +1,4 @@
-"""What differs by property in what guests are told, and when."""
+"""The settings of notifications that differ by property."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{8,15}$")]
 
 
 class PropertySettings(BaseModel):
-    """One property's habits. Times are its own."""
+    """One property's settings. Times are local."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,21 +26,21 @@ class PropertySettings(BaseModel):
     show_rooms: bool = Field(False, description="Guests may read their rooms' numbers before they arrive.")
     feedback_url: str | None = Field(None, description="Where guests leave an opinion; else they answer the message.")
     staff_email: EmailStr | None = None
-    staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
+    staff_phone: Phone | None = Field(None, description="Phone number of staff for urgent alerts.")
 
     @property
     def quiet(self) -> QuietHours:
-        """When the guests of this property sleep."""
+        """The hours in which nothing makes a sound that is not urgent."""
         return QuietHours(self.quiet_from, self.quiet_until)
 
 
 class PropertyDirectory:
-    """The properties that have habits of their own; any other has the usual ones."""
+    """The settings of each property: its own, or the usual ones."""
 
     def __init__(self, known: Mapping[str, PropertySettings], usual: PropertySettings | None = None) -> None:
         self._known = known
         self._usual = usual or PropertySettings()
 
     def of(self, property_id: str) -> PropertySettings:
-        """A property's habits."""
+        """A property's settings."""
         return self._known.get(property_id, self._usual)

@@ -27,7 +27,7 @@ class Settings(*(one.settings for one in PROVIDERS), ServiceSettings):  # type: 
 
     http_port: int = Field(8104, ge=0, le=65535, description="Port of the HTTP API.")
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = Field(
-        "SV", description="ISO country of phone numbers without a prefix, and of how money and dates are written."
+        "SV", description="ISO country of phone numbers without a prefix, and of the format of money and dates."
     )
     chat_events: frozenset[Event] = Field(
         frozenset(
@@ -42,44 +42,46 @@ class Settings(*(one.settings for one in PROVIDERS), ServiceSettings):  # type: 
                 Event.CHECK_OUT,
             }
         ),
-        description="Events that go out by chat at once; e-mail carries every event.",
+        description="Events that are also sent by chat; every event is sent by e-mail.",
     )
     properties: dict[str, PropertySettings] = Field(
-        default_factory=dict, description="What differs by property, as JSON by its id: quiet hours, times, staff."
+        default_factory=dict, description="Settings of properties, as JSON by id: quiet hours, times, staff."
     )
-    staff_email: EmailStr | None = Field(None, description="Where staff read alerts; unset: the local outbox.")
-    staff_phone: Phone | None = Field(None, description="Whom escalations ring up.")
-    staff_language: Language = Field(Language.SPANISH, description="The language of alerts.")
+    staff_email: EmailStr | None = Field(
+        None, description="E-mail address of staff for alerts; unset: the local outbox."
+    )
+    staff_phone: Phone | None = Field(None, description="Phone number of staff for urgent alerts.")
+    staff_language: Language = Field(Language.SPANISH, description="Language of alerts.")
     staff_calls: frozenset[str] = Field(
         frozenset({"guest_not_notified", "payment_not_found", "payment_ambiguous", "rooms_gone", "delivery_rate_low"}),
-        description="Codes of the alerts that ring staff up.",
+        description="Codes of the alerts for which staff are called.",
     )
     whatsapp_templates: dict[str, str] = Field(
         default_factory=dict,
-        description="Approved templates as JSON, by event and language: confirmed.es to the provider's name or id.",
+        description="Approved templates, as JSON by event and language: the provider's name or id for confirmed.es.",
     )
 
     public_url: str | None = Field(None, description="Where providers reach this service's /webhooks, https://….")
-    callback_secret: OwnSecret | None = Field(None, description="Signs the addresses that providers report to.")
+    callback_secret: OwnSecret | None = Field(None, description="Secret that signs the addresses for delivery reports.")
     webhook_token: OwnSecret | None = Field(
-        None, description="What WATI's and Gupshup's webhooks show, as header X-Posada-Token or parameter token."
+        None, description="Token of WATI's and Gupshup's webhooks, as header X-Posada-Token or parameter token."
     )
     manage_url: str | None = Field(
-        None, description="Where guests manage their booking, https://…; a signed token is put behind it."
+        None, description="Address where guests manage their booking, https://…; a signed token is appended."
     )
     manage_key: OwnSecret | None = Field(
-        None, description="Signs those links; whoever opens the page checks them with it."
+        None, description="Key that signs those links; the page behind the link checks them with it."
     )
-    manage_days: float = Field(30, ge=0, le=400, description="So long after the departure such a link still opens.")
-    replay_hours: float = Field(72, gt=0, description="Reports that are older are refused.")
+    manage_days: float = Field(30, ge=0, le=400, description="Days after the departure for which such a link is valid.")
+    replay_hours: float = Field(72, gt=0, description="Hours after which a delivery report is refused.")
 
-    rate_wanted: float = Field(0.95, gt=0, le=1, description="The alarm is raised below this delivery rate.")
-    rate_hours: float = Field(1, gt=0, description="The window in which the rate is measured.")
-    rate_least: int = Field(10, ge=1, description="So many messages at least, before a rate says something.")
+    rate_wanted: float = Field(0.95, gt=0, le=1, description="Staff are alerted below this delivery rate.")
+    rate_hours: float = Field(1, gt=0, description="Hours over which the rate is measured.")
+    rate_least: int = Field(10, ge=1, description="Minimum number of messages for a rate.")
 
-    sending_at_once: int = Field(16, ge=1, le=500, description="Most messages under way at once on each channel.")
-    send_seconds: float = Field(20, gt=0, description="Longest wait for a provider's answer.")
-    lease_seconds: float = Field(60, gt=0, description="How long a claimed message is an instance's own.")
+    sending_at_once: int = Field(16, ge=1, le=500, description="Maximum number of concurrent messages on each channel.")
+    send_seconds: float = Field(20, gt=0, description="Seconds to wait for a provider's answer.")
+    lease_seconds: float = Field(60, gt=0, description="Seconds for which an instance leases a message.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

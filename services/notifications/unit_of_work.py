@@ -1,4 +1,4 @@
-"""What a batch of events finds and leads to: whom to tell of what, what is told no more, and what comes later."""
+"""What one batch reads and changes: new deliveries, deliveries that are withdrawn, and entries for reminders."""
 
 from __future__ import annotations
 
@@ -10,78 +10,82 @@ from uuid import UUID
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.model import WAITING, Audience, Channel, Delivery, Event, Status
 from services.notifications.events.reminders import Entry, State
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 from shared.contracts.booking import Outcome
-from shared.observability.tracing import traceparent_in_hand
+from shared.observability.tracing import current_traceparent
 
 
 @dataclass
 class UnitOfWork:
-    """`told` are the occasions that each booking's guest has messages of, `withdrawn` those that are told no more.
+    """What a batch reads and changes.
 
-    `unplanned` are bookings whose reminders are taken back, as if they had never been written.
+    `occasions` are those for which a booking's guest has messages, `withdrawn` those whose unsent messages are
+    withdrawn. `unplanned` are bookings whose unsent reminders are deleted. `last_contact` is when guests last wrote, by
+    channel and address.
     """
 
-    desk: NotificationComposer
+    composer: NotificationComposer
     new: list[Delivery] = field(default_factory=list)
     entries: dict[UUID, Entry] = field(default_factory=dict)
     changed: set[UUID] = field(default_factory=set)
-    heard: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
-    told: dict[UUID, set[str]] = field(default_factory=dict)
+    last_contact: dict[tuple[Channel, str], datetime] = field(default_factory=dict)
+    occasions: dict[UUID, set[str]] = field(default_factory=dict)
     withdrawn: dict[tuple[UUID, str], None] = field(default_factory=dict)
     unplanned: dict[UUID, None] = field(default_factory=dict)
 
-    def tell(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
-        """Tell a guest of an event, and no more of what it has overtaken.
+    def notify(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
+        """Add the deliveries of an event to its guest, and withdraw older ones that it supersedes.
 
-        What has itself been overtaken is written down as withdrawn.
+        If the event is itself superseded, its deliveries are stored as withdrawn.
         """
-        deliveries = self.desk.to_guest(event, outcome, stage)
+        deliveries = self.composer.to_guest(event, outcome, stage)
         occasion = f"{event}:{stage}" if stage else event.value
-        if self._is_overtaken(outcome.booking_id, occasion):
-            deliveries = [replace(one, status=Status.WITHDRAWN) for one in deliveries]
+        if self._is_superseded(outcome.booking_id, occasion):
+            deliveries = [replace(delivery, status=Status.WITHDRAWN) for delivery in deliveries]
         else:
-            self.overtake(outcome.booking_id, occasion)
+            self.supersede(outcome.booking_id, occasion)
         self.add(deliveries)
         if deliveries:
-            self.told.setdefault(outcome.booking_id, set()).add(occasion)
+            self.occasions.setdefault(outcome.booking_id, set()).add(occasion)
         return deliveries
 
-    def overtake(self, booking_id: UUID, occasion: str) -> None:
-        """Withdraw what has not gone out of all that an occasion makes untrue or idle."""
-        older = {one for one in self.told.get(booking_id, ()) if overtakes(occasion, one)}
-        self.withdrawn |= {(booking_id, one): None for one in sorted(older)}
+    def supersede(self, booking_id: UUID, occasion: str) -> None:
+        """Withdraw unsent messages of all occasions that this one supersedes."""
+        older = {other for other in self.occasions.get(booking_id, ()) if supersedes(occasion, other)}
+        self.withdrawn |= {(booking_id, other): None for other in sorted(older)}
         if older:
             self.new = [
-                replace(one, status=Status.WITHDRAWN) if _is_among(one, booking_id, older) else one for one in self.new
+                replace(delivery, status=Status.WITHDRAWN) if _is_among(delivery, booking_id, older) else delivery
+                for delivery in self.new
             ]
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
-        """Have deliveries written with the batch; those that are there already stay as they are."""
-        trace = traceparent_in_hand()
-        self.new += [replace(one, traceparent=trace) for one in deliveries]
+        """Add deliveries to be stored; one that exists in the database is not changed."""
+        trace = current_traceparent()
+        self.new += [replace(delivery, traceparent=trace) for delivery in deliveries]
 
-    def keep(self, entry: Entry) -> None:
-        """Have an entry of the agenda written."""
+    def put(self, entry: Entry) -> None:
+        """Store an entry that is new or has changed."""
         self.entries[entry.booking_id] = entry
         self.changed.add(entry.booking_id)
 
-    def hear(self, channel: Channel, address: str, at: datetime) -> None:
+    def note_contact(self, channel: Channel, address: str, at: datetime) -> None:
         """Note when somebody last wrote."""
-        known = self.heard.get((channel, address))
-        self.heard[channel, address] = max(at, known) if known else at
+        known = self.last_contact.get((channel, address))
+        self.last_contact[channel, address] = max(at, known) if known else at
 
-    def take_back_reminders(self, booking_id: UUID) -> None:
-        """Take back reminders that are written and wait for the morning: they may be planned again."""
+    def withdraw_reminders(self, booking_id: UUID) -> None:
+        """Delete a booking's unsent reminders; they may be planned again."""
         self.unplanned[booking_id] = None
-        self.new = [one for one in self.new if one.booking_id != booking_id or one.urgent]
+        self.new = [delivery for delivery in self.new if delivery.booking_id != booking_id or delivery.urgent]
 
-    def _is_overtaken(self, booking_id: UUID, occasion: str) -> bool:
+    def _is_superseded(self, booking_id: UUID, occasion: str) -> bool:
         entry = self.entries.get(booking_id)
-        newer = [*self.told.get(booking_id, ()), *([Event.CANCELLED] if entry and entry.state is State.OFF else [])]
-        return any(overtakes(one, occasion) for one in newer)
+        cancelled = [Event.CANCELLED] if entry and entry.state is State.OFF else []
+        newer = [*self.occasions.get(booking_id, ()), *cancelled]
+        return any(supersedes(other, occasion) for other in newer)
 
 
-def _is_among(one: Delivery, booking_id: UUID, occasions: set[str]) -> bool:
-    guests = one.booking_id == booking_id and one.audience is Audience.GUEST
-    return guests and one.occasion in occasions and one.status in WAITING
+def _is_among(delivery: Delivery, booking_id: UUID, occasions: set[str]) -> bool:
+    to_guest = delivery.booking_id == booking_id and delivery.audience is Audience.GUEST
+    return to_guest and delivery.occasion in occasions and delivery.status in WAITING

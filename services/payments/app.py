@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.payments import api, consumers
+from services.payments import consumers
 from services.payments.cases import api as api_cases
 from services.payments.feeds import api as api_feeds
 from services.payments.feeds.folder import WatchedFolder
@@ -18,9 +18,10 @@ from services.payments.online.port import Gateway
 from services.payments.online.stripe_checkout import StripeCheckout
 from services.payments.queries import Queries
 from services.payments.repository import Repository
+from services.payments.requests import api as api_requests
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
-from services.payments.transfers import api as api_ledger
+from services.payments.transfers import api as api_transfers
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database
 from shared.outbound import client as outbound
@@ -28,40 +29,41 @@ from shared.service import Service
 from shared.version import VERSION
 
 
-def build(settings: Settings | None = None, clock: Clock = system_clock) -> Service:
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Service:
     """The service, ready to run; settings come from the environment unless they are given."""
     settings = settings or Settings()
+    clock = clock or settings.clock()
     database = Database(
         settings.database_url.get_secret_value(),
         connections=settings.database_connections,
         http_connections=settings.http_database_connections,
     )
     terms = settings.terms()
-    reports, repository = Queries(database), Repository(terms)
+    queries, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
-    sources = sources_of(settings, clock)
-    keeper = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
+    sources = sources_of(settings)
+    sync = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
-    counter = OrderService(gateway, database, clock) if gateway else None
+    orders = OrderService(gateway, database, clock) if gateway else None
     return Service(
         name="payments",
         version=VERSION,
         settings=settings,
         database=database,
-        routes=consumers.routes(repository, keeper.prefetch),
+        routes=consumers.routes(repository, sync.prefetch),
         routers=[
-            api_ledger.router(reports),
-            api_cases.reading(lookup, reports),
-            api_cases.deciding(reports, settings),
-            api_feeds.reading(clock, reports, settings),
-            api_feeds.writing(keeper, clock, reports, settings),
-            *([api_gateway.ordering(counter, settings)] if counter else []),
-            api_folios.reading(lookup, reports, keeper.prefetch),
-            api_folios.writing(lookup, reports, settings),
-            api.router(reports, terms),
+            api_transfers.router(queries, terms),
+            api_requests.router(lookup, queries, sync.prefetch),
+            api_cases.reading(lookup, queries),
+            api_cases.deciding(queries, settings),
+            api_feeds.reading(clock, queries, settings),
+            api_feeds.writing(sync, clock, queries, settings),
+            *([api_gateway.ordering(orders, settings)] if orders else []),
+            api_folios.reading(queries),
+            api_folios.writing(lookup, queries, settings),
         ],
-        webhooks=[api_gateway.webhook(counter)] if counter else [],
-        loops=[keeper.watching(settings.feed_every_seconds)] if sources else [],
+        webhooks=[api_gateway.webhook(orders)] if orders else [],
+        loops=[sync.watching(settings.feed_every_seconds)] if sources else [],
         gauges=readings(source.name for source in sources),
         scopes=SCOPES,
         clock=clock,
@@ -82,7 +84,7 @@ def gateway_of(settings: Settings) -> Gateway | None:
     )
 
 
-def sources_of(settings: Settings, clock: Clock) -> list[Source]:
+def sources_of(settings: Settings) -> list[Source]:
     """The feeds that are configured; transfers on Kafka need none."""
     sources: list[Source] = []
     if settings.feed_folder:
@@ -92,7 +94,7 @@ def sources_of(settings: Settings, clock: Clock) -> list[Source]:
                 settings.feed_folder,
                 settings.feed_csv,
                 settings.feed_camt,
-                clock=clock,
+                clock=system_clock,  # which stamps files
                 most_bytes=settings.feed_most_bytes,
             )
         )

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from services.payments import rows
-from services.payments.commands import AddCharge, ChooseTransfer, RecordPayment, RefundPayment
-from services.payments.requests.claim import Claim, authorization_key, claim_of, question_of, reference_key
+from services.payments.cases.commands import ChooseTransfer
+from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
+from services.payments.transfers.claim import Claim, authorization_key, claim_of, question_of, reference_key
 from services.payments.transfers.matching import MANY
 from services.payments.transfers.payment import ANY_PROPERTY, DESK, payment_id_of
 from services.payments.unit_of_work import UnitOfWork
@@ -129,7 +130,7 @@ class Repository:
             raise Conflict("what a booking has paid is only summed up under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, ReservePayment)}
         uow = await self._world(connection, messages, _booking_ids(messages) - asking, "")
-        uow.taken_for_new = asking
+        uow.assumed_new = asking
         return uow
 
     async def case(self, connection: Connection, booking_id: UUID) -> UnitOfWork:
@@ -142,15 +143,15 @@ class Repository:
         Raises:
             Conflict: when a booking that was taken for new got no money: a "no" is only given under locks.
         """
-        if any(uow.requests[booking_id].status is not Status.RESERVED for booking_id in uow.taken_for_new):
+        if any(uow.requests[booking_id].status is not Status.RESERVED for booking_id in uow.assumed_new):
             raise Conflict("a booking taken for new has to wait or is refused")
         statements = _money_moved(uow)
         if asked := uow.new_requests():
             statements.append(rows.REQUESTS.insert(sorted(asked, key=attrgetter("booking_id"))))
         if moved := uow.changed_requests():
             statements.append(rows.REQUESTS.update(moved, uow.versions))
-        if uow.rulings:
-            statements.append(rows.RULINGS.insert(uow.rulings))
+        if uow.decisions:
+            statements.append(rows.RULINGS.insert(uow.decisions))
         if uow.new_prices:
             statements.append(rows.PRICES.insert(uow.new_prices))
         if uow.new_charges:
@@ -184,10 +185,10 @@ class Repository:
         await self._folios(connection, messages, uow)
         by_staff = [one for one in messages if isinstance(one, AddCharge | RecordPayment | RefundPayment)]
         if named := [one.booking_id for one in by_staff if one.booking_id]:
-            uow.kept |= await self._kept(connection, named)
+            uow.paid |= await self._kept(connection, named)
             uow.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
         if repriced:
-            uow.kept |= await self._kept(connection, repriced)
+            uow.paid |= await self._kept(connection, repriced)
             prices = [rows.PRICES.read(row) for row in await connection.fetch(_PRICES, repriced)]
             uow.prices = {(price.booking_id, price.change): price for price in prices}
         return uow
@@ -205,7 +206,7 @@ class Repository:
             done = await connection.fetch(_REFUNDS, [one.refund_id for one in refunds])
             uow.refunds = {row["cause"]: rows.LEDGER.read(row) for row in done}
             kept = await connection.fetch(_KEPT, [one.payment_id for one in refunds])
-            uow.kept = {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
+            uow.paid = {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
 
     async def _requests(
         self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived], lock: str

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from services.payments.cases.decision import StaffDecision
 from services.payments.folio.model import Charge
 from services.payments.folio.price import Price
-from services.payments.requests.claim import Claim, authorization_key, reference_key
 from services.payments.requests.request import PaymentRequest
 from services.payments.requests.retries import Attempt
+from services.payments.requests.staff_decision import StaffDecision
+from services.payments.transfers.claim import Claim, authorization_key, reference_key
 from services.payments.transfers.ledger import Entry
 from services.payments.transfers.payment import Payment, method_of
 from shared.database.bulk import Column, Fields, Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.auth.scopes import HOUSE, PROPERTY, Owner, Scopes, about
+from shared.auth.scopes import ALL_PROPERTIES, PROPERTY, Owner, Scopes, about
 
 _BOOKING = "SELECT property_id FROM payment_requests WHERE booking_id = $1"
 # A payment is a property's own by its feed, or by the bookings that it ever served; one that is neither is the house's.
@@ -17,9 +17,9 @@ _OF_PAYMENT = about("payment_id")
 SCOPES = Scopes(
     owners={"booking_id": Owner("booking", _BOOKING), "payment_id": Owner("payment", _PAYMENT)},
     rules={
-        "GET /payments/audit": HOUSE,
-        "GET /payments/flat": HOUSE,
-        "GET /payment-requests/waiting": HOUSE,
+        "GET /payments/audit": ALL_PROPERTIES,
+        "GET /payments/flat": ALL_PROPERTIES,
+        "GET /payment-requests/waiting": ALL_PROPERTIES,
         "GET /payments/{payment_id}": _OF_PAYMENT,
         "GET /payments/{payment_id}/entries": _OF_PAYMENT,
         "GET /bookings/{booking_id}/payments": _OF_BOOKING,
@@ -35,12 +35,12 @@ SCOPES = Scopes(
         "POST /payments/{payment_id}/refunds": about("payment_id", "booking_id", free=["refund_id"]),
         "POST /payments/verify": about(PROPERTY, free=["request_id"]),
         "POST /payment-orders": about(PROPERTY, free=["order_id"]),
-        "GET /payment-feeds": HOUSE,  # a feed brings money of any property
-        "GET /payment-feeds/broken-lines": HOUSE,
-        "POST /payment-feeds/broken-lines": HOUSE,
-        "POST /payment-feeds/broken-lines/{line_id}/correction": HOUSE,
-        "POST /payment-feeds/synchronise": HOUSE,
-        "POST /payment-feeds/compare": HOUSE,
-        "POST /payments/known": HOUSE,
+        "GET /payment-feeds": ALL_PROPERTIES,  # a feed brings money of any property
+        "GET /payment-feeds/broken-lines": ALL_PROPERTIES,
+        "POST /payment-feeds/broken-lines": ALL_PROPERTIES,
+        "POST /payment-feeds/broken-lines/{line_id}/correction": ALL_PROPERTIES,
+        "POST /payment-feeds/synchronise": ALL_PROPERTIES,
+        "POST /payment-feeds/compare": ALL_PROPERTIES,
+        "POST /payments/known": ALL_PROPERTIES,
     },
 )

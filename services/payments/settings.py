@@ -58,7 +58,7 @@ class Settings(ServiceSettings):
         3,
         ge=0,
         le=31,
-        description="A bank's posting delay: days that a slip and its transfer may lie apart, either way.",
+        description="A bank's posting delay: days by which a slip's date and its transfer's may differ, either way.",
     )
     retry_attempts: dict[PaymentMethod, Attempts] = Field(
         default_factory=lambda: dict(ATTEMPTS), description="Attempts of each stage, by payment method, as JSON."
@@ -68,51 +68,60 @@ class Settings(ServiceSettings):
         description="Seconds between the attempts of each stage: a list for all methods, or one by method, as JSON.",
     )
     hold_margin_seconds: float = Field(
-        600, ge=0, description="How long after a stage's last attempt the rooms should stay held."
+        600, ge=0, description="Seconds for which the rooms stay held after a stage's last attempt."
     )
-    timezone: ZoneInfo = Field(ZONE, description="Where the property's dates are told.")
-    language: Language = Field(Language.SPANISH, description="Language of the refusals' sentences.")
+    timezone: ZoneInfo = Field(ZONE, description="Time zone of the property's dates.")
+    language: Language = Field(Language.SPANISH, description="Language of refusals.")
     unfound: Unfound = Field(
         Unfound.FAIL,
-        description="What a booking does whose money is not found or ambiguous: fail, or wait_for_staff.",
+        description="What happens to a booking whose payment is not found or ambiguous: fail, or wait_for_staff.",
     )
-    staff_hours: float = Field(24, gt=0, le=30 * 24, description="How long a booking waits for the staff.")
+    staff_hours: float = Field(24, gt=0, le=30 * 24, description="Hours that a booking waits for staff.")
     rooms_in_stage_3: Rooms = Field(
         Rooms.KEEP,
-        description="Whether rooms stay held in the third stage of the search: keep; or free, to be held again, "
-        "possibly others of the same type, when the money is found.",
+        description="Whether rooms stay held in the third stage of the payment search: keep; or free: they are "
+        "held again, possibly others of the same type, when the money is found.",
     )
     refund_limits: Limits = Field(
         {Role.DESK: Decimal(100), Role.MANAGER: Decimal(2000)},
-        description="The most that a role may give back of one payment altogether, in the booking's currency, as JSON "
-        "by role; one that is not named may any amount. What a cancellation gives back by its policy has no limit.",
+        description="The most that a role may refund of one payment in total, in the booking's currency, as JSON "
+        "by role. A role that is not listed has no limit. A refund by a cancellation policy has no "
+        "limit.",
     )
     charge_limits: Limits = Field(
         {Role.DESK: Decimal(500), Role.MANAGER: Decimal(5000)},
-        description="The most that a role may charge to a booking at once, likewise.",
+        description="The most that a role may charge to a booking at once, in the same form.",
     )
-    default_property: str = Field("las-hojas", description="The property of a question about payments that names none.")
+    default_property: str = Field(
+        "las-hojas", description="The property of a question about payments that names no property."
+    )
     property_terms: dict[str, PropertyTerms] = Field(
         default_factory=dict,
-        description='What properties choose otherwise, as JSON: {"las-hojas": {"unfound": "wait_for_staff"}}.',
+        description='Terms of properties that differ, as JSON: {"las-hojas": {"unfound": "wait_for_staff"}}.',
     )
 
     feed_folder: Path | None = Field(
-        None, description="A folder whose settled .csv and .xml (camt.053) files are money that arrived."
+        None, description="Folder of bank files, .csv and .xml (camt.053); a file is read when it no longer changes."
     )
     feed_most_bytes: int = Field(
-        MOST_BYTES, gt=0, description="A larger file in that folder is refused: split it, or raise this."
+        MOST_BYTES,
+        gt=0,
+        description="Maximum size of a file in that folder in bytes; split a larger file, or raise this.",
     )
-    feed_csv: CsvLayout = Field(CsvLayout(), description="How the bank writes the folder's CSV files, as JSON.")
-    feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's statements do not say, as JSON.")
-    feed_url: str | None = Field(None, description="An HTTP feed of transfers, in pages behind a cursor.")
+    feed_csv: CsvLayout = Field(CsvLayout(), description="Layout of the folder's CSV files, as JSON.")
+    feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's camt.053 files do not contain, as JSON.")
+    feed_url: str | None = Field(None, description="Address of an HTTP feed of transfers, in pages with a cursor.")
     feed_token: SecretStr | None = Field(None, description="The HTTP feed's bearer token.")
-    feed_seconds: float = Field(10, gt=0, description="How long an attempt at finding money waits for the feeds.")
-    feed_every_seconds: float = Field(15, gt=0, description="How often the feeds are read without being asked.")
+    feed_seconds: float = Field(
+        10, gt=0, description="Seconds that an attempt of the payment search waits for the feeds."
+    )
+    feed_every_seconds: float = Field(15, gt=0, description="Seconds between regular readings of the feeds.")
 
     stripe_key: SecretStr | None = Field(None, description="Stripe's secret key; with it guests can pay online.")
-    stripe_webhook_secret: SecretStr | None = Field(None, description="What Stripe signs its webhooks with.")
-    stripe_success_url: str = Field("https://posada.example/paid", description="Where Stripe sends who has paid.")
+    stripe_webhook_secret: SecretStr | None = Field(None, description="Secret that signs Stripe's webhooks.")
+    stripe_success_url: str = Field(
+        "https://posada.example/paid", description="Page to which Stripe sends a guest after the payment."
+    )
     stripe_url: str | None = Field(None, description="Another address of Stripe's API, for tests.")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Who may call an endpoint, and how often: the parts of an HTTP API's guards."""
+"""Authentication and rate limits of HTTP endpoints."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pydantic import BaseModel, SecretStr
 from shared.auth.tokens import Caller, Keys, Role, TokenRefused, read
 
 MARK = "(token of "
-LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are written down of who did it, and of whose token it was
+LONGEST_NAME, LONGEST_SUBJECT = 200, 100  # characters that are kept of a person's name, and of a token's subject
 Body = TypeVar("Body", bound=BaseModel)
-REMEMBERED = 10_000  # callers, the latest
+REMEMBERED = 10_000  # callers whose rate is kept
 ANONYMOUS = Caller("anybody", Role.VIEWER)
 SHARED_TOKEN = Caller("the shared token", Role.ADMIN)
 NO_TOKEN = "send the service's API token: Authorization: Bearer …"  # noqa: S105 — a sentence
 
 
 def known(token: SecretStr | None, keys: Keys, shown: str | None) -> Caller:
-    """Who shows this; where nothing is to be shown, anybody.
+    """The caller that the shown token proves; ANONYMOUS when the service has neither a token nor keys.
 
     Raises:
         HTTPException: 401 with the reason.
@@ -48,26 +48,26 @@ def _unknown(why: str) -> HTTPException:
 
 
 def signed(model: type[Body], field: str) -> Callable[..., Body]:
-    """A dependency that gives an endpoint its body; `field`, the name that a person gives, gets the token's owner.
+    """A dependency for a body whose `field` is a person's name: it appends the subject of the caller's token.
 
-    The shared token is everybody's, so it adds nothing to the name.
+    Nothing is appended for the shared token, which says nothing about the person.
     """
 
-    def body(request: Request, said: Body) -> Body:
-        name = _named(getattr(said, field), request.state.caller)
-        return said.model_copy(update={field: name})
+    def body(request: Request, given: Body) -> Body:
+        name = _named(getattr(given, field), request.state.caller)
+        return given.model_copy(update={field: name})
 
-    body.__annotations__ = {"request": Request, "said": model}  # which FastAPI reads
+    body.__annotations__ = {"request": Request, "given": model}  # read by FastAPI
     return body
 
 
 def _named(name: str, caller: Caller) -> str:
-    name = name.replace(MARK, "(")  # which nobody writes but we
+    name = name.replace(MARK, "(")  # only we may write it
     if caller is SHARED_TOKEN or caller is ANONYMOUS or caller.subject == name:
         return name
     subject = "".join(letter for letter in caller.subject if letter.isprintable())[:LONGEST_SUBJECT]
-    whose = f" {MARK}{subject})"
-    return name[: LONGEST_NAME - len(whose)] + whose
+    suffix = f" {MARK}{subject})"
+    return name[: LONGEST_NAME - len(suffix)] + suffix
 
 
 @dataclass
@@ -81,10 +81,10 @@ class RateLimit:
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
     def take(self, caller: str, now: float) -> None:
-        """Take one request out of the caller's bucket.
+        """Count one request of a caller.
 
         Raises:
-            HTTPException: 429 with the seconds to wait, when it is empty.
+            HTTPException: 429 with the seconds to wait, when the caller's bucket is empty.
         """
         most = max(1.0, 2 * self.per_second)
         left, since = self._buckets.pop(caller, (most, now))

@@ -1,4 +1,4 @@
-"""How much money somebody may move at once, by role."""
+"""Limits of money by role."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Limits = dict[Role, Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places
 
 
 def most(limits: Mapping[Role, Decimal], role: Role) -> Decimal | None:
-    """What a role may at most; None: any amount. Nobody may more than a higher role whose limit is named."""
+    """The lowest of the limits of a role and of the higher roles; None: no limit."""
     return min((limit for named, limit in limits.items() if named.includes(role)), default=None)
 
 
 def by_role(limits: Mapping[Role, Decimal]) -> dict[str, Decimal]:
-    """The limit of each role that has one, by its name."""
+    """The limits by name of role, for the roles that have one."""
     return {role.value: limit for role in Role if (limit := most(limits, role)) is not None}

@@ -1,4 +1,4 @@
-"""Whose a request is: each operation's rule, judged over the very values that its endpoint is given."""
+"""For which properties a caller may call an operation: rules, checked over the values that its endpoint is given."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Given = tuple[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a thing is: `query` gives the properties that it belongs to, NULL where that is no single one.
+    """Which properties a thing belongs to: `query` selects them by id, NULL for a thing that belongs to no single one.
 
-    `key` makes what the query is asked for of what the request names.
+    `key` turns the value in the request into the parameter of the query.
     """
 
     thing: str
@@ -31,11 +31,11 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which ids of an operation say whose it is: one of `by` at least is named, and all named are the caller's.
+    """Which ids of an operation are checked. One of `by` at least must be named, and all named must be the caller's.
 
-    Of `beside` something may be nobody's as well, such as money that is not yet spent. `free` are ids that give no
-    access to anything: new ones that the caller chooses, and filters within what `by` names. An operation that tells
-    nothing of any property is `common`; one without any `by` is for callers for all properties.
+    Things that `beside` names may also belong to no property, such as unused money. `free` ids give no access: new ids
+    that the caller chooses, and filters within what `by` names. A `common` operation shows nothing of any property. A
+    rule without `by` is for callers for all properties.
     """
 
     by: frozenset[str] = frozenset()
@@ -45,40 +45,40 @@ class Rule:
 
     @property
     def known(self) -> frozenset[str]:
-        """The ids that the rule says something of."""
+        """The ids that the rule covers."""
         return self.by | self.beside | self.free
 
 
 COMMON = Rule(common=True)
-HOUSE = Rule()
+ALL_PROPERTIES = Rule()
 
 
 def about(*by: str, beside: Iterable[str] = (), free: Iterable[str] = ()) -> Rule:
-    """The rule of an operation that is about what these ids name."""
+    """The rule of an operation on what these ids name."""
     return Rule(frozenset(by), frozenset(beside), frozenset(free))
 
 
 @dataclass(frozen=True, slots=True)
 class Scopes:
-    """A service's rules, by operation such as `GET /bookings/{booking_id}`, and whose the things are that ids name.
+    """A service's rules by operation, such as `GET /bookings/{booking_id}`, and the owners of the things that ids name.
 
-    An operation without a rule is refused to whoever is not for all properties.
+    An operation without a rule is for callers for all properties only.
     """
 
     owners: Mapping[str, Owner] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
     async def check(self, rule: Rule | None, caller: Caller, given: Mapping[str, Any], database: Database) -> None:
-        """Let a caller pass who may touch everything that is named. What is another property's, or of nobody knows
-        whom, is answered like what does not exist.
+        """Check that the caller may touch everything that the request names.
 
         Raises:
-            HTTPException: 403 with the remedy where no property can be told, 404 where there is no such thing for them.
+            HTTPException: 403 with the remedy when the properties are not allowed or not known; 404 for a thing of
+                another property, as if it did not exist.
         """
         if caller.properties is None:
             return
         named = list(ids_in(given))
-        if rule == HOUSE:
+        if rule == ALL_PROPERTIES:
             raise _refused(caller, "and this is about every property: show a token for all of them")
         if rule is None or {name for name, _ in named} - rule.known:
             raise _refused(caller, "and nothing says which property this is about: show a token for all of them")
@@ -108,9 +108,9 @@ async def _owners(database: Database, owner: Owner, value: Any) -> frozenset[str
 
 
 def ids_in(given: Any, name: str = "") -> Iterator[Given]:
-    """Everything that an endpoint was given by which something could be named, however deep it lies."""
+    """Every id in the values that an endpoint was given, nested ones included, with the name of its field."""
     if isinstance(given, BaseModel):
-        given = {one: getattr(given, one) for one in type(given).model_fields}
+        given = {field: getattr(given, field) for field in type(given).model_fields}
     if isinstance(given, Mapping):
         for key, value in given.items():
             yield from ids_in(value, str(key))
@@ -122,7 +122,7 @@ def ids_in(given: Any, name: str = "") -> Iterator[Given]:
 
 
 def is_id(name: str, value: object = None) -> bool:
-    """Whether a field names something of a property, by its name or by what it holds."""
+    """Whether a field is an id, by its name or because its value is a UUID."""
     return name.endswith(("_id", "_ids")) or isinstance(value, UUID)
 
 
@@ -131,5 +131,5 @@ def _remedy(rule: Rule) -> str:
 
 
 def _refused(caller: Caller, why: str) -> HTTPException:
-    told = ", ".join(sorted(caller.properties or ()))
-    return HTTPException(status.HTTP_403_FORBIDDEN, f"this token is for {told} alone, {why}")
+    allowed = ", ".join(sorted(caller.properties or ()))
+    return HTTPException(status.HTTP_403_FORBIDDEN, f"this token is for {allowed} alone, {why}")

@@ -1,4 +1,4 @@
-"""Signed links: an address that opens one thing without a login, until it expires."""
+"""Signed links: URLs that open one thing without a login until they expire."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from uuid import UUID
 from pydantic import SecretStr
 
 LEAST_KEY = 32  # characters
-_PURPOSE = b"signed link 1\0"  # so that the same key signs nothing else that could be taken for a link
+_PURPOSE = b"signed link 1\0"  # part of what is signed, so that no other use of the key makes a valid link
 _SUBJECT, _EXPIRY, _PROOF = 16, 5, 16  # bytes
 
 
 class LinkRefused(Exception):
-    """A link that opens nothing; the text says why, and nothing that helps to forge one."""
+    """An invalid link; the text says why, and nothing that helps to forge one."""
 
 
 class SignedLinks:
-    """Makes and reads links under one address. The same thing with the same end has the same link.
+    """Creates and verifies links under one URL. The same subject and expiry give the same link.
 
     Raises:
-        ValueError: for a key that could be guessed from a link.
+        ValueError: for a key of fewer than LEAST_KEY characters.
     """
 
     def __init__(self, address: str, key: SecretStr) -> None:
@@ -34,27 +34,27 @@ class SignedLinks:
         self._key = key.get_secret_value().encode()
 
     def to(self, subject: UUID, until: datetime) -> str:
-        """The address that opens a thing until a moment, to the second."""
-        said = subject.bytes + int(until.timestamp()).to_bytes(_EXPIRY, "big")
-        return f"{self._address}/{self._token(said)}"
+        """The link for a subject, valid until a moment (rounded down to the second)."""
+        content = subject.bytes + int(until.timestamp()).to_bytes(_EXPIRY, "big")
+        return f"{self._address}/{self._token(content)}"
 
     def subject(self, token: str, now: datetime) -> UUID:
-        """What the last part of such an address opens; it is compared whole, letter by letter and in constant time.
+        """The subject of a link's last path segment. The whole text is compared, in constant time.
 
         Raises:
-            LinkRefused: when it is not one of ours, or not any more.
+            LinkRefused: when it is not one of ours, or has expired.
         """
         try:
-            said = urlsafe_b64decode(token + "=" * (-len(token) % 4))[: _SUBJECT + _EXPIRY]
+            content = urlsafe_b64decode(token + "=" * (-len(token) % 4))[: _SUBJECT + _EXPIRY]
         except (NotBase64, ValueError):
-            said = b""
-        if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token(said).encode()):
+            content = b""
+        if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), self._token(content).encode()):
             raise LinkRefused("the link is not one of ours: open it as it was sent")
-        if now >= datetime.fromtimestamp(int.from_bytes(said[_SUBJECT:], "big"), UTC):
+        if now >= datetime.fromtimestamp(int.from_bytes(content[_SUBJECT:], "big"), UTC):
             raise LinkRefused("the link has expired: ask for a new one")
-        return UUID(bytes=said[:_SUBJECT])
+        return UUID(bytes=content[:_SUBJECT])
 
-    def _token(self, said: bytes) -> str:
-        """The one way to write what a link says: base64 alone can be written in several."""
-        proof = hmac.new(self._key, _PURPOSE + said, sha256).digest()[:_PROOF]
-        return urlsafe_b64encode(said + proof).decode().rstrip("=")
+    def _token(self, content: bytes) -> str:
+        """The only valid text for this content; base64 has several spellings of the same bytes."""
+        proof = hmac.new(self._key, _PURPOSE + content, sha256).digest()[:_PROOF]
+        return urlsafe_b64encode(content + proof).decode().rstrip("=")

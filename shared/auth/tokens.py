@@ -1,4 +1,4 @@
-"""API tokens: JWTs of one fixed algorithm, signed with keys that rotate, naming a person's role and properties."""
+"""API tokens: JWTs of one fixed algorithm, signed with rotating keys, with a person's role and properties."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from uuid import uuid4
 import jwt
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, ValidationError
 
-ALGORITHM = "HS256"  # never what a token says of itself
+ALGORITHM = "HS256"  # whatever a token's header names
 ISSUER = AUDIENCE = "posada"
-LEEWAY = timedelta(seconds=30)  # clocks differ
-LEAST_SECRET = 32  # characters; a shorter one could be guessed from a token
+LEEWAY = timedelta(seconds=30)  # for clocks that differ
+LEAST_SECRET = 32  # characters; a shorter secret could be guessed from a token
 LONGEST = timedelta(days=366)
 EVERY: Literal["*"] = "*"
 
@@ -25,11 +25,11 @@ Property = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class TokenRefused(Exception):
-    """A token that opens nothing; the text says why, and nothing that helps to forge one."""
+    """An invalid token; the text says why, and nothing that helps to forge one."""
 
 
 class Role(StrEnum):
-    """What somebody may do, each more than the last: read; write; overrule; change what the house consists of."""
+    """What a caller may do, each role more than the one before: read, write, overrule rules, edit the catalogue."""
 
     VIEWER = "viewer"
     DESK = "desk"
@@ -37,7 +37,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def includes(self, other: Role) -> bool:
-        """Whether this role may do all that the other may."""
+        """Whether this role may do all that the other role may."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
@@ -51,8 +51,8 @@ class Caller:
     properties: frozenset[str] | None = None
 
     def may_touch(self, found: Collection[str | None]) -> bool:
-        """Whether all of these properties are the caller's; None is what belongs to no single one."""
-        return self.properties is None or (bool(found) and all(one in self.properties for one in found))
+        """Whether all of these properties are the caller's; None stands for what belongs to no single property."""
+        return self.properties is None or (bool(found) and all(key in self.properties for key in found))
 
 
 class _Claims(BaseModel):
@@ -62,15 +62,15 @@ class _Claims(BaseModel):
 
 
 def new_secret() -> str:
-    """A fresh secret for a key."""
+    """A new random secret for a key."""
     return secrets.token_urlsafe(48)
 
 
 def issue(keys: Keys, caller: Caller, now: datetime, lasts: timedelta, key_id: str | None = None) -> str:
-    """A token, signed with the key of that id, else with the last one.
+    """A token for a caller, signed with the key of that id, else with the last key.
 
     Raises:
-        ValueError: when there is no such key, or the token would outlast a year.
+        ValueError: when there is no such key, or the token would last longer than LONGEST.
     """
     if not keys:
         raise ValueError('there is no key to sign with: set POSADA_API_KEYS, as JSON: {"2026-11": "a long secret"}')
@@ -92,16 +92,16 @@ def issue(keys: Keys, caller: Caller, now: datetime, lasts: timedelta, key_id: s
 
 
 def read(keys: Keys, token: str) -> Caller:
-    """Who shows this token.
+    """The caller that a token names.
 
     Raises:
-        TokenRefused: when it is not one of ours, or not any more.
+        TokenRefused: when it is not one of ours, or has expired.
     """
     try:
         key = keys.get(str(jwt.get_unverified_header(token).get("kid")))
         if key is None:
             raise TokenRefused("the token is signed with a key that is not known here: ask for a new one")
-        told = jwt.decode(
+        payload = jwt.decode(
             token,
             key.get_secret_value(),
             algorithms=[ALGORITHM],
@@ -110,9 +110,9 @@ def read(keys: Keys, token: str) -> Caller:
             leeway=LEEWAY,
             options={"require": ["exp", "iat", "sub", "iss", "aud"]},
         )
-        if int(told["exp"]) - int(told["iat"]) > LONGEST.total_seconds():
+        if int(payload["exp"]) - int(payload["iat"]) > LONGEST.total_seconds():
             raise TokenRefused(f"the token lasts longer than {LONGEST.days} days: ask for a new one")
-        claims = _Claims.model_validate(told)
+        claims = _Claims.model_validate(payload)
     except jwt.ExpiredSignatureError:
         raise TokenRefused("the token has expired: ask for a new one") from None
     except (jwt.PyJWTError, ValidationError, ValueError):

@@ -19,7 +19,7 @@ from shared.consumer.processor import Processor
 from shared.errors import described
 from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.kafka.fetch_lag import FetchLagMonitor, positions
-from shared.kafka.lenient_records import read_tolerantly
+from shared.kafka.lenient_records import install_lenient_reader
 from shared.messages.inbound import InboundMessage
 from shared.messages.message import LINGER_SECONDS
 from shared.observability import metrics
@@ -63,7 +63,7 @@ class Subscriber:
         self._background = BackgroundQueue(self._process_in_any_case, limit=batch_messages)
         self._lag = FetchLagMonitor()
         self._tasks: list[asyncio.Task[None]] = []
-        read_tolerantly()
+        install_lenient_reader()
         # Without a handler FastStream connects, joins the group and leaves it; the polling is ours. Its own loop for
         # batches sleeps after a poll that found nothing, so that the first message after a quiet time waits.
         self._subscriber = broker.subscriber(
@@ -191,7 +191,7 @@ class Subscriber:
         while True:
             await asyncio.sleep(LAG_SECONDS)
             if self._client:
-                await self._lag.look(self._client, time.monotonic())
+                await self._lag.check(self._client, time.monotonic())
 
     @property
     def _client(self) -> AIOKafkaConsumer | None:

@@ -1,4 +1,4 @@
-"""The public language: every message that crosses a service, one file for each service that owns it.
+"""The message contract: every message between services or with gateways, in one module for each owning service.
 
 Importing this package registers them all.
 """

@@ -31,7 +31,7 @@ def _line(longest: int) -> Any:
 
 
 def _fitting(longest: int) -> Callable[[Any], Any]:
-    """Makes one line of what somebody wrote: line breaks and other such characters become blanks, the rest is cut."""
+    """A function that makes one line of a text: control characters become blanks, and it is cut to `longest`."""
 
     def fit(given: Any) -> Any:
         parts = given if isinstance(given, list) else [given]
@@ -48,7 +48,7 @@ Describing = Annotated[Annotated[str, _line(100)] | None, BeforeValidator(_fitti
 DescribingName = Annotated[Annotated[str, _line(200)] | None, BeforeValidator(_fitting(200))]
 RoomNumber = Annotated[str, _line(20)]
 Prose = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
-# What we word ourselves, and what others word for us: may be empty.
+# Texts made by Posada or by other services; may be empty.
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Headcount = Annotated[int, Field(ge=0, le=100)]
 Line = Annotated[int, Field(ge=1, le=500, description="Its place in the request's list, from 1.")]
@@ -63,7 +63,7 @@ _INT64 = 2**63
 
 
 def _sane_moment(moment: datetime) -> datetime:
-    """Time of a zone, and far enough from the ends of the calendar to be reckoned with."""
+    """A time with a zone, far enough from the limits of dates for calculations."""
     if moment.tzinfo is None or not _FIRST <= moment < _END:
         raise PydanticCustomError(
             "moment", "must be a time with its zone, from 2000 to 2199, such as 2027-05-01T15:00:00Z"
@@ -86,7 +86,7 @@ def _known_zone(name: str) -> str:
 
 
 def _storable(details: dict[str, Any]) -> dict[str, Any]:
-    """Only what JSON has in every language, and what PostgreSQL keeps."""
+    """Only values that JSON has in every language and PostgreSQL can store."""
     if not _can_be_kept(details, _DEEPEST):
         raise PydanticCustomError(
             "details", "has a NUL, an endless or too large number, or is too deep: leave that part out"
@@ -136,7 +136,7 @@ class PaymentMethod(StrEnum):
 
 
 class Channel(StrEnum):
-    """Where a person is reached."""
+    """By what a person is reached."""
 
     WHATSAPP = "whatsapp"
     MESSENGER = "messenger"
@@ -170,7 +170,7 @@ class Reason(StrEnum):
 
 
 class Part(BaseModel):
-    """A part of a message: frozen, and tolerant of fields that a later version added."""
+    """A part of a message: frozen; unknown fields, which a later version may have added, are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 

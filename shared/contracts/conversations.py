@@ -1,4 +1,4 @@
-"""Conversations' messages: what people wrote, and that a thread knows its booking."""
+"""Conversations' messages: chat messages, and that threads are linked to a booking."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Author(StrEnum):
 
 
 class Attachment(Part):
-    """A file that came with a message, kept as a link: whoever shows it fetches it from there."""
+    """A file that came with a message, stored as a link."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2000)]
     media_type: Identifier = Field("application/octet-stream", description="What kind of file, such as image/jpeg.")
@@ -33,11 +33,10 @@ class Attachment(Part):
 class ChatMessage(
     Message, type="posada.conversations.chat-message.v1", topic=topics.CONVERSATIONS_MESSAGES, key="contact"
 ):
-    """One message of a chat. `contact` is the tenant's WhatsApp id, phone or subscriber id, whoever wrote.
+    """One message of a chat. `contact` is the tenant's WhatsApp id, phone or subscriber id, whoever wrote it.
 
-    `message_id` is the provider's, and makes a second delivery known as one. `sent_at` decides which booking and
-    thread the message belongs to; without a zone it is taken for UTC. `provider` is who carried it, and
-    `provider_thread_id` its conversation there, where it has some.
+    `message_id` is the provider's id, by which a repeated message is recognised. `sent_at` decides to which booking and
+    thread the message belongs. `provider` is who transported it, `provider_thread_id` the conversation there, if any.
     """
 
     message_id: Identifier
@@ -56,7 +55,7 @@ class ChatMessage(
 class GuestWrote(
     Message, type="posada.conversations.guest-wrote.v1", topic=topics.NOTIFICATIONS_EVENTS, key="contact", urgent=False
 ):
-    """A tenant wrote on a channel, by whichever way it came: for a day the tenant may be answered freely there."""
+    """A tenant wrote on a channel: for 24 hours free text may be sent to the tenant there."""
 
     contact: Identifier
     channel: Channel
@@ -70,7 +69,7 @@ class ConversationLinked(
     key="booking_id",
     urgent=False,
 ):
-    """The guest's threads know the booking; `threads` are those that are about it now."""
+    """The guest's threads are linked; `threads` are those that are about this booking."""
 
     booking_id: UUID
     threads: tuple[UUID, ...] = Field(default=(), max_length=MOST_ROOMS)

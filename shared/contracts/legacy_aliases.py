@@ -1,4 +1,4 @@
-"""Names that older gateways use in a booking request, and the flat single-room form, turned into today's."""
+"""Converts older names of fields in a booking request, and the flat form for one room, to today's form."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def normalize(given: Any) -> Any:
-    """Today's form of a request that may use older names; anything but an object is returned as it came.
+    """Today's form of a request with older names; anything but an object is returned unchanged.
 
-    A list of rooms, under any of its names, wins over the flat fields of a single room; flat fields beside a nested
-    group of guest, payment or contact fill what it leaves out. Whatever is not known is left for validation to
-    ignore, `force_process` among it.
+    A list of rooms, under any of its names, goes before the flat fields of a single room. Flat fields beside a nested
+    guest, payment or contact fill what it lacks. Unknown fields, such as `force_process`, are left; validation ignores
+    them.
     """
     if not isinstance(given, Mapping):
         return given

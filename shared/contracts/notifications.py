@@ -1,4 +1,4 @@
-"""Notifications' messages: that the guest was told, and what a person has to look at."""
+"""Notifications' messages: that the guest was notified, and alerts to the staff."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.messages.message import Message
 class GuestNotified(
     Message, type="posada.notifications.guest-notified.v1", topic=topics.BOOKING_REPLIES, key="booking_id", urgent=False
 ):
-    """The messages of a booking's confirmation are written down and on their way; each will be sent once."""
+    """The messages of a booking's confirmation are stored; each will be sent once, on these channels."""
 
     booking_id: UUID
     channels: tuple[Channel, ...] = Field(max_length=len(Channel))
@@ -24,7 +24,7 @@ class GuestNotified(
 class StaffAlerted(
     Message, type="posada.notifications.staff-alerted.v1", topic=topics.NOTIFICATIONS_EVENTS, key="booking_id"
 ):
-    """Something that a person has to look at, with all that is known."""
+    """Something that staff must look at, with everything known."""
 
     booking_id: UUID
     code: Identifier
@@ -35,9 +35,9 @@ class StaffAlerted(
 class DeliveryRateFell(
     Message, type="posada.notifications.delivery-rate-fell.v1", topic=topics.NOTIFICATIONS_EVENTS, key="channel"
 ):
-    """Too few messages of a channel arrive. Told once, until the rate has recovered.
+    """Too few messages of a channel arrive. Sent once, until the rate has recovered.
 
-    `rate` is the share of what was finished within the window that was not lost, from 0 to 1.
+    `rate` is the share of the messages finished within the time window that were not lost, from 0 to 1.
     """
 
     alarm_id: UUID

@@ -23,7 +23,7 @@ BOOKING_EVENTS = Topic(
     public=True,
     retention=timedelta(days=30),
 )
-# Apart from the events: steps are many, and would wake everybody who waits for outcomes.
+# Separate from the events: there are many steps, and readers of outcomes need not read them.
 BOOKING_PROGRESS = Topic(
     "posada.booking.progress", "Every step of every booking on its way, keyed by booking id.", partitions=2, public=True
 )

@@ -43,8 +43,9 @@ class SeedSettings(BaseSettings):
 
     seed_folder: Path | None = Field(
         None,
-        description="Properties of your own, which `posada migrate` plants beside what is delivered: YAML files in a "
-        "folder for each service, availability/ and booking/. Unset: none.",
+        description="Folder with properties of your own, which `posada migrate` inserts in addition to the "
+        "delivered one: YAML files in a folder for each service, availability/ and booking/. Unset: "
+        "none.",
     )
 
     def folder_of(self, service: str) -> Path | None:

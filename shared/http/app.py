@@ -21,6 +21,7 @@ from shared.auth.tokens import Caller, Role
 from shared.database.pool import UNAVAILABLE, Busy
 from shared.errors import Refusal, described
 from shared.http.bounds import client_of
+from shared.safety.loopback import is_loopback
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -78,18 +79,11 @@ def refuse_unauthenticated(settings: ServiceSettings) -> None:
     Raises:
         ValueError: when other machines could reach it.
     """
-    if not settings.asks_for_token and not _is_loopback(settings.http_host):
+    if not settings.asks_for_token and not is_loopback(settings.http_host):
         raise ValueError(
             f"POSADA_HTTP_HOST={settings.http_host} lets other machines in and no token is asked for: set"
             " POSADA_API_TOKEN or POSADA_API_KEYS, or leave POSADA_HTTP_HOST at 127.0.0.1"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def authenticated(settings: ServiceSettings) -> Callable[..., Awaitable[Caller]]:

@@ -16,19 +16,21 @@ class KafkaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="POSADA_", extra="ignore", hide_input_in_errors=True)
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How Kafka is spoken to: SASL with a password, SSL by TLS."
+        "PLAINTEXT", description="Security protocol of Kafka: SASL_… uses a password, …SSL uses TLS."
     )
     kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
-        "SCRAM-SHA-512", description="How the password is shown, where there is one."
+        "SCRAM-SHA-512", description="SASL mechanism, if there is a password."
     )
-    kafka_username: str | None = Field(None, description="This service's user at Kafka.")
+    kafka_username: str | None = Field(None, description="This service's Kafka user.")
     kafka_password: SecretStr | None = Field(None, description="The user's password.")
     kafka_ca_file: Path | None = Field(
-        None, description="Certificates (PEM) that Kafka's is signed by; unset: those of the system."
+        None,
+        description="File of the certificate authorities (PEM) that signed Kafka's certificate; unset: those of "
+        "the system.",
     )
 
     kafka_metadata_seconds: float = Field(
-        10, ge=1, le=300, description="So soon a client sees that a topic has more partitions, or another leader."
+        10, ge=1, le=300, description="How soon a client notices that a topic has more partitions, or another leader."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Makes every consumer of Kafka: committed records alone, batches unpacked within bounds, new partitions seen soon."""
+"""Creates every Kafka consumer: it reads committed records only, with bounded batches, and soon sees new partitions."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer
 
 from shared.kafka.access import KafkaSettings
-from shared.kafka.lenient_records import read_tolerantly
+from shared.kafka.lenient_records import install_lenient_reader
 
-# What an open transaction wrote may still be taken back: with read_committed a fetch ends before it, and so do the
-# ends of partitions that the broker tells of (the last stable offset).
+# Records of an open transaction may still be aborted. With read_committed a fetch ends before them, and end offsets
+# are the last stable offsets.
 COMMITTED: Final = "read_committed"
-# What a fetch may bring: a partition's share is what a record may have at the most; a larger batch comes alone.
+# Bytes of a fetch, for one partition and in all. A partition's share is a record's greatest size.
 PARTITION_BYTES: Final = 1024 * 1024
 FETCH_BYTES: Final = 16 * 1024 * 1024
 
 
 def consumer(bootstrap: str, *topics: str, settings: KafkaSettings | None = None, **options: Any) -> AIOKafkaConsumer:
-    """A consumer, not started; it commits nothing by itself. Unset, `settings` are those of the environment.
+    """A consumer, not started, without automatic commits. Without `settings` those of the environment are used.
 
     Raises:
         pydantic.ValidationError: when the settings contradict each other.
     """
-    read_tolerantly()
+    install_lenient_reader()
     settings = settings or KafkaSettings()
     return AIOKafkaConsumer(
         *topics,

@@ -1,4 +1,4 @@
-"""Reads record batches that aiokafka stumbles over: header names that are no text, and what unpacks to too much."""
+"""Reads record batches on which aiokafka fails: header names that are not UTF-8, and too large packed batches."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from shared.kafka.unpacking import CannotUnpack, unpacked
 _OVERHEAD = struct.calcsize(">qi")  # a batch's first offset, and its length from there on
 _LENGTH_AT = struct.calcsize(">q")
 _MAGIC_AT = struct.calcsize(">qii")
-PORTION_BYTES = 1024 * 1024  # that a partition adds to what is taken together, and one record at least
+PORTION_BYTES = 1024 * 1024  # bytes of a partition that are given out at once, and at least one record
 _MAGIC = 2  # today's format of records
 _ATTRIBUTES_AT = _DefaultRecordBatchPy.ATTRIBUTES_OFFSET
 _RECORDS_AT = _DefaultRecordBatchPy.HEADER_STRUCT.size
 _COUNT_AT = _RECORDS_AT - struct.calcsize(">i")
 _CODEC = _DefaultRecordBatchPy.CODEC_MASK
-# Each record costs its reader a letter or an answer: so many may be packed, and one more for so many bytes. An id of
-# its own, which packing cannot shorten, takes more.
+# Each record may cost us a dead letter or an answer. So a packed batch may have FREE_RECORDS records, and one more for
+# every LEAST_BYTES bytes. Genuine records take more: each has an id of its own, which packing cannot shorten.
 FREE_RECORDS, LEAST_BYTES = 64, 8
 
 
 class BrokenName(str):
-    """The name of a header that is not UTF-8, with its odd bytes written as escapes so that it can be shown."""
+    """The name of a header that is not UTF-8, with its invalid bytes as escapes."""
 
     __slots__ = ()
 
 
 class UnreadableBatch(str):
-    """The name of the only header of the record that stands for a batch which cannot be read; why is its value.
+    """The name of the only header of a record that replaces an unreadable batch; the header's value says why.
 
-    The record is the batch's last one by offset, and its value is the batch as it is stored.
+    The record has the batch's last offset, and its value is the batch as it is stored.
     """
 
     __slots__ = ()
@@ -47,19 +47,18 @@ class UnreadableBatch(str):
 _UNREADABLE = UnreadableBatch("posada_unreadable")
 
 
-def read_tolerantly() -> None:
-    """Make every consumer of this process read such records, their odd names as BrokenName.
+def install_lenient_reader() -> None:
+    """Make every consumer of this process read such records, invalid header names as BrokenName.
 
-    aiokafka raises at the first of them, drops what it had read of the batch and of other partitions, and raises at
-    the same place for ever; and it unpacks whatever it is given, as far as memory goes. It offers no way to bring a
-    reader of one's own, so its fetcher is given ours.
+    aiokafka raises at the first of them, drops what it has read, and raises at the same offset for ever; and it
+    unpacks a batch of any size. It has no hook for another reader, so two classes in its fetcher are replaced.
 
     Raises:
-        RuntimeError: when this version of aiokafka has no such place.
+        RuntimeError: when this version of aiokafka has no such classes.
     """
     if not (hasattr(fetcher, "MemoryRecords") and hasattr(fetcher, "FetchResult")):
         raise RuntimeError("aiokafka's fetcher reads records in another way: see shared/kafka/lenient_records.py")
-    fetcher.MemoryRecords = TolerantRecords
+    fetcher.MemoryRecords = LenientRecords
     fetcher.FetchResult = BoundedResult
 
 
@@ -69,7 +68,7 @@ def broken_names(headers: Any) -> list[str]:
 
 
 def unreadable(headers: Any) -> str:
-    """Why a record stands for a batch that cannot be read; empty for any other record."""
+    """Why the batch that a record replaces cannot be read; empty for any other record."""
     for name, value in headers:
         if isinstance(name, UnreadableBatch):
             return str(value.decode())
@@ -77,13 +76,13 @@ def unreadable(headers: Any) -> str:
 
 
 class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types
-    """What was fetched of a partition, given out in portions of few bytes as well as of few records.
+    """What was fetched of a partition, given out in portions bounded in bytes as well as in records.
 
-    A megabyte that was fetched may be a thousand batches that unpack to a megabyte each.
+    A megabyte that was fetched may hold a thousand batches that unpack to a megabyte each.
     """
 
     def getall(self, max_records: int | None = None) -> list[Any]:
-        """The next records: as many as asked for, or until they come to PORTION_BYTES; at least one where there is."""
+        """The next records: at most `max_records`, and no more once they have PORTION_BYTES."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return []
         found: list[Any] = []
@@ -100,8 +99,8 @@ class BoundedResult(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has 
         return found
 
 
-class TolerantRecords:
-    """The batches in an answer of the broker: aiokafka's MemoryRecords, with each batch tolerant."""
+class LenientRecords:
+    """The batches in a broker's answer: aiokafka's MemoryRecords, with each batch as a LenientBatch."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -116,15 +115,15 @@ class TolerantRecords:
         """Whether another whole batch is there."""
         return bool(self._records.has_next())
 
-    def next_batch(self) -> TolerantBatch:
+    def next_batch(self) -> LenientBatch:
         """The next batch."""
         begin = self._at
         self._at += _OVERHEAD + struct.unpack_from(">i", self._data, begin + _LENGTH_AT)[0]
-        return TolerantBatch(self._records.next_batch(), memoryview(self._data)[begin : self._at])
+        return LenientBatch(self._records.next_batch(), memoryview(self._data)[begin : self._at])
 
 
-class TolerantBatch:
-    """One batch: unpacked within bounds, read by aiokafka's fast reader, and by our own where that one raises."""
+class LenientBatch:
+    """One batch: unpacked within bounds, read by aiokafka's fast reader, or by our own when that raises."""
 
     def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch = batch
@@ -137,7 +136,7 @@ class TolerantBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
-        """The records one by one: a batch may hold a million, and whoever reads takes some hundreds at a time."""
+        """The records one by one: a batch may hold a million, and a reader takes some hundreds at a time."""
         read = 0
         try:
             plain = _unpacked(self._data)
@@ -148,7 +147,7 @@ class TolerantBatch:
             except (CorruptRecordException, UnicodeDecodeError):
                 yield from islice(records_of(self._data if plain is None else plain), read, None)
         except (CannotUnpack, CorruptRecordException) as why:
-            # Its checksum was right, so that it was written like this: fetching it again would change nothing.
+            # Its checksum is right, so it was written like this: fetching it again would not help.
             yield self._unreadable(str(why))
 
     def _unreadable(self, why: str) -> Any:
@@ -160,10 +159,10 @@ class TolerantBatch:
 
 
 def _unpacked(data: memoryview) -> bytes | None:
-    """A packed batch as if it had never been packed; None for one that was not.
+    """A packed batch in its unpacked form; None for a batch that is not packed.
 
     Raises:
-        CannotUnpack: when what comes out is too much, or damaged.
+        CannotUnpack: when it is too large or damaged.
     """
     if data[_MAGIC_AT] < _MAGIC:
         if data[_MAGIC_AT + 1] & _CODEC:
@@ -181,10 +180,10 @@ def _unpacked(data: memoryview) -> bytes | None:
 
 
 def records_of(data: bytes | memoryview) -> Iterator[Any]:
-    """The records of a batch in today's format (magic 2) that is not packed, with any header names.
+    """The records of an unpacked batch in today's format (magic 2), with any header names.
 
     Raises:
-        CorruptRecordException: when it is not built as Kafka's protocol has it; a broker takes no such batch.
+        CorruptRecordException: when it does not follow Kafka's protocol; a broker accepts no such batch.
     """
     if data[_MAGIC_AT] < _MAGIC:
         raise CorruptRecordException("a record in the format of Kafka 0.10 and before is damaged")
@@ -212,7 +211,7 @@ def _record(reader: _Reader, batch: Any) -> Any:
 
 
 class _Reader:
-    """Goes through a batch's bytes, field by field."""
+    """Reads a batch's bytes field by field."""
 
     def __init__(self, data: bytearray, at: int) -> None:
         self._data = data

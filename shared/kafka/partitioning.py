@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: Kafka's own rule, reckoned once for a key."""
+"""Which partition a key belongs to: Kafka's own rule, computed once for each key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _keyless = DefaultPartitioner()
 
 
 def partition(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
-    """Choose one of `partitions` as the Java client does; without a key any that is available."""
+    """The partition that the Java client would choose; without a key any available one."""
     if key is None:
         chosen: int = _keyless(key, partitions, available)
         return chosen
@@ -23,6 +23,6 @@ def partition(key: bytes | None, partitions: Sequence[int], available: Sequence[
 
 @lru_cache(KEYS)
 def _hash(key: bytes) -> int:
-    """The client's hash is in Python: it costs as much as building a message, and some share a key."""
+    """Cached, as aiokafka's hash is in Python and costs as much as building a message; messages share keys."""
     hashed: int = murmur2(key) & _POSITIVE
     return hashed

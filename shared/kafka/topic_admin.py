@@ -1,4 +1,4 @@
-"""Creates the topics that are missing on a broker, bounds those that are there, and asks it for their partitions."""
+"""Creates missing topics on a broker, sets the largest message of existing ones, and lists partitions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SET_FOR_THE_TOPIC = 1  # Kafka's number for the source of a setting
 
 
 async def create_topics(bootstrap: str, topics: Iterable[Topic], replication: int = 1) -> list[str]:
-    """Create the topics that are missing and return their names; those that exist are left as they are.
+    """Create the missing topics and return their names; existing topics are not changed.
 
     Raises:
-        KafkaError: when the broker refuses one for another reason than that it is there.
+        KafkaError: when the broker refuses, unless the topic exists.
     """
     wanted = [NewTopic(topic.name, topic.partitions, replication, topic_configs=topic.settings()) for topic in topics]
     async with _admin(bootstrap) as admin:
@@ -31,9 +31,9 @@ async def create_topics(bootstrap: str, topics: Iterable[Topic], replication: in
 
 
 async def bound_messages(bootstrap: str, topics: Iterable[Topic]) -> list[str]:
-    """Give topics that are there the largest message that they are declared with; returns the names of the changed.
+    """Raise the largest message of existing topics to what is declared; returns the names of changed topics.
 
-    One that was given more by hand keeps it, and every other setting stays. A topic that is not there is passed over.
+    A topic that allows more keeps that, and other settings are not changed. Missing topics are skipped.
 
     Raises:
         KafkaError: when the broker refuses.
@@ -42,7 +42,7 @@ async def bound_messages(bootstrap: str, topics: Iterable[Topic]) -> list[str]:
     async with _admin(bootstrap) as admin:
         own = await _own_settings(admin, declared)
         changed = [name for name, settings in own.items() if int(settings.get(LARGEST_MESSAGE, 0)) < declared[name]]
-        # The request gives a topic all the settings that it has of its own.
+        # The request replaces all settings of a topic.
         wanted = [_topic(name, own[name] | {LARGEST_MESSAGE: str(declared[name])}) for name in changed]
         for answer in await admin.alter_configs(wanted) if wanted else ():
             for code, _, _, name in answer.resources:
@@ -67,11 +67,13 @@ def _topic(name: str, settings: dict[str, str] | None = None) -> ConfigResource:
 
 
 async def partitions(bootstrap: str, topics: Collection[str]) -> list[TopicPartition]:
-    """Every partition that these topics have, those that were added later too; a topic that is not there has none."""
+    """Every partition of these topics; a missing topic has none."""
     async with _admin(bootstrap) as admin:
-        there = await admin.describe_topics()  # all: asked for one by name, a broker may make it
-    wanted = [one for one in there if one["topic"] in topics]
-    return sorted(TopicPartition(one["topic"], each["partition"]) for one in wanted for each in one["partitions"])
+        existing = await admin.describe_topics()  # all topics: a broker may create one that is asked for by name
+    wanted = [topic for topic in existing if topic["topic"] in topics]
+    return sorted(
+        TopicPartition(topic["topic"], partition["partition"]) for topic in wanted for partition in topic["partitions"]
+    )
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Topics as data: name, partitions, retention; declared by us, because a broker's own default is one partition."""
+"""Topics as data: name, partitions, retention and bounds. They are declared, as a broker's defaults do not fit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from enum import StrEnum
 _SUMMED_UP = "compact"
 DEFAULT_PARTITIONS = 4
 LARGEST_MESSAGE = "max.message.bytes"
-# As a broker has it by default; said for each topic, so that neither another default nor its change lets in more.
+# A broker's default. It is set for each topic, so that another default does not let larger messages in.
 MESSAGE_BYTES = 1_048_588
-# What is tried again or set aside is such a message with its envelope, its history and the names of its headers longer.
+# A message that is retried or dead-lettered also carries its envelope, its history and longer header names.
 KEPT_BYTES = MESSAGE_BYTES + 384 * 1024
 
 
 class Writers(StrEnum):
-    """Who may write to a topic beside our own command line."""
+    """Who may write to a topic, beside Posada's command line."""
 
     SERVICES = "services"
     GATEWAYS = "gateways"
@@ -28,11 +28,10 @@ class Writers(StrEnum):
 class Topic:
     """One Kafka topic.
 
-    `partitions` bounds how many instances share its work, and every one costs each fetch of each instance a little:
-    aiokafka writes and reads them all, every time. `default_type` is the CloudEvents type that a message
-    without a `ce_type` header is taken for; only public topics that carry a single type have one. Where others than
-    services are `writers` a record may come without our MAC. `largest` is how many bytes a record may have, or a batch
-    of several, packed as it was sent.
+    `partitions` is how many instances can share its work; each one makes every fetch a little slower. `default_type` is
+    the CloudEvents type of a message without a `ce_type` header, for public topics with a single type. A record needs
+    our MAC unless others than services are `writers`. `largest` is the size in bytes of a record, or of a batch as it
+    was sent.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Topic:
 
     @property
     def open(self) -> bool:
-        """Whether others than our services write to it."""
+        """Whether others than Posada's services write to it."""
         return self.writers is not Writers.SERVICES
 
     def settings(self) -> dict[str, str]:
@@ -58,19 +57,19 @@ class Topic:
         return {"retention.ms": str(int(self.retention.total_seconds() * 1000))} | limit
 
     def for_instances(self, most: int) -> Topic:
-        """The same for so many instances: those with little to do keep their share, a single partition stays one."""
+        """The topic with partitions for `most` instances, in proportion; a single partition stays one."""
         if self.partitions == 1:
             return self
         return replace(self, partitions=math.ceil(self.partitions * most / DEFAULT_PARTITIONS))
 
 
 def internal(service: str) -> Topic:
-    """A service's own timers and second attempts; nobody else reads or writes it, and there are few."""
-    what = f"Timers and second attempts of {service}."
-    return Topic(f"posada.{service}.internal", what, partitions=1, largest=KEPT_BYTES)
+    """A service's own timers and retries; no other service reads or writes it."""
+    description = f"Timers and second attempts of {service}."
+    return Topic(f"posada.{service}.internal", description, partitions=1, largest=KEPT_BYTES)
 
 
 def dead(service: str) -> Topic:
-    """What a service had to set aside, with the history of the fault; replaying one leaves a tombstone."""
-    what = f"Dead letters of {service}."
-    return Topic(f"posada.{service}.dead", what, partitions=1, compacted=True, largest=KEPT_BYTES)
+    """A service's dead letters, each with its history; replaying one leaves a tombstone."""
+    description = f"Dead letters of {service}."
+    return Topic(f"posada.{service}.dead", description, partitions=1, compacted=True, largest=KEPT_BYTES)

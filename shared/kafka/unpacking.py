@@ -1,4 +1,4 @@
-"""Unpacks what a record batch holds, within bounds: a few kilobytes must not become memory without end."""
+"""Unpacks record batches within bounds, so that a few kilobytes cannot exhaust memory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias
 import cramjam
 
 MOST_BYTES: Final = 4 * 1024 * 1024  # of one batch, unpacked
-FREE_BYTES: Final = 1024 * 1024  # so much may come out of however little
-MOST_RATIO: Final = 100  # beyond that: times the packed size
-# Clients make one member or block of 32 kB; each costs time, however little is in it.
+FREE_BYTES: Final = 1024 * 1024  # allowed whatever the packed size
+MOST_RATIO: Final = 100  # beyond FREE_BYTES: times the packed size
+# Clients make one gzip member, or blocks of 32 kB. Each costs time, however small it is.
 MOST_MEMBERS: Final = 64
 MOST_BLOCKS: Final = 8192
 
@@ -25,17 +25,17 @@ _Unpack: TypeAlias = Callable[[bytes, int], bytes]
 
 
 class CannotUnpack(Exception):
-    """What is packed is too large, damaged, or packed in a way that we do not know; the text says which."""
+    """The content is too large, damaged, or packed by an unknown codec; the text says which."""
 
 
 def unpacked(data: bytes, codec: int) -> bytes:
-    """The bytes that `codec` (Kafka's number of it) packed.
+    """The content that `codec` (Kafka's number) packed.
 
-    Memory is taken step by step and never much beyond the bound: at most MOST_BYTES, and beyond FREE_BYTES at most
-    MOST_RATIO times as much as is packed.
+    It has at most MOST_BYTES, and beyond FREE_BYTES at most MOST_RATIO times the packed size. Memory is allocated step
+    by step up to that bound.
 
     Raises:
-        CannotUnpack: when it is more than that, or damaged.
+        CannotUnpack: when there is more, or it is damaged.
     """
     unpack = _CODECS.get(codec)
     if unpack is None:
@@ -71,7 +71,7 @@ def _gzip(data: bytes, most: int) -> bytes:
 def _snappy(data: bytes, most: int) -> bytes:
     found = bytearray()
     for block in _blocks_of_snappy(data) if data.startswith(_BLOCKS_OF_SNAPPY) else (data,):
-        if len(found) + cramjam.snappy.decompress_raw_len(block) > most:  # a block says in front how long it is
+        if len(found) + cramjam.snappy.decompress_raw_len(block) > most:  # a block begins with its unpacked size
             raise _too_large(len(data), most)
         found += bytes(cramjam.snappy.decompress_raw(block))
     return bytes(found)
@@ -90,15 +90,15 @@ def _blocks_of_snappy(data: bytes) -> Iterator[bytes]:
         at += length
 
 
-def _into_room(decompress_into: Callable[[bytes, bytearray], int]) -> _Unpack:
-    """Unpacks by a function that fills the room it is given: little at first, up to the bound."""
+def _into_buffer(decompress_into: Callable[[bytes, bytearray], int]) -> _Unpack:
+    """Unpack with a function that fills a given buffer: it is small at first, and grows up to the bound."""
 
     def unpack(data: bytes, most: int) -> bytes:
         size = min(most, max(_FIRST_BYTES, 8 * len(data)))
         while True:
-            room = bytearray(size)
+            buffer = bytearray(size)
             try:
-                return bytes(memoryview(room)[: decompress_into(data, room)])
+                return bytes(memoryview(buffer)[: decompress_into(data, buffer)])
             except cramjam.DecompressionError as fault:
                 if "write whole buffer" not in str(fault):
                     raise
@@ -112,6 +112,6 @@ def _into_room(decompress_into: Callable[[bytes, bytearray], int]) -> _Unpack:
 _CODECS: Final[Mapping[int, Any]] = {
     GZIP: _gzip,
     SNAPPY: _snappy,
-    LZ4: _into_room(cramjam.lz4.decompress_into),
-    ZSTD: _into_room(cramjam.zstd.decompress_into),
+    LZ4: _into_buffer(cramjam.lz4.decompress_into),
+    ZSTD: _into_buffer(cramjam.zstd.decompress_into),
 }

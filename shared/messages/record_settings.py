@@ -45,28 +45,31 @@ class RecordSettings(BaseSettings):
 
     kafka_secrets: Annotated[dict[str, Secret], AfterValidator(_well_named)] = Field(
         default_factory=dict,
-        description="What our own programs sign Kafka records with, as JSON by key id, the same for all of them; the "
-        "last one signs, all are recognised. At least 32 characters each, as `posada token key` prints them.",
+        description="Secrets that sign the Kafka records of Posada's own programs, as JSON by key id, the same "
+        "for all programs. The last one signs, all are accepted. At least 32 characters each, as "
+        "`posada token key` prints them.",
     )
     kafka_records: Literal["signed", "trust-access-lists"] = Field(
         "signed",
-        description="Whether records of services must be signed. trust-access-lists: only where the broker's access "
-        "lists say who may write to which topic; without them anybody then books unpaid.",
+        description="Whether records of services must be signed. trust-access-lists: only for brokers whose "
+        "access lists control who may write to which topic; without such lists anybody can then book "
+        "without paying.",
     )
     gateway_secrets: BySender = Field(
         default_factory=dict,
-        description="What gateways sign with, as JSON by `ce_source`, a list of one or two; nothing is taken unsigned "
-        "in such a name. Withdrawals and marks of frustration are taken from these alone.",
+        description="Secrets of gateways, as JSON by `ce_source`, a list of one or two each. Nothing unsigned is "
+        "accepted under such a name. Withdrawals and marks of frustration are accepted from these "
+        "gateways only.",
     )
     gateways_must_sign: bool = Field(
         False,
-        description="Whether gateways without a secret are not heard: where strangers reach Kafka they could else "
-        "hold rooms and ask about payments.",
+        description="Whether gateways without a secret are refused. If strangers reach Kafka, they could "
+        "otherwise hold rooms and ask about payments.",
     )
     source_secrets: BySender = Field(
         default_factory=dict,
-        description="What sources of money sign with, as JSON by a transfer's `source`, a list of one or two: who may "
-        "write to `posada.payments.transfers`. Read by payments.",
+        description="Secrets of the sources that may write to `posada.payments.transfers`, as JSON by a "
+        "transfer's `source`, a list of one or two each. Read by payments.",
     )
 
     @property

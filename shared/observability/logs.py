@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines in production, readable ones in a terminal; never personal data."""
+"""Structured logs: JSON lines in production, readable lines in a terminal; without personal data."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from shared.observability.tracing import trace_id
 from shared.safety.masking import without_links
 from shared.safety.printable import one_line, printable
 
-# A booking's id and a traceparent; structlog's own context would be copied whole for every message.
+# A booking's id and a traceparent. structlog's own context would be copied for every message.
 _subject: ContextVar[tuple[str, str] | None] = ContextVar("subject", default=None)
 
 
 @contextmanager
 def log_context(booking: str, traceparent: str) -> Iterator[None]:
-    """Every line of the block names the booking and the trace, as far as they are known; unwritten ones cost nothing.
+    """Add booking and trace, as far as they are known, to every log line within.
 
-    `booking` is an id of ours, never what a client sent beside its message: that could be personal data.
+    `booking` is an id of ours. A client's own id could be personal data.
     """
     token = _subject.set((booking, traceparent))
     try:
@@ -34,8 +34,8 @@ def log_context(booking: str, traceparent: str) -> Iterator[None]:
         _subject.reset(token)
 
 
-def name_subject(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """The processor that writes booking and trace into a line."""
+def add_subject(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """The processor that adds booking and trace to a line."""
     booking, traceparent = _subject.get() or ("", "")
     if booking:
         event.setdefault("booking", booking)
@@ -45,13 +45,13 @@ def name_subject(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_up_logs(service: str, *, level: str = "INFO", as_json: bool | None = None) -> None:
-    """Send our own lines and those of libraries to standard error in one form, stamped with the service.
+    """Write our own log lines and those of libraries to standard error in one form, with the service's name.
 
-    `as_json` None means: JSON unless a person is looking at a terminal. Ours take the short way past the standard
-    library, for there is one with every message handled.
+    `as_json` None means JSON unless standard error is a terminal. Our own lines bypass the standard library, as there
+    is one for every message handled.
     """
     use_json = not sys.stderr.isatty() if as_json is None else as_json
-    stamped: list[Any] = [name_subject, _stamp(service), structlog.processors.add_log_level, _TIME]
+    stamped: list[Any] = [add_subject, _stamp(service), structlog.processors.add_log_level, _TIME]
     last = _JSON if use_json else _READABLE
     structlog.configure(
         processors=[*stamped, *last],
@@ -65,38 +65,38 @@ def set_up_logs(service: str, *, level: str = "INFO", as_json: bool | None = Non
 def _set_up_libraries(stamped: list[Any], level: str, *, use_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    last: list[Any] = [_cut_links, *([_tell_fault, _as_text] if use_json else _READABLE)]
+    last: list[Any] = [_cut_links, *([_describe_fault, _as_text] if use_json else _READABLE)]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamped, processors=[clean, *last]))
-    handler.addFilter(Seldom("aiokafka"))
+    handler.addFilter(RepeatedLineFilter("aiokafka"))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for noisy in ("aiokafka", "faststream", "uvicorn.access", "alembic.runtime", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-class Seldom(logging.Filter):
-    """Lets a library say the same thing once in `seconds`, and then how often it would have said it meanwhile.
+class RepeatedLineFilter(logging.Filter):
+    """Passes the same line of a library once in `seconds`, with how often it was repeated.
 
-    While a broker is away, aiokafka complains some thirty times a second: in a minute of it nobody finds anything else.
+    While a broker is away, aiokafka logs some thirty lines a second, among which nothing else can be found.
     """
 
     def __init__(self, library: str, seconds: float = 10.0) -> None:
         super().__init__()
         self._library = library
         self._seconds = seconds
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._logged: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to say it now; the arguments do not make it another thing."""
+        """Whether to log it now; lines that differ only in their arguments are the same."""
         if record.name.partition(".")[0] != self._library:
             return True
         key = (record.name, str(record.msg))
-        said_at, kept = self._said.get(key, (float("-inf"), 0))
-        if record.created - said_at < self._seconds:
-            self._said[key] = (said_at, kept + 1)
+        logged_at, repeated = self._logged.get(key, (float("-inf"), 0))
+        if record.created - logged_at < self._seconds:
+            self._logged[key] = (logged_at, repeated + 1)
             return False
-        self._said[key] = (record.created, 0)
-        if kept:
-            record.msg, record.args = f"{record.getMessage()} (and {kept} times more before)", ()
+        self._logged[key] = (record.created, 0)
+        if repeated:
+            record.msg, record.args = f"{record.getMessage()} (and {repeated} times more before)", ()
         return True
 
 
@@ -108,8 +108,8 @@ def _stamp(service: str) -> Any:
     return stamp
 
 
-def _tell_fault(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """A traceback without the words of its faults as they are: those of a library may quote an address or a row."""
+def _describe_fault(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Add a traceback with described faults: a library's own text may quote an address or a row."""
     given = event.pop("exc_info", None)
     fault = (
         given if isinstance(given, BaseException) else (sys.exc_info() if given is True else given or (None,) * 3)[1]
@@ -124,11 +124,11 @@ def _cut_links(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _fit(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Nobody's words are commands to the terminal of who reads along, nor look like a line of their own."""
-    fitting = {"exception": printable, "stack": printable}  # which have lines
+def _make_printable(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Make all values safe for a terminal, and all but tracebacks one line."""
+    several_lines = {"exception": printable, "stack": printable}
     return {
-        name: value if isinstance(value, int | float | None) else fitting.get(name, one_line)(str(value))
+        name: value if isinstance(value, int | float | None) else several_lines.get(name, one_line)(str(value))
         for name, value in event.items()
     }
 
@@ -146,5 +146,5 @@ def _print_to_stderr(*_: Any) -> structlog.PrintLogger:
 
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
-_JSON: list[Any] = [_tell_fault, _as_bytes]
-_READABLE: list[Any] = [_tell_fault, _fit, structlog.dev.ConsoleRenderer()]
+_JSON: list[Any] = [_describe_fault, _as_bytes]
+_READABLE: list[Any] = [_describe_fault, _make_printable, structlog.dev.ConsoleRenderer()]

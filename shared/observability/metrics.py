@@ -1,4 +1,4 @@
-"""What Prometheus reads, by its conventions: counters end in _total, durations are seconds."""
+"""Prometheus metrics, by its conventions: counters end in _total, durations are seconds."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 _PROPAGATOR = TraceContextTextMapPropagator()
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _tracer: trace.Tracer | None = None
-_in_hand: ContextVar[str] = ContextVar("traceparent", default="")
+_current: ContextVar[str] = ContextVar("traceparent", default="")
 
 
 def set_up_traces(service: str, endpoint: str | None) -> None:
@@ -24,7 +24,7 @@ def set_up_traces(service: str, endpoint: str | None) -> None:
     if not endpoint:
         _tracer = None
         return
-    # Only who exports pays for these imports, at every start.
+    # These imports are slow, and needed only for exporting.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -32,20 +32,20 @@ def set_up_traces(service: str, endpoint: str | None) -> None:
 
     provider = TracerProvider(resource=Resource.create({"service.name": f"posada-{service}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces")))
-    # Not as everybody's provider: FastAPI would trace by it each scrape and probe, of which a store would be full, and
-    # query strings, in which a guest's phone may stand.
+    # Not as the global provider: FastAPI would trace every scrape and probe with it, and query strings with phone
+    # numbers of guests.
     _tracer = provider.get_tracer("posada")
 
 
 def new_traceparent() -> str:
-    """A W3C traceparent that begins a trace, for a message that came without one."""
+    """A W3C traceparent that begins a trace, for a message without one."""
     return f"00-{token_hex(16)}-{token_hex(8)}-01"
 
 
 def continued(traceparent: str) -> str:
-    """The trace that a client names, in the version that we speak, or a new one where that is no traceparent.
+    """The trace that a client names, as a traceparent of version 00; a new one if the text is not valid.
 
-    What makes one is W3C trace context's: no version ff, no id of zeros alone, nothing behind the flags of version 00.
+    Validity follows W3C trace context: no version ff, no id of only zeros, nothing after the flags of version 00.
     """
     found = _TRACEPARENT.fullmatch(traceparent)
     if not found:
@@ -62,16 +62,16 @@ def trace_id(traceparent: str) -> str:
     return found[2] if found else ""
 
 
-def traceparent_in_hand() -> str:
-    """The trace of the message that is being handled, for what a service does about it later; else empty."""
-    return _in_hand.get()
+def current_traceparent() -> str:
+    """The trace of the message that is being handled; empty when there is none."""
+    return _current.get()
 
 
 @contextmanager
 def consumer_span(type_name: str, traceparent: str, **attributes: str) -> Iterator[str]:
-    """A consumer span around the handling of a message; gives the traceparent for what it sends."""
+    """A consumer span around the handling of a message; yields the traceparent for the messages that it sends."""
     if _tracer is None:
-        with _holding(traceparent):
+        with _as_current(traceparent):
             yield traceparent
         return
     parent = _PROPAGATOR.extract({"traceparent": traceparent})
@@ -83,13 +83,13 @@ def consumer_span(type_name: str, traceparent: str, **attributes: str) -> Iterat
     ):
         transport: dict[str, str] = {}
         _PROPAGATOR.inject(transport)
-        with _holding(transport.get("traceparent", traceparent)) as inner:
+        with _as_current(transport.get("traceparent", traceparent)) as inner:
             yield inner
 
 
 @contextmanager
 def client_span(name: str, traceparent: str, **attributes: str) -> Iterator[None]:
-    """A client span around a request to somebody outside, in the trace of the message that it is made for."""
+    """A client span around a request to an external system, in the trace of the message for which it is made."""
     if _tracer is None:
         yield
         return
@@ -99,9 +99,9 @@ def client_span(name: str, traceparent: str, **attributes: str) -> Iterator[None
 
 
 @contextmanager
-def _holding(traceparent: str) -> Iterator[str]:
-    token = _in_hand.set(traceparent)
+def _as_current(traceparent: str) -> Iterator[str]:
+    token = _current.set(traceparent)
     try:
         yield traceparent
     finally:
-        _in_hand.reset(token)
+        _current.reset(token)

@@ -1,1 +1,1 @@
-"""HTTP calls to systems outside: only to addresses that may be called, with bounded answers."""
+"""HTTP calls to external systems: only to allowed addresses, with bounded answers."""

@@ -1,4 +1,4 @@
-"""Which addresses outside systems may have: public ones, and those of one's own network that the operator names."""
+"""Which addresses external systems may have: public ones, and those in the own network that the operator allows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 SETTING: Final = "POSADA_OUTBOUND_ALLOWED"
-# All of IPv6 that is given to anybody; within it Python knows what is not for the world.
+# The allocated part of IPv6; within it Python knows the ranges that are not global.
 _GIVEN: Final = ip_network("2000::/3")
-# Translators lead to the IPv4 address in the last 32 bits.
+# NAT64: leads to the IPv4 address in the last 32 bits.
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
-_NOBODYS: Final = (ip_network("192.88.99.0/24"), ip_network("3fff::/20"))  # Python knows them later
+_NOBODYS: Final = (ip_network("192.88.99.0/24"), ip_network("3fff::/20"))  # newer versions of Python know them
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _AUTHORITY: Final = re.compile(r"[^:/?#]*://([^/?#]*)")
 _WRITTEN: Final = re.compile(r"[A-Za-z0-9._~:@%\[\]-]+")
@@ -26,14 +26,14 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Forbidden(OSError):
-    """An address that is not called; the text names it and what to do."""
+    """An address that may not be called; the text names it and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may be called beside public addresses: networks, and hosts whose addresses may be private or loopback.
+    """What may be called beside public addresses: networks, and host names with private or loopback addresses.
 
-    A host by its name never makes a link-local address callable, where clouds keep their credentials: a network does.
+    A host name never allows link-local addresses, where clouds serve credentials; a network can.
     """
 
     networks: tuple[Network, ...] = ()
@@ -41,29 +41,29 @@ class Allowed:
 
     @classmethod
     def of(cls, named: Sequence[str]) -> Allowed:
-        """What an operator names.
+        """The allowed networks, addresses and host names as an operator writes them.
 
         Raises:
-            ValueError: for what is neither a network, an address nor the name of a host.
+            ValueError: for text that is none of these.
         """
         networks, hosts = [], set()
-        for one in named:
+        for text in named:
             try:
-                networks.append(ip_network(one))
+                networks.append(ip_network(text))
             except ValueError:
-                host = one.lower().rstrip(".")
+                host = text.lower().rstrip(".")
                 if not _is_name(host):
                     raise ValueError(
-                        f"{one!r} is no network such as 10.1.0.0/16, no address and no host: write 10.1.0.0/16"
+                        f"{text!r} is no network such as 10.1.0.0/16, no address and no host: write 10.1.0.0/16"
                     ) from None
                 hosts.add(host)
         return cls(tuple(networks), frozenset(hosts))
 
     def check_url(self, url: str) -> str:
-        """The host of an address that may be called as far as its text tells; a name's addresses are judged later.
+        """The host of a URL that may be called; the addresses of a host name are checked when it is resolved.
 
         Raises:
-            Forbidden: when its form is not plain, or it names a host that may not be called.
+            Forbidden: when the URL has an unusual form, or names a host that may not be called.
         """
         host = host_of(url)
         literal = _literal(host)
@@ -74,24 +74,31 @@ class Allowed:
         return host
 
     def check_address(self, address: str | Address, host: str) -> None:
-        """Raise Forbidden for an address that a host has and that may not be called."""
-        for one in _meant_by(_parsed(address)):
-            if _is_public(one) or any(one in network for network in self.networks if network.version == one.version):
+        """Check an address to which a host resolves.
+
+        Raises:
+            Forbidden: when it may not be called.
+        """
+        for target in _targets(_parsed(address)):
+            if _is_public(target) or any(target in network for network in self._networks_like(target)):
                 continue
-            if host.lower().rstrip(".") in self.hosts and _is_own_network(one):
+            if host.lower().rstrip(".") in self.hosts and _is_own_network(target):
                 continue
-            where = f"{host} is {one}" if str(one) != host else f"{one}"
-            raise Forbidden(f"{where}, which is {_kind(one)}: give a public address, or name it in {SETTING}")
+            where = f"{host} is {target}" if str(target) != host else f"{target}"
+            raise Forbidden(f"{where}, which is {_kind(target)}: give a public address, or name it in {SETTING}")
+
+    def _networks_like(self, address: Address) -> list[Network]:
+        return [network for network in self.networks if network.version == address.version]
 
 
 PUBLIC: Final = Allowed()
 
 
 def host_of(url: str) -> str:
-    """The host of an http(s) address that is written plainly, in lower case; IPv6 without brackets.
+    """The host of an http(s) URL in lower case; IPv6 without brackets.
 
     Raises:
-        Forbidden: for any other scheme, a user in it, and spellings of a host that programs read differently.
+        Forbidden: for another scheme, a user in the URL, or a spelling that programs read in different ways.
     """
     try:
         parts = urlsplit(url)
@@ -121,7 +128,7 @@ def _is_name(host: str) -> bool:
 
 
 def _is_number(host: str) -> bool:
-    """Whether some programs read an IPv4 address in it: 2130706433, 0x7f.1, 127.1, 0177.0.0.1."""
+    """Whether some programs read it as an IPv4 address: 2130706433, 0x7f.1, 127.1, 0177.0.0.1."""
     return bool(_NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]))
 
 
@@ -142,8 +149,8 @@ def _parsed(address: str | Address) -> Address:
         raise Forbidden(f"{address[:100]} is no address") from None
 
 
-def _meant_by(address: Address) -> list[Address]:
-    """Itself, or in its place the IPv4 address that it leads to; both where it is reached as such as well."""
+def _targets(address: Address) -> list[Address]:
+    """The addresses that a connection may reach: the address itself, or the IPv4 address that is embedded in it."""
     if isinstance(address, IPv4Address):
         return [address]
     if address.ipv4_mapped:
@@ -164,9 +171,9 @@ def _is_public(address: Address) -> bool:
 
 
 def _is_own_network(address: Address) -> bool:
-    """Where hosts of one's own may be; neither link-local nor anything that is no host's."""
+    """Whether it is a private or loopback address, and not link-local, multicast or unspecified."""
     if address.is_multicast or address.is_link_local or address.is_unspecified or address.is_reserved:
-        return address.is_loopback  # which Python calls reserved in IPv6
+        return address.is_loopback  # Python calls IPv6's reserved
     return not _is_public(address)
 
 

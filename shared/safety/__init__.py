@@ -1,1 +1,1 @@
-"""Others' text and files made harmless: opened, printed, exported and logged."""
+"""Handles text and files of others safely: opening, printing, exporting and logging."""

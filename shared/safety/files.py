@@ -1,4 +1,4 @@
-"""Opens files that others can influence: links lead nowhere, only regular files are read, and only so much of each."""
+"""Opens files that others can influence: links are not followed, only regular files are read, with bounded size."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from uuid import uuid4
 
 LONGEST_SHOWN: Final = 100
 MOST_LINKS: Final = 8
-# Not to wait for the writer of a pipe, not to hand the file to children, and not to be given a terminal.
+# Does not wait for the writer of a pipe, is not inherited by child processes, and never opens a terminal.
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class RefusedFile(OSError):
-    """A file that is not read; the text names it, what is wrong with it and what to do, and nothing of its content."""
+    """A file that is not read. The text says which, why and what to do, and nothing of its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A regular file that is open for bytes. `stream` ends at the size that the file had when it was opened."""
+    """A regular file that is open for reading bytes. `stream` ends at the size that it had when it was opened."""
 
     name: str
     stream: BinaryIO
@@ -35,15 +35,16 @@ class Opened:
 
 
 class Folder:
-    """A folder, held open: whatever its path is made to lead to later, its names are those of this one."""
+    """An open folder: its names are those of this folder, even if its path leads elsewhere later."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
     def check_own(self, path: Path) -> None:
-        """Raise RefusedFile for a folder into which others may put what this process then takes for its own.
+        """Check that only this process's user or root can write into the folder. `path` is for the error.
 
-        Its owner is who runs this process, or the system's administrator. `path` is what it is called.
+        Raises:
+            RefusedFile: when the folder belongs to somebody else, or everybody may write into it.
         """
         facts = os.fstat(self._handle)
         if facts.st_uid not in {os.geteuid(), 0}:
@@ -52,21 +53,21 @@ class Folder:
             raise RefusedFile(f"{path} can be written by everybody: chmod o-w it, or choose another folder")
 
     def names(self) -> list[str]:
-        """The names of all that is in it, in their order."""
-        return sorted(os.listdir(self._handle))  # noqa: PTH208 — a path could lead elsewhere by now
+        """The names of all entries, sorted."""
+        return sorted(os.listdir(self._handle))  # noqa: PTH208 — the path could lead elsewhere by now
 
     def facts(self, name: str) -> os.stat_result:
-        """What stands under a name, a link itself and not what it leads to; raises OSError when nothing does."""
+        """The facts about an entry, of a link itself; raises OSError when there is none."""
         return os.stat(_single(name), dir_fd=self._handle, follow_symlinks=False)
 
     def open(self, name: str, most_bytes: int, *, links_inside: bool = False) -> Opened:
-        """A regular file of this folder; `links_inside` follows links to what is in the folder too.
+        """Open a regular file of this folder. With `links_inside`, links to other entries of the folder are followed.
 
-        It is for folders that only the operator fills: Kubernetes shows the files of a ConfigMap by links, installers
-        make hard links. Where others may write, none of either is taken.
+        That is for folders that only the operator fills: the files of a Kubernetes ConfigMap are links, and installers
+        make hard links. Otherwise symbolic and hard links are refused.
 
         Raises:
-            RefusedFile: when it is a link, no regular file, known by another name as well, or larger than `most_bytes`.
+            RefusedFile: when it is a link, no regular file, or larger than `most_bytes`.
             OSError: when it cannot be read.
         """
         path = self._followed(name) if links_inside else (_single(name),)
@@ -77,7 +78,7 @@ class Folder:
             except OSError as wrong:
                 raise _refused(name, wrong) from wrong
         try:
-            facts = os.fstat(handle)  # of what is open: the name may have changed its meaning
+            facts = os.fstat(handle)  # of the open file: the name may stand for another one by now
             _check(facts, name, most_bytes, hard_links=links_inside)
         except BaseException:
             os.close(handle)
@@ -85,9 +86,9 @@ class Folder:
         return Opened(name, io.BufferedReader(_Limited(io.FileIO(handle), facts.st_size)), facts)
 
     def move(self, was: Opened, into: str) -> None:
-        """Move a file that was read into a folder of this one, under a name that nothing there has.
+        """Move a file that was read into a subfolder, under a free name.
 
-        What was put under its name since stays, and so does nothing at all: another instance may have been first.
+        Nothing happens when the name has another file by now, or none: another instance may have been first.
 
         Raises:
             OSError: when it cannot be moved, for instance because `into` is a link.
@@ -106,7 +107,7 @@ class Folder:
                 raise
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file there, whole, in place of whatever has its name; raises OSError when that is a folder."""
+        """Write a file atomically, in place of any of the same name; raises OSError when that is a folder."""
         fresh = f".{uuid4()}"
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(fresh, flags, 0o600, dir_fd=self._handle), "wb") as file:  # noqa: PTH123 — a handle
@@ -118,7 +119,7 @@ class Folder:
             raise
 
     def _followed(self, name: str) -> tuple[str, ...]:
-        """The path below this folder that a name leads to, link by link."""
+        """The path within this folder to which a name leads."""
         path: tuple[str, ...] = (_single(name),)
         for _ in range(MOST_LINKS):
             linked = self._first_link(path, name)
@@ -142,10 +143,10 @@ class Folder:
 
 @contextmanager
 def opened_folder(path: Path) -> Iterator[Folder]:
-    """A folder that the operator names; its own path may lead over links.
+    """Open a folder that the operator names; its path may contain links.
 
     Raises:
-        OSError: when it is none, or cannot be read.
+        OSError: when it is no folder, or cannot be read.
     """
     handle = os.open(path, _FOLDER)
     try:
@@ -155,13 +156,13 @@ def opened_folder(path: Path) -> Iterator[Folder]:
 
 
 def write_into(folder: Path, name: str, text: str) -> None:
-    """Write a file that its owner alone reads, in place of whatever has its name; a link there is not followed."""
+    """Write a file that only its owner can read, in place of any of the same name; a link is replaced, not followed."""
     with opened_folder(folder) as held:
         held.write(name, text.encode())
 
 
 def read_named(path: Path, most_bytes: int) -> bytes:
-    """The content of a file that the operator names: links and pipes are as good as files, and it is read to a bound.
+    """The content of a file that the operator names; it may be a link or a pipe.
 
     Raises:
         RefusedFile: when it has more than `most_bytes`.
@@ -172,7 +173,7 @@ def read_named(path: Path, most_bytes: int) -> bytes:
 
 
 def read_within(stream: BinaryIO, most_bytes: int, name: str) -> bytes:
-    """All that a stream still holds; raises RefusedFile when that is more than `most_bytes`."""
+    """The rest of a stream; raises RefusedFile when it has more than `most_bytes`."""
     content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise RefusedFile(f"{shown(name)} has more than {most_bytes} bytes: split it")
@@ -180,13 +181,13 @@ def read_within(stream: BinaryIO, most_bytes: int, name: str) -> bytes:
 
 
 def shown(name: str) -> str:
-    """A name as people, logs and databases can take it: no line breaks or undecodable bytes, and not too long."""
-    clean = "".join(sign if sign.isprintable() else "�" for sign in name)
+    """A name for people, logs and databases: without line breaks and undecodable bytes, and shortened."""
+    clean = "".join(letter if letter.isprintable() else "�" for letter in name)
     return clean if len(clean) <= LONGEST_SHOWN else f"{clean[: LONGEST_SHOWN - 1]}…"
 
 
 class _Limited(io.RawIOBase):
-    """The first bytes of a file: what is written to it meanwhile is not read."""
+    """The first bytes of a file; what is appended later is not read."""
 
     def __init__(self, file: io.FileIO, size: int) -> None:
         self._file = file
@@ -237,7 +238,7 @@ def _refused(name: str, wrong: OSError) -> OSError:
 
 @contextmanager
 def _folder_of(handle: int, parts: tuple[str, ...]) -> Iterator[int]:
-    """The folder that some components lead to, none of which may be a link."""
+    """Open the folder at a path of components, none of which may be a link."""
     within = os.dup(handle)
     try:
         for part in parts:
@@ -253,10 +254,10 @@ def _folder_of(handle: int, parts: tuple[str, ...]) -> Iterator[int]:
 
 
 def _reserved(name: str, folder: int) -> str:
-    """A free name in a folder, taken by an empty file so that nobody else takes it."""
+    """A free name in a folder, reserved by an empty file."""
     stem, ending = PurePath(name).stem, PurePath(name).suffix
     for number in count(1):
-        candidate = name if number == 1 else f"{stem}-{number}{ending}"  # banks like to name every file alike
+        candidate = name if number == 1 else f"{stem}-{number}{ending}"  # banks often give all files the same name
         with suppress(FileExistsError):
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
             os.close(os.open(candidate, flags, 0o600, dir_fd=folder))

@@ -1,4 +1,4 @@
-"""One town for the whole folder: real Kafka, real PostgreSQL, the five services as processes."""
+"""One cluster for the whole folder: real Kafka, real PostgreSQL, the five services as processes."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    """The town, started once and stopped in any case; its processes are tied to ours as well."""
-    with not_durable_cluster(tmp_path_factory.mktemp("town")) as town:
-        yield town
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """The cluster, started once and stopped in any case; its processes are tied to ours as well."""
+    with not_durable_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def town(running_town: LocalCluster) -> Iterator[LocalCluster]:
-    """The town with every copy alive and ready, however the test before left it."""
-    yield running_town
-    for one in running_town.services:
+def cluster(running_cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """The cluster with every copy alive and ready, however the test before left it."""
+    yield running_cluster
+    for one in running_cluster.services:
         one.process.resume()
         one.process.start()
-    running_town.wait_until_ready()
+    running_cluster.wait_until_ready()
 
 
 @pytest.fixture(scope="module")
-def two_copies(running_town: LocalCluster) -> Iterator[None]:
+def two_copies(running_cluster: LocalCluster) -> Iterator[None]:
     """A second copy of the services that could get in their own way, for all tests of a file."""
     doubled = ("availability", "booking")
     with ThreadPoolExecutor() as pool:
-        list(pool.map(running_town.scale, doubled, (2, 2)))
+        list(pool.map(running_cluster.scale, doubled, (2, 2)))
         yield
-        list(pool.map(running_town.scale, doubled, (1, 1)))
+        list(pool.map(running_cluster.scale, doubled, (1, 1)))
 
 
 @pytest.fixture
-async def gateway(town: LocalCluster) -> AsyncIterator[Gateway]:
+async def gateway(cluster: LocalCluster) -> AsyncIterator[Gateway]:
     """A client that hears every booking event from now on."""
-    async with Gateway(town) as client:
+    async with Gateway(cluster) as client:
         yield client

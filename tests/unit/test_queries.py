@@ -19,7 +19,7 @@ from shared.database.bulk import Table
 from tests.support.paths import ROOT
 
 # A service's frame and its rooms' stores and queries; the mechanisms of shared.
-HOME = {"repository", "store", "queries", "gauges", "scopes", "seed"} | {"journal", "codes", "log", "repository_sql"}
+HOME = {"repository", "store", "queries", "gauges", "scopes", "seed"}
 SHARED = {
     "shared/database",
     "shared/gauges.py",

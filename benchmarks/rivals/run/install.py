@@ -62,6 +62,6 @@ def _fetched(program: Path, argv: list[str], env: Mapping[str, str]) -> str | No
     except subprocess.TimeoutExpired:
         return f"`{' '.join(argv)}` did not end within {TIMEOUT_S:g} s"
     if done.returncode or not program.exists():
-        said = (done.stderr or done.stdout).strip().splitlines()
-        return f"`{' '.join(argv)}` failed: {said[-1] if said else 'without a word'}"
+        text = (done.stderr or done.stdout).strip().splitlines()
+        return f"`{' '.join(argv)}` failed: {text[-1] if text else 'without a word'}"
     return None

@@ -36,9 +36,9 @@ class Place:
 
     def process(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> Process:
         """Start a program in a process group of its own, with the hotel's address in its environment."""
-        told = {**os.environ, hotel.DATABASE_VARIABLE: self.database_url, "PYTHONUNBUFFERED": "1", **(env or {})}
+        variables = {**os.environ, hotel.DATABASE_VARIABLE: self.database_url, "PYTHONUNBUFFERED": "1", **(env or {})}
         # When we are killed it is asked to end, since it has to end what it has started itself.
-        process = Process(name, argv, told, self.folder / f"{name}.log", orphan_signal=signal.SIGTERM)
+        process = Process(name, argv, variables, self.folder / f"{name}.log", orphan_signal=signal.SIGTERM)
         process.start()
         if process.pid is not None:
             self._processes.append((process.pid, process))
@@ -46,8 +46,8 @@ class Place:
 
     def granian(self, name: str, app: str, port: int, *flags: str, env: Mapping[str, str] | None = None) -> Process:
         """Start the granian web server."""
-        told = ("--host", "127.0.0.1", "--port", str(port), "--no-ws", "--log-level", "error")
-        return self.process(name, [sys.executable, "-m", "granian", *told, *flags, app], env)
+        options = ("--host", "127.0.0.1", "--port", str(port), "--no-ws", "--log-level", "error")
+        return self.process(name, [sys.executable, "-m", "granian", *options, *flags, app], env)
 
     def answering(self, process: Process, url: str, body: Mapping[str, Any] | None = None) -> None:
         """Wait until there is a good answer at the address; raises BackendFailed when there is none."""

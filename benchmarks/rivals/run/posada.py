@@ -17,12 +17,12 @@ from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.rivals.plan import PROPERTIES, Plan
 from benchmarks.rivals.run.levels import climb
-from deploy.local.backend import PARTS_VARIABLE, Progress
+from deploy.local.backend import BACKENDS_VARIABLE, Progress
 from posada.cluster.cluster import LocalCluster
 
 SETTLE_TIMEOUT_S: Final = 120.0
 # The rivals' PostgreSQL and ours are started the same way, whatever else this machine has.
-OWN_PARTS: Final = {**os.environ, PARTS_VARIABLE: "embedded"}
+OWN_BACKENDS: Final = {**os.environ, BACKENDS_VARIABLE: "embedded"}
 # A saga ends when everything behind its decision has been acknowledged.
 _UNSETTLED: Final = "SELECT count(*) FROM sagas WHERE phase <> 'ended'"
 _COUNTS: Final = {
@@ -45,19 +45,19 @@ def run(folder: Path, plan: Plan, on_progress: Progress) -> dict[str, Any]:
     `settled_s` is how long after the last outcome everything behind it was done. Raises BackendFailed where it does not
     start, TimeoutError where payments do not arrive.
     """
-    town = measured_cluster(
+    cluster = measured_cluster(
         folder,
-        environ=OWN_PARTS,
+        environ=OWN_BACKENDS,
         on_progress=on_progress,
     )
-    with town:
-        return uvloop.run(_measure(town, plan, on_progress))
+    with cluster:
+        return uvloop.run(_measure(cluster, plan, on_progress))
 
 
-async def _measure(town: LocalCluster, plan: Plan, on_progress: Progress) -> dict[str, Any]:
-    urls = {service: town.database_url(service) for service in ("availability", "booking", "payments")}
+async def _measure(cluster: LocalCluster, plan: Plan, on_progress: Progress) -> dict[str, Any]:
+    urls = {service: cluster.database_url(service) for service in ("availability", "booking", "payments")}
     await properties.plant(urls["availability"], urls["booking"], PROPERTIES)
-    load = Load(PROPERTIES, bootstrap=town.kafka_bootstrap, payments_url=urls["payments"], secrets=town.secrets)
+    load = Load(PROPERTIES, bootstrap=cluster.kafka_bootstrap, payments_url=urls["payments"], secrets=cluster.secrets)
     await load.start()
     on_progress("letting payments arrive")
     await load.pay(plan.requests)
@@ -65,7 +65,7 @@ async def _measure(town: LocalCluster, plan: Plan, on_progress: Progress) -> dic
 
     async def measure_floor() -> None:
         on_progress("measuring the floor")
-        floors.append(await floor.measure(town, plan.rounds))
+        floors.append(await floor.measure(cluster, plan.rounds))
 
     done = await climb(load, plan, on_progress, beside_one=measure_floor)
     found: dict[str, Any] = {"levels": done.levels, "faults": [], "failed": done.failed}

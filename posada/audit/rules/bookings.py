@@ -29,37 +29,37 @@ def code_once(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("legal-path", "Each state is reached by a legal path, with one audit entry for each step")
-def legal_path(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def legal_path(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """A step of the audit log is none that may be taken, is told twice, or leads elsewhere."""
-    if dossier.booking is None:
+    if snapshot.booking is None:
         return
     at: str | None = None
-    for change in dossier.changes:
+    for change in snapshot.changes:
         old, new = change["old"], change["new"]
         if old != at:
             yield f"it became {new} from {old or 'nothing'} when it was {at or 'nothing'}"
         elif not _may_follow(old, new):
             yield f"{old or 'nothing'} became {new}"
         at = new
-    if at != dossier.booking["status"]:
-        yield f"it is {dossier.booking['status']}, and its last audit entry says {at or 'nothing'}"
+    if at != snapshot.booking["status"]:
+        yield f"it is {snapshot.booking['status']}, and its last audit entry says {at or 'nothing'}"
 
 
 @of_booking("legal-stays", "Each room of a booking goes its own legal path, and the booking with them")
-def legal_stays(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def legal_stays(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """A stay took a step that may not be taken or that the audit log has not, or is where its booking is not."""
     changes: dict[str, list[Row]] = {}
-    for change in dossier.stay_changes:
+    for change in snapshot.stay_changes:
         changes.setdefault(change["code"], []).append(change)
-    for stay in dossier.stays:
+    for stay in snapshot.stays:
         yield from _path_of(stay, changes.get(stay["code"], []))
-    states = {stay["status"] for stay in dossier.stays}
-    if (dossier.status is Status.CHECKED_IN and not (states & ARRIVED and states - {StayStatus.CHECKED_OUT})) or (
-        dossier.status is Status.CHECKED_OUT and states != {StayStatus.CHECKED_OUT}
+    states = {stay["status"] for stay in snapshot.stays}
+    if (snapshot.status is Status.CHECKED_IN and not (states & ARRIVED and states - {StayStatus.CHECKED_OUT})) or (
+        snapshot.status is Status.CHECKED_OUT and states != {StayStatus.CHECKED_OUT}
     ):
-        yield f"it is {dossier.status}, and its stays are {', '.join(sorted(states)) or 'none'}"
-    elif dossier.status is Status.CONFIRMED and states & ARRIVED:
-        yield f"it is {dossier.status}, and its stays are {', '.join(sorted(states))}"
+        yield f"it is {snapshot.status}, and its stays are {', '.join(sorted(states)) or 'none'}"
+    elif snapshot.status is Status.CONFIRMED and states & ARRIVED:
+        yield f"it is {snapshot.status}, and its stays are {', '.join(sorted(states))}"
 
 
 def _path_of(stay: Row, changes: Sequence[Row]) -> Iterable[str]:

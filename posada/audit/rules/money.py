@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import NOTHING, BookingSnapshot
-from posada.audit.invariant import LEDGER, MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
+from posada.audit.invariant import LEDGER, REPAIR, STATUS, Row, Terms, Wrong, of_booking, of_database
 from services.booking.record.states import Status
 from services.payments.queries import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
 from services.payments.transfers.ledger import audit
@@ -78,80 +78,80 @@ def money_in_all(row: Row, _: Terms) -> tuple[object, str] | None:
 
 
 @of_booking("confirmed-is-paid", "A confirmed booking has its captured money, with all its codes")
-def confirmed_is_paid(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def confirmed_is_paid(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Confirmed, and payments has not captured its price under its codes."""
-    booking, request = dossier.booking, dossier.request
-    if booking is None or dossier.status not in HAVE_PAID or not dossier.settled:
+    booking, request = snapshot.booking, snapshot.request
+    if booking is None or snapshot.status not in HAVE_PAID or not snapshot.settled:
         return
     if booking["source"] not in FROM_GUESTS:
         return
-    if request is None or dossier.paid_as != "captured":
-        yield f"it is {dossier.status} and its money is {dossier.paid_as}"
+    if request is None or snapshot.paid_as != "captured":
+        yield f"it is {snapshot.status} and its money is {snapshot.paid_as}"
         return
-    yield from _differs(dossier, booking, request)
-    if dossier.amount("captured") < request["amount"]:
-        yield f"{request['amount']} are captured by its request, and {dossier.amount('captured')} by the ledger"
-    if set(request["codes"]) != set(dossier.codes.values()):
-        ours, theirs = ", ".join(sorted(dossier.codes.values())), ", ".join(sorted(request["codes"]))
+    yield from _differs(snapshot, booking, request)
+    if snapshot.amount("captured") < request["amount"]:
+        yield f"{request['amount']} are captured by its request, and {snapshot.amount('captured')} by the ledger"
+    if set(request["codes"]) != set(snapshot.codes.values()):
+        ours, theirs = ", ".join(sorted(snapshot.codes.values())), ", ".join(sorted(request["codes"]))
         yield f"its codes are {ours}, and those on its payment {theirs or 'none'}"
 
 
 @of_booking("counted-on-is-reserved", "No booking counts on money that nobody has reserved", certain=True)
-def counted_on_is_reserved(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def counted_on_is_reserved(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Open or confirmed on the strength of a payment that payments has not set aside: somebody else said so.
 
     Booking's database is looked at first, so that a true answer has been payments' own commit by then.
     """
-    saga = dossier.saga
-    if saga is None or not saga["payment_id"] or saga["phase"] == "undoing" or dossier.verdict not in {"open", "done"}:
+    saga = snapshot.saga
+    if saga is None or not saga["payment_id"] or saga["phase"] == "undoing" or snapshot.verdict not in {"open", "done"}:
         return
-    if dossier.paid_as in {"none", "refused", *LOOKED_FOR - {"reserved"}}:
-        how = "open" if dossier.verdict == "open" else dossier.status or "unknown to booking"
-        yield f"it is {how} and counts on payment {saga['payment_id']}, and its money is {dossier.paid_as}"
+    if snapshot.paid_as in {"none", "refused", *LOOKED_FOR - {"reserved"}}:
+        how = "open" if snapshot.verdict == "open" else snapshot.status or "unknown to booking"
+        yield f"it is {how} and counts on payment {saga['payment_id']}, and its money is {snapshot.paid_as}"
 
 
-def _differs(dossier: BookingSnapshot, booking: Row, request: Row) -> Iterable[str]:
+def _differs(snapshot: BookingSnapshot, booking: Row, request: Row) -> Iterable[str]:
     """A booking that changed has another price since, and a balance: then its account and the ledger must agree."""
     if not booking["revision"]:
         if (request["amount"], request["currency"]) != (booking["total"], booking["currency"]):
             yield f"it costs {booking['total']} {booking['currency']} and has {request['amount']} {request['currency']}"
         return
-    yield from _disagrees(dossier, booking)
+    yield from _disagrees(snapshot, booking)
 
 
-def _disagrees(dossier: BookingSnapshot, booking: Row) -> Iterable[str]:
-    if dossier.kept != (booking["paid"] or NOTHING):
-        yield f"it has paid {booking['paid'] or NOTHING} by its own account and {dossier.kept} by the ledger"
+def _disagrees(snapshot: BookingSnapshot, booking: Row) -> Iterable[str]:
+    if snapshot.kept != (booking["paid"] or NOTHING):
+        yield f"it has paid {booking['paid'] or NOTHING} by its own account and {snapshot.kept} by the ledger"
 
 
-@of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", MEND)
-def ended_has_no_money(dossier: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
+@of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", REPAIR)
+def ended_has_no_money(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
     """Refused or failed, and money is reserved or captured for it."""
-    if dossier.status not in KEEP_NOTHING_ASIDE or not dossier.settled:
+    if snapshot.status not in KEEP_NOTHING_ASIDE or not snapshot.settled:
         return
-    if dossier.paid_as in LOOKED_FOR:
-        yield f"it is {dossier.status} and its money is {dossier.paid_as}"
-    elif dossier.amount("reserved") != NOTHING:  # by entries that no request stands for
-        yield Wrong(f"it is {dossier.status} and {dossier.amount('reserved')} are reserved for it", LEDGER)
-    if dossier.status in HAVE_NOTHING and dossier.kept != NOTHING:  # a person gives that back
-        yield Wrong(f"it is {dossier.status} and {dossier.kept} were taken for it", STATUS)
+    if snapshot.paid_as in LOOKED_FOR:
+        yield f"it is {snapshot.status} and its money is {snapshot.paid_as}"
+    elif snapshot.amount("reserved") != NOTHING:  # by entries that no request stands for
+        yield Wrong(f"it is {snapshot.status} and {snapshot.amount('reserved')} are reserved for it", LEDGER)
+    if snapshot.status in HAVE_NOTHING and snapshot.kept != NOTHING:  # a person gives that back
+        yield Wrong(f"it is {snapshot.status} and {snapshot.kept} were taken for it", STATUS)
 
 
 @of_booking("ended-is-accounted", "Booking and the ledger agree on what a cancelled guest or a no-show has paid")
-def ended_is_accounted(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def ended_is_accounted(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Cancelled or not shown up, and payments kept more or less than it has told booking."""
-    booking = dossier.booking
-    if booking and dossier.status in COST_A_FEE and dossier.settled and booking["told_of_money"]:
-        yield from _disagrees(dossier, booking)
+    booking = snapshot.booking
+    if booking and snapshot.status in COST_A_FEE and snapshot.settled and booking["told_of_money"]:
+        yield from _disagrees(snapshot, booking)
 
 
 @of_booking("money-has-an-owner", "No money is set aside without a booking that lives")
-def money_has_an_owner(dossier: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
+def money_has_an_owner(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
     """Money is set aside or looked for, for a booking that nobody knows or that has ended."""
-    if dossier.paid_as not in LOOKED_FOR:
+    if snapshot.paid_as not in LOOKED_FOR:
         return
-    if dossier.booking is None:
-        what = f"money is {dossier.paid_as} for it, and booking does not know it"
-        yield Wrong(what, MEND if dossier.unknown else STATUS)
-    elif dossier.settled and dossier.status in HAVE_PAID:
-        yield f"its money is {dossier.paid_as}, and its saga has ended"
+    if snapshot.booking is None:
+        what = f"money is {snapshot.paid_as} for it, and booking does not know it"
+        yield Wrong(what, REPAIR if snapshot.unknown else STATUS)
+    elif snapshot.settled and snapshot.status in HAVE_PAID:
+        yield f"its money is {snapshot.paid_as}, and its saga has ended"

@@ -18,14 +18,14 @@ OF_A_LIFE = {Event.MODIFIED, Event.CANCELLED, *PRESENCE.values()}
 # A message that waits for its provider, or for the morning, has a time to come; a channel is given up after 15 minutes.
 _STAYS_BEHIND = """
 SELECT booking_id, occasion, channel, audience, due_at FROM deliveries
-WHERE status = 'pending' AND due_at < now() - interval '20 minutes' ORDER BY due_at LIMIT 1000"""
+WHERE status = 'pending' AND due_at < $1::timestamptz - interval '20 minutes' ORDER BY due_at LIMIT 1000"""
 
 
 @of_booking("told-once", "Each guest is told once of each event")
-def told_once(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def told_once(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """The same event went to the same recipient twice, or by two chat channels."""
     chats: dict[str, set[str]] = {}
-    for row in dossier.deliveries:
+    for row in snapshot.deliveries:
         if row["times"] > row["recipients"]:
             yield f"{row['occasion']} went out {row['times']} times by {row['channel']}"
         if row["channel"] != EMAIL and ALIVE & set(row["statuses"]):
@@ -36,18 +36,18 @@ def told_once(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("told-the-outcome", "Each guest is told how the booking came out, and nothing else", "posada outbox")
-def told_the_outcome(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def told_the_outcome(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """The guest was not told the outcome, or heard of another; or everything failed and staff was not told."""
-    if dossier.booking is None or not dossier.settled:
+    if snapshot.booking is None or not snapshot.settled:
         return
-    wanted = OUTCOMES.get(dossier.verdict)
-    heard = sorted(by_occasion(dossier).keys() & set(OUTCOMES.values()))
+    wanted = OUTCOMES.get(snapshot.verdict)
+    heard = sorted(by_occasion(snapshot).keys() & set(OUTCOMES.values()))
     others = [occasion for occasion in heard if occasion != wanted]
     if others:
-        yield f"it is {dossier.booking['status']} and the guest was told {', '.join(others)}"
+        yield f"it is {snapshot.booking['status']} and the guest was told {', '.join(others)}"
     if wanted and wanted not in heard:
-        yield f"it is {dossier.booking['status']} and the guest was never told"
-    elif wanted and (why := missed(dossier, wanted)):
+        yield f"it is {snapshot.booking['status']} and the guest was never told"
+    elif wanted and (why := missed(snapshot, wanted)):
         yield why
 
 
@@ -56,19 +56,19 @@ def told_the_outcome(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
     "Each guest is told of every change, of the cancellation, each arrival and departure, and of none that was not",
     "posada outbox",
 )
-def told_what_became_of_it(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def told_what_became_of_it(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Something happened to a booking and its guest cannot have heard of it, or heard of what never happened."""
-    if dossier.booking is None or not dossier.settled:
+    if snapshot.booking is None or not snapshot.settled:
         return
-    told, happened = by_occasion(dossier), _happened(dossier)
+    told, happened = by_occasion(snapshot), _happened(snapshot)
     for occasion in sorted(happened):
         if occasion not in told:
-            yield f"it is {dossier.booking['status']} and the guest was never told of {occasion}"
-        elif why := missed(dossier, occasion):
+            yield f"it is {snapshot.booking['status']} and the guest was never told of {occasion}"
+        elif why := missed(snapshot, occasion):
             yield why
     for occasion in sorted(told.keys() - happened):
         if occasion.partition(":")[0] in OF_A_LIFE:
-            yield f"it is {dossier.booking['status']} and the guest was told of {occasion}, which never happened"
+            yield f"it is {snapshot.booking['status']} and the guest was told of {occasion}, which never happened"
 
 
 @of_database(
@@ -84,15 +84,15 @@ def messages_leave(row: Row, _: Terms) -> tuple[object, str]:
     return row["booking_id"], f"{what} should have gone out at {row['due_at']:%Y-%m-%d %H:%M:%S}"
 
 
-def _happened(dossier: BookingSnapshot) -> set[str]:
+def _happened(snapshot: BookingSnapshot) -> set[str]:
     """What its guest has to hear of, as the occasions that notifications makes of it."""
-    if dossier.booking is None or dossier.verdict != "done":
+    if snapshot.booking is None or snapshot.verdict != "done":
         return set()
-    found = {f"{Event.MODIFIED}:{number}" for number in range(1, (dossier.booking["revision"] or 0) + 1)}
-    if dossier.status is Status.CANCELLED:
+    found = {f"{Event.MODIFIED}:{number}" for number in range(1, (snapshot.booking["revision"] or 0) + 1)}
+    if snapshot.status is Status.CANCELLED:
         found.add(Event.CANCELLED.value)
     together: dict[tuple[int, str], list[str]] = {}  # who arrives or leaves with one command is told of together
-    for change in dossier.stay_changes:
+    for change in snapshot.stay_changes:
         if event := PRESENCE.get(change["new"]):
             together.setdefault((change["entry"], event), []).append(change["code"])
     return found | {f"{event}:{of_stays(codes)}" for (_, event), codes in together.items()}

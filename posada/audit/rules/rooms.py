@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import MEND, STATUS, Row, Terms, Wrong, of_booking, of_database
+from posada.audit.invariant import REPAIR, STATUS, Row, Terms, Wrong, of_booking, of_database
 from services.booking.record.states import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
@@ -98,42 +98,42 @@ def nights_as_held(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("confirmed-has-rooms", "A confirmed booking has all its rooms booked, under its codes")
-def confirmed_has_rooms(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def confirmed_has_rooms(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Confirmed, and availability has not its rooms booked under the same codes."""
-    if dossier.booking is None or dossier.status not in HAVE_ROOMS or not dossier.settled:
+    if snapshot.booking is None or snapshot.status not in HAVE_ROOMS or not snapshot.settled:
         return
-    if dossier.held_as != "booked":
-        yield f"it is {dossier.status} and its rooms are {dossier.held_as}"
-    elif dossier.held_codes != dossier.codes:
-        yield f"it has rooms {_told(dossier.codes)}, and availability booked {_told(dossier.held_codes)}"
-    if len(dossier.stays) != dossier.booking["number_of_rooms"]:
-        yield f"it is for {dossier.booking['number_of_rooms']} rooms and has {len(dossier.stays)}"
+    if snapshot.held_as != "booked":
+        yield f"it is {snapshot.status} and its rooms are {snapshot.held_as}"
+    elif snapshot.held_codes != snapshot.codes:
+        yield f"it has rooms {_told(snapshot.codes)}, and availability booked {_told(snapshot.held_codes)}"
+    if len(snapshot.stays) != snapshot.booking["number_of_rooms"]:
+        yield f"it is for {snapshot.booking['number_of_rooms']} rooms and has {len(snapshot.stays)}"
 
 
-@of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", MEND)
-def ended_has_no_rooms(dossier: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
+@of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", REPAIR)
+def ended_has_no_rooms(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
     """Refused, failed, cancelled or not shown up, and rooms or codes are left."""
-    if dossier.status not in HAVE_NONE or not dossier.settled:
+    if snapshot.status not in HAVE_NONE or not snapshot.settled:
         return
-    if dossier.held_as not in {"none", "released"}:
-        yield f"it is {dossier.status} and its rooms are {dossier.held_as}"
-    if dossier.codes:
-        codes = ", ".join(sorted(dossier.codes.values()))
-        yield Wrong(f"it is {dossier.status} and has the codes {codes}", STATUS)
+    if snapshot.held_as not in {"none", "released"}:
+        yield f"it is {snapshot.status} and its rooms are {snapshot.held_as}"
+    if snapshot.codes:
+        codes = ", ".join(sorted(snapshot.codes.values()))
+        yield Wrong(f"it is {snapshot.status} and has the codes {codes}", STATUS)
 
 
 @of_booking("rooms-have-an-owner", "No room is held without a booking that lives")
-def rooms_have_an_owner(dossier: BookingSnapshot, terms: Terms) -> Iterable[str | Wrong]:
+def rooms_have_an_owner(snapshot: BookingSnapshot, terms: Terms) -> Iterable[str | Wrong]:
     """Rooms are held for a booking that nobody knows, that has ended, or for longer than they were to be."""
-    if dossier.held_as in {"none", "released"} or dossier.hold is None:
+    if snapshot.held_as in {"none", "released"} or snapshot.hold is None:
         return
-    if dossier.booking is None:
-        what = f"{len(dossier.hold['rooms'])} rooms are {dossier.held_as} for it, and booking does not know it"
-        yield Wrong(what, MEND if dossier.unknown else STATUS)
-    elif dossier.held_as == "held" and dossier.settled and dossier.status not in HAVE_NONE | HAVE_ROOMS:
-        yield f"{len(dossier.hold['rooms'])} rooms are held for it, and its saga has ended"
-    elif dossier.held_as == "held" and dossier.hold["expires_at"] + terms.patience < terms.now:
-        yield f"its rooms are held although that ended at {dossier.hold['expires_at']:%Y-%m-%d %H:%M:%S}"
+    if snapshot.booking is None:
+        what = f"{len(snapshot.hold['rooms'])} rooms are {snapshot.held_as} for it, and booking does not know it"
+        yield Wrong(what, REPAIR if snapshot.unknown else STATUS)
+    elif snapshot.held_as == "held" and snapshot.settled and snapshot.status not in HAVE_NONE | HAVE_ROOMS:
+        yield f"{len(snapshot.hold['rooms'])} rooms are held for it, and its saga has ended"
+    elif snapshot.held_as == "held" and snapshot.hold["expires_at"] + terms.patience < terms.now:
+        yield f"its rooms are held although that ended at {snapshot.hold['expires_at']:%Y-%m-%d %H:%M:%S}"
 
 
 def _told(codes: dict[str, str]) -> str:

@@ -24,7 +24,7 @@ FIRST = {
 }
 OVERDUE = timedelta(minutes=2)
 _OVERDUE_ROWS = """
-SELECT id, topic, due_at, now() AS read_at FROM outbox WHERE due_at < now() - interval '2 minutes'
+SELECT id, topic, due_at FROM outbox WHERE due_at < $1::timestamptz - interval '2 minutes'
 ORDER BY due_at LIMIT 1000"""
 
 _CHANGES_UNDER_WAY = """
@@ -33,9 +33,9 @@ WHERE (data ->> 'booking_id')::uuid <> id AND phase <> 'ended' ORDER BY started_
 
 
 @of_booking("saga-in-time", "No saga is older than its time-outs allow")
-def saga_in_time(dossier: BookingSnapshot, terms: Terms) -> Iterable[str]:
+def saga_in_time(snapshot: BookingSnapshot, terms: Terms) -> Iterable[str]:
     """A saga goes on for longer than anything that it waits for may take."""
-    saga = dossier.saga
+    saga = snapshot.saga
     if saga is None or saga["phase"] == "ended":
         return
     if saga["wake_at"] is None:
@@ -43,8 +43,8 @@ def saga_in_time(dossier: BookingSnapshot, terms: Terms) -> Iterable[str]:
     elif saga["wake_at"] < terms.now - OVERDUE:
         yield f"its saga was to be woken at {saga['wake_at']:%Y-%m-%d %H:%M:%S}"
     # Until it is decided each write begins a step. Afterwards each repetition writes as well, and would hide its age.
-    since = dossier.decided_at or saga["updated_at"]
-    if saga["phase"] == "running" and _looks_for_money(dossier, terms):
+    since = snapshot.decided_at or saga["updated_at"]
+    if saga["phase"] == "running" and _looks_for_money(snapshot, terms):
         return
     patience = terms.patience + (ORDER_PATIENCE if saga["phase"] == "running" else timedelta())
     if since + patience < terms.now:
@@ -52,9 +52,9 @@ def saga_in_time(dossier: BookingSnapshot, terms: Terms) -> Iterable[str]:
         yield f"its saga is {saga['phase']} since {since:%Y-%m-%d %H:%M:%S} and waits for {pending}"
 
 
-def _looks_for_money(dossier: BookingSnapshot, terms: Terms) -> bool:
-    request = dossier.request
-    waits = request is not None and dossier.paid_as in {"waiting", "escalated"}
+def _looks_for_money(snapshot: BookingSnapshot, terms: Terms) -> bool:
+    request = snapshot.request
+    waits = request is not None and snapshot.paid_as in {"waiting", "escalated"}
     return bool(waits and request and request["next_attempt_at"] > terms.now - OVERDUE)
 
 
@@ -74,9 +74,9 @@ def change_in_time(row: Row, terms: Terms) -> tuple[object, str] | None:
 
 
 @of_booking("saga-agrees", "A saga and its booking tell the same, and one that ended waits for nothing")
-def saga_agrees(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def saga_agrees(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Booking's own tables contradict each other."""
-    saga, booking = dossier.saga, dossier.booking
+    saga, booking = snapshot.saga, snapshot.booking
     if saga is None or booking is None:
         if saga is not None:
             yield "there is a saga and no booking"
@@ -85,12 +85,12 @@ def saga_agrees(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
         return
     if saga["phase"] != saga["told_phase"]:
         yield f"its saga is {saga['phase']} in its row and {saga['told_phase']} in its progress"
-    if dossier.settled and saga["wake_at"] is not None:
+    if snapshot.settled and saga["wake_at"] is not None:
         yield "its saga has ended and is to be woken"
-    decided = next((new["new"] for new in dossier.changes if new["new"] in FIRST), None)
+    decided = next((new["new"] for new in snapshot.changes if new["new"] in FIRST), None)
     told = FIRST[decided] if decided else "open"
-    if told != dossier.verdict:
-        yield f"its saga is {dossier.verdict}, and its history says {told}"
+    if told != snapshot.verdict:
+        yield f"its saga is {snapshot.verdict}, and its history says {told}"
 
 
 def _nothing_stays(service: str) -> None:

@@ -38,12 +38,12 @@ def message_once(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("conversation-knows", "Conversations knows the confirmed bookings, and no other")
-def conversation_knows(dossier: BookingSnapshot, _: Terms) -> Iterable[str]:
+def conversation_knows(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     """Conversations has not heard of a confirmed booking, or of one that never was."""
-    if not dossier.settled:
+    if not snapshot.settled:
         return
-    has_chat = dossier.saga is not None and dossier.saga["has_chat"]
-    if dossier.status in LINKED and dossier.linked is None and has_chat:
-        yield f"it is {dossier.status}, and conversations does not know it"
-    if dossier.linked is not None and (dossier.booking is None or dossier.status in NEVER):
-        yield f"conversations knows it, and it is {dossier.status or 'unknown to booking'}"
+    has_chat = snapshot.saga is not None and snapshot.saga["has_chat"]
+    if snapshot.status in LINKED and snapshot.linked is None and has_chat:
+        yield f"it is {snapshot.status}, and conversations does not know it"
+    if snapshot.linked is not None and (snapshot.booking is None or snapshot.status in NEVER):
+        yield f"conversations knows it, and it is {snapshot.status or 'unknown to booking'}"

@@ -21,6 +21,7 @@ from posada.cluster.address import find
 from posada.cluster.signing import needed_seal
 from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
+from shared.clock import Clock, OffsetClock
 from shared.contracts.topics import SERVICES
 
 SHOWN: Final = 100
@@ -90,30 +91,37 @@ def audit(
     seal = needed_seal(data) if mend else None
     urls = urls_of(data, databases or [])
     broker = None if without_topics else bootstrap_of(data, bootstrap)
-    report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
+    clock = clock_of(data)
+    report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle, clock=clock))
     if mend and report.findings:
         address = bootstrap_of(data, bootstrap)
-        mends = repair.mend(urls, address, report.findings, seal=seal, even_promised=even_promised, within_s=settle)
-        done = asyncio.run(mends)
-        say_mended(done)
-        report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle))
+        repairs = repair.repair(urls, address, report.findings, seal=seal, even_promised=even_promised, within_s=settle)
+        done = asyncio.run(repairs)
+        show_repairs(done)
+        report = asyncio.run(audited(urls, broker, timedelta(seconds=patience), grace, settle, clock=clock))
     if as_json:
         print_json(report.as_json())
     else:
-        say(report)
+        show(report)
     raise typer.Exit(Exit.NO if report.findings else Exit.DONE)
 
 
 async def audited(
-    urls: dict[str, str], bootstrap: str | None, patience: timedelta, grace_s: float, settle_s: float
+    urls: dict[str, str],
+    bootstrap: str | None,
+    patience: timedelta,
+    grace_s: float,
+    settle_s: float,
+    *,
+    clock: Clock | None,
 ) -> Report:
     """The report over these databases, and over the topics where there is a broker."""
     async with AsyncExitStack() as stack:
         topics = await stack.enter_async_context(TopicReader(bootstrap)) if bootstrap else None
-        return await Auditor(urls, topics, patience=patience).audit(grace_s=grace_s, settle_s=settle_s)
+        return await Auditor(urls, topics, patience=patience, clock=clock).audit(grace_s=grace_s, settle_s=settle_s)
 
 
-def say_mended(done: repair.Repaired) -> None:
+def show_repairs(done: repair.Repaired) -> None:
     """A line for each command that was sent, and for each booking that was left as it is."""
     for message in done.sent:
         err().print(f"sent {message.type_name} for {message.booking}", markup=False)
@@ -130,7 +138,7 @@ def say_mended(done: repair.Repaired) -> None:
         err().print(f"{text} restored; else give it up with --even-promised", markup=False, soft_wrap=True)
 
 
-def say(report: Report) -> None:
+def show(report: Report) -> None:
     """A line for each promise, then every finding with the command that goes on from it."""
     broken = Counter(finding.invariant for finding in report.findings)
     rows = [
@@ -155,6 +163,12 @@ def say(report: Report) -> None:
     found = len(report.findings) or "no"
     promises = f"{report.bookings} bookings, {len(report.invariants)} promises"
     out().print(f"{promises}, {found} findings; looks: {report.looks}{passed}", markup=False)
+
+
+def clock_of(data: Path) -> Clock | None:
+    """The business clock of the running Posada, where a test or the demo may move it."""
+    address = find(data)
+    return OffsetClock(address.clock_file) if address and address.clock_file else None
 
 
 def urls_of(data: Path, given: list[str]) -> dict[str, str]:

@@ -20,9 +20,9 @@ from shared.settings import ServiceSettings
 EVERY = "every service"
 HEAD = """# Settings
 
-Every variable that the services read, from the code: `posada settings --markdown > docs/settings.md`. A service reads
-them from its own environment; what is a list or an object is written as JSON. Secrets are best given by the platform's
-own means for secrets.
+Every variable that the services read, generated from the code: `posada settings --markdown > docs/settings.md`. A
+service reads them from its own environment. Lists and objects are JSON. Pass secrets with the platform's mechanism for
+secrets.
 """
 
 

@@ -1,4 +1,4 @@
-"""posada demo: a scripted day in a town of its own, from the first request to the last message."""
+"""posada demo: a scripted day in a cluster of its own, from the first request to the last message."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(data: Folder = None) -> None:
-    """Play a scripted day on real parts and five services: exit 0 only if all went as scripted."""
+    """Play a scripted day on a real Kafka, a real PostgreSQL and five services: exit 0 only if all went as scripted."""
     from posada.cluster.cluster import LocalCluster  # noqa: PLC0415
     from posada.demo.day import play  # noqa: PLC0415  # with LocalCluster, see up
 
     console = out()
-    os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the town's own: who decides at the desk needs one
+    os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the cluster's own: whoever decides at the desk needs one
     with one_interruption(), folder(data) as place:
-        with progress_on(err(), "starting Posada") as tell:
-            town = LocalCluster(place, env=SERVICES_ENV, on_progress=tell)
-            town.start()
+        with progress_on(err(), "starting Posada") as report:
+            cluster = LocalCluster(place, env=SERVICES_ENV, on_progress=report)
+            cluster.start()
         try:
-            as_scripted = asyncio.run(play(console, town.kafka_bootstrap, town.http, town.secrets.seal()))
+            as_scripted = asyncio.run(play(console, cluster.kafka_bootstrap, cluster.http, cluster.secrets.seal()))
         finally:
-            with undisturbed(), progress_on(err(), "stopping") as tell:
-                tell("stopping everything")
-                town.stop()
+            with undisturbed(), progress_on(err(), "stopping") as report:
+                report("stopping everything")
+                cluster.stop()
     raise typer.Exit(Exit.DONE if as_scripted else Exit.NO)
 
 

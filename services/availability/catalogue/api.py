@@ -1,4 +1,4 @@
-"""HTTP for editing: every record of a property's catalogue put, removed and listed; CSV in and out."""
+"""The catalogue over HTTP: records are put, removed and listed, and exchanged as CSV."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from shared.http.app import require_role
 from shared.settings import ServiceSettings
 
 MOST_BYTES = 20_000_000
-SHOWN = 1000  # broken lines told one by one
+MOST_LINES = 1000  # broken lines that an answer lists
 
 
 class Put(BaseModel):
-    """What became of a record: changed, or so already."""
+    """Whether a record was changed; false when it was the same already."""
 
     changed: bool
 
 
 class Imported(BaseModel):
-    """What came of a file: lines taken, how many of them changed something, and those that are broken."""
+    """What came of a file: how many lines were taken, how many of them changed a record, and the broken lines."""
 
     taken: int = 0
     changed: int = 0
@@ -42,77 +42,81 @@ class Imported(BaseModel):
 
 
 class Capacity(BaseModel):
-    """How many places there are for each day."""
+    """How many places of a type there are for each day."""
 
     type: Identifier
     capacity: int = Field(ge=0, le=10_000)
 
 
 class CapacitySet(BaseModel):
-    """How many there were, and are."""
+    """How many places there were, and how many there are now."""
 
     before: int
     capacity: int
 
 
-def router(records: CatalogueRepository, clock: Clock, settings: ServiceSettings) -> APIRouter:
-    """The catalogue's endpoints: read by whoever may read, written with a token alone."""
+def router(catalogue: CatalogueRepository, clock: Clock, settings: ServiceSettings) -> APIRouter:
+    """The catalogue's endpoints; writing needs the role admin."""
     guards = [Depends(require_role(settings, Role.ADMIN))]
     router = APIRouter(prefix="/catalogue", tags=["catalogue"])
 
     @router.get("/export")
     async def export(property_id: Identifier | None = None) -> StreamingResponse:
         """The catalogue as CSV, of one property or of all."""
-        return StreamingResponse(_exported(records, property_id), media_type="text/csv; charset=utf-8")
+        return StreamingResponse(_exported(catalogue, property_id), media_type="text/csv; charset=utf-8")
 
     @router.post("/import", responses={403: {}, 413: {}, 422: {}}, dependencies=guards)
     async def import_(request: Request) -> Imported:
-        """Take a CSV file: every line that is right goes in, a line at a time; what is not in it stays."""
+        """Import a CSV file line by line: valid lines are applied, others reported. Records that it lacks stay."""
         text = await _body(request)
-        return await _import(records, text, clock)
+        return await _import(catalogue, text, clock)
 
     @router.put("/capacity/{property_id}", responses={403: {}, 422: {}}, dependencies=guards)
     async def capacity(property_id: Identifier, wanted: Capacity) -> CapacitySet:
-        """How many day passes there are for each day."""
-        before = await records.set_capacity(property_id, wanted.type, wanted.capacity, clock())
+        """Set how many day passes there are for each day."""
+        before = await catalogue.set_capacity(property_id, wanted.type, wanted.capacity, clock())
         return CapacitySet(before=before, capacity=wanted.capacity)
 
     for model in RECORDS:
-        _add(router, records, model, clock, guards)
+        _add(router, catalogue, model, clock, guards)
     return router
 
 
 def _add(
-    router: APIRouter, records: CatalogueRepository, model: type[Record], clock: Clock, guards: Sequence[params.Depends]
+    router: APIRouter,
+    catalogue: CatalogueRepository,
+    model: type[Record],
+    clock: Clock,
+    guards: Sequence[params.Depends],
 ) -> None:
-    """The three endpoints of one kind of record."""
+    """Add the three endpoints of one kind of record."""
 
     async def put(record: Record, request: Request) -> Put:
         whole = request.state.caller.properties is None
-        return Put(changed=await records.put(record, clock(), all_properties=whole))
+        return Put(changed=await catalogue.put(record, clock(), all_properties=whole))
 
-    async def remove(which: Any, request: Request) -> None:
-        key = tuple(getattr(which, name) for name in model.keys)
+    async def remove(record_key: Any, request: Request) -> None:
+        key = tuple(getattr(record_key, name) for name in model.keys)
         whole = request.state.caller.properties is None
-        if not await records.remove(model.kind, key, clock(), all_properties=whole):
+        if not await catalogue.remove(model.kind, key, clock(), all_properties=whole):
             raise HTTPException(404, f"there is no such {model.kind}")
 
     async def listing(property_id: Identifier | None = None) -> list[Record]:
-        return [record async for record in records.listing(model.kind, property_id)]
+        return [record async for record in catalogue.listing(model.kind, property_id)]
 
     path = f"/{model.kind}"
-    said: dict[int | str, dict[str, Any]] = {
+    responses: dict[int | str, dict[str, Any]] = {
         403: {"description": "No token is set, so nobody may write."},
         422: {"description": "Refused, with the reason."},
     }
-    _sign(put, {"record": model, "request": Request}, Put)
-    _sign(remove, {"which": Annotated[_key_of(model), Query()], "request": Request}, None)
+    _set_signature(put, {"record": model, "request": Request}, Put)
+    _set_signature(remove, {"record_key": Annotated[_key_of(model), Query()], "request": Request}, None)
     router.add_api_route(
         path,
         put,
         methods=["PUT"],
         dependencies=guards,
-        responses=said,
+        responses=responses,
         summary=f"Add or change a {model.kind}",
         name=f"put_{model.kind}",
     )
@@ -122,7 +126,7 @@ def _add(
         methods=["DELETE"],
         dependencies=guards,
         status_code=204,
-        responses={404: {}, **said},
+        responses={404: {}, **responses},
         summary=f"Remove a {model.kind}",
         name=f"remove_{model.kind}",
     )
@@ -136,9 +140,9 @@ def _add(
     )
 
 
-def _sign(endpoint: Any, taken: Mapping[str, Any], returned: Any) -> None:
-    """Tell FastAPI which model this endpoint takes: one function serves every kind."""
-    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=of) for name, of in taken.items()]
+def _set_signature(endpoint: Any, given: Mapping[str, Any], returned: Any) -> None:
+    """Give an endpoint that serves every kind the signature for one kind, which FastAPI reads."""
+    parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=kind) for name, kind in given.items()]
     endpoint.__signature__ = Signature(parameters, return_annotation=returned)
 
 
@@ -151,10 +155,10 @@ def _key_of(model: type[Record]) -> type[BaseModel]:
     return create_model(f"{model.__name__}Key", **fields)
 
 
-async def _exported(records: CatalogueRepository, property_id: str | None) -> AsyncIterator[str]:
+async def _exported(catalogue: CatalogueRepository, property_id: str | None) -> AsyncIterator[str]:
     yield csv.header()
     for kind in BY_KIND:
-        async for page in records.pages(kind, property_id):
+        async for page in catalogue.pages(kind, property_id):
             yield csv.write(page)
 
 
@@ -171,7 +175,7 @@ async def _body(request: Request) -> str:
         raise Refusal(Reason.INVALID_REQUEST, text, field="file") from None
 
 
-async def _import(records: CatalogueRepository, text: str, clock: Clock) -> Imported:
+async def _import(catalogue: CatalogueRepository, text: str, clock: Clock) -> Imported:
     done = Imported()
     order = {kind: place for place, kind in enumerate(BY_KIND)}
     good: list[tuple[int, Record]] = []
@@ -182,7 +186,7 @@ async def _import(records: CatalogueRepository, text: str, clock: Clock) -> Impo
             good.append(line)
     for number, record in sorted(good, key=lambda line: order[line[1].kind]):
         try:
-            done.changed += await records.put(record, clock())
+            done.changed += await catalogue.put(record, clock())
             done.taken += 1
         except Refusal as refusal:
             _note(done, csv.broken_by(number, refusal, record))
@@ -192,5 +196,5 @@ async def _import(records: CatalogueRepository, text: str, clock: Clock) -> Impo
 
 def _note(done: Imported, line: BrokenLine) -> None:
     done.broken += 1
-    if len(done.broken_lines) < SHOWN:
+    if len(done.broken_lines) < MOST_LINES:
         done.broken_lines.append(line)

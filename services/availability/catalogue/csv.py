@@ -1,4 +1,4 @@
-"""The catalogue as CSV: one line a record, its kind in the first column; a broken line is named, the others go in."""
+"""The catalogue as CSV: a line for each record, its kind in the first column. Invalid lines are reported one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXTRA = "unexpected"
 
 
 class BrokenLine(BaseModel):
-    """A line that could not be taken: its number in the file, the field, what is wrong, and what to do."""
+    """An invalid line: its number in the file, the field, what is wrong, and what to do."""
 
     number: int
     field: str
@@ -29,10 +29,10 @@ class BrokenLine(BaseModel):
 
 
 def read(stream: TextIO) -> Iterator[tuple[int, Record] | BrokenLine]:
-    """Every line of a file with its number; the header is line 1.
+    """Every line of a file, as a record with its number or as a BrokenLine; the header is line 1.
 
     Raises:
-        Refusal: when the header is not that of a catalogue.
+        Refusal: when the header is not a catalogue's.
     """
     lines = spreadsheets.reader(stream, beyond=_EXTRA)
     _check_header(lines.fieldnames)
@@ -44,21 +44,21 @@ def read(stream: TextIO) -> Iterator[tuple[int, Record] | BrokenLine]:
             continue
         if row is None:
             return
-        yield _line(lines.line_num, spreadsheets.as_it_was(row))
+        yield _line(lines.line_num, spreadsheets.unmarked_row(row))
 
 
 def write(records: Iterable[Record]) -> str:
-    """The lines of some records, without a header."""
+    """The records as lines, without a header."""
     return spreadsheets.lines(COLUMNS, map(_row, records))
 
 
 def header() -> str:
-    """The first line."""
+    """The header line."""
     return spreadsheets.heading(COLUMNS)
 
 
 def broken_by(number: int, refusal: Refusal, record: Record) -> BrokenLine:
-    """A line that fits its form and was refused."""
+    """The report about a valid line that was refused."""
     problem, _, remedy = refusal.text.rpartition("; ")
     if not problem:
         problem, _, remedy = refusal.text.rpartition(": ")
@@ -70,12 +70,12 @@ def _check_header(names: Any) -> None:
     given = [name.strip() for name in names or ()]
     unknown = [name for name in given if name not in COLUMNS]
     if KIND not in given or unknown:
-        trouble = f"does not know the column {unknown[0]!r}" if unknown else f"needs a column named {KIND}"
-        text = f"line 1: a catalogue {trouble}; the columns are {', '.join(COLUMNS)}"
+        problem = f"has no column {unknown[0]!r}" if unknown else f"needs a column named {KIND}"
+        text = f"line 1: a catalogue {problem}; the columns are {', '.join(COLUMNS)}"
         raise Refusal("invalid_request", text, field="header")
     twice = [name for name in given if given.count(name) > 1]
     if twice:
-        raise Refusal("invalid_request", f"line 1: column {twice[0]!r} is there twice; leave one out", field="header")
+        raise Refusal("invalid_request", f"line 1: column {twice[0]!r} appears twice; remove one", field="header")
 
 
 def _line(number: int, row: dict[str, Any]) -> tuple[int, Record] | BrokenLine:

@@ -1,4 +1,4 @@
-"""The catalogue as people edit it: one record a thing, its fields bounded, and which changes would break a booking."""
+"""The catalogue as people edit it: records with bounded fields, and the rules that a change must keep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.outbound.destinations import Allowed, Forbidden
 
 IN_USE = "in_use"
 ALL_PROPERTIES = "needs_all_properties"
-SHOWN = 5  # bookings and nights that a refusal names
+MOST_NAMED = 5  # bookings and nights that a refusal names
 SEPARATOR = "|"  # between the entries of a list in one cell
 
 
@@ -41,7 +41,7 @@ Weekdays = Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7), Aft
 
 
 class Record(BaseModel):
-    """One thing of a property's catalogue. `keys` are the fields that tell which one it is."""
+    """A record of a property's catalogue; `keys` are the fields that identify it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
@@ -51,17 +51,17 @@ class Record(BaseModel):
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Which one it is."""
+        """The values that identify it."""
         return tuple(getattr(self, name) for name in self.keys)
 
     @property
-    def told(self) -> str:
-        """Its key for people."""
-        return " ".join(str(part) for part in self.key[1:] or self.key if part is not None)
+    def title(self) -> str:
+        """Its key as text for people."""
+        return " ".join(str(value) for value in self.key[1:] or self.key if value is not None)
 
 
 class PropertyRecord(Record):
-    """A property: where it is, what it charges in, its tax, and for how long a hold lasts."""
+    """A property: its time zone, currency and tax, and how long a hold lasts in minutes."""
 
     kind = "property"
     keys = ("property_id",)
@@ -76,7 +76,7 @@ class PropertyRecord(Record):
 
 
 class TypeRecord(Record):
-    """A room type and what it admits; `position` is its place in lists. A place is a day pass, not a room."""
+    """A room type and how many guests it admits; `position` orders lists. `is_place`: a day pass, not a room."""
 
     kind = "type"
     keys = ("property_id", "type")
@@ -97,7 +97,7 @@ class TypeRecord(Record):
 
 
 class RoomRecord(Record):
-    """A room, and the days from the first to the last on which it is out of order; no last day means until further."""
+    """A room, and the first and last day on which it is out of order; without a last day it stays so."""
 
     kind = "room"
     keys = ("property_id", "room")
@@ -127,7 +127,7 @@ class _Season(Record):
 
 
 class PackageRecord(_Season):
-    """A package: no types means every type that is not a place, no nights that it is always sold."""
+    """A package. Without types it is for every type that is not a place, without nights it is always sold."""
 
     kind = "package"
     keys = ("property_id", "package")
@@ -140,7 +140,7 @@ class PackageRecord(_Season):
 
 
 class RateRecord(_Season):
-    """What a night costs for each adult, child of 6 to 10 and extra bed; a condition that is left out means any."""
+    """What a night costs for each adult, child of 6 to 10 and extra bed. A condition that is left out means any."""
 
     kind = "rate"
     keys = ("property_id", "package", "type", "first_night", "last_night", "weekdays")
@@ -154,7 +154,7 @@ class RateRecord(_Season):
 
 
 class SupplementRecord(Record):
-    """What a package adds, for each room and stay, room and night, or guest and night."""
+    """What a package adds to the price for each room and stay, room and night, or guest and night."""
 
     kind = "supplement"
     keys = ("property_id", "package", "name")
@@ -166,7 +166,7 @@ class SupplementRecord(Record):
 
 
 class FeeRecord(Record):
-    """What a property charges beside every package."""
+    """What a property charges on top of every package."""
 
     kind = "fee"
     keys = ("property_id", "name")
@@ -177,7 +177,7 @@ class FeeRecord(Record):
 
 
 class OutsideRecord(Record):
-    """The outside system that keeps a property's rooms; without one they are ours."""
+    """The external system that keeps a property's rooms; without one Posada keeps them. Times are seconds."""
 
     kind = "outside"
     keys = ("property_id",)
@@ -190,7 +190,7 @@ class OutsideRecord(Record):
     pause_seconds: Annotated[Decimal, Field(ge=0, le=300, decimal_places=2)] = Decimal(2)
 
 
-# In the order in which they build on each other.
+# In the order in which they refer to each other.
 RECORDS: tuple[type[Record], ...] = (
     PropertyRecord,
     TypeRecord,
@@ -202,45 +202,45 @@ RECORDS: tuple[type[Record], ...] = (
     OutsideRecord,
 )
 BY_KIND: Mapping[str, type[Record]] = {record.kind: record for record in RECORDS}
-Taken: TypeAlias = tuple[str, date, str]  # room, night, booking
+BookedNight: TypeAlias = tuple[str, date, str]  # room, night, booking id
 
 
-def nights_broken_by(old: Record, new: Record | None, taken: Sequence[Taken]) -> list[Taken]:
-    """Of the nights that bookings have, those that a change (None: a removal) would break."""
+def broken_nights(old: Record, new: Record | None, booked: Sequence[BookedNight]) -> list[BookedNight]:
+    """Those of the booked nights that a change of a record, or its removal (None), would break."""
     match old, new:
         case RoomRecord(), RoomRecord():
-            return list(taken) if new.type != old.type else [one for one in taken if _out_of_order(new, one[1])]
+            return list(booked) if new.type != old.type else [night for night in booked if _out_of_order(new, night[1])]
         case TypeRecord(), TypeRecord():
-            return list(taken) if new.is_place != old.is_place else []
+            return list(booked) if new.is_place != old.is_place else []
         case PropertyRecord(), PropertyRecord():
-            return list(taken) if new.currency != old.currency else []
+            return list(booked) if new.currency != old.currency else []
         case ((RoomRecord() | TypeRecord() | PropertyRecord()), None):
-            return list(taken)
+            return list(booked)
     return []
 
 
-def check_breaks_nothing(old: Record, new: Record | None, taken: Sequence[Taken]) -> None:
-    """Bookings keep what they were given; `taken` are their nights from today on.
+def check_keeps_bookings(old: Record, new: Record | None, booked: Sequence[BookedNight]) -> None:
+    """Refuse a change that would break a booking; `booked` are the booked nights from today on.
 
     Raises:
         Refusal: in_use, naming some of the bookings.
     """
-    broken = nights_broken_by(old, new, taken)
+    broken = broken_nights(old, new, booked)
     if broken:
-        some = ", ".join(f"room {room} on {night} (booking {booking})" for room, night, booking in broken[:SHOWN])
-        more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-        change = "changed so" if new else "removed"
-        text = f"{old.kind} {old.told} cannot be {change}: {some}{more}; move or cancel these first"
+        some = ", ".join(f"room {room} on {night} (booking {booking})" for room, night, booking in broken[:MOST_NAMED])
+        more = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+        change = "changed like this" if new else "removed"
+        text = f"{old.kind} {old.title} cannot be {change}: {some}{more}; move or cancel these first"
         raise Refusal(IN_USE, text, bookings=sorted({booking for _, _, booking in broken})[:100])
 
 
-def check_leaves_the_default(old: Record | None, new: Record | None) -> None:
-    """Which property is the default is for the whole house: a caller who is for some properties leaves it as it is.
+def check_keeps_default(old: Record | None, new: Record | None) -> None:
+    """Refuse a change of the default property by a caller for some properties: it concerns all of them.
 
     Raises:
-        Refusal: when it would be another one, or none.
+        Refusal: when another property, or none, would be the default.
     """
-    was, would_be = (isinstance(one, PropertyRecord) and one.is_default for one in (old, new))
+    was, would_be = (isinstance(record, PropertyRecord) and record.is_default for record in (old, new))
     if was != would_be:
         remedy = f"leave is_default {str(was).lower()}" if new else "leave this one there"
         text = f"which property is the default is for an admin of all properties: {remedy}, or ask one"
@@ -252,13 +252,15 @@ def _out_of_order(room: RoomRecord, night: date) -> bool:
     return first is not None and first <= night and (last is None or night <= last)
 
 
-def check_callable(record: OutsideRecord, allowed: Allowed) -> None:
-    """An outside system is at a public address, or where the operator allows it; what a name leads to is judged later.
+def check_address(record: OutsideRecord, allowed: Allowed) -> None:
+    """Refuse an external system's address that is neither public nor allowed by the operator.
+
+    The addresses that a host name resolves to are checked at each call.
 
     Raises:
-        Refusal: for any other.
+        Refusal: invalid_request.
     """
     try:
         allowed.check_url(record.base_url)
-    except Forbidden as wrong:
-        raise Refusal(Reason.INVALID_REQUEST, f"base_url: {wrong}", field="base_url") from None
+    except Forbidden as forbidden:
+        raise Refusal(Reason.INVALID_REQUEST, f"base_url: {forbidden}", field="base_url") from None

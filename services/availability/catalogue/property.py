@@ -1,4 +1,4 @@
-"""A property as data: its room types, packages, rates and supplements, and the rules for naming and fitting them."""
+"""A property as data: room types, packages, rates and supplements, and the rules for names and numbers of guests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.contracts.common import Occupants, Reason
 from shared.errors import Refusal
 
@@ -26,9 +26,9 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RoomType:
-    """A type of room, or of place where `is_place`: what it is called and how many guests it admits.
+    """A room type, or a type of day pass where `is_place`: its label and how many adults and guests it admits.
 
-    Every extra bed, of which at most `extra_beds` fit, admits one guest more.
+    Each extra bed, of at most `extra_beds`, admits one guest more.
     """
 
     key: str
@@ -41,7 +41,7 @@ class RoomType:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What a night costs for each adult, child of 6 to 10, and extra bed. None as a condition means: any."""
+    """What a night costs for each adult, child of 6 to 10, and extra bed. A condition that is None means any."""
 
     package: str
     adult: Decimal
@@ -53,7 +53,7 @@ class Rate:
     weekdays: frozenset[int] | None = None
 
     def serves(self, package: str, type_key: str, night: date) -> bool:
-        """Whether the rate is for this package, type and night; ISO weekdays, 1 is Monday."""
+        """Whether the rate applies to this package, type and night; ISO weekdays, 1 is Monday."""
         return (
             self.package == package
             and self.type in {None, type_key}
@@ -64,13 +64,13 @@ class Rate:
 
     @property
     def precision(self) -> tuple[bool, bool, bool]:
-        """How specific it is: a type counts before a weekday, a weekday before a season."""
+        """How specific it is: a rate for a type goes before one for weekdays, that before one for a season."""
         return (self.type is not None, self.weekdays is not None, (self.first or self.last) is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Supplement:
-    """What a package adds: an amount for each room and stay, room and night, or guest and night."""
+    """What a package adds to the price for each room and stay, room and night, or guest and night."""
 
     package: str
     name: str
@@ -80,7 +80,7 @@ class Supplement:
 
 @dataclass(frozen=True, slots=True)
 class Fee:
-    """What a property charges beside every package: for each room and stay, room and night, or guest and night."""
+    """What a property charges on top of every package: for each room and stay, room and night, or guest and night."""
 
     name: str
     amount: Decimal
@@ -89,9 +89,9 @@ class Fee:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package: what it is called, which types it can use (None: any that is not a place), and when it is sold.
+    """A package: its name, the types that it is for (None: all that are not places), and when it is sold.
 
-    `cancellation_policy` is the name of the policy under which it is sold; None: the property's own.
+    `cancellation_policy` is the name of its policy; None: the property's.
     """
 
     key: str
@@ -105,9 +105,9 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The outside system that keeps a property's rooms: where it is, the prefix of its codes, whether it cancels.
+    """The external system that keeps a property's rooms: its URL, the prefix of its codes, whether it can cancel.
 
-    `attempts` rooms are tried for each line, with `pause_seconds` between them, and a call takes `seconds` at most.
+    At most `attempts` rooms are tried for each line, `pause_seconds` apart; a call takes `seconds` at most.
     """
 
     base_url: str
@@ -120,7 +120,7 @@ class Outside:
 
 @dataclass(frozen=True)
 class Property:
-    """A property with everything that a count, a price or a hold needs to know of it."""
+    """A property with all that counts, prices and holds need."""
 
     id: str
     name: str
@@ -151,10 +151,10 @@ class Property:
         return names | {plain(key): package for key, package in self.packages.items()}
 
     def room_type(self, name: str) -> RoomType:
-        """The type of that label or key, whatever its case and accents.
+        """The type with this label or key; case and accents are ignored.
 
         Raises:
-            Refusal: invalid_request, naming the types that there are.
+            Refusal: invalid_request, naming the existing types.
         """
         found = self._types_by_name.get(plain(name))
         if found is None:
@@ -163,19 +163,19 @@ class Property:
         return found
 
     def label_of(self, name: str) -> str:
-        """The label of a type by its name; the name itself where it is not known."""
+        """The label of the type with this name; the name itself when there is none."""
         found = self._types_by_name.get(plain(name))
         return found.label if found else name
 
     def keys_of(self, names: Iterable[str]) -> set[str]:
-        """The keys of types by their names, those that are not known left out."""
+        """The keys of the types with these names; unknown names are left out."""
         return {found.key for name in names if (found := self._types_by_name.get(plain(name)))}
 
     def package(self, name: str, stay: Stay) -> Package:
-        """The package of that name or key, sold for every night of the stay.
+        """The package with this name or key, if it is sold for every night of the stay.
 
         Raises:
-            Refusal: invalid_request when there is none, price_unavailable when it is not sold then.
+            Refusal: invalid_request when there is none, price_unavailable when it is not sold on these nights.
         """
         found = self._packages_by_name.get(plain(name))
         if found is None:
@@ -189,7 +189,7 @@ class Property:
 
 
 def check_package_serves(package: Package, room_type: RoomType) -> None:
-    """A package is only for the types that it names; one that names none is for rooms, never for places.
+    """Refuse a package for a type that it does not name; one that names none is for rooms, not for places.
 
     Raises:
         Refusal: invalid_request.
@@ -201,10 +201,10 @@ def check_package_serves(package: Package, room_type: RoomType) -> None:
 
 
 def check_party_fits(room_type: RoomType, party: Occupants, extra_beds: int) -> None:
-    """The guests of a room must fit in it, with an adult among them.
+    """Refuse more guests than the room type admits, or guests of a room without an adult.
 
     Raises:
-        Refusal: party_does_not_fit, with what the type admits.
+        Refusal: party_does_not_fit, with the numbers that the type admits.
     """
     guests = party.adults + party.children_0_to_5 + party.children_6_to_10
     facts = {"type": room_type.key, "adults": room_type.adults, "guests": room_type.guests}
@@ -223,6 +223,6 @@ def check_party_fits(room_type: RoomType, party: Occupants, extra_beds: int) -> 
 
 @lru_cache(maxsize=4096)
 def plain(name: str) -> str:
-    """A name without case, accents and outer blanks."""
+    """A name in lower case, without accents and without blanks at its ends."""
     split = unicodedata.normalize("NFKD", name.strip().casefold())
     return "".join(letter for letter in split if not unicodedata.combining(letter))

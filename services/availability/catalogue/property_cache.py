@@ -36,7 +36,7 @@ class PropertyCache:
         stale = [one for one in wanted if now - self._read_at.get(one, float("-inf")) >= KEPT_SECONDS]
         if stale:
             fresh = await store.properties_of(connection, stale)
-            self.known = {key: house for key, house in self.known.items() if key not in stale} | fresh
+            self.known = {key: property_ for key, property_ in self.known.items() if key not in stale} | fresh
             self._read_at |= dict.fromkeys(fresh, now)
         if wanted and wanted <= self.known.keys():
             return ()

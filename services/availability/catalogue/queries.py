@@ -1,4 +1,4 @@
-"""The statements of the catalogue's records, made for each kind of our own names alone."""
+"""The SQL statements for each kind of catalogue record, built from our own table and column names only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from services.availability.catalogue.model import RECORDS, Record
 
-PAGE = 100  # records of a listing that are read at once
-# Where each record is kept: its table, and the columns whose names differ from its fields'.
+PAGE = 100  # records that are read at once for a listing
+# The table of each kind, and the columns whose names differ from those of the fields.
 _TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "property": ("properties", {"property_id": "id"}),
     "type": ("room_types", {"type": "key"}),
@@ -18,7 +18,7 @@ _TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "fee": ("fees", {}),
     "outside": ("outside_inventories", {}),
 }
-# Where each record stands among those of its property; none of it is ever NULL, which compares with nothing.
+# The order of a kind's records within a property. No expression is ever NULL: a NULL cannot be compared.
 _IN_ORDER: dict[str, tuple[str, ...]] = {
     "type": ("position", "key"),
     "room": ("length(number)", "number"),
@@ -39,11 +39,11 @@ _IN_ORDER: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """One kind's; `place` names the columns of a page that tell where the next one begins."""
+    """The statements for one kind. `cursor` names the columns of a page's last row after which the next page begins."""
 
     one: str
     page: str
-    place: tuple[str, ...]
+    cursor: tuple[str, ...]
     put: str
     remove: str
 
@@ -53,22 +53,22 @@ def _sql(kind: type[Record]) -> Sql:
     named = {name: columns.get(name, name) for name in kind.model_fields}
     keys = [named[name] for name in kind.keys]
     which = " AND ".join(
-        f"{column} {'=' if place == 1 else 'IS NOT DISTINCT FROM'} ${place}" for place, column in enumerate(keys, 1)
+        f"{column} {'=' if number == 1 else 'IS NOT DISTINCT FROM'} ${number}" for number, column in enumerate(keys, 1)
     )
     chosen = ", ".join(f"{column} AS {name}" for name, column in named.items())
-    values = ", ".join(f"${place}" for place in range(1, len(named) + 1))
+    values = ", ".join(f"${number}" for number in range(1, len(named) + 1))
     changed = ", ".join(f"{column} = excluded.{column}" for column in named.values() if column not in keys)
     insert = f"INSERT INTO {table} ({', '.join(named.values())}) VALUES ({values})"  # noqa: S608
-    place = (keys[0], *_IN_ORDER.get(kind.kind, ()))
-    names = tuple(f"place_{number}" for number in range(len(place)))
-    placed = ", ".join(f"{part} AS {name}" for part, name in zip(place, names, strict=True))
-    behind = ", ".join(f"${number}" for number in (2, *range(4, 3 + len(place))))
+    order = (keys[0], *_IN_ORDER.get(kind.kind, ()))
+    cursor_columns = tuple(f"cursor_{number}" for number in range(len(order)))
+    cursor_values = ", ".join(f"{part} AS {name}" for part, name in zip(order, cursor_columns, strict=True))
+    after = ", ".join(f"${number}" for number in (2, *range(4, 3 + len(order))))
     return Sql(
         one=f"SELECT {chosen} FROM {table} WHERE {which}",  # noqa: S608
-        page=f"SELECT {chosen}, {placed} FROM {table} WHERE {keys[0]} >= $2"  # noqa: S608
-        f" AND ($1::text IS NULL OR {keys[0]} = $1) AND ($3::boolean OR ({', '.join(place)}) > ({behind}))"
-        f" ORDER BY {', '.join(place)} LIMIT {PAGE}",
-        place=names,
+        page=f"SELECT {chosen}, {cursor_values} FROM {table} WHERE {keys[0]} >= $2"  # noqa: S608
+        f" AND ($1::text IS NULL OR {keys[0]} = $1) AND ($3::boolean OR ({', '.join(order)}) > ({after}))"
+        f" ORDER BY {', '.join(order)} LIMIT {PAGE}",
+        cursor=cursor_columns,
         put=f"{insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}",
         remove=f"DELETE FROM {table} WHERE {which}",  # noqa: S608
     )

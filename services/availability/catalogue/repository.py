@@ -1,4 +1,4 @@
-"""The catalogue's only queries: one record put, removed or listed at a time, beside the bookings that it serves."""
+"""The catalogue's queries: records are put, removed and listed, and bookings that use them are protected."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import asyncpg
 from services.availability.catalogue.model import (
     BY_KIND,
     IN_USE,
-    SHOWN,
+    MOST_NAMED,
+    BookedNight,
     OutsideRecord,
     PackageRecord,
     PropertyRecord,
     RateRecord,
     Record,
     RoomRecord,
-    Taken,
     TypeRecord,
-    check_breaks_nothing,
-    check_callable,
-    check_leaves_the_default,
+    check_address,
+    check_keeps_bookings,
+    check_keeps_default,
 )
 from services.availability.catalogue.property import plain
 from services.availability.catalogue.queries import PAGE, SQL
@@ -35,10 +35,10 @@ from shared.outbound.destinations import PUBLIC, Allowed
 _TODAY = "SELECT timezone FROM properties WHERE id = $1"
 _NAMES = "SELECT key, label FROM room_types WHERE property_id = $1 ORDER BY position, key"
 _NO_OTHER_DEFAULT = "UPDATE properties SET is_default = false WHERE is_default AND id <> $1"
-# Waits for holds that are being written, and lets none begin: what a change is checked against stays as it is. Briefly,
-# as all holds wait behind it.
-_NOBODY_TAKES = "SET LOCAL lock_timeout = '5s'; LOCK TABLE room_nights IN SHARE ROW EXCLUSIVE MODE"
-_TAKEN = """
+# Waits for holds that are being written and lets none begin, so that what a change is checked against stays true. All
+# holds wait for it, so the wait is short.
+_LOCK_NIGHTS = "SET LOCAL lock_timeout = '5s'; LOCK TABLE room_nights IN SHARE ROW EXCLUSIVE MODE"
+_BOOKED_NIGHTS = """
 SELECT n.room, n.night, n.booking_id::text FROM room_nights n
 JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
 WHERE n.property_id = $1 AND ($2::text IS NULL OR n.room = $2) AND ($3::text IS NULL OR r.type_key = $3)
@@ -57,7 +57,7 @@ _USERS_OF_TYPE = """
 SELECT 'its rooms' FROM rooms WHERE property_id = $1 AND type_key = $2
 UNION SELECT 'its rates' FROM rates WHERE property_id = $1 AND type_key = $2
 UNION SELECT 'package ' || key FROM packages WHERE property_id = $1 AND $2 = ANY(types)"""
-# Of a hold that is not over, or of a call that is still to be made; one without a booking is only a look.
+# Bookings with a hold that has not ended, or with a job that is due. A job without a booking only reads.
 _USERS_OF_OUTSIDE = """
 SELECT booking_id::text FROM holds
 WHERE property_id = $1 AND state <> 'released' AND check_out > $2
@@ -75,9 +75,9 @@ SELECT $1, unnest($3::text[]), $2 ON CONFLICT (property_id, number) DO NOTHING""
 
 
 class CatalogueRepository:
-    """Edits the catalogue. `edited` is called after each change, so that nobody goes on with what was.
+    """Edits the catalogue. `edited` is called after each change, so that caches are read again.
 
-    `allowed` says which addresses outside systems may be given; what is there already is judged when it is called.
+    `allowed` are the addresses that a record of an external system may name.
     """
 
     def __init__(
@@ -88,52 +88,53 @@ class CatalogueRepository:
         self._edited = edited
 
     async def put(self, record: Record, now: datetime, *, all_properties: bool = True) -> bool:
-        """Add a record or change it; False: it was so already. `all_properties`: whoever asks may touch every one.
+        """Add or change a record; False when nothing changed. `all_properties`: the caller may edit all of them.
 
         Raises:
-            Refusal: when it names what is not there, a booking would lose what it has, another property be touched, or
-                an outside system be at an address that may not be called.
+            Refusal: when it names an unknown record, would break a booking, or would change the default property
+                without `all_properties`; or when an external system's address is not allowed.
         """
         if isinstance(record, OutsideRecord):
-            check_callable(record, self._allowed)
+            check_address(record, self._allowed)
         async with self._database.transaction() as connection:
             record = await _with_keys(connection, record)
-            old = await _one(connection, type(record), record.key)
+            old = await _read(connection, type(record), record.key)
             if old == record:
                 return False
             if isinstance(old, RoomRecord | TypeRecord | PropertyRecord):
-                await _check(connection, old, record, now)
+                await _check_bookings(connection, old, record, now)
             if isinstance(old, OutsideRecord) and isinstance(record, OutsideRecord) and old.prefix != record.prefix:
-                await _check_nothing_outside(connection, old, "prefix", now)
+                await _check_external_bookings(connection, old, "prefix", now)
             if not all_properties:
-                check_leaves_the_default(old, record)
+                check_keeps_default(old, record)
             if isinstance(record, PropertyRecord) and record.is_default:
                 await connection.execute(_NO_OTHER_DEFAULT, record.property_id)
             try:
                 await connection.execute(SQL[record.kind].put, *_values(record))
             except asyncpg.ForeignKeyViolationError:
-                raise _nothing_there(record) from None
+                raise _unknown_reference(record) from None
         self._edited()
         return True
 
     async def remove(self, kind: str, key: tuple[Any, ...], now: datetime, *, all_properties: bool = True) -> bool:
-        """Remove a record, a package or a property with all that is only for it; False: it was not there.
+        """Remove a record, and with a package or property what belongs to it; False when there was none.
 
         Raises:
-            Refusal: when a booking, another record or, but for who may touch `all_properties`, the house needs it.
+            Refusal: when a booking or another record uses it, or it is the default property and the caller is not for
+                `all_properties`.
         """
         async with self._database.transaction() as connection:
-            old = await _one(connection, BY_KIND[kind], key)
+            old = await _read(connection, BY_KIND[kind], key)
             if old is None:
                 return False
             if not all_properties:
-                check_leaves_the_default(old, None)
+                check_keeps_default(old, None)
             if isinstance(old, TypeRecord):
                 await _check_unused(connection, old)
             if isinstance(old, RoomRecord | PropertyRecord):
-                await _check(connection, old, None, now)
+                await _check_bookings(connection, old, None, now)
             if isinstance(old, OutsideRecord | PropertyRecord):
-                await _check_nothing_outside(connection, old, "property_id", now)
+                await _check_external_bookings(connection, old, "property_id", now)
             for statement in _REMOVED_WITH.get(kind, ()):
                 await connection.execute(statement, *key)
             await connection.execute(SQL[kind].remove, *map(_value, key))
@@ -141,43 +142,43 @@ class CatalogueRepository:
         return True
 
     async def listing(self, kind: str, property_id: str | None) -> AsyncIterator[Record]:
-        """Every record of a kind, of one property or of all, read like its pages."""
+        """Every record of a kind, of one property or of all, read page by page."""
         async for page in self.pages(kind, property_id):
             for record in page:
                 yield record
 
     async def pages(self, kind: str, property_id: str | None) -> AsyncIterator[list[Record]]:
-        """The same in parts, with no connection held between two of them, however long they lie apart.
+        """The same in pages; no connection is held between two pages.
 
-        What is there from the first part to the last is read once. What is added or removed meanwhile may be among it
-        or not, and what is changed meanwhile may have moved.
+        A record that exists throughout is read once. One that is added, removed or changed meanwhile may be missing,
+        or appear in its old or new form.
         """
         model, sql = BY_KIND[kind], SQL[kind]
-        behind: list[Any] = [property_id or "", True, *[None] * (len(sql.place) - 1)]
+        position: list[Any] = [property_id or "", True, *[None] * (len(sql.cursor) - 1)]
         while True:
             async with self._database.connection() as connection:
-                rows = await connection.fetch(sql.page, property_id, *behind)
+                rows = await connection.fetch(sql.page, property_id, *position)
             if not rows:
                 return
             yield [_record(model, row) for row in rows]
             if len(rows) < PAGE:
                 return
-            first, *rest = (rows[-1][name] for name in sql.place)
-            behind = [first, False, *rest]
+            first, *rest = (rows[-1][name] for name in sql.cursor)
+            position = [first, False, *rest]
 
     async def set_capacity(self, property_id: str, type_name: str, capacity: int, now: datetime) -> int:
-        """How many places of a type there are for each day; returns how many there were.
+        """Set how many places of a type there are for each day; returns the former number.
 
         Raises:
-            Refusal: when the type is not of places, or too many of them are taken on some day from now on.
+            Refusal: when the type has rooms instead of places, or too many places are booked on a day to come.
         """
         async with self._database.transaction() as connection:
             key = await _type_key(connection, property_id, type_name)
-            found = await _one(connection, TypeRecord, (property_id, key))
+            found = await _read(connection, TypeRecord, (property_id, key))
             if not isinstance(found, TypeRecord) or not found.is_place:
                 text = f"type {key} has rooms, not places: add or remove its rooms instead"
                 raise Refusal(Reason.INVALID_REQUEST, text, field="type")
-            await connection.execute(_NOBODY_TAKES)
+            await connection.execute(_LOCK_NIGHTS)
             places = [row["number"] for row in await connection.fetch(_PLACES, property_id, key)]
             if capacity < len(places):
                 await _remove_places(connection, property_id, key, len(places) - capacity, now)
@@ -187,29 +188,29 @@ class CatalogueRepository:
         return len(places)
 
 
-async def _check(connection: Connection, old: Record, new: Record | None, now: datetime) -> None:
-    await connection.execute(_NOBODY_TAKES)
+async def _check_bookings(connection: Connection, old: Record, new: Record | None, now: datetime) -> None:
+    await connection.execute(_LOCK_NIGHTS)
     today = await _today(connection, old.property_id, now)
     room = old.room if isinstance(old, RoomRecord) else None
     type_key = old.type if isinstance(old, TypeRecord) else None
-    rows = await connection.fetch(_TAKEN, old.property_id, room, type_key, today)
-    taken: list[Taken] = [(row["room"], row["night"], row["booking_id"]) for row in rows]
-    check_breaks_nothing(old, new, taken)
+    rows = await connection.fetch(_BOOKED_NIGHTS, old.property_id, room, type_key, today)
+    booked: list[BookedNight] = [(row["room"], row["night"], row["booking_id"]) for row in rows]
+    check_keeps_bookings(old, new, booked)
 
 
-async def _check_nothing_outside(
+async def _check_external_bookings(
     connection: Connection, old: OutsideRecord | PropertyRecord, field: str, now: datetime
 ) -> None:
-    """What is held, booked or to be undone in an outside system needs its record, with the prefix of its codes.
+    """Refuse to remove an external system, or to change its prefix, while bookings have rooms or jobs there.
 
     Raises:
         Refusal: in_use, naming some of the bookings.
     """
-    await connection.execute(_NOBODY_TAKES)
+    await connection.execute(_LOCK_NIGHTS)
     today = await _today(connection, old.property_id, now)
     rows = [row["booking_id"] for row in await connection.fetch(_USERS_OF_OUTSIDE, old.property_id, today)]
     if rows:
-        some = ", ".join(rows[:SHOWN]) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+        some = ", ".join(rows[:MOST_NAMED]) + (f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else "")
         change = "get another prefix" if field == "prefix" else "be removed"
         text = f"the outside system of {old.property_id} cannot {change}: bookings need it ({some})"
         raise Refusal(IN_USE, f"{text}; wait for their end or cancel them first", field=field, bookings=rows[:100])
@@ -232,15 +233,15 @@ async def _remove_places(connection: Connection, property_id: str, key: str, num
 
 
 async def _add_places(connection: Connection, property_id: str, key: str, number: int) -> None:
-    """Numbers P1, P2 … that no room of the property has."""
+    """Add places under the numbers P1, P2 … that no room of the property has."""
     rows = await connection.fetch("SELECT number FROM rooms WHERE property_id = $1", property_id)
-    there = {row["number"] for row in rows}
-    names = (f"P{n}" for n in range(1, len(there) + number + 1) if f"P{n}" not in there)
+    used = {row["number"] for row in rows}
+    names = (f"P{n}" for n in range(1, len(used) + number + 1) if f"P{n}" not in used)
     added = [name for name, _ in zip(names, range(number), strict=False)]
     await connection.execute(_ADD_PLACES, property_id, key, added)
 
 
-async def _one(connection: Connection, model: type[Record], key: tuple[Any, ...]) -> Record | None:
+async def _read(connection: Connection, model: type[Record], key: tuple[Any, ...]) -> Record | None:
     row = await connection.fetchrow(SQL[model.kind].one, *map(_value, key))
     return _record(model, row) if row else None
 
@@ -251,7 +252,7 @@ async def _today(connection: Connection, property_id: str, now: datetime) -> dat
 
 
 async def _with_keys(connection: Connection, record: Record) -> Record:
-    """The same with types by their keys, by whatever name they came.
+    """The record with the keys of its types in place of their names.
 
     Raises:
         Refusal: when the property or a type is not known.
@@ -281,9 +282,8 @@ async def _type_key(connection: Connection, property_id: str, name: str, field: 
 
 def _record(model: type[Record], row: asyncpg.Record) -> Record:
     given = {name: row[name] for name in model.model_fields}
-    return model.model_validate(
-        {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    )
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return model.model_validate(values)
 
 
 def _values(record: Record) -> list[Any]:
@@ -294,7 +294,7 @@ def _value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _nothing_there(record: Record) -> Refusal:
+def _unknown_reference(record: Record) -> Refusal:
     package = getattr(record, "package", None)
     field, name = ("package", package) if package and record.kind != "package" else ("property_id", record.property_id)
     return Refusal(Reason.INVALID_REQUEST, f"{field} {name!r} is not known: add it first", field=field)

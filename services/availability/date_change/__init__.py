@@ -1,1 +1,1 @@
-"""A booking that moves to other nights: its new rooms found, kept or dropped."""
+"""A change of a booking's dates: rooms are held on the new nights, then kept or dropped."""

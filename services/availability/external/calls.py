@@ -10,12 +10,12 @@ from uuid import UUID
 from services.availability.external import model
 from services.availability.external.booking import CUT_SHORT, ExternalRoomBooking, Line, Ordered
 from services.availability.external.clients import ExternalClients
-from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.model import LOOK, ORDER
 from services.availability.external.port import InventoryUnavailable, RoomOrder
 from services.availability.external.selection import Attempt, AttemptStatus, Wanted, to_staff
-from services.availability.inventory.stay import Stay
+from services.availability.external.store import BookingAttemptJournal
 from services.availability.repository import Repository
+from services.availability.stay import Stay
 from services.availability.unit_of_work import ExternalJob
 from shared.contracts.availability import (
     CancelOrders,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.availability.catalogue.model import OutsideRecord, RoomRecord, TypeRecord
-from services.availability.catalogue.repository import CatalogueRepository
+from services.availability.catalogue import CatalogueRepository, OutsideRecord, RoomRecord, TypeRecord
 from services.availability.external.adapters.breaker import CircuitBreakerInventory
 from services.availability.external.adapters.pms import ROOM_SUFFIX, Pms
 from services.availability.external.adapters.settings import ExternalClientSettings
 from services.availability.external.numbering import numbering_of
 from services.availability.external.port import InventoryUnavailable
 from services.availability.external.selection import Patience
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.clock import Clock, system_clock
 from shared.outbound.breaker import CircuitBreaker
 

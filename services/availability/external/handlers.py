@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.availability.external import model
-from services.availability.inventory.handlers import hold_rooms, rooms_not_held
-from services.availability.inventory.hold import Hold, State
-from services.availability.inventory.queries import count_refused, count_rooms
-from services.availability.inventory.stay import Stay
-from services.availability.inventory.texts import wording
+from services.availability.hold import Hold, State
+from services.availability.inventory import TEXTS, count_refused, count_rooms, hold_rooms, rooms_not_held
+from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     CancelOrders,
@@ -32,7 +30,7 @@ def look_outside(uow: UnitOfWork, seen: OutsideSeen, now: datetime) -> Iterable[
     """Go on with a count or a hold, now that it is known what the outside system calls free."""
     if seen.free is None:
         raise Refusal(model.AWAY, f"the property's system does not answer ({seen.problem}); ask again in a moment")
-    house = uow.house(seen.property_id)
+    house = uow.property_of(seen.property_id)
     stay = Stay(seen.check_in, seen.check_out)
     uow.narrow(house, stay, seen.free)
     if seen.count:
@@ -73,7 +71,7 @@ def rooms_ordered(uow: UnitOfWork, ordered: OutsideOrdered, _: datetime) -> Iter
     """The hold has the rooms that it really got; where it was released meanwhile, what follows cancels them."""
     hold = uow.holds[ordered.booking_id]
     if hold.state is not State.RELEASED:
-        uow.swap(hold.ordered({room.room: room.code for room in ordered.rooms}))
+        uow.replace_rooms(hold.ordered({room.room: room.code for room in ordered.rooms}))
     yield RoomsOrdered(booking_id=ordered.booking_id, rooms=ordered.rooms, failed=_missed(hold, ordered))
 
 
@@ -101,7 +99,7 @@ def _missed(hold: Hold, ordered: OutsideOrdered) -> tuple[FailedRoom, ...]:
             line=line,
             type=lines[line].type,
             reason=Reason.ROOM_FAILED,
-            text=wording.missed(lines[line].type_label, Reason.ROOM_FAILED, ordered.language),
+            text=TEXTS.missed(lines[line].type_label, Reason.ROOM_FAILED, ordered.language),
         )
         for line in ordered.failed
     )

@@ -16,8 +16,7 @@ import structlog
 from services.availability.external import store as queries
 from services.availability.external.calls import JobExecutor, JobResult
 from services.availability.external.clients import ExternalClients
-from services.availability.external.journal import BookingAttemptJournal
-from services.availability.external.store import ClaimedJob
+from services.availability.external.store import BookingAttemptJournal, ClaimedJob
 from services.availability.repository import Repository
 from shared.clock import Clock, system_clock
 from shared.database.pool import UNAVAILABLE, Connection, Database

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4, uuid5
 
-from services.availability.catalogue.property import Property
-from services.availability.inventory.stay import Stay
+from services.availability.catalogue import Property
+from services.availability.stay import Stay
 from services.availability.unit_of_work import ExternalJob
 from shared.contracts.availability import CancelOrders, CountRequested, HoldRooms, OrderRooms, OutsideSeen
 

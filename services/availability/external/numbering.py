@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from services.availability.catalogue.model import RoomRecord, TypeRecord
+from services.availability.catalogue import RoomRecord, TypeRecord
 
 
 @dataclass(frozen=True, slots=True)

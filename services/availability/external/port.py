@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.errors import CallFailed
 
 FreeRooms = Mapping[str, tuple[str, ...]]

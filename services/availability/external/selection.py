@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from services.availability.catalogue.model import SHOWN
+MOST_NAMED = 20  # rooms that a message to staff names
 
 
 class AttemptStatus(StrEnum):
@@ -98,5 +98,5 @@ def to_staff(attempts: Sequence[Attempt], *, can_cancel: bool) -> str:
     doubtful = [f"room {one.room}" for one in attempts if one.status is AttemptStatus.DOUBTFUL and not one.code]
     parts = [f"cancel {', '.join(left)}"] if left else []
     if doubtful:
-        parts.append(f"see whether these were booked without an answer: {', '.join(doubtful[: SHOWN * 4])}")
+        parts.append(f"see whether these were booked without an answer: {', '.join(doubtful[:MOST_NAMED])}")
     return "; ".join(parts)

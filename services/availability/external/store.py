@@ -1,16 +1,22 @@
-"""The queries for calls to external systems: claimed for a while, done, put off, given up, and begun anew."""
+"""Calls to external systems: claimed for a while, done, put off, given up, begun anew; and what they tried."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
+from services.availability.external.selection import Attempt, AttemptStatus
 from services.availability.unit_of_work import ExternalJob
+from shared.clock import Clock, system_clock
+from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
-from shared.database.statements import Statement
+from shared.database.statements import Statement, execute_together
 
 # The first call of each booking; of those without a booking any. Of one system no more at a time than `$4`, those that
 # are under way included, so that one that is slow holds up nobody else.
@@ -36,19 +42,46 @@ _GIVE_UP = """
 UPDATE outside_errands SET leased_until = NULL, given_up_at = $2, problem = $3
 WHERE id = $1 AND given_up_at IS NULL RETURNING 1"""
 # One that was given up begins anew when it is asked for again.
-_ADD = """
-INSERT INTO outside_errands (id, booking_id, kind, property_id, body)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
-ON CONFLICT (id) DO UPDATE SET given_up_at = NULL, due_at = NULL, attempts = 0
-WHERE outside_errands.given_up_at IS NOT NULL"""
+_JOBS = Table(
+    "outside_errands",
+    ExternalJob,
+    on_conflict="(id) DO UPDATE SET given_up_at = NULL, due_at = NULL, attempts = 0"
+    " WHERE outside_errands.given_up_at IS NOT NULL",
+)
 _GIVEN_UP = """
 SELECT booking_id, property_id, kind, problem, attempts, given_up_at FROM outside_errands
 WHERE given_up_at IS NOT NULL AND ($1::text IS NULL OR property_id = $1) ORDER BY given_up_at, number LIMIT $2"""
 _RETRY = """
 UPDATE outside_errands SET given_up_at = NULL, due_at = NULL, attempts = 0
 WHERE booking_id = $1 AND given_up_at IS NOT NULL"""
-
 _DISMISS = "DELETE FROM outside_errands WHERE booking_id = $1 AND given_up_at IS NOT NULL"
+
+# Attempts at rooms, each noted before the call and again after it.
+_ATTEMPTS = Table(
+    "outside_attempts",
+    Attempt,
+    Column("booking_id", "uuid"),
+    Column("fate", "text", lambda attempt: attempt.status),
+    Column("updated_at", "timestamptz"),
+    without=("status",),
+    on_conflict="(booking_id, line, room) DO UPDATE SET fate = excluded.fate, code = excluded.code,"
+    " problem = excluded.problem, updated_at = excluded.updated_at",
+)
+_OF_BOOKING = "SELECT line, room, fate, code, problem FROM outside_attempts WHERE booking_id = $1 ORDER BY number"
+_HELD_BY_OTHERS = """
+SELECT DISTINCT theirs.room FROM holds mine
+JOIN room_nights theirs ON theirs.property_id = mine.property_id
+  AND theirs.night >= mine.check_in AND theirs.night < mine.check_out AND theirs.booking_id <> mine.booking_id
+WHERE mine.booking_id = $1"""
+# All of the stay's nights for this hold, or none; one that is its own already stays so.
+_SECURE = """
+WITH mine AS (SELECT * FROM holds WHERE booking_id = $1 AND state <> 'released' FOR SHARE), wanted AS (
+  SELECT property_id, $2::text AS room, night::date FROM mine, generate_series(check_in, check_out - 1, '1 day') night)
+INSERT INTO room_nights (property_id, room, night, booking_id)
+SELECT property_id, room, night, $1 FROM wanted WHERE NOT EXISTS (
+  SELECT 1 FROM room_nights own WHERE own.booking_id = $1 AND own.room = $2)
+ORDER BY night"""
+_IS_HELD = "SELECT 1 FROM room_nights WHERE booking_id = $1 AND room = $2 LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +98,7 @@ async def claim(
 ) -> list[ClaimedJob]:
     """Take up to `limit` calls that are due, so that at most `per_system` of each property are under way."""
     rows = await connection.fetch(_CLAIM, now, lease, limit, per_system)
-    return [
-        ClaimedJob(
-            ExternalJob(row["id"], row["kind"], row["property_id"], row["body"], row["booking_id"]),
-            row["attempts"],
-            row["problem"],
-        )
-        for row in rows
-    ]
+    return [ClaimedJob(_JOBS.read(row), row["attempts"], row["problem"]) for row in rows]
 
 
 async def renew(connection: Connection, job_ids: Sequence[UUID], until: datetime) -> None:
@@ -112,5 +138,43 @@ async def dismiss(connection: Connection, booking_id: UUID) -> bool:
 
 def added(jobs: Sequence[ExternalJob]) -> Statement:
     """New calls; one that is there already is the same."""
-    asked = [(one.id, one.booking_id, one.kind, one.property_id, one.body) for one in jobs]
-    return Statement(_ADD, tuple(list(column) for column in zip(*asked, strict=True)))
+    return _JOBS.insert(jobs)
+
+
+class BookingAttemptJournal:
+    """Keeps attempts in PostgreSQL, so that one that a crash cut short is made again under the same key.
+
+    `connect` gives the connection of each note.
+    """
+
+    def __init__(
+        self, connect: Callable[[], AbstractAsyncContextManager[Connection]], clock: Clock = system_clock
+    ) -> None:
+        self._connect = connect
+        self._clock = clock
+
+    async def attempts(self, booking_id: UUID) -> list[Attempt]:
+        """Those of a booking, in their order."""
+        async with self._connect() as connection:
+            rows = await connection.fetch(_OF_BOOKING, booking_id)
+        return [_ATTEMPTS.read(row, status=AttemptStatus(row["fate"])) for row in rows]
+
+    async def note(self, booking_id: UUID, attempt: Attempt) -> None:
+        """Write an attempt down, or what became of it."""
+        note = _ATTEMPTS.insert([attempt], booking_id=booking_id, updated_at=self._clock())
+        async with self._connect() as connection:
+            await execute_together(connection, [note])
+
+    async def held_by_others(self, booking_id: UUID) -> frozenset[str]:
+        """The rooms that other bookings hold or have for the nights of this one's hold."""
+        async with self._connect() as connection:
+            return frozenset(row["room"] for row in await connection.fetch(_HELD_BY_OTHERS, booking_id))
+
+    async def secure(self, booking_id: UUID, room: str) -> bool:
+        """Keep a room for a booking that has a hold; false where another booking has it, or the hold is over."""
+        async with self._connect() as connection:
+            try:
+                await connection.execute(_SECURE, booking_id, room)
+            except asyncpg.UniqueViolationError:
+                return False
+            return bool(await connection.fetchval(_IS_HELD, booking_id, room))

@@ -1,4 +1,4 @@
-"""Makes an answerable message of a count or quote request that does not fit its model."""
+"""Turns an invalid count or quote request into a message that can be answered."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ ANSWERABLE: dict[str, type[CountInvalid | QuoteInvalid]] = {
 
 
 def read_invalid(invalid: Invalid) -> Message | None:
-    """What can be told to whoever asked; None where nobody could know the answer for theirs."""
+    """The message to answer; None where the request has no usable id, so that nobody could match the answer."""
     kind = ANSWERABLE.get(invalid.type_name)
     return answerable(invalid, kind) if kind else None

@@ -1,4 +1,4 @@
-"""Holds and their nights: which rooms are free, how holds are read, and what a batch made of both."""
+"""Holds and their nights as rows: free rooms and holds are read, and a batch's changes written."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.availability.external import store
-from services.availability.inventory.hold import Change, Hold, State
-from services.availability.inventory.stay import Stay
+from services.availability.hold import Change, Hold, State
+from services.availability.stay import Stay
 from services.availability.unit_of_work import FreeKey, UnitOfWork
 from shared.contracts.availability import ChangeRooms
 from shared.database.bulk import Column, Table
@@ -20,7 +19,7 @@ FreeRow = tuple[str, Stay, str]
 
 
 class Night(NamedTuple):
-    """A room and night that a booking has; all writers insert them in their order."""
+    """A room and night of a booking; all writers insert them in sorted order."""
 
     property_id: str
     room: str
@@ -56,7 +55,7 @@ HOLDS = Table(
     fixed=("property_id", "answer"),
     version="xmin",
 )
-# Not NOT EXISTS: that is planned as a join, which reads a room's whole calendar and looks at the nights afterwards.
+# NOT EXISTS is planned as a join, which reads a room's whole calendar before it filters the nights.
 FREE = """
 SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
 FROM jsonb_to_recordset($1) AS ask (number int, property_id text, check_in date, check_out date, type_key text)
@@ -67,7 +66,7 @@ WHERE (r.out_of_order_from IS NULL
        WHERE n.property_id = r.property_id AND n.room = r.number
          AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
 GROUP BY ask.number"""
-# For a booking that changes: also what has nobody in it but the booking itself.
+# For a booking that changes its dates: rooms that only this booking occupies count as free.
 _FREE_FOR = """
 SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
 FROM jsonb_to_recordset($1) AS ask (number int, property_id text, check_in date, check_out date, booking_id uuid)
@@ -84,14 +83,14 @@ JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
 JOIN room_types t ON t.property_id = r.property_id AND t.key = r.type_key AND t.is_place
 JOIN holds h ON h.booking_id = n.booking_id AND h.state = 'held'
 WHERE n.property_id = $1 AND n.night >= $2 AND n.night < $3 GROUP BY r.type_key"""
-# xmin is PostgreSQL's own version of a row: whoever changes it leaves another one.
+# xmin is PostgreSQL's version of a row: every change gives it another.
 SEE_HOLDS = "SELECT *, xmin::text AS version FROM holds WHERE booking_id = ANY($1)"
 LOCK_HOLDS = f"{SEE_HOLDS} ORDER BY booking_id FOR UPDATE"
 _GIVE_NIGHTS = """
 DELETE FROM room_nights USING jsonb_to_recordset($1) AS gone (booking_id uuid, room text, night date)
 WHERE room_nights.booking_id = gone.booking_id AND room_nights.room = gone.room AND room_nights.night = gone.night"""
 _FREE_NIGHTS = "DELETE FROM room_nights WHERE booking_id = ANY($1)"
-# A room that was removed or put out of order since it was looked at is not found, and the whole is undone.
+# A room that was removed or put out of order since it was read is not found: fewer rows, so all is rolled back.
 TAKE_NIGHTS = """
 INSERT INTO room_nights (property_id, room, night, booking_id)
 SELECT n.* FROM jsonb_to_recordset($1) AS n (property_id text, room text, night date, booking_id uuid)
@@ -103,25 +102,23 @@ _FREE_OTHERS = "DELETE FROM room_nights WHERE booking_id = $1 AND room <> ALL($2
 
 
 def saved(uow: UnitOfWork, now: datetime) -> list[Statement]:
-    """What changed. The rooms' nights of a hold are its own: nobody else's rows are touched."""
+    """The statements that write what changed. Only nights of the changed holds are written or deleted."""
     changed = sorted((uow.holds[key] for key in uow.changed), key=lambda hold: hold.booking_id)
     released = [hold.booking_id for hold in changed if hold.state is State.FREED or _gave_back(hold)]
     statements = [Statement(_FREE_NIGHTS, (released,))] if released else []
-    gained, given = _reshaped(uow)
+    gained, given = _nights_changed(uow)
     if given:
         statements.append(Statement(_GIVE_NIGHTS, ([night._asdict() for night in given],)))
     if nights := sorted([*_nights(uow, changed), *gained]):
         statements.append(Statement(TAKE_NIGHTS, ([night._asdict() for night in nights],), rows=len(nights)))
-    if refused := uow.taken_for_new - uow.holds.keys():
+    if refused := uow.assumed_new - uow.holds.keys():
         statements.append(Statement(_NO_HOLDS, (list(refused),), rows=0))
-    if new := [hold for hold in changed if hold.booking_id not in uow.known]:
+    if new := [hold for hold in changed if hold.booking_id not in uow.versions]:
         statements.append(HOLDS.insert(new, updated_at=now))
-    if moved := [hold for hold in changed if hold.booking_id in uow.known]:
-        statements.append(HOLDS.update(moved, uow.known, updated_at=now))
-    swapped = [uow.holds[key] for key in uow.swapped]
-    statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in swapped]
-    if uow.external_jobs:
-        statements.append(store.added(uow.external_jobs))
+    if moved := [hold for hold in changed if hold.booking_id in uow.versions]:
+        statements.append(HOLDS.update(moved, uow.versions, updated_at=now))
+    rooms_replaced = [uow.holds[key] for key in uow.rooms_replaced]
+    statements += [Statement(_FREE_OTHERS, (hold.booking_id, list(hold.rooms))) for hold in rooms_replaced]
     return statements
 
 
@@ -130,23 +127,23 @@ def _gave_back(hold: Hold) -> bool:
 
 
 def _nights(uow: UnitOfWork, changed: Sequence[Hold]) -> list[Night]:
-    """What holds took in this batch."""
+    """The nights that holds took in this batch."""
     return [
         Night(hold.property_id, room, night, hold.booking_id)
         for hold in changed
-        if hold.state is not State.RELEASED and hold.booking_id not in uow.reshaped
+        if hold.state is not State.RELEASED and hold.booking_id not in uow.nights_changed
         for room in hold.rooms
         for night in hold.stay
         if (hold.property_id, room, night) in uow.taken
     ]
 
 
-def _reshaped(uow: UnitOfWork) -> tuple[list[Night], list[Night]]:
-    """The nights that holds gained in this batch, and those that they gave up; a release frees all by itself."""
+def _nights_changed(uow: UnitOfWork) -> tuple[list[Night], list[Night]]:
+    """The nights that changed holds gained, and those that they lost; a released hold's are deleted by `saved`."""
     gained: list[Night] = []
     given: list[Night] = []
-    for key in sorted(uow.reshaped):
-        old, new = uow.before[key], uow.holds[key]
+    for key in sorted(uow.nights_changed):
+        old, new = uow.loaded[key], uow.holds[key]
         gained += [Night(new.property_id, room, night, key) for room, night in new.nights - old.nights]
         if new.state is not State.RELEASED:
             given += [Night(new.property_id, room, night, key) for room, night in sorted(old.nights - new.nights)]
@@ -159,17 +156,19 @@ def hold_in(row: Mapping[str, Any]) -> Hold:
 
 
 async def free_rooms_of(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
-    asked = [_asked(number, house, stay, type_key=key) for number, (house, stay, key) in enumerate(rows)]
+    """The free rooms of each property, stay and type: by property and stay, then by type."""
+    asked = [_asked(number, property_id, stay, type_key=key) for number, (property_id, stay, key) in enumerate(rows)]
     free: dict[FreeKey, dict[str, list[str]]] = {}
     for record in await connection.fetch(FREE, asked):
-        house, stay, type_key = rows[record["ask"]]
-        free.setdefault((house, stay), {})[type_key] = record["rooms"]
+        property_id, stay, type_key = rows[record["ask"]]
+        free.setdefault((property_id, stay), {})[type_key] = record["rooms"]
     return free
 
 
 async def free_for_changes(
     connection: Connection, messages: Sequence[ChangeRooms]
 ) -> dict[tuple[UUID, Stay], dict[str, list[str]]]:
+    """The rooms that each booking could have on its new nights: by booking and stay, then by type."""
     stays = [Stay(message.check_in, message.check_out) for message in messages]
     asked = [
         _asked(number, message.property_id, stay, booking_id=message.booking_id)

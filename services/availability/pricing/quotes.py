@@ -1,4 +1,4 @@
-"""Quotes: what rooms cost, night by night, under every rate plan that applies or the one that is asked for."""
+"""Quotes: what rooms cost, night by night, under one package or under each that applies."""
 
 from __future__ import annotations
 
@@ -6,64 +6,65 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from services.availability.catalogue.property import Package, Property, check_package_serves, check_party_fits
-from services.availability.inventory.stay import Stay
+from services.availability.catalogue import Package, Property, check_package_serves, check_party_fits
 from services.availability.pricing.rules import Price, cents, check_extra_beds_cost, price_room, tax_in, with_tax
+from services.availability.stay import Stay
 from shared.contracts.availability import FeeQuote, NightQuote, PlanQuote, RoomQuote, RoomWish
 from shared.contracts.common import Reason
 from shared.errors import Refusal
 
-# Room-nights in one answer, over all plans: more would not fit in a message.
-MOST_LINES = 5000
-Share = tuple[Decimal, Decimal]
+MOST_LINES = 5000  # room-nights in one answer, over all plans: more would not fit in a message
+Amounts = tuple[Decimal, Decimal]
 
 
-def quote(house: Property, stay: Stay, rooms: Sequence[RoomWish], package: str | None = None) -> tuple[PlanQuote, ...]:
+def quote(
+    property_: Property, stay: Stay, rooms: Sequence[RoomWish], package: str | None = None
+) -> tuple[PlanQuote, ...]:
     """What the rooms cost under the named package, or under each that applies, the cheapest first.
 
     Raises:
-        Refusal: where a type is not known, a party does not fit, or no plan has a price for every room and night.
+        Refusal: when a type is not known, guests do not fit, or no package has a price for every room and night.
     """
     for room in rooms:
-        with _of_line(room.line):
-            check_party_fits(house.room_type(room.type), room, room.extra_beds)
-    plans = [house.package(package, stay)] if package else list(house.packages.values())
+        with _naming_room(room.line):
+            check_party_fits(property_.room_type(room.type), room, room.extra_beds)
+    plans = [property_.package(package, stay)] if package else list(property_.packages.values())
     _check_size(len(rooms) * stay.nights * len(plans))
     if package:
-        return (_plan(house, plans[0], stay, rooms),)
-    return _every_plan(house, plans, stay, rooms)
+        return (_plan(property_, plans[0], stay, rooms),)
+    return _all_plans(property_, plans, stay, rooms)
 
 
-def itemised(house: Property, price: Price) -> list[Share]:
-    """Total and tax of each charge, in cents.
+def charge_lines(property_: Property, price: Price) -> list[Amounts]:
+    """Total and tax of each charge, rounded to cents.
 
-    A room is rounded once. Each charge gets what the rounded sum grows by as it is added, so that the charges sum to
-    the room to the cent, and none is off by more than one.
+    A room's price is rounded once. Each charge gets the difference that it makes to the rounded sum: so the charges add
+    up to the room's price, and none is off by more than a cent.
     """
-    return list(_shares(house, price))
+    return list(_amounts(property_, price))
 
 
-def _every_plan(
-    house: Property, packages: Sequence[Package], stay: Stay, rooms: Sequence[RoomWish]
+def _all_plans(
+    property_: Property, packages: Sequence[Package], stay: Stay, rooms: Sequence[RoomWish]
 ) -> tuple[PlanQuote, ...]:
     plans: list[PlanQuote] = []
-    without: list[Refusal] = []
+    refusals: list[Refusal] = []
     for package in packages:
         try:
-            plans.append(_plan(house, house.package(package.key, stay), stay, rooms))
+            plans.append(_plan(property_, property_.package(package.key, stay), stay, rooms))
         except Refusal as refusal:
-            without.append(refusal)
+            refusals.append(refusal)
     if not plans:
-        for why_not in without:
-            if why_not.code == Reason.PRICE_DIFFERS:  # this plan applies but for the figure that was named
-                raise why_not
-        why = "; ".join(refusal.text for refusal in without) or "the property has no packages: add one"
+        for cause in refusals:
+            if cause.code == Reason.PRICE_DIFFERS:  # this package applies, except for the price that was named
+                raise cause
+        why = "; ".join(refusal.text for refusal in refusals) or "the property has no packages: add one"
         raise Refusal(Reason.PRICE_UNAVAILABLE, f"no package has a price for this: {why}", field="package")
     return tuple(sorted(plans, key=lambda plan: (plan.total, plan.name)))
 
 
-def _plan(house: Property, package: Package, stay: Stay, wishes: Sequence[RoomWish]) -> PlanQuote:
-    rooms = tuple(_room(house, package, stay, wish) for wish in wishes)
+def _plan(property_: Property, package: Package, stay: Stay, wishes: Sequence[RoomWish]) -> PlanQuote:
+    rooms = tuple(_room(property_, package, stay, wish) for wish in wishes)
     fees = [fee.total for room in rooms for fee in room.fees]
     return PlanQuote(
         package=package.key,
@@ -77,15 +78,15 @@ def _plan(house: Property, package: Package, stay: Stay, wishes: Sequence[RoomWi
     )
 
 
-def _room(house: Property, package: Package, stay: Stay, wish: RoomWish) -> RoomQuote:
-    room_type = house.room_type(wish.type)
-    with _of_line(wish.line):
+def _room(property_: Property, package: Package, stay: Stay, wish: RoomWish) -> RoomQuote:
+    room_type = property_.room_type(wish.type)
+    with _naming_room(wish.line):
         check_package_serves(package, room_type)
-        price = price_room(house, package, room_type, stay, wish, extra_beds=wish.extra_beds)
+        price = price_room(property_, package, room_type, stay, wish, extra_beds=wish.extra_beds)
         check_extra_beds_cost(wish.extra_beds_cost, price)
     nights: list[NightQuote] = []
     fees: list[FeeQuote] = []
-    for charge, (total, tax) in zip(price.charges, itemised(house, price), strict=True):
+    for charge, (total, tax) in zip(price.charges, charge_lines(property_, price), strict=True):
         parts = {"base": total - tax, "tax": tax, "total": total}
         if charge.night:
             nights.append(NightQuote(night=charge.night, **parts))
@@ -106,19 +107,19 @@ def _room(house: Property, package: Package, stay: Stay, wish: RoomWish) -> Room
     )
 
 
-def _shares(house: Property, price: Price) -> Iterator[Share]:
+def _amounts(property_: Property, price: Price) -> Iterator[Amounts]:
     net = Decimal(0)
     total = tax = Decimal("0.00")
     for charge in price.charges:
         net += charge.amount
-        grown = cents(with_tax(house, net)), cents(tax_in(house, net))
-        yield grown[0] - total, grown[1] - tax
-        total, tax = grown
+        rounded = cents(with_tax(property_, net)), cents(tax_in(property_, net))
+        yield rounded[0] - total, rounded[1] - tax
+        total, tax = rounded
 
 
 @contextmanager
-def _of_line(line: int) -> Iterator[None]:
-    """Say in a refusal which room it is about."""
+def _naming_room(line: int) -> Iterator[None]:
+    """Name the room in a refusal that is raised within."""
     try:
         yield
     except Refusal as refusal:

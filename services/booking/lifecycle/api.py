@@ -13,12 +13,12 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response, status
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from services.booking.lifecycle import queries
 from services.booking.lifecycle.batch import State, digest_of_command
-from services.booking.record.cancellation_fee import NOTHING
-from services.booking.search import queries
+from services.booking.record import balance_of
 from services.booking.settings import Settings
 from shared.auth.access import signed
-from shared.auth.judged import Calling
+from shared.auth.authorization import CurrentCaller
 from shared.auth.money_limits import most
 from shared.auth.tokens import Caller, Role
 from shared.consumer.processor import Deferred, Processor
@@ -125,13 +125,17 @@ def router(database: Database, settings: Settings, *, seconds: float = SECONDS) 
 
 def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
-    async def cancel(booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: Calling) -> Response:
+    async def cancel(
+        booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: CurrentCaller
+    ) -> Response:
         """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
         leeway = await desk.leeway(booking_id, caller)
         return await desk.do(processor, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/no-show", response_model=Outcome, responses=dict(ANSWERS))
-    async def no_show(booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: Calling) -> Response:
+    async def no_show(
+        booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: CurrentCaller
+    ) -> Response:
         """The guests did not come: the same as a cancellation, under its own name."""
         leeway = await desk.leeway(booking_id, caller)
         return await desk.do(processor, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
@@ -160,7 +164,7 @@ def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
 
     @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))
     async def change_dates(
-        booking_id: UUID, dates: SignedDates, processor: CommandProcessor, caller: Calling
+        booking_id: UUID, dates: SignedDates, processor: CommandProcessor, caller: CurrentCaller
     ) -> Response:
         """Other nights for all rooms, if they can be had; the difference in price is the booking's balance."""
         leeway = await desk.leeway(booking_id, caller)
@@ -234,12 +238,11 @@ class _Desk:
         if booking is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no booking has the id {row['booking_id']}")
         facts = {name: booking[name] for name in booking.keys() if name != "id"}  # noqa: SIM118 — a record of asyncpg
-        owed = None if booking["total"] is None else booking["total"] + booking["charges"] + (booking["fee"] or NOTHING)
         outcome = Outcome(
             command_id=row["id"],
             state=row["state"],
             booking_id=row["booking_id"],
-            balance=None if owed is None else owed - (booking["paid"] or NOTHING),
+            balance=balance_of(booking),
             **facts,
         )
         under_way = row["state"] == State.UNDER_WAY

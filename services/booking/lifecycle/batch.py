@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.booking.record.booking import Action, Booking, changes_between
+from services.booking.record import Action, Booking, Entry, changes_between
 from shared.contracts.booking.staff import StaffCommand
 from shared.errors import Refusal
 from shared.messages.message import digest_of
@@ -36,18 +36,6 @@ class Answer:
     state: State
     at: datetime
     refusal: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A row of the audit log."""
-
-    booking_id: UUID
-    at: datetime
-    who: str
-    action: Action
-    changes: list[dict[str, Any]]
-    reason: str | None = None
 
 
 @dataclass

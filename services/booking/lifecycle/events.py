@@ -8,9 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from services.booking.lifecycle.event_context import EventContext
-from services.booking.record.booking import Booking
-from services.booking.record.cancellation_fee import NOTHING
-from services.booking.record.texts import TEXTS
+from services.booking.record import NOTHING, TEXTS, Booking
 from shared.contracts.booking.lifecycle import GuestCheckedIn, GuestCheckedOut
 from shared.messages.message import Message, Outgoing
 

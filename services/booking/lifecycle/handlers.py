@@ -16,11 +16,18 @@ from services.booking.lifecycle.sagas.cancellation.saga import CANCELLATION
 from services.booking.lifecycle.sagas.change_dates.data import DateChangeData
 from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES
 from services.booking.lifecycle.sagas.definition import begin
-from services.booking.record.booking import Action, Booking, Stay, check_came_late, check_may_change
-from services.booking.record.states import Status, StayStatus, check_follows
-from services.booking.record.texts import policy_text
-from services.booking.requests.saga.data import MultiRoomData
-from services.booking.requests.saga.table import BOOK_ROOMS, CAPTURE_PAYMENT
+from services.booking.record import (
+    Action,
+    Booking,
+    Status,
+    Stay,
+    StayStatus,
+    check_came_late,
+    check_follows,
+    check_may_change,
+    policy_text,
+)
+from services.booking.requests import BOOK_ROOMS, CAPTURE_PAYMENT, MultiRoomData
 from services.booking.unit_of_work import CANCELLED, UnitOfWork, status_of
 from shared.contracts.availability import PlacedWish
 from shared.contracts.booking.staff import (

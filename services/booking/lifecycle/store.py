@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from services.booking.lifecycle.batch import Answer, Entry, LifecycleBatch
-from services.booking.record.booking import Booking, Stay
-from services.booking.record.rows import BOOKINGS, CONFIRMED, STAYS
+from services.booking.lifecycle.batch import Answer, LifecycleBatch
+from services.booking.record import BOOKINGS, CONFIRMED, STAYS, Booking, Stay
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.bulk import Table
 from shared.database.pool import Connection
@@ -26,7 +25,6 @@ _COMMANDS = "SELECT * FROM commands WHERE id = ANY($1)"
 _BOOKING_OF_SAGA = "SELECT id, (data ->> 'booking_id')::uuid AS booking_id FROM sagas WHERE id = ANY($1)"
 
 COMMANDS: Final = Table("commands", Answer, fixed=("booking_id", "type", "digest", "at"))
-AUDIT_LOG: Final = Table("audit_log", Entry)
 
 
 async def load(

@@ -1,1 +1,34 @@
-"""A booking as it is recorded: its states, its stays, and what it costs to cancel it."""
+"""A booking as it is recorded: its states, its stays, what it costs to cancel it, and the audit log."""
+
+from __future__ import annotations
+
+from services.booking.record.audit_log import Action, Entry, changes_between
+from services.booking.record.booking import Booking, BookingRow, Stay, check_came_late, check_may_change
+from services.booking.record.cancellation_fee import NOTHING, Terms
+from services.booking.record.rows import AUDIT_LOG, BOOKINGS, CONFIRMED, STAYS, balance_of
+from services.booking.record.states import Status, StayStatus, check_follows
+from services.booking.record.texts import TEXTS, day_text, policy_text
+
+__all__ = [
+    "AUDIT_LOG",
+    "BOOKINGS",
+    "CONFIRMED",
+    "NOTHING",
+    "STAYS",
+    "TEXTS",
+    "Action",
+    "Booking",
+    "BookingRow",
+    "Entry",
+    "Status",
+    "Stay",
+    "StayStatus",
+    "Terms",
+    "balance_of",
+    "changes_between",
+    "check_came_late",
+    "check_follows",
+    "check_may_change",
+    "day_text",
+    "policy_text",
+]

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,23 +13,6 @@ from zoneinfo import ZoneInfo
 from services.booking.record.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
 from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
 from shared.errors import Refusal
-
-
-class Action(StrEnum):
-    """What the audit log says was done."""
-
-    CREATE = "CREATE"
-    UPDATE = "UPDATE"
-    MODIFY = "MODIFY"
-    CONFIRM = "CONFIRM"
-    REJECT = "REJECT"
-    CANCEL = "CANCEL"
-    CHECK_IN = "CHECK_IN"
-    CHECK_OUT = "CHECK_OUT"
-    NO_SHOW = "NO_SHOW"
-    NOTE = "NOTE"
-    ROOM_MOVE = "ROOM_MOVE"
-    REFUND = "REFUND"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,25 +251,3 @@ def check_came_late(booking: Booking, arrives_at: time, zone: str, now: datetime
     if now < arrival:
         text = f"guests may arrive from {arrival.isoformat()} on: until then nobody is a no-show"
         raise Refusal("too_early", text, check_in=arrival.isoformat())
-
-
-_FIELDS = ("status", "check_in", "check_out", "package", "total", "charges", "paid", "fee", "refund", "revision")
-_STAY_FIELDS = ("status", "room", "room_type", "amount")
-
-
-def changes_between(old: Booking, new: Booking) -> list[dict[str, Any]]:
-    """What changed from what to what, stay by stay where it concerns one; amounts and days as text."""
-    changes = [_change(name, getattr(old, name), getattr(new, name)) for name in _FIELDS]
-    before = {stay.code: stay for stay in old.stays}
-    for stay in new.stays:
-        was = before[stay.code]
-        changes += [_change(f"{stay.code}.{name}", getattr(was, name), getattr(stay, name)) for name in _STAY_FIELDS]
-    return [change for change in changes if change["old"] != change["new"]]
-
-
-def _change(name: str, old: Any, new: Any) -> dict[str, Any]:
-    return {"field": name, "old": _told(old), "new": _told(new)}
-
-
-def _told(value: Any) -> Any:
-    return value if value is None or isinstance(value, int) else str(value)

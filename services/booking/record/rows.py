@@ -1,4 +1,4 @@
-"""Bookings and stays as rows of their tables: the fields of their classes are the columns."""
+"""Bookings, stays and the audit log as rows of their tables: the fields of their classes are the columns."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from services.booking.record.audit_log import Entry
 from services.booking.record.booking import Booking, BookingRow, Stay
-from services.booking.record.cancellation_fee import Terms
+from services.booking.record.cancellation_fee import NOTHING, Terms
 from shared.database.bulk import UPSERT, Column, Fields, Table
 
 
@@ -37,3 +38,12 @@ STAYS: Final = Table(
     key="code",
     fixed=("booking_id", "line", "adults", "children_0_to_5", "children_6_to_10", "extra_beds"),
 )
+AUDIT_LOG: Final = Table("audit_log", Entry)
+
+
+def balance_of(row: Mapping[str, Any]) -> Decimal | None:
+    """What is owed for the booking in a row, below zero what was paid too much; None while it has no price."""
+    if row["total"] is None:
+        return None
+    balance: Decimal = row["total"] + row["charges"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
+    return balance

@@ -1,1 +1,7 @@
-"""A booking request: validated, run as a saga, answered with one outcome."""
+"""A request for rooms, from its arrival to its one outcome."""
+
+from __future__ import annotations
+
+from services.booking.requests.saga.data import BOOK_ROOMS, CAPTURE_PAYMENT, MultiRoomData
+
+__all__ = ["BOOK_ROOMS", "CAPTURE_PAYMENT", "MultiRoomData"]

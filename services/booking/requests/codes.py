@@ -6,30 +6,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.booking.requests.store import take_codes
 from shared.database.pool import Connection
 
 MOST_AHEAD = 60  # codes of one property that a process sets aside at most
 BUSY_SECONDS = 1.0
-
-_TAKE = """
-UPDATE code_counters c SET next = c.next + wanted.number
-FROM (SELECT * FROM unnest($1::text[], $2::int[]) AS w (property_id, number) ORDER BY 1) AS wanted
-WHERE c.property_id = wanted.property_id
-RETURNING c.property_id, c.prefix, c.next - wanted.number AS first, wanted.number"""
-
-
-async def take(connection: Connection, wanted: Mapping[str, int]) -> dict[str, list[str]]:
-    """So many new codes of each property, no more and no less.
-
-    Raises:
-        LookupError: when a property has no counter.
-    """
-    if not wanted:
-        return {}
-    rows = await connection.fetch(_TAKE, list(wanted), list(wanted.values()))
-    if without := wanted.keys() - {row["property_id"] for row in rows}:
-        raise LookupError(f"no counter of reservation codes for {', '.join(sorted(without))}: seed the property again")
-    return {row["property_id"]: [f"{row['prefix']}{row['first'] + n}" for n in range(row["number"])] for row in rows}
 
 
 @dataclass
@@ -53,7 +34,7 @@ class Codes:
     async def take(self, connection: Connection, wanted: Mapping[str, int]) -> dict[str, list[str]]:
         """So many new codes of each property."""
         while short := self._blocks(wanted):  # while we waited another batch may have used what was there
-            for property_id, codes in (await take(connection, short)).items():
+            for property_id, codes in (await take_codes(connection, short)).items():
                 self._ahead[property_id].codes += codes
         return {property_id: self._hand_out(property_id, number) for property_id, number in wanted.items()}
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.booking.record.texts import policy_text
+from services.booking.record import policy_text
 from services.booking.requests import texts
 from services.booking.requests.saga.data import MultiRoomData
 from shared.contracts.booking import (

@@ -7,9 +7,9 @@ from datetime import datetime
 from services.booking.requests import events
 from services.booking.requests.evidence import evidence_of
 from services.booking.requests.property import check_multi_room
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RESERVE_PAYMENT, MultiRoomData
 from services.booking.requests.saga.messages import hold_expired, progressed
-from services.booking.requests.saga.table import MULTI_ROOM, RESERVE_PAYMENT
+from services.booking.requests.saga.table import MULTI_ROOM
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import FreeRooms, HoldExpired, ReleaseRooms
 from shared.contracts.booking import BookingRequested, RequestInvalid, booking_id_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 
-from services.booking.record.cancellation_fee import Terms
+from services.booking.record import Terms
 from shared.contracts.booking import PropertyFacts, RequestFacts
 from shared.contracts.common import Policy, Reason
 from shared.errors import Refusal

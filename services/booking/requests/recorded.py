@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.booking.lifecycle.batch import Entry
-from services.booking.record.booking import Action, BookingRow, Stay
-from services.booking.record.states import Status, StayStatus
+from services.booking.record import Action, BookingRow, Entry, Status, Stay, StayStatus
 from services.booking.requests.saga.data import MultiRoomData
 from services.booking.unit_of_work import Change
 from shared.contracts.common import Occupants

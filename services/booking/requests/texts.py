@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from services.booking.record.texts import TEXTS, day_text
+from services.booking.record import TEXTS, day_text
 from services.booking.requests.saga.data import MultiRoomData
 from shared.contracts.booking import BookedRoom, RequestInvalid
 from shared.contracts.common import Language, Reason, RefusalDetails

@@ -10,9 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.booking.record.cancellation_fee import NOTHING
-from services.booking.record.states import Status
-from services.booking.record.texts import policy_text
+from services.booking.record import Status, balance_of, policy_text
 from services.booking.repository import Repository
 from services.booking.search import queries
 from services.booking.search.queries import Sort, Wanted
@@ -137,12 +135,7 @@ def _listed(row: Any, *, in_full: bool) -> Listed:
     if not in_full:
         hidden = {name: masked(guest[name]) for name in ("email", "phone") if guest[name]}
         guest |= {"name": masked_name(row["guest_name"]), **hidden}
-    owed = (
-        None
-        if row["total"] is None
-        else row["total"] + row["charges"] + (row["fee"] or NOTHING) - (row["paid"] or NOTHING)
-    )
     names = ("confirmation_number", "codes", "property_id", "status", "source", "check_in", "check_out", "package")
     more = ("number_of_rooms", "total", "paid", "currency", "created_at")
     facts = {name: row[name] for name in (*names, *more)}
-    return Listed(booking_id=row["id"], guest=guest, balance=owed, **facts)
+    return Listed(booking_id=row["id"], guest=guest, balance=balance_of(row), **facts)

@@ -1,4 +1,4 @@
-"""The reading queries: bookings as the staff lists and searches them, and what came of a command; without locks."""
+"""The queries of lists and searches, without locks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from services.booking.record.states import Status
+from services.booking.record import Status
 from shared.database.pool import Connection
 from shared.errors import Refusal
 
@@ -67,11 +67,6 @@ WHERE ($1::text IS NULL OR b.property_id = $1) AND ($2::text[] IS NULL OR b.stat
   AND ($6::date IS NULL OR b.check_out >= $6) AND ($7::date IS NULL OR b.check_out <= $7)
   AND ($8::text IS NULL OR b.guest_name ILIKE $8 OR b.guest_email ILIKE $8
        OR b.id IN (SELECT booking_id FROM stays WHERE code = upper($9)))"""
-_COMMAND = "SELECT * FROM commands WHERE id = $1"
-_PROPERTY_OF = "SELECT property_id FROM bookings WHERE id = $1"
-_ACCOUNT = """
-SELECT id, status, check_in, check_out, total, currency, charges, paid, fee, refund, revision
-FROM bookings WHERE id = $1"""
 
 
 async def bookings(connection: Connection, wanted: Wanted, sort: Sort, cursor: str | None, limit: int) -> list[Row]:
@@ -104,24 +99,6 @@ async def bookings(connection: Connection, wanted: Wanted, sort: Sort, cursor: s
 def cursor_of(row: Row, sort: Sort) -> str:
     """Where the page ends that ends with this row."""
     return urlsafe_b64encode(orjson.dumps([sort.value, row[sort.column], str(row["id"])])).decode().rstrip("=")
-
-
-async def command(connection: Connection, command_id: UUID) -> Row | None:
-    """What came of a command."""
-    row: Row | None = await connection.fetchrow(_COMMAND, command_id)
-    return row
-
-
-async def property_of(connection: Connection, booking_id: UUID) -> str | None:
-    """Whose a booking is."""
-    whose: str | None = await connection.fetchval(_PROPERTY_OF, booking_id)
-    return whose
-
-
-async def account(connection: Connection, booking_id: UUID) -> Row | None:
-    """Where a booking is, and what it costs."""
-    row: Row | None = await connection.fetchrow(_ACCOUNT, booking_id)
-    return row
 
 
 def _part(text: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The console over HTTP: pages of threads and messages, searches, unread counts; and what staff may do."""
+"""The console over HTTP: pages of threads and messages, searches, unread counts, and marks of what was read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fastapi import APIRouter, Depends, HTTPException, Query, status
 from pydantic import BaseModel, Field
 
 from services.conversations.console import queries
-from services.conversations.console.queries import Wanted
-from services.conversations.threads.contacts import of_sender
+from services.conversations.console.queries import ThreadFilter
+from services.conversations.threads import of_sender
 from services.conversations.unit_of_work import PhoneRegion
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Attachment, Author
 from shared.database.pool import Database
@@ -26,7 +26,7 @@ NO_THREAD = "there is no such thread; GET /threads lists them"
 MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such thread."}}
 MAY_NOT: dict[int | str, dict[str, Any]] = {403: {"description": "No API token is set, so nobody may write."}}
 
-Reader = Annotated[str, Query(min_length=1, max_length=100, description="Whose reading counts: a person, or a desk.")]
+Reader = Annotated[str, Query(min_length=1, max_length=100, description="Who reads: a person, or a group of staff.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="Most entries in one answer.")]
 Contact = Annotated[str | None, Query(min_length=1, max_length=100, description="A phone, or a subscriber id.")]
 Room = Annotated[str | None, Query(max_length=20)]
@@ -34,10 +34,10 @@ PropertyId = Annotated[str | None, Query(max_length=100)]
 
 
 class ThreadView(BaseModel):
-    """A thread; without property and room where it is about no apartment. Times are UTC.
+    """A thread; property and room are null when it belongs to no apartment. Times are UTC.
 
-    `unread` counts the tenant's messages that the reader has not read; `provider_problem` says why the provider's
-    conversation is not as the thread is.
+    `unread` counts the tenant's messages that the reader has not read; `provider_problem` says why the provider could
+    not be told of the thread's last change.
     """
 
     id: UUID
@@ -66,7 +66,7 @@ class ThreadPage(BaseModel):
 
 
 class MessageView(BaseModel):
-    """One message, with the provider's id of it. Times are UTC, a file's size is in bytes."""
+    """One message, with its id at the provider. Times are UTC, sizes of files in bytes."""
 
     number: int
     thread_id: UUID
@@ -81,8 +81,8 @@ class MessageView(BaseModel):
 
 
 class MessagePage(BaseModel):
-    """Messages in the order they were stored. As `after`, `next` reads on, now or later, and misses none; as
-    `before`, `previous` reads back, null at the beginning.
+    """Messages in the order in which they were stored. Pass `next` as `after` for later ones, now or at any time, and
+    `previous` as `before` for earlier ones; it is null at the beginning.
     """
 
     messages: list[MessageView]
@@ -99,14 +99,14 @@ class Hit(MessageView):
 
 
 class HitPage(BaseModel):
-    """What was found, the newest first; `next` is the cursor of the following page, null at the end."""
+    """Messages that were found, the newest first; `next` is the cursor of the following page, null at the end."""
 
     messages: list[Hit]
     next: int | None
 
 
 class Unread(BaseModel):
-    """What a reader has not read."""
+    """How many threads and messages a reader has not read."""
 
     threads: int
     messages: int
@@ -119,10 +119,10 @@ class Reading(BaseModel):
     number: int = Field(ge=0, lt=2**63)
 
 
-def router(database: Database, place: PhoneRegion) -> APIRouter:
-    """What a console reads."""
+def router(database: Database, region: PhoneRegion) -> APIRouter:
+    """The endpoints for threads and their messages."""
     api = APIRouter(tags=["conversations"])
-    wanted_contact = _normaliser(place)
+    normalise = _normaliser(region)
 
     @api.get("/threads")
     async def threads(
@@ -137,10 +137,10 @@ def router(database: Database, place: PhoneRegion) -> APIRouter:
         cursor: Annotated[str | None, Query(max_length=200, description="`next` of the last page.")] = None,
         limit: Limit = 50,
     ) -> ThreadPage:
-        """Threads, the latest message first; a tenant's are found under whatever contact they began."""
-        wanted = Wanted(wanted_contact(contact), property_id, room, booking_id, open, unread)
+        """Threads, the latest message first. `contact` also finds threads under other contacts of the same tenant."""
+        wanted = ThreadFilter(normalise(contact), property_id, room, booking_id, open, unread)
         async with database.connection() as connection:
-            rows = await queries.threads(connection, wanted, reader, _behind(cursor), limit)
+            rows = await queries.threads(connection, wanted, reader, _position(cursor), limit)
         following = _cursor(rows[-1]["moment"], rows[-1]["id"]) if len(rows) == limit else None
         return ThreadPage(threads=[_thread(row) for row in rows], next=following)
 
@@ -160,22 +160,22 @@ def router(database: Database, place: PhoneRegion) -> APIRouter:
         before: Annotated[int | None, Query(ge=0, lt=2**63, description="`previous` of the last page.")] = None,
         limit: Limit = 100,
     ) -> MessagePage:
-        """A thread's messages: on from a place, or the last ones before one."""
+        """A thread's messages: those after a number, or the last ones before one."""
         async with database.connection() as connection:
             rows = await queries.messages(connection, thread_id, after=after, before=before, limit=limit)
         if rows is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
-        back = rows[0]["number"] if rows and (before is None or len(rows) == limit) else None
-        forth = rows[-1]["number"] if rows else after
-        return MessagePage(messages=[MessageView(**row) for row in rows], next=forth, previous=back)
+        first = rows[0]["number"] if rows and (before is None or len(rows) == limit) else None
+        last = rows[-1]["number"] if rows else after
+        return MessagePage(messages=[MessageView(**row) for row in rows], next=last, previous=first)
 
     return api
 
 
-def searching_router(database: Database, place: PhoneRegion) -> APIRouter:
-    """What is found in all threads."""
+def searching_router(database: Database, region: PhoneRegion) -> APIRouter:
+    """The endpoints over all threads: search and unread counts."""
     api = APIRouter(tags=["conversations"])
-    wanted_contact = _normaliser(place)
+    normalise = _normaliser(region)
 
     @api.get("/messages")
     async def search(
@@ -187,10 +187,10 @@ def searching_router(database: Database, place: PhoneRegion) -> APIRouter:
         cursor: Annotated[int | None, Query(ge=0, lt=2**63, description="`next` of the last page.")] = None,
         limit: Limit = 50,
     ) -> HitPage:
-        """Messages with all of these words, without regard to case and accents, the newest first."""
+        """Messages with all of these words, the newest first; case and accents are ignored."""
         if (words := queries.query_of(q)) is None:
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "q: it has no word in it; give one")
-        wanted = Wanted(wanted_contact(contact), property_id, room)
+        wanted = ThreadFilter(normalise(contact), property_id, room)
         async with database.connection() as connection:
             rows = await queries.search(connection, words, wanted, cursor, limit)
         following = rows[-1]["number"] if len(rows) == limit else None
@@ -205,13 +205,13 @@ def searching_router(database: Database, place: PhoneRegion) -> APIRouter:
     return api
 
 
-def reading_router(database: Database, settings: ServiceSettings, clock: Clock = system_clock) -> APIRouter:
-    """Where a reader says what was read."""
+def reading_router(database: Database, settings: ServiceSettings, clock: Clock) -> APIRouter:
+    """The endpoint that marks messages as read."""
     api = APIRouter(tags=["conversations"], dependencies=[Depends(require_role(settings))], responses=MAY_NOT)
 
     @api.put("/threads/{thread_id}/read", status_code=status.HTTP_204_NO_CONTENT, responses=MISSING)
     async def read(thread_id: UUID, reading: Reading) -> None:
-        """Note what was read; it never goes back, nor beyond what is there."""
+        """Mark messages as read up to a number: at most the thread's last message, and never fewer than before."""
         async with database.transaction() as connection:
             if not await queries.read(connection, thread_id, reading.reader, reading.number, clock()):
                 raise HTTPException(status.HTTP_404_NOT_FOUND, NO_THREAD)
@@ -219,11 +219,11 @@ def reading_router(database: Database, settings: ServiceSettings, clock: Clock =
     return api
 
 
-def _normaliser(place: PhoneRegion) -> Callable[[str | None], str | None]:
+def _normaliser(region: PhoneRegion) -> Callable[[str | None], str | None]:
     def normalise(contact: str | None) -> str | None:
         if contact is None:
             return None
-        return of_sender(contact.strip(), place.region, subscriber=False).main or contact
+        return of_sender(contact.strip(), region.region, subscriber=False).main or contact
 
     return normalise
 
@@ -236,12 +236,12 @@ def _cursor(moment: datetime, thread_id: UUID) -> str:
     return base64.urlsafe_b64encode(f"{moment.isoformat()} {thread_id}".encode()).decode()
 
 
-def _behind(cursor: str | None) -> tuple[datetime, UUID] | None:
+def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
     try:
         moment, thread_id = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
         return datetime.fromisoformat(moment), UUID(thread_id)
     except ValueError as fault:
-        problem = "cursor: it is none of ours; give `next` of the last page, or leave it out"
+        problem = "cursor: it is not valid; give `next` of the last page, or leave it out"
         raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, problem) from fault

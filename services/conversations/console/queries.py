@@ -1,4 +1,4 @@
-"""What a console reads: pages of threads and messages, searches, and what is not read yet."""
+"""The console's queries: pages of threads and messages, searches, and unread counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.database.pool import Connection
 Rows = Sequence[Mapping[str, Any]]
 LONGEST_PREVIEW = 200  # characters of a thread's last message in a list
 
-# A person's threads stand under a phone and under the subscriber ids that became it.
+# A tenant's threads may have the phone, or a subscriber id that belongs to it, as their contact.
 _OF_CONTACT = """
 ($1::text IS NULL OR threads.contact = $1
  OR threads.contact IN (SELECT subscriber_id FROM subscribers WHERE phone = $1)
@@ -63,8 +63,8 @@ DO UPDATE SET number = greatest(readings.number, excluded.number), read_at = exc
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which threads: None leaves a thing open. `unread` wants only those with something to read for the reader."""
+class ThreadFilter:
+    """Which threads; None does not restrict. `unread`: only threads with messages that the reader has not read."""
 
     contact: str | None = None
     property_id: str | None = None
@@ -75,10 +75,10 @@ class Wanted:
 
 
 async def threads(
-    connection: Connection, wanted: Wanted, reader: str, behind: tuple[datetime, UUID] | None, limit: int
+    connection: Connection, wanted: ThreadFilter, reader: str, after: tuple[datetime, UUID] | None, limit: int
 ) -> Rows:
-    """A page of threads, the latest message first; `behind` is the moment and id of the last one that was seen."""
-    moment, last = behind or (None, None)
+    """A page of threads, the latest message first; `after` is time and id of the last thread of the page before."""
+    moment, last = after or (None, None)
     return await connection.fetch(
         _THREADS,
         wanted.contact,
@@ -102,7 +102,7 @@ async def thread(connection: Connection, thread_id: UUID, reader: str) -> Mappin
 async def messages(
     connection: Connection, thread_id: UUID, *, after: int, before: int | None, limit: int
 ) -> Rows | None:
-    """A thread's messages in the order they were stored, behind `after` or the last ones before `before`."""
+    """A thread's messages in the order they were stored: after `after`, or the last ones before `before`."""
     if not await connection.fetchval(_IS_THERE, thread_id):
         return None
     if before is None:
@@ -110,7 +110,7 @@ async def messages(
     return list(reversed(await connection.fetch(_BEFORE, thread_id, before, limit)))
 
 
-async def search(connection: Connection, words: str, wanted: Wanted, before: int | None, limit: int) -> Rows:
+async def search(connection: Connection, words: str, wanted: ThreadFilter, before: int | None, limit: int) -> Rows:
     """Messages with all the words or beginnings of words, the newest first; `words` comes from `query_of`."""
     return await connection.fetch(_SEARCH, wanted.contact, words, wanted.property_id, wanted.room, before, limit)
 
@@ -122,21 +122,21 @@ async def unread(connection: Connection, reader: str) -> Mapping[str, Any]:
 
 
 async def read(connection: Connection, thread_id: UUID, reader: str, number: int, now: datetime) -> bool:
-    """Note that a reader has read up to a message; never back. False where there is no such thread."""
+    """Mark a thread as read up to a message, never less than before. False when there is no such thread."""
     if not await connection.fetchval(_IS_THERE, thread_id):
         return False
     await connection.execute(_READ, thread_id, reader, number, now)
     return True
 
 
-async def contacts(connection: Connection, after: str, limit: int) -> list[str]:
-    """Everybody who has a thread, from behind one contact on."""
+async def contact_page(connection: Connection, after: str, limit: int) -> list[str]:
+    """The contacts that have threads, in order, after the given one."""
     return [row["contact"] for row in await connection.fetch(_CONTACTS, after, limit)]
 
 
 def query_of(text: str) -> str | None:
-    """What PostgreSQL looks for: every word as a beginning, without case and accents; None where there is no word."""
-    apart = unicodedata.normalize("NFKD", text.lower())
-    folded = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    """The text-search query: all words as prefixes, without case and accents; None when there is no word."""
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    folded = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     words = re.findall(r"[^\W_]+", folded)
     return " & ".join(f"{word}:*" for word in words) or None

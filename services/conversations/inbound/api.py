@@ -12,9 +12,8 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, HTTPException, Path, Request, status
 
-from services.conversations.providers.registry import PROVIDERS
-from services.conversations.providers.webhook import Unreadable, Webhook
-from shared.clock import Clock, system_clock
+from services.conversations.providers import PROVIDERS, Unreadable, Webhook
+from shared.clock import Clock
 from shared.consumer.processor import Deferred, Processor
 from shared.contracts.conversations import ChatMessage
 from shared.contracts.topics import CONVERSATIONS_MESSAGES, dead
@@ -47,8 +46,8 @@ def router(
     *,
     public_url: str | None,
     oldest: timedelta,
+    clock: Clock,
     seconds: float = SECONDS,
-    clock: Clock = system_clock,
 ) -> APIRouter:
     """The addresses. `public_url` is what providers know us by; messages written longer than `oldest` ago are refused.
 

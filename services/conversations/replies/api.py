@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, status
 from pydantic import BaseModel, StringConstraints
 
-from services.conversations.console.api import MAY_NOT, MISSING, NO_THREAD
-from services.conversations.providers.port import KeepsConversations, Reply, ReplySender
+from services.conversations.console import MAY_NOT, MISSING, NO_THREAD
+from services.conversations.providers import KeepsConversations, Reply, ReplySender
 from services.conversations.replies import store
 from services.conversations.replies.rules import refuse_late, refuse_long
 from services.conversations.replies.store import Waiting
-from services.conversations.threads.contacts import is_phone
-from shared.clock import Clock, system_clock
+from services.conversations.threads import is_phone
+from shared.clock import Clock
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Connection, Database
@@ -89,7 +89,7 @@ def router(
     providers: ProviderRouter,
     wake: WakeSignal,
     settings: ServiceSettings,
-    clock: Clock = system_clock,
+    clock: Clock,
 ) -> APIRouter:
     """Replies: writing one, and what became of it."""
     api = APIRouter(tags=["replies"])

@@ -12,7 +12,7 @@ from functools import partial
 
 import structlog
 
-from services.conversations.providers.port import KeepsConversations, ReplySender
+from services.conversations.providers import KeepsConversations, ReplySender
 from services.conversations.replies import store
 from services.conversations.replies.rules import PAUSES
 from services.conversations.replies.store import ConversationJob, Waiting

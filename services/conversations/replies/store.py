@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.conversations.providers.port import Conversation, Reply
+from services.conversations.providers import Conversation, Reply
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author
 from shared.database.pool import Connection

@@ -1,4 +1,4 @@
-"""Which booking fits a day best."""
+"""Bookings as threads know them, and which booking fits a moment best."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Apartment(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A booking's dates and rooms from a moment on; `revision` is 0 as it was confirmed. They sort as they followed."""
+    """A booking's dates and rooms since a moment; revision 0 is its confirmation. Versions sort in their order."""
 
     since: datetime
     revision: int
@@ -32,10 +32,10 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What a thread needs to know of a booking. `contact` stands for its tenant; rooms are in the request's order.
+    """What threads need to know of a booking. `contact` identifies its tenant; rooms are in the request's order.
 
-    `versions` are all that were told of, in their order, and the last one is what the booking is. There is none where
-    only its end was heard of; then it counts for nothing. From `off_at` on nobody is expected any longer.
+    `versions` are all known versions in their order; the last is the current one. Without versions, when only the end
+    of the booking is known, it is ignored. `off_at` is when it was cancelled or its guests did not arrive.
     """
 
     id: UUID
@@ -47,30 +47,30 @@ class Booking:
     versions: tuple[Version, ...]
     off_at: datetime | None = None
 
-    def merged(self, told: Booking) -> Booking:
-        """With what another event told of it, whichever came first: an end is for ever."""
-        versions = tuple(sorted({*self.versions, *told.versions}))
-        facts = told if told.versions and told.versions[-1] == versions[-1] else self
-        ends = [moment for moment in (self.off_at, told.off_at) if moment]
-        return replace(facts, contact=told.contact, versions=versions, off_at=min(ends, default=None))
+    def merged(self, other: Booking) -> Booking:
+        """Merged with what another event says of it, in whatever order they arrive; an end is final."""
+        versions = tuple(sorted({*self.versions, *other.versions}))
+        facts = other if other.versions and other.versions[-1] == versions[-1] else self
+        ends = [moment for moment in (self.off_at, other.off_at) if moment]
+        return replace(facts, contact=other.contact, versions=versions, off_at=min(ends, default=None))
 
     @property
     def began_at(self) -> datetime:
-        """When it was first told of: its confirmation, unless only changes were heard of so far."""
+        """The time of its first known version."""
         return self.versions[0].since
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether its confirmation was heard of."""
+        """Whether its confirmation is known."""
         return bool(self.versions) and self.versions[0].revision == 0
 
     @property
     def moments(self) -> tuple[datetime, ...]:
-        """When something happened to it."""
+        """The times at which it was confirmed, changed or ended."""
         return (*(version.since for version in self.versions), *([self.off_at] if self.off_at else []))
 
     def at(self, moment: datetime) -> Booking | None:
-        """As it was at a moment; None before it was told of."""
+        """The booking as it was at a moment; None before its first known version."""
         versions = tuple(version for version in self.versions if version.since <= moment)
         if not versions:
             return None
@@ -78,12 +78,12 @@ class Booking:
 
     @property
     def rooms(self) -> tuple[str, ...]:
-        """Its rooms."""
+        """Its rooms now."""
         return self.versions[-1].rooms
 
     @property
     def check_in(self) -> date:
-        """The first day."""
+        """The day of arrival."""
         return self.versions[-1].check_in
 
     @property
@@ -93,35 +93,36 @@ class Booking:
 
     def ever_had(self, apartment: Apartment) -> bool:
         """Whether an apartment was among its rooms in any version."""
-        return apartment.property_id == self.property_id and any(apartment.room in one.rooms for one in self.versions)
+        same_property = apartment.property_id == self.property_id
+        return same_property and any(apartment.room in version.rooms for version in self.versions)
 
     @property
     def apartments(self) -> tuple[Apartment, ...]:
-        """Each of its rooms."""
+        """Its rooms now, each with the property."""
         return tuple(Apartment(self.property_id, room) for room in self.rooms)
 
     def day_of(self, moment: datetime) -> date:
-        """The property's calendar day of a moment."""
+        """The property's local date at a moment."""
         return moment.astimezone(ZoneInfo(self.timezone)).date()
 
     def contains(self, day: date) -> bool:
-        """Whether the tenant is there on a day, the days of arrival and departure included."""
+        """Whether a day is in the stay, the days of arrival and departure included."""
         return self.check_in <= day <= self.check_out
 
     def may_concern(self, day: date) -> bool:
-        """Whether a day is in the linking window, its ends included."""
+        """Whether a day is in the linking window: BEFORE_START before arrival to AFTER_END after departure."""
         return self.check_in - BEFORE_START <= day <= self.check_out + AFTER_END
 
     def distance(self, day: date) -> timedelta:
-        """How far a day outside the stay is from it."""
+        """The distance of a day outside the stay from it."""
         return max(self.check_in - day, day - self.check_out)
 
 
 def best_booking(bookings: Collection[Booking], moment: datetime) -> Booking | None:
-    """The booking that a message of a moment is about; of several that fit equally, the one created last.
+    """The booking that a message of a moment is about; of equally good ones the one created last.
 
-    They are given as they were at that moment. Each reads it in its own property's days. One that is off counts only
-    where there is no other.
+    `bookings` are given as they were at that moment; each is compared in its property's local date. A booking that has
+    ended counts only when there is no other.
     """
     bookings = [booking for booking in bookings if booking.off_at is None] or bookings
     if current := [booking for booking in bookings if booking.contains(booking.day_of(moment))]:
@@ -133,5 +134,5 @@ def best_booking(bookings: Collection[Booking], moment: datetime) -> Booking | N
 
 
 def latest(bookings: Collection[Booking]) -> Booking | None:
-    """The booking created last; ids break a tie, so that the answer is the same everywhere."""
+    """The booking created last; ids break ties, so that the result does not depend on the order."""
     return max(bookings, key=lambda booking: (booking.began_at, booking.id), default=None)

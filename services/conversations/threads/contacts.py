@@ -1,4 +1,4 @@
-"""Whom a contact stands for: phones as E.164, and subscriber ids as they come."""
+"""Contacts of a tenant: phones in E.164, and subscriber ids as they come."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Contacts:
 
     @property
     def main(self) -> str | None:
-        """What stands for the tenant: the phone, and a subscriber id only until there is one."""
+        """The contact that identifies the tenant: the phone, or the subscriber id while no phone is known."""
         return self.phone or self.subscriber
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every contact there is."""
+        """Phone and subscriber id, as far as they are known."""
         return tuple(contact for contact in (self.phone, self.subscriber) if contact)
 
 
@@ -34,7 +34,7 @@ def is_phone(contact: str) -> bool:
 
 
 def of_sender(contact: str, region: str, *, subscriber: bool) -> Contacts:
-    """The contact that a chat message came from; `subscriber` says that its channel knows no phones."""
+    """The contact that a chat message came from; `subscriber`: its channel has no phone numbers."""
     number = None if subscriber else e164(contact, region)
     return Contacts(phone=number) if number else Contacts(subscriber=contact)
 
@@ -42,9 +42,9 @@ def of_sender(contact: str, region: str, *, subscriber: bool) -> Contacts:
 def of_guest(
     wa_id: str | None, subscriber_id: str | None, phone: str | None, region: str, *, subscriber: bool
 ) -> Contacts:
-    """A guest's contacts; a WhatsApp id that is no number is a subscriber's, and comes before the phone given.
+    """A guest's contacts. A WhatsApp number goes before `phone`; a WhatsApp id that is no number is a subscriber id.
 
-    `subscriber` says that the request named a channel that knows no phones.
+    `subscriber`: the request named a channel without phone numbers.
     """
     number = e164(wa_id, region) if wa_id and (subscriber_id or not subscriber) else None
     return Contacts(
@@ -55,9 +55,10 @@ def of_guest(
 
 @lru_cache(maxsize=10_000)
 def e164(text: str, region: str) -> str | None:
-    """A phone number as E.164, or None where the text is none.
+    """A phone number as E.164, or None if the text is no phone number.
 
-    Ten digits and more are taken for a WhatsApp id, country first; fewer for a number of `region` (ISO, two letters).
+    Ten or more digits are read as a WhatsApp id, which begins with the country code; fewer as a number of `region`
+    (ISO, two letters).
     """
     with_country = text.isascii() and text.isdigit() and len(text) >= SHORTEST_ID_WITH_COUNTRY
     attempts = (f"+{_without_mobile_mark(text)}", text) if with_country else (text,)
@@ -75,5 +76,5 @@ def _parsed(text: str, region: str) -> str | None:
 
 
 def _without_mobile_mark(wa_id: str) -> str:
-    """WhatsApp still writes Mexican mobiles with a 1 behind the country, which dialling has dropped."""
+    """A WhatsApp id without the 1 after Mexico's country code, which phone numbers no longer have."""
     return f"52{wa_id[3:]}" if wa_id.startswith("521") and len(wa_id) == len("5215512345678") else wa_id

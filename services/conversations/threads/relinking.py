@@ -1,4 +1,4 @@
-"""Re-runs the linking for one tenant or a page of them, and says what changes; a dry run writes nothing."""
+"""Links the threads of one tenant, or a page of tenants, anew and reports what changes; a dry run writes nothing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from services.conversations.console import queries
-from services.conversations.console.api import MAY_NOT
+from services.conversations.console import MAY_NOT, contact_page
 from services.conversations.repository import Repository
 from services.conversations.threads.contacts import Contacts, is_phone, of_sender
 from services.conversations.threads.rules import Thread
 from services.conversations.unit_of_work import PhoneRegion
 from shared.auth.tokens import Role
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.database.conflicts import retry_conflicts
 from shared.database.pool import Database
 from shared.http.app import require_role
@@ -28,7 +27,7 @@ PAGE = 100
 
 
 class Change(BaseModel):
-    """What a thread was, and what it is or would be."""
+    """A field of a thread before and after; in a dry run, what it would be."""
 
     field: str
     old: str | None
@@ -45,7 +44,7 @@ class Relinked(BaseModel):
 
 
 class RelinkPage(BaseModel):
-    """What changed among a page of tenants; `next` is where the following page begins, null at the end."""
+    """The changed threads of a page of tenants; `next` is where the following page begins, null at the end."""
 
     tenants: int
     threads: list[Relinked]
@@ -53,7 +52,7 @@ class RelinkPage(BaseModel):
 
 
 class Relink(BaseModel):
-    """Whom to look at: one tenant, or a page of all from `after` on. A dry run only says what would change."""
+    """Which tenants: one by contact, or a page of all after `after`. A dry run only reports what would change."""
 
     contact: str | None = Field(None, min_length=1, max_length=100)
     after: str = Field("", max_length=100)
@@ -72,32 +71,32 @@ class _Before:
 def router(
     database: Database,
     repository: Repository,
-    place: PhoneRegion,
+    region: PhoneRegion,
     settings: ServiceSettings,
-    clock: Clock = system_clock,
+    clock: Clock,
 ) -> APIRouter:
-    """Where an operator has the linking run again."""
+    """The endpoint that links threads anew."""
     api = APIRouter(tags=["conversations"])
 
     @api.post("/relink", responses=MAY_NOT)
     async def relink(
         request: Request,
-        wish: Relink,
+        body: Relink,
         limit: Annotated[int, Query(ge=1, le=PAGE, description="Most tenants in one answer.")] = PAGE,
     ) -> RelinkPage:
-        """Choose every thread's booking anew, as of now; a dry run needs no token where reading needs none."""
-        if not wish.dry_run:
+        """Choose every thread's booking anew, as of now. A dry run needs only the rights for reading."""
+        if not body.dry_run:
             require_role(settings, Role.ADMIN)(request)
-        if wish.contact is not None:
-            given = of_sender(wish.contact.strip(), place.region, subscriber=False).main
-            contacts, following = [given or wish.contact], None
+        if body.contact is not None:
+            normalised = of_sender(body.contact.strip(), region.region, subscriber=False).main
+            contacts, following = [normalised or body.contact], None
         else:
             async with database.connection() as connection:
-                contacts = await queries.contacts(connection, wish.after, limit)
+                contacts = await contact_page(connection, body.after, limit)
             following = contacts[-1] if len(contacts) == limit else None
         changed = []
         for contact in contacts:
-            changed += await relink_tenant(database, repository, contact, clock(), dry_run=wish.dry_run)
+            changed += await relink_tenant(database, repository, contact, clock(), dry_run=body.dry_run)
         return RelinkPage(tenants=len(contacts), threads=changed, next=following)
 
     return api
@@ -106,22 +105,22 @@ def router(
 async def relink_tenant(
     database: Database, repository: Repository, contact: str, now: datetime, *, dry_run: bool
 ) -> list[Relinked]:
-    """Run the linking of one tenant's threads again and return those that change.
+    """Link one tenant's threads anew and return those that change.
 
     Raises:
-        Conflict: when others keep being first.
+        Conflict: when other writers were first in every attempt.
     """
-    whose = Contacts(phone=contact) if is_phone(contact) else Contacts(subscriber=contact)
+    contacts = Contacts(phone=contact) if is_phone(contact) else Contacts(subscriber=contact)
 
     async def relink() -> list[Relinked]:
         async with database.transaction() as connection:
-            uow = await repository.load_tenants(connection, [whose])
+            uow = await repository.load_tenants(connection, [contacts])
             tenant = uow.tenants[contact]
             before = {thread.id: _facts(thread) for thread in tenant.threads}
             tenant.relink(now)
             if not dry_run:
                 await repository.save(connection, uow, now)
-        return [_told(thread, changes) for thread in tenant.threads if (changes := _changes(before, thread))]
+        return [_relinked(thread, changes) for thread in tenant.threads if (changes := _changes(before, thread))]
 
     return await retry_conflicts(relink)
 
@@ -135,12 +134,12 @@ def _changes(before: dict[UUID, _Before], thread: Thread) -> Sequence[Change]:
     old, new = before[thread.id], _facts(thread)
     names = ("apartment", "booking_id", "name", "contact", "closed")
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
-    return [Change(field=name, old=_text(was), new=_text(now)) for name, was, now in pairs if was != now]
+    return [Change(field=name, old=_text(was), new=_text(became)) for name, was, became in pairs if was != became]
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else {True: "yes", False: "no"}.get(value, str(value))
 
 
-def _told(thread: Thread, changes: Sequence[Change]) -> Relinked:
+def _relinked(thread: Thread, changes: Sequence[Change]) -> Relinked:
     return Relinked(thread_id=thread.id, contact=thread.contact, name=thread.name, changes=list(changes))

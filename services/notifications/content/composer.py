@@ -1,4 +1,4 @@
-"""Decides who hears of an event, by which channels, when at the earliest, and in which words."""
+"""Composes the deliveries of an event: recipients, channels, the earliest time, and the content."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from services.notifications.content.calendar import StayEntry
 from services.notifications.content.rendering import Templates
-from services.notifications.delivery.model import (
+from services.notifications.delivery import (
     NOT_URGENT,
     SILENT,
     Audience,
@@ -20,9 +19,9 @@ from services.notifications.delivery.model import (
     Delivery,
     Event,
     Status,
+    StayEntry,
 )
-from services.notifications.events.recipients import Address, chat_addresses
-from services.notifications.events.schedule import at
+from services.notifications.events import Address, at, chat_addresses
 from services.notifications.properties import PropertyDirectory
 from shared.auth.signed_links import SignedLinks
 from shared.contracts.booking import Outcome
@@ -30,18 +29,18 @@ from shared.contracts.common import Language
 from shared.contracts.notifications import StaffAlerted
 
 SELF = "Posada"
-STAFF = "staff"  # the recipient of alerts while nobody has said where staff read them
+STAFF = "staff"  # the recipient of alerts while no address of the staff is set
 MANAGED = frozenset({Event.CONFIRMED, Event.MODIFIED, Event.ARRIVAL_REMINDER, Event.CHECK_IN, Event.NEXT_SESSION})
 WITH_CALENDAR = frozenset({Event.CONFIRMED, Event.MODIFIED, Event.CANCELLED, Event.ARRIVAL_REMINDER})
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationComposer:
-    """What the decisions rest on.
+    """Composes deliveries from these settings.
 
-    `local` are the channels without a provider: their messages are stored as soon as they are written. `approved`
-    are the names of approved WhatsApp templates by `event.language`. `calls` are the alerts that ring staff up. `links`
-    lead guests to their bookings, until `links_last` after the departure.
+    `local` are the channels without a provider: their messages are only stored. `approved` are the names of approved
+    WhatsApp templates by `event.language`. `calls` are the codes of alerts for which staff are called. `links` create
+    links for guests to their bookings, valid until `links_last` after departure.
     """
 
     templates: Templates
@@ -50,7 +49,7 @@ class NotificationComposer:
     local: Collection[Channel]
     staff_email: str | None
     staff_language: Language
-    houses: PropertyDirectory = field(default_factory=lambda: PropertyDirectory({}))
+    properties: PropertyDirectory = field(default_factory=lambda: PropertyDirectory({}))
     approved: Mapping[str, str] = field(default_factory=dict)
     staff_phone: str | None = None
     calls: Collection[str] = ()
@@ -58,10 +57,10 @@ class NotificationComposer:
     links_last: timedelta = timedelta(days=30)
 
     def to_guest(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
-        """E-mail carries every event and chat some; the other chat channels stand by."""
-        house = self.houses.of(outcome.property.id)
-        facts = dict(outcome) | {"house": house, "manage_url": self._manage_url(event, outcome)}
-        words = _Words(self, event, outcome.language, facts)
+        """Every event goes out by e-mail, some by the best chat channel too; the other chat channels stand by."""
+        settings = self.properties.of(outcome.property.id)
+        facts = dict(outcome) | {"house": settings, "manage_url": self._manage_url(event, outcome)}
+        contents = _Contents(self, event, outcome.language, facts)
         return [
             Delivery(
                 booking_id=outcome.booking_id,
@@ -70,7 +69,7 @@ class NotificationComposer:
                 channel=address.channel,
                 recipient=address.recipient,
                 sender_name=outcome.property.name,
-                content=words.on(address.channel),
+                content=contents.on(address.channel),
                 place=place,
                 status=self.first_status(address.channel) if at_once else Status.STANDBY,
                 property_id=outcome.property.id,
@@ -81,7 +80,7 @@ class NotificationComposer:
         ]
 
     def _manage_url(self, event: Event, outcome: Outcome) -> str | None:
-        """The event's own link, else one of ours where there is a booking left to manage; the same each time."""
+        """The event's link, else a signed link if there is a booking to manage; the same link each time."""
         if outcome.manage_url or self.links is None or event not in MANAGED:
             return outcome.manage_url
         left_on = outcome.check_out or outcome.at.date()
@@ -92,7 +91,7 @@ class NotificationComposer:
         guest = outcome.guest
         if guest:
             yield Address(Channel.EMAIL, guest.email), True
-        by_chat = event in self.chat_events or event in self.houses.of(outcome.property.id).chat_events
+        by_chat = event in self.chat_events or event in self.properties.of(outcome.property.id).chat_events
         chat = chat_addresses(
             outcome.contact,
             guest.phone if guest else None,
@@ -103,12 +102,12 @@ class NotificationComposer:
             yield address, place == 0 and (by_chat or guest is None)
 
     def to_staff(self, alert: StaffAlerted, property_id: str = "") -> list[Delivery]:
-        """One e-mail for each alert of a booking, and a call where it cannot wait.
+        """An e-mail for each alert of a booking, and a call if its code is one of `calls`.
 
         The same code with the same text is the same alert.
         """
-        house = self.houses.of(property_id)
-        email, phone = house.staff_email or self.staff_email, house.staff_phone or self.staff_phone
+        settings = self.properties.of(property_id)
+        email, phone = settings.staff_email or self.staff_email, settings.staff_phone or self.staff_phone
         base = Delivery(
             booking_id=alert.booking_id,
             occasion=f"{Event.STAFF_ALERT}:{alert.code}:{sha256(alert.text.encode()).hexdigest()[:8]}",
@@ -133,28 +132,30 @@ class NotificationComposer:
     def unreached(
         self, booking_id: UUID, occasion: str, channels: Sequence[str], property_id: str = ""
     ) -> StaffAlerted:
-        """What staff must know when every one of these channels failed, or there was none."""
+        """The alert to staff when all of these channels failed, or there was none."""
         text = self.templates.undelivered(self.staff_language, occasion, channels)
         details: dict[str, Any] = {"occasion": occasion, "channels": list(channels)}
         details |= {"property_id": property_id} if property_id else {}
         return StaffAlerted(booking_id=booking_id, code="guest_not_notified", text=text, details=details)
 
     def first_status(self, channel: Channel) -> Status:
-        """What a message of a channel is as soon as it may go."""
+        """The status of a message that may be sent at once."""
         return Status.STORED if channel in self.local else Status.PENDING
 
     def not_before(self, channel: Channel, property_id: str, zone: str, urgent: bool, now: datetime) -> datetime:
-        """Now, or the end of the property's quiet hours for what makes a sound and can wait."""
+        """Now, or the end of the property's quiet hours for messages that make a sound and are not urgent."""
         if urgent or channel in SILENT:
             return now
-        return self.houses.of(property_id).quiet.over(now, zone)
+        return self.properties.of(property_id).quiet.over(now, zone)
 
 
-class _Words:
-    """An event's words, each form rendered once however many channels share it."""
+class _Contents:
+    """The contents of an event's messages; channels of the same form share one."""
 
-    def __init__(self, desk: NotificationComposer, event: Event, language: Language, facts: Mapping[str, Any]) -> None:
-        self._desk = desk
+    def __init__(
+        self, composer: NotificationComposer, event: Event, language: Language, facts: Mapping[str, Any]
+    ) -> None:
+        self._composer = composer
         self._event = event
         self._language = language
         self._facts = facts
@@ -168,28 +169,28 @@ class _Words:
         return self._rendered[form]
 
     def _render(self, channel: Channel) -> Content:
-        templates, event, language, facts = self._desk.templates, self._event, self._language, self._facts
+        templates, event, language, facts = self._composer.templates, self._event, self._language, self._facts
         if channel is Channel.EMAIL:
-            return replace(templates.email(event, language, facts), entry=self._entry())
+            return replace(templates.email(event, language, facts), entry=self._stay_entry())
         if channel is Channel.SMS:
             return templates.sms(event, language, facts)
         content = templates.chat(event, language, facts)
-        name = self._desk.approved.get(f"{event}.{language}") if channel is Channel.WHATSAPP else None
+        name = self._composer.approved.get(f"{event}.{language}") if channel is Channel.WHATSAPP else None
         return replace(content, template=templates.approved(name, event, language, facts)) if name else content
 
-    def _entry(self) -> StayEntry | None:
+    def _stay_entry(self) -> StayEntry | None:
         facts = self._facts
         check_in, check_out = facts.get("check_in"), facts.get("check_out")
         if self._event not in WITH_CALENDAR or not isinstance(check_in, date) or not isinstance(check_out, date):
             return None
-        house, place = facts["house"], facts["property"]
+        settings, property_ = facts["house"], facts["property"]
         codes = [room.code for room in facts.get("rooms", ())] or list(facts.get("reservation_codes", ()))
         return StayEntry(
             booking_id=facts["booking_id"],
-            summary=place.name,
+            summary=property_.name,
             description=", ".join([*codes, *([facts["manage_url"]] if facts.get("manage_url") else [])]),
-            begins=at(check_in, place.check_in_time, place.timezone),
-            ends=at(check_out, house.check_out_time, place.timezone),
+            begins=at(check_in, property_.check_in_time, property_.timezone),
+            ends=at(check_out, settings.check_out_time, property_.timezone),
             made_at=facts["at"],
             cancelled=self._event is Event.CANCELLED,
         )

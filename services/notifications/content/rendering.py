@@ -1,4 +1,4 @@
-"""Turns an event into words with the template files of its language; a missing variable is an error."""
+"""Renders an event with the template files of its language; a missing variable is an error."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import Template as Compiled
 
-from services.notifications.delivery.model import Content, Event, Template
+from services.notifications.delivery import Content, Event, Template
 from shared.contracts.common import Language
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMON = "common"
 PARTS = "parts.j2"
-PHRASES = ("people", "stay", "shortfall")  # its macros that every template can call, kept for the same figures
+PHRASES = ("people", "stay", "shortfall")  # macros that every template can call; their results are cached
 FORMS = ("p", "facts", "room_list", "items", "button", "note")  # the macros that an e-mail is made of
 BY_EMAIL_ONLY = frozenset({Event.STAFF_ALERT})
 LONGEST_TEMPLATE = 1024  # characters of a WhatsApp template's body
@@ -39,10 +39,9 @@ class TemplateBroken(Exception):
 class Templates:
     """Every template, compiled once.
 
-    `{language}/email/{event}.j2` has the blocks subject, heading and body, out of which come an e-mail's subject,
-    text and HTML; `{language}/chat`, `sms` and `voice` are texts; `{language}/whatsapp` are the bodies of templates
-    that WhatsApp has to approve, with their variables in slots. `region` (ISO, two letters) decides how money and
-    dates are written.
+    `{language}/email/{event}.j2` has the blocks subject, heading and body, from which an e-mail's subject, text and
+    HTML are made. `{language}/chat`, `sms` and `voice` are texts. `{language}/whatsapp` are the bodies of templates
+    that WhatsApp approves, with slots for variables. `region` (ISO, two letters) decides the format of money and dates.
 
     Raises:
         TemplateBroken: when one is missing or cannot be compiled.
@@ -59,7 +58,7 @@ class Templates:
                     self._html[language, name] = _template(html, language, name)
 
     def chat(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
-        """The text for Messenger, Instagram and, within the window, WhatsApp."""
+        """The text for Messenger, Instagram, and WhatsApp within 24 hours of the guest's message."""
         return Content(self._text(language, f"chat/{event}.j2", facts))
 
     def sms(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
@@ -67,7 +66,7 @@ class Templates:
         return Content(_SPACES.sub(" ", self._text(language, f"sms/{event}.j2", facts)))
 
     def voice(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
-        """What a voice reads out."""
+        """The text that is read out in a call."""
         return Content(_SPACES.sub(" ", self._text(language, f"voice/{event}.j2", facts)))
 
     def email(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
@@ -79,25 +78,25 @@ class Templates:
         return Content(_EMPTY_LINES.sub("\n\n", text), _SPACES.sub(" ", subject), html)
 
     def parameters(self, event: Event, language: Language, facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-        """What fills the slots of a WhatsApp template, in their order; each is one line, as WhatsApp demands."""
+        """The values for the slots of a WhatsApp template, in their order; each is one line, as WhatsApp requires."""
         slots: dict[str, str] = {}
         self._slotted(event, language, facts, slots)
         return tuple(slots.items())
 
     def approved(self, name: str, event: Event, language: Language, facts: Mapping[str, Any]) -> Template:
-        """A template ready to be sent under its name at the provider."""
+        """An approved template with its values, under its name at the provider."""
         return Template(name, language.value, self.parameters(event, language, facts))
 
     def body(self, event: Event, language: Language, facts: Mapping[str, Any]) -> str:
-        """The body of a WhatsApp template with its slots as {{names}}: what is handed in for approval."""
+        """The body of a WhatsApp template with its slots as {{names}}, as it is submitted for approval."""
         return self._slotted(event, language, facts, {})
 
     def undelivered(self, language: Language, occasion: str, channels: Sequence[str]) -> str:
-        """The sentence that tells staff of a guest whom no channel reached."""
+        """The text that tells staff of a guest whom no channel reached."""
         return self._text(language, "staff/undelivered.j2", {"occasion": occasion, "channels": channels})
 
     def delivery_rate(self, language: Language, facts: Mapping[str, Any]) -> str:
-        """The sentence that tells staff of a channel that loses too much."""
+        """The text that tells staff that too few messages of a channel arrive."""
         return self._text(language, "staff/delivery_rate.j2", facts)
 
     def _slotted(self, event: Event, language: Language, facts: Mapping[str, Any], slots: dict[str, str]) -> str:
@@ -112,34 +111,34 @@ class Templates:
 
     @staticmethod
     def _render(
-        among: Mapping[tuple[Language, str], Compiled],
+        templates: Mapping[tuple[Language, str], Compiled],
         language: Language,
         name: str,
         facts: Mapping[str, Any],
         **more: object,
     ) -> str:
         try:
-            return among[language, name].render(facts, **more).strip()
+            return templates[language, name].render(facts, **more).strip()
         except (TemplateError, TypeError, ValueError, AttributeError) as error:
             raise TemplateBroken(f"template {language}/{name}: {error}") from error
 
 
 def problems_of(body: str) -> list[str]:
     """Why WhatsApp would not approve a template's body."""
-    found = []
+    problems = []
     if len(body) > LONGEST_TEMPLATE:
-        found.append(f"longer than {LONGEST_TEMPLATE} characters")
+        problems.append(f"longer than {LONGEST_TEMPLATE} characters")
     if body.startswith("{{") or body.endswith("}}"):
-        found.append("begins or ends with a variable")
+        problems.append("begins or ends with a variable")
     if re.search(r"\}\}\s*\{\{", body):
-        found.append("has two variables side by side")
+        problems.append("has two variables side by side")
     if not _SLOT.search(body):
-        found.append("has no variable")
-    return found
+        problems.append("has no variable")
+    return problems
 
 
 def names() -> list[str]:
-    """Every template that must be there, by its path within a language."""
+    """The paths of all required templates within a language."""
     guests = [event for event in Event if event not in BY_EMAIL_ONLY]
     by_chat = [f"{form}/{event}.j2" for form in ("chat", "sms", "whatsapp") for event in guests]
     to_staff = ["voice/staff_alert.j2", "staff/undelivered.j2", "staff/delivery_rate.j2"]
@@ -152,19 +151,19 @@ def _environment(folder: Path, language: Language, region: str, *, html: bool) -
     environment = Environment(
         loader=FileSystemLoader([folder / language, folder / COMMON]),
         undefined=StrictUndefined,
-        autoescape=html,  # noqa: S701 — the other environment is for texts, where an escape would be read
+        autoescape=html,  # noqa: S701 — the other environment is for plain text
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
         extensions=["jinja2.ext.do"],
     )
-    environment.filters["money"] = _kept(lambda amount, currency: format_currency(amount, currency, locale=locale))
-    environment.filters["day"] = _kept(lambda of: format_date(of, "long", locale=locale))
-    environment.filters["short_day"] = _kept(lambda of: format_date(of, "short", locale=locale))
-    environment.filters["hour"] = _kept(lambda of: _hour(of, locale))
+    environment.filters["money"] = _cached(lambda amount, currency: format_currency(amount, currency, locale=locale))
+    environment.filters["day"] = _cached(lambda day: format_date(day, "long", locale=locale))
+    environment.filters["short_day"] = _cached(lambda day: format_date(day, "short", locale=locale))
+    environment.filters["hour"] = _cached(lambda hour: _hour(hour, locale))
     environment.filters["shown"] = _shown
     phrases = _template(environment, language, PARTS).module
-    environment.globals.update({name: _kept(getattr(phrases, name)) for name in PHRASES})
+    environment.globals.update({name: _cached(getattr(phrases, name)) for name in PHRASES})
     environment.globals.update(codes=phrases.codes, contact_us=phrases.contact_us(), language_code=language.value)  # type: ignore[attr-defined]
     forms = _template(environment, language, "ui.html.j2" if html else "ui.text.j2").module
     environment.globals.update({name: getattr(forms, name) for name in FORMS})
@@ -178,13 +177,13 @@ def _template(environment: Environment, language: Language, name: str) -> Compil
         raise TemplateBroken(f"template {language}/{name}: {error}") from error
 
 
-def _kept(phrase: Callable[..., Any]) -> Callable[..., Any]:
-    """Answers the same figures from memory: guests come in few shapes, and this is most of a template's time."""
+def _cached(phrase: Callable[..., Any]) -> Callable[..., Any]:
+    """The phrase with its results cached: the same values are frequent, and formatting is most of the time."""
     return lru_cache(maxsize=2000)(phrase)
 
 
-def _hour(of: time, locale: Locale) -> str:
-    return format_time(of, "short", locale=locale).replace("\u202f", "\u00a0")
+def _hour(hour: time, locale: Locale) -> str:
+    return format_time(hour, "short", locale=locale).replace("\u202f", "\u00a0")
 
 
 def _locale(language: Language, region: str) -> Locale:

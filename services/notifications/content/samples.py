@@ -1,4 +1,4 @@
-"""Events as they might come, to try every template on at the start and to preview them."""
+"""Sample events, with which every template is checked at the start and can be previewed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.notifications.content.rendering import BY_EMAIL_ONLY, TemplateBroken, Templates, problems_of
-from services.notifications.delivery.model import Event
+from services.notifications.delivery import Event
 from services.notifications.properties import PropertySettings
 from shared.contracts.booking import (
     BookedRoom,
@@ -37,7 +37,10 @@ _BOOKING = UUID("00000000-0000-4000-8000-000000000001")
 _AT = datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
 _REFUSAL = RefusalDetails(reason="not_enough_rooms", text="Junior: 3 / 2")
 _PEOPLE = ((3, 0, 0), (2, 1, 0), (2, 1, 1))
-_HOUSES = (PropertySettings(), PropertySettings(feedback_url="https://posada.example/opinion", show_rooms=True))
+_PROPERTY_SETTINGS = (
+    PropertySettings(),
+    PropertySettings(feedback_url="https://posada.example/opinion", show_rooms=True),
+)
 _CODES = ("HR26181", "HR26182", "HR26183")
 _POLICY = {
     Language.SPANISH: "Sin cargo hasta 72 horas antes de la llegada; después, la primera noche.",
@@ -46,7 +49,7 @@ _POLICY = {
 
 
 def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
-    """Every event's facts in each of its forms."""
+    """The template variables of sample events, several for each kind of event."""
     confirmed = [_confirmed(language, rooms, later) for rooms in (1, 3, 30) for later in (False, True)]
     base = _outcome(language)
     forms: dict[Event, list[Message]] = {
@@ -58,7 +61,7 @@ def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
             for stage, kept in ((1, True), (2, True), (3, True), (3, False))
         ],
         Event.PAYMENT_ESCALATED: [PaymentEscalated(**base)],
-        Event.MODIFIED: [_modified(one) for one in confirmed[:4]],
+        Event.MODIFIED: [_modified(message) for message in confirmed[:4]],
         Event.CANCELLED: [
             BookingCancelled(
                 **base,
@@ -87,7 +90,7 @@ def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
         Event.NEXT_SESSION: [_next_session(language, dated) for dated in (False, True)],
     }
     facts = {
-        event: [dict(message) | {"house": house} for message in messages for house in _HOUSES]
+        event: [dict(message) | {"house": settings} for message in messages for settings in _PROPERTY_SETTINGS]
         for event, messages in forms.items()
     }
     alert = StaffAlerted(booking_id=_BOOKING, code="saga_stuck", text="Capture fails.", details={"attempts": 5})
@@ -95,10 +98,10 @@ def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
 
 
 def check(templates: Templates) -> None:
-    """Render every template with every sample that it must bear.
+    """Render every template with every sample.
 
     Raises:
-        TemplateBroken: naming the file and what it lacks.
+        TemplateBroken: naming the file and the problem.
     """
     for language in Language:
         for event, forms in samples(language).items():
@@ -118,10 +121,10 @@ def check(templates: Templates) -> None:
 
 
 def _check_body(event: Event, language: Language, bodies: set[str]) -> None:
-    """What WhatsApp approves is one fixed text: no sample may change anything but its slots."""
+    """WhatsApp approves one fixed text, so samples may only change its slots."""
     name = f"template {language}/whatsapp/{event}.j2"
     if len(bodies) > 1:
-        raise TemplateBroken(f"{name}: its words depend on the booking; only slots may")
+        raise TemplateBroken(f"{name}: its text depends on the booking; only slots may")
     if problems := problems_of(bodies.pop()):
         raise TemplateBroken(f"{name}: {', '.join(problems)}")
 

@@ -9,9 +9,9 @@ from datetime import datetime
 
 import structlog
 
-from services.notifications.content.composer import NotificationComposer
+from services.notifications.content import NotificationComposer
 from services.notifications.delivery.model import Channel, Claimed, Form, Outcome, after_problem
-from services.notifications.providers.port import Receipt, Sender, Tracer
+from services.notifications.providers import Receipt, Sender, Tracer
 from services.notifications.repository import Repository
 from shared.clock import Clock
 from shared.database.pool import Database

@@ -19,12 +19,13 @@ from functools import partial
 
 import structlog
 
-from services.notifications.content.composer import NotificationComposer
+from services.notifications.content import NotificationComposer
 from services.notifications.delivery.attempt import DeliveryAttempt
 from services.notifications.delivery.metrics import AWAY, DELIVERIES, DELIVERY_SECONDS
 from services.notifications.delivery.model import BACK_OFF, PATIENCE, Audience, Channel, Claimed, Outcome, Status
-from services.notifications.providers.port import Sender
-from services.notifications.repository import Lost, Repository
+from services.notifications.delivery.store import Lost
+from services.notifications.providers import Sender
+from services.notifications.repository import Repository
 from shared.clock import Clock, system_clock
 from shared.commit_hooks import on_commit
 from shared.database.pool import Connection, Database

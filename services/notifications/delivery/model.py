@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from services.notifications.content.calendar import StayEntry
+from services.notifications.delivery.calendar import StayEntry
 
 # Pauses before the second, third … attempt at a provider; after the last the channel has failed.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))

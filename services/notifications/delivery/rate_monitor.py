@@ -8,9 +8,9 @@ from uuid import UUID
 
 import structlog
 
-from services.notifications.delivery.log import Rate
 from services.notifications.delivery.metrics import DELIVERY_RATE
 from services.notifications.delivery.model import Channel
+from services.notifications.delivery.queries import Rate
 from services.notifications.repository import Repository
 from shared.clock import Clock, system_clock
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered

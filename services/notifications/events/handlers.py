@@ -1,4 +1,4 @@
-"""What notifications does: writes down whom to tell of an event, plans what comes later, and answers the saga."""
+"""Handlers of events: they create deliveries, plan reminders, and answer the saga."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.delivery.model import Channel, Event, Status, of_stays
+from services.notifications.delivery import Channel, Event, Status, of_stays
 from services.notifications.events.recipients import chat_address
 from services.notifications.events.reminders import Booked, Entry, State
 from services.notifications.unit_of_work import UnitOfWork
@@ -30,163 +30,163 @@ AT_ONCE = (Status.PENDING, Status.STORED)
 
 
 def booking_confirmed(uow: UnitOfWork, message: BookingConfirmed, now: datetime) -> Sends:
-    """Tell the guest every code and the saga by which channels; where there is none, staff must. Plan reminders."""
-    deliveries = uow.tell(Event.CONFIRMED, message)
-    channels = tuple(one.channel.value for one in deliveries if one.status in AT_ONCE)
+    """Notify the guest, tell the saga by which channels, and plan reminders. Without any channel staff are alerted."""
+    deliveries = uow.notify(Event.CONFIRMED, message)
+    channels = tuple(delivery.channel.value for delivery in deliveries if delivery.status in AT_ONCE)
     answers: list[Message | Outgoing] = [GuestNotified(booking_id=message.booking_id, channels=channels)]
     if not deliveries:
-        answers.append(uow.desk.unreached(message.booking_id, Event.CONFIRMED, (), message.property.id))
+        answers.append(uow.composer.unreached(message.booking_id, Event.CONFIRMED, (), message.property.id))
     if message.booking_id in uow.entries:
         return answers
-    uow.keep(Entry.of(message))
+    uow.put(Entry.of(message))
     return [*answers, *_next_reminder(uow, message.booking_id, now)]
 
 
 def booking_refused(uow: UnitOfWork, message: BookingRefused, now: datetime) -> Sends:
-    """Tell the guest why nothing was booked."""
+    """Notify the guest why nothing was booked."""
     del now
-    uow.tell(Event.REFUSED, message)
+    uow.notify(Event.REFUSED, message)
     return []
 
 
 def booking_failed(uow: UnitOfWork, message: BookingFailed, now: datetime) -> Sends:
-    """Tell the guest that it could not be brought to its end."""
+    """Notify the guest that the booking could not be completed."""
     del now
-    uow.tell(Event.FAILED, message)
+    uow.notify(Event.FAILED, message)
     return []
 
 
 def payment_search_started(uow: UnitOfWork, message: PaymentSearchStarted, now: datetime) -> Sends:
-    """Tell the guest, once in each stage, that the payment is being looked for."""
+    """Notify the guest, once in each stage, that the payment is searched for."""
     del now
-    uow.tell(Event.PAYMENT_SEARCH, message, str(message.stage))
+    uow.notify(Event.PAYMENT_SEARCH, message, str(message.stage))
     return []
 
 
 def payment_escalated(uow: UnitOfWork, message: PaymentEscalated, now: datetime) -> Sends:
-    """Tell the guest that a person has the case."""
+    """Notify the guest that staff are looking for the payment."""
     del now
-    uow.tell(Event.PAYMENT_ESCALATED, message)
+    uow.notify(Event.PAYMENT_ESCALATED, message)
     return []
 
 
 def booking_modified(uow: UnitOfWork, message: BookingModified, now: datetime) -> Sends:
-    """Tell the guest how the booking is now, and let reminders follow its dates."""
-    uow.tell(Event.MODIFIED, message, str(message.revision))
+    """Notify the guest of the changed booking, and plan reminders for its new dates."""
+    uow.notify(Event.MODIFIED, message, str(message.revision))
     entry = uow.entries.get(message.booking_id)
     if entry and (message.at < entry.as_of or entry.state is State.OFF):
         return []
     changed = entry.changed(message) if entry else Entry.of(message)
-    uow.keep(changed)
+    uow.put(changed)
     if entry and (entry.booked.check_in, entry.booked.check_out) != (message.check_in, message.check_out):
-        uow.take_back_reminders(message.booking_id)
+        uow.withdraw_reminders(message.booking_id)
     return _next_reminder(uow, message.booking_id, now)
 
 
 def cancellation_decided(uow: UnitOfWork, message: CancellationDecided, now: datetime) -> Sends:
-    """Nothing more is told of a booking that is off; the guest hears of its fee once payments has said it."""
+    """Stop all messages about a cancelled booking; BookingCancelled follows with the fee."""
     del now
     _end(uow, message)
     return []
 
 
 def booking_cancelled(uow: UnitOfWork, message: BookingCancelled, now: datetime) -> Sends:
-    """Tell the guest the fee and what comes back; nothing more is reminded of."""
+    """Notify the guest of the fee and the refund, and stop reminders."""
     del now
-    uow.tell(Event.CANCELLED, message)
+    uow.notify(Event.CANCELLED, message)
     _end(uow, message)
     return []
 
 
 def guest_not_shown(uow: UnitOfWork, message: GuestNotShown, now: datetime) -> Sends:
-    """Remind nobody of a stay that did not take place."""
+    """Stop reminders for guests who did not arrive."""
     del now
     _end(uow, message)
     return []
 
 
 def guest_checked_in(uow: UnitOfWork, message: GuestCheckedIn, now: datetime) -> Sends:
-    """Welcome the guest; who is here needs no reminder to come."""
+    """Welcome the guest, and stop the arrival reminder."""
     del now
-    uow.tell(Event.CHECK_IN, message, of_stays(message.reservation_codes))
+    uow.notify(Event.CHECK_IN, message, of_stays(message.reservation_codes))
     entry = uow.entries.get(message.booking_id)
     if entry and entry.state is State.EXPECTED:
-        uow.keep(entry.moved(State.HERE, max(message.at, entry.as_of)))
+        uow.put(entry.moved(State.HERE, max(message.at, entry.as_of)))
     return []
 
 
 def guest_checked_out(uow: UnitOfWork, message: GuestCheckedOut, now: datetime) -> Sends:
-    """Thank the guest; with the last one the stay is over, and its end is when they left."""
-    uow.tell(Event.CHECK_OUT, message, of_stays(message.reservation_codes))
+    """Thank the guest. After the last check-out, reminders follow the day on which the guests left."""
+    uow.notify(Event.CHECK_OUT, message, of_stays(message.reservation_codes))
     entry = uow.entries.get(message.booking_id)
     if entry is None or not message.last or entry.state is State.OFF:
         return []
-    uow.keep(entry.moved(State.GONE, max(message.at, entry.as_of), message.left_on))
-    uow.take_back_reminders(message.booking_id)
+    uow.put(entry.moved(State.GONE, max(message.at, entry.as_of), message.left_on))
+    uow.withdraw_reminders(message.booking_id)
     return _next_reminder(uow, message.booking_id, now)
 
 
 def next_session_due(uow: UnitOfWork, message: NextSessionDue, now: datetime) -> Sends:
-    """Congratulate the customer and ask for the next date."""
+    """Tell the customer that the next session can be booked."""
     del now
-    uow.tell(Event.NEXT_SESSION, message, f"{message.group_id}:{message.number}")
+    uow.notify(Event.NEXT_SESSION, message, f"{message.group_id}:{message.number}")
     return []
 
 
 def reminder_due(uow: UnitOfWork, message: ReminderDue, now: datetime) -> Sends:
-    """Remind the guest if it is still true, and plan what comes next."""
+    """Send a reminder if it is still due, and plan the next one."""
     entry = uow.entries.get(message.booking_id)
     reminder = Event(message.reminder)
     if entry is None or entry.state is State.OFF or message.day != entry.day_of(reminder):
         return []
-    house = uow.desk.houses.of(entry.booked.property.id)
-    if entry.is_due(reminder, message.day, house, now):
-        # Feedback is asked for once, also of a guest who is checked out later than was planned.
+    settings = uow.composer.properties.of(entry.booked.property.id)
+    if entry.is_due(reminder, message.day, settings, now):
+        # Feedback is requested once, also when the guests check out later than planned.
         stage = "" if reminder is Event.FEEDBACK else message.day.isoformat()
-        uow.tell(reminder, entry.booked, stage)
+        uow.notify(reminder, entry.booked, stage)
     return _next_reminder(uow, message.booking_id, now)
 
 
 def guest_wrote(uow: UnitOfWork, message: GuestWrote, now: datetime) -> Sends:
-    """Note when a guest wrote, which a wrong clock may put ahead of ours: for a day we may answer freely."""
+    """Note when a guest wrote: for 24 hours free text is allowed. A time in the future counts as now."""
     channel = Channel(message.channel)
-    uow.hear(channel, chat_address(channel, message.contact), min(message.at, now))
+    uow.note_contact(channel, chat_address(channel, message.contact), min(message.at, now))
     return []
 
 
 def staff_alerted(uow: UnitOfWork, message: StaffAlerted, now: datetime) -> Sends:
-    """Tell staff."""
+    """Notify the staff."""
     del now
-    uow.add(uow.desk.to_staff(message, str(message.details.get("property_id") or "")))
+    uow.add(uow.composer.to_staff(message, str(message.details.get("property_id") or "")))
     return []
 
 
 def delivery_rate_fell(uow: UnitOfWork, message: DeliveryRateFell, now: datetime) -> Sends:
-    """Tell staff that a channel loses too much; each alarm once."""
+    """Notify the staff, once for each alarm, that too few messages of a channel arrive."""
     del now
-    desk = uow.desk
+    composer = uow.composer
     alert = StaffAlerted(
         booking_id=message.alarm_id,
         code="delivery_rate_low",
-        text=desk.templates.delivery_rate(desk.staff_language, dict(message)),
+        text=composer.templates.delivery_rate(composer.staff_language, dict(message)),
         details={"channel": message.channel, "finished": message.finished},
     )
-    uow.add(desk.to_staff(alert))
+    uow.add(composer.to_staff(alert))
     return []
 
 
 def _end(uow: UnitOfWork, message: Outcome) -> None:
-    """Close a booking's entry, or open a closed one: its confirmation may still be on its second attempt."""
+    """Close a booking's entry, or add a closed one: the confirmation may arrive later, after a retry."""
     entry = uow.entries.get(message.booking_id)
     if entry is None:
         day = message.check_in or message.at.date()
         given = message.model_dump() | {"check_in": day, "check_out": message.check_out or day, "rooms": ()}
         entry = Entry(message.booking_id, message.at, State.OFF, Booked.model_validate(given))
-    uow.keep(entry.moved(State.OFF, max(message.at, entry.as_of)))
-    uow.overtake(message.booking_id, Event.CANCELLED)
+    uow.put(entry.moved(State.OFF, max(message.at, entry.as_of)))
+    uow.supersede(message.booking_id, Event.CANCELLED)
 
 
 def _next_reminder(uow: UnitOfWork, booking_id: UUID, now: datetime) -> list[Message | Outgoing]:
     entry = uow.entries[booking_id]
-    planned = entry.reminders(uow.desk.houses.of(entry.booked.property.id), now)
-    return [min(planned, key=lambda one: one.due or now)] if planned else []
+    planned = entry.reminders(uow.composer.properties.of(entry.booked.property.id), now)
+    return [min(planned, key=lambda reminder: reminder.due or now)] if planned else []

@@ -1,4 +1,4 @@
-"""Which channels reach a guest, and under which address; the first is tried first."""
+"""Which channels reach a guest, in which order, and at which address."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import phonenumbers
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from shared.contracts.booking import Contact
 
 SHORTEST_WHATSAPP_ID = 10
@@ -16,7 +16,7 @@ MANYCHAT = (Channel.MESSENGER, Channel.INSTAGRAM)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A channel and whom it reaches there: digits for WhatsApp and SMS, a subscriber id, an e-mail address."""
+    """A channel and an address on it: digits for WhatsApp and SMS, a subscriber id, or an e-mail address."""
 
     channel: Channel
     recipient: str
@@ -25,10 +25,10 @@ class Address:
 def chat_addresses(
     contact: Contact, phone: str | None, region: str, last_resort: Sequence[Channel] = ()
 ) -> list[Address]:
-    """Every chat address of a guest, best first; none where the request asked for e-mail.
+    """Every chat address of a guest, best first; none when the request named e-mail.
 
-    `phone` may lack its country's prefix, which is then that of `region` (ISO, two letters). `last_resort` are
-    channels to try after all that the guest uses.
+    A `phone` without a country code is one of `region` (ISO, two letters). `last_resort` are channels to try after
+    all that the guest uses.
     """
     named = Channel(contact.channel) if contact.channel else None
     if named is Channel.EMAIL:
@@ -46,7 +46,7 @@ def chat_addresses(
 
 
 def _identify(contact: Contact, named: Channel | None) -> tuple[str | None, str | None]:
-    """The WhatsApp number and the subscriber id: what is no number, or is named so, is a subscriber's."""
+    """The WhatsApp number and the subscriber id. An id that is no number, or of another channel, is a subscriber id."""
     given = contact.wa_id or (contact.subscriber_id if named is Channel.WHATSAPP else None)
     wa_id = (given or "").removeprefix("+")
     is_number = wa_id.isascii() and wa_id.isdigit() and len(wa_id) >= SHORTEST_WHATSAPP_ID
@@ -58,13 +58,13 @@ def _identify(contact: Contact, named: Channel | None) -> tuple[str | None, str 
 
 
 def _order(named: Channel | None, *, from_chat: bool) -> list[Channel]:
-    """The named channel, then where the guest wrote from, then the rest; SMS only where it was named."""
+    """The named channel, then the one that the guest wrote from, then the others; SMS only when it is named."""
     usual = [Channel.WHATSAPP, *MANYCHAT] if from_chat else [*MANYCHAT, Channel.WHATSAPP]
     return [named, *(channel for channel in usual if channel is not named)] if named else usual
 
 
 def phone_digits(phone: str | None, region: str) -> str | None:
-    """A phone number as WhatsApp wants it, country and national number without a sign; None if it is none."""
+    """A phone number in WhatsApp's form, country code and number as digits; None if the text is no phone number."""
     try:
         number = phonenumbers.parse(phone or "", region)
     except phonenumbers.NumberParseException:
@@ -75,7 +75,7 @@ def phone_digits(phone: str | None, region: str) -> str | None:
 
 
 def chat_address(channel: Channel, contact: str) -> str:
-    """The form in which a channel's sender is known to us: digits alone where it is a phone number."""
+    """A sender's address as we store it: digits only for a phone number."""
     if channel not in (Channel.WHATSAPP, Channel.SMS):
         return contact
     digits = "".join(letter for letter in contact if letter.isascii() and letter.isdigit())

@@ -1,4 +1,4 @@
-"""What is still to be told of a booking, and when: reminders follow its dates and end with it."""
+"""The reminders of a booking: which are due and when. They follow its dates and end with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from services.notifications.delivery.model import Event
+from services.notifications.delivery import Event
 from services.notifications.events.schedule import (
     FEEDBACK_WITHIN,
     arrival_reminder,
@@ -25,7 +25,7 @@ REMINDERS = (Event.ARRIVAL_REMINDER, Event.DEPARTURE_REMINDER, Event.FEEDBACK)
 
 
 class State(StrEnum):
-    """How far a booking is, as far as reminders are concerned."""
+    """The state of a booking as far as reminders need it: expected, guests here, guests gone, or cancelled (OFF)."""
 
     EXPECTED = "expected"
     HERE = "here"
@@ -34,7 +34,7 @@ class State(StrEnum):
 
 
 class Booked(Outcome):
-    """What reminders say of a booking."""
+    """What reminders need to know of a booking."""
 
     check_in: date
     check_out: date
@@ -43,9 +43,9 @@ class Booked(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One booking. `as_of` is the time of the newest event that it knows: an older one that comes late is passed over.
+    """One booking's entry. `as_of` is the time of its newest event; an older event that arrives later is ignored.
 
-    `left_on` is the day on which the last guest left, once they have.
+    `left_on` is the day on which the last guest left.
     """
 
     booking_id: UUID
@@ -60,13 +60,13 @@ class Entry:
         return cls(message.booking_id, message.at, State.EXPECTED, _booked(message))
 
     def day_of(self, reminder: Event) -> date:
-        """The day that a reminder is about."""
+        """The day to which a reminder refers."""
         if reminder is Event.ARRIVAL_REMINDER:
             return self.booked.check_in
         return self.left_on or self.booked.check_out
 
     def changed(self, message: BookingModified) -> Entry:
-        """After a change; whoever is here stays here."""
+        """After a change of the booking; the state stays."""
         return replace(self, as_of=message.at, booked=_booked(message))
 
     def moved(self, state: State, as_of: datetime, left_on: date | None = None) -> Entry:
@@ -74,7 +74,7 @@ class Entry:
         return replace(self, as_of=as_of, state=state, left_on=left_on or self.left_on)
 
     def reminders(self, house: PropertySettings, now: datetime) -> list[Outgoing]:
-        """What must be told of this booking at its time, apart from what it is too late for."""
+        """The timers of the reminders that are still to come."""
         planned = [(reminder, self.day_of(reminder)) for reminder in REMINDERS if self.wants(reminder)]
         timed = [(reminder, day, _moment(reminder, day, house, self.booked.property)) for reminder, day in planned]
         return [
@@ -88,7 +88,7 @@ class Entry:
         ]
 
     def wants(self, reminder: Event) -> bool:
-        """Whether the state leaves room for a reminder."""
+        """Whether the state allows a reminder."""
         if reminder is Event.ARRIVAL_REMINDER:
             return self.state is State.EXPECTED
         if reminder is Event.DEPARTURE_REMINDER:
@@ -96,7 +96,7 @@ class Entry:
         return self.state is not State.OFF
 
     def is_due(self, reminder: Event, day: date, house: PropertySettings, now: datetime) -> bool:
-        """Whether a reminder that was planned for a day is still true: dates, state, and not too late to be of use."""
+        """Whether a reminder that was planned for a day still fits dates and state, and is not too late."""
         if not self.wants(reminder) or day != self.day_of(reminder):
             return False
         zone = self.booked.property.timezone

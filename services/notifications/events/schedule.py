@@ -1,4 +1,4 @@
-"""When something is told: the quiet hours of a property, and the moments of its reminders, in its own time."""
+"""Quiet hours and times of reminders, in a property's local time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEEDBACK_WITHIN = timedelta(days=14)
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its IANA name; UTC for one that nobody knows: a message at an odd hour is better than none."""
+    """A time zone by its IANA name; UTC for an unknown one: a message at an odd hour is better than none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -22,19 +22,19 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def at(day: date, hour: time, zone: str) -> datetime:
-    """A property's local time of a day, in UTC."""
+    """A day and local time of a property, as UTC."""
     return datetime.combine(day, hour, zone_of(zone)).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `start` to `end` in the property's time, over midnight where start is later; equal ones are none."""
+    """From `start` to `end` in local time, across midnight if `start` is later; equal times mean no quiet hours."""
 
     start: time
     end: time
 
     def over(self, moment: datetime, zone: str) -> datetime:
-        """The moment itself, or the end of the quiet hours that it falls in, in UTC."""
+        """The moment itself, or in quiet hours their end, in UTC."""
         local = moment.astimezone(zone_of(zone))
         if not self._covers(local.timetz().replace(tzinfo=None)):
             return moment
@@ -48,7 +48,7 @@ class QuietHours:
 
 
 def arrival_reminder(check_in: date, check_in_time: time, zone: str) -> datetime:
-    """The last REMIND_AT that leaves the guest at least 24 hours, and never more than 48."""
+    """The last REMIND_AT that is 24 to 48 hours before arrival."""
     arrival = at(check_in, check_in_time, zone)
     for days in (1, 2, 3):
         moment = at(check_in - timedelta(days=days), REMIND_AT, zone)
@@ -58,10 +58,10 @@ def arrival_reminder(check_in: date, check_in_time: time, zone: str) -> datetime
 
 
 def departure_reminder(check_out: date, check_out_time: time, zone: str) -> datetime:
-    """In the morning of the day of departure, an hour before its check-out time at the latest."""
+    """The morning of departure, at the latest an hour before check-out time."""
     return min(at(check_out, LEAVING_AT, zone), at(check_out, check_out_time, zone) - timedelta(hours=1))
 
 
 def feedback_request(check_out: date, zone: str) -> datetime:
-    """The morning after."""
+    """The morning after departure."""
     return at(check_out + timedelta(days=1), FEEDBACK_AT, zone)

@@ -1,12 +1,11 @@
-"""What newer news of a booking does to older news: who has heard of the one is not told of the other any more."""
+"""Which messages about a booking supersede older ones: the older are not sent any more."""
 
 from __future__ import annotations
 
-from services.notifications.delivery.model import Event
+from services.notifications.delivery import Event
 
 _SEARCHES = frozenset({Event.PAYMENT_SEARCH, Event.PAYMENT_ESCALATED})
-# What an event makes untrue or idle.
-_OVERTAKES = {
+_SUPERSEDES = {
     Event.PAYMENT_ESCALATED: frozenset({Event.PAYMENT_SEARCH}),
     Event.CONFIRMED: _SEARCHES,
     Event.REFUSED: _SEARCHES,
@@ -17,12 +16,12 @@ _OVERTAKES = {
     Event.CHECK_IN: _SEARCHES | {Event.ARRIVAL_REMINDER},
     Event.CHECK_OUT: _SEARCHES | {Event.ARRIVAL_REMINDER},
 }
-_COUNTED = frozenset({Event.PAYMENT_SEARCH, Event.MODIFIED})  # their stage is a number, and the highest counts
+_COUNTED = frozenset({Event.PAYMENT_SEARCH, Event.MODIFIED})  # their stage is a number, and the highest is the newest
 
 
-def overtakes(newer: str, older: str) -> bool:
-    """Whether one occasion of a booking makes another's message untrue or idle."""
+def supersedes(newer: str, older: str) -> bool:
+    """Whether the message of one occasion makes the message of another outdated."""
     (event, _, stage), (other, _, before) = newer.partition(":"), older.partition(":")
     if event == other:
         return event in _COUNTED and int(stage) > int(before)
-    return other in _OVERTAKES.get(Event(event), ())
+    return other in _SUPERSEDES.get(Event(event), ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.notifications.delivery.model import Delivery, Status
+from services.notifications.delivery import Delivery, Status
 from services.notifications.providers.port import Receipt
 
 

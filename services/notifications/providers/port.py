@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
-from services.notifications.delivery.model import Channel, Delivery, Status
+from services.notifications.delivery import Channel, Delivery, Status
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.report import Greeting, ReportReader
 from shared.outbound.client import ClientLimits

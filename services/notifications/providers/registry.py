@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers import exotel, gupshup, manychat, postmark, smtp, twilio, wati
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.local import LocalOutbox

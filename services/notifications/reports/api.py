@@ -12,10 +12,8 @@ from datetime import timedelta
 from fastapi import APIRouter, HTTPException, Request, Response, status
 from fastapi.responses import PlainTextResponse
 
-from services.notifications.delivery.metrics import REPORTS, REPORTS_REFUSED
-from services.notifications.providers.callbacks import in_time
-from services.notifications.providers.port import AnyProvider
-from services.notifications.providers.report import Greeting, Report, ReportReader
+from services.notifications.delivery import REPORTS, REPORTS_REFUSED
+from services.notifications.providers import AnyProvider, Greeting, Report, ReportReader, in_time
 from services.notifications.repository import Repository
 from shared.clock import Clock, system_clock
 from shared.database.pool import Database

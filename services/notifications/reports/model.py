@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.notifications.delivery.model import Form, Status
-from services.notifications.providers.report import ReportStatus
+from services.notifications.delivery import Form, Status
+from services.notifications.providers import ReportStatus
 
 
 @dataclass(frozen=True, slots=True)

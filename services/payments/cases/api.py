@@ -1,4 +1,4 @@
-"""Cases over HTTP: what waits for the staff with everything known, and what they may decide."""
+"""Cases over HTTP: what waits for staff, with everything known, and their decisions."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from services.payments.api import RequestRecord, request_record
-from services.payments.cases.decision import Action
-from services.payments.commands import ChooseTransfer, DeclinePayment
+from services.payments.cases.commands import ChooseTransfer, DeclinePayment
 from services.payments.lookup import Lookup
+from services.payments.not_found import found, no_booking
 from services.payments.queries import Queries
-from services.payments.requests import replies
-from services.payments.staff_api import found, no_booking
+from services.payments.requests import Action, RequestRecord, request_record
 from shared.auth.access import signed
-from shared.auth.judged import Calling
+from shared.auth.authorization import CurrentCaller
 from shared.consumer.processor import Processor
 from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
@@ -28,7 +26,7 @@ from shared.settings import ServiceSettings
 
 
 class Decided(BaseModel):
-    """What a member of the staff decides, and why; the guest never reads the reason."""
+    """Who decides, and why. The guest never reads the reason."""
 
     staff: Name
     reason: Text | None = None
@@ -45,7 +43,7 @@ SignedChoice = Annotated[Choice, Depends(signed(Choice, "staff"))]
 
 
 class RulingRecord(BaseModel):
-    """A decision about a booking's money; `staff` is null where a gateway spoke for the guest."""
+    """A decision about a booking's money; `staff` is null when a gateway decided for the guest."""
 
     action: Action
     at: datetime
@@ -55,7 +53,7 @@ class RulingRecord(BaseModel):
 
 
 class Case(BaseModel):
-    """Everything known: the request, what the guest claims, each payment that came into question, what was decided."""
+    """Everything known: the request, the guest's claim, each payment that was considered, and the decisions."""
 
     request: RequestRecord
     claim: dict[str, str]
@@ -64,8 +62,8 @@ class Case(BaseModel):
     rulings: list[RulingRecord]
 
 
-def reading(lookup: Lookup, reports: Queries) -> APIRouter:
-    """The cases, to be read."""
+def reading(lookup: Lookup, queries: Queries) -> APIRouter:
+    """The endpoints for reading cases."""
     routes = APIRouter(tags=["cases"])
 
     @routes.get("/payment-cases")
@@ -73,59 +71,59 @@ def reading(lookup: Lookup, reports: Queries) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         property_id: Annotated[Identifier | None, Query(description="Of this property alone.")] = None,
     ) -> list[RequestRecord]:
-        """What waits for the staff, the case whose time ends next first; `next_attempt_at` is when it ends."""
-        return [request_record(row) for row in await reports.escalated(limit, property_id)]
+        """Cases that wait for staff, those whose time ends first at the top; `next_attempt_at` is when it ends."""
+        return [request_record(row) for row in await queries.escalated(limit, property_id)]
 
     @routes.get("/bookings/{booking_id}/payment-case", responses={404: {"description": "No such booking."}})
-    async def case(booking_id: UUID, caller: Calling) -> Case:
-        """A booking's case as it is now; other properties' payments that came into question are not shown."""
-        request, uow = await _request_of(reports, booking_id), await lookup.case(booking_id)
+    async def case(booking_id: UUID, caller: CurrentCaller) -> Case:
+        """A booking's case as it is now, without payments of other properties."""
+        request, uow = await _request_of(queries, booking_id), await lookup.case(booking_id)
         known = uow.requests.get(booking_id)
         claim = known.claim if known else None
         decision = uow.decide(claim) if known and claim and known.is_open else None
-        looked_at = decision.considered if decision else ()
-        hidden = await reports.of_others([one.payment.id for one in looked_at], caller.properties)
+        payments = decision.considered if decision else ()
+        hidden = await queries.of_others([considered.payment.id for considered in payments], caller.properties)
         return Case(
             request=request,
-            claim=replies.evidence(claim) if claim else {},
+            claim=claim.facts() if claim else {},
             verdict=decision.verdict.value if decision else None,
-            payments=[replies.considered(one) for one in looked_at if one.payment.id not in hidden],
-            rulings=[RulingRecord.model_validate(dict(row)) for row in await reports.rulings(booking_id)],
+            payments=[considered.facts() for considered in payments if considered.payment.id not in hidden],
+            rulings=[RulingRecord.model_validate(dict(row)) for row in await queries.rulings(booking_id)],
         )
 
     return routes
 
 
-def deciding(reports: Queries, settings: ServiceSettings) -> APIRouter:
-    """What may be decided; it asks for the token, on loopback as well."""
+def deciding(queries: Queries, settings: ServiceSettings) -> APIRouter:
+    """The endpoints for decisions; they need a token, on loopback too."""
     routes = APIRouter(tags=["cases"], dependencies=[Depends(require_role(settings))])
 
     async def do(processor: Processor, command: Message, booking_id: UUID) -> RequestRecord:
         await processor.execute(command)
-        return await _request_of(reports, booking_id)
+        return await _request_of(queries, booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/choice")
     async def choose(booking_id: UUID, choice: SignedChoice, processor: CommandProcessor) -> RequestRecord:
-        """This payment is meant: reserve from it, and the booking goes on."""
+        """Decide that this payment is meant: the money is reserved and the booking goes on."""
         return await do(processor, ChooseTransfer(booking_id=booking_id, **choice.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/refusal")
     async def decline(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
-        """No payment is meant: the booking fails."""
+        """Decide that no payment is meant: the booking fails."""
         return await do(processor, DeclinePayment(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/frustration")
     async def frustrate(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
-        """The guest has lost patience: look once more and escalate."""
+        """The guest has lost patience: search once more, and escalate if nothing is found."""
         return await do(processor, MarkFrustrated(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     @routes.post("/bookings/{booking_id}/payment-case/withdrawal")
     async def withdraw(booking_id: UUID, decided: SignedDecided, processor: CommandProcessor) -> RequestRecord:
-        """Give the search up: retries end, holds are released."""
+        """End the search: the holds are released and the booking ends."""
         return await do(processor, WithdrawPayment(booking_id=booking_id, **decided.model_dump()), booking_id)
 
     return routes
 
 
-async def _request_of(reports: Queries, booking_id: UUID) -> RequestRecord:
-    return request_record(found(await reports.request(booking_id), no_booking(booking_id)))
+async def _request_of(queries: Queries, booking_id: UUID) -> RequestRecord:
+    return request_record(found(await queries.request(booking_id), no_booking(booking_id)))

@@ -14,7 +14,7 @@ from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
 from services.payments.queries import Queries
 from services.payments.rows import PAYMENTS
-from services.payments.transfers.payment import Contradiction, payment_of
+from services.payments.transfers import Contradiction, payment_of
 from shared.auth.access import signed
 from shared.clock import Clock
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
@@ -155,9 +155,9 @@ def reading(clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRou
         return list(await reports.known(asked.source, asked.transfer_ids))
 
     @routes.post("/payment-feeds/compare")
-    async def compare(told: LinesResponse) -> list[RecordedLine]:
+    async def compare(response: LinesResponse) -> list[RecordedLine]:
         """Those of some lines that are recorded already, and whether they said the same then."""
-        lines = {one.id: one for one in (payment_of(line, clock()) for line in told.transfers)}
+        lines = {one.id: one for one in (payment_of(line, clock()) for line in response.transfers)}
         recorded = [PAYMENTS.read(row) for row in await reports.recorded(list(lines))]
         return [
             RecordedLine(
@@ -169,20 +169,20 @@ def reading(clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRou
     return routes
 
 
-def writing(keeper: FeedSync, clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRouter:
+def writing(sync: FeedSync, clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRouter:
     """What may be done about them; it asks for the token, on loopback as well."""
     routes = APIRouter(tags=["feeds"], dependencies=[Depends(require_role(settings))])
 
     @routes.post("/payment-feeds/synchronise")
     async def synchronise() -> list[SynchronisedRecord]:
         """Read every feed now; empty when that was done a moment ago."""
-        return [SynchronisedRecord(**vars(one)) for one in await keeper.synchronise()]
+        return [SynchronisedRecord(**vars(one)) for one in await sync.synchronise()]
 
     @routes.post("/payment-feeds/broken-lines")
     async def keep(found: BrokenLines) -> KeptResponse:
         """Keep lines of a file for correction; told again they are kept once, and stay corrected."""
         lines = [BrokenLine(one.number, one.field, one.problem, one.remedy, one.line) for one in found.lines]
-        await keeper.keep_broken(found.source, found.file, lines)
+        await sync.keep_broken(found.source, found.file, lines)
         return KeptResponse(kept=len(lines))
 
     @routes.post("/payment-feeds/broken-lines/{line_id}/correction")

@@ -10,12 +10,12 @@ from datetime import datetime
 
 import structlog
 
-from services.payments import handlers
 from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
 from services.payments.repository import Repository
-from services.payments.transfers.payment import Contradiction
+from services.payments.requests import transfer_arrived
+from services.payments.transfers import Contradiction
 from shared.clock import Clock
 from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
 from shared.database.conflicts import retry_conflicts
@@ -43,7 +43,9 @@ class Synchronised:
 
 
 class FeedSync:
-    """Reads all feeds. An attempt at finding money waits for it, at most `seconds`; a feed that fails is told, no more.
+    """Reads all feeds. An attempt at finding money waits for it, at most `seconds`; a failure of a feed is noted.
+
+    Feeds are read without a lease: an attempt needs what is there now, and a line that two instances read counts once.
 
     What was read less than `fresh_seconds` ago is fresh: a hundred attempts at once read each feed once.
     """
@@ -97,26 +99,26 @@ class FeedSync:
             await feeds.keep_broken(connection, source, file, lines, self._clock())
 
     async def _read(self, source: Source) -> Synchronised:
-        told = Synchronised(source.name)
+        result = Synchronised(source.name)
         try:
             async with asyncio.timeout(self._seconds):
                 async with self._database.connection() as connection:
                     cursor = await feeds.cursor(connection, source.name)
                 async for page in source.pages(cursor):
-                    told.broken += await self._record(source.name, page)
-                    told.lines += len(page.lines)
+                    result.broken += await self._record(source.name, page)
+                    result.lines += len(page.lines)
                     await page.recorded()
         except (FeedDown, TimeoutError) as down:
-            told.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
+            result.problem = str(down) or f"{source.name} took longer than {self._seconds:g} s"
         except UNAVAILABLE:
             raise
         except Exception as fault:  # a fault in one feed must not take the others' money with it
-            told.problem = f"{source.name}: {described(fault)}"
-        if told.problem:
-            log.warning("feed.down", source=source.name, problem=told.problem)
+            result.problem = f"{source.name}: {described(fault)}"
+        if result.problem:
+            log.warning("feed.down", source=source.name, problem=result.problem)
             async with self._database.connection() as connection:
-                await feeds.failed(connection, source.name, told.problem, self._clock())
-        return told
+                await feeds.failed(connection, source.name, result.problem, self._clock())
+        return result
 
     async def _record(self, source: str, page: Page) -> int:
         async def record() -> int:
@@ -135,7 +137,7 @@ class FeedSync:
         sends: list[Message | Outgoing] = []
         for arrival in arrivals:
             try:
-                sends += handlers.transfer_arrived(uow, arrival, now)
+                sends += transfer_arrived(uow, arrival, now)
             except Contradiction as wrong:
                 broken.append(_contradiction(arrival, wrong))
         due = [Outgoing.of(send) for send in sends]

@@ -1,1 +1,5 @@
-"""A booking's balance: what it costs, what was paid, charges and refunds of staff."""
+"""A booking's folio: its balance, and the payments, charges and refunds that staff enter."""
+
+from services.payments.folio.rules import id_used_before
+
+__all__ = ["id_used_before"]

@@ -1,4 +1,4 @@
-"""Folios over HTTP: a booking's balance, what the staff takes, charges and gives back; and verifying a payment."""
+"""Folios over HTTP: a booking's balance, and the payments, charges and refunds that staff enter."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from services.payments import handlers
-from services.payments.commands import AddCharge, RecordPayment, RefundPayment
+from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.folio.model import ChargeKind, Folio
 from services.payments.lookup import Lookup
+from services.payments.not_found import found, no_booking
 from services.payments.queries import Queries
-from services.payments.staff_api import found, no_booking
-from services.payments.transfers.payment import DeskMethod
+from services.payments.transfers import DeskMethod
 from shared.auth.access import signed
-from shared.auth.judged import Calling
-from shared.consumer.routing import Prefetch
+from shared.auth.authorization import CurrentCaller
 from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
-from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
 from shared.settings import ServiceSettings
@@ -42,7 +39,7 @@ class ChargeRecord(BaseModel):
 
 
 class FolioRecord(BaseModel):
-    """What a booking costs and what was paid for it; `balance` is what is owed, below zero what was paid too much."""
+    """What a booking costs and what was paid for it; `balance` is what is owed, below zero when too much was paid."""
 
     booking_id: UUID
     currency: str | None
@@ -56,7 +53,7 @@ class FolioRecord(BaseModel):
 
 
 class TakenResponse(BaseModel):
-    """Money taken at the desk; `payment_id` is chosen by the desk, the same again counts once."""
+    """Money that staff took; the caller chooses `payment_id`, and the same id counts once."""
 
     payment_id: UUID
     method: DeskMethod
@@ -69,7 +66,7 @@ class TakenResponse(BaseModel):
 
 
 class Charged(BaseModel):
-    """What a booking costs beside its rooms; `charge_id` is chosen by the desk, the same again counts once."""
+    """Something that a booking costs beside its rooms; the caller chooses `charge_id`, the same id counts once."""
 
     charge_id: UUID
     kind: ChargeKind = ChargeKind.CHARGE
@@ -80,9 +77,9 @@ class Charged(BaseModel):
 
 
 class GivenBack(BaseModel):
-    """Money given back: with a booking what it paid, without what is left; all of it unless an amount is named.
+    """A refund: of what the booking paid, or without a booking of what is left; all of it unless an amount is named.
 
-    `refund_id` is chosen by the desk, the same again counts once.
+    The caller chooses `refund_id`, and the same id counts once.
     """
 
     refund_id: UUID
@@ -105,66 +102,57 @@ class Refunded(BaseModel):
     left: Amount
 
 
-def reading(lookup: Lookup, reports: Queries, prefetch: Prefetch) -> APIRouter:
-    """A booking's balance, and whether a payment is there, which the feeds are read for first."""
+def reading(queries: Queries) -> APIRouter:
+    """The endpoint for reading a booking's balance."""
     routes = APIRouter(tags=["folios"])
 
     @routes.get("/bookings/{booking_id}/balance", responses={404: {"description": "No such booking."}})
     async def balance(booking_id: UUID) -> FolioRecord:
-        """Total, charges and fees, less what was captured, and what was refunded."""
-        return await _folio(reports, booking_id)
-
-    @routes.post("/payments/verify")
-    async def verify(ask: VerifyPayment, caller: Calling) -> PaymentVerified:
-        """Whether a payment is there, by slip or by authorisation number; it reserves nothing."""
-        await prefetch([ask])
-        uow = await lookup.question(ask)
-        others = await reports.of_others(list(uow.payments), caller.properties)
-        (answer,) = handlers.verify_payment(uow.without(others), ask, lookup.now())
-        return PaymentVerified.model_validate(answer)
+        """A booking's folio: its price, charges and fees, what was captured and refunded, and the balance."""
+        return await _folio(queries, booking_id)
 
     return routes
 
 
-def writing(lookup: Lookup, reports: Queries, settings: ServiceSettings) -> APIRouter:
-    """What the staff takes, charges and gives back; it asks for the token, on loopback as well."""
+def writing(lookup: Lookup, queries: Queries, settings: ServiceSettings) -> APIRouter:
+    """The endpoints for payments, charges and refunds; they need a token, on loopback too."""
     routes = APIRouter(tags=["folios"], dependencies=[Depends(require_role(settings))])
 
     @routes.post("/bookings/{booking_id}/payments")
     async def take(booking_id: UUID, taken: SignedTaken, processor: CommandProcessor) -> FolioRecord:
-        """Money taken at the desk; a booking that waits for all of its money goes on with it."""
-        facts = taken.model_dump() | {"received_on": taken.received_on or await _today(lookup, reports, booking_id)}
+        """Record money that staff took; a booking that waits for all of its money goes on with it."""
+        facts = taken.model_dump() | {"received_on": taken.received_on or await _today(lookup, queries, booking_id)}
         await processor.execute(RecordPayment(booking_id=booking_id, **facts))
-        return await _folio(reports, booking_id)
+        return await _folio(queries, booking_id)
 
     @routes.post("/bookings/{booking_id}/charges")
     async def charge(
-        booking_id: UUID, charged: SignedCharged, caller: Calling, processor: CommandProcessor
+        booking_id: UUID, charged: SignedCharged, caller: CurrentCaller, processor: CommandProcessor
     ) -> FolioRecord:
-        """Something that the booking costs beside its rooms, within the limit of the caller's role."""
+        """Charge something that the booking costs beside its rooms, within the limit of the caller's role."""
         await processor.execute(AddCharge(booking_id=booking_id, role=caller.role, **charged.model_dump()))
-        return await _folio(reports, booking_id)
+        return await _folio(queries, booking_id)
 
     @routes.post("/payments/{payment_id}/refunds")
     async def refund(
-        payment_id: UUID, given: SignedGivenBack, caller: Calling, processor: CommandProcessor
+        payment_id: UUID, given: SignedGivenBack, caller: CurrentCaller, processor: CommandProcessor
     ) -> Refunded:
-        """Money given back, with its reason, within the limit of the caller's role."""
+        """Refund money, with a reason, within the limit of the caller's role."""
         await processor.execute(RefundPayment(payment_id=payment_id, role=caller.role, **given.model_dump()))
-        row = found(await reports.payment(payment_id), f"there is no payment {payment_id}")
+        row = found(await queries.payment(payment_id), f"there is no payment {payment_id}")
         return Refunded(payment_id=payment_id, refunded=row["refunded"], left=row["left_over"])
 
     return routes
 
 
-async def _today(lookup: Lookup, reports: Queries, booking_id: UUID) -> date:
-    row = await reports.request(booking_id)
+async def _today(lookup: Lookup, queries: Queries, booking_id: UUID) -> date:
+    row = await queries.request(booking_id)
     return lookup.today((row["property_id"] if row else None) or "")
 
 
-async def _folio(reports: Queries, booking_id: UUID) -> FolioRecord:
-    row = found(await reports.folio(booking_id), no_booking(booking_id))
+async def _folio(queries: Queries, booking_id: UUID) -> FolioRecord:
+    row = found(await queries.folio(booking_id), no_booking(booking_id))
     folio = Folio(*(row[name] for name in ("total", "charges", "fees", "captured", "refunded")))
-    lines = [ChargeRecord.model_validate(dict(line)) for line in await reports.charges(booking_id)]
+    lines = [ChargeRecord.model_validate(dict(line)) for line in await queries.charges(booking_id)]
     sums = asdict(folio) | {"balance": folio.balance}
     return FolioRecord(booking_id=booking_id, currency=row["currency"], **sums, lines=lines)

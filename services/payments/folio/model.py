@@ -1,4 +1,4 @@
-"""A booking's folio: what it costs in all, what was paid for it, and what is still owed."""
+"""A booking's folio: what it costs, what was paid for it, and what is owed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from services.payments.transfers.ledger import NOTHING
+from services.payments.transfers import NOTHING
 
 
 class ChargeKind(StrEnum):
-    """What a booking costs beside its rooms."""
+    """What something costs a booking beside its rooms: a charge, or the fee of a change."""
 
     CHARGE = "charge"
     FEE = "fee"
@@ -20,7 +20,7 @@ class ChargeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """Something that a booking costs beside its rooms; the amount is above zero, `at` in UTC."""
+    """Something that a booking costs beside its rooms. The amount is above zero, `at` is in UTC."""
 
     id: UUID
     booking_id: UUID
@@ -34,7 +34,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Folio:
-    """A booking's sums, in its currency. `total` is what its rooms cost, `captured` what was ever taken for it."""
+    """A booking's sums, in its currency. `total` is the price of its rooms, `captured` all that was ever captured."""
 
     total: Decimal = NOTHING
     charges: Decimal = NOTHING
@@ -44,5 +44,5 @@ class Folio:
 
     @property
     def balance(self) -> Decimal:
-        """What is owed; below zero, what the guest has too much with us."""
+        """What the guest owes; below zero when too much was paid."""
         return self.total + self.charges + self.fees - self.captured + self.refunded

@@ -1,4 +1,4 @@
-"""What a booking costs when it has changed: the difference, the fee, and what goes back."""
+"""Handler of a booking's new price: the fee is charged and what was paid beyond the price is refunded."""
 
 from __future__ import annotations
 
@@ -6,42 +6,44 @@ from datetime import datetime
 
 from services.payments.folio.model import Charge, ChargeKind
 from services.payments.folio.price import Price, fee_id_of, refund_id_of, shares
-from services.payments.requests import replies
-from services.payments.requests.request import OutOfTurn, Status
-from services.payments.requests.search import Sends
-from services.payments.transfers.ledger import NOTHING
-from services.payments.transfers.payment import money
-from services.payments.unit_of_work import UnitOfWork
+from services.payments.folio.replies import booking_repriced
+from services.payments.requests import OutOfTurn, Status
+from services.payments.transfers import NOTHING, money
+from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.contracts.payments import RepriceBooking
 
 
 def reprice_booking(uow: UnitOfWork, command: RepriceBooking, now: datetime) -> Sends:
-    """A booking costs something else now; what was paid beyond it is given back where that is asked for."""
+    """Set a booking's new price and fee, once for a change, and refund what was paid beyond them if requested.
+
+    Raises:
+        OutOfTurn: when the booking's money is not captured yet.
+    """
     known = uow.prices.get((command.booking_id, command.change))
     if known is None:
         request = uow.requests.get(command.booking_id)
         if request and request.status is not Status.CAPTURED:
             raise OutOfTurn(f"booking {command.booking_id} is {request.status}: there is no price to change yet")
         known = _repriced(uow, command, now)
-    return [replies.repriced(known)]
+    return [booking_repriced(known)]
 
 
 def _repriced(uow: UnitOfWork, command: RepriceBooking, now: datetime) -> Price:
-    kept = [
+    payments = [
         (uow.payments[key], amount)
-        for (key, booking_id), amount in uow.kept.items()
+        for (key, booking_id), amount in uow.paid.items()
         if booking_id == command.booking_id
     ]
-    paid = sum((amount for _, amount in kept), NOTHING)
+    paid = sum((amount for _, amount in payments), NOTHING)
     due = money(command.total) + money(command.fee)
     refund = max(NOTHING, paid - due) if command.refunds else NOTHING
-    for share in shares(kept, refund):
+    for share in shares(payments, refund):
         refund_id = refund_id_of(command.booking_id, command.change, share.payment.id)
-        given = share.payment.refund(
+        refunded = share.payment.refund(
             share.amount, refund_id, command.booking_id, now, staff=command.who, reason=command.reason
         )
-        uow.keep_payment(given)
-        uow.kept[share.payment.id, command.booking_id] -= share.amount
+        uow.put_payment(refunded)
+        uow.paid[share.payment.id, command.booking_id] -= share.amount
     if command.fee:
         fee_id, fee = fee_id_of(command.booking_id, command.change), money(command.fee)
         uow.new_charges.append(

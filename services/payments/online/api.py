@@ -12,16 +12,15 @@ from pydantic import BaseModel, EmailStr, Field
 
 from services.payments.online.orders import OrderService
 from services.payments.online.port import Forged, GatewayDown, GatewayRefused, NewOrder
-from services.payments.transfers.payment import Contradiction
+from services.payments.transfers import Contradiction
 from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
+from shared.providers.webhooks import call_of
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
-
-MOST_BYTES = 256 * 1024
 
 
 class Ordered(BaseModel):
@@ -47,7 +46,7 @@ class OrderRecord(BaseModel):
     created_at: datetime
 
 
-def ordering(counter: OrderService, settings: ServiceSettings) -> APIRouter:
+def ordering(orders: OrderService, settings: ServiceSettings) -> APIRouter:
     """Orders; they ask for the token, on loopback as well."""
     routes = APIRouter(tags=["gateway"], dependencies=[Depends(require_role(settings))])
 
@@ -56,7 +55,7 @@ def ordering(counter: OrderService, settings: ServiceSettings) -> APIRouter:
         """Make an order with a page to pay on."""
         wanted = NewOrder(ordered.order_id, **ordered.model_dump(exclude={"order_id"}))
         try:
-            row = await counter.take(wanted)
+            row = await orders.take(wanted)
         except GatewayDown as down:
             detail = f"{down}; ask again with the same order_id"
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"}) from None
@@ -67,35 +66,26 @@ def ordering(counter: OrderService, settings: ServiceSettings) -> APIRouter:
     return routes
 
 
-def webhook(counter: OrderService) -> APIRouter:
+def webhook(orders: OrderService) -> APIRouter:
     """The gateway's webhook: its signature says who calls."""
     routes = APIRouter(tags=["gateway"])
 
-    @routes.post(f"/webhooks/{counter.gateway.name}")
+    @routes.post(f"/webhooks/{orders.gateway.name}")
     async def called(request: Request, processor: CommandProcessor) -> dict[str, bool]:
         """Record what was paid, before the answer; the gateway calls again until it is answered."""
-        body = await _body(request)
+        call = await call_of(request, None)
         try:
-            arrived = counter.gateway.paid(body, request.headers.get(f"{counter.gateway.name}-signature"))
+            arrived = orders.gateway.paid(call.body, call.headers.get(f"{orders.gateway.name}-signature"))
             if arrived:
                 await processor.execute(arrived)
         except Forged as forged:
             raise HTTPException(status.HTTP_400_BAD_REQUEST, str(forged)) from None
         except (GatewayDown, Contradiction) as odd:
-            log.error("webhook.odd", gateway=counter.gateway.name, problem=str(odd))  # noqa: TRY400
+            log.error("webhook.odd", gateway=orders.gateway.name, problem=str(odd))  # noqa: TRY400
             raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, str(odd)) from None
         return {"recorded": arrived is not None}
 
     return routes
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, "a webhook is smaller")
-    return bytes(body)
 
 
 def _shown(row: dict[str, object]) -> dict[str, object]:

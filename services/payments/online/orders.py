@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.payments.folio import staff_rules
+from services.payments.folio import id_used_before
 from services.payments.online import store as orders
 from services.payments.online.port import Gateway, NewOrder
 from shared.clock import Clock
@@ -32,7 +32,7 @@ class OrderService:
         """
         row = await self._written(wanted, self._clock())
         if any(row[name] != getattr(wanted, name) for name in _FACTS):
-            raise staff_rules.done_otherwise("order_id", wanted.id)
+            raise id_used_before("order_id", wanted.id)
         if row["url"]:
             return row
         made = await self.gateway.order(wanted)

@@ -12,7 +12,7 @@ import stripe
 from pydantic import ValidationError
 
 from services.payments.online.port import Forged, GatewayDown, GatewayRefused, NewOrder, Order
-from services.payments.requests.terms import Terms
+from services.payments.requests import Terms
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
 from shared.outbound.client import client

@@ -1,39 +1,46 @@
-"""What the booking saga asks for: set the money aside, take it, give it back."""
+"""Handlers of the saga's commands (reserve, capture, release) and of questions whether a payment is there."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from services.payments.requests import replies
-from services.payments.requests.claim import claim_of
-from services.payments.requests.request import OutOfTurn, Status, asked, tombstone
+from services.payments.requests import replies, search
+from services.payments.requests.request import OutOfTurn, Status, new_request, tombstone
 from services.payments.requests.retries import first_attempt
-from services.payments.requests.search import Sends, conclude, escalate, wait
-from services.payments.unit_of_work import UnitOfWork
+from services.payments.transfers import claim_of, question_of
+from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.contracts.payments import (
     CapturePayment,
     ReleasePayment,
     ReservePayment,
+    VerificationInvalid,
+    VerifyPayment,
 )
 
 
 def reserve_payment(uow: UnitOfWork, command: ReservePayment, now: datetime) -> Sends:
-    """Set the whole amount aside, or begin to look for it; asked again, the answer is the same."""
+    """Reserve the whole amount, or begin to search for it. Repetition gives the same reply."""
     known = uow.requests.get(command.booking_id)
     if known:
         return [replies.answer(known, uow.terms)]
-    request = asked(claim_of(command), now)
+    request = new_request(claim_of(command), now)
     decision = uow.decide(request.wanted)
     first = first_attempt(uow.terms.of(command.property_id).schedule(command.evidence.method), now)
     if decision.final or (first is None and decision.ends_attempt):
-        return conclude(uow, request, decision, now)
+        return search.settle(uow, request, decision, now)
     if first is None:
-        return escalate(uow, request, decision, now)
-    return [*wait(uow, request, first, now), replies.second_look(request, uow.terms, now)]
+        return search.escalate(uow, request, decision, now)
+    return [*search.wait(uow, request, first, now), replies.second_look_timer(request, uow.terms, now)]
 
 
 def capture_payment(uow: UnitOfWork, command: CapturePayment, now: datetime) -> Sends:
-    """Take the reserved money and write all codes on it, or what was booked and give the rest back; done once."""
+    """Capture the reserved money, once, and note all reservation codes on the payment.
+
+    With a smaller amount the rest is released.
+
+    Raises:
+        OutOfTurn: when nothing is reserved.
+    """
     request = uow.requests.get(command.booking_id)
     if request is None:
         raise OutOfTurn(f"booking {command.booking_id} has reserved nothing that could be captured")
@@ -41,21 +48,32 @@ def capture_payment(uow: UnitOfWork, command: CapturePayment, now: datetime) -> 
         codes = [code.strip() for code in command.codes if code.strip()]
         reserved = request.amount
         request = request.captured(codes, now, command.amount)
-        payment = uow.serving(request).capture(request.amount, request.booking_id, codes, now)
+        payment = uow.payment_of(request).capture(request.amount, request.booking_id, codes, now)
         if rest := reserved - request.amount:
             payment = payment.release(rest, request.booking_id, now)
-        uow.keep_payment(payment)
-        uow.keep(request)
-    return [replies.captured(request)]
+        uow.put_payment(payment)
+        uow.put(request)
+    return [replies.payment_captured(request)]
 
 
 def release_payment(uow: UnitOfWork, command: ReleasePayment, now: datetime) -> Sends:
-    """Give back what is reserved and stop looking; a release that comes first stays as a tombstone."""
+    """Release what is reserved and end the search. A release before its request is kept as a tombstone."""
     before = uow.requests.get(command.booking_id)
     if before and before.status is Status.RELEASED:
-        return [replies.released(before)]
+        return [replies.payment_released(before)]
     request = before.released(now) if before else tombstone(command.booking_id, now)
     if before and before.status is Status.RESERVED:
-        uow.keep_payment(uow.serving(before).release(before.amount, before.booking_id, now))
-    uow.keep(request)
-    return [replies.released(request)]
+        uow.put_payment(uow.payment_of(before).release(before.amount, before.booking_id, now))
+    uow.put(request)
+    return [replies.payment_released(request)]
+
+
+def verify_payment(uow: UnitOfWork, question: VerifyPayment, _: datetime) -> Sends:
+    """Answer whether a payment is there; nothing is reserved."""
+    decision = uow.decide(question_of(question, uow.terms.default_property))
+    return [replies.payment_verified(question, decision, uow.terms)]
+
+
+def verification_invalid(_: UnitOfWork, invalid: VerificationInvalid, __: datetime) -> Sends:
+    """Answer an invalid question."""
+    return [replies.question_invalid(invalid)]

@@ -1,27 +1,19 @@
-"""Builds what payments answers to the saga, and what it tells the staff."""
+"""Builds the messages of payments: replies to the saga, timers, answers to gateways, and alerts to the staff."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-from services.payments.folio.price import Price
-from services.payments.requests.claim import Claim
 from services.payments.requests.request import PaymentRequest, Status
 from services.payments.requests.retries import SECOND_LOOK, stage_ends_at
 from services.payments.requests.terms import Terms
 from services.payments.requests.texts import PaymentTexts
-from services.payments.transfers.ledger import NOTHING
-from services.payments.transfers.matching import Considered, Decision
+from services.payments.transfers import NOTHING, Decision
 from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
     MOST_CODES,
-    BookingRepriced,
-    FolioChanged,
     MarkFrustrated,
     PaymentAwaited,
     PaymentCaptured,
@@ -40,27 +32,27 @@ from shared.contracts.payments import (
 from shared.errors import Refusal
 from shared.messages.message import Message, Outgoing
 
-wording = PaymentTexts(Path(__file__).parents[1] / "texts")
+TEXTS = PaymentTexts(Path(__file__).parents[1] / "texts")
 
 
-def request_refused(asked: WithdrawPayment | MarkFrustrated, refusal: Refusal) -> RequestRefused:
-    """What a gateway asked is not done, and why."""
-    what = "withdrawal" if isinstance(asked, WithdrawPayment) else "frustration"
+def request_refused(command: WithdrawPayment | MarkFrustrated, refusal: Refusal) -> RequestRefused:
+    """The answer to a gateway whose command is refused."""
+    what = "withdrawal" if isinstance(command, WithdrawPayment) else "frustration"
     reason = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    return RequestRefused(booking_id=asked.booking_id, asked=what, refusal=reason)
+    return RequestRefused(booking_id=command.booking_id, asked=what, refusal=reason)
 
 
 def answer(request: PaymentRequest, terms: Terms) -> Message:
-    """What a request is answered, by what has become of it: the same however often it is asked."""
+    """The reply that fits the state of a request; a repeated command gets the same reply."""
     if request.is_open:
-        return awaited(request, terms)
+        return payment_awaited(request, terms)
     if request.status in {Status.RESERVED, Status.CAPTURED}:
-        return reserved(request)
-    return refused(request, request.refusal or wording.refusal_after_release(terms))
+        return payment_reserved(request)
+    return payment_refused(request, request.refusal or TEXTS.refusal_after_release(terms))
 
 
-def reserved(request: PaymentRequest) -> PaymentReserved:
-    """The money is set aside."""
+def payment_reserved(request: PaymentRequest) -> PaymentReserved:
+    """The reply that the money is reserved."""
     return PaymentReserved(
         booking_id=request.booking_id,
         payment_id=str(request.payment_id),
@@ -69,8 +61,8 @@ def reserved(request: PaymentRequest) -> PaymentReserved:
     )
 
 
-def awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None = None) -> PaymentAwaited:
-    """The money is looked for again; the rooms should be kept as long as this stage or the staff's time lasts."""
+def payment_awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None = None) -> PaymentAwaited:
+    """The reply that the money is searched for. Rooms are kept until this stage, or the staff's time, has ended."""
     claim, attempt = request.claim, request.attempt
     if claim is None or attempt is None:
         raise ValueError(f"booking {request.booking_id} waits for nothing")
@@ -89,12 +81,12 @@ def awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool | None =
 
 
 def staff_timer(request: PaymentRequest) -> Outgoing:
-    """The timer of the time that the staff has."""
+    """The timer for the end of the staff's time."""
     return Outgoing(StaffDue(booking_id=request.booking_id), due=request.attempt.at if request.attempt else None)
 
 
-def search(request: PaymentRequest) -> Outgoing:
-    """The timer of a request's next attempt."""
+def attempt_timer(request: PaymentRequest) -> Outgoing:
+    """The timer for a request's next attempt."""
     attempt = request.attempt
     if attempt is None:
         raise ValueError(f"booking {request.booking_id} waits for nothing")
@@ -102,77 +94,65 @@ def search(request: PaymentRequest) -> Outgoing:
     return Outgoing(due, due=attempt.at)
 
 
-def second_look(request: PaymentRequest, terms: Terms, now: datetime) -> Outgoing:
-    """The timer of the one look that counts as no attempt."""
+def second_look_timer(request: PaymentRequest, terms: Terms, now: datetime) -> Outgoing:
+    """The timer for the second look, which counts as no attempt."""
     return Outgoing(SearchDue(booking_id=request.booking_id, stage=1, attempt=SECOND_LOOK), due=now + terms.second_look)
 
 
-def refused(request: PaymentRequest, refusal: Refusal) -> PaymentRefused:
-    """Nothing is set aside, and why."""
+def payment_refused(request: PaymentRequest, refusal: Refusal) -> PaymentRefused:
+    """The reply that nothing is reserved, with the reason."""
     reason = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
     return PaymentRefused(booking_id=request.booking_id, refusal=reason)
 
 
-def captured(request: PaymentRequest) -> PaymentCaptured:
-    """The money is taken."""
+def payment_captured(request: PaymentRequest) -> PaymentCaptured:
+    """The reply that the money is captured."""
     return PaymentCaptured(booking_id=request.booking_id, payment_id=str(request.payment_id), amount=request.amount)
 
 
-def repriced(price: Price) -> BookingRepriced:
-    """What was paid for it and kept."""
-    return BookingRepriced(
-        booking_id=price.booking_id, change=price.change, paid=price.paid, refund=price.refund, at=price.at
-    )
+def payment_released(request: PaymentRequest) -> PaymentReleased:
+    """The reply that nothing is reserved; `amount` is what was reserved before, if anything."""
+    amount = request.amount if request.payment_id else NOTHING
+    return PaymentReleased(booking_id=request.booking_id, amount=amount)
 
 
-def folio_changed(booking_id: UUID, paid: Decimal, charges: Decimal, at: datetime) -> FolioChanged:
-    """What was paid and kept, and what is charged beside the rooms."""
-    return FolioChanged(booking_id=booking_id, paid=paid, charges=charges, at=at)
-
-
-def released(request: PaymentRequest) -> PaymentReleased:
-    """Nothing is reserved; the amount is what had been set aside, if anything."""
-    gave_back = request.amount if request.payment_id else NOTHING
-    return PaymentReleased(booking_id=request.booking_id, amount=gave_back)
-
-
-def verified(ask: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVerified:
-    """What came of looking for a payment; codes and dates only of one that is found or used."""
+def payment_verified(question: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVerified:
+    """The answer to a question about a payment. Codes and date are given only for a used payment."""
     payment, result = decision.payment, Verification(decision.verdict.value)
     used_at = payment.used_at if payment and result is Verification.USED else None
     return PaymentVerified(
-        request_id=ask.request_id,
+        request_id=question.request_id,
         result=result,
         payment_id=str(payment.id) if payment else None,
         left=payment.left if payment else None,
         difference=decision.lacking if result is Verification.TOO_LITTLE else None,
         codes=payment.codes[:MOST_CODES] if used_at and payment else (),
-        codes_text=wording.codes(payment.codes, ask.language) if used_at and payment else None,
+        codes_text=TEXTS.codes(payment.codes, question.language) if used_at and payment else None,
         used_on=used_at.astimezone(terms.of(decision.claim.property_id).zone).date() if used_at else None,
         missing=decision.claim.missing if result is Verification.MISSING else (),
-        message=wording.verified(decision, ask.language, terms),
+        message=TEXTS.verified(decision, question.language, terms),
     )
 
 
-def not_verified(asked: VerificationInvalid) -> PaymentVerified:
-    """The answer to a question that could not be read, with what is wrong with it."""
+def question_invalid(invalid: VerificationInvalid) -> PaymentVerified:
+    """The answer to an invalid question, with its problems."""
     return PaymentVerified(
-        request_id=asked.request_id,
+        request_id=invalid.request_id,
         result=Verification.INVALID,
-        message=wording.not_verified(asked.error, asked.language),
-        error=asked.error,
+        message=TEXTS.not_verified(invalid.error, invalid.language),
+        error=invalid.error,
     )
 
 
 def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision, now: datetime) -> StaffAlerted:
-    """A case for a person, with everything known: the claim, the search, and each payment with its reasons."""
+    """The alert about a case, with everything known: the claim, the search, and each payment with its reasons."""
     details = {
         **refusal.details,
         "property_id": decision.claim.property_id,
-        "claim": evidence(decision.claim),
+        "claim": decision.claim.facts(),
         "started_at": request.started_at.isoformat(),
         "ended_at": now.isoformat(),
-        "payments": [considered(one) for one in decision.considered],
+        "payments": [considered.facts() for considered in decision.considered],
     }
     if last := request.attempt:
         details |= {"stage": last.stage, "attempt": last.number}
@@ -187,21 +167,6 @@ def _for_staff(decision: Decision) -> str:
             " its reference nor its payer agrees with the slip. Choose it if it is the guest's."
         )
     return (
-        f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(decision.looked_at)} payments looked at"
+        f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(decision.candidates)} payments"
         f" {len(decision.close)} fit. Nothing is reserved; please look into it."
     )
-
-
-def evidence(claim: Claim) -> dict[str, str]:
-    """What the guest claims, for the staff."""
-    facts = {name: getattr(claim, name) for name in Claim.__slots__ if name != "booking_id"}
-    return {name: str(value) for name, value in facts.items() if value is not None}
-
-
-def considered(one: Considered) -> dict[str, Any]:
-    """A payment that was looked at, for the staff: what it is, and what speaks for and against it."""
-    payment = one.payment
-    facts = {name: getattr(payment, name) for name in ("id", "amount", "left", "currency", "posted_on", "payer")}
-    facts |= {"transfer_id": payment.transfer_id, "reference": payment.reference}
-    known = {name: str(value) for name, value in facts.items() if value is not None}
-    return {**known, "codes": list(payment.codes), "for": list(one.pros), "against": list(one.cons)}

@@ -1,4 +1,4 @@
-"""A booking's request for money: waiting, escalated, reserved, captured, released or refused, and what may follow."""
+"""A booking's request for money: its states, and what each may change to."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from services.payments.requests.claim import Claim
 from services.payments.requests.retries import SECOND_LOOK, Attempt
-from services.payments.transfers.ledger import NOTHING
-from services.payments.transfers.payment import money
+from services.payments.transfers import NOTHING, Claim, money
 from shared.errors import Refusal
 
 
 class Status(StrEnum):
-    """Where a request is. ESCALATED waits for the staff.
+    """The state of a request. ESCALATED waits for staff.
 
-    RELEASED without a claim is a tombstone: the release came before its request.
+    RELEASED without a claim is a tombstone: the release arrived before its request.
     """
 
     WAITING = "waiting"
@@ -31,14 +29,15 @@ class Status(StrEnum):
 
 
 class OutOfTurn(RuntimeError):
-    """A command that does not fit what went before: a fault, tried again in case it only came too early."""
+    """A command that does not fit the state of the request: a fault. It is retried, as it may be early."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What one booking asked of payments and what came of it.
+    """One booking's request and its state.
 
-    `attempt` is the next one while it waits, and while the staff has it the last one, at the time that they have.
+    `attempt` is the next attempt while it waits. While it is escalated it is the last one, with the end of the staff's
+    time as `at`.
     """
 
     booking_id: UUID
@@ -54,12 +53,12 @@ class PaymentRequest:
 
     @property
     def amount(self) -> Decimal:
-        """What the booking costs."""
+        """What the booking costs; 0 for a tombstone."""
         return self.claim.amount if self.claim else NOTHING
 
     @property
     def is_open(self) -> bool:
-        """Whether money may still be found for it."""
+        """Whether it still waits for money or for staff."""
         return self.status in {Status.WAITING, Status.ESCALATED}
 
     @property
@@ -67,29 +66,38 @@ class PaymentRequest:
         """The claim; a tombstone has none.
 
         Raises:
-            OutOfTurn: when nothing was ever asked.
+            OutOfTurn: for a tombstone.
         """
         if self.claim is None:
             raise OutOfTurn(f"booking {self.booking_id} was released before it asked for anything")
         return self.claim
 
+    def require_open(self) -> None:
+        """Check that the request can still be decided.
+
+        Raises:
+            Refusal: payment_settled.
+        """
+        if not self.is_open:
+            raise settled(self)
+
     def expects(self, stage: int, number: int) -> bool:
-        """Whether this attempt is the one that the request waits for; the second look is welcome at any time."""
+        """Whether the request waits for this attempt; the second look is always expected while it waits."""
         if self.status is not Status.WAITING or self.attempt is None:
             return False
         return number == SECOND_LOOK or (self.attempt.stage, self.attempt.number) == (stage, number)
 
     def waits(self, attempt: Attempt, now: datetime) -> PaymentRequest:
-        """The money is not there: the request waits for its next attempt."""
+        """Waiting for its next attempt."""
         return replace(self, status=Status.WAITING, attempt=attempt, changed_at=now)
 
     def escalated(self, refusal: Refusal, until: datetime, now: datetime) -> PaymentRequest:
-        """The staff has it until a moment; the refusal is what it comes to if they decide nothing."""
+        """Escalated to staff until a moment; it gets the refusal if they decide nothing."""
         last = self.attempt or Attempt(1, 1, now)
         return replace(self, status=Status.ESCALATED, refusal=refusal, attempt=replace(last, at=until), changed_at=now)
 
     def reserved(self, payment_id: UUID, now: datetime) -> PaymentRequest:
-        """The money is set aside; found later, if it had to be waited for."""
+        """With money reserved; `found_later` if it had to wait."""
         later = self.attempt is not None
         return replace(
             self,
@@ -102,14 +110,14 @@ class PaymentRequest:
         )
 
     def refused(self, refusal: Refusal, now: datetime) -> PaymentRequest:
-        """Nothing is set aside, and the search is over."""
+        """Refused: the search has ended and nothing is reserved."""
         return replace(self, status=Status.REFUSED, refusal=refusal, attempt=None, changed_at=now)
 
     def captured(self, codes: Iterable[str], now: datetime, amount: Decimal | None = None) -> PaymentRequest:
-        """The reserved money is taken for these reservation codes; `amount` is what they cost, where that is less.
+        """With the reserved money captured for these reservation codes; `amount` is what they cost, if that is less.
 
         Raises:
-            OutOfTurn: when nothing is reserved, or less than that.
+            OutOfTurn: when nothing is reserved, or less than `amount`.
         """
         if self.status is not Status.RESERVED:
             raise OutOfTurn(f"booking {self.booking_id} is {self.status}: there is nothing to capture")
@@ -120,21 +128,32 @@ class PaymentRequest:
         return replace(self, status=Status.CAPTURED, claim=claim, codes=tuple(codes), changed_at=now)
 
     def released(self, now: datetime) -> PaymentRequest:
-        """Nothing is reserved any longer, and nothing will be.
+        """Released: nothing is reserved, and nothing will be.
 
         Raises:
-            OutOfTurn: when the money is captured, for that is refunded and never released.
+            OutOfTurn: when the money is captured; then it is refunded instead.
         """
         if self.status is Status.CAPTURED:
             raise OutOfTurn(f"booking {self.booking_id} is captured: refund it, it cannot be released")
         return replace(self, status=Status.RELEASED, attempt=None, changed_at=now)
 
 
-def asked(claim: Claim, now: datetime) -> PaymentRequest:
-    """A request at its beginning, before the first look."""
+def new_request(claim: Claim, now: datetime) -> PaymentRequest:
+    """A new request, before its first matching."""
     return PaymentRequest(claim.booking_id, Status.WAITING, now, now, claim)
 
 
 def tombstone(booking_id: UUID, now: datetime) -> PaymentRequest:
-    """The release of what never happened, kept so that a request that comes later is refused."""
+    """A released request, kept when a release arrives before its request: that request is then refused."""
     return PaymentRequest(booking_id, Status.RELEASED, now, now)
+
+
+def unknown_booking(booking_id: UUID) -> Refusal:
+    """The refusal when a booking has requested no payment."""
+    return Refusal("booking_unknown", f"booking_id: booking {booking_id} has asked for no payment")
+
+
+def settled(request: PaymentRequest) -> Refusal:
+    """The refusal when a request is settled already."""
+    text = f"booking_id: booking {request.booking_id} is {request.status} already, there is nothing to decide"
+    return Refusal("payment_settled", text, status=request.status.value)

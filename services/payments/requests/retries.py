@@ -1,4 +1,4 @@
-"""When money that has not arrived is looked for again: stages that slow down, as data."""
+"""When money that has not arrived is searched for again: stages with growing intervals."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-# The number of a look that counts as no attempt.
-SECOND_LOOK = 0
+SECOND_LOOK = 0  # the attempt number of the second look, which counts as no attempt
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """So many attempts, `every` so often, the first of them one interval after the stage begins."""
+    """A number of attempts, one every interval; the first is one interval after the stage begins."""
 
     attempts: int
     every: timedelta
@@ -23,7 +22,7 @@ Schedule: TypeAlias = tuple[Stage, ...]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt to come: its stage and its number in the stage, both from 1, and its time."""
+    """A planned attempt: its stage, its number in the stage (both from 1), and its time in UTC."""
 
     stage: int
     number: int
@@ -31,18 +30,18 @@ class Attempt:
 
     @property
     def opens_stage(self) -> bool:
-        """Whether the guest hears of it."""
+        """Whether it is the first of its stage, of which the guest is told."""
         return self.number == 1
 
 
 def first_attempt(schedule: Schedule, now: datetime) -> Attempt | None:
-    """The first attempt after a look that found nothing; None where the method is not looked for again."""
+    """The first attempt; None when the schedule has none."""
     return _in_stage(schedule, 1, now)
 
 
 def next_attempt(schedule: Schedule, last: Attempt, now: datetime) -> Attempt | None:
-    """What follows an attempt that found nothing, counted from now; None after the last stage."""
-    if last.stage > len(schedule):  # the settings were changed while this one waited
+    """The attempt after one that found nothing; None after the last stage."""
+    if last.stage > len(schedule):  # the settings were changed while the request waited
         return None
     stage = schedule[last.stage - 1]
     if last.number < stage.attempts:
@@ -51,7 +50,7 @@ def next_attempt(schedule: Schedule, last: Attempt, now: datetime) -> Attempt | 
 
 
 def stage_ends_at(schedule: Schedule, upcoming: Attempt) -> datetime:
-    """When the last attempt of the upcoming one's stage is due, if all go by the plan."""
+    """When the last attempt of the upcoming attempt's stage is due."""
     if upcoming.stage > len(schedule):
         return upcoming.at
     stage = schedule[upcoming.stage - 1]
@@ -59,7 +58,7 @@ def stage_ends_at(schedule: Schedule, upcoming: Attempt) -> datetime:
 
 
 def _in_stage(schedule: Schedule, number: int, now: datetime) -> Attempt | None:
-    for place, stage in enumerate(schedule[number - 1 :], number):
+    for following, stage in enumerate(schedule[number - 1 :], number):
         if stage.attempts:
-            return Attempt(place, 1, now + stage.every)
+            return Attempt(following, 1, now + stage.every)
     return None

@@ -1,4 +1,4 @@
-"""The terms on which money is looked for: tolerance, retries, and how a refusal is worded. Data, never code."""
+"""The terms on which money is searched for: tolerance, schedule, limits, language. Each property may have its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.payments.requests.retries import Schedule, Stage
 from shared.contracts.common import Language, PaymentMethod
 
 ZONE = ZoneInfo("America/El_Salvador")
-ROOMS_MAY_GO_FROM = 3  # the stage in which a property may choose to free the rooms
+ROOMS_MAY_GO_FROM = 3  # the stage from which a property may free the rooms
 INTERVALS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1))
 ATTEMPTS: Mapping[PaymentMethod, tuple[int, ...]] = {
     PaymentMethod.BANK_TRANSFER: (6, 4, 6),
@@ -22,36 +22,35 @@ ATTEMPTS: Mapping[PaymentMethod, tuple[int, ...]] = {
 
 
 class Unfound(StrEnum):
-    """What becomes of a booking whose money is not found or ambiguous: the staff is told either way."""
+    """What happens to a booking whose money is not found or ambiguous. Staff are alerted either way."""
 
     FAIL = "fail"
     WAIT_FOR_STAFF = "wait_for_staff"
 
 
 class Rooms(StrEnum):
-    """What becomes of a booking's rooms while its money is looked for in the third stage, the slowest."""
+    """What happens to a booking's rooms while its money is searched for in the third stage, the slowest."""
 
     KEEP = "keep"
     FREE = "free"
 
 
 def schedule_of(attempts: tuple[int, ...], intervals: tuple[timedelta, ...]) -> Schedule:
-    """A method's stages from its numbers of attempts and their intervals, which may be more."""
+    """A schedule from the attempts of each stage and their intervals; surplus intervals are ignored."""
     return tuple(Stage(number, every) for number, every in zip(attempts, intervals, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a property chooses. `tolerance_days` is the bank's posting delay either way.
+    """What a property chooses.
 
-    `hold_margin` is how long after a stage's last attempt the rooms stay held. `second_look` is the pause before the
-    one look that counts as no attempt: it finds a transfer that was recorded by another instance at the same moment.
-    `unfound` is what becomes of a booking whose money a person has to look into, and `staff_patience` how long it waits
-    for one. `rooms_in_stage_3` is whether rooms stay held in the third stage, or are freed until the money is found.
-    `refund_limits` and `charge_limits` are what a role may give back of one payment altogether, and charge at once, in
-    the booking's currency; a role that is not named may any amount.
-    `default_property` is meant by a question that names none.
-    `properties` are the terms of those that choose otherwise.
+    `tolerance_days`: how far the bank's date may lie from the slip's. `hold_margin`: how long rooms stay held after a
+    stage's last attempt. `second_look`: the pause before a search that counts as no attempt; it finds a transfer that
+    another instance recorded at the same moment. `unfound`: what happens when the money is not found, and
+    `staff_patience`: how long staff have to decide. `rooms_in_stage_3`: whether rooms stay held in the third stage.
+    `refund_limits` and `charge_limits`: what a role may refund of one payment in all, and charge at once, in the
+    booking's currency; other roles have no limit. `default_property` is the property of a question that names none,
+    `properties` are the properties with terms of their own.
     """
 
     tolerance_days: int = 3
@@ -71,13 +70,13 @@ class Terms:
     properties: Mapping[str, Terms] = field(default_factory=dict)
 
     def of(self, property_id: str) -> Terms:
-        """The terms of a property: its own, or these."""
+        """The terms of a property: its own, else these."""
         return self.properties.get(property_id, self)
 
     def schedule(self, method: PaymentMethod) -> Schedule:
-        """The stages of a method; one that is not listed is not looked for again."""
+        """The stages of a payment method; empty when its money is not searched for again."""
         return self.schedules.get(method, ())
 
     def keeps_rooms(self, stage: int) -> bool:
-        """Whether the rooms stay held while the money is looked for in this stage, from 1."""
+        """Whether rooms stay held while the money is searched for in this stage (from 1)."""
         return stage < ROOMS_MAY_GO_FROM or self.rooms_in_stage_3 is Rooms.KEEP

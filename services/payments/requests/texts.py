@@ -1,4 +1,4 @@
-"""Payments' refusals: a reason for machines, its sentence for the guest, and the figures that belong to it."""
+"""Payments' guest-facing texts, and its refusals: a code, a sentence for the guest, and the figures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any
 from babel.dates import format_date
 
 from services.payments.requests.terms import Terms
-from services.payments.transfers.matching import Decision, Verdict
-from services.payments.transfers.payment import Payment
+from services.payments.transfers import Decision, Payment, Verdict
 from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.errors import Refusal
 from shared.texts import LOCALES, Texts
 
-RELEASED = "payment_released"  # the one reason that only payments knows
+RELEASED = "payment_released"
 _REASONS = {
     Verdict.NOT_YET: Reason.PAYMENT_NOT_FOUND,
     Verdict.MISSING: Reason.PAYMENT_MISSING,
@@ -27,13 +26,13 @@ _REASONS = {
 
 
 class PaymentTexts:
-    """Words refusals in the property's language. Their details are JSON values, amounts as text."""
+    """Texts in the property's or the guest's language. Details of refusals are JSON values, amounts as text."""
 
     def __init__(self, folder: Path) -> None:
         self._texts = Texts(folder)
 
     def refusal(self, decision: Decision, terms: Terms) -> Refusal:
-        """Why a decision sets nothing aside, with dates where its property is."""
+        """The refusal for a decision that reserves nothing, with dates at the property."""
         terms = terms.of(decision.claim.property_id)
         claim, payment, reason = decision.claim, decision.payment, _REASONS[decision.verdict]
         details: dict[str, Any] = {"amount": f"{claim.amount:.2f}", "currency": claim.currency}
@@ -50,15 +49,15 @@ class PaymentTexts:
         )
 
     def ended(self, reason: Reason, terms: Terms) -> Refusal:
-        """Why a search was ended by a person."""
+        """The refusal when a person ended the search."""
         return Refusal(reason.value, self._texts.render(terms.language, "refusal", reason=reason.value))
 
     def refusal_after_release(self, terms: Terms) -> Refusal:
-        """Why a request is refused whose release came first."""
+        """The refusal when the release arrived before the request."""
         return Refusal(RELEASED, self._texts.render(terms.language, "refusal", reason=RELEASED))
 
     def verified(self, decision: Decision, language: Language, terms: Terms) -> str:
-        """Whether a payment is there, for the guest who asks."""
+        """The answer to a question whether a payment is there."""
         payment, local = decision.payment, replace(terms.of(decision.claim.property_id), language=language)
         return self._texts.render(
             language,
@@ -75,12 +74,12 @@ class PaymentTexts:
         )
 
     def not_verified(self, error: RefusalDetails, language: Language) -> str:
-        """What is wrong with a question, for the guest on whose behalf it is asked: the fields, by their names."""
+        """The answer to an invalid question: which fields are wrong."""
         fields = [problem["field"] for problem in error.details["problems"]]
         return self._texts.render(language, "not_verified", fields=fields)
 
     def codes(self, codes: Sequence[str], language: Language) -> str:
-        """Reservation codes: "HR26181, HR26182 (2 habitaciones)"; one alone is just the code, none is N/A."""
+        """Reservation codes as text, such as "HR26181, HR26182 (2 habitaciones)"; N/A for none."""
         return self._texts.render(language, "codes", codes=[code.strip() for code in codes if code.strip()])
 
     def _use(self, payment: Payment, terms: Terms) -> dict[str, Any]:
@@ -95,7 +94,7 @@ class PaymentTexts:
 
 
 def _day(payment: Payment | None, terms: Terms) -> str:
-    """The date that a payment was used, where the property is, as its guests write it."""
+    """The date at the property on which a payment was used, in the guest's language; empty when it is unused."""
     if payment is None or payment.used_at is None:
         return ""
     return format_date(payment.used_at.astimezone(terms.zone).date(), "long", locale=LOCALES[terms.language])

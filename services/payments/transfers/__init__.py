@@ -1,1 +1,32 @@
-"""Money that arrived: payments, the ledger, and the match with what is asked for."""
+"""Money that arrived: payments, their ledger, and the matching of payments with claims."""
+
+from services.payments.transfers.claim import Claim, claim_of, question_of
+from services.payments.transfers.ledger import NOTHING
+from services.payments.transfers.matching import Decision, Verdict
+from services.payments.transfers.payment import (
+    ANY_PROPERTY,
+    Contradiction,
+    DeskMethod,
+    Payment,
+    money,
+    payment_at_desk,
+    payment_of,
+    unknown_payment,
+)
+
+__all__ = [
+    "ANY_PROPERTY",
+    "NOTHING",
+    "Claim",
+    "Contradiction",
+    "Decision",
+    "DeskMethod",
+    "Payment",
+    "Verdict",
+    "claim_of",
+    "money",
+    "payment_at_desk",
+    "payment_of",
+    "question_of",
+    "unknown_payment",
+]

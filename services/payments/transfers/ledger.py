@@ -1,4 +1,4 @@
-"""The ledger: everything that ever happened to money that arrived, as entries that are only ever added."""
+"""The ledger: entries for everything that happened to a payment. Entries are added, never changed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Kind(StrEnum):
 class Entry:
     """One thing that happened to a payment. Amounts are in the payment's currency, `at` is in UTC.
 
-    Kind and `cause` together happen to a payment once: `cause` is the booking, or the refund's own id, or for the
-    arrival the payment. A refund of a booking's money names the booking; one of money that nobody used names none.
-    `staff` and `reason` say who decided and why, where a person did.
+    A payment has one entry for each kind and `cause`: the id of the booking, of the refund, or for the arrival of the
+    payment. A refund of a booking's money names the booking, one of unused money names none. `staff` and `reason` say
+    who decided and why, if a person did.
     """
 
     payment_id: UUID
@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What a payment says of itself: what arrived, and what of it is reserved, captured or refunded now."""
+    """The amounts of a payment as its row has them: arrived, and reserved, captured or refunded now."""
 
     amount: Decimal = NOTHING
     reserved: Decimal = NOTHING
@@ -60,7 +60,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a payment's entries add up to; `returned` is the part of `refunded` that bookings had used."""
+    """The sums of a payment's entries; `returned` is the part of `refunded` that bookings had captured."""
 
     arrived: Decimal = NOTHING
     reserved: Decimal = NOTHING
@@ -72,7 +72,7 @@ class Sums:
 
     @property
     def balance(self) -> Balance:
-        """The balance that the entries make."""
+        """The balance that follows from the entries."""
         return Balance(
             amount=self.arrived,
             reserved=self.reserved - self.captured - self.released,
@@ -83,7 +83,7 @@ class Sums:
 
 
 def summed(entries: Iterable[Entry]) -> Sums:
-    """Add the entries of one payment up."""
+    """The sums of one payment's entries."""
     totals = dict.fromkeys(Kind, NOTHING)
     returned = NOTHING
     codes: list[str] = []
@@ -96,15 +96,15 @@ def summed(entries: Iterable[Entry]) -> Sums:
 
 
 def audit(balance: Balance, sums: Sums) -> Sequence[str]:
-    """How a payment's balance and its entries disagree, in words; empty when they agree."""
+    """How a payment's balance and its entries disagree, as sentences; empty when they agree."""
     posted = sums.balance
-    wrong = [
+    problems = [
         f"{name} is {getattr(balance, name):.2f}, the entries make {getattr(posted, name):.2f}"
         for name in ("amount", "reserved", "captured", "refunded")
         if getattr(balance, name) != getattr(posted, name)
     ]
     if balance.codes != posted.codes:
-        wrong.append(f"the codes are {', '.join(balance.codes)}, the entries' {', '.join(posted.codes)}")
+        problems.append(f"the codes are {', '.join(balance.codes)}, the entries' {', '.join(posted.codes)}")
     if min(posted.reserved, posted.captured, posted.refunded, posted.left) < 0:
-        wrong.append(f"the entries give out more than arrived: {posted.left:.2f} left")
-    return wrong
+        problems.append(f"the entries give out more than arrived: {posted.left:.2f} left")
+    return problems

@@ -1,4 +1,4 @@
-"""Finds the payment that a claim means: which one and why, which ones not and why not. It never guesses."""
+"""Finds the payment that a claim means, with the reasons for and against each candidate. It never guesses."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
-from services.payments.requests.claim import Claim, authorization_key, reference_key, same_payer, same_reference
+from services.payments.transfers.claim import Claim, authorization_key, reference_key, same_payer, same_reference
 from services.payments.transfers.ledger import NOTHING
 from services.payments.transfers.payment import ANY_PROPERTY, Payment
 from shared.contracts.common import PaymentMethod
 
-# So many payments that fit alike are told apart by a reference or not at all; nobody need look at more.
-MANY = 50
+MANY = 50  # payments that are read for a claim: among more of the same amount only a reference can decide
 
 
 class Verdict(StrEnum):
-    """What came of looking for a claim's money."""
+    """The result of matching a claim."""
 
     FOUND = "found"
     NOT_YET = "not_yet"
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 
 class Why(StrEnum):
-    """What speaks for a payment, or against it."""
+    """A reason for or against a payment."""
 
     AMOUNT = "amount_agrees"
     DATE = "date_agrees"
@@ -49,19 +49,25 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """A payment that was looked at, with what spoke for it and against it."""
+    """A candidate with the reasons for it (`pros`) and against it (`cons`)."""
 
     payment: Payment
     pros: tuple[Why, ...]
     cons: tuple[Why, ...]
+
+    def facts(self) -> dict[str, Any]:
+        """The payment and its reasons as JSON values, for the staff."""
+        names = ("id", "amount", "left", "currency", "posted_on", "payer", "transfer_id", "reference")
+        known = {name: str(value) for name in names if (value := getattr(self.payment, name)) is not None}
+        return {**known, "codes": list(self.payment.codes), "for": list(self.pros), "against": list(self.cons)}
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The verdict on a claim. `payment` is the one found, or the one that is too small or used.
 
-    `lacking` is the money that it falls short by; `looked_at` are all that came into question, `close` the closest.
-    `contradicted`: what fits bears another reference than the slip, whose own transfer may still come.
+    `lacking` is the amount that is missing. `candidates` are all payments that were compared, `close` those that match
+    best. `contradicted`: those have another reference than the slip, so the slip's own transfer may still arrive.
     """
 
     claim: Claim
@@ -69,21 +75,21 @@ class Decision:
     tolerance_days: int
     payment: Payment | None = None
     lacking: Decimal = NOTHING
-    looked_at: tuple[Payment, ...] = ()
+    candidates: tuple[Payment, ...] = ()
     close: tuple[Payment, ...] = ()
     contradicted: bool = False
 
     @property
     def final(self) -> bool:
-        """Whether there is nothing to wait for, at the first look."""
+        """Whether a new request is settled by it, without waiting."""
         return self.verdict is not Verdict.NOT_YET and not self.contradicted
 
     @property
     def ends_search(self) -> bool:
-        """Whether it settles a request that waits already.
+        """Whether it settles a waiting request when money arrives.
 
-        Another guest's slip of the same amount may be the one that is used or too small, so a search by slip goes on;
-        a card's number means one payment.
+        A payment that is used or too small ends a search by card only: its number means one payment. With a slip it
+        may be another guest's payment of the same amount.
         """
         if self.contradicted:
             return False
@@ -91,23 +97,22 @@ class Decision:
 
     @property
     def ends_attempt(self) -> bool:
-        """The same at an attempt of the search: by then a transfer of the slip's own reference had its time to come."""
+        """Whether it settles a waiting request at a planned attempt: then money with another reference counts too."""
         return self.ends_search or self.verdict is Verdict.FOUND
 
     @property
     def considered(self) -> tuple[Considered, ...]:
-        """The reasons: what spoke for and against each payment."""
-        return tuple(_considered(self, payment) for payment in self.looked_at)
+        """Each candidate with its reasons."""
+        return tuple(_considered(self, payment) for payment in self.candidates)
 
 
 def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> Decision:
-    """Decide which of the payments the claim means; `tolerance_days` is the bank's posting delay, either way.
+    """Decide which payment the claim means. `tolerance_days` is how far the bank's date may lie from the slip's.
 
-    A slip fits by amount and date, a card by its authorisation number. Among several that fit, an equal reference
-    decides, then one that agrees, then one that does not differ, then an agreeing payer, then whether enough is left;
-    if that leaves two, the verdict is AMBIGUOUS. It is the same of one alone whose reference differs from the slip's
-    and whose payer does not agree either: everything that could tell it from another guest's speaks against it. Money
-    that is used or too little and bears another reference is somebody else's, and the slip's own has not arrived.
+    A slip matches by amount and date, a card by its authorisation number. Among several that match, these decide in
+    turn: an equal reference, one that agrees, one that does not differ, an agreeing payer, and whether enough is left.
+    If two remain, the verdict is AMBIGUOUS; so it is for a single payment whose reference and payer both differ from
+    the slip's. A payment with another reference that is used or too small belongs to another guest: NOT_YET.
     """
     if claim.missing:
         return Decision(claim, Verdict.MISSING, tolerance_days)
@@ -115,17 +120,17 @@ def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> Dec
         return Decision(claim, Verdict.TOO_LITTLE, tolerance_days, lacking=claim.amount - claim.slip_amount)
     close = _closest(claim, [payment for payment in payments if not objections(claim, payment, tolerance_days)])
     covering = [payment for payment in close if payment.left >= claim.amount]
-    seen = Decision(claim, Verdict.AMBIGUOUS, tolerance_days, looked_at=tuple(payments), close=tuple(close))
+    decision = Decision(claim, Verdict.AMBIGUOUS, tolerance_days, candidates=tuple(payments), close=tuple(close))
     if not covering:
-        return _none_covers(seen)
-    seen = replace(seen, contradicted=all(contradicts(claim, payment) for payment in covering))
-    if len(covering) == 1 and (not seen.contradicted or _same_payer(claim, covering[0])):
-        return replace(seen, verdict=Verdict.FOUND, payment=covering[0])
-    return seen
+        return _none_covers(decision)
+    decision = replace(decision, contradicted=all(contradicts(claim, payment) for payment in covering))
+    if len(covering) == 1 and (not decision.contradicted or _same_payer(claim, covering[0])):
+        return replace(decision, verdict=Verdict.FOUND, payment=covering[0])
+    return decision
 
 
 def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why, ...]:
-    """Why a payment cannot be the one that the claim means, whatever is left of it; empty when it can."""
+    """Why a payment cannot be the one that the claim means, whatever is left of it; empty when it can be."""
     checks = {
         Why.OTHER_CURRENCY: payment.currency != claim.currency,
         Why.OTHER_PROPERTY: payment.property_id not in {ANY_PROPERTY, claim.property_id},
@@ -140,45 +145,45 @@ def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why
 
 
 def contradicts(claim: Claim, payment: Payment) -> bool:
-    """Whether a slip and a transfer both bear a reference, and these differ: banks number both, not always alike."""
+    """Whether slip and transfer both have a reference and these differ. Banks may number the two differently."""
     both = not claim.is_card and reference_key(claim.reference) and reference_key(payment.reference)
     return bool(both) and not _same_reference(claim, payment)
 
 
 def likeness(claim: Claim, payment: Payment) -> tuple[bool, ...]:
-    """What breaks a tie, the strongest first: an equal reference, one that agrees, none that differs, the payer."""
+    """The tie-breakers, the strongest first: an equal reference, one that agrees, none that differs, the payer."""
     return tuple(agrees(claim, payment) for agrees in _TIES)
 
 
 def _closest(claim: Claim, fitting: Sequence[Payment]) -> list[Payment]:
-    """Those that a reference singles out, or else a payer, or else all."""
+    """The payments that remain after the tie-breakers."""
     close = list(fitting)
     for agrees in _TIES:
         if len(close) <= 1 or (agrees is _same_payer and sum(payment.left > 0 for payment in close) >= MANY):
-            break  # of so many there may be more, and a payer would single one out by chance
+            break  # there may be more than were read, so a payer's name could single one out by chance
         close = [payment for payment in close if agrees(claim, payment)] or close
     return close
 
 
-def _none_covers(seen: Decision) -> Decision:
-    close = tuple(payment for payment in seen.close if not contradicts(seen.claim, payment))
+def _none_covers(decision: Decision) -> Decision:
+    close = tuple(payment for payment in decision.close if not contradicts(decision.claim, payment))
     if not close:
-        return replace(seen, verdict=Verdict.NOT_YET, close=())
+        return replace(decision, verdict=Verdict.NOT_YET, close=())
     best = max(close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
     verdict = Verdict.TOO_LITTLE if best.left else Verdict.USED
-    return replace(seen, verdict=verdict, payment=best, lacking=seen.claim.amount - best.left, close=close)
+    return replace(decision, verdict=verdict, payment=best, lacking=decision.claim.amount - best.left, close=close)
 
 
-def _considered(seen: Decision, payment: Payment) -> Considered:
-    claim = seen.claim
-    cons = list(objections(claim, payment, seen.tolerance_days))
+def _considered(decision: Decision, payment: Payment) -> Considered:
+    claim = decision.claim
+    cons = list(objections(claim, payment, decision.tolerance_days))
     if contradicts(claim, payment):
         cons.append(Why.OTHER_REFERENCE)
-    if not cons and payment not in seen.close:
+    if not cons and payment not in decision.close:
         cons.append(Why.ANOTHER_FITS_BETTER)
     if payment.left < claim.amount:
         cons.append(Why.LEFT_TOO_LITTLE if payment.left else Why.USED_UP)
-    return Considered(payment, _pros(claim, payment, seen.tolerance_days), tuple(cons))
+    return Considered(payment, _pros(claim, payment, decision.tolerance_days), tuple(cons))
 
 
 def _pros(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why, ...]:
@@ -197,13 +202,13 @@ def _near(claim: Claim, payment: Payment, tolerance_days: int) -> bool:
 
 
 def _same_authorization(claim: Claim, payment: Payment) -> bool:
-    wanted = authorization_key(claim.authorization_number)
-    return wanted is not None and authorization_key(payment.authorization_number) == wanted
+    key = authorization_key(claim.authorization_number)
+    return key is not None and authorization_key(payment.authorization_number) == key
 
 
 def _equal_reference(claim: Claim, payment: Payment) -> bool:
-    wanted = reference_key(claim.reference)
-    return wanted is not None and reference_key(payment.reference) == wanted
+    key = reference_key(claim.reference)
+    return key is not None and reference_key(payment.reference) == key
 
 
 def _same_reference(claim: Claim, payment: Payment) -> bool:

@@ -1,4 +1,4 @@
-"""A payment: money that arrived once, and how much of it is reserved, captured, refunded or left."""
+"""A payment: money that arrived, and how much of it is reserved, captured, refunded or left."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from uuid import UUID, uuid5
 from services.payments.transfers.ledger import NOTHING, Balance, Entry, Kind
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import TransferArrived
+from shared.errors import Refusal
 
 _PAYMENTS = UUID("0d9c6f0e-0e2b-4b53-9a6e-5f1f1f3f7a10")
 ANY_PROPERTY = ""
 DESK = "desk"
-# What a line of a feed says of its money, and must say again.
-_TOLD = (
+# What must be the same when a feed repeats a line.
+_FACTS = (
     "amount",
     "currency",
     "posted_on",
@@ -31,12 +32,12 @@ _TOLD = (
 
 
 def money(amount: Decimal) -> Decimal:
-    """An amount with its cents written out; the messages admit no more than two decimals, so nothing is rounded."""
+    """An amount with two decimals. Messages allow no more, so nothing is rounded."""
     return amount.quantize(NOTHING)
 
 
 class DeskMethod(StrEnum):
-    """How a guest pays at the desk."""
+    """How a guest pays at the front desk."""
 
     CASH = "cash"
     CARD = "card"
@@ -47,34 +48,34 @@ Method: TypeAlias = PaymentMethod | DeskMethod
 
 
 def method_of(word: str) -> Method:
-    """The way of paying that a word means.
+    """The method with this value.
 
     Raises:
-        ValueError: when there is none of that name.
+        ValueError: when there is none.
     """
     return DeskMethod(word) if word in set(DeskMethod) else PaymentMethod(word)
 
 
 class MoneyError(ValueError):
-    """More was asked of a payment than it holds: a fault of whoever asked, never an answer to a guest."""
+    """More is requested of a payment than is left or reserved: a fault of the caller, not a refusal."""
 
 
 class Contradiction(ValueError):
-    """A line of a feed that was recorded before, with other money in it."""
+    """A line of a feed that was recorded before with another amount or currency."""
 
 
 def payment_id_of(source: str, transfer_id: str) -> UUID:
-    """The payment that a line of a feed becomes: the same id whenever and wherever the line is read."""
+    """The id of the payment that a line of a feed becomes; the same each time the line is read."""
     return uuid5(_PAYMENTS, f"{source}\n{transfer_id}")
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One transfer or card authorisation. `reserved`, `captured` and `refunded` never exceed `amount` together.
+    """One transfer or card authorisation. `reserved`, `captured` and `refunded` together never exceed `amount`.
 
-    Amounts are in `currency`, times in UTC, `posted_on` is the bank's own date. A `property_id` of "" serves every
-    property. `codes` are the reservation codes in the order in which they were written. `entries` are what happened to
-    it since it was read: whatever changes a balance makes its entry.
+    Amounts are in `currency`, times in UTC, `posted_on` is the bank's date. A `property_id` of "" means any property.
+    `codes` are reservation codes in the order in which they were added. `entries` are the new entries of the ledger
+    since it was read: every change of a balance adds one.
     """
 
     id: UUID
@@ -104,13 +105,13 @@ class Payment:
 
     @property
     def used_at(self) -> datetime | None:
-        """When money of it was last taken or, while none is, set aside; None while it serves nobody."""
+        """When money of it was last captured, else last reserved; None while it is unused."""
         if self.captured or self.refunded:
             return self.captured_at
         return self.reserved_at if self.reserved else None
 
     def reserve(self, amount: Decimal, booking_id: UUID, now: datetime, staff: str | None = None) -> Payment:
-        """Set an amount aside for a booking; `staff` is who chose this payment, where a person did.
+        """Reserve an amount for a booking; `staff` is who chose this payment, if a person did.
 
         Raises:
             MoneyError: when less is left.
@@ -121,7 +122,7 @@ class Payment:
         return self._after(entry, reserved=self.reserved + amount, reserved_at=now)
 
     def capture(self, amount: Decimal, booking_id: UUID, codes: Iterable[str], now: datetime) -> Payment:
-        """Take an amount that is reserved for a booking, and write all its reservation codes down.
+        """Capture an amount that is reserved for a booking, and add its reservation codes.
 
         Raises:
             MoneyError: when less is reserved.
@@ -137,7 +138,7 @@ class Payment:
         )
 
     def release(self, amount: Decimal, booking_id: UUID, now: datetime) -> Payment:
-        """Give an amount that is reserved for a booking back.
+        """Set an amount free again that is reserved for a booking.
 
         Raises:
             MoneyError: when less is reserved.
@@ -149,10 +150,10 @@ class Payment:
     def refund(
         self, amount: Decimal, refund_id: UUID, booking_id: UUID | None, now: datetime, *, staff: str, reason: str
     ) -> Payment:
-        """Give back what was captured for a booking or, without one, what is left.
+        """Give back money that was captured for a booking or, without one, money that is left.
 
         Raises:
-            MoneyError: when that is less.
+            MoneyError: when there is less.
         """
         if amount > (self.captured if booking_id else self.left):
             raise MoneyError(f"payment {self.id} cannot give {amount} back")
@@ -161,16 +162,16 @@ class Payment:
         return self._after(entry, captured=captured, refunded=self.refunded + amount)
 
     def same_money(self, other: Payment) -> bool:
-        """Whether another is this very payment, told once more: what it is now may differ."""
+        """Whether another payment has the same id, method, amount and currency; their balances may differ."""
         return all(getattr(self, name) == getattr(other, name) for name in ("id", "method", "amount", "currency"))
 
-    def differences(self, told: Payment) -> tuple[str, ...]:
-        """What the same line says otherwise than it was recorded, in words; what only one of both says is none."""
-        pairs = [(name, getattr(self, name), getattr(told, name)) for name in _TOLD]
+    def differences(self, repeated: Payment) -> tuple[str, ...]:
+        """How the repeated line differs from what was recorded, as sentences. A missing value is no difference."""
+        pairs = [(name, getattr(self, name), getattr(repeated, name)) for name in _FACTS]
         return tuple(
-            f"{name} was recorded as {recorded}, and is told as {again}"
+            f"{name} was recorded as {recorded}, and is now {again}"
             for name, recorded, again in pairs
-            if recorded and again and _bare(recorded) != _bare(again)
+            if recorded and again and _normalized(recorded) != _normalized(again)
         )
 
     def _after(self, entry: Entry, **balances: Any) -> Payment:
@@ -181,13 +182,13 @@ class Payment:
             raise MoneyError(f"payment {self.id} has {self.reserved} reserved, not {amount}")
 
 
-def _bare(fact: Any) -> Any:
-    """Text without the case and blanks that a bank may write now so and now otherwise."""
+def _normalized(fact: Any) -> Any:
+    """Text in lower case with single blanks, as banks write the same text in different ways."""
     return " ".join(fact.casefold().split()) if isinstance(fact, str) else fact
 
 
 def payment_of(message: TransferArrived, now: datetime) -> Payment:
-    """The payment in a line of a feed, as it arrives."""
+    """The new payment in a line of a feed."""
     payment_id, amount = payment_id_of(message.source, message.transfer_id), money(message.amount)
     return Payment(
         id=payment_id,
@@ -206,8 +207,8 @@ def payment_of(message: TransferArrived, now: datetime) -> Payment:
     )
 
 
-class AtDesk(Protocol):
-    """What the staff says of money that it took."""
+class DeskPayment(Protocol):
+    """Money that staff took."""
 
     @property
     def payment_id(self) -> UUID: ...
@@ -225,20 +226,20 @@ class AtDesk(Protocol):
     def payer(self) -> str | None: ...
 
 
-def payment_at_desk(taken: AtDesk, now: datetime) -> Payment:
-    """Money taken at the desk, as it arrives; the staff's own id makes it count once."""
-    payment_id, amount = payment_id_of(DESK, str(taken.payment_id)), money(taken.amount)
+def payment_at_desk(command: DeskPayment, now: datetime) -> Payment:
+    """The new payment for money that staff took; its id follows from the id that staff chose."""
+    payment_id, amount = payment_id_of(DESK, str(command.payment_id)), money(command.amount)
     return Payment(
         id=payment_id,
         source=DESK,
-        transfer_id=str(taken.payment_id),
+        transfer_id=str(command.payment_id),
         property_id=ANY_PROPERTY,
-        method=taken.method,
+        method=command.method,
         amount=amount,
-        currency=taken.currency,
-        posted_on=taken.received_on,
-        payer=taken.payer,
-        reference=taken.reference,
+        currency=command.currency,
+        posted_on=command.received_on,
+        payer=command.payer,
+        reference=command.reference,
         authorization_number=None,
         arrived_at=now,
         entries=(Entry(payment_id, Kind.ARRIVED, payment_id, amount, now),),
@@ -246,5 +247,10 @@ def payment_at_desk(taken: AtDesk, now: datetime) -> Payment:
 
 
 def balance_of(payment: Payment) -> Balance:
-    """What a payment says of itself, to be held against its entries."""
+    """A payment's amounts, to compare with its entries."""
     return Balance(payment.amount, payment.reserved, payment.captured, payment.refunded, payment.codes)
+
+
+def unknown_payment(payment_id: UUID) -> Refusal:
+    """The refusal when there is no such payment."""
+    return Refusal("payment_unknown", f"payment_id: there is no payment {payment_id}")

@@ -1,4 +1,4 @@
-"""Other nights for a booking that has rooms: asked for, kept or dropped."""
+"""Changes of a booking's dates: held, then kept or dropped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from shared.messages.message import Message
 
 
 class PlacedWish(RoomWish):
-    """A room that a booking has, wanted on other nights: the same room where that can be."""
+    """A room that a booking has, wanted on other nights; the same room if it is free."""
 
     room: RoomNumber
     code: Identifier
@@ -33,10 +33,10 @@ class PlacedWish(RoomWish):
 class ChangeRooms(
     Message, type="posada.availability.change-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Price a booking's rooms for other nights and hold those as well; what it has stays its own until it decides.
+    """Price rooms for a booking on other nights and hold them, beside its own, until the change is kept or dropped.
 
-    `change` numbers the changes of a booking and grows; one that comes after its DropChange is refused. A room that is
-    not the booking's own already is never one of `avoid_rooms`.
+    `change` numbers the changes of a booking and grows; one that arrives after its DropChange is refused. A room that
+    the booking does not have already is never one of `avoid_rooms`.
     """
 
     booking_id: UUID
@@ -53,7 +53,7 @@ class ChangeRooms(
 class RoomsChanged(
     Message, type="posada.availability.rooms-changed.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """The other nights are held beside the old ones: one room a line, with its price."""
+    """The other nights are held beside the old ones: a room for each line, with its price."""
 
     booking_id: UUID
     change: Number
@@ -65,7 +65,7 @@ class RoomsChanged(
 class RoomsNotChanged(
     Message, type="posada.availability.rooms-not-changed.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """The booking has what it had, and why."""
+    """The change is refused, with the reason; the booking keeps what it has."""
 
     booking_id: UUID
     change: Number
@@ -75,7 +75,7 @@ class RoomsNotChanged(
 class KeepChange(
     Message, type="posada.availability.keep-change.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """The booking has its new nights: free those that only the old dates had."""
+    """Keep the change: the nights of the old dates become free."""
 
     booking_id: UUID
     property_id: Identifier
@@ -83,7 +83,7 @@ class KeepChange(
 
 
 class ChangeKept(Message, type="posada.availability.change-kept.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
-    """The old nights are free."""
+    """The change is kept, and the old nights are free."""
 
     booking_id: UUID
     change: Number
@@ -92,7 +92,7 @@ class ChangeKept(Message, type="posada.availability.change-kept.v1", topic=topic
 class DropChange(
     Message, type="posada.availability.drop-change.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """The booking keeps what it had: free the nights that only the change had, also where it never happened."""
+    """Drop the change: its nights become free. A change that never arrived is dropped too."""
 
     booking_id: UUID
     property_id: Identifier
@@ -102,7 +102,7 @@ class DropChange(
 class ChangeDropped(
     Message, type="posada.availability.change-dropped.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """The booking has what it had, and this change will never be."""
+    """The change is dropped; if it arrives later, it is refused."""
 
     booking_id: UUID
     change: Number

@@ -1,4 +1,4 @@
-"""Rooms that an outside system keeps: seen, ordered and cancelled there."""
+"""Rooms that an external system keeps: read, booked and cancelled there."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from shared.contracts.common import (
 )
 from shared.messages.message import Message
 
-# An outside system may have more rooms than a booking may want.
+# An external system may have more rooms than a booking may request.
 FreeNumbers = Annotated[tuple[RoomNumber, ...], Field(max_length=100_000)]
 
 
 class OrderRooms(
     Message, type="posada.availability.order-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Book the held rooms in the outside system that keeps them: all of them or none, or those that can be had."""
+    """Book the held rooms in the external system that keeps them: all, or under best effort those that are free."""
 
     booking_id: UUID
     property_id: Identifier
@@ -48,7 +48,7 @@ class OrderRooms(
 
 
 class OrderedRoom(Part):
-    """The room that a line really got, and its code in the outside system."""
+    """The room that a line got in the external system, and its code there."""
 
     line: Line
     room: RoomNumber
@@ -58,9 +58,9 @@ class OrderedRoom(Part):
 class RoomsOrdered(
     Message, type="posada.availability.rooms-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """The rooms are booked in the outside system; some may be others than those that were held.
+    """The rooms are booked in the external system; some may differ from those that were held.
 
-    Under best effort `failed` lists what could not be had there.
+    Under best effort `failed` lists the lines without a room.
     """
 
     booking_id: UUID
@@ -71,7 +71,7 @@ class RoomsOrdered(
 class RoomsNotOrdered(
     Message, type="posada.availability.rooms-not-ordered.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """A room could not be had in the outside system; whatever it can cancel is cancelled."""
+    """A room could not be booked in the external system; the other orders are cancelled, as far as it can cancel."""
 
     booking_id: UUID
     refusal: RefusalDetails
@@ -80,7 +80,7 @@ class RoomsNotOrdered(
 class CancelOrders(
     Message, type="posada.availability.cancel-orders.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Undo whatever a booking has in the outside system, also where it has nothing."""
+    """Cancel all orders of a booking in the external system, even if there are none."""
 
     booking_id: UUID
     property_id: Identifier
@@ -89,7 +89,7 @@ class CancelOrders(
 class OrdersCancelled(
     Message, type="posada.availability.orders-cancelled.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """What can be cancelled is; of the rest staff was told."""
+    """The orders are cancelled; staff were alerted to those that the external system cannot cancel."""
 
     booking_id: UUID
 
@@ -97,7 +97,7 @@ class OrdersCancelled(
 class OutsideSeen(
     Message, type="posada.availability.outside-seen.v1", topic=topics.internal("availability"), key="request_id"
 ):
-    """What an outside system calls free, for the count or the hold that asked; without `free` it did not answer."""
+    """The free rooms in an external system, for the count or hold that needs them; without `free` it did not answer."""
 
     request_id: Identifier
     booking_id: UUID | None = None
@@ -113,7 +113,7 @@ class OutsideSeen(
 class OutsideOrdered(
     Message, type="posada.availability.outside-ordered.v1", topic=topics.internal("availability"), key="booking_id"
 ):
-    """The outside system has booked the rooms, and none for the lines that `failed`."""
+    """The external system has booked the rooms, except for the lines in `failed`."""
 
     booking_id: UUID
     rooms: tuple[OrderedRoom, ...] = Field(max_length=MOST_ROOMS)

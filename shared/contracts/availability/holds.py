@@ -1,4 +1,4 @@
-"""Holds, bookings and releases: what the saga commands, and what it hears."""
+"""Holds, bookings and releases of rooms: the saga's commands and their replies."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from shared.messages.message import Message
 class HoldRooms(
     Message, type="posada.availability.hold-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Price the rooms and hold them all in one step; what is held is distinct and never in `avoid_rooms`.
+    """Price the rooms and hold them in one step. The rooms are distinct, and none is in `avoid_rooms`.
 
-    Asked again for a booking whose rooms were freed, rooms of the same types are held, at the prices of the first time.
-    `holding` is 1 the first time and 2 then, so that what comes late is known for it.
+    For a booking whose rooms were freed, rooms of the same types are held at the first prices. `holding` is 1 the first
+    time and 2 then, so that late messages can be recognised.
     """
 
     booking_id: UUID
@@ -64,7 +64,7 @@ class HeldRoom(Occupants):
 
 
 class FailedRoom(Part):
-    """A room of the request that could not be had."""
+    """A room of the request that is not available."""
 
     line: Line
     type: Text
@@ -73,7 +73,7 @@ class FailedRoom(Part):
 
 
 class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
-    """Rooms are held until `expires_at`. Under best effort `failed` lists what could not be had."""
+    """Rooms are held until `expires_at`. Under best effort `failed` lists those that are not available."""
 
     booking_id: UUID
     rooms: tuple[HeldRoom, ...] = Field(max_length=MOST_ROOMS)
@@ -81,13 +81,13 @@ class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.
     total: Amount
     currency: Currency
     expires_at: Moment
-    outside: bool = Field(default=False, description="An outside system keeps them: order them there first.")
+    outside: bool = Field(default=False, description="An external system keeps them: order them there first.")
 
 
 class RoomsNotHeld(
     Message, type="posada.availability.rooms-not-held.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """Nothing is held, and why."""
+    """Nothing is held, with the reason."""
 
     booking_id: UUID
     refusal: RefusalDetails
@@ -96,7 +96,7 @@ class RoomsNotHeld(
 class ExtendHold(
     Message, type="posada.availability.extend-hold.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Keep the rooms held until `until`: the saga waits for money. Never shortens a hold; has no reply."""
+    """Hold the rooms until `until`, as the saga waits for money. It never shortens a hold and has no reply."""
 
     booking_id: UUID
     property_id: Identifier
@@ -106,9 +106,9 @@ class ExtendHold(
 class FreeRooms(
     Message, type="posada.availability.free-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
-    """Let others have the rooms while the booking goes on; HoldRooms holds rooms for it again.
+    """Give the rooms up while the booking goes on; HoldRooms can hold rooms for it again.
 
-    It is about the rooms of that `holding` alone: those held since stay.
+    Only the rooms of this `holding` are freed, not those that were held again since.
     """
 
     booking_id: UUID
@@ -117,14 +117,14 @@ class FreeRooms(
 
 
 class RoomsFreed(Message, type="posada.availability.rooms-freed.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
-    """The booking has no rooms; `rooms` are those that this gave back."""
+    """The booking has no rooms; `rooms` are those that this command freed."""
 
     booking_id: UUID
     rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
 
 
 class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
-    """A hold has outlived its time. Its owner answers with ReleaseRooms, or with BookRooms where it was confirmed."""
+    """A hold has expired. The saga answers with ReleaseRooms, or with BookRooms if the booking was confirmed."""
 
     booking_id: UUID
     property_id: Identifier
@@ -160,7 +160,7 @@ class ReleaseRooms(
     topic=topics.AVAILABILITY_COMMANDS,
     key="property_id",
 ):
-    """Free whatever the booking holds; a hold that comes later than its release is refused."""
+    """Free all rooms of the booking; a hold that arrives after its release is refused."""
 
     booking_id: UUID
     property_id: Identifier
@@ -169,13 +169,13 @@ class ReleaseRooms(
 class RoomsReleased(
     Message, type="posada.availability.rooms-released.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
 ):
-    """The booking holds nothing; `rooms` are those that this release freed."""
+    """The booking has no rooms; `rooms` are those that this release freed."""
 
     booking_id: UUID
     rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
 
 
 class HoldDue(Message, type="posada.availability.hold-due.v1", topic=topics.internal("availability"), key="booking_id"):
-    """Availability's own clock: the time of a hold is up."""
+    """A timer of availability: a hold has expired."""
 
     booking_id: UUID

@@ -1,4 +1,4 @@
-"""Counts and quotes: what gateways ask, and what they are answered."""
+"""Counts and quotes: gateways' questions and the answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from shared.messages.message import Message
 
 
 class WantedType(Part):
-    """How many rooms of a type are wanted; the type as label or key, whatever its case and accents."""
+    """How many rooms of a type are wanted; the type as label or key, case and accents ignored."""
 
     type: Identifier
     count: int = Field(default=1, ge=1, le=500)
@@ -48,7 +48,7 @@ class CountRequested(
 
 
 class Shortage(Part):
-    """A type of which fewer are free than wanted."""
+    """A type of which fewer rooms are free than wanted."""
 
     type: Text
     requested: Count
@@ -72,7 +72,7 @@ class CountAnswered(
 class CountInvalid(
     Message, type="posada.availability.count-invalid.v1", topic=topics.internal("availability"), key="request_id"
 ):
-    """What could be read of a room-count request that does not fit its model; availability makes it for itself."""
+    """An invalid count request, with its id and its problems; availability sends it to itself."""
 
     request_id: Identifier
     language: Language = Language.SPANISH
@@ -106,7 +106,7 @@ class QuoteRequested(
 
 
 class NightQuote(Part):
-    """One night of one room, extra beds included: without tax, the tax, and together."""
+    """One night of one room, extra beds included: the price without tax, the tax, and the total."""
 
     night: date
     base: Amount
@@ -124,7 +124,7 @@ class FeeQuote(Part):
 
 
 class RoomQuote(Occupants):
-    """One room: nights and fees sum to its total, which is rounded once."""
+    """One room; its nights and fees add up to its total, which is rounded once."""
 
     line: Line
     type: Text
@@ -137,7 +137,7 @@ class RoomQuote(Occupants):
 
 
 class PlanQuote(Part):
-    """What the rooms cost under one rate plan. The rooms' totals sum to `total`; `fees` and `tax` are parts of it."""
+    """What the rooms cost under one package. The rooms' totals add up to `total`, which includes `fees` and `tax`."""
 
     package: Text
     name: Text
@@ -152,7 +152,7 @@ class PlanQuote(Part):
 class QuoteAnswered(
     Message, type="posada.availability.quote-answered.v1", topic=topics.AVAILABILITY_ANSWERS, key="request_id"
 ):
-    """Every rate plan that applies, the cheapest first; `message` is ready for the guest. On an error none."""
+    """Every package that applies, the cheapest first; none on an error. `message` is ready for the guest."""
 
     request_id: Identifier
     success: bool
@@ -165,7 +165,7 @@ class QuoteAnswered(
 class QuoteInvalid(
     Message, type="posada.availability.quote-invalid.v1", topic=topics.internal("availability"), key="request_id"
 ):
-    """What could be read of a quote request that does not fit its model; availability makes it for itself."""
+    """An invalid quote request, with its id and its problems; availability sends it to itself."""
 
     request_id: Identifier
     language: Language = Language.SPANISH

@@ -1,4 +1,4 @@
-"""Booking's messages about a booking's life after its outcome: changed, cancelled, arrived, left, not shown up."""
+"""Booking's events after the outcome: changed, cancelled, checked in, checked out, no-show."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_SESSIONS = 1000
 class BookingModified(
     Message, Outcome, type="posada.booking.modified.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """The booking as it is now. `revision` counts its changes from 1; `text` says what changed."""
+    """The booking after a change. `revision` counts its changes from 1; `text` says what changed."""
 
     revision: Number
     check_in: Day
@@ -29,13 +29,13 @@ class BookingModified(
 class CancellationDecided(
     Message, Outcome, type="posada.booking.cancellation-decided.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """The booking is off from now on; BookingCancelled follows with fee and refund, once payments has settled them."""
+    """The booking is cancelled; BookingCancelled follows with fee and refund once payments has settled them."""
 
 
 class BookingCancelled(
     Message, Outcome, type="posada.booking.cancelled.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """The booking is off; `rule` is the policy's sentence that led to the fee."""
+    """The booking is cancelled, with fee and refund; `rule` is the sentence of the policy that sets the fee."""
 
     reservation_codes: tuple[Identifier, ...] = Field(min_length=1, max_length=MOST_ROOMS)
     fee: Amount
@@ -68,13 +68,13 @@ class GuestCheckedOut(
 class GuestNotShown(
     Message, Outcome, type="posada.booking.guest-not-shown.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """The guests did not come (a no-show): nothing more is expected of this booking."""
+    """The guests did not arrive (a no-show)."""
 
 
 class PaymentEscalated(
     Message, Outcome, type="posada.booking.payment-escalated.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """The payment was not found in time; staff have the case and the guest should know."""
+    """The payment was not found in time, and staff have the case."""
 
 
 class NextSessionDue(

@@ -60,7 +60,7 @@ class BookingProgressed(
 
 
 class PropertyFacts(Part):
-    """What a text says of the property."""
+    """What texts need to know of the property."""
 
     id: Text
     name: Text
@@ -82,7 +82,7 @@ class BookedRoom(Occupants):
 
 
 class MissedRoom(Part):
-    """A room of a best-effort booking that could not be had."""
+    """A room of a best-effort booking that is not available."""
 
     line: Line
     type: Text
@@ -91,7 +91,7 @@ class MissedRoom(Part):
 
 
 class Outcome(Part):
-    """What every outcome says."""
+    """The fields of every outcome."""
 
     booking_id: UUID
     request_id: Text
@@ -110,7 +110,7 @@ class Outcome(Part):
 class BookingConfirmed(
     Message, Outcome, type="posada.booking.confirmed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"
 ):
-    """Every room is booked, or under best effort those that could be had, and the money is the hotel's."""
+    """All rooms are booked, or under best effort those that are available, and the money is captured."""
 
     check_in: Day
     check_out: Day
@@ -125,13 +125,13 @@ class BookingConfirmed(
 
 
 class BookingRefused(Message, Outcome, type="posada.booking.refused.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
-    """Nothing booked, nothing charged: a rule said no."""
+    """Nothing is booked and nothing charged: a rule or a service refused it."""
 
     refusal: RefusalDetails
 
 
 class BookingFailed(Message, Outcome, type="posada.booking.failed.v1", topic=topics.BOOKING_EVENTS, key="booking_id"):
-    """Nothing booked, nothing charged: it could not be brought to its end."""
+    """Nothing is booked and nothing charged: the booking could not be completed."""
 
     refusal: RefusalDetails
 
@@ -143,9 +143,9 @@ class PaymentSearchStarted(
     topic=topics.BOOKING_EVENTS,
     key="booking_id",
 ):
-    """The payment has not arrived yet and is being looked for: not an outcome.
+    """The payment has not arrived yet and is searched for. This is not an outcome.
 
-    The rooms stay held meanwhile, unless `rooms_kept` is false: then they are held again when the money is found.
+    The rooms stay held, unless `rooms_kept` is false: then rooms are held again when the money is found.
     """
 
     stage: Number
@@ -154,6 +154,6 @@ class PaymentSearchStarted(
 
 
 class SagaDue(Message, type="posada.booking.saga-due.v1", topic=topics.internal("booking"), key="booking_id"):
-    """Booking's own clock: a saga has waited long enough for what it waits for."""
+    """A timer of booking: a saga's step has timed out."""
 
     booking_id: UUID

@@ -38,7 +38,7 @@ _OLDER_METHODS = {
 
 
 def booking_id_of(request_id: str) -> UUID:
-    """The booking that a request becomes: the same id whenever and wherever the request is read."""
+    """The id of the booking that a request becomes; the same each time the request is read."""
     return uuid5(_BOOKINGS, request_id)
 
 
@@ -58,7 +58,7 @@ class Guest(Part):
 
 
 class RequestingGuest(Guest):
-    """Who books, with the address checked: once, at the door."""
+    """Who books, with a valid e-mail address; it is checked once, when the request arrives."""
 
     email: EmailStr
 
@@ -83,7 +83,7 @@ class RequestedRoom(Occupants):
 
 
 class RequestedPayment(Part):
-    """What the guest says was paid for ALL rooms, and the evidence of it."""
+    """What the guest says was paid for all rooms, and the evidence of it."""
 
     method: Annotated[PaymentMethod, BeforeValidator(_method)]
     amount: Amount
@@ -95,7 +95,7 @@ class RequestedPayment(Part):
 
 
 class RequestFacts(Part):
-    """What a request says, once it was found to be in order."""
+    """The facts of a valid request."""
 
     request_id: Identifier
     property_id: Identifier | None = None
@@ -117,15 +117,15 @@ class BookingRequested(
 ):
     """One request for one or more rooms, paid with one payment.
 
-    `request_id` is the gateway's: the same id again gets the first outcome and books nothing. Older names and the
-    flat single-room form are accepted.
+    `request_id` is the gateway's: a repeated id gets the first outcome and books nothing. Older names of fields and the
+    flat form for one room are accepted.
     """
 
     guest: RequestingGuest
 
     @classmethod
     def from_wire(cls, body: bytes, reference: str) -> Self:
-        """Read a request; one without an id of its own goes by its CloudEvents source and id."""
+        """Read a request; one without a request id gets its CloudEvents source and id as `reference`."""
         try:
             given = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -145,7 +145,7 @@ class BookingRequested(
         return self.correlation
 
     def facts(self) -> RequestFacts:
-        """The request as it is kept: no longer to be checked."""
+        """The facts as they are stored, without further validation."""
         return RequestFacts.model_construct(**{name: getattr(self, name) for name in RequestFacts.model_fields})
 
     @model_validator(mode="before")
@@ -157,7 +157,7 @@ class BookingRequested(
 class RequestInvalid(
     Message, type="posada.booking.request-invalid.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """What could be read of a request that does not fit its model; booking makes it for itself."""
+    """An invalid request, with its ids and its problems; booking sends it to itself."""
 
     booking_id: UUID
     request_id: Text

@@ -1,4 +1,4 @@
-"""Booking's commands about a booking's life: staff give them over HTTP, booking tells them to itself."""
+"""Staff's commands about a confirmed booking: staff give them over HTTP, and booking sends them to itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.messages.message import Message
 
 
 class StaffCommand(Message):
-    """What every command says. `command_id` is the giver's: the same again is done once and answered alike."""
+    """The fields of every command. The caller chooses `command_id`; a repeated id is done once."""
 
     command_id: UUID
     booking_id: UUID
@@ -27,7 +27,7 @@ Leeway = Annotated[Amount | None, Field(description="How far a named fee may lie
 class CancelBooking(
     StaffCommand, type="posada.booking.cancel-booking.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """The booking is off; the fee is the policy's unless it is named."""
+    """Cancel the booking; the fee is the policy's unless it is named."""
 
     fee: Amount | None = None
     leeway: Leeway = None
@@ -36,7 +36,7 @@ class CancelBooking(
 class MarkNoShow(
     StaffCommand, type="posada.booking.mark-no-show.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """The guests did not come; the fee is the policy's unless it is named."""
+    """The guests did not arrive; the fee is the policy's unless it is named."""
 
     fee: Amount | None = None
     leeway: Leeway = None
@@ -49,7 +49,7 @@ class CheckIn(StaffCommand, type="posada.booking.check-in.v1", topic=topics.inte
 
 
 class CheckOut(StaffCommand, type="posada.booking.check-out.v1", topic=topics.internal("booking"), key="booking_id"):
-    """Guests have left these stays, or all that they are in; with `owing` although something is still owed."""
+    """Guests have left these stays, or all that are checked in; `owing` allows it although money is owed."""
 
     codes: tuple[Identifier, ...] = Field((), max_length=MOST_ROOMS)
     owing: bool = False
@@ -58,13 +58,13 @@ class CheckOut(StaffCommand, type="posada.booking.check-out.v1", topic=topics.in
 class RejectBooking(
     StaffCommand, type="posada.booking.reject-booking.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """The hotel does not take a booking that is not confirmed yet: rooms and payment are released."""
+    """Reject a booking that is not confirmed yet: rooms and payment are released."""
 
 
 class ChangeDates(
     StaffCommand, type="posada.booking.change-dates.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """Other nights for all of the booking's rooms, at the price that they have."""
+    """Change the dates of all rooms of the booking; the new nights are priced anew."""
 
     check_in: Day
     check_out: Day
@@ -74,6 +74,6 @@ class ChangeDates(
 
 
 class ChangeDue(Message, type="posada.booking.change-due.v1", topic=topics.internal("booking"), key="booking_id"):
-    """Booking's own clock: a change has waited long enough for what it waits for."""
+    """A timer of booking: a change has timed out."""
 
     booking_id: UUID

@@ -15,8 +15,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from posada.audit import topic_snapshot
 from posada.audit.booking_reads import GROUP, TOPICS
 from posada.audit.finding import Finding
-from posada.audit.invariant import MEND
-from posada.audit.repair import mend
+from posada.audit.invariant import REPAIR
+from posada.audit.repair import repair
 from posada.client.booking_events import partitions_of
 from posada.main import run
 from posada.problems import Exit, Problem
@@ -50,7 +50,7 @@ def restored(house: House, databases: Databases) -> Iterator[House]:
 
 GONE = UUID(int=1)
 ASKED_FOR = f"asked for {uuid4().hex}"
-FINDINGS = [Finding("rooms-have-an-owner", str(one), "", MEND) for one in (booking_id_of(ASKED_FOR), GONE)]
+FINDINGS = [Finding("rooms-have-an-owner", str(one), "", REPAIR) for one in (booking_id_of(ASKED_FOR), GONE)]
 
 
 async def hold_for(url: str, *bookings: UUID) -> None:
@@ -97,7 +97,7 @@ async def test_nothing_is_sent_while_booking_does_not_run(restored: House, kafka
     await create_topics(kafka_bootstrap, ALL_TOPICS)
     before = await commands(kafka_bootstrap)
     with pytest.raises(Problem, match="posada rewind booking") as refused:
-        await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
+        await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
     assert refused.value.code == Exit.NO
     assert await commands(kafka_bootstrap) == before
 
@@ -108,7 +108,7 @@ async def test_nothing_is_sent_while_booking_has_something_to_read(restored: Hou
     async with booking_at_work(kafka_bootstrap):
         await ask(kafka_bootstrap, wanted(f"unread {uuid4().hex}"))
         with pytest.raises(Problem, match=r"1 messages still to read.*posada rewind booking"):
-            await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
+            await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=0)
     assert await commands(kafka_bootstrap) == before
 
 
@@ -117,7 +117,7 @@ async def test_what_a_rewind_would_bring_back_is_left(restored: House, kafka_boo
     await ask(kafka_bootstrap, b"{", b"[]", {"request_id": 7}, wanted(f" {ASKED_FOR} "))
     before = await commands(kafka_bootstrap)
     async with booking_at_work(kafka_bootstrap):
-        done = await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, within_s=10)
+        done = await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, within_s=10)
 
     assert [(message.type_name, message.booking) for message in done.sent] == [
         ("posada.availability.release-rooms.v1", str(GONE))
@@ -132,14 +132,14 @@ async def test_a_confirmation_that_stands_is_a_promise(
     """Of a restored booking whose request is gone; the hold says that it was confirmed."""
     await create_topics(kafka_bootstrap, ALL_TOPICS)
     promised = uuid4()
-    finding = Finding("rooms-have-an-owner", str(promised), "", MEND)
+    finding = Finding("rooms-have-an-owner", str(promised), "", REPAIR)
     with spoiled(house, databases, "availability") as copy:
         connection = await asyncpg.connect(copy.urls["availability"])
         await connection.execute(_HOLD.replace("'held'", "'booked'"), promised)
         await connection.close()
         async with booking_at_work(kafka_bootstrap):
-            left = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
-            given_up = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10, even_promised=True)
+            left = await repair(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
+            given_up = await repair(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10, even_promised=True)
 
     assert (left.promised, left.sent) == ([promised], [])
     assert given_up.promised == []
@@ -181,7 +181,7 @@ async def test_nothing_is_sent_while_nobody_can_tell_whom_messages_are_about(
     before = await commands(kafka_bootstrap)
     async with booking_at_work(kafka_bootstrap):
         with pytest.raises(Problem, match="too many to tell"):
-            await mend(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=10)
+            await repair(restored.urls, kafka_bootstrap, FINDINGS, seal=None, even_promised=True, within_s=10)
     assert await commands(kafka_bootstrap) == before
 
 
@@ -198,6 +198,6 @@ async def test_whom_a_message_is_about_is_left(house: House, databases: Database
         )
         await connection.close()
         async with booking_at_work(kafka_bootstrap):
-            finding = Finding("rooms-have-an-owner", str(moving), "", MEND)
-            done = await mend(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
+            finding = Finding("rooms-have-an-owner", str(moving), "", REPAIR)
+            done = await repair(copy.urls, kafka_bootstrap, [finding], seal=None, within_s=10)
     assert (done.moving, done.sent) == ([moving], [])

@@ -24,37 +24,37 @@ pytestmark = pytest.mark.skipif(not KCAT, reason="kcat is not installed: apt-get
 
 
 @pytest.mark.parametrize("headers", [(), ("ce_id", "ce_source", "ce_type")], ids=["without headers", "with headers"])
-async def test_plain_json_in_and_the_outcome_out(town: LocalCluster, headers: tuple[str, ...]) -> None:
+async def test_plain_json_in_and_the_outcome_out(cluster: LocalCluster, headers: tuple[str, ...]) -> None:
     wanted = request(fresh_night())
     transfer = money_for(wanted)
     values = {"ce_id": unique("event"), "ce_source": "acme/gateway", "ce_type": "posada.booking.requested.v1"}
     flags = [flag for name in headers for flag in ("-H", f"{name}={values[name]}")]
     transfer |= {"source": BANK}
-    (_, signature), *_ = town.secrets.source().signed(TRANSFERS, json.dumps(transfer).encode())
-    await kcat(town, "-P", "-t", TRANSFERS, "-H", f"posada_signature={signature.decode()}", given=transfer)
+    (_, signature), *_ = cluster.secrets.source().signed(TRANSFERS, json.dumps(transfer).encode())
+    await kcat(cluster, "-P", "-t", TRANSFERS, "-H", f"posada_signature={signature.decode()}", given=transfer)
 
     async def recorded() -> bool:
-        return bool((await rows(town, "payments", RECORDED, transfer["transfer_id"]))[0][0])
+        return bool((await rows(cluster, "payments", RECORDED, transfer["transfer_id"]))[0][0])
 
     await wait_for(recorded, what="the transfer to be recorded", timeout_s=20)
-    await kcat(town, "-P", "-t", REQUESTS, "-k", "acme", *flags, given=wanted)
+    await kcat(cluster, "-P", "-t", REQUESTS, "-k", "acme", *flags, given=wanted)
 
-    outcome = await read_outcome(town, wanted["request_id"])
+    outcome = await read_outcome(cluster, wanted["request_id"])
     assert outcome["headers"]["ce_type"] == "posada.booking.confirmed.v1"
     assert outcome["headers"]["ce_specversion"] == "1.0"
     assert outcome["headers"]["content-type"] == "application/json"
     assert outcome["body"]["total"] == "690.00"
     assert outcome["body"]["number_of_rooms"] == 3
     assert outcome["key"] == outcome["body"]["booking_id"]
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
-async def read_outcome(town: LocalCluster, request_id: str) -> dict[str, Any]:
+async def read_outcome(cluster: LocalCluster, request_id: str) -> dict[str, Any]:
     """Read the events from the beginning, again until the outcome is among them."""
     found: list[dict[str, Any]] = []
 
     async def is_there() -> bool:
-        output = await kcat(town, "-C", "-t", EVENTS, "-o", "beginning", "-e", "-q", "-J")
+        output = await kcat(cluster, "-C", "-t", EVENTS, "-o", "beginning", "-e", "-q", "-J")
         ours = [line for line in output.splitlines() if request_id.encode() in line]  # others left bad messages here
         found.extend(event for event in map(_event, ours) if _ends(event, request_id))
         return bool(found)
@@ -80,10 +80,10 @@ def _ends(event: dict[str, Any], request_id: str) -> bool:
     return bool(event["body"]["request_id"] == request_id)
 
 
-async def kcat(town: LocalCluster, *arguments: str, given: object = None) -> bytes:
+async def kcat(cluster: LocalCluster, *arguments: str, given: object = None) -> bytes:
     """Run kcat to its end; what is `given` is one message on its standard input."""
     process = await asyncio.create_subprocess_exec(
-        *_command(town, arguments), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *_command(cluster, arguments), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(30):
@@ -96,5 +96,5 @@ async def kcat(town: LocalCluster, *arguments: str, given: object = None) -> byt
     return output
 
 
-def _command(town: LocalCluster, arguments: Sequence[str]) -> list[str]:
-    return [KCAT, "-b", town.kafka_bootstrap, *arguments]
+def _command(cluster: LocalCluster, arguments: Sequence[str]) -> list[str]:
+    return [KCAT, "-b", cluster.kafka_bootstrap, *arguments]

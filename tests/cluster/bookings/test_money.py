@@ -1,4 +1,4 @@
-"""Money through the whole town: a bank's files, a question about a payment, and a search that is given up."""
+"""Money through the whole cluster: a bank's files, a question about a payment, and a search that is given up."""
 
 from __future__ import annotations
 
@@ -40,39 +40,39 @@ def files(folder: Path, batch: str) -> Iterator[Path]:
     yield statement
 
 
-async def brought_in(town: LocalCluster, file: Path, layout: Path) -> Taken:
+async def brought_in(cluster: LocalCluster, file: Path, layout: Path) -> Taken:
     source, read = reader(file, layout)
     with file.open("rb") as stream:
-        importing = Importing(read, source, file.name, town.http("payments"), town.secrets.seal())
-        return await importing.bring_in(town.kafka_bootstrap, stream, None)
+        importing = Importing(read, source, file.name, cluster.http("payments"), cluster.secrets.seal())
+        return await importing.bring_in(cluster.kafka_bootstrap, stream, None)
 
 
-async def test_files_that_overlap_count_each_line_once(town: LocalCluster, tmp_path: Path) -> None:
+async def test_files_that_overlap_count_each_line_once(cluster: LocalCluster, tmp_path: Path) -> None:
     batch = uuid4().hex[:8]
     layout = tmp_path / "layout.yaml"
     layout.write_text(f"source: bank-{batch}\n")
     table, statement = files(tmp_path, batch)
-    first = await brought_in(town, table, layout)
+    first = await brought_in(cluster, table, layout)
     assert (first.taken, first.known, first.broken) == (LINES, 0, 1)
     assert first.broken_lines[0]["number"] == LINES + 2
     count = "SELECT count(*) FROM payments WHERE source = $1"
 
     async def recorded(number: int) -> None:
         async with asyncio.timeout(60):
-            while (await rows(town, "payments", count, f"bank-{batch}"))[0][0] != number:  # noqa: ASYNC110
+            while (await rows(cluster, "payments", count, f"bank-{batch}"))[0][0] != number:  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
 
     await recorded(LINES)
-    second = await brought_in(town, statement, layout)
+    second = await brought_in(cluster, statement, layout)
     assert (second.taken, second.known, second.broken) == (LINES // 2, LINES // 2, 0)
     await recorded(LINES * 3 // 2)
-    again = await brought_in(town, table, layout)
+    again = await brought_in(cluster, table, layout)
     assert (again.taken, again.known) == (0, LINES)
-    audit = ask(town.http("payments"), "/payments/audit")
+    audit = ask(cluster.http("payments"), "/payments/audit")
     assert audit["agrees"], audit
 
 
-async def test_a_question_about_a_payment_is_answered_over_kafka(town: LocalCluster, gateway: Gateway) -> None:
+async def test_a_question_about_a_payment_is_answered_over_kafka(cluster: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     money = money_for(wanted)
     await gateway.pay([money])
@@ -80,11 +80,11 @@ async def test_a_question_about_a_payment_is_answered_over_kafka(town: LocalClus
         request_id=uuid4().hex, authorization_number=money["authorization_number"], booking_amount=money["amount"]
     )
     consumer = AIOKafkaConsumer(
-        PAYMENTS_ANSWERS.name, bootstrap_servers=town.kafka_bootstrap, auto_offset_reset="earliest"
+        PAYMENTS_ANSWERS.name, bootstrap_servers=cluster.kafka_bootstrap, auto_offset_reset="earliest"
     )
     await consumer.start()
     try:
-        async with producer(town.kafka_bootstrap, town.secrets.seal()) as client:
+        async with producer(cluster.kafka_bootstrap, cluster.secrets.seal()) as client:
             await (await publish(client, question))
         async with asyncio.timeout(30):
             async for record in consumer:
@@ -95,19 +95,19 @@ async def test_a_question_about_a_payment_is_answered_over_kafka(town: LocalClus
         await consumer.stop()
     assert (answer["result"], answer["left"]) == ("found", money["amount"])
     assert (await gateway.book(wanted)).kind == "confirmed"
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
-async def test_a_search_that_is_given_up_frees_the_rooms(town: LocalCluster, gateway: Gateway) -> None:
+async def test_a_search_that_is_given_up_frees_the_rooms(cluster: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     name = wanted["request_id"]
     await gateway.publish(REQUESTS, wanted)
     await wait_for(
         lambda: bool(gateway.of_request(name, "payment-search-started")), what="the search to start", timeout_s=20
     )
-    [booking] = await rows(town, "booking", "SELECT id FROM bookings WHERE request_id = $1", name)
-    async with producer(town.kafka_bootstrap, town.secrets.seal()) as client:
+    [booking] = await rows(cluster, "booking", "SELECT id FROM bookings WHERE request_id = $1", name)
+    async with producer(cluster.kafka_bootstrap, cluster.secrets.seal()) as client:
         await (await publish(client, WithdrawPayment(booking_id=booking["id"], reason="changed her mind")))
     outcome = await gateway.outcome(name)
     assert (outcome.kind, outcome.body["refusal"]["reason"]) == ("refused", "payment_withdrawn")
-    await until_at_rest(town)
+    await until_at_rest(cluster)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("two_copies")
 
 
 @pytest.mark.parametrize("rooms_each", [1, 2])
-async def test_exactly_as_many_win_as_fit(town: LocalCluster, gateway: Gateway, rooms_each: int) -> None:
+async def test_exactly_as_many_win_as_fit(cluster: LocalCluster, gateway: Gateway, rooms_each: int) -> None:
     night = fresh_night()
     first = request(night, rooms=[room("Habitación")] * (ALL_HABITACIONES - FREE), amount="1380.00")
     racers = [
@@ -37,7 +37,7 @@ async def test_exactly_as_many_win_as_fit(town: LocalCluster, gateway: Gateway, 
     assert (await gateway.book(first)).kind == "confirmed"
 
     lines = [(REQUESTS, None, json.dumps(one)) for one in racers]
-    async with publishers(town, [lines[n::PROCESSES] for n in range(PROCESSES)]):
+    async with publishers(cluster, [lines[n::PROCESSES] for n in range(PROCESSES)]):
         outcomes = await gateway.outcomes([one["request_id"] for one in racers])
 
     winners = [outcome for outcome in outcomes if outcome.kind == "confirmed"]
@@ -47,11 +47,11 @@ async def test_exactly_as_many_win_as_fit(town: LocalCluster, gateway: Gateway, 
     assert len(losers) == RACERS - len(winners)
     assert {loser.body["refusal"]["reason"] for loser in losers} == {"not_enough_rooms"}
     assert len(given) == len(set(given)) == FREE
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
 async def test_two_writers_meet_in_one_property_and_the_constraint_decides(
-    town: LocalCluster, gateway: Gateway
+    cluster: LocalCluster, gateway: Gateway
 ) -> None:
     """Commands that a foreign hand keyed each for itself, so that both copies want the same rooms."""
     night = fresh_night()
@@ -63,16 +63,16 @@ async def test_two_writers_meet_in_one_property_and_the_constraint_decides(
         await gateway.publish(topic, body.encode(), key=booking_id.encode(), headers=kind)
 
     async def all_six_are_held() -> bool:
-        return sum(len(hold["rooms"]) for hold in await rows(town, "availability", HELD, night)) >= FREE
+        return sum(len(hold["rooms"]) for hold in await rows(cluster, "availability", HELD, night)) >= FREE
 
     await wait_for(all_six_are_held, what="six rooms to be held", timeout_s=20)
-    taken = [number for hold in await rows(town, "availability", HELD, night) for number in hold["rooms"]]
+    taken = [number for hold in await rows(cluster, "availability", HELD, night) for number in hold["rooms"]]
     assert len(taken) == len(set(taken)) == FREE
     release = [("ce_type", b"posada.availability.release-rooms.v1")]
     for booking_id in held:
         given = {"booking_id": booking_id, "property_id": "las-hojas"}
         await gateway.publish(COMMANDS, given, key=booking_id.encode(), headers=release)
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
 def _hold(booking_id: str, night: date) -> dict[str, object]:

@@ -24,7 +24,9 @@ CLAIMS = "SELECT status FROM payment_requests WHERE booking_id = $1 AND status N
 MATRIMONIAL = ["22", "42", "47", "48", "53"]
 
 
-async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(
+    cluster: LocalCluster, gateway: Gateway
+) -> None:
     night = fresh_night()
     listed = request(night, rooms=[room(adults=2)], amount="172.50")
     flat = flat_form(listed)
@@ -39,12 +41,12 @@ async def test_scenario_1_one_room_by_the_flat_form_and_by_a_list_of_one(town: L
     }
     assert (of_flat.kind, of_flat.body["total"]) == ("confirmed", "172.50")
     assert without_codes(of_flat.body) == without_codes(of_list.body)
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
-async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(cluster: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
-    await write_to_the_hotel(town, gateway, wanted["contact"]["wa_id"])
+    await write_to_the_hotel(cluster, gateway, wanted["contact"]["wa_id"])
     transfer = money_for(wanted)
     await gateway.pay([transfer])
 
@@ -57,20 +59,20 @@ async def test_scenario_2_three_junior_for_eight_adults_by_one_payment(town: Loc
     assert all(code.startswith("HR") and code in outcome.body["text"] for code in codes)
     assert outcome.body["total"] == "690.00"
 
-    await until_at_rest(town)
+    await until_at_rest(cluster)
     booking_id = outcome.body["booking_id"]
-    [paid] = await rows(town, "payments", CODES, transfer["transfer_id"])
+    [paid] = await rows(cluster, "payments", CODES, transfer["transfer_id"])
     assert (paid["codes"], paid["captured"], paid["reserved"]) == (codes, Decimal("690.00"), 0)
-    told = await rows(town, "notifications", DELIVERIES, booking_id)
+    told = await rows(cluster, "notifications", DELIVERIES, booking_id)
     assert [(one["channel"], one["status"]) for one in told] == [("email", "stored"), ("whatsapp", "stored")]
     assert all(code in one["text"] for one in told for code in codes)
-    assert (await rows(town, "conversations", THREADS, booking_id))[0][0] == 1
+    assert (await rows(cluster, "conversations", THREADS, booking_id))[0][0] == 1
     steps = [event.body["step"] for event in gateway.of_request(wanted["request_id"], "progressed")]
     assert steps[0] == "accepted"
     assert {"rooms_held", "payment_reserved", "payment_captured"} <= set(steps)
 
 
-async def test_scenario_2_two_junior_and_one_familiar(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_2_two_junior_and_one_familiar(cluster: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night(), rooms=[room(adults=3), room(adults=3), room("Familiar", adults=2)])
     await gateway.pay([money_for(wanted)])
 
@@ -82,10 +84,10 @@ async def test_scenario_2_two_junior_and_one_familiar(town: LocalCluster, gatewa
     assert len({one["room"] for one in taken}) == len({one["code"] for one in taken}) == 3
     assert int(taken[2]["room"]) <= 17
     assert outcome.body["total"] == "690.00"
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
-async def test_scenario_3_three_wanted_and_two_free(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_3_three_wanted_and_two_free(cluster: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     first = request(night, rooms=[room("Matrimonial")] * 3, amount="517.50")
     second = request(night, rooms=[room("Matrimonial")] * 3, amount="517.50")
@@ -98,14 +100,14 @@ async def test_scenario_3_three_wanted_and_two_free(town: LocalCluster, gateway:
     assert (outcome.kind, outcome.body["refusal"]["reason"]) == ("refused", "not_enough_rooms")
     [short] = outcome.body["refusal"]["details"]["shortages"]
     assert (short["requested"], short["available"]) == (3, 2)
-    assert await rows(town, "availability", HOLDS, outcome.body["booking_id"]) == []
-    assert await rows(town, "payments", CLAIMS, outcome.body["booking_id"]) == []
-    await until_at_rest(town)
-    [paid] = await rows(town, "payments", CODES, transfer["transfer_id"])
+    assert await rows(cluster, "availability", HOLDS, outcome.body["booking_id"]) == []
+    assert await rows(cluster, "payments", CLAIMS, outcome.body["booking_id"]) == []
+    await until_at_rest(cluster)
+    [paid] = await rows(cluster, "payments", CODES, transfer["transfer_id"])
     assert (paid["reserved"], paid["captured"]) == (0, 0)
 
 
-async def test_scenario_4_rooms_to_be_avoided_are_never_given(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_4_rooms_to_be_avoided_are_never_given(cluster: LocalCluster, gateway: Gateway) -> None:
     night = fresh_night()
     avoid = ["22", "23", "24"]
     three = request(night, avoid_rooms=avoid)
@@ -122,11 +124,11 @@ async def test_scenario_4_rooms_to_be_avoided_are_never_given(town: LocalCluster
     assert refused.body["refusal"]["reason"] == "not_enough_rooms"
     [short] = refused.body["refusal"]["details"]["shortages"]
     assert (short["requested"], short["available"]) == (1, 0)
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
 @pytest.mark.parametrize("number", [2, 1])
-async def test_scenario_7_a_transfer_that_arrives_late(town: LocalCluster, gateway: Gateway, number: int) -> None:
+async def test_scenario_7_a_transfer_that_arrives_late(cluster: LocalCluster, gateway: Gateway, number: int) -> None:
     """For two rooms it stays a booking of two rooms, with the text for a payment found later; for one as well."""
     wanted = by_transfer(request(fresh_night(), rooms=[room(adults=2)] * number), f"{172.5 * number:.2f}")
     name = wanted["request_id"]
@@ -134,9 +136,9 @@ async def test_scenario_7_a_transfer_that_arrives_late(town: LocalCluster, gatew
     await wait_for(
         lambda: bool(gateway.of_request(name, "payment-search-started")), what="the search to start", timeout_s=20
     )
-    [waiting] = await rows(town, "booking", "SELECT id, status FROM bookings WHERE request_id = $1", name)
+    [waiting] = await rows(cluster, "booking", "SELECT id, status FROM bookings WHERE request_id = $1", name)
     assert waiting["status"] == "PENDING"
-    assert len(await rows(town, "availability", HOLDS, waiting["id"])) == 1
+    assert len(await rows(cluster, "availability", HOLDS, waiting["id"])) == 1
 
     await gateway.pay([transfer_of(wanted)])
 
@@ -146,19 +148,21 @@ async def test_scenario_7_a_transfer_that_arrives_late(town: LocalCluster, gatew
     assert (len(outcome.body["rooms"]), outcome.body["number_of_rooms"]) == (number, number)
     assert outcome.body["text"].startswith("Hemos encontrado su pago")
     assert ("2 habitaciones:" in outcome.body["text"]) is (number == 2)
-    await until_at_rest(town)
-    told = await rows(town, "notifications", DELIVERIES, waiting["id"])
+    await until_at_rest(cluster)
+    told = await rows(cluster, "notifications", DELIVERIES, waiting["id"])
     confirmations = [one["text"] for one in told if "HR" in one["text"]]
     assert len(confirmations) == 2
     assert all(taken["code"] in text for text in confirmations for taken in outcome.body["rooms"])
 
 
-async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(
+    cluster: LocalCluster, gateway: Gateway
+) -> None:
     first = request(fresh_night())
     again = request(fresh_night(), authorization=first["payment"]["authorization_number"])
     await gateway.pay([money_for(first)])
     confirmed = await gateway.book(first)
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
     outcome = await gateway.book(again)
 
@@ -169,18 +173,20 @@ async def test_scenario_8_a_payment_used_before_is_refused_with_its_codes(town: 
     used_on = date.fromisoformat(outcome.body["refusal"]["details"]["used_on"])
     assert abs(used_on - datetime.now(UTC).date()) <= timedelta(days=1)
     assert format_date(used_on, "long", locale="es_SV") in outcome.body["text"]
-    await until_at_rest(town)
+    await until_at_rest(cluster)
 
 
-async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: LocalCluster, gateway: Gateway) -> None:
+async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(
+    cluster: LocalCluster, gateway: Gateway
+) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])
     name = wanted["request_id"]
 
     await asyncio.gather(gateway.publish(REQUESTS, wanted), gateway.publish(REQUESTS, wanted))
     first = await gateway.outcome(name)
-    await until_at_rest(town)
-    await a_day_passes(town, name)
+    await until_at_rest(cluster)
+    await a_day_passes(cluster, name)
     before = len(gateway.of_request(name, "confirmed"))
     await gateway.publish(REQUESTS, wanted)
     await wait_for(lambda: len(gateway.of_request(name, "confirmed")) > before, what="a second answer", timeout_s=10)
@@ -189,8 +195,8 @@ async def test_scenario_10_the_same_request_twice_at_once_and_a_day_later(town: 
     assert len(answers) >= 2
     assert {answer.id for answer in answers} == {first.id}
     assert all(answer.body == first.body for answer in answers)
-    assert len(await rows(town, "booking", "SELECT FROM bookings WHERE request_id = $1", name)) == 1
-    await until_at_rest(town)
+    assert len(await rows(cluster, "booking", "SELECT FROM bookings WHERE request_id = $1", name)) == 1
+    await until_at_rest(cluster)
 
 
 def flat_form(listed: dict[str, Any]) -> dict[str, Any]:
@@ -239,24 +245,24 @@ def transfer_of(wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def a_day_passes(town: LocalCluster, request_id: str) -> None:
+async def a_day_passes(cluster: LocalCluster, request_id: str) -> None:
     """What booking remembers is as old as that: its rows of a day ago, its process not the same."""
     for change in (
         "UPDATE inbox SET received_at = received_at - interval '1 day'",
         "UPDATE sagas SET started_at = started_at - interval '1 day', updated_at = updated_at - interval '1 day'"
         " WHERE id = (SELECT id FROM bookings WHERE request_id = $1)",
     ):
-        await rows(town, "booking", change, *([request_id] if "$1" in change else []))
-    await asyncio.to_thread(town.restart, "booking")
+        await rows(cluster, "booking", change, *([request_id] if "$1" in change else []))
+    await asyncio.to_thread(cluster.restart, "booking")
 
 
-async def write_to_the_hotel(town: LocalCluster, gateway: Gateway, phone: str) -> None:
+async def write_to_the_hotel(cluster: LocalCluster, gateway: Gateway, phone: str) -> None:
     """A chat message before the booking, so that there is a conversation to be linked."""
     message = {"message_id": unique("m"), "contact": phone, "text": "¿Hay lugar?"}
     message["sent_at"] = datetime.now(UTC).isoformat()
     await gateway.publish("posada.conversations.messages", message)
 
     async def kept() -> bool:
-        return bool((await rows(town, "conversations", MESSAGE_IS_THERE, message["message_id"]))[0][0])
+        return bool((await rows(cluster, "conversations", MESSAGE_IS_THERE, message["message_id"]))[0][0])
 
     await wait_for(kept, what="the chat message to be kept", timeout_s=10)

@@ -30,9 +30,9 @@ COMPLAINTS = "SELECT problem FROM outside_attempts WHERE booking_id = $1 AND fat
 
 
 @pytest.fixture
-async def desk(town: LocalCluster) -> AsyncIterator[Desk]:
+async def desk(cluster: LocalCluster) -> AsyncIterator[Desk]:
     """A desk that keeps the reference property's rooms, until the test ends: then they are ours again."""
-    database = Database(town.database_url("availability"))
+    database = Database(cluster.database_url("availability"))
     await database.open()
     records = CatalogueRepository(database, allowed=LOOPBACK)
     key = {"property_id": "las-hojas"}
@@ -40,16 +40,16 @@ async def desk(town: LocalCluster) -> AsyncIterator[Desk]:
         facts = {"base_url": running.url, "prefix": next(PREFIXES), "cancels": True, "pause_seconds": 0}
         await records.put(OutsideRecord.model_validate(key | facts), system_clock())
         try:
-            await junior_rooms_are(town, len(ROOMS))
+            await junior_rooms_are(cluster, len(ROOMS))
             running.calls.clear()
             yield running
         finally:
-            await rows(town, "availability", "DELETE FROM outside_inventories")
-            await junior_rooms_are(town, 37)
+            await rows(cluster, "availability", "DELETE FROM outside_inventories")
+            await junior_rooms_are(cluster, 37)
             await database.close()
 
 
-async def junior_rooms_are(town: LocalCluster, number: int) -> None:
+async def junior_rooms_are(cluster: LocalCluster, number: int) -> None:
     """Wait until availability counts so many in a night that nobody wants: what it knows is some seconds old."""
     night = fresh_night(2)
     stay = {"check_in": night.isoformat(), "check_out": date.fromordinal(night.toordinal() + 1).isoformat()}
@@ -57,7 +57,9 @@ async def junior_rooms_are(town: LocalCluster, number: int) -> None:
     async def counted() -> bool:
         path = "/properties/las-hojas/availability"
         try:
-            answer = await asyncio.to_thread(ask, town.http("availability"), path, **stay)  # the desk lives in our loop
+            answer = await asyncio.to_thread(
+                ask, cluster.http("availability"), path, **stay
+            )  # the desk lives in our loop
         except Problem:  # it looks for a desk that is there no longer
             return False
         return bool(answer["available_counts"]["bungalow_junior"] == number)
@@ -66,7 +68,7 @@ async def junior_rooms_are(town: LocalCluster, number: int) -> None:
 
 
 async def test_scenario_5_the_desk_took_a_room_and_another_is_reported(
-    town: LocalCluster, gateway: Gateway, desk: Desk
+    cluster: LocalCluster, gateway: Gateway, desk: Desk
 ) -> None:
     """Of four rooms the first that is ordered is snatched: the other three are booked, each once."""
     ordered: list[str] = []
@@ -87,13 +89,13 @@ async def test_scenario_5_the_desk_took_a_room_and_another_is_reported(
     assert {one["room"] for one in taken} == set(ROOMS) - set(ordered)
     assert sorted(body["room"] for call, body in desk.calls if call == "bookRoom") == sorted(ROOMS)
     assert {one["code"][2:]: {one["room"]} for one in taken} == desk.reservations()
-    await until_at_rest(town)
-    [paid] = await rows(town, "payments", MONEY, transfer["transfer_id"])
+    await until_at_rest(cluster)
+    [paid] = await rows(cluster, "payments", MONEY, transfer["transfer_id"])
     assert (paid["captured"], set(paid["codes"])) == (Decimal("690.00"), {one["code"] for one in taken})
 
 
 async def test_scenario_6_an_outside_call_fails_twice_and_then_succeeds(
-    town: LocalCluster, gateway: Gateway, desk: Desk
+    cluster: LocalCluster, gateway: Gateway, desk: Desk
 ) -> None:
     desk.rooms = (*ROOMS, "23", "24", "25")
 
@@ -113,12 +115,12 @@ async def test_scenario_6_an_outside_call_fails_twice_and_then_succeeds(
     assert outcome.kind == "confirmed", outcome.body
     assert len({one["room"] for one in outcome.body["rooms"]}) == 3
     assert len([call for call, _ in desk.calls if call == "bookRoom"]) == 5
-    await until_at_rest(town)
-    assert len(await rows(town, "availability", COMPLAINTS, outcome.body["booking_id"])) == 2
+    await until_at_rest(cluster)
+    assert len(await rows(cluster, "availability", COMPLAINTS, outcome.body["booking_id"])) == 2
 
 
 async def test_scenario_6_the_third_room_of_three_fails_for_good(
-    town: LocalCluster, gateway: Gateway, desk: Desk
+    cluster: LocalCluster, gateway: Gateway, desk: Desk
 ) -> None:
     desk.rooms = ROOMS[:3]
     desk.snatch_third = True
@@ -130,9 +132,9 @@ async def test_scenario_6_the_third_room_of_three_fails_for_good(
 
     refusal: dict[str, Any] = outcome.body["refusal"]
     assert (outcome.kind, refusal["reason"], refusal["details"]["room"]) == ("failed", "room_failed", 3)
-    await until_at_rest(town)
+    await until_at_rest(cluster)
     await wait_for(lambda: desk.reservations() == {}, what="the first two to be undone", timeout_s=20)
-    [paid] = await rows(town, "payments", MONEY, transfer["transfer_id"])
+    [paid] = await rows(cluster, "payments", MONEY, transfer["transfer_id"])
     assert (paid["reserved"], paid["captured"]) == (0, 0)
     nights = "SELECT FROM room_nights WHERE booking_id = $1"
-    assert await rows(town, "availability", nights, outcome.body["booking_id"]) == []
+    assert await rows(cluster, "availability", nights, outcome.body["booking_id"]) == []

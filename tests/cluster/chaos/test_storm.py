@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaos.__main__ import over_a_town
-from chaos.faults.plan import SERVERS, What
+from chaos.__main__ import run_storm
+from chaos.faults.plan import SERVERS, FaultKind
 from chaos.report import text
 from chaos.run import Wish
 from shared.contracts.topics import SERVICES
@@ -13,17 +13,17 @@ from shared.contracts.topics import SERVICES
 SEED = 20260310
 BOOKINGS = 250
 SECONDS = 45.0
-BLOWS = 13  # with this seed enough to kill each service and both servers, with and without lines
+FAULTS = 13  # with this seed enough to kill each service and both servers, with and without lines
 
 
 @pytest.mark.real
 @pytest.mark.timeout(600)
-def test_a_town_stands_a_storm() -> None:
-    storm = over_a_town(Wish(SEED, BOOKINGS, SECONDS, BLOWS))
+def test_a_cluster_stands_a_storm() -> None:
+    storm = run_storm(Wish(SEED, BOOKINGS, SECONDS, FAULTS))
 
     assert storm.wrong == [], text(storm)
     assert storm.quiet_at is not None
     assert storm.report is not None
     assert storm.report.bookings == BOOKINGS
-    assert len(storm.struck) == BLOWS
-    assert {one.blow.target for one in storm.struck if one.blow.what is What.KILL} == {*SERVICES, *SERVERS}
+    assert len(storm.injected) == FAULTS
+    assert {one.fault.target for one in storm.injected if one.fault.what is FaultKind.KILL} == {*SERVICES, *SERVERS}

@@ -25,12 +25,12 @@ TOKEN = "w" * 32
 
 
 @pytest.fixture
-def town(parts: Backends, postgres: object, kafka_bootstrap: str, tmp_path: Path) -> Iterator[LocalCluster]:
+def cluster(parts: Backends, postgres: object, kafka_bootstrap: str, tmp_path: Path) -> Iterator[LocalCluster]:
     """Conversations alone, as a process."""
     env = {"POSADA_WATI_WEBHOOK_TOKEN": TOKEN, "POSADA_WEBHOOK_HOURS": "48"}
-    town = LocalCluster(tmp_path, parts=parts, services=("conversations",), env=env, database_prefix="crashing_")
-    with town:
-        yield town
+    cluster = LocalCluster(tmp_path, backends=parts, services=("conversations",), env=env, database_prefix="crashing_")
+    with cluster:
+        yield cluster
 
 
 class Provider:
@@ -67,17 +67,17 @@ class Provider:
             return False
 
 
-async def test_killed_in_the_middle_of_webhooks_it_keeps_each_message_once(town: LocalCluster) -> None:
-    provider = Provider(town.http("conversations"))
+async def test_killed_in_the_middle_of_webhooks_it_keeps_each_message_once(cluster: LocalCluster) -> None:
+    provider = Provider(cluster.http("conversations"))
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client, asyncio.timeout(PATIENCE_S):
         deliveries = asyncio.gather(*[provider.deliver(client, number) for number in range(MESSAGES)])
         for third in provider.thirds:
             await third.wait()
-            await asyncio.to_thread(town.kill, "conversations")
-            await asyncio.to_thread(town.start_service, "conversations")
+            await asyncio.to_thread(cluster.kill, "conversations")
+            await asyncio.to_thread(cluster.start_service, "conversations")
         await deliveries
     assert provider.refused
-    database = await asyncpg.connect(town.database_url("conversations"))
+    database = await asyncpg.connect(cluster.database_url("conversations"))
     try:
         stored = [row["message_id"] for row in await database.fetch("SELECT message_id FROM messages")]
         threads = await database.fetchval("SELECT count(*) FROM threads")

@@ -37,7 +37,7 @@ ANSWERED_S = 30.0
 
 
 class Answers:
-    """What the town says in reply to single messages, by the id of the message."""
+    """What the cluster says in reply to single messages, by the id of the message."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
@@ -51,8 +51,8 @@ class Answers:
 
 
 @pytest.fixture
-async def answers(town: LocalCluster) -> AsyncIterator[Answers]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=town.kafka_bootstrap, enable_auto_commit=False)
+async def answers(cluster: LocalCluster) -> AsyncIterator[Answers]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=cluster.kafka_bootstrap, enable_auto_commit=False)
     await consumer.start()
     partitions = [TopicPartition(topic.name, number) for topic in ANSWERS for number in range(topic.partitions)]
     consumer.assign(partitions)
@@ -68,7 +68,7 @@ async def answers(town: LocalCluster) -> AsyncIterator[Answers]:
 
 
 async def test_each_is_answered_or_set_aside_and_no_consumer_stops(
-    town: LocalCluster, gateway: Gateway, answers: Answers
+    cluster: LocalCluster, gateway: Gateway, answers: Answers
 ) -> None:
     waiting: dict[tuple[str, str], str] = {}
     for place in PLACES:
@@ -80,7 +80,7 @@ async def test_each_is_answered_or_set_aside_and_no_consumer_stops(
     letters: dict[tuple[str, str], DeadLetter] = {}
 
     async def none_is_lost() -> bool:
-        for letter in await dead_letters(town):
+        for letter in await dead_letters(cluster):
             letters[letter.service, letter.place if "unpack" in letter.reason else _id(letter)] = letter
         return all(key in letters or key[1] in answers.causes for key in waiting)
 
@@ -90,14 +90,14 @@ async def test_each_is_answered_or_set_aside_and_no_consumer_stops(
 
     await wait_for(none_is_lost, what=lost, timeout_s=ANSWERED_S)
     assert all(letters[key].reason for key in waiting if key in letters)
-    await a_good_one_still_goes_through(town, gateway)
+    await a_good_one_still_goes_through(cluster, gateway)
 
 
-async def test_a_dead_letter_is_replayed(town: LocalCluster, gateway: Gateway) -> None:
+async def test_a_dead_letter_is_replayed(cluster: LocalCluster, gateway: Gateway) -> None:
     booking_id = str(uuid4())
     capture = {"booking_id": booking_id, "codes": ["HR1"]}
     await command(gateway, "capture-payment", capture, attempt=b"5")  # before anything was reserved: a fault
-    letter = await set_aside(town, booking_id)
+    letter = await set_aside(cluster, booking_id)
     assert "reserved nothing" in letter.reason
 
     card = unique("card")
@@ -105,13 +105,13 @@ async def test_a_dead_letter_is_replayed(town: LocalCluster, gateway: Gateway) -
     evidence = {"method": "card_link", "authorization_number": card}
     reserve = {"property_id": "las-hojas", "amount": "10.00", "currency": "USD", "evidence": evidence}
     await command(gateway, "reserve-payment", reserve | {"booking_id": booking_id})
-    await status_is(town, booking_id, "reserved")
-    async with producer(town.kafka_bootstrap, town.secrets.seal()) as client:
+    await status_is(cluster, booking_id, "reserved")
+    async with producer(cluster.kafka_bootstrap, cluster.secrets.seal()) as client:
         await replay(client, letter, dead("payments"), internal("payments"))
 
-    await status_is(town, booking_id, "captured")
-    assert letter.id not in {other.id for other in await dead_letters(town)}
-    await until_at_rest(town)
+    await status_is(cluster, booking_id, "captured")
+    assert letter.id not in {other.id for other in await dead_letters(cluster)}
+    await until_at_rest(cluster)
 
 
 async def send(gateway: Gateway, place: Place, bad: Bad) -> str:
@@ -125,16 +125,16 @@ async def send(gateway: Gateway, place: Place, bad: Bad) -> str:
     return message_id if bad.named else stands  # an id that is no text is none
 
 
-async def dead_letters(town: LocalCluster) -> list[DeadLetter]:
+async def dead_letters(cluster: LocalCluster) -> list[DeadLetter]:
     """Everything that was set aside."""
-    return await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES], town.secrets.seal())
+    return await list_dead(cluster.kafka_bootstrap, [dead(service) for service in SERVICES], cluster.secrets.seal())
 
 
 def _id(letter: DeadLetter) -> str:
     return dict(letter.headers)["ce_id"].decode("utf-8", "replace").replace("\0", "")
 
 
-async def a_good_one_still_goes_through(town: LocalCluster, gateway: Gateway) -> None:
+async def a_good_one_still_goes_through(cluster: LocalCluster, gateway: Gateway) -> None:
     """Every partition of every topic is read on: many bookings, and a message to each other door."""
     wanted = [request(fresh_night()) for _ in range(20)]
     await gateway.pay([money_for(one) for one in wanted])
@@ -145,12 +145,12 @@ async def a_good_one_still_goes_through(town: LocalCluster, gateway: Gateway) ->
     await gateway.publish("posada.conversations.messages", text | {"sent_at": datetime.now(UTC).isoformat()})
 
     async def kept() -> bool:
-        found = await rows(town, "conversations", "SELECT FROM messages WHERE message_id = $1", message_id)
+        found = await rows(cluster, "conversations", "SELECT FROM messages WHERE message_id = $1", message_id)
         return len(found) == 1
 
     await wait_for(kept, what="a chat message to be kept", timeout_s=10)
-    await until_at_rest(town)
-    assert [one.name for one in town.services if one.trouble()] == []
+    await until_at_rest(cluster)
+    assert [one.name for one in cluster.services if one.trouble()] == []
 
 
 async def command(gateway: Gateway, kind: str, body: dict[str, Any], attempt: bytes = b"") -> None:
@@ -159,23 +159,23 @@ async def command(gateway: Gateway, kind: str, body: dict[str, Any], attempt: by
     await gateway.publish("posada.payments.commands", body, headers=headers, key=body["booking_id"].encode())
 
 
-async def set_aside(town: LocalCluster, booking_id: str) -> DeadLetter:
+async def set_aside(cluster: LocalCluster, booking_id: str) -> DeadLetter:
     """The dead letter that speaks of a booking, as soon as it is there."""
     found: list[DeadLetter] = []
 
     async def there() -> bool:
-        found.extend(letter for letter in await dead_letters(town) if booking_id.encode() in letter.body)
+        found.extend(letter for letter in await dead_letters(cluster) if booking_id.encode() in letter.body)
         return bool(found)
 
     await wait_for(there, what="the dead letter", timeout_s=20)
     return found[0]
 
 
-async def status_is(town: LocalCluster, booking_id: str, status: str) -> None:
+async def status_is(cluster: LocalCluster, booking_id: str, status: str) -> None:
     """Wait until a booking's money is in this state."""
 
     async def it_is() -> bool:
         sql = "SELECT status FROM payment_requests WHERE booking_id::text = $1"
-        return [row["status"] for row in await rows(town, "payments", sql, booking_id)] == [status]
+        return [row["status"] for row in await rows(cluster, "payments", sql, booking_id)] == [status]
 
     await wait_for(it_is, what=f"the payment to be {status}", timeout_s=20)

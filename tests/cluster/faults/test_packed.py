@@ -24,9 +24,9 @@ PATIENCE_S = 60.0
 
 
 @pytest.fixture
-def little_memory(town: LocalCluster) -> Iterator[None]:
+def little_memory(cluster: LocalCluster) -> Iterator[None]:
     """Every service may grow by ROOM; what it has not got then, it does not get."""
-    pids = [one.process.pid for one in town.services]
+    pids = [one.process.pid for one in cluster.services]
     assert all(pids)
     before = {pid: resource.prlimit(pid, resource.RLIMIT_AS) for pid in pids if pid}
     for pid in before:
@@ -44,8 +44,10 @@ def _size(pid: int) -> int:
 
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("codec", ["gzip", "zstd"])
-async def test_no_service_unpacks_more_than_it_has_room_for(town: LocalCluster, gateway: Gateway, codec: str) -> None:
-    pids = [one.process.pid for one in town.services]
+async def test_no_service_unpacks_more_than_it_has_room_for(
+    cluster: LocalCluster, gateway: Gateway, codec: str
+) -> None:
+    pids = [one.process.pid for one in cluster.services]
     for topic in READ:
         await publish_batch(gateway.producer, topic, [(UNPACKED, [])], codec=codec)
     wanted = [request(fresh_night()) for _ in range(20)]  # on every partition behind them
@@ -54,9 +56,11 @@ async def test_no_service_unpacks_more_than_it_has_room_for(town: LocalCluster, 
     assert {outcome.kind for outcome in outcomes} == {"confirmed"}
 
     async def each_is_set_aside() -> bool:
-        letters = await list_dead(town.kafka_bootstrap, [dead(service) for service in SERVICES], town.secrets.seal())
+        letters = await list_dead(
+            cluster.kafka_bootstrap, [dead(service) for service in SERVICES], cluster.secrets.seal()
+        )
         told = {letter.topic for letter in letters if "unpack to more than" in letter.reason}
         return told == set(READ)
 
     await wait_for(each_is_set_aside, what="a dead letter for each topic", timeout_s=PATIENCE_S)
-    assert [one.process.pid for one in town.services] == pids
+    assert [one.process.pid for one in cluster.services] == pids

@@ -35,8 +35,8 @@ async def booked(gateway: Gateway) -> None:
         assert (await gateway.book(one)).kind == "confirmed"
 
 
-async def captured(town: LocalCluster) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in await rows(town, "payments", _STATE)]
+async def captured(cluster: LocalCluster) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in await rows(cluster, "payments", _STATE)]
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -46,43 +46,43 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return int(ended.value.code or 0), told.out + told.err
 
 
-async def audited(town: LocalCluster, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, set[str]]]:
+async def audited(cluster: LocalCluster, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, set[str]]]:
     """What `posada audit` exits with, and which invariants it names, each with what it is about."""
-    words = ("audit", "--json", "--data", str(town.data_dir), "--grace", "0.5")
+    words = ("audit", "--json", "--data", str(cluster.data_dir), "--grace", "0.5")
     code, text = await asyncio.to_thread(said, capsys, *words)
     found = {one["name"]: {finding["subject"] for finding in one["findings"]} for one in json.loads(text)["invariants"]}
     return code, {name: subjects for name, subjects in found.items() if subjects}
 
 
 async def test_payments_of_an_older_day_catch_up(
-    town: LocalCluster, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cluster: LocalCluster, gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await booked(gateway)
-    await until_at_rest(town)
-    older, begun = await captured(town), datetime.now(UTC)
-    backup, url = tmp_path / "payments.dump", town.parts.owner_url("payments")
+    await until_at_rest(cluster)
+    older, begun = await captured(cluster), datetime.now(UTC)
+    backup, url = tmp_path / "payments.dump", cluster.backends.owner_url("payments")
     await asyncio.to_thread(tool, "pg_dump", "--format=custom", "--file", backup, url)
     await booked(gateway)
-    await until_at_rest(town)
-    newer = await captured(town)
+    await until_at_rest(cluster)
+    newer = await captured(cluster)
     assert len(newer) == len(older) + BOOKINGS
-    assert await audited(town, capsys) == (0, {})
+    assert await audited(cluster, capsys) == (0, {})
 
-    words = ("rewind", "payments", "--since", f"{begun:%Y-%m-%dT%H:%M:%S}", "--bootstrap", town.kafka_bootstrap)
+    words = ("rewind", "payments", "--since", f"{begun:%Y-%m-%dT%H:%M:%S}", "--bootstrap", cluster.kafka_bootstrap)
     code, text = await asyncio.to_thread(said, capsys, *words)
     assert (code, "stop every one" in text) == (1, True)
-    town.stop_service("payments")
+    cluster.stop_service("payments")
     await asyncio.to_thread(tool, "pg_restore", "--clean", "--if-exists", "--no-owner", "--dbname", url, backup)
-    assert await captured(town) == older
+    assert await captured(cluster) == older
     lost = {str(booking) for booking, *_ in newer} - {str(booking) for booking, *_ in older}
-    code, named = await audited(town, capsys)
+    code, named = await audited(cluster, capsys)
     assert (code, named) == (1, {"confirmed-is-paid": lost, "counted-on-is-reserved": lost})
 
     code, text = await asyncio.to_thread(said, capsys, *words)
     assert (code, "messages again" in text) == (0, True), text
-    town.start_service("payments")
-    await until_at_rest(town)
-    assert await captured(town) == newer
-    books = ask(town.http("payments"), "/payments/audit")
+    cluster.start_service("payments")
+    await until_at_rest(cluster)
+    assert await captured(cluster) == newer
+    books = ask(cluster.http("payments"), "/payments/audit")
     assert books["agrees"], books
-    assert await audited(town, capsys) == (0, {})
+    assert await audited(cluster, capsys) == (0, {})

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
-async def long_catalogue(town: LocalCluster) -> AsyncIterator[None]:
+async def long_catalogue(cluster: LocalCluster) -> AsyncIterator[None]:
     """A property whose export takes long."""
-    connection = await asyncpg.connect(town.database_url("availability"))
+    connection = await asyncpg.connect(cluster.database_url("availability"))
     await connection.execute(
         "INSERT INTO properties (id, name, timezone, currency, tax_rate, prices_include_tax, hold_minutes)"
         " VALUES ($1, 'Long', 'UTC', 'USD', 0, false, 20)",
@@ -57,11 +57,11 @@ async def long_catalogue(town: LocalCluster) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def patient(town: LocalCluster) -> Iterator[None]:
+def patient(cluster: LocalCluster) -> Iterator[None]:
     """Availability as it is, but that it does not end slow clients: they are to be there all the time."""
-    town.tell("availability", {"POSADA_HTTP_PATIENCE_SECONDS": "600", "POSADA_HTTP_TRANSFER_SECONDS": "1200"})
+    cluster.configure("availability", {"POSADA_HTTP_PATIENCE_SECONDS": "600", "POSADA_HTTP_TRANSFER_SECONDS": "1200"})
     yield
-    town.tell("availability", {})
+    cluster.configure("availability", {})
 
 
 @asynccontextmanager
@@ -107,10 +107,10 @@ async def booked(gateway: Gateway) -> float:
 
 
 @pytest.mark.usefixtures("long_catalogue", "patient")
-async def test_bookings_go_on_beside_two_hundred_slow_readers(town: LocalCluster, gateway: Gateway) -> None:
+async def test_bookings_go_on_beside_two_hundred_slow_readers(cluster: LocalCluster, gateway: Gateway) -> None:
     await booked(gateway)  # the first ones after a start are slower
     usual = max([await booked(gateway) for _ in range(2)])
-    url = town.http("availability")
+    url = cluster.http("availability")
     async with readers(int(url.rpartition(":")[2])) as reading:
         beside = max([await booked(gateway) for _ in range(3)])
         assert not [task for task in reading if task.done()], "readers were not there all the time"
@@ -121,17 +121,17 @@ async def test_bookings_go_on_beside_two_hundred_slow_readers(town: LocalCluster
                 await answered(other, "/catalogue/type", property_id="las-hojas")
 
 
-async def test_slow_readers_lose_their_connections(town: LocalCluster, long_catalogue: None) -> None:
+async def test_slow_readers_lose_their_connections(cluster: LocalCluster, long_catalogue: None) -> None:
     """As a service is by default, without a word about patience."""
     del long_catalogue
-    port = int(town.http("availability").rpartition(":")[2])
+    port = int(cluster.http("availability").rpartition(":")[2])
     async with AsyncExitStack() as opened:
         connections = []
         for _ in range(3):
             raw = await opened.enter_async_context(connected(port, receive_buffer=4096))
             await raw.send(GET % b"/catalogue/export")
             connections.append(raw)
-        url = town.http("availability")
+        url = cluster.http("availability")
         async with asyncio.timeout(120), httpx.AsyncClient(base_url=url, trust_env=False) as other:
             while 'posada_http_cut_total{reason="answer"} 3.0' not in (await other.get("/metrics")).text:
                 for raw in connections:

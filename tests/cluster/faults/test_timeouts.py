@@ -16,18 +16,18 @@ HOLD = "SELECT state, rooms FROM holds WHERE booking_id = $1"
 
 
 @pytest.fixture
-def hasty(town: LocalCluster) -> Iterator[None]:
+def hasty(cluster: LocalCluster) -> Iterator[None]:
     """Booking waits for an answer but briefly."""
-    town.tell("booking", {"POSADA_SAGA_PATIENCE_SECONDS": str(PATIENCE_S)})
+    cluster.configure("booking", {"POSADA_SAGA_PATIENCE_SECONDS": str(PATIENCE_S)})
     yield
-    town.tell("booking", {})
+    cluster.configure("booking", {})
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_availability_is_silent_and_its_late_hold_is_released(town: LocalCluster, gateway: Gateway) -> None:
+async def test_availability_is_silent_and_its_late_hold_is_released(cluster: LocalCluster, gateway: Gateway) -> None:
     wanted = request(fresh_night())
     await gateway.pay([money_for(wanted)])
-    silent = town.instance("availability").process
+    silent = cluster.instance("availability").process
 
     silent.pause()
     await gateway.publish(REQUESTS, wanted)
@@ -36,8 +36,8 @@ async def test_availability_is_silent_and_its_late_hold_is_released(town: LocalC
 
     assert outcome.kind == "failed"
     assert outcome.body["refusal"]["reason"] == "timed_out"
-    await until_at_rest(town)
-    [late] = await rows(town, "availability", HOLD, outcome.body["booking_id"])
+    await until_at_rest(cluster)
+    [late] = await rows(cluster, "availability", HOLD, outcome.body["booking_id"])
     assert late["state"] == "released"
     assert len(late["rooms"]) == 3, "the hold was made late, and undone"
     assert len(gateway.of_request(wanted["request_id"], "confirmed", "refused", "failed")) == 1

@@ -87,20 +87,20 @@ class Prometheus:
 
 
 @pytest.fixture
-def mail_away(town: LocalCluster) -> Iterator[None]:
+def mail_away(cluster: LocalCluster) -> Iterator[None]:
     """A mail server that is away, so that something waits to be sent."""
-    town.tell("notifications", MAIL)
+    cluster.configure("notifications", MAIL)
     yield
-    town.tell("notifications", {})
+    cluster.configure("notifications", {})
 
 
 @pytest.fixture
-def prometheus(town: LocalCluster, tmp_path: Path) -> Iterator[Prometheus]:
-    """It reads our own configuration, but for the folder of the town and how often it looks."""
+def prometheus(cluster: LocalCluster, tmp_path: Path) -> Iterator[Prometheus]:
+    """It reads our own configuration, but for the folder of the cluster and how often it looks."""
     folder, port = tmp_path, free_port()
     changed = yaml.safe_load((ROOT / "deploy/prometheus/local.yml").read_text())
     changed["global"]["scrape_interval"] = "1s"
-    changed["scrape_configs"][0]["file_sd_configs"][0]["files"] = [str(town.data_dir / TARGETS)]
+    changed["scrape_configs"][0]["file_sd_configs"][0]["files"] = [str(cluster.data_dir / TARGETS)]
     changed["rule_files"] = [str(ROOT / "deploy/prometheus/rules/*.yml")]
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(changed))
@@ -119,7 +119,7 @@ def prometheus(town: LocalCluster, tmp_path: Path) -> Iterator[Prometheus]:
 
 
 @pytest.mark.usefixtures("mail_away")
-async def test_every_panel_has_an_answer(town: LocalCluster, prometheus: Prometheus, gateway: Gateway) -> None:
+async def test_every_panel_has_an_answer(cluster: LocalCluster, prometheus: Prometheus, gateway: Gateway) -> None:
     await wait_for(prometheus.ready, what="Prometheus", timeout_s=PATIENCE_S)
     unanswered: list[str] = []
     unpaid = request(fresh_night())
@@ -134,7 +134,7 @@ async def test_every_panel_has_an_answer(town: LocalCluster, prometheus: Prometh
         await gateway.publish_all(REQUESTS, [*crowd, too_many])
         outcomes = await gateway.outcomes([wanted["request_id"] for wanted in (*crowd, too_many)], PATIENCE_S)
         assert outcomes[-1].kind == "refused", outcomes[-1].body
-        look(f"{town.http('booking')}/bookings/{outcomes[0].body['booking_id']}")
+        look(f"{cluster.http('booking')}/bookings/{outcomes[0].body['booking_id']}")
 
     async def answered() -> bool:
         await book()
@@ -151,4 +151,4 @@ async def test_every_panel_has_an_answer(town: LocalCluster, prometheus: Prometh
     assert paid.kind == "confirmed", paid.body
     for _, asked in queries():
         prometheus.ask(asked)  # those without an answer are understood all the same
-    assert {one["metric"]["job"] for one in prometheus.ask("up == 1")} == {one.service for one in town.services}
+    assert {one["metric"]["job"] for one in prometheus.ask("up == 1")} == {one.service for one in cluster.services}

@@ -1,4 +1,4 @@
-"""What the services' own roles may do in the running town's databases: work with rows, and undo no guard."""
+"""What the services' own roles may do in the running cluster's databases: work with rows, and undo no guard."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = curren
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_no_table_is_the_services_to_alter(town: LocalCluster, service: str) -> None:
-    connection = await asyncpg.connect(town.database_url(service))
+async def test_no_table_is_the_services_to_alter(cluster: LocalCluster, service: str) -> None:
+    connection = await asyncpg.connect(cluster.database_url(service))
     try:
         tables = [row[0] for row in await connection.fetch(TABLES)]
         assert "outbox" in tables
@@ -28,9 +28,9 @@ async def test_no_table_is_the_services_to_alter(town: LocalCluster, service: st
         await connection.close()
 
 
-async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(town: LocalCluster) -> None:
-    connection = await asyncpg.connect(town.database_url("payments"))
-    owner = urlsplit(town.parts.owner_url("payments")).username
+async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(cluster: LocalCluster) -> None:
+    connection = await asyncpg.connect(cluster.database_url("payments"))
+    owner = urlsplit(cluster.backends.owner_url("payments")).username
     try:
         for statement in ("SET session_replication_role = replica", f'SET ROLE "{owner}"'):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -39,7 +39,7 @@ async def test_the_service_cannot_become_the_owner_nor_pass_triggers_by(town: Lo
         await connection.close()
 
 
-async def test_no_service_is_let_into_another_s_database(town: LocalCluster) -> None:
-    theirs = town.database_url("payments").rpartition("/")[2]
+async def test_no_service_is_let_into_another_s_database(cluster: LocalCluster) -> None:
+    theirs = cluster.database_url("payments").rpartition("/")[2]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await asyncpg.connect(town.database_url("booking").rpartition("/")[0] + f"/{theirs}")
+        await asyncpg.connect(cluster.database_url("booking").rpartition("/")[0] + f"/{theirs}")

@@ -83,7 +83,7 @@ async def test_what_contradicts_is_named_and_what_is_broken_is_kept(
         assert await ended("payments", "import", str(overlap)) == 1
         told = capsys.readouterr()
         assert "1 lines taken, 2 there already, 0 broken, 1 contradicting" in told.out
-        assert "contradiction: transfer T2 of csv: amount was recorded as 5.00, and is told as 6.00" in told.err
+        assert "contradiction: transfer T2 of csv: amount was recorded as 5.00, and is now 6.00" in told.err
     assert await ended("payments", "broken", "--json") == 1
     kept = json.loads(capsys.readouterr().out)
     assert [(one["source"], one["file"], one["field"]) for one in kept] == [

@@ -160,7 +160,7 @@ async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
     kafka_bootstrap: str, database: Database, routes: Routes[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.02)
-    monkeypatch.setattr(fetch_lag, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(fetch_lag, "CHECK_SECONDS", 0.02)
     instance = await Instance(kafka_bootstrap, database, routes, stalled_seconds=0.5).start()
     await until(lambda: _is_assigned(instance))
     looked = instance.subscriber._watch
@@ -168,7 +168,7 @@ async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
 
     async def idle_for_a_while() -> bool:
         troubles.add(instance.subscriber.trouble())
-        return looked.looks > 50  # twice as long as it takes to be called stalled
+        return looked.answers > 50  # twice as long as it takes to be called stalled
 
     await until(idle_for_a_while)
     assert troubles == {None}

@@ -12,7 +12,7 @@ import pytest
 from posada.audit.auditor import Auditor
 from posada.audit.database_snapshots import snapshots
 from posada.audit.finding import Finding
-from posada.audit.invariant import ALL, MEND
+from posada.audit.invariant import ALL, REPAIR
 from posada.audit.repair import releases
 from posada.audit.topic_snapshot import TopicSnapshot
 from shared.contracts.topics import SERVICES
@@ -58,7 +58,7 @@ async def test_a_clean_day_has_no_findings(house: House) -> None:
 
 async def test_the_day_has_what_it_is_to_have(house: House) -> None:
     async with snapshots(house.urls) as seen:
-        moved, here, early = [await seen.dossier(house.ids[name]) for name in (MOVED, HERE, EARLY)]
+        moved, here, early = [await seen.snapshot(house.ids[name]) for name in (MOVED, HERE, EARLY)]
     assert moved.booking
     assert moved.booking["revision"] == 2
     told = [row["occasion"].partition(":")[0] for row in here.deliveries if row["channel"] == "email"]
@@ -75,9 +75,11 @@ async def test_what_is_broken_is_named(house: House, databases: Databases, broke
         await connection.close()
         found = await look(copy)
         async with snapshots(copy.urls) as seen:
-            to_mend = [await seen.dossier(UUID(finding.subject)) for finding in found if finding.remedy == MEND]
+            to_mend = [await seen.snapshot(UUID(finding.subject)) for finding in found if finding.remedy == REPAIR]
 
-    assert all(releases(dossier, even_promised=True) for dossier in to_mend), "told to mend, and nothing would be sent"
+    assert all(releases(snapshot, even_promised=True) for snapshot in to_mend), (
+        "told to mend, and nothing would be sent"
+    )
     named = [finding for finding in found if finding.invariant == broken.invariant]
     assert named, f"not seen; found instead: {found}"
     assert not broken.about or ids[broken.about] in {finding.subject for finding in named}, named

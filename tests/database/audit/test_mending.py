@@ -11,9 +11,9 @@ import pytest
 from posada.audit.auditor import Auditor
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.database_snapshots import snapshots
-from posada.audit.invariant import MEND
-from posada.audit.repair import Repaired, mended, releases
-from posada.cli.operate.audit import say_mended
+from posada.audit.invariant import REPAIR
+from posada.audit.repair import Repaired, plan_repair, releases
+from posada.cli.operate.audit import show_repairs
 from shared.contracts.availability import ReleaseRooms
 from shared.contracts.topics import SERVICES
 from tests.support.audit.day_fixture import FIRST, House, Shelf, live_a_day, spoiled
@@ -77,20 +77,20 @@ async def test_what_nobody_owns_is_given_back_and_then_nothing_is_wrong(
         auditor = Auditor(copy.urls, Shelf(house.books()))
         before = (await auditor.look()).findings
         async with snapshots(copy.urls) as seen:
-            messages = [one for found in before for one in releases(await seen.dossier(UUID(found.subject)))]
+            messages = [one for found in before for one in releases(await seen.snapshot(UUID(found.subject)))]
         async with village_of(copy.urls) as village:
             await village.publish(*messages)
             await village.run()
         after = (await auditor.look()).findings
 
-    assert {finding.remedy for finding in before} == {MEND}
+    assert {finding.remedy for finding in before} == {REPAIR}
     assert [message.type_name for message in messages] == sends
     assert after == ()
 
 
 async def test_a_booking_that_lives_keeps_everything(house: House) -> None:
     async with snapshots(house.urls) as seen:
-        sends = [send for one in house.ids.values() for send in releases(await seen.dossier(one))]
+        sends = [send for one in house.ids.values() for send in releases(await seen.snapshot(one))]
     assert sends == []
 
 
@@ -105,15 +105,15 @@ async def test_what_a_guest_was_promised_is_not_given_back_by_a_booking_that_was
         await connection.execute("TRUNCATE bookings, sagas CASCADE")
         await connection.close()
         async with snapshots(copy.urls) as seen:
-            dossier = await seen.dossier(house.ids[FIRST])
-    assert dossier.held_as == "booked"
+            snapshot = await seen.snapshot(house.ids[FIRST])
+    assert snapshot.held_as == "booked"
     if restored == "announced":
-        dossier.announced = ("confirmed",)
-        assert dossier.hold
-        dossier.hold = {**dossier.hold, "state": "held"}
-        dossier.request = {**(dossier.request or {}), "status": "reserved"}
-    assert releases(dossier) == []
-    given_back = [message.type_name for message in releases(dossier, even_promised=True)]
+        snapshot.announced = ("confirmed",)
+        assert snapshot.hold
+        snapshot.hold = {**snapshot.hold, "state": "held"}
+        snapshot.request = {**(snapshot.request or {}), "status": "reserved"}
+    assert releases(snapshot) == []
+    given_back = [message.type_name for message in releases(snapshot, even_promised=True)]
     assert "posada.availability.release-rooms.v1" in given_back
 
 
@@ -125,7 +125,7 @@ async def test_a_confirmed_bookings_money_is_left_to_people(house: House, databa
         )
         await connection.close()
         async with snapshots(copy.urls) as seen:
-            assert releases(await seen.dossier(house.ids[FIRST])) == []
+            assert releases(await seen.snapshot(house.ids[FIRST])) == []
 
 
 def held_for(booking_id: UUID, **more: Any) -> BookingSnapshot:
@@ -140,7 +140,7 @@ def test_only_what_nobody_will_ask_for_is_given_back(even_promised: bool) -> Non
     promised_and_asked_for = held_for(asked_for, announced=("confirmed",))
     nothing_left = BookingSnapshot(UUID(int=4), hold={"state": "released"}, announced=("confirmed",))
 
-    done = mended(
+    done = plan_repair(
         [held_for(gone), confirmed, promised_and_asked_for, held_for(moving), nothing_left],
         asked_for={asked_for, moving},
         moving={moving},
@@ -154,14 +154,14 @@ def test_only_what_nobody_will_ask_for_is_given_back(even_promised: bool) -> Non
 
 def test_a_booking_that_is_known_is_mended_whatever_stands_on_the_topic() -> None:
     known = held_for(UUID(int=1), booking={"status": "CANCELLED", "changing": False})
-    done = mended([known], asked_for={known.id}, moving=frozenset())
+    done = plan_repair([known], asked_for={known.id}, moving=frozenset())
     assert [message.booking for message in done.sent] == [str(known.id)]
     assert done.asked_for == []
 
 
 def test_what_was_done_and_left_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     one, two, three, four = (UUID(int=number) for number in range(4))
-    say_mended(Repaired([ReleaseRooms(booking_id=one, property_id="las-hojas")], [two], [three], [four]))
+    show_repairs(Repaired([ReleaseRooms(booking_id=one, property_id="las-hojas")], [two], [three], [four]))
 
     told = capsys.readouterr().err.splitlines()
     assert f"sent posada.availability.release-rooms.v1 for {one}" in told

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.availability.consumers import routes
-from services.availability.inventory.stay import Stay
-from services.availability.repository import Ask, Repository
+from services.availability.repository import Nights, Repository
+from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.consumer.processor import Processor
 from shared.database.pool import Database
@@ -65,7 +65,7 @@ async def _view(url: str) -> UnitOfWork:
     try:
         async with database.connection() as connection:
             stays = [Stay(CHECK_IN, CHECK_IN.replace(day=CHECK_IN.day + nights)) for nights in range(1, 8)]
-            return await Repository().view(connection, [Ask("las-hojas", s.check_in, s.check_out) for s in stays])
+            return await Repository().view(connection, [Nights("las-hojas", s.check_in, s.check_out) for s in stays])
     finally:
         await database.close()
 
@@ -73,4 +73,4 @@ async def _view(url: str) -> UnitOfWork:
 @pytest.fixture
 def uow(planted: UnitOfWork) -> UnitOfWork:
     """The same, untouched by other tests."""
-    return UnitOfWork(planted.houses, planted.default_house, free=planted.free)
+    return UnitOfWork(planted.properties, planted.default_property, free=planted.free)

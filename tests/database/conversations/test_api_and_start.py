@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from services.conversations.app import build
 from services.conversations.console.api import reading_router, router, searching_router
 from services.conversations.settings import Settings
+from shared.clock import system_clock
 from shared.consumer.processor import Processor
 from shared.contracts.booking import Contact
 from shared.contracts.conversations import Author
@@ -33,7 +34,7 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI(dependencies=[Depends(authenticated(settings))])
     app.include_router(router(database, PLACE))
     app.include_router(searching_router(database, PLACE))
-    app.include_router(reading_router(database, settings))
+    app.include_router(reading_router(database, settings, system_clock))
     shown = {"Authorization": f"Bearer {'t' * 32}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=shown) as client:
         yield client
@@ -187,7 +188,7 @@ async def test_files_are_kept_as_links(client: httpx.AsyncClient, consumer: Proc
 
 async def test_nobody_may_write_where_no_token_is_set(database: Database) -> None:
     app = FastAPI()
-    app.include_router(reading_router(database, Settings()))
+    app.include_router(reading_router(database, Settings(), system_clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         answer = await client.put(f"/threads/{uuid4()}/read", json={"number": 1})
     assert answer.status_code == 403

@@ -48,7 +48,9 @@ def relay(database: Database, post_office: PostOffice) -> OutboxPublisher:
 
 @pytest.fixture
 def make_consumer(database: Database, relay: OutboxPublisher) -> MakeConsumer:
-    def make(desk: NotificationComposer) -> Processor:
-        return Processor(routes(Repository(desk)), database, relay, clock=lambda: notifications.NOW, retry_pauses=())
+    def make(composer: NotificationComposer) -> Processor:
+        return Processor(
+            routes(Repository(composer)), database, relay, clock=lambda: notifications.NOW, retry_pauses=()
+        )
 
     return make

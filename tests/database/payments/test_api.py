@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +10,16 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from services.payments.api import router
 from services.payments.app import build
 from services.payments.consumers import routes
+from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.repository import Repository
+from services.payments.requests import api as requests_api
 from services.payments.settings import Settings
-from services.payments.transfers import api as api_ledger
+from services.payments.transfers import api as transfers_api
 from services.payments.transfers.payment import payment_id_of
+from shared.clock import system_clock
 from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.http.app import authenticated
@@ -37,6 +39,10 @@ from tests.support.builders.payments import (
 )
 
 T1 = payment_id_of("kafka", "T1")
+
+
+async def no_prefetch(_: Sequence[Message]) -> None:
+    """There are no feeds to read."""
 
 
 class Api:
@@ -61,8 +67,10 @@ class Api:
 async def api(database: Database) -> AsyncIterator[Api]:
     app = FastAPI()
     known = [Depends(authenticated(Settings()))]
-    app.include_router(api_ledger.router(Queries(database)), dependencies=known)
-    app.include_router(router(Queries(database), TERMS), dependencies=known)
+    queries = Queries(database)
+    lookup = Lookup(Repository(TERMS), database, system_clock, TERMS)
+    app.include_router(transfers_api.router(queries, TERMS), dependencies=known)
+    app.include_router(requests_api.router(lookup, queries, no_prefetch), dependencies=known)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://payments") as client:
         yield Api(database, client)
 

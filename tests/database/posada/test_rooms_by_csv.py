@@ -48,7 +48,7 @@ async def api(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 @pytest.fixture
-async def outside_errand(api: str, database_url: str) -> UUID:
+async def external_call(api: str, database_url: str) -> UUID:
     """A booking whose cancellation in an outside system was given up."""
     booking = uuid4()
     connection = await asyncpg.connect(database_url)
@@ -108,21 +108,21 @@ async def test_what_is_no_catalogue_and_who_has_no_token(
 
 
 async def test_what_was_given_up_in_an_outside_system_is_listed_and_tried_again(
-    api: str, outside_errand: UUID, capsys: pytest.CaptureFixture[str]
+    api: str, external_call: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await ended("rooms", "given-up", "--json") == 1
     (told,) = json.loads(capsys.readouterr().out)
-    assert told["booking_id"] == str(outside_errand)
-    assert await ended("rooms", "retry", str(outside_errand)) == 0
+    assert told["booking_id"] == str(external_call)
+    assert await ended("rooms", "retry", str(external_call)) == 0
     assert await ended("rooms", "given-up") == 0
-    assert await ended("rooms", "retry", str(outside_errand)) == 1
+    assert await ended("rooms", "retry", str(external_call)) == 1
     assert "nothing was given up" in capsys.readouterr().err
 
 
 async def test_what_somebody_has_undone_elsewhere_is_dismissed(
-    api: str, outside_errand: UUID, capsys: pytest.CaptureFixture[str]
+    api: str, external_call: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert await ended("rooms", "dismiss", str(outside_errand)) == 0
+    assert await ended("rooms", "dismiss", str(external_call)) == 0
     assert await ended("rooms", "given-up") == 0
-    assert await ended("rooms", "dismiss", str(outside_errand)) == 1
+    assert await ended("rooms", "dismiss", str(external_call)) == 1
     assert "nothing was given up" in capsys.readouterr().err

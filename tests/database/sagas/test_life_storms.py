@@ -34,6 +34,7 @@ from tests.support.builders.bookings import CHECK_IN, request, room, transfer_fo
 from tests.support.doubles.transport import START
 from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Fault, Hop, Seen, Village, village_of
+from tests.support.sagas.step_faults import faults_of
 from tests.support.sagas.storm import CRASHES, Case, How, cases, good_end
 from tests.support.servers.databases import FreshDatabase
 
@@ -159,18 +160,12 @@ async def move(one: Guest, by: int = 1) -> UUID:
     return await one.tell(ChangeDates, check_in=check_in, check_out=check_in + timedelta(days=1))
 
 
-def faults_of(seen: tuple[Seen, ...], case: Case, table: SagaTable[Any]) -> list[Fault]:
+def struck(seen: tuple[Seen, ...], case: Case, table: SagaTable[Any]) -> list[Fault]:
     """What goes wrong: at whoever does the step or undoes it, and at booking when the answer comes."""
     step = table.step(case.step)
     kind = step.undone if case.undoing else step.done
-    assert kind
-    does = next(one.hop for one in seen if kind.type_name in one.sent)
-    hears = Hop("booking", kind.type_name)
-    where = {How.COMMAND_LOST: [does], How.REPLY_LOST: [hears], How.LATE: [hears]}.get(case.how, [does, hears])
-    faults = [Fault(hop, case.how) for hop in where]
-    if case.undoing:
-        faults.append(Fault(Hop("booking", RoomsChanged.type_name), How.REPLY_LOST))
-    return faults
+    does = next(one.hop for one in seen if kind and kind.type_name in one.sent)
+    return faults_of(step, case, does, CHANGE_DATES.step("hold the new nights"))
 
 
 def of(table: SagaTable[Any]) -> list[Case]:
@@ -183,7 +178,7 @@ def of(table: SagaTable[Any]) -> list[Case]:
 @pytest.mark.parametrize("case", of(CANCELLATION), ids=str)
 async def test_a_cancellation_weathers(village: Village, clean: Clean, case: Case) -> None:
     one = await guest(village)
-    village.faults = faults_of(clean.ending, case, CANCELLATION)
+    village.faults = struck(clean.ending, case, CANCELLATION)
     await one.tell(CancelBooking)
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
     (told,) = one.events(BookingCancelled)
@@ -195,7 +190,7 @@ async def test_a_cancellation_weathers(village: Village, clean: Clean, case: Cas
 @pytest.mark.parametrize("case", of(CHANGE_DATES), ids=str)
 async def test_a_change_of_dates_weathers(village: Village, clean: Clean, case: Case) -> None:
     one = await guest(village)
-    village.faults = faults_of(clean.dropping if case.undoing else clean.changing, case, CHANGE_DATES)
+    village.faults = struck(clean.dropping if case.undoing else clean.changing, case, CHANGE_DATES)
     answer = await one.answer(await move(one))
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
     good = good_end(CHANGE_DATES, case)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from services.availability.external.adapters.settings import ExternalClientSetti
 from services.availability.external.clients import ExternalClients
 from services.availability.external.jobs import external_runner
 from services.availability.repository import Repository
+from services.booking.requests.saga.table import MULTI_ROOM
+from shared.contracts.availability import CancelOrders, OrderRooms
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.topics import SERVICES
@@ -23,7 +25,9 @@ from tests.support.doubles.fake_pms import Desk, serving
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.transport import message_of
 from tests.support.oracle import check_at_rest
-from tests.support.sagas.in_memory_cluster import Village, village_of
+from tests.support.sagas.in_memory_cluster import Hop, Village, village_of
+from tests.support.sagas.step_faults import faults_of
+from tests.support.sagas.storm import Case, How, cases, good_end
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -58,15 +62,17 @@ async def book(village: Village, **more: Any) -> Any:
     database, clock = resident.database, village.clock
     clients = ExternalClients(CatalogueRepository(database), ExternalClientSettings(allowed=LOOPBACK), clock)
     jobs = external_runner(database, Repository(), clients, clock=clock)
-    began = village.clock()
-    for _ in range(20):
-        await village.run(until=began + timedelta(seconds=20))
+    for _ in range(400):
+        await village.run(until=village.clock())
         ran = await jobs.run_due(resident.relay)
         for row in resident.office.taken():
             village._send(row)
-        if not ran and not village.on_its_way:
+        if ran or village.on_its_way:
+            continue
+        moment = await village._next_moment()
+        if moment is None:
             break
-    await village.run()
+        await village.run(until=max(moment, village.clock()))
     (outcome,) = village.outcomes(booking_id_of("r1"))
     return message_of(outcome)
 
@@ -102,4 +108,20 @@ async def test_best_effort_without_any_room_is_a_failure(village: Village, desk:
     outcome = await book(village, policy="best_effort")
     assert isinstance(outcome, BookingFailed)
     assert desk.reservations() == {}
+    await check_at_rest(village)
+
+
+ORDER = MULTI_ROOM.step("order rooms")
+OUTSIDE = SimpleNamespace(freed=False, outside=True)
+ORDERING = [case for case in cases(MULTI_ROOM, OUTSIDE) if case.step == ORDER.name and case.how is not How.REFUSED]
+
+
+@pytest.mark.parametrize("case", ORDERING, ids=str)
+async def test_ordering_rooms_weathers(village: Village, desk: Desk, case: Case) -> None:
+    does = Hop("availability", (CancelOrders if case.undoing else OrderRooms).type_name)
+    village.faults = faults_of(ORDER, case, does, ORDER)
+    outcome = await book(village)
+    assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
+    assert isinstance(outcome, BookingConfirmed) is good_end(MULTI_ROOM, case)
+    assert len(desk.reservations()) == (3 if good_end(MULTI_ROOM, case) else 0)
     await check_at_rest(village)

@@ -21,6 +21,7 @@ from tests.support.builders.bookings import CHECK_IN, request, room, transfer_fo
 from tests.support.doubles.transport import START, message_of
 from tests.support.oracle import check_at_rest
 from tests.support.sagas.in_memory_cluster import Fault, Hop, Seen, Village, village_of
+from tests.support.sagas.step_faults import faults_of
 from tests.support.sagas.storm import Case, How, applying, cases, good_end, last_compensable, struck_step
 from tests.support.servers.databases import FreshDatabase
 
@@ -86,40 +87,20 @@ PLAIN = SimpleNamespace(freed=False, outside=False)
 ORDINARY = applying(MULTI_ROOM, PLAIN)
 
 
-def hops_of(clean: Clean, case: Case) -> list[Hop]:
-    """Where a case strikes: at whoever does the step (or undoes it), and at booking when the answer comes."""
+def struck(clean: Clean, case: Case) -> list[Fault]:
+    """What goes wrong, at whoever does the step or undoes it, and at booking."""
     step = struck_step(ORDINARY, case)
-    assert step.done
-    does = next(seen.hop for seen in clean.seen if step.done.type_name in seen.sent)
-    if not case.undoing:
-        return [does, Hop("booking", step.done.type_name)]
-    assert step.undo
-    assert step.undone
-    (undo,) = step.undo(clean.data, START)
-    return [Hop(does.service, Outgoing.of(undo).message.type_name), Hop("booking", step.undone.type_name)]
-
-
-def faults_of(clean: Clean, case: Case) -> list[Fault]:
-    """What goes wrong, at each hop that the case concerns."""
-    does, hears = hops_of(clean, case)
-    match case.how:
-        case How.COMMAND_LOST:
-            struck = [does]
-        case How.REPLY_LOST | How.LATE:
-            struck = [hears]
-        case _:
-            struck = [does, hears]
-    faults = [Fault(hop, case.how) for hop in struck]
+    does = next(seen.hop for seen in clean.seen if step.done and step.done.type_name in seen.sent)
     if case.undoing:
-        last = last_compensable(ORDINARY).done
-        assert last
-        faults.append(Fault(Hop("booking", last.type_name), How.REPLY_LOST))
-    return faults
+        assert step.undo
+        (undo,) = step.undo(clean.data, START)
+        does = Hop(does.service, Outgoing.of(undo).message.type_name)
+    return faults_of(step, case, does, last_compensable(ORDINARY))
 
 
 @pytest.mark.parametrize("case", [case for case in cases(MULTI_ROOM, PLAIN) if case.how is not How.REFUSED], ids=str)
 async def test_a_booking_weathers(clean: Clean, village: Village, case: Case) -> None:
-    village.faults = faults_of(clean, case)
+    village.faults = struck(clean, case)
     outcome = await book(village, asked())
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
     assert isinstance(outcome, BookingConfirmed) is good_end(MULTI_ROOM, case)

@@ -41,7 +41,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, letters: tuple[Letters, int
 @pytest.fixture
 async def gateway(system: Composed) -> AsyncIterator[Gateway]:
     """A client on this machine that hears every booking event."""
-    async with Gateway(system) as client:  # type: ignore[arg-type]  # as far as a gateway knows, a town
+    async with Gateway(system) as client:  # type: ignore[arg-type]  # as far as a gateway knows, a local cluster
         yield client
 
 

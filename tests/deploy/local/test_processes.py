@@ -163,7 +163,11 @@ def test_a_second_start_on_the_same_pid_file_is_refused(log: Path, tmp_path: Pat
     assert not pid_file.exists()
 
 
-@pytest.mark.parametrize("note", ["", "no json", "[]", '{"pid": 1}', f'{{"pid": {os.getpid()}, "started": 1.0}}'])
+@pytest.mark.parametrize(
+    "note",
+    ["", "no json", "[]", '{"pid": 1}', f'{{"pid": {os.getpid()}, "started": 1.0}}'],
+    ids=["empty", "no json", "a list", "no start", "another start"],
+)
 def test_a_pid_file_that_says_nothing_true_is_passed_over(log: Path, tmp_path: Path, note: str) -> None:
     pid_file = tmp_path / "program.pid"
     pid_file.write_text(note)

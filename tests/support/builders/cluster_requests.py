@@ -47,6 +47,12 @@ def request(
     } | more
 
 
+def with_slip(request: dict[str, Any], today: date) -> dict[str, Any]:
+    """The same request, paid by a bank transfer of today whose slip the guest has sent."""
+    slip = {"slip_date": today.isoformat(), "reference": request["request_id"]}
+    return request | {"payment": {"method": "bank_transfer", "amount": request["payment"]["amount"], **slip}}
+
+
 def money_for(request: dict[str, Any], amount: str | None = None) -> dict[str, Any]:
     """The card authorisation that pays a request."""
     payment = request["payment"]

@@ -35,7 +35,7 @@ CHAT = frozenset({Event.CONFIRMED, Event.REFUSED, Event.PAYMENT_SEARCH})
 REFUSAL = RefusalDetails(reason="not_enough_rooms", text="three Junior wanted, two free")
 
 
-def a_desk(local: Collection[Channel] = tuple(Channel), staff_email: str | None = None) -> NotificationComposer:
+def a_composer(local: Collection[Channel] = tuple(Channel), staff_email: str | None = None) -> NotificationComposer:
     return NotificationComposer(TEMPLATES, "SV", CHAT, frozenset(local), staff_email, Language.SPANISH)
 
 

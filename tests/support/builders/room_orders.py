@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from services.availability.external.numbering import Numbering
 from services.availability.external.port import Inventory, RoomOrder
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from tests.support.builders.bookings import CHECK_IN
 
 STAY = Stay(CHECK_IN, CHECK_IN + timedelta(days=2))

@@ -65,7 +65,7 @@ def demand_containers() -> None:
 
 
 class Composed:
-    """Kafka, PostgreSQL and the five services in containers; like a town it tells where its parts are."""
+    """Kafka, PostgreSQL and the five services in containers; like a cluster it tells where its parts are."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], env_files: Sequence[Path] = ()) -> None:
         self.project = f"posada-test-{uuid4().hex[:8]}"

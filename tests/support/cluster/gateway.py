@@ -45,17 +45,17 @@ class Event:
 
 
 class Gateway:
-    """One client of the town; inside the block it hears every booking event."""
+    """One client of the cluster; inside the block it hears every booking event."""
 
-    def __init__(self, town: LocalCluster) -> None:
-        self._town = town
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
         self._producer: AIOKafkaProducer
         self._consumer: AIOKafkaConsumer
         self._task: asyncio.Task[None]
         self.events: list[Event] = []
 
     async def __aenter__(self) -> Self:
-        bootstrap = self._town.kafka_bootstrap
+        bootstrap = self._cluster.kafka_bootstrap
         # Clients may compress, and then a record may be larger than what the broker's limit seems to allow.
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap, compression_type="gzip", max_request_size=20_000_000
@@ -95,7 +95,7 @@ class Gateway:
         """
         if isinstance(body, Mapping):
             body = json.dumps({"source": BANK, **body} if topic == TRANSFERS and signed else body).encode()
-        given = signed_headers(self._town.secrets, topic, key, body, headers) if signed else list(headers)
+        given = signed_headers(self._cluster.secrets, topic, key, body, headers) if signed else list(headers)
         kept = await self._producer.send_and_wait(topic, value=body, key=key, headers=given)
         return f"{topic}/{kept.partition}/{kept.offset}/{kept.timestamp}"
 
@@ -115,7 +115,7 @@ class Gateway:
 
         async def all_there() -> bool:
             sql = "SELECT count(*) FROM payments WHERE transfer_id = ANY($1)"
-            return bool((await rows(self._town, "payments", sql, ids))[0][0] == len(ids))
+            return bool((await rows(self._cluster, "payments", sql, ids))[0][0] == len(ids))
 
         await wait_for(all_there, what="the transfers to be recorded", timeout_s=SOON_S)
 
@@ -186,9 +186,9 @@ async def wait_for(
         await asyncio.sleep(PAUSE_S)
 
 
-async def rows(town: LocalCluster, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+async def rows(cluster: LocalCluster, service: str, sql: str, *arguments: Any) -> list[asyncpg.Record]:
     """What a query finds in a service's database."""
-    connection = await asyncpg.connect(town.database_url(service))
+    connection = await asyncpg.connect(cluster.database_url(service))
     try:
         return list(await connection.fetch(sql, *arguments))
     finally:

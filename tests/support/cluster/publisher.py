@@ -46,13 +46,13 @@ async def main(bootstrap: str) -> None:
 
 
 @asynccontextmanager
-async def publishers(town: LocalCluster, shares: Sequence[Sequence[Line]]) -> AsyncIterator[None]:
+async def publishers(cluster: LocalCluster, shares: Sequence[Sequence[Line]]) -> AsyncIterator[None]:
     """Publish each share from a process of its own, all at once; they have ended when the block begins."""
-    processes = [await _started(town.kafka_bootstrap) for _ in shares]
+    processes = [await _started(cluster.kafka_bootstrap) for _ in shares]
     try:
         for process, share in zip(processes, shares, strict=True):
             assert process.stdin is not None
-            process.stdin.write("".join(json.dumps(_signed(town, line)) + "\n" for line in share).encode())
+            process.stdin.write("".join(json.dumps(_signed(cluster, line)) + "\n" for line in share).encode())
             await process.stdin.drain()
         for process in processes:
             assert process.stdin is not None
@@ -68,9 +68,9 @@ async def publishers(town: LocalCluster, shares: Sequence[Sequence[Line]]) -> As
                 await process.wait()
 
 
-def _signed(town: LocalCluster, line: Line) -> list[Any]:
+def _signed(cluster: LocalCluster, line: Line) -> list[Any]:
     topic, key, body = line
-    headers = signed_headers(town.secrets, topic, key.encode() if key else None, body.encode(), ())
+    headers = signed_headers(cluster.secrets, topic, key.encode() if key else None, body.encode(), ())
     return [*line, [(name, value.decode()) for name, value in headers]]
 
 

@@ -14,7 +14,7 @@ from services.notifications.unit_of_work import UnitOfWork
 from shared.database.pool import Database
 from shared.jobs.runner import JobRunner
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles.senders import FINAL, MovableClock, ScriptedSender
 
 LEASE = timedelta(seconds=60)
@@ -32,20 +32,20 @@ class House:
         self.relay = relay
         self.clock = MovableClock()
 
-    async def write(self, *deliveries: Delivery, desk: NotificationComposer | None = None) -> None:
-        uow = UnitOfWork(desk or a_desk(local=()), list(deliveries))
+    async def write(self, *deliveries: Delivery, composer: NotificationComposer | None = None) -> None:
+        uow = UnitOfWork(composer or a_composer(local=()), list(deliveries))
         async with self.database.transaction() as connection:
-            await Repository(uow.desk).save(connection, uow, NOW)
+            await Repository(uow.composer).save(connection, uow, NOW)
 
     def runner(self, senders: dict[Channel, ScriptedSender] | None = None, **given: Any) -> JobRunner[Claimed, Outcome]:
-        desk = a_desk(local=given.pop("local", ()))
+        composer = a_composer(local=given.pop("local", ()))
         everywhere: dict[Channel, Sender] = {channel: ScriptedSender() for channel in Channel}
         if only := given.pop("only", None):
             everywhere = {only: ScriptedSender(FINAL)}
         return delivery_runner(
             self.database,
-            given.pop("repository", Repository(desk)),
-            desk,
+            given.pop("repository", Repository(composer)),
+            composer,
             everywhere | dict(senders or {}),
             **({"at_once": 5, "send_seconds": 5, "lease": LEASE, "clock": self.clock} | given),
         )

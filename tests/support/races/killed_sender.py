@@ -24,7 +24,7 @@ from shared.clock import system_clock
 from shared.database.pool import Database
 from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.builders.notifications import a_delivery, a_desk
+from tests.support.builders.notifications import a_composer, a_delivery
 from tests.support.doubles.transport import PostOffice
 from tests.support.scale import scaled
 
@@ -46,17 +46,17 @@ async def send(database_url: str, settings: Settings, channel: Channel) -> None:
     wake = WakeSignal()
     database = Database(database_url, connections=3)
     await database.open()
-    desk = a_desk(local=())
-    repository = Repository(desk, wake)
+    composer = a_composer(local=())
+    repository = Repository(composer, wake)
     runner = delivery_runner(
-        database, repository, desk, senders_of(settings), at_once=16, send_seconds=0.5, lease=LEASE, wake=wake
+        database, repository, composer, senders_of(settings), at_once=16, send_seconds=0.5, lease=LEASE, wake=wake
     )
     sending = asyncio.create_task(runner.run(OutboxPublisher(PostOffice(), database)))
     async with database.connection() as connection:
         written = await connection.fetchval("SELECT count(*) FROM deliveries")
     for number in range(written, MESSAGES):
         async with database.transaction() as connection:
-            await repository.save(connection, UnitOfWork(desk, [message(number, channel)]), system_clock())
+            await repository.save(connection, UnitOfWork(composer, [message(number, channel)]), system_clock())
         wake.set()
         await asyncio.sleep(BETWEEN)
     await sending

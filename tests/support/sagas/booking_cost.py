@@ -13,7 +13,7 @@ import orjson
 import structlog
 
 from shared.messages.message import Message
-from shared.observability.logs import name_subject
+from shared.observability.logs import add_subject
 from shared.outbox.outbox import Row
 from tests.support.sagas.in_memory_cluster import Village, village_of
 from tests.support.servers.counted_line import CountedLine
@@ -116,7 +116,7 @@ class Meter:
         before = structlog.get_config()
         structlog.configure(
             processors=[
-                name_subject,
+                add_subject,
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 self._count,

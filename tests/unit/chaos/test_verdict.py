@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chaos.faults.injector import Struck
-from chaos.faults.plan import Fault, What
+from chaos.faults.injector import InjectedFault
+from chaos.faults.plan import Fault, FaultKind
 from chaos.guests.gateway import Gateway, Heard
 from chaos.guests.requests import Guest, GuestKind
 from chaos.monitor import Monitor, counted
@@ -17,7 +17,7 @@ from posada.audit.auditor import Report
 from posada.audit.finding import Finding
 from posada.cluster.secrets import ClusterSecrets
 
-WISH = Wish(seed=1, bookings=2, seconds=10, blows=1)
+WISH = Wish(seed=1, bookings=2, seconds=10, faults=1)
 FINDING = Finding("room-sold-once", "b1", "room 18 is sold twice", "posada status b1")
 PAID, UNPAID = Guest("paid", GuestKind.PAID, ()), Guest("unpaid", GuestKind.NEVER, ())
 
@@ -34,8 +34,8 @@ def storm(**more: Any) -> Storm:
     return Storm(WISH, [], [PAID, UNPAID], **facts | more)
 
 
-def struck(what: What, **more: Any) -> Struck:
-    return Struck(Fault(1, 3.0, what, "booking", 1.0, 7), 13.0, **more)
+def injected(kind: FaultKind, **more: Any) -> InjectedFault:
+    return InjectedFault(Fault(1, 3.0, kind, "booking", 1.0, 7), 13.0, **more)
 
 
 def test_a_storm_that_everything_stood_has_nothing_wrong() -> None:
@@ -46,11 +46,11 @@ def test_a_storm_that_everything_stood_has_nothing_wrong() -> None:
     assert b"<svg" in chart(calm)
 
 
-def test_a_storm_is_raised_again_over_the_same_parts() -> None:
-    """Without lines the blows of a seed are others: a storm over containers is repeated over containers."""
+def test_a_storm_is_repeated_over_the_same_backends() -> None:
+    """Without proxies the faults of a seed are others: a storm over containers is repeated over containers."""
     again = "python -m chaos --seed 1 --bookings 2"
     assert f"`{again}" in text(storm())
-    assert f"`POSADA_PARTS=docker {again}" in text(storm(lined=False))
+    assert f"`POSADA_PARTS=docker {again}" in text(storm(proxied=False))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_storm_is_raised_again_over_the_same_parts() -> None:
     [
         ({"left_open": 3}, "3 sagas never ended"),
         ({"report": Report((FINDING,), 2, 1, 0)}, "room-sold-once b1"),
-        ({"struck": [struck(What.KILL, mended=1.0, problem="not back after 120 s")]}, "not back"),
+        ({"injected": [injected(FaultKind.KILL, repaired=1.0, problem="not back after 120 s")]}, "not back"),
     ],
 )
 def test_each_makes_it_fail(changes: dict[str, Any], told: str) -> None:
@@ -75,7 +75,7 @@ def test_lost_unheard_doubled_and_unpaid_bookings_make_it_fail() -> None:
     failed.gateway.heard["unpaid"] = Heard("confirmed", "", 14.0, {"e2", "e3"})
     del failed.gateway.heard["paid"]
 
-    assert [line.partition(":")[0] for line in judged(failed, known={"unpaid"}).wrong] == [
+    assert [proxy.partition(":")[0] for proxy in judged(failed, known={"unpaid"}).wrong] == [
         "1 requests were lost",
         "1 requests have no outcome",
         "1 requests have several outcomes",
@@ -89,15 +89,15 @@ def test_a_process_that_ended_by_itself_makes_it_fail() -> None:
     assert judged(storm(monitor=monitor), known={"paid", "unpaid"}).wrong == ["booking ended with code 1"]
 
 
-def test_a_blow_into_the_void_is_a_miss_and_no_failure() -> None:
-    missed = struck(What.REPEAT, problem="KafkaConnectionError: nobody there")
+def test_a_fault_without_effect_is_a_miss_and_no_failure() -> None:
+    missed = injected(FaultKind.REPEAT, problem="KafkaConnectionError: nobody there")
 
-    assert judged(storm(struck=[missed]), known={"paid", "unpaid"}).wrong == []
+    assert judged(storm(injected=[missed]), known={"paid", "unpaid"}).wrong == []
 
 
 def test_that_nothing_was_ever_delivered_again_is_a_failure() -> None:
-    missed = [struck(What.REPEAT, problem="KafkaConnectionError: nobody there") for _ in range(2)]
-    assert judged(storm(struck=missed), known={"paid", "unpaid"}).wrong == [
+    missed = [injected(FaultKind.REPEAT, problem="KafkaConnectionError: nobody there") for _ in range(2)]
+    assert judged(storm(injected=missed), known={"paid", "unpaid"}).wrong == [
         "nothing was delivered again, although it was to be"
     ]
 

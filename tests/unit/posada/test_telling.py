@@ -139,7 +139,7 @@ def test_a_posada_in_a_folder_of_others_gets_no_token(
     with pytest.raises(Problem, match="choose another folder"):
         address.find(tmp_path)
     with pytest.raises(Problem, match="choose another folder"):
-        LocalCluster(tmp_path).start_parts()
+        LocalCluster(tmp_path).start_backends()
 
 
 def test_the_folder_that_was_read_is_judged_and_not_what_its_path_leads_to_then(

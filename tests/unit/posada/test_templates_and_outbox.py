@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from posada.cli.front_desk import outbox
 from posada.main import make_app
-from services.notifications.content.calendar import StayEntry
+from services.notifications.delivery.calendar import StayEntry
 from tests.support.doubles.transport import START
 
 

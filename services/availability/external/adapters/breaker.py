@@ -15,7 +15,7 @@ from services.availability.external.port import (
     RoomOrder,
     RoomTaken,
 )
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.clock import Clock, system_clock
 from shared.outbound.breaker import CircuitBreaker
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.availability.external.port import FreeRooms, InventoryUnavailable, RoomOrder, RoomTaken
-from services.availability.inventory.hold import Hold, State
-from services.availability.inventory.stay import Stay
-from services.availability.repository import Ask, Repository
+from services.availability.hold import Hold, State
+from services.availability.repository import Nights, Repository
+from services.availability.stay import Stay
 from shared.clock import Clock, system_clock
 from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
@@ -32,10 +32,10 @@ class OwnInventory:
         """Every room that nobody holds or has booked and that is in order."""
         try:
             async with self._database.connection() as connection:
-                seen = await self._repository.view(connection, [Ask(self._property, stay.check_in, stay.check_out)])
+                seen = await self._repository.view(connection, [Nights(self._property, stay.check_in, stay.check_out)])
         except UNAVAILABLE as outage:
             raise InventoryUnavailable(type(outage).__name__) from outage
-        house = seen.house(self._property)
+        house = seen.property_of(self._property)
         return {key: tuple(seen.free_rooms(house, stay, key)) for key in house.types}
 
     async def book(self, order: RoomOrder) -> str:
@@ -74,7 +74,7 @@ class OwnInventory:
         if version is None:
             seen.add(hold)
         else:
-            seen.known = {_id(hold): version}
+            seen.versions = {_id(hold): version}
             seen.release(hold)
         await execute_together(connection, await self._repository.save(connection, seen, self._clock()))
 

@@ -10,7 +10,7 @@ import structlog
 
 from services.availability.external.numbering import Numbering
 from services.availability.external.port import CannotCancel, FreeRooms, InventoryUnavailable, RoomOrder, RoomTaken
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.outbound.client import DestinationForbidden, client, json_in
 from shared.outbound.destinations import Allowed
 

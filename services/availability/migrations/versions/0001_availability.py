@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("wake_at", MOMENT),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("codes", postgresql.JSONB(), nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column(
             "changes",
             sa.Integer(),
@@ -57,7 +58,6 @@ def upgrade() -> None:
             nullable=False,
             comment="for which time it was asked for",
         ),
-        sa.Column("updated_at", MOMENT, nullable=False),
         sa.CheckConstraint("state IN ('held', 'freed', 'booked', 'released')", name=op.f("holds_state_check")),
         sa.PrimaryKeyConstraint("booking_id", name=op.f("holds_pkey")),
     )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from services.booking.lifecycle.event_context import EventContext
-from services.booking.record.booking import Booking
+from services.booking.record import Booking
 from shared.contracts.payments import BookingRepriced
 from shared.saga.state import SagaData
 

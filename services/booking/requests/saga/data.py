@@ -8,11 +8,16 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.booking.record.cancellation_fee import Terms
+from services.booking.record import Terms
 from shared.contracts.availability import FailedRoom, HeldRoom
 from shared.contracts.booking import PropertyFacts, RequestFacts
 from shared.contracts.common import Policy
 from shared.saga.state import SagaData
+
+# Steps that others refer to by their names.
+RESERVE_PAYMENT = "reserve payment"
+BOOK_ROOMS = "book rooms"
+CAPTURE_PAYMENT = "capture payment"
 
 
 class MultiRoomData(SagaData):

@@ -11,7 +11,7 @@ The table is the whole saga, in the order of its steps. Two of them are optional
 from __future__ import annotations
 
 from services.booking.requests.saga import messages as say
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import BOOK_ROOMS, CAPTURE_PAYMENT, RESERVE_PAYMENT, MultiRoomData
 from services.booking.unit_of_work import BookingSaga, UnitOfWork
 from shared.contracts.availability import (
     OrdersCancelled,
@@ -33,10 +33,6 @@ from shared.contracts.payments import (
     PaymentReserved,
 )
 from shared.saga.table import SagaTable, compensable, pivot, retriable
-
-RESERVE_PAYMENT = "reserve payment"
-BOOK_ROOMS = "book rooms"
-CAPTURE_PAYMENT = "capture payment"
 
 MULTI_ROOM: SagaTable[MultiRoomData] = SagaTable(
     name="multi_room",

@@ -21,7 +21,7 @@ class ManyChatSettings(SettingsFragment):
 
     manychat_token: SecretStr | None = Field(None, description="ManyChat's API token.")
     manychat_url: str = Field(URL, description="ManyChat's API.")
-    manychat_webhook_token: OwnSecret | None = Field(None, description="What ManyChat's request shows as Bearer token.")
+    manychat_webhook_token: OwnSecret | None = Field(None, description="Bearer token of ManyChat's requests.")
 
 
 def _webhook(settings: ManyChatSettings, _: Mapping[str, Author]) -> ManyChatWebhook | None:

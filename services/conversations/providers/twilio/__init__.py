@@ -21,7 +21,9 @@ class TwilioSettings(SettingsFragment):
     """The account, and our own address of each channel."""
 
     twilio_account: str | None = Field(None, description="The Twilio account's SID, AC….")
-    twilio_token: SecretStr | None = Field(None, description="The Twilio account's auth token: it signs webhooks.")
+    twilio_token: SecretStr | None = Field(
+        None, description="The Twilio account's auth token, which also signs webhooks."
+    )
     twilio_whatsapp_from: str | None = Field(None, description="Our WhatsApp sender at Twilio, E.164.")
     twilio_sms_from: str | None = Field(None, description="Our number for SMS at Twilio, E.164.")
     twilio_conversations_url: str = Field(CONVERSATIONS_URL, description="Twilio Conversations' API.")

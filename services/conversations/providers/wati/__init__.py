@@ -21,7 +21,7 @@ class WatiSettings(SettingsFragment):
 
     wati_url: str | None = Field(None, description="WATI's API endpoint as its dashboard shows it, tenant included.")
     wati_token: SecretStr | None = Field(None, description="WATI's access token, without the word Bearer.")
-    wati_webhook_token: OwnSecret | None = Field(None, description="What WATI's webhook address has as ?token=….")
+    wati_webhook_token: OwnSecret | None = Field(None, description="Token in WATI's webhook address, ?token=….")
 
     @model_validator(mode="after")
     def _wati_is_complete(self) -> Self:

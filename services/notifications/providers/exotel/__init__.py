@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers.exotel.greeting import ExotelGreeting
 from services.notifications.providers.exotel.report import ExotelReports
 from services.notifications.providers.exotel.sender import Exotel
@@ -19,7 +19,7 @@ class ExotelSettings(SettingsFragment):
     exotel_key: SecretStr | None = Field(None, description="Exotel's API key.")
     exotel_token: SecretStr | None = Field(None, description="Exotel's API token.")
     exotel_caller: str | None = Field(None, description="The ExoPhone that calls.")
-    exotel_flow: str | None = Field(None, description="The id of the flow whose greeting reads the alert out.")
+    exotel_flow: str | None = Field(None, description="The id of the flow whose greeting reads the alert.")
     exotel_url: str = Field("https://api.exotel.com", description="api.in.exotel.com for the cluster in Mumbai.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from services.notifications.delivery.model import Delivery
+from services.notifications.delivery import Delivery
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.port import Receipt
 from shared.errors import CallFailed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.properties import Phone
 from services.notifications.providers.gupshup.report import GupshupReports
 from services.notifications.providers.gupshup.sender import GupshupSms, GupshupWhatsApp
@@ -21,7 +21,7 @@ class GupshupSettings(SettingsFragment):
     gupshup_url: str = Field("https://api.gupshup.io", description="Gupshup's API for WhatsApp.")
     gupshup_sms_user: str | None = Field(None, description="The user of Gupshup's gateway for SMS.")
     gupshup_sms_password: SecretStr | None = Field(None, description="That user's password.")
-    gupshup_sms_mask: str | None = Field(None, description="The sender's name that SMS show; unset: Gupshup's own.")
+    gupshup_sms_mask: str | None = Field(None, description="The sender's name in SMS; unset: Gupshup's own.")
     gupshup_sms_url: str = Field("https://enterprise.smsgupshup.com", description="Gupshup's gateway for SMS.")
 
 

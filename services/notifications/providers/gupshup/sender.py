@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Unpack
 
-from services.notifications.delivery.model import Delivery, Form
+from services.notifications.delivery import Delivery, Form
 from services.notifications.providers.port import Receipt
 from shared.errors import CallFailed
 from shared.outbound.client import ClientLimits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from services.notifications.delivery.model import Channel, Delivery
+from services.notifications.delivery import Channel, Delivery
 from services.notifications.providers.port import Receipt
 from shared.errors import CallFailed
 from shared.outbound.client import ClientLimits

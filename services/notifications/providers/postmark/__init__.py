@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import EmailStr, Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.postmark.report import PostmarkReports
 from services.notifications.providers.postmark.sender import Postmark
@@ -15,9 +15,9 @@ class PostmarkSettings(SettingsFragment):
     """The server's token, who e-mail comes from, and what the webhook shows."""
 
     postmark_token: SecretStr | None = Field(None, description="The server's API token at Postmark.")
-    postmark_from: EmailStr | None = Field(None, description="The address that e-mail through Postmark comes from.")
+    postmark_from: EmailStr | None = Field(None, description="Sender address of e-mail through Postmark.")
     postmark_stream: str = Field("outbound", description="Postmark's message stream.")
-    postmark_webhook: OwnSecret | None = Field(None, description="user:password that Postmark's webhook shows.")
+    postmark_webhook: OwnSecret | None = Field(None, description="user:password of Postmark's webhook.")
     postmark_url: str = Field("https://api.postmarkapp.com", description="Postmark's API.")
 
 

@@ -6,7 +6,7 @@ from base64 import b64encode
 from email.headerregistry import Address
 from typing import Any, Unpack
 
-from services.notifications.delivery.model import Delivery
+from services.notifications.delivery import Delivery
 from services.notifications.providers.port import IsAnothers, Receipt
 from shared.errors import CallFailed
 from shared.outbound.client import ClientLimits

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import EmailStr, Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.smtp.sender import Server, Smtp
 from shared.settings import ExternalSystem, SettingsFragment, value_of
@@ -15,12 +15,12 @@ from shared.settings import ExternalSystem, SettingsFragment, value_of
 class SmtpSettings(SettingsFragment):
     """The server that takes our e-mail, and who it comes from."""
 
-    smtp_host: str | None = Field(None, description="The server that takes our e-mail.")
-    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_host: str | None = Field(None, description="Mail server (SMTP).")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none.")
-    smtp_user: str | None = Field(None, description="The user there; unset: it asks for none.")
+    smtp_user: str | None = Field(None, description="User of the mail server; unset: no authentication.")
     smtp_password: SecretStr | None = Field(None, description="That user's password.")
-    smtp_from: EmailStr | None = Field(None, description="The address that guests' e-mail comes from.")
+    smtp_from: EmailStr | None = Field(None, description="Sender address of e-mail.")
 
 
 def _senders(settings: SmtpSettings, setup: Setup) -> dict[Channel, Sender]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPRecipientsRefused, SMTPResponseException
 
-from services.notifications.delivery.model import Delivery
+from services.notifications.delivery import Delivery
 from services.notifications.providers.port import Receipt
 from shared.clock import Clock, system_clock
 from shared.errors import CallFailed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from services.notifications.delivery.model import Channel
+from services.notifications.delivery import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
 from services.notifications.providers.twilio.report import TwilioReports
 from services.notifications.providers.twilio.sender import Twilio

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 import httpx
 
-from services.notifications.delivery.model import Channel, Delivery, Form
+from services.notifications.delivery import Channel, Delivery, Form
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.port import IsAnothers, Receipt
 from shared.clock import Clock, system_clock

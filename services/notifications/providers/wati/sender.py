@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from services.notifications.delivery.model import Delivery, Form, Template
+from services.notifications.delivery import Delivery, Form, Template
 from services.notifications.providers.port import IsAnothers, Receipt
 from shared.errors import CallFailed
 from shared.outbound.client import ClientLimits

@@ -9,7 +9,7 @@ import pytest
 
 from services.availability.external.adapters.own import OwnInventory
 from services.availability.external.adapters.pms import Pms
-from services.availability.external.journal import BookingAttemptJournal
+from services.availability.external.store import BookingAttemptJournal
 from services.availability.repository import Repository
 from shared.database.pool import Database
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, order

@@ -13,7 +13,7 @@ import pytest
 from services.availability.external.adapters.breaker import CircuitBreakerInventory, CircuitOpen
 from services.availability.external.adapters.pms import Pms
 from services.availability.external.port import CannotCancel, InventoryUnavailable, RoomTaken
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.outbound.breaker import CircuitBreaker
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, free, order
 from tests.support.doubles.fake_pms import Desk

@@ -16,8 +16,8 @@ from httpx import ASGITransport, AsyncClient
 from services.availability.app import build
 from services.availability.catalogue.repository import CatalogueRepository
 from services.availability.external.jobs import LIMITS, external_runner
-from services.availability.inventory.stay import Stay
 from services.availability.settings import Settings
+from services.availability.stay import Stay
 from shared.contracts.availability import (
     CancelOrders,
     CountAnswered,

@@ -12,9 +12,9 @@ import pytest
 from services.availability.external.adapters.breaker import CircuitBreakerInventory
 from services.availability.external.adapters.pms import Pms
 from services.availability.external.booking import ExternalRoomBooking, Line
-from services.availability.external.journal import BookingAttemptJournal
 from services.availability.external.port import CannotCancel, Inventory, InventoryUnavailable, RoomOrder
 from services.availability.external.selection import AttemptStatus, Patience, Wanted
+from services.availability.external.store import BookingAttemptJournal
 from shared.outbound.breaker import CircuitBreaker
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import hold, wish

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.availability import handlers
-from services.availability.inventory.allocation import never_held
+from services.availability.inventory import count_rooms, hold_rooms
+from services.availability.inventory.allocation import tombstone
 from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import (
     BookRooms,
@@ -45,7 +45,7 @@ def count(*wanted: tuple[str, int], **more: Any) -> CountRequested:
 
 
 def answer(uow: UnitOfWork, request: CountRequested) -> CountAnswered:
-    (found,) = handlers.count_rooms(uow, request, START)
+    (found,) = count_rooms(uow, request, START)
     assert isinstance(found, CountAnswered)
     return found
 
@@ -200,7 +200,7 @@ async def test_rooms_to_be_avoided_are_known_whatever_their_case(service: Availa
 
 
 def test_rooms_are_chosen_at_random(uow: UnitOfWork) -> None:
-    house = uow.house(None)
+    house = uow.property_of(None)
     stay = next(iter(uow.free))[1]
     seen = Counter(uow.choose(house, stay, "bungalow_matrimonial", ()) for _ in range(500))
     assert len(seen) == 5
@@ -251,7 +251,7 @@ async def test_a_booking_that_is_repeated_after_its_end_gets_no_room_back(servic
 
 def test_a_hold_that_was_released_unbooked_cannot_be_booked() -> None:
     with pytest.raises(ValueError, match="was released and cannot be booked"):
-        never_held(uuid4(), "las-hojas", START).booked({"18": "HR1"})
+        tombstone(uuid4(), "las-hojas", START).booked({"18": "HR1"})
 
 
 async def test_a_release_that_comes_first_wins(service: Availability) -> None:
@@ -308,13 +308,13 @@ WISHES = st.lists(
 
 @given(bookings=st.lists(WISHES, min_size=1, max_size=12), avoid=st.sets(st.sampled_from(["22", "42", "1A", "18"])))
 def test_no_order_of_holds_gives_a_room_twice(planted: UnitOfWork, bookings: Any, avoid: set[str]) -> None:
-    uow = UnitOfWork(planted.houses, planted.default_house, free=planted.free)
+    uow = UnitOfWork(planted.properties, planted.default_property, free=planted.free)
     given_: list[str] = []
     for lines in bookings:
         wishes = [wish(n, type_, adults=adults) for n, (type_, adults) in enumerate(lines, 1)]
         command: HoldRooms = hold(uuid4(), *wishes, avoid_rooms=tuple(avoid))
         try:
-            (reply,) = handlers.hold_rooms(uow, command, START)
+            (reply,) = hold_rooms(uow, command, START)
         except Refusal:
             continue
         assert isinstance(reply, RoomsHeld)

@@ -16,8 +16,8 @@ from services.availability.catalogue.property import (
     check_package_serves,
     check_party_fits,
 )
-from services.availability.inventory.stay import Stay
 from services.availability.pricing.rules import Price, check_extra_beds_cost, price_room
+from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.common import Occupants
 from shared.errors import Refusal
@@ -26,7 +26,7 @@ from tests.support.builders.bookings import CHECK_IN
 
 @pytest.fixture
 def house(uow: UnitOfWork) -> Property:
-    return uow.house("las-hojas")
+    return uow.property_of("las-hojas")
 
 
 def price(house: Property, package: str, type_: str = "Junior", nights: int = 1, beds: int = 0, **party: int) -> Price:

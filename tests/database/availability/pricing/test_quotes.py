@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from services.availability import api
 from services.availability.catalogue.property import Fee, Package, Property, Rate, RoomType, Supplement, Unit
-from services.availability.inventory.stay import Stay
 from services.availability.pricing.quotes import quote
+from services.availability.stay import Stay
 from services.availability.unit_of_work import UnitOfWork
 from shared.contracts.availability import PlanQuote, QuoteAnswered, QuoteRequested, RoomWish
 from shared.errors import Refusal
@@ -36,7 +36,7 @@ def nights(number: int = 1) -> Stay:
 
 @pytest.fixture
 def house(uow: UnitOfWork) -> Property:
-    return uow.house("las-hojas")
+    return uow.property_of("las-hojas")
 
 
 def one_plan(house: Property, *rooms: RoomWish, package: str = "Las Hojas", stay: Stay | None = None) -> PlanQuote:

@@ -10,6 +10,7 @@ import pytest
 
 from services.booking.requests import codes
 from services.booking.requests.codes import MOST_AHEAD, Codes
+from services.booking.requests.store import take_codes
 from shared.database.pool import Database
 from tests.support.servers.databases import FreshDatabase
 
@@ -117,7 +118,7 @@ async def test_under_locks_exactly_what_is_needed_is_taken_and_given_back(databa
         before = await connection.fetchval("SELECT next FROM code_counters WHERE property_id = $1", HOUSE)
         transaction = connection.transaction()
         await transaction.start()
-        assert numbers((await codes.take(connection, {HOUSE: 2}))[HOUSE]) == [before, before + 1]
+        assert numbers((await take_codes(connection, {HOUSE: 2}))[HOUSE]) == [before, before + 1]
         await transaction.rollback()
-        assert numbers((await codes.take(connection, {HOUSE: 2}))[HOUSE]) == [before, before + 1]
-        assert await codes.take(connection, {}) == {}
+        assert numbers((await take_codes(connection, {HOUSE: 2}))[HOUSE]) == [before, before + 1]
+        assert await take_codes(connection, {}) == {}

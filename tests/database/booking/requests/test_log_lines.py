@@ -19,7 +19,7 @@ from shared.contracts import topics
 from shared.contracts.availability import RoomsHeld
 from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.messages.message import Message
-from shared.observability.logs import name_subject
+from shared.observability.logs import add_subject
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import held, request
 from tests.support.doubles.transport import MovedClock, PostOffice, raw_record
@@ -35,7 +35,7 @@ WRITTEN_BESIDE = b"ana@example.com"
 def lines() -> Iterator[list[Any]]:
     before = structlog.get_config()["wrapper_class"]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
-    with capture_logs(processors=[name_subject]) as captured:
+    with capture_logs(processors=[add_subject]) as captured:
         yield captured
     structlog.configure(wrapper_class=before)
 

@@ -162,7 +162,7 @@ async def test_other_addresses_and_sizes(client: httpx.AsyncClient, database: Da
     assert (await client.post("/webhooks/telegram")).status_code == 404
     assert (await client.post(WATI_ADDRESS, content=b" " * 1_000_001)).status_code == 413
     app = FastAPI()
-    app.include_router(router(database, [], public_url=None, oldest=timedelta(days=1)))
+    app.include_router(router(database, [], public_url=None, oldest=timedelta(days=1), clock=lambda: NOW))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as bare:
         answer = await bare.post(WATI_ADDRESS, json=GUEST)
     assert answer.status_code == 503
@@ -171,7 +171,7 @@ async def test_other_addresses_and_sizes(client: httpx.AsyncClient, database: Da
 
 async def test_while_the_service_starts_it_promises_nothing(database: Database) -> None:
     app = FastAPI()
-    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999)))
+    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), clock=lambda: NOW))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)
     assert (answer.status_code, "starting" in answer.json()["detail"]) == (503, True)
@@ -190,7 +190,9 @@ async def test_while_the_database_is_away_nothing_is_promised(
     repository: Repository, relay: OutboxPublisher, database: Database
 ) -> None:
     app = FastAPI()
-    app.include_router(router(database, [WATI], public_url=None, oldest=timedelta(days=9999), seconds=0.2))
+    app.include_router(
+        router(database, [WATI], public_url=None, oldest=timedelta(days=9999), clock=lambda: NOW, seconds=0.2)
+    )
     app.state.processor = Processor(routes(repository), Away(""), relay, clock=lambda: NOW)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as client:
         answer = await client.post(WATI_ADDRESS, json=GUEST)

@@ -15,7 +15,7 @@ from services.notifications.repository import Repository, UnitOfWork
 from shared.database.pool import Database
 from shared.outbound.breaker import FAILURES, CircuitBreaker
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, MovableClock, ScriptedSender
 
 REMEMBERED = timedelta(minutes=11)
@@ -47,11 +47,11 @@ class House:
         self.clock = MovableClock()
         self.relay = relay
         self._database = database
-        self._desk = a_desk(local=())
-        self._repository = Repository(self._desk)
+        self._composer = a_composer(local=())
+        self._repository = Repository(self._composer)
         given = {"at_once": 8, "send_seconds": 5.0, "lease": timedelta(minutes=1), "clock": self.clock}
         senders = {Channel.WHATSAPP: sender, Channel.SMS: ScriptedSender(TAKEN)}
-        self._runner = delivery_runner(database, self._repository, self._desk, senders, **given)  # type: ignore[arg-type]
+        self._runner = delivery_runner(database, self._repository, self._composer, senders, **given)  # type: ignore[arg-type]
         self._watch = DeliveryRateMonitor(
             database, self._repository, wanted=0.95, window=WINDOW, least=LEAST, clock=self.clock
         )
@@ -67,7 +67,7 @@ class House:
             )
         ]
         async with self._database.transaction() as connection:
-            await self._repository.save(connection, UnitOfWork(self._desk, pairs), self.clock())
+            await self._repository.save(connection, UnitOfWork(self._composer, pairs), self.clock())
 
     async def settle(self) -> None:
         while await self._runner.run_due(self.relay):

@@ -20,7 +20,7 @@ from shared.consumer.processor import Processor
 from shared.contracts.notifications import DeliveryRateFell, DeliveryRateRecovered, StaffAlerted
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles import message_providers as doubles
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.message_providers import Answer, Asked, Double, told
@@ -46,8 +46,8 @@ class Hour:
         self.database = database
         self.post_office = post_office
         self.relay = OutboxPublisher(post_office, database, clock=self.clock)
-        self.desk = a_desk(local=(), staff_email="desk@example.com")
-        self.repository = Repository(self.desk)
+        self.composer = a_composer(local=(), staff_email="desk@example.com")
+        self.repository = Repository(self.composer)
         self.whatsapp = GupshupWhatsApp(
             "secret", "DemoApp", "50322223333", url=double.url, seconds=0.05, connections=8, allowed=LOOPBACK
         )
@@ -60,7 +60,7 @@ class Hour:
         self.runner = delivery_runner(
             database,
             self.repository,
-            self.desk,
+            self.composer,
             senders,
             at_once=8,
             send_seconds=1,
@@ -80,7 +80,7 @@ class Hour:
             a_delivery(Channel.SMS, booking_id=booking, place=2, status=Status.STANDBY),
         ]
         async with self.database.transaction() as connection:
-            await self.repository.save(connection, UnitOfWork(self.desk, pair), self.clock())
+            await self.repository.save(connection, UnitOfWork(self.composer, pair), self.clock())
 
     async def minute(self) -> None:
         """Let everybody do what is due, and a minute pass."""

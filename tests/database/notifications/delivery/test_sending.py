@@ -22,9 +22,9 @@ from shared.contracts.notifications import StaffAlerted
 from shared.database.pool import Database
 from shared.errors import CallFailed
 from shared.jobs.wake import WakeSignal
-from shared.observability.logs import name_subject
+from shared.observability.logs import add_subject
 from tests.database.notifications.conftest import PostOffice
-from tests.support.builders.notifications import NOW, a_delivery, a_desk, confirmed, record
+from tests.support.builders.notifications import NOW, a_composer, a_delivery, confirmed, record
 from tests.support.doubles.deliveries import CHAT, EMAIL, INSTAGRAM, MESSENGER, House
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, ScriptedSender
 
@@ -58,9 +58,9 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     message = confirmed()
     told = record(message)
     told.headers.append(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()))
-    desk = a_desk(local=())
-    await Processor(routes(Repository(desk)), house.database, house.relay, clock=house.clock).process([told])
-    with capture_logs(processors=[name_subject]) as lines:
+    composer = a_composer(local=())
+    await Processor(routes(Repository(composer)), house.database, house.relay, clock=house.clock).process([told])
+    with capture_logs(processors=[add_subject]) as lines:
         await house.settle(house.runner())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
         (TRACE, str(message.booking_id))
@@ -160,7 +160,7 @@ async def test_a_provider_that_hangs_holds_up_only_its_own_channel(house: House)
 
 async def test_an_adapters_bug_is_its_messages_own_problem(house: House) -> None:
     await house.write(CHAT, EMAIL)
-    with capture_logs(processors=[name_subject]) as lines:
+    with capture_logs(processors=[add_subject]) as lines:
         await house.settle(house.runner({Channel.WHATSAPP: ScriptedSender(KeyError("50371234567"))}))
     (fault,) = [line for line in lines if line["event"] == "delivery.fault"]
     assert fault["booking"] == str(CHAT.booking_id)
@@ -212,12 +212,12 @@ class NoPoll(WakeSignal):
         await super().wait(3600)
 
 
-async def test_a_commit_wakes_the_courier_without_any_poll(house: House, database_url: str) -> None:
+async def test_a_commit_wakes_the_runner_without_any_poll(house: House, database_url: str) -> None:
     wake = NoPoll()
     database = Database(database_url)
     await database.open()
-    desk = a_desk(local=(Channel.SMS,))
-    repository = Repository(desk, wake)
+    composer = a_composer(local=(Channel.SMS,))
+    repository = Repository(composer, wake)
     email = ScriptedSender()
     task = asyncio.create_task(house.runner({Channel.EMAIL: email}, clock=lambda: NOW, wake=wake).run(house.relay))
     await wake.listened.wait()

@@ -11,11 +11,12 @@ from typing import Any
 from uuid import uuid4
 
 from services.notifications.delivery.model import Channel, Claimed, Delivery, Outcome, Status
+from services.notifications.delivery.store import Lost
 from services.notifications.providers.port import IsAnothers, Receipt
-from services.notifications.repository import Lost, Repository
+from services.notifications.repository import Repository
 from shared.database.pool import Connection
 from tests.database.notifications.conftest import PostOffice
-from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles.deliveries import CHAT, EMAIL, LEASE, House
 from tests.support.doubles.senders import ScriptedSender
 
@@ -54,7 +55,7 @@ class Traceable(ScriptedSender):
 async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_goes_out(house: House) -> None:
     await house.write(CHAT, replace(CHAT, booking_id=uuid4()))
     async with house.database.transaction() as connection:
-        await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
+        await Repository(a_composer()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
     house.clock.advance(LEASE + timedelta(seconds=1))
     sender = Traceable()
     await house.settle(house.runner({Channel.WHATSAPP: sender}))
@@ -65,7 +66,7 @@ async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_g
 async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: House) -> None:
     await house.write(CHAT)
     async with house.database.transaction() as connection:
-        assert await Repository(a_desk()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
+        assert await Repository(a_composer()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
     whatsapp = ScriptedSender()
     runner = house.runner({Channel.WHATSAPP: whatsapp})
     await house.settle(runner)
@@ -78,7 +79,7 @@ async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: H
 
 async def test_a_failure_that_was_overtaken_changes_nothing_and_a_success_does(house: House) -> None:
     await house.write(CHAT)
-    repository = Repository(a_desk())
+    repository = Repository(a_composer())
     async with house.database.transaction() as connection:
         (slow,) = await repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, timedelta())
         await repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, LEASE)
@@ -106,7 +107,7 @@ class Failing(Repository):
 async def test_an_outcome_outlives_an_outage_of_the_database(house: House) -> None:
     await house.write(CHAT)
     whatsapp = ScriptedSender()
-    repository = Failing(a_desk(local=()))
+    repository = Failing(a_composer(local=()))
     await house.settle(house.runner({Channel.WHATSAPP: whatsapp}, repository=repository))
     assert repository.lost
     assert await house.statuses() == {"whatsapp": "sent"}
@@ -115,7 +116,7 @@ async def test_an_outcome_outlives_an_outage_of_the_database(house: House) -> No
 
 async def test_the_second_of_two_last_failures_waits_for_the_first_and_alerts(house: House) -> None:
     await house.write(EMAIL, CHAT)
-    repository = Repository(a_desk(local=()))
+    repository = Repository(a_composer(local=()))
     async with house.database.transaction() as connection:
         email, chat = sorted(
             await repository.claim(connection, {Channel.EMAIL: 1, Channel.WHATSAPP: 1}, NOW, LEASE),
@@ -136,7 +137,7 @@ async def test_the_second_of_two_last_failures_waits_for_the_first_and_alerts(ho
 
 async def test_an_outcome_that_was_recorded_after_all_counts_once(house: House) -> None:
     await house.write(CHAT)
-    repository = Repository(a_desk(local=()))
+    repository = Repository(a_composer(local=()))
     async with house.database.transaction() as connection:
         (claimed,) = await repository.claim(connection, {Channel.WHATSAPP: 1}, NOW, LEASE)
     outcomes = [Outcome(claimed, Status.FAILED, "x")]

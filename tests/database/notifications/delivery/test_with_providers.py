@@ -16,7 +16,7 @@ from shared.contracts.notifications import GuestNotified
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.notifications.conftest import MakeConsumer, PostOffice
-from tests.support.builders.notifications import a_desk, confirmed, record
+from tests.support.builders.notifications import a_composer, confirmed, record
 from tests.support.doubles.senders import smtp_double, wati_double
 
 LOCAL = (Channel.MESSENGER, Channel.INSTAGRAM, Channel.SMS)
@@ -40,12 +40,12 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
                 smtp_security="none",
                 smtp_from="reservas@example.com",
             )
-            desk = a_desk(local=LOCAL)
+            composer = a_composer(local=LOCAL)
             runners = [
                 delivery_runner(
                     database,
-                    Repository(desk),
-                    desk,
+                    Repository(composer),
+                    composer,
                     senders_of(settings),
                     at_once=4,
                     send_seconds=5,
@@ -55,7 +55,7 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
             ]
             running = [asyncio.create_task(runner.run(relay)) for runner in runners]
             for _ in range(2):
-                await make_consumer(desk).process([record(message) for message in messages])
+                await make_consumer(composer).process([record(message) for message in messages])
             async with asyncio.timeout(10), database.connection() as connection:
                 while await connection.fetchval(  # noqa: ASYNC110  # nothing tells of another's commit
                     "SELECT count(*) FROM deliveries WHERE status <> 'sent'"

@@ -44,8 +44,8 @@ from tests.support.builders.notifications import (
     CHAT,
     NOW,
     TEMPLATES,
+    a_composer,
     a_delivery,
-    a_desk,
     a_room,
     confirmed,
     outcome,
@@ -98,12 +98,12 @@ class TestMoments:
 class Service:
     """The shell with its outbox, and time that a test lets pass."""
 
-    def __init__(self, database: Database, post_office: PostOffice, desk: NotificationComposer) -> None:
+    def __init__(self, database: Database, post_office: PostOffice, composer: NotificationComposer) -> None:
         self.clock = MovableClock()
         self.database = database
         self.post_office = post_office
         self.relay = OutboxPublisher(post_office, database, clock=self.clock)
-        self.repository = Repository(desk)
+        self.repository = Repository(composer)
         self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, retry_pauses=())
 
     async def hear(self, *messages: Message) -> None:
@@ -127,7 +127,7 @@ class Service:
 
 @pytest.fixture
 def service(database: Database, post_office: PostOffice) -> Service:
-    return Service(database, post_office, a_desk())
+    return Service(database, post_office, a_composer())
 
 
 def booked(**given: Any) -> BookingConfirmed:
@@ -249,16 +249,16 @@ async def test_a_reminder_that_waits_for_the_morning_is_withdrawn_with_the_booki
     database: Database, post_office: PostOffice
 ) -> None:
     house = PropertySettings(quiet_from=time(9), quiet_until=time(20))
-    desk = NotificationComposer(
+    composer = NotificationComposer(
         TEMPLATES,
         "SV",
         CHAT | {Event.ARRIVAL_REMINDER},
         (),
         None,
-        a_desk().staff_language,
+        a_composer().staff_language,
         PropertyDirectory({"mar": house}),
     )
-    service = Service(database, post_office, desk)
+    service = Service(database, post_office, composer)
     booking = booked()
     await service.hear(booking)
     await service.until(at(date(2026, 3, 14), time(11), ZONE))
@@ -281,18 +281,18 @@ async def test_what_else_is_told(service: Service) -> None:
 
 
 async def test_staff_are_rung_up_only_where_it_cannot_wait() -> None:
-    desk = NotificationComposer(
+    composer = NotificationComposer(
         TEMPLATES,
         "SV",
         CHAT,
         (),
         "desk@example.com",
-        a_desk().staff_language,
+        a_composer().staff_language,
         staff_phone="+50322220000",
         calls=frozenset({"payment_escalated"}),
     )
     urgent, other = (
-        desk.to_staff(StaffAlerted(booking_id=uuid4(), code=code, text="El pago no aparece."))
+        composer.to_staff(StaffAlerted(booking_id=uuid4(), code=code, text="El pago no aparece."))
         for code in ("payment_escalated", "saga_stuck")
     )
     assert [(one.channel, one.recipient) for one in urgent] == [
@@ -332,8 +332,8 @@ class TestWindow:
         self, database: Database, post_office: PostOffice, contact: str, wanted: Form
     ) -> None:
         approved = {"confirmed.es": "posada_confirmed_es"}
-        desk = NotificationComposer(TEMPLATES, "SV", CHAT, (), None, a_desk().staff_language, approved=approved)
-        service = Service(database, post_office, desk)
+        composer = NotificationComposer(TEMPLATES, "SV", CHAT, (), None, a_composer().staff_language, approved=approved)
+        service = Service(database, post_office, composer)
         wrote = GuestWrote(contact=contact, channel="whatsapp", at=NOW - timedelta(hours=3))
         await service.hear(wrote, confirmed(a_room(1), a_room(2)))
         async with database.transaction() as connection:

@@ -12,7 +12,16 @@ from shared.contracts.booking import BookingProgressed
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.database.pool import Database
 from tests.database.notifications.conftest import MakeConsumer, PostOffice
-from tests.support.builders.notifications import NOW, a_desk, a_room, confirmed, failed, payment_search, record, refused
+from tests.support.builders.notifications import (
+    NOW,
+    a_composer,
+    a_room,
+    confirmed,
+    failed,
+    payment_search,
+    record,
+    refused,
+)
 
 
 async def rows(database: Database) -> list[Any]:
@@ -24,7 +33,7 @@ async def test_a_confirmation_is_written_and_answered(
     make_consumer: MakeConsumer, database: Database, post_office: PostOffice
 ) -> None:
     message = confirmed(a_room(1), a_room(2))
-    await make_consumer(a_desk()).process([record(message)])
+    await make_consumer(a_composer()).process([record(message)])
     assert {(row["channel"], row["status"], row["provider"]) for row in await rows(database)} == {
         ("email", "stored", "local"),
         ("whatsapp", "stored", "local"),
@@ -35,7 +44,7 @@ async def test_a_confirmation_is_written_and_answered(
 async def test_however_often_an_event_comes_it_is_told_once(
     make_consumer: MakeConsumer, database: Database, post_office: PostOffice
 ) -> None:
-    message, consumer = confirmed(), make_consumer(a_desk())
+    message, consumer = confirmed(), make_consumer(a_composer())
     await consumer.process([record(message, event_id="same"), record(message, 1, event_id="same"), record(message, 2)])
     await consumer.process([record(message, 3), record(message, 4, event_id="same")])
     assert len(await rows(database)) == 2
@@ -46,7 +55,7 @@ async def test_two_instances_that_hear_of_it_at_once_tell_once(make_consumer: Ma
     messages = [confirmed() for _ in range(50)]
     batches = [messages, list(reversed(messages))] * 2
     await asyncio.gather(
-        *[make_consumer(a_desk()).process([record(message) for message in batch]) for batch in batches]
+        *[make_consumer(a_composer()).process([record(message) for message in batch]) for batch in batches]
     )
     assert set(Counter((row["booking_id"], row["channel"]) for row in await rows(database)).values()) == {1}
     assert len(await rows(database)) == 100
@@ -67,7 +76,7 @@ async def test_a_batch_of_everything(make_consumer: MakeConsumer, database: Data
     alert = StaffAlerted(booking_id=confirmed().booking_id, code="saga_stuck", text="Capture fails.")
     progress = BookingProgressed(booking_id=alert.booking_id, request_id="r", step="accepted", at=NOW)
     messages = [confirmed(), refused(), failed(), payment_search(1), payment_search(2), alert, progress]
-    await make_consumer(a_desk()).process([record(message, place) for place, message in enumerate(messages)])
+    await make_consumer(a_composer()).process([record(message, place) for place, message in enumerate(messages)])
     assert Counter(row["occasion"].partition(":")[0] for row in await rows(database)) == {
         "confirmed": 2,
         "refused": 2,

@@ -12,7 +12,7 @@ import pytest
 from services.notifications.content.composer import NotificationComposer
 from services.notifications.delivery.model import Channel, Event, Form, Outcome, Status
 from services.notifications.events.schedule import at
-from services.notifications.events.superseding import overtakes
+from services.notifications.events.superseding import supersedes
 from services.notifications.properties import PropertyDirectory, PropertySettings
 from services.notifications.providers.report import Report, ReportStatus
 from shared.contracts.booking import BookingConfirmed
@@ -26,7 +26,7 @@ from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.database.pool import Database
 from shared.messages.message import Message
 from tests.database.notifications.events.test_agenda import ZONE, Service, booked, life, moved
-from tests.support.builders.notifications import CHAT, NOW, TEMPLATES, a_desk, confirmed, failed, payment_search
+from tests.support.builders.notifications import CHAT, NOW, TEMPLATES, a_composer, confirmed, failed, payment_search
 from tests.support.doubles.transport import PostOffice
 
 LEASE = timedelta(minutes=1)
@@ -38,7 +38,7 @@ def a_house(**given: Any) -> NotificationComposer:
     """Providers for every channel, and reminders that wait for the evening."""
     events = CHAT | {Event.ARRIVAL_REMINDER}
     return NotificationComposer(
-        TEMPLATES, "SV", events, (), None, a_desk().staff_language, PropertyDirectory({"mar": NIGHT}), **given
+        TEMPLATES, "SV", events, (), None, a_composer().staff_language, PropertyDirectory({"mar": NIGHT}), **given
     )
 
 
@@ -83,7 +83,7 @@ async def statuses(service: Service) -> Mapping[str, set[str]]:
     ],
 )
 def test_what_overtakes_what(newer: str, older: str, wanted: bool) -> None:
-    assert overtakes(newer, older) is wanted
+    assert supersedes(newer, older) is wanted
 
 
 async def test_a_confirmation_that_waits_for_its_provider_is_withdrawn_with_the_booking(service: Service) -> None:

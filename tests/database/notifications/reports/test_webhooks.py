@@ -36,7 +36,7 @@ from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 from shared.providers.twilio import signature as twilio_signature
 from shared.providers.webhooks import WebhookCall, basic_credentials
-from tests.support.builders.notifications import NOW, a_delivery, a_desk
+from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles.senders import MovableClock, ScriptedSender
 
 WINDOW = timedelta(hours=72)
@@ -62,7 +62,7 @@ class Gate:
         self.clock = MovableClock()
         self.database = database
         self.relay = relay
-        self.repository = Repository(a_desk(local=()))
+        self.repository = Repository(a_composer(local=()))
         public, wake = CALLBACKS.public_url, WakeSignal()
         receiver = ReportReceiver(
             database, self.repository, READERS, public_url=public, window=WINDOW, wake=wake, clock=self.clock
@@ -74,7 +74,7 @@ class Gate:
     async def sent(self, delivery: Delivery, provider: str, provider_id: str | None = "id-1") -> None:
         """A delivery that a provider has taken."""
         async with self.database.transaction() as connection:
-            await self.repository.save(connection, UnitOfWork(a_desk(local=()), [delivery]), NOW)
+            await self.repository.save(connection, UnitOfWork(a_composer(local=()), [delivery]), NOW)
         sender = ScriptedSender(Receipt(provider_id, "accepted"))
         sender.name = provider
         await self.settle(sender, delivery.channel)
@@ -86,7 +86,7 @@ class Gate:
         runner = delivery_runner(
             self.database,
             self.repository,
-            a_desk(local=()),
+            a_composer(local=()),
             senders,
             at_once=5,
             send_seconds=5,
@@ -185,7 +185,7 @@ class TestTwilio:
         booking = uuid4()
         async with gate.database.transaction() as connection:
             sms = a_delivery(Channel.SMS, booking_id=booking, place=2, status=Status.STANDBY)
-            await gate.repository.save(connection, UnitOfWork(a_desk(local=()), [sms]), NOW)
+            await gate.repository.save(connection, UnitOfWork(a_composer(local=()), [sms]), NOW)
         sent = a_delivery(booking_id=booking, place=1)
         await gate.sent(sent, "twilio", "SM1")
         lost = {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "63024"}

@@ -99,5 +99,5 @@ async def test_what_is_recorded_is_compared_with_what_is_told_now(house: House) 
     found = {one["transfer_id"]: one["differences"] for one in await house.put("/payment-feeds/compare", told)}
     assert found == {
         "A": [],
-        "B": ["amount was recorded as 690.00, and is told as 1.00", "currency was recorded as USD, and is told as EUR"],
+        "B": ["amount was recorded as 690.00, and is now 1.00", "currency was recorded as USD, and is now EUR"],
     }

@@ -11,10 +11,13 @@ from uuid import uuid4
 
 import pytest
 
-from services.payments import handlers
-from services.payments.commands import ChooseTransfer, RefundPayment
+from services.payments.cases.commands import ChooseTransfer
+from services.payments.cases.handlers import choose_transfer
+from services.payments.folio import handlers
+from services.payments.folio.commands import RefundPayment
 from services.payments.queries import Queries
 from services.payments.repository import Repository
+from services.payments.requests.handlers import capture_payment, reserve_payment
 from services.payments.transfers.payment import payment_id_of
 from shared.database.pool import Database
 from shared.database.statements import execute_together
@@ -48,12 +51,12 @@ def refund(amount: str | None = None, name: str | None = "first") -> Deed:
 
 
 def wanted(name: str, amount: str, slip: str) -> Deed:
-    return Deed(handlers.reserve_payment, reserve(name, amount, slip_amount=slip))
+    return Deed(reserve_payment, reserve(name, amount, slip_amount=slip))
 
 
 def chosen(name: str) -> Deed:
     command = ChooseTransfer(booking_id=booking(name), payment_id=T1, staff="Marta")
-    return Deed(handlers.choose_transfer, command)
+    return Deed(choose_transfer, command)
 
 
 async def meet(
@@ -144,7 +147,7 @@ async def test_with_every_guard_off_it_goes_to_both(database: Database) -> None:
 async def test_a_refund_while_capturing_comes_before_it_or_behind_it(database: Database, first: str) -> None:
     """Nothing of a booking can go back before it is captured, and all of it afterwards."""
     await live(database, transfer(), reserve())
-    deeds = [Deed(handlers.capture_payment, capture()), refund()]
+    deeds = [Deed(capture_payment, capture()), refund()]
     ends = await meet(database, *(deeds if first == "capture" else reversed(deeds)), locking=True, versions=True)
     refunded = "Refusal" not in ends
     assert "PaymentCaptured" in ends

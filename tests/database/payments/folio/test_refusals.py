@@ -9,10 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from services.payments import handlers
-from services.payments.commands import AddCharge, ChooseTransfer, DeclinePayment, RecordPayment, RefundPayment
+from services.payments.cases.commands import ChooseTransfer, DeclinePayment
+from services.payments.cases.handlers import choose_transfer, decline_payment
 from services.payments.consumers import routes
+from services.payments.folio import handlers
+from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
 from services.payments.repository import Repository
+from services.payments.requests.search_handlers import mark_frustrated, withdraw_payment
 from services.payments.transfers.payment import payment_id_of
 from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import MarkFrustrated, RequestRefused, WithdrawPayment
@@ -48,10 +51,10 @@ ASKED: dict[str, Message] = {
     "refund nothing known": RefundPayment(refund_id=uuid4(), payment_id=uuid4(), reason="ill", **DECIDED),
 }
 HANDLES: dict[type[Message], Any] = {
-    WithdrawPayment: handlers.withdraw_payment,
-    MarkFrustrated: handlers.mark_frustrated,
-    ChooseTransfer: handlers.choose_transfer,
-    DeclinePayment: handlers.decline_payment,
+    WithdrawPayment: withdraw_payment,
+    MarkFrustrated: mark_frustrated,
+    ChooseTransfer: choose_transfer,
+    DeclinePayment: decline_payment,
     RecordPayment: handlers.record_payment,
     AddCharge: handlers.add_charge,
     RefundPayment: handlers.refund_payment,
@@ -66,7 +69,7 @@ def test_it_is_done_or_refused(before: str, asked: str) -> None:
     for message in BEFORE[before]:
         table[type(message)].handle(uow, message, NOW)
     if before == "captured":
-        uow.kept[T1, BOOKING] = Decimal("690.00")
+        uow.paid[T1, BOOKING] = Decimal("690.00")
     try:
         list(HANDLES[type(ASKED[asked])](uow, ASKED[asked], NOW))
     except Refusal as refusal:

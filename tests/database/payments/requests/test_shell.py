@@ -260,7 +260,7 @@ async def test_money_that_comes_unseen_is_found_at_each_attempt_of_the_table(
         await service.ring()
     async with database.connection() as connection:
         uow = UnitOfWork(TERMS)
-        uow.keep_payment(payment_of(transfer(), service.clock()))
+        uow.put_payment(payment_of(transfer(), service.clock()))
         await execute_together(connection, await Repository(TERMS).save(connection, uow, service.clock()))
     found: list[Message] = []
     while not found:  # what the last process left in the outbox goes first

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.payments.handlers import capture_payment, reserve_payment, transfer_arrived, verify_payment
+from services.payments.requests.handlers import capture_payment, reserve_payment, verify_payment
+from services.payments.requests.search_handlers import transfer_arrived
 from services.payments.requests.terms import Terms
 from services.payments.settings import PropertyTerms
 from services.payments.unit_of_work import UnitOfWork

@@ -11,8 +11,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.availability.inventory.stay import Stay
 from services.availability.inventory.store import free_rooms_of
+from services.availability.stay import Stay
 from shared.database.pool import Connection, Database
 from shared.database.statements import execute_together
 from shared.outbox import outbox

@@ -17,8 +17,11 @@ from pydantic import SecretStr
 from shared.auth.access import RateLimit
 from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
+from shared.consumer.processor import Processor
 from shared.contracts.topics import SERVICES
+from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
+from tests.support.doubles.transport import PostOffice
 from tests.support.servers.databases import FreshDatabase
 
 SECRET = new_secret()
@@ -54,8 +57,12 @@ def built(name: str, url: str, **given: Any) -> Service:
 @asynccontextmanager
 async def serving(service: Service) -> AsyncIterator[AsyncClient]:
     await service.database.open()
+    app = service.app()
+    app.state.processor = Processor(
+        service.routes, service.database, OutboxPublisher(PostOffice(), service.database), clock=service.clock
+    )
     try:
-        async with AsyncClient(transport=ASGITransport(service.app()), base_url="http://service") as client:
+        async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as client:
             yield client
     finally:
         await service.database.close()

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Body
 from httpx import ASGITransport, AsyncClient, Response
 from pydantic import BaseModel, SecretStr
 
-from shared.auth.scopes import COMMON, HOUSE, Scopes, about, is_id
+from shared.auth.scopes import ALL_PROPERTIES, COMMON, Scopes, about, is_id
 from shared.auth.tokens import Caller, Role, issue, new_secret
 from shared.clock import system_clock
 from shared.consumer.processor import Processor
@@ -169,7 +169,9 @@ def test_every_operation_has_its_rule_and_its_place_in_the_table() -> None:
             assert ids <= walked, (
                 f"{name} {operation}: {ids - walked} are missing in tests/support/builders/operations.py"
             )
-            assert rule in (HOUSE, COMMON) or ids <= rule.known, f"{name} {operation}: {ids - rule.known} have no rule"
+            assert rule in (ALL_PROPERTIES, COMMON) or ids <= rule.known, (
+                f"{name} {operation}: {ids - rule.known} have no rule"
+            )
             assert rule.by | rule.beside <= {"property_id", *service.scopes.owners}, operation
 
 
@@ -183,7 +185,7 @@ async def test_nothing_of_another_property_is_shown_or_changed(name: str, module
         for operation, asked in TABLE[name].items():
             rule = walked.service.scopes.rules[operation]
             answers = {role: await walked.ask(operation, filled(asked, walked.names), role) for role in Role}
-            if rule == HOUSE:
+            if rule == ALL_PROPERTIES:
                 assert {one.status_code for one in answers.values()} == {403}, operation
             else:  # what is tried is what serves for one's own
                 assert served(answers[Role.ADMIN], walked.service), (operation, answers[Role.ADMIN].text)
@@ -281,5 +283,5 @@ def test_a_route_that_cannot_be_judged_stops_the_service() -> None:
         return "in a thread"
 
     made = import_module("services.payments.app").build()
-    with pytest.raises(TypeError, match="can be judged"):
+    with pytest.raises(TypeError, match="can be checked"):
         replace(made, routers=[routes]).app()

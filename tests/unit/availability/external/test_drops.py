@@ -8,7 +8,7 @@ import pytest
 
 from services.availability.external.adapters.pms import Pms
 from services.availability.external.port import InventoryUnavailable
-from services.availability.inventory.stay import Stay
+from services.availability.stay import Stay
 from shared.outbound.destinations import Allowed
 from tests.support.builders.bookings import CHECK_IN
 from tests.support.doubles.slow_server import answering_in_drops

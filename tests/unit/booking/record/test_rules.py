@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.booking.record.booking import Booking, Stay, changes_between, check_came_late, check_may_change
+from services.booking.record.audit_log import changes_between
+from services.booking.record.booking import Booking, Stay, check_came_late, check_may_change
 from services.booking.record.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
 from services.booking.record.states import (
     FOLLOWS,

@@ -56,9 +56,9 @@ def test_a_booking_that_is_off_counts_only_where_there_is_no_other() -> None:
 
 def test_messages_go_where_the_booking_moved_to() -> None:
     tenant = Tenant("+50371234567")
-    tenant.confirm(booking(), CONFIRMED)
+    tenant.add_booking(booking(), CONFIRMED)
     before = tenant.receive("Ana", datetime(2026, 3, 15, 20, tzinfo=UTC), datetime(2026, 3, 15, 20, tzinfo=UTC))
-    tenant.confirm(booking(night=20, at=1, rooms=("19",)), CONFIRMED)
+    tenant.add_booking(booking(night=20, at=1, rooms=("19",)), CONFIRMED)
     after = tenant.receive("Ana", datetime(2026, 3, 20, 20, tzinfo=UTC), datetime(2026, 3, 20, 20, tzinfo=UTC))
     assert before is not after
     assert after.apartment is not None

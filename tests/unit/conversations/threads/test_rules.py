@@ -110,7 +110,7 @@ class TestThreads:
     def test_a_thread_near_the_stay_or_just_begun_is_adopted(self, began: int, starts: int, adopted: bool) -> None:
         tenant = Tenant(PHONE, threads=[thread := self.a_thread(began)])
         booking = a_booking(starts, 5)
-        assert tenant.confirm(booking, NOW) == ([thread] if adopted else [])
+        assert tenant.add_booking(booking, NOW) == ([thread] if adopted else [])
         assert thread.apartment == (booking.apartments[0] if adopted else None)
 
     def test_the_window_is_counted_in_the_propertys_days(self) -> None:
@@ -125,7 +125,7 @@ class TestThreads:
         tenant = Tenant(PHONE)
         thread = tenant.receive("Anita", NOW, NOW)
         assert thread.name == "Anita"
-        tenant.confirm(a_booking(), NOW)
+        tenant.add_booking(a_booking(), NOW)
         assert thread.name == "Ana López · Posada del Mar 101"
 
     def test_where_the_apartment_has_a_thread_the_one_without_is_closed(self) -> None:
@@ -133,5 +133,5 @@ class TestThreads:
         there = self.a_thread(-1, apartment=booking.apartments[0], booking_id=a_booking(number=9).id)
         without = self.a_thread(-1)
         tenant = Tenant(PHONE, threads=[there, without])
-        assert set(map(id, tenant.confirm(booking, NOW))) == {id(there), id(without)}
+        assert set(map(id, tenant.add_booking(booking, NOW))) == {id(there), id(without)}
         assert (without.apartment, without.closed_at, there.closed_at) == (None, NOW, None)

@@ -299,7 +299,7 @@ class TestConfirmationEmail:
     @pytest.mark.parametrize(("kind", "method", "status"), [("confirmed", "PUBLISH", "CONFIRMED")])
     def test_its_calendar_is_read_by_a_calendar(self, kind: str, method: str, status: str) -> None:
         message = confirmed(a_room(1), a_room(2))
-        (delivery, *_) = notifications.a_desk().to_guest(Event(kind), message)
+        (delivery, *_) = notifications.a_composer().to_guest(Event(kind), message)
         calendar = Calendar.from_ical(delivery.content.calendar or "")
         (entry,) = calendar.walk("VEVENT")
         assert (calendar["METHOD"], entry["STATUS"], entry["UID"]) == (method, status, f"{message.booking_id}@posada")

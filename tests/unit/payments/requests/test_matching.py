@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments.requests.claim import authorization_key, claim_of, reference_key, same_payer
+from services.payments.transfers.claim import authorization_key, claim_of, reference_key, same_payer
 from services.payments.transfers.matching import MANY, Decision, Verdict, Why, match, objections
 from services.payments.transfers.payment import Payment, payment_of
 from services.payments.unit_of_work import UnitOfWork

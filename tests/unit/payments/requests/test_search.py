@@ -104,7 +104,7 @@ class TestSearchDue:
 
     def test_finds_what_has_arrived_since(self) -> None:
         desk = told(reserve())
-        desk.uow.keep_payment(told(transfer()).uow.payments.popitem()[1])  # another instance recorded it
+        desk.uow.put_payment(told(transfer()).uow.payments.popitem()[1])  # another instance recorded it
         (reply,) = desk.tell(search())
         assert isinstance(reply, PaymentReserved)
         assert reply.found_later

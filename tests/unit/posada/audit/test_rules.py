@@ -21,7 +21,7 @@ SOON = NOW + timedelta(minutes=1)
 BOOKING = UUID(int=7)
 
 
-def dossier(*, changing: bool = False, **saga: Any) -> BookingSnapshot:
+def snapshot(*, changing: bool = False, **saga: Any) -> BookingSnapshot:
     """A booking with the saga that made it, begun hours ago."""
     facts = {"phase": "running", "wake_at": SOON, "started_at": HOURS_AGO, "updated_at": NOW, "decided_at": None}
     return BookingSnapshot(BOOKING, {"changing": changing}, facts | {"pending": "[]"} | saga)
@@ -35,23 +35,23 @@ def change(**saga: Any) -> dict[str, Any]:
 
 class TestSagaInTime:
     def test_one_that_ended_is_in_time_while_its_booking_changes(self) -> None:
-        ended = dossier(changing=True, phase="ended", wake_at=None, decided_at=HOURS_AGO)
+        ended = snapshot(changing=True, phase="ended", wake_at=None, decided_at=HOURS_AGO)
         assert list(saga_in_time(ended, TERMS)) == []
 
     def test_the_step_after_a_long_search_for_money_has_its_own_time(self) -> None:
         most = TERMS.patience + ORDER_PATIENCE
-        assert list(saga_in_time(dossier(updated_at=NOW - most), TERMS)) == []
-        (found,) = saga_in_time(dossier(updated_at=NOW - most - timedelta(seconds=1)), TERMS)
+        assert list(saga_in_time(snapshot(updated_at=NOW - most), TERMS)) == []
+        (found,) = saga_in_time(snapshot(updated_at=NOW - most - timedelta(seconds=1)), TERMS)
         assert "waits for an answer" in found
 
     @pytest.mark.parametrize("phase", ["undoing", "finishing"])
     def test_one_that_is_repeated_for_ever_is_named_although_each_repetition_writes_it(self, phase: str) -> None:
-        repeated = dossier(phase=phase, decided_at=HOURS_AGO, updated_at=NOW, pending='["release rooms"]')
+        repeated = snapshot(phase=phase, decided_at=HOURS_AGO, updated_at=NOW, pending='["release rooms"]')
         (found,) = saga_in_time(repeated, TERMS)
         assert "waits for release rooms" in found
 
     def test_one_that_nothing_wakes_is_named(self) -> None:
-        assert list(saga_in_time(dossier(wake_at=None), TERMS)) == ["its saga is running, and nothing will wake it"]
+        assert list(saga_in_time(snapshot(wake_at=None), TERMS)) == ["its saga is running, and nothing will wake it"]
 
 
 class TestChangeInTime:

@@ -19,7 +19,7 @@ ONE, TWO = "HR1", "HR2"
 SOON = frozenset({"sent", "standby"})
 
 
-def dossier(
+def snapshot(
     told: Mapping[str, set[str] | frozenset[str]],
     *,
     status: str = "CONFIRMED",
@@ -137,17 +137,17 @@ BROKEN: dict[str, tuple[dict[str, set[str] | frozenset[str]], dict[str, Any], st
 @pytest.mark.parametrize("name", FINE)
 def test_who_heard_of_everything_is_no_finding(name: str) -> None:
     told, facts = FINE[name]
-    assert wrong(dossier(told, **facts)) == []
+    assert wrong(snapshot(told, **facts)) == []
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_a_guest_never_heard_or_heard_for_nothing_is_named(name: str) -> None:
     told, facts, said = BROKEN[name]
-    assert any(said in one for one in wrong(dossier(told, **facts))), wrong(dossier(told, **facts))
+    assert any(said in one for one in wrong(snapshot(told, **facts))), wrong(snapshot(told, **facts))
 
 
 def test_rooms_that_arrive_with_one_command_are_told_of_together() -> None:
     both = {f"check_in:{of_stays([TWO, ONE])}": SOON}
-    found = dossier({"confirmed": SOON, **both}, status=IN)
+    found = snapshot({"confirmed": SOON, **both}, status=IN)
     found.stay_changes = [{"entry": 1, "code": code, "new": IN} for code in (ONE, TWO)]
     assert wrong(found) == []

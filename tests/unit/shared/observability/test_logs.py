@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.observability.logs import Seldom
+from shared.observability.logs import RepeatedLineFilter
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PROGRAM = f"""
@@ -42,7 +42,7 @@ def line(name: str, at: float, msg: str = "no node %s", args: Any = (1,)) -> log
 
 
 def test_what_a_library_repeats_is_said_seldom_and_counted() -> None:
-    seldom = Seldom("aiokafka", seconds=10)
+    seldom = RepeatedLineFilter("aiokafka", seconds=10)
     lines = [line("aiokafka.conn", at / 10, args=(at,)) for at in range(250)]  # 25 seconds of an outage
 
     said = [one.getMessage() for one in lines if seldom.filter(one)]
@@ -51,7 +51,7 @@ def test_what_a_library_repeats_is_said_seldom_and_counted() -> None:
 
 
 def test_another_thing_and_another_library_are_said_at_once() -> None:
-    seldom = Seldom("aiokafka", seconds=10)
+    seldom = RepeatedLineFilter("aiokafka", seconds=10)
     others = [line("aiokafka.conn", 0), line("aiokafka.conn", 1, "gone"), line("aiokafka.group", 1)]
     ours = [line("uvicorn.error", 1), line("uvicorn.error", 1)]
 

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.safety import spreadsheets
-from shared.safety.spreadsheets import as_it_was, heading, lines, marked, reader, unmarked
+from shared.safety.spreadsheets import heading, lines, marked, reader, unmarked, unmarked_row
 from tests.support.paths import ROOT
 
 SIGNS = "=+-@＝＋－＠"
@@ -89,7 +89,7 @@ def test_every_text_comes_back_and_none_runs(text: str) -> None:
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=4))
 def test_a_file_comes_back(rows: list[list[str]]) -> None:
     text = heading(("a", "b")) + lines(("a", "b"), [{"a": a, "b": b} for a, b in rows])
-    found = [as_it_was(row) for row in reader(io.StringIO(text, newline=""), beyond="more")]
+    found = [unmarked_row(row) for row in reader(io.StringIO(text, newline=""), beyond="more")]
     assert [[row["a"], row["b"]] for row in found] == rows
     for row in csv.reader(io.StringIO(text, newline="")):
         assert not any(map(runs, row))
@@ -97,7 +97,7 @@ def test_a_file_comes_back(rows: list[list[str]]) -> None:
 
 def test_cells_beyond_the_heading_are_told() -> None:
     (row,) = reader(io.StringIO("a\r\n1,'=2\r\n", newline=""), beyond="more")
-    assert as_it_was(row) == {"a": "1", "more": ["'=2"]}
+    assert unmarked_row(row) == {"a": "1", "more": ["'=2"]}
 
 
 WRITERS = {"writer", "DictWriter", "to_csv", "write_csv"}

@@ -8,7 +8,7 @@ from decimal import Decimal
 from services.booking.lifecycle.events import outgoing
 from services.booking.lifecycle.sagas.cancellation.data import CancellationData, End
 from services.booking.lifecycle.sagas.data import repriced
-from services.booking.record.texts import TEXTS
+from services.booking.record import TEXTS
 from shared.contracts.availability import CancelOrders, ReleaseRooms
 from shared.contracts.booking.lifecycle import BookingCancelled, CancellationDecided, GuestNotShown
 from shared.contracts.payments import BookingRepriced, RepriceBooking

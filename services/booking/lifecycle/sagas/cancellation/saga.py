@@ -9,7 +9,7 @@ from services.booking.lifecycle.batch import LifecycleBatch
 from services.booking.lifecycle.sagas.cancellation import messages as say
 from services.booking.lifecycle.sagas.cancellation.data import CancellationData
 from services.booking.lifecycle.sagas.definition import lifecycle_saga
-from services.booking.record.booking import Action
+from services.booking.record import Action
 from shared.contracts.availability import OrdersCancelled, RoomsReleased
 from shared.contracts.payments import BookingRepriced
 from shared.saga.engine import Transition

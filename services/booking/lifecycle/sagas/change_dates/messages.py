@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from services.booking.lifecycle.events import outgoing
 from services.booking.lifecycle.sagas.change_dates.data import DateChangeData
-from services.booking.record.texts import TEXTS, day_text
+from services.booking.record import TEXTS, day_text
 from shared.contracts.availability import ChangeRooms, DropChange, KeepChange, RoomsChanged, RoomsNotChanged
 from shared.contracts.booking import BookedRoom
 from shared.contracts.booking.lifecycle import BookingModified

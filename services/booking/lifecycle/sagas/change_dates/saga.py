@@ -10,7 +10,7 @@ from services.booking.lifecycle.sagas.change_dates import messages as say
 from services.booking.lifecycle.sagas.change_dates.data import DateChangeData
 from services.booking.lifecycle.sagas.data import repriced
 from services.booking.lifecycle.sagas.definition import lifecycle_saga
-from services.booking.record.booking import Action, Booking
+from services.booking.record import Action, Booking
 from shared.contracts.availability import ChangeDropped, ChangeKept, RoomsChanged, RoomsNotChanged
 from shared.contracts.payments import BookingRepriced
 from shared.errors import Refusal
