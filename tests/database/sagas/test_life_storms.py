@@ -229,7 +229,7 @@ async def test_the_same_command_again_is_done_once_and_answered_alike(village: V
     await one.tell(CancelBooking, command_id)
     other = await one.answer(await one.tell(CancelBooking))
     assert await one.answer(command_id) == before
-    assert (other["state"], "CANCELLED cannot become CANCELLED" in other["refusal"]) == ("refused", True)
+    assert (other["state"], "CANCELLED cannot become CANCELLED" in other["refusal"]["text"]) == ("refused", True)
     assert await one.actions() == ["CREATE", "CONFIRM", "CANCEL", "REFUND"]
     await whole(village)
 
