@@ -78,7 +78,7 @@ async def clean(urls: dict[str, str], clean_runs: list[Clean]) -> Clean:
             await book(village, wanted)
             sql = "SELECT data FROM sagas WHERE id = $1"
             (row,) = await village.ask("booking", sql, booking_id_of(wanted.request_id))
-            clean_runs.append(Clean(tuple(village.seen), MultiRoomData.model_validate_json(row["data"])))
+            clean_runs.append(Clean(tuple(village.seen), MultiRoomData.model_validate(row["data"])))
     return clean_runs[0]
 
 

@@ -30,7 +30,7 @@ OURS, THEIRS = "las-hojas", "elsewhere"
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 NOW = system_clock()
 BOOKING = UUID(int=7)
-REFUSAL = '{"reason": "payment_not_found", "text": "…", "details": {}}'
+REFUSAL = {"reason": "payment_not_found", "text": "…", "details": {}}
 ROWS = {
     "availability": "INSERT INTO holds VALUES ($1, $2, 'held', '2030-01-01', '2030-01-02', '{1}', now(), NULL, '',"
     " '{}', now())",
