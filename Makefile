@@ -20,6 +20,8 @@ PARALLEL := -n $(TEST_WORKERS) --no-loadscope-reorder
 
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Without bytecode each process of a cluster compiles every module that it imports: seconds of a processor.
+export PYTHONDONTWRITEBYTECODE :=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -130,6 +132,6 @@ $(READY): uv.lock pyproject.toml Makefile
 	  $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"; \
 	fi; \
 	echo "fetching the packages of uv.lock (the first time some 300 MB)"; \
-	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --python $(BIN)/python; \
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --quiet --compile-bytecode --python $(BIN)/python; \
 	touch $@; \
 	} >&2

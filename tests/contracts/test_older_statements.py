@@ -91,5 +91,5 @@ async def test_nobody_takes_rooms_while_the_catalogue_changes_by_the_services_ro
 ) -> None:
     connection = await asyncpg.connect(as_service(fresh_database("availability"), postgres))
     async with connection.transaction():
-        await connection.execute(repository._NOBODY_TAKES)
+        await connection.execute(repository._LOCK_NIGHTS)
     await connection.close()

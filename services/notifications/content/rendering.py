@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import time
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,7 @@ def names() -> list[str]:
     return [*(f"email/{event}.j2" for event in Event), *by_chat, *to_staff]
 
 
+@cache  # many services in one process, as in tests, compile templates once
 def _environment(folder: Path, language: Language, region: str, *, html: bool) -> Environment:
     locale = _locale(language, region)
     environment = Environment(

@@ -21,6 +21,7 @@ from posada.cluster.cluster import LocalCluster
 from posada.main import make_app
 from posada.problems import Exit
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES
+from shared.database.pool import Database
 from shared.outbox.outbox import Row, add
 from tests.support.cluster.not_durable import not_durable_cluster
 from tests.support.scale import scaled
@@ -175,9 +176,11 @@ def test_what_a_stopped_service_left_is_sent_when_it_serves_again(cluster: Local
         record = await consumer.getone()
         await consumer.stop()
         row = Row(uuid4(), record.topic, record.key.decode(), list(record.headers), record.value)
-        connection = await asyncpg.connect(cluster.database_url("booking"))
-        await add(connection, [row], datetime.now(UTC) - timedelta(minutes=3))
-        await connection.close()
+        database = Database(cluster.database_url("booking"))
+        await database.open()
+        async with database.connection() as connection:
+            await add(connection, [row], datetime.now(UTC) - timedelta(minutes=3))
+        await database.close()
         return str(row.id)
 
     cluster.stop_service("booking")

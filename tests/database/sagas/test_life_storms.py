@@ -360,7 +360,7 @@ async def test_what_still_waits_for_its_money_is_given_up(
     await village.publish(wanted)
     await village.run(until=village.clock() + timedelta(minutes=1))
     one = Guest(village, wanted)
-    assert (await one.row())["status"] == "PCANCELLATION"
+    assert (await one.row())["status"] == "PENDING"
     await one.tell(kind, reason="the house closes")
     assert (await one.row())["status"] == status
     (line,) = await village.ask("booking", "SELECT * FROM audit_log WHERE booking_id = $1 AND who = 'Marta'", one.id)

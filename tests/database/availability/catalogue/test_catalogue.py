@@ -301,7 +301,7 @@ async def test_a_room_that_goes_out_of_order_under_a_hold_is_not_given(service: 
 
     late = Late(close_all_but_one)
     service.consumer.routes.repository = late
-    service.consumer._optimist = late
+    service.consumer._optimistic = late
     assert await held(service, wish()) == ["30"]
     (answer,) = await service.tell(hold(uuid4(), wish()))
     assert isinstance(answer, RoomsNotHeld)

@@ -139,7 +139,7 @@ class House(RuleBasedStateMachine):
         self.run(self.database.open())
         self.instances = [Availability(self.database, self.clock) for _ in range(2)]
         for one in self.instances:
-            one.consumer.routes.repository = one.consumer._optimist = Rival()
+            one.consumer.routes.repository = one.consumer._optimistic = Rival()
         self.service = self.instances[0]
         self.records = CatalogueRepository(self.database)
 

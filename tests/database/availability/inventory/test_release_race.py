@@ -43,7 +43,7 @@ class Meeting(Repository):
 def one_of_two(database: Database, repository: Meeting) -> Availability:
     service = Availability(database)
     service.consumer.routes.repository = repository
-    service.consumer._optimist = repository
+    service.consumer._optimistic = repository
     return service
 
 

@@ -253,7 +253,7 @@ async def test_what_staff_write_before_we_know_the_conversation_is_tried_again(
 ) -> None:
     assert (await client.post(**twilio(ADDED | {"MessageSid": "IM2", "Author": "recepcion"}))).status_code == 202
     (letter,) = post_office.rows  # these tests allow no second attempts
-    assert "no thread is known" in str(letter.headers)
+    assert "no thread has the conversation" in str(letter.headers)
     await client.post(**twilio(ADDED))
     await consumer.process([replayed(letter.headers, letter.body or b"")])
     assert set(await messages(database)) == {ADDED["MessageSid"], "IM2"}

@@ -61,7 +61,7 @@ class TestRefusals:
 
     async def test_nobody_may_write_where_no_token_is_set(self, at_home: House) -> None:
         app = FastAPI()
-        app.include_router(answering.router(at_home.database, at_home.providers, WakeSignal(), Settings()))
+        app.include_router(answering.router(at_home.database, at_home.providers, WakeSignal(), Settings(), lambda: NOW))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://inside") as http:
             answer = await http.post(f"/threads/{uuid4()}/replies", json={"text": "Hola"})
         assert answer.status_code == 403

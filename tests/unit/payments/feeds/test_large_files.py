@@ -69,8 +69,9 @@ def peak(lines: Iterator[object], *, keep: bool) -> int:
 def test_lines_are_forgotten_once_they_are_read(
     read: Callable[[BinaryIO], Iterator[object]], made: Callable[[int], Iterator[bytes]]
 ) -> None:
-    def lines() -> Iterator[object]:
-        return read(io.BufferedReader(Written(made(LINES))))
+    def lines(number: int = LINES) -> Iterator[object]:
+        return read(io.BufferedReader(Written(made(number))))
 
+    list(lines(1))  # what the first line imports is not counted
     assert peak(lines(), keep=False) < BOUND
     assert peak(lines(), keep=True) > 2 * BOUND, "the bound would hold whatever is kept"
