@@ -88,16 +88,8 @@ SELECT *, xmin::text AS version FROM payments WHERE id = ANY (ARRAY(
 _PAYMENTS_BY_ID = "SELECT *, xmin::text AS version FROM payments WHERE id = ANY($1) ORDER BY id"
 _LOCKED = " FOR UPDATE"
 
-_CHARGES = """
-INSERT INTO charges (id, booking_id, kind, amount, currency, reason, staff, at)
-SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::numeric[], $5::text[], $6::text[], $7::text[],
-                     $8::timestamptz[])"""
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
 _REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
-_PRICES = """
-INSERT INTO prices (booking_id, change, total, fee, paid, refund, who, reason, at)
-SELECT * FROM unnest($1::uuid[], $2::int[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::text[],
-                     $8::text[], $9::timestamptz[])"""
 _PRICES = "SELECT * FROM prices WHERE booking_id = ANY($1)"
 _KEPT_OF_BOOKINGS = """
 SELECT payment_id, booking_id,

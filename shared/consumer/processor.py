@@ -118,11 +118,11 @@ class Processor:
         seconds: float = COMMAND_SECONDS,
         deferrable: bool = False,
     ) -> list[Message]:
-        """Process one command for a caller who awaits its result; gives the messages that it sent at once.
+        """Process one command for a caller who awaits its result; returns the messages that it sent at once.
 
-        `id` is the caller's for this command, unique in its `source`: the same again is not handled again and gives
-        nothing. Without one the handler itself has to know a repetition. `seconds` bounds the wait. With `deferrable`
-        a command that fails is tried again later, as one from Kafka would be.
+        `id` is the caller's for this command, unique in its `source`: the same again is not handled again and returns
+        an empty list. Without one the handler itself has to know a repetition. `seconds` bounds the wait. With
+        `deferrable` a command that fails is tried again later, as one from Kafka would be.
 
         Raises:
             Refusal: it may not be done; nothing was written.
@@ -133,8 +133,8 @@ class Processor:
         inbound = self._inbound(command, id, source or f"{self.source}/http")
         commit = partial(self._commit, [inbound], locked=True, awaited=True)
         with _measured([inbound]):
-            await self._prefetch([inbound])
             async with asyncio.timeout(seconds):
+                await self._prefetch([inbound])
                 try:
                     return await wait_out_outage(self._database, partial(retry_conflicts, commit))
                 except (Refusal, *UNAVAILABLE):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -137,8 +137,8 @@ class Subscriber:
         """Begin to poll, to commit offsets and to watch; the broker has connected and joins the group by itself."""
         self._tasks = [
             asyncio.create_task(self._poll_on(), name="poll"),
-            asyncio.create_task(self._commit_often(), name="offsets"),
-            asyncio.create_task(self._measure_lag_often(), name="fetch watch"),
+            asyncio.create_task(self._repeat(COMMIT_SECONDS, self._commit_and_measure), name="offsets"),
+            asyncio.create_task(self._repeat(LAG_SECONDS, self._measure_lag), name="fetch watch"),
         ]
 
     async def stop(self) -> None:
@@ -169,13 +169,20 @@ class Subscriber:
                 self._done = offsets | self._done
                 log.warning("offsets.not_committed", fault=described(fault))
 
-    async def _commit_often(self) -> None:
+    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Repeat `work`; what fails is logged and tried again, so that no unexpected fault ends a loop unseen."""
         while True:
-            await asyncio.sleep(COMMIT_SECONDS)
-            await self.commit()
-            if not self._processing.locked() and not self._background.busy_for() and not self.lag():
-                self._processor.note_progress()
-            self._set_gauges()
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception as fault:
+                log.error("consumer.loop_failed", loop=work.__name__, fault=described(fault))  # noqa: TRY400
+
+    async def _commit_and_measure(self) -> None:
+        await self.commit()
+        if not self._processing.locked() and not self._background.busy_for() and not self.lag():
+            self._processor.note_progress()
+        self._set_gauges()
 
     def _set_gauges(self) -> None:
         metrics.ASSIGNED.set(len(self._client.assignment()) if self._client else 0)
@@ -187,11 +194,9 @@ class Subscriber:
         for topic, behind in (self._lag.held_back_by_topic(self._client) if self._client else {}).items():
             metrics.HELD_BACK.labels(topic).set(behind)
 
-    async def _measure_lag_often(self) -> None:
-        while True:
-            await asyncio.sleep(LAG_SECONDS)
-            if self._client:
-                await self._lag.check(self._client, time.monotonic())
+    async def _measure_lag(self) -> None:
+        if self._client:
+            await self._lag.check(self._client, time.monotonic())
 
     @property
     def _client(self) -> AIOKafkaConsumer | None:

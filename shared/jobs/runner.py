@@ -105,6 +105,7 @@ class JobRunner(Generic[J, R]):
         del self._running[task]
         if not self._running and self._renewing:
             self._renewing.cancel()
+            self._renewing = None
         self._wake.set()
 
     async def _run_one(self, job: J, publisher: OutboxPublisher) -> None:
@@ -143,8 +144,25 @@ class JobRunner(Generic[J, R]):
                 await self._write(batch, publisher)
 
     async def _write(self, batch: Sequence[Ended[J, R]], publisher: OutboxPublisher) -> None:
-        """Write what came of jobs, as soon as the database answers."""
-        await wait_out_outage(self._database, partial(self._write_once, batch, publisher))
+        """Write what came of jobs, as soon as the database answers; a result that fails does not lose the others."""
+        try:
+            await wait_out_outage(self._database, partial(self._write_once, batch, publisher))
+        except UNAVAILABLE:
+            raise
+        except Exception as fault:
+            if len(batch) == 1:
+                raise
+            log.warning("job.written_alone", jobs=self._name, fault=described(fault))
+            for one in batch:
+                await self._write_alone(one, publisher)
+
+    async def _write_alone(self, ended: Ended[J, R], publisher: OutboxPublisher) -> None:
+        try:
+            await self._write([ended], publisher)
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            log.exception("job.not_recorded", jobs=self._name, attempt=ended.job.attempt)
 
     async def _write_once(self, batch: Sequence[Ended[J, R]], publisher: OutboxPublisher) -> None:
         results: list[tuple[J, R]] = [(one.job, one.result) for one in batch if one.failure is None]  # type: ignore[misc]

@@ -197,13 +197,14 @@ class _Desk:
 
     async def do(self, processor: Processor, command: StaffCommand) -> Response:
         """Process a command; one that other services have to answer is waited for, at most `seconds`."""
+        until = asyncio.get_running_loop().time() + self._seconds
         try:
             await processor.execute(command, id=str(command.command_id), seconds=self._seconds, deferrable=True)
         except UNAVAILABLE as outage:
             raise _not_now("it could not be taken in: ask again with the same command_id") from outage
         except Deferred as fault:
             raise _not_now("it was put off and will be tried again: ask for the command in a moment") from fault
-        row = await self._settled(command.command_id)
+        row = await self._settled(command.command_id, until)
         if row is None:
             raise _not_now("it was put off and will be tried again: ask for the command in a moment")
         if row["digest"] != digest_of_command(command):
@@ -216,10 +217,9 @@ class _Desk:
         row = await self._row(command_id)
         return await self._response(row) if row else None
 
-    async def _settled(self, command_id: UUID) -> queries.Row | None:
-        """The command's row, when nothing is under way for it any longer, or as it is when the time is up."""
+    async def _settled(self, command_id: UUID, until: float) -> queries.Row | None:
+        """The command's row once nothing is under way for it; at the event loop's time `until`, as it is then."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._seconds
         while True:
             row = await self._row(command_id)
             if row is None or row["state"] != State.UNDER_WAY or loop.time() > until:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.contracts.booking.outcomes import (
+    STEPS,
     URGENT_STEPS,
     BookedRoom,
     BookingConfirmed,
@@ -28,6 +29,7 @@ from shared.contracts.booking.requests import (
 )
 
 __all__ = [
+    "STEPS",
     "URGENT_STEPS",
     "BookedRoom",
     "BookingConfirmed",

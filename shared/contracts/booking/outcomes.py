@@ -32,7 +32,8 @@ from shared.contracts.common import (
 from shared.messages.message import Message
 
 # Those before the outcome; what follows it can wait a moment.
-URGENT_STEPS = frozenset({"rooms_held", "payment_reserved", "rooms_held_again", "rooms_ordered"})
+URGENT_STEPS = ("rooms_held", "payment_reserved", "rooms_held_again", "rooms_ordered")
+STEPS = ("accepted", *URGENT_STEPS, "rooms_booked", "payment_captured", "guest_notified", "conversation_linked")
 
 
 class BookingProgressed(
@@ -46,10 +47,7 @@ class BookingProgressed(
 
     booking_id: UUID
     request_id: Text
-    step: Text = Field(
-        description="accepted, rooms_held, payment_reserved, rooms_booked, payment_captured, guest_notified,"
-        " conversation_linked"
-    )
+    step: Text = Field(description=", ".join(STEPS))
     at: Moment
     details: Details = Field(default_factory=dict)
 

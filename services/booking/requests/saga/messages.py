@@ -41,6 +41,8 @@ from shared.saga.table import Build, Rejection, Sends, Wait
 HOLD_MARGIN = timedelta(minutes=5)
 # An external system may let each call run into its time-out, and rooms are chosen again.
 ORDER_PATIENCE = timedelta(minutes=30)
+# The freed rooms were not to be had again, or nobody answered in time whether they are.
+NOT_HELD_AGAIN = {Reason.ROOMS_GONE, Reason.TIMED_OUT, Reason.HOLD_EXPIRED}
 # Reasons for which a booking fails although nobody has refused it.
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
@@ -182,9 +184,9 @@ def capture_payment(data: MultiRoomData, _: datetime) -> Sends:
 
 
 def refuse(data: MultiRoomData, rejection: Rejection, now: datetime) -> Sends:
-    """The bad outcome; the staff is told if the payment was found and the rooms that were freed are gone."""
+    """The bad outcome; staff are told when the payment was found and the freed rooms could not be held again."""
     yield events.not_booked(data, rejection, now)
-    if data.freed and data.payment_id:
+    if data.freed and data.payment_id and rejection.reason in NOT_HELD_AGAIN:
         yield events.rooms_gone(data, rejection)
 
 

@@ -24,7 +24,14 @@ from shared.contracts.availability import (
     RoomsNotHeld,
     RoomsOrdered,
 )
-from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, PaymentSearchStarted
+from shared.contracts.booking import (
+    STEPS,
+    BookingConfirmed,
+    BookingFailed,
+    BookingProgressed,
+    BookingRefused,
+    PaymentSearchStarted,
+)
 from shared.contracts.booking.lifecycle import PaymentEscalated
 from shared.contracts.common import RefusalDetails
 from shared.contracts.conversations import ConversationLinked
@@ -38,9 +45,11 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
+from shared.saga.table import Kind, Step
 from tests.support.builders.bookings import CODES, answer_of, held
 from tests.support.builders.given_booking import ID, Given
 from tests.support.doubles.transport import START
+from tests.support.paths import ROOT
 
 
 @pytest.fixture
@@ -216,3 +225,15 @@ def test_a_patience_that_makes_no_sense_is_refused_at_the_start(monkeypatch: pyt
     monkeypatch.setenv("POSADA_SAGA_PATIENCE_SECONDS", seconds)
     with pytest.raises(ValidationError, match="saga_patience_seconds"):
         build()
+
+
+@pytest.mark.parametrize("step", MULTI_ROOM.steps, ids=lambda step: step.name)
+def test_every_reported_step_is_listed_for_gateways_and_urgent_before_the_outcome(
+    given: Given, step: Step[Any]
+) -> None:
+    listed = (ROOT / "docs/gateways.md").read_text()
+    for event in step.report(given.request().saga.data, START):
+        assert isinstance(event, BookingProgressed)
+        assert event.step in STEPS
+        assert f"`{event.step}`" in listed
+        assert event.is_urgent == (step.kind is Kind.COMPENSABLE)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from services.payments.transfers.claim import authorization_key, claim_of, reference_key, same_payer
+from services.payments.transfers.claim import authorization_key, claim_of, reference_key, same_payer, same_reference
 from services.payments.transfers.matching import MANY, Decision, Verdict, Why, match, objections
 from services.payments.transfers.payment import Payment, payment_of
 from services.payments.unit_of_work import UnitOfWork
@@ -295,3 +295,23 @@ def test_the_world_looks_only_where_it_matters(command: ReservePayment, there: l
     claim = claim_of(command)
     everywhere, indexed = match(claim, there, TOLERANCE), UnitOfWork(TERMS, (), there).decide(claim)
     assert (indexed.verdict, indexed.lacking) == (everywhere.verdict, everywhere.lacking)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        ("Transferencia", "TRANSFERENCIA 8812", False),
+        ("TEF", "TEF 4711", False),
+        ("000", "TEF 0", False),
+        ("TEF 4711", "4711", True),
+        ("Transferencia 4711", "0004711", True),
+    ],
+)
+def test_a_word_without_a_number_is_no_reference(one: str, other: str, agree: bool) -> None:
+    assert same_reference(one, other) is agree
+
+
+def test_a_slip_that_says_transfer_does_not_take_another_guests_money() -> None:
+    others, own = arrived("A", reference="TRANSFERENCIA 8812", payer="Juan Perez"), arrived("B", payer="Ana Lopez")
+    decision = decide(reserve(reference="Transferencia", payer="Ana Lopez"), others, own)
+    assert (verdict(decision), decision.contradicted) == ("found B", False)
