@@ -19,6 +19,7 @@ from services.payments.online.stripe_checkout import StripeCheckout
 from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.requests import api as api_requests
+from services.payments.requests.search_handlers import transfer_arrived
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
 from services.payments.transfers import api as api_transfers
@@ -42,7 +43,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     queries, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
     sources = sources_of(settings)
-    sync = FeedSync(sources, repository, database, clock, seconds=settings.feed_seconds)
+    sync = FeedSync(sources, repository, database, clock, record=transfer_arrived, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
     orders = OrderService(gateway, database, clock) if gateway else None
     return Service(

@@ -14,8 +14,8 @@ from services.payments.feeds import store as feeds
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
 from services.payments.repository import Repository
-from services.payments.requests import transfer_arrived
 from services.payments.transfers import Contradiction
+from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.clock import Clock
 from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
 from shared.database.conflicts import retry_conflicts
@@ -29,6 +29,7 @@ from shared.outbox.publisher import OutboxPublisher
 log = structlog.get_logger(__name__)
 
 SOURCE = "posada/payments"
+Record = Callable[[UnitOfWork, TransferArrived, datetime], Sends]
 _NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
 
 
@@ -47,7 +48,8 @@ class FeedSync:
 
     Feeds are read without a lease: an attempt needs what is there now, and a line that two instances read counts once.
 
-    What was read less than `fresh_seconds` ago is fresh: a hundred attempts at once read each feed once.
+    `record` handles an arrived transfer. What was read less than `fresh_seconds` ago is fresh: a hundred attempts at
+    once read each feed once.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class FeedSync:
         database: Database,
         clock: Clock,
         *,
+        record: Record,
         seconds: float = 10,
         fresh_seconds: float = 1,
     ) -> None:
@@ -64,6 +67,7 @@ class FeedSync:
         self._repository = repository
         self._database = database
         self._clock = clock
+        self._record_transfer = record
         self._seconds = seconds
         self._fresh_seconds = fresh_seconds
         self._lock = asyncio.Lock()
@@ -137,7 +141,7 @@ class FeedSync:
         sends: list[Message | Outgoing] = []
         for arrival in arrivals:
             try:
-                sends += transfer_arrived(uow, arrival, now)
+                sends += self._record_transfer(uow, arrival, now)
             except Contradiction as wrong:
                 broken.append(_contradiction(arrival, wrong))
         due = [Outgoing.of(send) for send in sends]

@@ -3,7 +3,6 @@
 from services.payments.requests.record import RequestRecord, request_record
 from services.payments.requests.replies import TEXTS, payment_refused, payment_reserved
 from services.payments.requests.request import OutOfTurn, PaymentRequest, Status, settled
-from services.payments.requests.search_handlers import transfer_arrived
 from services.payments.requests.staff_decision import Action, StaffDecision
 from services.payments.requests.terms import Terms
 
@@ -20,5 +19,4 @@ __all__ = [
     "payment_reserved",
     "request_record",
     "settled",
-    "transfer_arrived",
 ]

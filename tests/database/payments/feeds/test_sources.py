@@ -21,6 +21,7 @@ from services.payments.feeds.http import HttpFeed
 from services.payments.feeds.port import Page, Source
 from services.payments.feeds.sync import FeedSync
 from services.payments.repository import Repository
+from services.payments.requests.search_handlers import transfer_arrived
 from shared.database.pool import Database
 from shared.messages.message import Message
 from tests.database.payments.requests.test_shell import Instance
@@ -77,7 +78,9 @@ class Feeding(Instance):
     def __init__(self, database: Database, *sources: Source, seconds: float = 5) -> None:
         super().__init__(database)
         repository = Repository(TERMS)
-        self.keeper = FeedSync(sources, repository, database, self.clock, seconds=seconds, fresh_seconds=0)
+        self.keeper = FeedSync(
+            sources, repository, database, self.clock, record=transfer_arrived, seconds=seconds, fresh_seconds=0
+        )
         self.consumer.routes.prefetch = self.keeper.prefetch
 
     async def sent(self) -> list[Message]:
@@ -267,7 +270,9 @@ async def test_a_fault_in_one_feed_leaves_the_others_their_money(database: Datab
     clock = Ticking()
     settled(tmp_path / "a.csv", clock, HEADING + "T1,690.00,2025-03-14,,,,\n")
     folder = WatchedFolder("folder", tmp_path, CsvLayout(), CamtLayout(), clock=clock)
-    faulty, good = await FeedSync([Faulty(), folder], Repository(TERMS), database, clock).synchronise()
+    faulty, good = await FeedSync(
+        [Faulty(), folder], Repository(TERMS), database, clock, record=transfer_arrived
+    ).synchronise()
     assert (faulty.problem, good.lines) == ("faulty: IndexError: odd", 1)
     assert await recorded(database) == {"T1"}
 
@@ -357,7 +362,7 @@ class Counted:
 
 async def test_many_attempts_at_once_read_each_feed_once(database: Database) -> None:
     source = Counted()
-    keeper = FeedSync([source], Repository(TERMS), database, Ticking(), fresh_seconds=60)
+    keeper = FeedSync([source], Repository(TERMS), database, Ticking(), record=transfer_arrived, fresh_seconds=60)
     await asyncio.gather(*[keeper.prefetch([reserve(), search()]) for _ in range(20)])
     await keeper.prefetch([transfer()])  # needs no news
     assert source.reads == 1
