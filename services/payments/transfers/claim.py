@@ -87,12 +87,8 @@ def question_of(question: VerifyPayment, default_property: str) -> Claim:
 
 @lru_cache(10_000)
 def reference_key(text: str | None) -> str | None:
-    """A reference for comparison: its letters and digits, without leading zeros, which some banks leave out.
-
-    A reference without a digit identifies nothing: None.
-    """
-    key = _letters_and_digits(text).lstrip("0")
-    return key if _has_digit(key) else None
+    """A reference for comparison: its letters and digits, without leading zeros, which some banks leave out."""
+    return _letters_and_digits(text).lstrip("0") or None
 
 
 @lru_cache(10_000)
@@ -102,12 +98,12 @@ def authorization_key(text: str | None) -> str | None:
 
 
 def same_reference(one: str | None, other: str | None) -> bool:
-    """Whether two references agree: all numbers of the shorter are in the longer, as in "TEF 4711" and "4711".
+    """Whether two references agree: all words of the shorter are in the longer, as in "TEF 4711" and "4711".
 
-    Words without a digit, such as "transfer", identify nothing and are not compared.
+    Words without a digit identify nothing by themselves: "transfer" is not "transfer 4711".
     """
     shorter, longer = sorted((_numbers(one), _numbers(other)), key=len)
-    return bool(shorter) and shorter <= longer
+    return shorter <= longer and (any(map(_has_digit, shorter)) or (bool(shorter) and shorter == longer))
 
 
 def same_payer(one: str | None, other: str | None) -> bool:
@@ -121,7 +117,7 @@ def _letters_and_digits(text: str | None) -> str:
 
 
 def _numbers(text: str | None) -> frozenset[str]:
-    return frozenset(word.lstrip("0") for word in _words(text) if _has_digit(word) and word.strip("0"))
+    return frozenset(word.lstrip("0") for word in _words(text) if word.strip("0"))
 
 
 def _has_digit(text: str) -> bool:

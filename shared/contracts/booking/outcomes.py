@@ -32,8 +32,8 @@ from shared.contracts.common import (
 from shared.messages.message import Message
 
 # Those before the outcome; what follows it can wait a moment.
-URGENT_STEPS = ("rooms_held", "payment_reserved", "rooms_held_again", "rooms_ordered")
-STEPS = ("accepted", *URGENT_STEPS, "rooms_booked", "payment_captured", "guest_notified", "conversation_linked")
+URGENT_STEPS = ("accepted", "rooms_held", "payment_reserved", "rooms_held_again", "rooms_ordered")
+STEPS = (*URGENT_STEPS, "rooms_booked", "payment_captured", "guest_notified", "conversation_linked")
 
 
 class BookingProgressed(
