@@ -94,7 +94,7 @@ async def check_at_rest(village: Village) -> None:
         AssertionError: naming what does not hold.
     """
     tables = await read_tables(village.ask)
-    wrong = [*problems(tables)]
+    wrong = [*problems(tables), *_captured_for_nobody(tables)]
     wrong += [f"more than one outcome: {one['id']}" for one in tables.bookings if len(village.outcomes(one["id"])) > 1]
     wrong += [f"set aside: {row.topic}" for row in village.log if row.topic.endswith(".dead")]
     assert wrong == []
@@ -185,7 +185,7 @@ def _paid_for(tables: Tables) -> Iterator[str]:
     requests = {request["booking_id"]: request for request in tables.requests}
     codes = {booking: set(rooms.values()) for booking, rooms in tables.codes().items()}
     for booking in tables.bookings:
-        request, price = requests.pop(booking["id"], None), prices.get(booking["id"])
+        request, price = requests.get(booking["id"]), prices.get(booking["id"])
         status = request["status"] if request else "none"
         confirmed = booking["confirmation_number"] is not None
         if confirmed != (status == "captured"):
@@ -196,7 +196,13 @@ def _paid_for(tables: Tables) -> Iterator[str]:
             costs = (price["total"], price["fee"]) if price else (request["amount"], ZERO)
             if (booking["total"], booking["fee"] or ZERO) != costs or set(request["codes"]) != codes[booking["id"]]:
                 yield f"booking {booking['id']} costs {booking['total']}, and payments says {costs}"
-    yield from (f"captured for no booking: {key}" for key, row in requests.items() if row["status"] == "captured")
+
+
+def _captured_for_nobody(tables: Tables) -> Iterator[str]:
+    known = {booking["id"] for booking in tables.bookings}
+    for row in tables.requests:
+        if row["status"] == "captured" and row["booking_id"] not in known:
+            yield f"captured for no booking: {row['booking_id']}"
 
 
 def _money(tables: Tables) -> Iterator[str]:
