@@ -26,4 +26,4 @@ def test_a_cluster_stands_a_storm() -> None:
     assert storm.report is not None
     assert storm.report.bookings == BOOKINGS
     assert len(storm.injected) == FAULTS
-    assert {one.fault.target for one in storm.injected if one.fault.what is FaultKind.KILL} == {*SERVICES, *SERVERS}
+    assert {one.fault.target for one in storm.injected if one.fault.kind is FaultKind.KILL} == {*SERVICES, *SERVERS}
