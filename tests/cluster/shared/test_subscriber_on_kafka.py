@@ -159,11 +159,11 @@ async def _all_are_committed(bootstrap: str, routes: Routes[Any], number: int) -
 async def test_readiness_sees_that_nothing_is_fetched_and_raises_no_false_alarm(
     kafka_bootstrap: str, database: Database, routes: Routes[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(subscriber, "LAG_SECONDS", 0.02)
     monkeypatch.setattr(fetch_lag, "CHECK_SECONDS", 0.02)
     instance = await Instance(kafka_bootstrap, database, routes, stalled_seconds=0.5).start()
     await until(lambda: _is_assigned(instance))
-    looked = instance.subscriber._watch
+    looked = instance.subscriber._lag
     troubles: set[str | None] = set()
 
     async def idle_for_a_while() -> bool:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriber, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(subscriber, "LAG_SECONDS", 0.05)
     monkeypatch.setattr(fetch_lag, "CHECK_SECONDS", 0.05)
 
 
@@ -69,12 +69,12 @@ async def test_what_was_taken_back_never_happened_and_what_is_open_waits(
         await write(producer, topic, "open")
         await ask(kafka_bootstrap, topic, "behind", "elsewhere")  # the first stands behind the open one
         await until(is_(["elsewhere"], lambda: noted(database)))
-        looks = instance.subscriber._watch.answers
+        looks = instance.subscriber._lag.answers
         troubles: set[str | None] = set()
 
         async def looked_on() -> bool:
             troubles.add(instance.subscriber.trouble())
-            return instance.subscriber._watch.answers > looks + 25
+            return instance.subscriber._lag.answers > looks + 25
 
         await until(looked_on)
         assert (await noted(database), troubles, instance.subscriber.lag()) == (["elsewhere"], {None}, 0)
@@ -88,7 +88,7 @@ async def test_what_was_taken_back_never_happened_and_what_is_open_waits(
 
 
 async def _held_back(instance: Instance, topic: str) -> float | None:
-    instance.subscriber._tell()
+    instance.subscriber._set_gauges()
     return REGISTRY.get_sample_value("posada_consumer_held_back_messages", {"topic": topic})
 
 
