@@ -81,7 +81,7 @@ class TestDatabases:
     async def test_a_schema_that_is_behind_or_not_there_names_the_command(self, fresh_database: FreshDatabase) -> None:
         url = fresh_database("payments")
         for statement, said in (
-            ("UPDATE alembic_version SET version_num = '0001'", "its schema is 0001"),
+            ("UPDATE alembic_version SET version_num = '0000'", "its schema is 0000"),
             ("DROP TABLE alembic_version", "has no schema"),
         ):
             connection = await asyncpg.connect(url)
