@@ -125,7 +125,7 @@ async def _restore(url: str, clean: CleanState) -> bool:
             return False
         async with connection.transaction():
             await _empty_and_plant(connection, clean)
-    except asyncpg.InsufficientPrivilegeError:  # the server's administrator is no superuser
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedTableError):  # no superuser, or tables are gone
         return False
     finally:
         await connection.close()
