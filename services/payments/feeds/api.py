@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, status
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from services.payments.feeds.csv import BrokenLine
 from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
+from services.payments.not_found import found
 from services.payments.queries import Queries
 from services.payments.rows import PAYMENTS
 from services.payments.transfers import Contradiction, payment_of
@@ -188,9 +189,7 @@ def writing(sync: FeedSync, clock: Clock, reports: Queries, settings: ServiceSet
     @routes.post("/payment-feeds/broken-lines/{line_id}/correction")
     async def correct(line_id: UUID, corrected: SignedCorrected, processor: CommandProcessor) -> dict[str, str]:
         """Take the line as a person reads it, or put it aside; whoever waits for the money is served at once."""
-        row = await reports.broken_line(line_id)
-        if row is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no broken line {line_id}")
+        row = found(await reports.broken_line(line_id), f"there is no broken line {line_id}")
         if corrected.transfer:
             arrival = TransferArrived(source=row["source"], **corrected.transfer.model_dump())
             try:

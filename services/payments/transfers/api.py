@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query, status
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from services.payments.not_found import found, no_booking, no_payment
 from services.payments.queries import Queries, Row
 from services.payments.requests import RequestRecord, Status, Terms, request_record
 from services.payments.transfers.ledger import Kind
@@ -18,7 +19,6 @@ from shared.auth.authorization import CurrentCaller
 from shared.auth.tokens import Caller
 from shared.contracts.common import Amount, PaymentMethod
 
-Found = TypeVar("Found")
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most lines in the answer.")]
 
 
@@ -119,31 +119,23 @@ def router(queries: Queries, terms: Terms) -> APIRouter:
     @routes.get("/payments/{payment_id}", responses={404: {"description": "No such payment."}})
     async def payment(payment_id: UUID, caller: CurrentCaller) -> PaymentRecord:
         """One payment with the bookings that it serves."""
-        row = _found(await queries.payment(payment_id), payment_id)
+        row = found(await queries.payment(payment_id), no_payment(payment_id))
         return await _record(queries, row, caller)
 
     @routes.get("/payments/{payment_id}/entries", responses={404: {"description": "No such payment."}})
     async def entries(payment_id: UUID) -> list[EntryRecord]:
         """What happened to a payment, oldest first."""
-        rows = _found(await queries.entries(payment_id) or None, payment_id)
+        rows = found(await queries.entries(payment_id) or None, no_payment(payment_id))
         return [EntryRecord.model_validate(dict(row)) for row in rows]
 
     @routes.get("/bookings/{booking_id}/payments", responses={404: {"description": "Payments knows no such booking."}})
     async def payments_of_booking(booking_id: UUID, caller: CurrentCaller) -> BookingPayments:
         """A booking's request and the payments that serve it; other bookings only of the caller's properties."""
-        row = await queries.request(booking_id)
-        if row is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, f"booking {booking_id} has asked for no payment")
+        row = found(await queries.request(booking_id), no_booking(booking_id))
         payments = [await _record(queries, paid, caller) for paid in await queries.paid_with(booking_id)]
         return BookingPayments(request=request_record(row), payments=payments)
 
     return routes
-
-
-def _found(found: Found | None, payment_id: UUID) -> Found:
-    if found is None:
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"there is no payment {payment_id}")
-    return found
 
 
 async def _record(queries: Queries, row: Row, caller: Caller) -> PaymentRecord:

@@ -102,7 +102,7 @@ def same_reference(one: str | None, other: str | None) -> bool:
 
     Words without a digit identify nothing by themselves: "transfer" is not "transfer 4711".
     """
-    shorter, longer = sorted((_numbers(one), _numbers(other)), key=len)
+    shorter, longer = sorted((_reference_words(one), _reference_words(other)), key=len)
     return shorter <= longer and (any(map(_has_digit, shorter)) or (bool(shorter) and shorter == longer))
 
 
@@ -116,7 +116,7 @@ def _letters_and_digits(text: str | None) -> str:
     return "".join(sign for sign in _plain(text) if sign.isalnum()).upper()
 
 
-def _numbers(text: str | None) -> frozenset[str]:
+def _reference_words(text: str | None) -> frozenset[str]:
     return frozenset(word.lstrip("0") for word in _words(text) if word.strip("0"))
 
 
