@@ -16,6 +16,12 @@ pytestmark = pytest.mark.real
 SERVICES = ["booking", "payments"]
 
 
+def running_in(folder: Path) -> list[str]:
+    """The programs whose data stand below `folder`, by their working directory; other tests' servers are not ours."""
+    found = psutil.process_iter(["name", "cwd"])
+    return [program.info["name"] for program in found if str(folder) in (program.info["cwd"] or "")]
+
+
 async def use(parts: Backends) -> None:
     parts.prepare_databases(SERVICES, prefix="t1_")
     connection = await asyncpg.connect(parts.database_url("booking"))
@@ -30,7 +36,6 @@ async def use(parts: Backends) -> None:
 
 async def test_embedded_parts_start_together_and_end(folder: Path) -> None:
     said: list[str] = []
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
 
     with choose_backends(folder, {"POSADA_PARTS": "embedded"}, said.append) as parts:
         await use(parts)
@@ -41,21 +46,21 @@ async def test_embedded_parts_start_together_and_end(folder: Path) -> None:
         with choose_backends(folder / "given", addresses) as given:
             await use(given)
         assert kafka_answers(parts.kafka_bootstrap)
+        assert {"java", "postgres"} <= set(running_in(folder))
 
-    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+    assert running_in(folder) == []
     assert "starting Kafka 4.3.0" in said
     assert "starting PostgreSQL 18.4" in said
 
 
 def test_when_one_does_not_start_the_other_is_stopped(folder: Path) -> None:
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
     parts = choose_backends(folder, {"POSADA_PARTS": "embedded"})
     (folder / "kafka" / "log").mkdir(parents=True)  # looks formatted, and is not
 
     with pytest.raises(BackendFailed, match="Kafka ended with code 1"):
         parts.start()
 
-    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+    assert running_in(folder) == []
 
 
 @pytest.mark.skipif(os.environ.get("POSADA_PARTS") != "docker", reason="POSADA_PARTS=docker asks for it")
