@@ -6,7 +6,7 @@ from services.availability.date_change import handlers as date_change
 from services.availability.external import handlers as external
 from services.availability.inventory import handlers as inventory
 from services.availability.inventory import queries
-from services.availability.inventory.invalid import read_invalid
+from services.availability.inventory.malformed import read_invalid
 from services.availability.repository import Repository
 from services.availability.unit_of_work import UnitOfWork
 from shared.consumer.routing import Routes

@@ -8,7 +8,7 @@ from services.booking import sagas
 from services.booking.lifecycle import handlers as staff_handlers
 from services.booking.repository import Repository
 from services.booking.requests import handlers
-from services.booking.requests.invalid import read_invalid
+from services.booking.requests.malformed import read_invalid
 from services.booking.unit_of_work import UnitOfWork
 from shared.consumer.routing import Routes
 from shared.contracts import topics

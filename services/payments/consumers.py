@@ -9,7 +9,7 @@ from services.payments.folio.commands import AddCharge, RecordPayment, RefundPay
 from services.payments.folio.price_handlers import reprice_booking
 from services.payments.repository import Repository
 from services.payments.requests import handlers, replies, search_handlers
-from services.payments.requests.invalid import read_invalid
+from services.payments.requests.malformed import read_invalid
 from services.payments.unit_of_work import UnitOfWork
 from shared.consumer.routing import Prefetch, Routes
 from shared.contracts.payments import (

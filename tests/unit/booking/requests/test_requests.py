@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from services.booking.record.states import Status
 from services.booking.requests import handlers
-from services.booking.requests.invalid import read_invalid
+from services.booking.requests.malformed import read_invalid
 from services.booking.requests.property import MultiRoom, Property
 from shared.contracts.availability import HoldRooms
 from shared.contracts.booking import (

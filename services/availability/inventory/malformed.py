@@ -1,4 +1,4 @@
-"""Turns an invalid count or quote request into a message that can be answered."""
+"""Makes an answerable message of a count or quote request that does not fit its model."""
 
 from __future__ import annotations
 
