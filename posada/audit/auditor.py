@@ -14,7 +14,7 @@ import posada.audit.rules  # noqa: F401  # declares every invariant
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.database_snapshots import Snapshots, snapshots
 from posada.audit.finding import Finding
-from posada.audit.invariant import ALL, Invariant, OfBooking, OfDatabase, OfTopics, Terms
+from posada.audit.invariant import ALL, AuditTime, Invariant, OfBooking, OfDatabase, OfTopics
 from posada.audit.topic_snapshot import TopicSnapshot
 from shared.clock import Clock
 
@@ -128,12 +128,12 @@ class Auditor:
         """One look: every finding, whether or not it is in flight."""
         async with AsyncExitStack() as stack:
             databases = await stack.enter_async_context(snapshots(self._urls, self._clock))
-            terms = Terms(databases.now, self._patience)
+            when = AuditTime(databases.now, self._patience)
             topics = await self._topics.look() if self._topics else None
             findings = [
-                *[finding async for finding in _of_databases(databases, terms)],
-                *[finding async for finding in _of_bookings(databases, topics, terms)],
-                *_of_topics(topics, terms),
+                *[finding async for finding in _of_databases(databases, when)],
+                *[finding async for finding in _of_bookings(databases, topics, when)],
+                *_of_topics(topics, when),
             ]
             moving = await databases.on_their_way() | (topics.in_flight if topics else frozenset())
             return Look(
@@ -145,22 +145,22 @@ class Auditor:
             )
 
 
-async def _of_databases(databases: Snapshots, terms: Terms) -> AsyncIterator[Finding]:
+async def _of_databases(databases: Snapshots, when: AuditTime) -> AsyncIterator[Finding]:
     for invariant in ALL.values():
         if isinstance(invariant, OfDatabase):
             async for row in databases.rows(invariant):
-                for finding in invariant.check(row, terms):
+                for finding in invariant.check(row, when):
                     yield finding
 
 
-async def _of_bookings(databases: Snapshots, topics: TopicSnapshot | None, terms: Terms) -> AsyncIterator[Finding]:
+async def _of_bookings(databases: Snapshots, topics: TopicSnapshot | None, when: AuditTime) -> AsyncIterator[Finding]:
     judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfBooking)]
     unknown_ids = set(topics.announced) if topics else set()
     async for several in _with_unknown(unknown_ids, databases):
         for snapshot in several:
             snapshot.announced = _announced(snapshot, topics)
             for invariant in judges:
-                for finding in invariant.check(snapshot, terms):
+                for finding in invariant.check(snapshot, when):
                     yield finding
 
 
@@ -182,9 +182,9 @@ def _announced(snapshot: BookingSnapshot, topics: TopicSnapshot | None) -> tuple
     return None if forgotten and not kinds else kinds
 
 
-def _of_topics(topics: TopicSnapshot | None, terms: Terms) -> Iterable[Finding]:
+def _of_topics(topics: TopicSnapshot | None, when: AuditTime) -> Iterable[Finding]:
     judges = [invariant for invariant in ALL.values() if isinstance(invariant, OfTopics)]
-    return [finding for judge in judges for finding in judge.check(topics, terms)] if topics else []
+    return [finding for judge in judges for finding in judge.check(topics, when)] if topics else []
 
 
 def _order(finding: Finding) -> tuple[int, str, str]:

@@ -18,7 +18,7 @@ LEDGER: Final = "posada payments audit"
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AuditTime:
     """What judging takes beside the facts: the time, and how long (as a span) anything may be on its way."""
 
     now: datetime
@@ -55,11 +55,11 @@ class Invariant:
 class OfBooking(Invariant):
     """Judged from everything that the five databases hold of one booking; `judge` gives each wrong in words."""
 
-    judge: Callable[[BookingSnapshot, Terms], Iterable[str | Wrong]]
+    judge: Callable[[BookingSnapshot, AuditTime], Iterable[str | Wrong]]
 
-    def check(self, snapshot: BookingSnapshot, terms: Terms) -> Iterable[Finding]:
+    def check(self, snapshot: BookingSnapshot, when: AuditTime) -> Iterable[Finding]:
         """What is wrong with this booking."""
-        return (self.finding(snapshot.id, what) for what in self.judge(snapshot, terms))
+        return (self.finding(snapshot.id, what) for what in self.judge(snapshot, when))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class OfDatabase(Invariant):
 
     service: str
     query: str
-    judge: Callable[[Row, Terms], tuple[object, str] | None]
+    judge: Callable[[Row, AuditTime], tuple[object, str] | None]
 
-    def check(self, row: Row, terms: Terms) -> Iterable[Finding]:
+    def check(self, row: Row, when: AuditTime) -> Iterable[Finding]:
         """What is wrong with this row, if anything."""
-        wrong = self.judge(row, terms)
+        wrong = self.judge(row, when)
         return [self.finding(*wrong)] if wrong else []
 
 
@@ -80,11 +80,11 @@ class OfDatabase(Invariant):
 class OfTopics(Invariant):
     """Judged from what stands on the topics: `judge` gives each subject and what is wrong with it."""
 
-    judge: Callable[[TopicSnapshot, Terms], Iterable[tuple[object, str]]]
+    judge: Callable[[TopicSnapshot, AuditTime], Iterable[tuple[object, str]]]
 
-    def check(self, topics: TopicSnapshot, terms: Terms) -> Iterable[Finding]:
+    def check(self, topics: TopicSnapshot, when: AuditTime) -> Iterable[Finding]:
         """What is wrong on the topics."""
-        return (self.finding(*wrong) for wrong in self.judge(topics, terms))
+        return (self.finding(*wrong) for wrong in self.judge(topics, when))
 
 
 ALL: Final[dict[str, Invariant]] = {}
@@ -96,9 +96,9 @@ def _known(invariant: Invariant) -> None:
     ALL[invariant.name] = invariant
 
 
-BookingJudge: TypeAlias = Callable[[BookingSnapshot, Terms], Iterable[str | Wrong]]
-RowJudge: TypeAlias = Callable[[Row, Terms], "tuple[object, str] | None"]
-TopicJudge: TypeAlias = Callable[[TopicSnapshot, Terms], Iterable[tuple[object, str]]]
+BookingJudge: TypeAlias = Callable[[BookingSnapshot, AuditTime], Iterable[str | Wrong]]
+RowJudge: TypeAlias = Callable[[Row, AuditTime], "tuple[object, str] | None"]
+TopicJudge: TypeAlias = Callable[[TopicSnapshot, AuditTime], Iterable[tuple[object, str]]]
 
 
 def of_booking(

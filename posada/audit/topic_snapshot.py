@@ -20,7 +20,7 @@ from shared.clock import Clock, system_clock
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES, dead
 from shared.kafka.access import from_environment
 from shared.kafka.consumers import consumer
-from shared.outbox.dead_letters import DeadLetter, read_dead
+from shared.outbox.dead_letter_topic import DeadLetter, read_dead
 
 BOOKING: Final = "posada/booking"
 MOST_UNREAD: Final = 50_000

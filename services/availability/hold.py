@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DateChange:
     """Other nights that a booked hold has beside its own until the booking keeps or drops them.
 
     `answer` is the reply to the change as JSON, sent again when the command is repeated.
@@ -54,7 +54,7 @@ class Hold:
     answer: str = ""
     codes: tuple[tuple[str, str], ...] = ()
     changes: int = 0
-    change: Change | None = None
+    change: DateChange | None = None
     holding: int = 1
 
     @property
@@ -66,7 +66,7 @@ class Hold:
         new = {(room, night) for room in self.change.rooms for night in self.change.stay} if self.change else set()
         return frozenset(own | new)
 
-    def changing(self, change: Change) -> Hold:
+    def changing(self, change: DateChange) -> Hold:
         """With other nights beside its own."""
         return replace(self, changes=change.number, change=change)
 

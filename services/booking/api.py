@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from services.booking.record.rows import balance_of
 from services.booking.repository import Repository
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from shared.contracts.booking import booking_id_of
 from shared.database.pool import Database
 from shared.safety.masking import masked, masked_name
@@ -106,7 +106,7 @@ def router(database: Database, repository: Repository) -> APIRouter:
 
 def _course(row: dict[str, Any]) -> Course:
     progress = Progress.from_json(row["progress"])
-    data = MultiRoomData.model_validate(row["data"])
+    data = RequestData.model_validate(row["data"])
     return Course(
         booking_id=row["id"],
         request_id=row["request_id"],
@@ -141,7 +141,7 @@ def _course(row: dict[str, Any]) -> Course:
     )
 
 
-def _rooms(stays: Sequence[Mapping[str, Any]], data: MultiRoomData) -> list[Room]:
+def _rooms(stays: Sequence[Mapping[str, Any]], data: RequestData) -> list[Room]:
     """The stays as they are now; before there are any, what the saga holds."""
     if stays:
         return [Room(type=stay["room_type"], **{name: stay[name] for name in _STAY}) for stay in stays]

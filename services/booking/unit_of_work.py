@@ -11,7 +11,7 @@ from uuid import UUID
 from services.booking.lifecycle.batch import SYSTEM, LifecycleBatch
 from services.booking.record.states import Status, check_follows
 from services.booking.requests.property import Property
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from shared.contracts.booking import PropertyFacts
 from shared.contracts.common import Reason
 from shared.errors import Refusal
@@ -31,10 +31,10 @@ STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StatusChange:
     """A booking whose status changed in this batch; `old` is None for a new one."""
 
-    saga: SagaRecord[MultiRoomData]
+    saga: SagaRecord[RequestData]
     old: Status | None
     new: Status
     who: str = SYSTEM
@@ -53,7 +53,7 @@ class UnitOfWork:
     sagas: Sagas
     lifecycle: LifecycleBatch = field(default_factory=LifecycleBatch)
     codes: dict[str, list[str]] = field(default_factory=dict)
-    changes: dict[UUID, Change] = field(default_factory=dict)
+    changes: dict[UUID, StatusChange] = field(default_factory=dict)
 
     def property(self, property_id: str | None) -> Property:
         """A property; None means the default one.
@@ -78,7 +78,7 @@ class UnitOfWork:
         codes = self.codes[property_id]
         return {line: codes.pop(0) for line in range(1, rooms + 1)}
 
-    def saga(self, booking_id: UUID) -> SagaRecord[MultiRoomData] | None:
+    def saga(self, booking_id: UUID) -> SagaRecord[RequestData] | None:
         """The saga of the request that a booking came from, if it is known."""
         return self.sagas.by_id.get(booking_id)
 
@@ -87,16 +87,16 @@ class UnitOfWork:
         booking = self.lifecycle.bookings.get(booking_id)
         return self.sagas.by_id.get(booking.saga_id) if booking and booking.saga_id else None
 
-    def start(self, booking_id: UUID, name: str, transition: Transition[MultiRoomData], now: datetime) -> None:
+    def start(self, booking_id: UUID, name: str, transition: Transition[RequestData], now: datetime) -> None:
         """A booking begins, or is refused at once."""
         saga = self.sagas.add(booking_id, name, transition, now)
-        self.changes[booking_id] = Change(saga, None, status_of(transition.progress))
+        self.changes[booking_id] = StatusChange(saga, None, status_of(transition.progress))
         count_verdict(name, transition, now, now)
 
     def move(
         self,
-        saga: SagaRecord[MultiRoomData],
-        transition: Transition[MultiRoomData],
+        saga: SagaRecord[RequestData],
+        transition: Transition[RequestData],
         now: datetime,
         who: str = SYSTEM,
         why: str | None = None,
@@ -107,7 +107,7 @@ class UnitOfWork:
         if new is not old:
             check_follows(old, new)
             before = self.changes.get(saga.id)
-            self.changes[saga.id] = Change(saga, before.old if before else old, new, who, why)
+            self.changes[saga.id] = StatusChange(saga, before.old if before else old, new, who, why)
             count_verdict(saga.table.name, transition, saga.started_at, now)
 
 

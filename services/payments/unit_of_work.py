@@ -16,7 +16,7 @@ from services.payments.requests.staff_decision import StaffDecision
 from services.payments.requests.terms import Terms
 from services.payments.transfers.claim import Claim, authorization_key, reference_key
 from services.payments.transfers.ledger import NOTHING, Entry
-from services.payments.transfers.matching import Decision, contradicts, likeness, match, objections
+from services.payments.transfers.matching import MatchResult, contradicts, likeness, match, objections
 from services.payments.transfers.payment import Payment
 from shared.messages.message import Message, Outgoing
 
@@ -111,7 +111,7 @@ class UnitOfWork:
         """What a booking has paid and kept."""
         return sum((amount for (_, key), amount in self.paid.items() if key == booking_id), NOTHING)
 
-    def decide(self, claim: Claim) -> Decision:
+    def match(self, claim: Claim) -> MatchResult:
         """Match a claim with the payments that were read."""
         return match(claim, self._candidates(claim), self.terms.tolerance_days)
 

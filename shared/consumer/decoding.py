@@ -28,14 +28,14 @@ from shared.errors import described
 from shared.kafka.topics import internal
 from shared.messages.inbound import InboundMessage, Invalid, json_in, known_type, parse_message
 from shared.messages.message import Envelope, Message, digest_of, message_types
-from shared.messages.record_auth import OURS, NotVerified, RecordVerifier, Verified
+from shared.messages.record_auth import INTERNAL, NotVerified, RecordVerifier, Verified
 from shared.outbox.dead_letters import HISTORY, ORIGIN
 
 log = structlog.get_logger(__name__)
 
 
 class Decoder:
-    """Decodes the records of one service's topics. Without a `verifier` every record counts as ours."""
+    """Decodes the records of one service's topics. Without a `verifier` every record counts as one of our services'."""
 
     def __init__(self, routes: Routes[Any], verifier: RecordVerifier | None = None) -> None:
         self._routes = routes
@@ -54,7 +54,7 @@ class Decoder:
             | {(topic.name, topic.default_type) for topic in routes.topics}
         )
 
-    def is_ours(self, record: Record) -> bool:
+    def is_for_this_service(self, record: Record) -> bool:
         """False for a message that travels on this topic for other services: it is passed over undecoded."""
         type_name = next((value for name, value in record.headers if name == "ce_type"), b"") or b""
         return (record.topic, type_name) not in self._others
@@ -76,8 +76,8 @@ class Decoder:
     def _decode(self, record: Record, envelope: Envelope) -> InboundMessage:
         if problem := unreadable_batch(record):  # nobody can tell who wrote it, nor where it stood before
             return self._refused(record, envelope, problem, origin_of(record))
-        writer = self._verifier.verify(record, envelope) if self._verifier else OURS
-        if not writer.ours:  # attempts and replays are numbered by our own programs alone
+        writer = self._verifier.verify(record, envelope) if self._verifier else INTERNAL
+        if not writer.internal:  # attempts and replays are numbered by our own programs alone
             envelope = replace(envelope, attempt=0, replay="")
         origin = self._origin(record)
         topic = origin.rsplit("/", 2)[0]
@@ -89,7 +89,7 @@ class Decoder:
             message = self._answerable(message, envelope)
         if isinstance(message, Message) and not envelope.correlation:
             envelope = replace(envelope, correlation=message.correlation)
-        # One with a reserved source is answered, but a replay, which bears our MAC, must not make it ours.
+        # One with a reserved source is answered; but a replay, which bears our MAC, must not make it an internal one.
         verified, history = not self._is_reserved(record, writer), self._from_us(record, HISTORY)
         return InboundMessage(record, envelope, message, key, origin, verified, history)
 
@@ -106,8 +106,8 @@ class Decoder:
         return header_problems(record.headers, reserved=self._is_reserved(record, writer))
 
     def _is_reserved(self, record: Record, writer: Verified) -> bool:
-        ours = self._verifier is not None and writer.ours
-        return record.topic in self._public and not ours and has_reserved_source(record.headers)
+        internal_writer = self._verifier is not None and writer.internal
+        return record.topic in self._public and not internal_writer and has_reserved_source(record.headers)
 
     def _answerable(self, invalid: Invalid, envelope: Envelope) -> Message | Invalid:
         """A message whose handler answers the sender of an invalid one; the same where nothing can."""

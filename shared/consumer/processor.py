@@ -95,7 +95,7 @@ class Processor:
     def decode(self, records: Sequence[Record]) -> tuple[list[InboundMessage], list[InboundMessage]]:
         """The messages of records that are this service's: the urgent ones, and the rest."""
         now = self._clock()
-        decoded = [self._decoder.decode(record, now) for record in records if self._decoder.is_ours(record)]
+        decoded = [self._decoder.decode(record, now) for record in records if self._decoder.is_for_this_service(record)]
         return _by_urgency(decoded)
 
     async def process_batch(self, batch: Sequence[InboundMessage]) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from shared.database.statements import Statement
 
 Kind = TypeVar("Kind")
-Change = Callable[[Any], Any]
+Convert = Callable[[Any], Any]
 
 UPSERT: Final = "({key}) DO UPDATE SET {changed}"
 _TYPES: Final[Mapping[Any, str]] = {
@@ -39,8 +39,8 @@ class Column:
 
     name: str
     type: str
-    write: Change | None = None
-    read: Change | None = None
+    write: Convert | None = None
+    read: Convert | None = None
 
 
 class Fields(Generic[Kind]):
@@ -61,7 +61,7 @@ class Fields(Generic[Kind]):
         values = ((name, row[name], self.columns[name].read) for name in self._names)
         return self._kind(**{name: read(value) if read else value for name, value, read in values}, **others)
 
-    def inside(self, get: Change) -> list[Column]:
+    def inside(self, get: Convert) -> list[Column]:
         """The columns of objects that hold one of these, or None."""
         return [Column(one.name, one.type, _of_inner(get, one)) for one in self.columns.values()]
 
@@ -147,7 +147,7 @@ class Table(Fields[Kind]):
         return f"jsonb_to_recordset($1) AS new ({', '.join((*typed, *more))})"
 
 
-def _of_inner(get: Change, column: Column) -> Change:
+def _of_inner(get: Convert, column: Column) -> Convert:
     def value(one: Any) -> Any:
         inner = get(one)
         if inner is None:
@@ -168,5 +168,5 @@ def _column(name: str, hint: Any) -> Column:
     return Column(name, _TYPES.get(inner, "jsonb"))
 
 
-def _reader(read: Change, optional: bool) -> Change:
+def _reader(read: Convert, optional: bool) -> Convert:
     return (lambda value: None if value is None else read(value)) if optional else read

@@ -36,11 +36,11 @@ class NotVerified(Exception):
 class Verified:
     """Who wrote a record: one of our own programs, a sender that signed it, or with neither somebody."""
 
-    ours: bool = False
+    internal: bool = False
     sender: str = ""
 
 
-OURS: Final = Verified(ours=True)
+INTERNAL: Final = Verified(internal=True)
 
 
 class Seal:
@@ -183,14 +183,14 @@ class RecordVerifier:
         """
         if self.seal is not None and is_sealed(record):
             if self.seal.fits(record):
-                return OURS
+                return INTERNAL
             if not self.trusting:
                 raise NotVerified(f"{MAC}: it fits none of POSADA_KAFKA_SECRETS, or the record was changed")
         topic = self.topics.get(record.topic)
         writers = topic.writers if topic else Writers.SERVICES
         if writers is Writers.SERVICES:
             if self.trusting:
-                return OURS
+                return INTERNAL
             raise NotVerified(f"{MAC}: only programs with POSADA_KAFKA_SECRETS may write to {record.topic}")
         sender = self._signer(record, self.gateways if writers is Writers.GATEWAYS else self.sources)
         if writers is Writers.GATEWAYS:
@@ -229,7 +229,7 @@ class RecordVerifier:
 
     def false_speaker(self, writer: Verified, message: Message) -> str:
         """What is wrong with a message that names its sender in its body; empty where nothing is."""
-        if writer.ours or not message.speaker_field:
+        if writer.internal or not message.speaker_field:
             return ""
         named = str(getattr(message, message.speaker_field))
         if writer.sender and named != writer.sender:

@@ -73,7 +73,7 @@ def test_every_service_that_it_is_for_reads_it_from_kafka(file: Path) -> None:
         assert kind.topic.public or kind.topic.name.endswith((".replies", ".internal")), "nobody reads it"
     for reader in readers:
         came = record(told, told["body"] | EXTRA)
-        assert reader.is_ours(came)
+        assert reader.is_for_this_service(came)
         delivery = reader.decode(came, system_clock())
         assert isinstance(delivery.message, Message), delivery.message
         assert type(delivery.message) is kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from posada.audit.booking_snapshot import BookingSnapshot, status_named
-from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.invariant import AuditTime, Row, of_booking, of_database
 from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 
 # A booking begins as pending, or in the same batch already as what follows that.
@@ -21,7 +21,7 @@ GROUP BY code HAVING count(*) > 1 ORDER BY code"""
 
 
 @of_database("code-once", "A reservation code is given once", service="booking", query=_CODE_TWICE)
-def code_once(row: Row, _: Terms) -> tuple[object, str]:
+def code_once(row: Row, _: AuditTime) -> tuple[object, str]:
     """Two stays have the same code."""
     first, *others = row["bookings"]
     with_whom = f", also to {', '.join(map(str, others))}" if others else ""
@@ -29,7 +29,7 @@ def code_once(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("legal-path", "Each state is reached by a legal path, with one audit entry for each step")
-def legal_path(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def legal_path(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """A step of the audit log is none that may be taken, is told twice, or leads elsewhere."""
     if snapshot.booking is None:
         return
@@ -46,7 +46,7 @@ def legal_path(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("legal-stays", "Each room of a booking goes its own legal path, and the booking with them")
-def legal_stays(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def legal_stays(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """A stay took a step that may not be taken or that the audit log has not, or is where its booking is not."""
     changes: dict[str, list[Row]] = {}
     for change in snapshot.stay_changes:

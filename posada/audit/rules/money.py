@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import NOTHING, BookingSnapshot
-from posada.audit.invariant import LEDGER, REPAIR, STATUS, Row, Terms, Wrong, of_booking, of_database
+from posada.audit.invariant import LEDGER, REPAIR, STATUS, AuditTime, Row, Wrong, of_booking, of_database
 from services.booking.record.states import Status
 from services.payments.queries import AUDIT, AUDIT_REQUESTS, balance_in, sums_in
 from services.payments.transfers.ledger import audit
@@ -41,7 +41,7 @@ FROM entries FULL JOIN balances USING (currency) FULL JOIN asked USING (currency
     query=AUDIT,
     remedy=LEDGER,
 )
-def balance_is_ledger(row: Row, _: Terms) -> tuple[object, str] | None:
+def balance_is_ledger(row: Row, _: AuditTime) -> tuple[object, str] | None:
     """What payments' own audit finds."""
     wrong = audit(balance_in(row), sums_in(row))
     return (row["id"], "; ".join(wrong)) if wrong else None
@@ -54,7 +54,7 @@ def balance_is_ledger(row: Row, _: Terms) -> tuple[object, str] | None:
     query=AUDIT_REQUESTS,
     remedy=LEDGER,
 )
-def request_is_ledger(row: Row, _: Terms) -> tuple[object, str]:
+def request_is_ledger(row: Row, _: AuditTime) -> tuple[object, str]:
     """What payments' own audit finds of requests."""
     left = f"{row['reserved']} reserved and {row['captured']} captured"
     return row["booking_id"], f"it is {row['status']} over {row['amount']}, the entries leave {left}"
@@ -67,7 +67,7 @@ def request_is_ledger(row: Row, _: Terms) -> tuple[object, str]:
     query=_IN_ALL,
     remedy=LEDGER,
 )
-def money_in_all(row: Row, _: Terms) -> tuple[object, str] | None:
+def money_in_all(row: Row, _: AuditTime) -> tuple[object, str] | None:
     """The sums of a currency do not add up."""
     parts = ("free", "reserved", "captured", "refunded")
     accounted = sum((row[name] for name in parts), NOTHING)
@@ -78,7 +78,7 @@ def money_in_all(row: Row, _: Terms) -> tuple[object, str] | None:
 
 
 @of_booking("confirmed-is-paid", "A confirmed booking has its captured money, with all its codes")
-def confirmed_is_paid(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def confirmed_is_paid(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Confirmed, and payments has not captured its price under its codes."""
     booking, request = snapshot.booking, snapshot.request
     if booking is None or snapshot.status not in HAVE_PAID or not snapshot.settled:
@@ -97,7 +97,7 @@ def confirmed_is_paid(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("counted-on-is-reserved", "No booking counts on money that nobody has reserved", certain=True)
-def counted_on_is_reserved(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def counted_on_is_reserved(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Open or confirmed on the strength of a payment that payments has not set aside: somebody else said so.
 
     Booking's database is looked at first, so that a true answer has been payments' own commit by then.
@@ -125,7 +125,7 @@ def _disagrees(snapshot: BookingSnapshot, booking: Row) -> Iterable[str]:
 
 
 @of_booking("ended-has-no-money", "A booking that came to nothing has no money set aside or taken", REPAIR)
-def ended_has_no_money(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
+def ended_has_no_money(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str | Wrong]:
     """Refused or failed, and money is reserved or captured for it."""
     if snapshot.status not in KEEP_NOTHING_ASIDE or not snapshot.settled:
         return
@@ -138,7 +138,7 @@ def ended_has_no_money(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wr
 
 
 @of_booking("ended-is-accounted", "Booking and the ledger agree on what a cancelled guest or a no-show has paid")
-def ended_is_accounted(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def ended_is_accounted(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Cancelled or not shown up, and payments kept more or less than it has told booking."""
     booking = snapshot.booking
     if booking and snapshot.status in COST_A_FEE and snapshot.settled and booking["told_of_money"]:
@@ -146,7 +146,7 @@ def ended_is_accounted(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("money-has-an-owner", "No money is set aside without a booking that lives")
-def money_has_an_owner(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
+def money_has_an_owner(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str | Wrong]:
     """Money is set aside or looked for, for a booking that nobody knows or that has ended."""
     if snapshot.paid_as not in LOOKED_FOR:
         return

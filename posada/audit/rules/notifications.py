@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import BookingSnapshot
 from posada.audit.delivery_status import by_occasion, missed
-from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.invariant import AuditTime, Row, of_booking, of_database
 from services.booking.record.states import Status, StayStatus
 from services.notifications.delivery.model import ALIVE, Event, of_stays
 
@@ -22,7 +22,7 @@ WHERE status = 'pending' AND due_at < $1::timestamptz - interval '20 minutes' OR
 
 
 @of_booking("told-once", "Each guest is told once of each event")
-def told_once(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def told_once(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """The same event went to the same recipient twice, or by two chat channels."""
     chats: dict[str, set[str]] = {}
     for row in snapshot.deliveries:
@@ -36,7 +36,7 @@ def told_once(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("told-the-outcome", "Each guest is told how the booking came out, and nothing else", "posada outbox")
-def told_the_outcome(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def told_the_outcome(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """The guest was not told the outcome, or heard of another; or everything failed and staff was not told."""
     if snapshot.booking is None or not snapshot.settled:
         return
@@ -56,7 +56,7 @@ def told_the_outcome(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
     "Each guest is told of every change, of the cancellation, each arrival and departure, and of none that was not",
     "posada outbox",
 )
-def told_what_became_of_it(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def told_what_became_of_it(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Something happened to a booking and its guest cannot have heard of it, or heard of what never happened."""
     if snapshot.booking is None or not snapshot.settled:
         return
@@ -78,7 +78,7 @@ def told_what_became_of_it(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]
     query=_STAYS_BEHIND,
     remedy="posada serve notifications",
 )
-def messages_leave(row: Row, _: Terms) -> tuple[object, str]:
+def messages_leave(row: Row, _: AuditTime) -> tuple[object, str]:
     """A message waits for somebody to send it."""
     what = f"{row['occasion'].partition(':')[0]} to the {row['audience']} by {row['channel']}"
     return row["booking_id"], f"{what} should have gone out at {row['due_at']:%Y-%m-%d %H:%M:%S}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import REPAIR, STATUS, Row, Terms, Wrong, of_booking, of_database
+from posada.audit.invariant import REPAIR, STATUS, AuditTime, Row, Wrong, of_booking, of_database
 from services.booking.record.states import Status
 
 HAVE_ROOMS = {Status.CONFIRMED, Status.CHECKED_IN}
@@ -60,7 +60,7 @@ WHERE coalesce(nights.taken, '{{}}') <> coalesce(claimed.wanted, '{{}}') ORDER B
     service="availability",
     query=_SOLD_TWICE,
 )
-def sold_once(row: Row, _: Terms) -> tuple[object, str]:
+def sold_once(row: Row, _: AuditTime) -> tuple[object, str]:
     """Two bookings have the same room for the same night."""
     first, *others = row["bookings"]
     rivals = ", ".join(map(str, others))
@@ -74,10 +74,10 @@ def sold_once(row: Row, _: Terms) -> tuple[object, str]:
     query=_BEYOND_CAPACITY,
     remedy="posada rooms export",
 )
-def within_capacity(row: Row, terms: Terms) -> tuple[object, str] | None:
+def within_capacity(row: Row, when: AuditTime) -> tuple[object, str] | None:
     """More rooms of a type are taken than there are and are in order."""
     # What there was on a night that has passed is not known any more: rooms may have been removed since.
-    if row["night"] < terms.now.astimezone(ZoneInfo(row["timezone"])).date():
+    if row["night"] < when.now.astimezone(ZoneInfo(row["timezone"])).date():
         return None
     kind = row["type_key"] or "no known type"
     return f"{row['property_id']} {kind} {row['night']}", f"{row['sold']} rooms are taken, there are {row['capacity']}"
@@ -89,7 +89,7 @@ def within_capacity(row: Row, terms: Terms) -> tuple[object, str] | None:
     service="availability",
     query=_NOT_AS_HELD,
 )
-def nights_as_held(row: Row, _: Terms) -> tuple[object, str]:
+def nights_as_held(row: Row, _: AuditTime) -> tuple[object, str]:
     """A hold has not the nights that it says, or nights have no hold."""
     missing = sorted(set(row["wanted"]) - set(row["taken"]))
     beyond = sorted(set(row["taken"]) - set(row["wanted"]))
@@ -98,7 +98,7 @@ def nights_as_held(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_booking("confirmed-has-rooms", "A confirmed booking has all its rooms booked, under its codes")
-def confirmed_has_rooms(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def confirmed_has_rooms(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Confirmed, and availability has not its rooms booked under the same codes."""
     if snapshot.booking is None or snapshot.status not in HAVE_ROOMS or not snapshot.settled:
         return
@@ -111,7 +111,7 @@ def confirmed_has_rooms(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("ended-has-no-rooms", "A booking that came to nothing has neither rooms nor codes", REPAIR)
-def ended_has_no_rooms(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wrong]:
+def ended_has_no_rooms(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str | Wrong]:
     """Refused, failed, cancelled or not shown up, and rooms or codes are left."""
     if snapshot.status not in HAVE_NONE or not snapshot.settled:
         return
@@ -123,7 +123,7 @@ def ended_has_no_rooms(snapshot: BookingSnapshot, _: Terms) -> Iterable[str | Wr
 
 
 @of_booking("rooms-have-an-owner", "No room is held without a booking that lives")
-def rooms_have_an_owner(snapshot: BookingSnapshot, terms: Terms) -> Iterable[str | Wrong]:
+def rooms_have_an_owner(snapshot: BookingSnapshot, when: AuditTime) -> Iterable[str | Wrong]:
     """Rooms are held for a booking that nobody knows, that has ended, or for longer than they were to be."""
     if snapshot.held_as in {"none", "released"} or snapshot.hold is None:
         return
@@ -132,7 +132,7 @@ def rooms_have_an_owner(snapshot: BookingSnapshot, terms: Terms) -> Iterable[str
         yield Wrong(what, REPAIR if snapshot.unknown else STATUS)
     elif snapshot.held_as == "held" and snapshot.settled and snapshot.status not in HAVE_NONE | HAVE_ROOMS:
         yield f"{len(snapshot.hold['rooms'])} rooms are held for it, and its saga has ended"
-    elif snapshot.held_as == "held" and snapshot.hold["expires_at"] + terms.patience < terms.now:
+    elif snapshot.held_as == "held" and snapshot.hold["expires_at"] + when.patience < when.now:
         yield f"its rooms are held although that ended at {snapshot.hold['expires_at']:%Y-%m-%d %H:%M:%S}"
 
 

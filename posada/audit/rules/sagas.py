@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.invariant import AuditTime, Row, of_booking, of_database
 from posada.audit.rules.money import FROM_GUESTS
 from services.booking.record.states import Status
 from services.booking.requests.saga.messages import ORDER_PATIENCE
@@ -33,29 +33,29 @@ WHERE (data ->> 'booking_id')::uuid <> id AND phase <> 'ended' ORDER BY started_
 
 
 @of_booking("saga-in-time", "No saga is older than its time-outs allow")
-def saga_in_time(snapshot: BookingSnapshot, terms: Terms) -> Iterable[str]:
+def saga_in_time(snapshot: BookingSnapshot, when: AuditTime) -> Iterable[str]:
     """A saga goes on for longer than anything that it waits for may take."""
     saga = snapshot.saga
     if saga is None or saga["phase"] == "ended":
         return
     if saga["wake_at"] is None:
         yield f"its saga is {saga['phase']}, and nothing will wake it"
-    elif saga["wake_at"] < terms.now - OVERDUE:
+    elif saga["wake_at"] < when.now - OVERDUE:
         yield f"its saga was to be woken at {saga['wake_at']:%Y-%m-%d %H:%M:%S}"
     # Until it is decided each write begins a step. Afterwards each repetition writes as well, and would hide its age.
     since = snapshot.decided_at or saga["updated_at"]
-    if saga["phase"] == "running" and _looks_for_money(snapshot, terms):
+    if saga["phase"] == "running" and _looks_for_money(snapshot, when):
         return
-    patience = terms.patience + (ORDER_PATIENCE if saga["phase"] == "running" else timedelta())
-    if since + patience < terms.now:
+    patience = when.patience + (ORDER_PATIENCE if saga["phase"] == "running" else timedelta())
+    if since + patience < when.now:
         pending = ", ".join(json.loads(saga["pending"] or "[]")) or "an answer"
         yield f"its saga is {saga['phase']} since {since:%Y-%m-%d %H:%M:%S} and waits for {pending}"
 
 
-def _looks_for_money(snapshot: BookingSnapshot, terms: Terms) -> bool:
+def _looks_for_money(snapshot: BookingSnapshot, when: AuditTime) -> bool:
     request = snapshot.request
     waits = request is not None and snapshot.paid_as in {"waiting", "escalated"}
-    return bool(waits and request and request["next_attempt_at"] > terms.now - OVERDUE)
+    return bool(waits and request and request["next_attempt_at"] > when.now - OVERDUE)
 
 
 @of_database(
@@ -64,17 +64,17 @@ def _looks_for_money(snapshot: BookingSnapshot, terms: Terms) -> bool:
     service="booking",
     query=_CHANGES_UNDER_WAY,
 )
-def change_in_time(row: Row, terms: Terms) -> tuple[object, str] | None:
+def change_in_time(row: Row, when: AuditTime) -> tuple[object, str] | None:
     """A cancellation, a no-show or a change of dates does not come to its end."""
-    woken = row["wake_at"] is not None and row["wake_at"] >= terms.now - OVERDUE
-    if woken and row["started_at"] >= terms.now - terms.patience:
+    woken = row["wake_at"] is not None and row["wake_at"] >= when.now - OVERDUE
+    if woken and row["started_at"] >= when.now - when.patience:
         return None
     what = f"its {row['name'].replace('_', ' ')} is {row['phase']} since {row['started_at']:%Y-%m-%d %H:%M:%S}"
     return row["booking_id"], what
 
 
 @of_booking("saga-agrees", "A saga and its booking tell the same, and one that ended waits for nothing")
-def saga_agrees(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def saga_agrees(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Booking's own tables contradict each other."""
     saga, booking = snapshot.saga, snapshot.booking
     if saga is None or booking is None:
@@ -101,7 +101,7 @@ def _nothing_stays(service: str) -> None:
         query=_OVERDUE_ROWS,
         remedy=f"posada serve {service}",
     )
-    def judge(row: Row, _: Terms) -> tuple[object, str]:
+    def judge(row: Row, _: AuditTime) -> tuple[object, str]:
         return row["id"], f"a message for {row['topic']} should have been sent at {row['due_at']:%Y-%m-%d %H:%M:%S}"
 
 

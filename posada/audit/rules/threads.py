@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import Row, Terms, of_booking, of_database
+from posada.audit.invariant import AuditTime, Row, of_booking, of_database
 from services.booking.record.states import Status
 
 RELINK = "posada conversations relink"
@@ -24,7 +24,7 @@ GROUP BY channel, message_id HAVING count(*) > 1 ORDER BY 1"""
 @of_database(
     "one-thread", "One thread for a phone and apartment", service="conversations", query=_SEVERAL, remedy=RELINK
 )
-def one_thread(row: Row, _: Terms) -> tuple[object, str]:
+def one_thread(row: Row, _: AuditTime) -> tuple[object, str]:
     """A tenant has two threads for the same apartment, or two without one."""
     first, *others = row["threads"]
     where = f"{row['property_id']} {row['room']}" if row["room"] else "no apartment"
@@ -32,13 +32,13 @@ def one_thread(row: Row, _: Terms) -> tuple[object, str]:
 
 
 @of_database("message-once", "Each message is stored once", service="conversations", query=_STORED_TWICE, remedy=RELINK)
-def message_once(row: Row, _: Terms) -> tuple[object, str]:
+def message_once(row: Row, _: AuditTime) -> tuple[object, str]:
     """A provider's message is stored twice."""
     return row["threads"][0], f"a message is stored {len(row['numbers'])} times: {', '.join(map(str, row['numbers']))}"
 
 
 @of_booking("conversation-knows", "Conversations knows the confirmed bookings, and no other")
-def conversation_knows(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def conversation_knows(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Conversations has not heard of a confirmed booking, or of one that never was."""
     if not snapshot.settled:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import Terms, of_booking, of_topics
+from posada.audit.invariant import AuditTime, of_booking, of_topics
 from posada.audit.rules.notifications import OUTCOMES
 from posada.audit.topic_snapshot import TopicSnapshot
 from shared.contracts.topics import SERVICES
@@ -14,7 +14,7 @@ OURS = {f"posada/{service}" for service in SERVICES}
 
 
 @of_booking("one-outcome", "A booking has one outcome on the topic, the one that was decided")
-def one_outcome(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def one_outcome(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Gateways were told of two outcomes, or of another than booking's."""
     kinds = sorted(set(snapshot.announced or ()))
     if len(kinds) > 1:
@@ -26,14 +26,14 @@ def one_outcome(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
 
 
 @of_booking("outcome-announced", "The outcome of each booking is on the topic")
-def outcome_announced(snapshot: BookingSnapshot, _: Terms) -> Iterable[str]:
+def outcome_announced(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     """Decided, and no gateway was ever told."""
     if snapshot.announced == () and snapshot.verdict in OUTCOMES and snapshot.settled:
         yield f"its saga is {snapshot.verdict}, and that was never announced"
 
 
 @of_topics("nothing-set-aside", "No message of our own is set aside", "posada dead show {subject}")
-def nothing_set_aside(topics: TopicSnapshot, _: Terms) -> Iterable[tuple[object, str]]:
+def nothing_set_aside(topics: TopicSnapshot, _: AuditTime) -> Iterable[tuple[object, str]]:
     """A service could not handle what another one sent; what clients send badly, or strangers in our name, breaks no
     promise.
     """

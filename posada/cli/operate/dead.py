@@ -16,7 +16,7 @@ from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
 from shared.contracts import topics
 from shared.messages.record_auth import Seal
-from shared.outbox.dead_letters import DeadLetter, list_dead, replay
+from shared.outbox.dead_letter_topic import DeadLetter, list_dead, replay
 from shared.safety.printable import one_line
 
 group = typer.Typer(help="Dead letters: list them, look at one, give it back to its service.", no_args_is_help=True)

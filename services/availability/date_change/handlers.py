@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.availability.date_change import allocation
-from services.availability.hold import Change, State
+from services.availability.hold import DateChange, State
 from services.availability.inventory import TEXTS
 from services.availability.stay import stay_from
 from services.availability.unit_of_work import UnitOfWork
@@ -43,7 +43,7 @@ def change_rooms(uow: UnitOfWork, command: ChangeRooms, now: datetime) -> Iterab
         currency=property_.currency,
     )
     codes = tuple((room.room, wish.code) for room, wish in zip(rooms, command.rooms, strict=True))
-    uow.change_nights(hold.changing(Change(command.change, stay, codes, answer.model_dump_json())))
+    uow.change_nights(hold.changing(DateChange(command.change, stay, codes, answer.model_dump_json())))
     yield answer
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from services.availability.hold import Change, Hold, State
+from services.availability.hold import DateChange, Hold, State
 from services.availability.stay import Stay
 from services.availability.unit_of_work import FreeKey, UnitOfWork
 from shared.contracts.availability import ChangeRooms
@@ -27,18 +27,18 @@ class Night(NamedTuple):
     booking_id: UUID
 
 
-def _change_out(change: Change | None) -> dict[str, Any] | None:
+def _change_out(change: DateChange | None) -> dict[str, Any] | None:
     if change is None:
         return None
     facts = {"check_in": change.stay.check_in, "check_out": change.stay.check_out}
     return {"number": change.number, "codes": change.codes, "answer": change.answer} | facts
 
 
-def _change_in(kept: Mapping[str, Any] | None) -> Change | None:
+def _change_in(kept: Mapping[str, Any] | None) -> DateChange | None:
     if kept is None:
         return None
     stay = Stay(date.fromisoformat(kept["check_in"]), date.fromisoformat(kept["check_out"]))
-    return Change(kept["number"], stay, tuple((room, code) for room, code in kept["codes"]), kept["answer"])
+    return DateChange(kept["number"], stay, tuple((room, code) for room, code in kept["codes"]), kept["answer"])
 
 
 HOLDS = Table(

@@ -27,7 +27,7 @@ from services.booking.record import (
     check_may_change,
     policy_text,
 )
-from services.booking.requests import BOOK_ROOMS, CAPTURE_PAYMENT, MultiRoomData
+from services.booking.requests import BOOK_ROOMS, CAPTURE_PAYMENT, RequestData
 from services.booking.unit_of_work import CANCELLED, UnitOfWork, status_of
 from shared.contracts.availability import PlacedWish
 from shared.contracts.booking.staff import (
@@ -239,8 +239,8 @@ def _at_rest(uow: UnitOfWork, command: StaffCommand) -> Booking:
     return booking
 
 
-def _data(uow: UnitOfWork, command: StaffCommand) -> MultiRoomData:
-    data: MultiRoomData = uow.sagas.by_id[command.booking_id].data
+def _data(uow: UnitOfWork, command: StaffCommand) -> RequestData:
+    data: RequestData = uow.sagas.by_id[command.booking_id].data
     return data
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.booking.record.audit_log import Action, Entry, changes_between
 from services.booking.record.booking import Booking, BookingRow, Stay, check_came_late, check_may_change
-from services.booking.record.cancellation_fee import NOTHING, Terms
+from services.booking.record.cancellation_fee import NOTHING, CancellationTerms
 from services.booking.record.rows import AUDIT_LOG, BOOKINGS, CONFIRMED, STAYS, balance_of
 from services.booking.record.states import Status, StayStatus, check_follows
 from services.booking.record.texts import TEXTS, day_text, policy_text
@@ -19,11 +19,11 @@ __all__ = [
     "Action",
     "Booking",
     "BookingRow",
+    "CancellationTerms",
     "Entry",
     "Status",
     "Stay",
     "StayStatus",
-    "Terms",
     "balance_of",
     "changes_between",
     "check_came_late",

@@ -10,7 +10,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from services.booking.record.cancellation_fee import CENT, NOTHING, Fee, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.cancellation_fee import (
+    CENT,
+    NOTHING,
+    CancellationTerms,
+    Fee,
+    check_in_moment,
+    fee_of,
+    named_fee,
+)
 from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
 from shared.errors import Refusal
 
@@ -83,7 +91,7 @@ class BookingRow:
     folio_at: datetime | None = None
     fee: Decimal | None = None
     refund: Decimal | None = None
-    terms: Terms | None = None
+    terms: CancellationTerms | None = None
     revision: int = 0
     orders: int = 0
     saga_id: UUID | None = None

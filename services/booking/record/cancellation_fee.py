@@ -24,7 +24,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CancellationTerms:
     """A cancellation policy as a booking keeps it, whatever becomes of the policy later.
 
     Free of charge until `free_hours` before check-in (None: never free); later the first night, else `percentage` of
@@ -55,7 +55,9 @@ def check_in_moment(day: date, at: time, zone: str) -> datetime:
     return datetime.combine(day, at, ZoneInfo(zone))
 
 
-def fee_of(terms: Terms | None, total: Decimal, first_night: Decimal, arrival: datetime, now: datetime) -> Fee:
+def fee_of(
+    terms: CancellationTerms | None, total: Decimal, first_night: Decimal, arrival: datetime, now: datetime
+) -> Fee:
     """What it costs to cancel now; a booking without a policy costs nothing to cancel.
 
     `arrival` is the moment of check-in. The fee is never more than the total.
@@ -85,5 +87,5 @@ def named_fee(total: Decimal, wanted: Decimal, policy: Decimal, leeway: Decimal 
     return Fee(Rule.STAFF, total, wanted.quantize(CENT))
 
 
-def _is_free(terms: Terms, arrival: datetime, now: datetime) -> bool:
+def _is_free(terms: CancellationTerms, arrival: datetime, now: datetime) -> bool:
     return terms.free_hours is not None and now <= arrival - timedelta(hours=terms.free_hours)

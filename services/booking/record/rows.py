@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from services.booking.record.audit_log import Entry
 from services.booking.record.booking import Booking, BookingRow, Stay
-from services.booking.record.cancellation_fee import NOTHING, Terms
+from services.booking.record.cancellation_fee import NOTHING, CancellationTerms
 from shared.database.bulk import UPSERT, Column, Fields, Table
 
 
-def terms_in(stored: Mapping[str, Any] | None) -> Terms | None:
+def terms_in(stored: Mapping[str, Any] | None) -> CancellationTerms | None:
     """The cancellation policy in a column."""
     if stored is None:
         return None
     facts: dict[str, Any] = {name: stored.get(name) for name in ("name", "free_hours", "first_night")}
-    return Terms(**facts, percentage=Decimal(str(stored.get("percentage") or 0)))
+    return CancellationTerms(**facts, percentage=Decimal(str(stored.get("percentage") or 0)))
 
 
 _TERMS: Final = Column("terms", "jsonb", read=terms_in)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from babel.dates import format_date
 
-from services.booking.record.cancellation_fee import Terms
+from services.booking.record.cancellation_fee import CancellationTerms
 from shared.contracts.common import Language
 from shared.texts import LOCALES, Texts
 
@@ -21,7 +21,7 @@ def day_text(day: date, language: Language) -> str:
     return format_date(day, "long", locale=LOCALES[language])
 
 
-def policy_text(terms: Terms | None, language: Language) -> str | None:
+def policy_text(terms: CancellationTerms | None, language: Language) -> str | None:
     """The sentence that guests read of a cancellation policy; None without one."""
     if terms is None:
         return None

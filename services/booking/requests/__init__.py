@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.booking.requests.saga.data import BOOK_ROOMS, CAPTURE_PAYMENT, MultiRoomData
+from services.booking.requests.saga.data import BOOK_ROOMS, CAPTURE_PAYMENT, RequestData
 
-__all__ = ["BOOK_ROOMS", "CAPTURE_PAYMENT", "MultiRoomData"]
+__all__ = ["BOOK_ROOMS", "CAPTURE_PAYMENT", "RequestData"]

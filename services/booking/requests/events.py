@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from services.booking.record import policy_text
 from services.booking.requests import texts
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from shared.contracts.booking import (
     BookedRoom,
     BookingConfirmed,
@@ -28,7 +28,7 @@ from shared.saga.state import Progress, Verdict
 from shared.saga.table import Rejection
 
 
-def confirmed(data: MultiRoomData, at: datetime) -> Outgoing:
+def confirmed(data: RequestData, at: datetime) -> Outgoing:
     """Every room with its code. `at` is when it was decided, so that a repetition says the same."""
     if data.total is None or data.currency is None:
         raise ValueError(f"booking {data.booking_id} has no price")
@@ -51,7 +51,7 @@ def confirmed(data: MultiRoomData, at: datetime) -> Outgoing:
     return Outgoing(event, id=outcome_id(data.booking_id))
 
 
-def not_booked(data: MultiRoomData, rejection: Rejection, at: datetime) -> Outgoing:
+def not_booked(data: RequestData, rejection: Rejection, at: datetime) -> Outgoing:
     """Nothing booked, nothing charged, and why."""
     kind = BookingFailed if rejection.verdict is Verdict.FAILED else BookingRefused
     refusal = RefusalDetails(reason=rejection.reason, text=rejection.text, details=dict(rejection.details))
@@ -59,7 +59,7 @@ def not_booked(data: MultiRoomData, rejection: Rejection, at: datetime) -> Outgo
     return Outgoing(event, id=outcome_id(data.booking_id))
 
 
-def again(data: MultiRoomData, progress: Progress) -> Outgoing | None:
+def again(data: RequestData, progress: Progress) -> Outgoing | None:
     """The outcome again, as it was first told; None while there is none."""
     if progress.decided_at is None:
         return None
@@ -70,7 +70,7 @@ def again(data: MultiRoomData, progress: Progress) -> Outgoing | None:
     )
 
 
-def search_started(data: MultiRoomData, reply: PaymentAwaited, at: datetime) -> PaymentSearchStarted:
+def search_started(data: RequestData, reply: PaymentAwaited, at: datetime) -> PaymentSearchStarted:
     """The payment is being looked for."""
     return PaymentSearchStarted(
         **_facts(data, at),
@@ -81,13 +81,13 @@ def search_started(data: MultiRoomData, reply: PaymentAwaited, at: datetime) -> 
     )
 
 
-def escalated(data: MultiRoomData, at: datetime) -> Outgoing:
+def escalated(data: RequestData, at: datetime) -> Outgoing:
     """A person has the case; told once of a booking, under one id."""
     event = PaymentEscalated(**_facts(data, at), text=texts.escalated(data))
     return Outgoing(event, id=str(uuid5(data.booking_id, "payment escalated")))
 
 
-def rooms_gone(data: MultiRoomData, rejection: Rejection) -> Outgoing:
+def rooms_gone(data: RequestData, rejection: Rejection) -> Outgoing:
     """A case for a person: the guest has paid, and the rooms that were freed meanwhile are not to be had."""
     request = data.request
     details = {
@@ -129,7 +129,7 @@ def outcome_id(booking_id: UUID) -> str:
     return str(uuid5(booking_id, "outcome"))
 
 
-def _facts(data: MultiRoomData, at: datetime) -> dict[str, Any]:
+def _facts(data: RequestData, at: datetime) -> dict[str, Any]:
     request = data.request
     return {
         "booking_id": data.booking_id,

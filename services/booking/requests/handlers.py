@@ -7,9 +7,9 @@ from datetime import datetime
 from services.booking.requests import events
 from services.booking.requests.evidence import evidence_of
 from services.booking.requests.property import check_multi_room
-from services.booking.requests.saga.data import RESERVE_PAYMENT, MultiRoomData
+from services.booking.requests.saga.data import RESERVE_PAYMENT, RequestData
 from services.booking.requests.saga.messages import hold_expired, progressed
-from services.booking.requests.saga.table import MULTI_ROOM
+from services.booking.requests.saga.table import BOOKING_REQUEST
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import FreeRooms, HoldExpired, ReleaseRooms
 from shared.contracts.booking import BookingRequested, RequestInvalid, booking_id_of
@@ -26,8 +26,8 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
     booking_id = booking_id_of(request.request_id)
     if known := uow.saga(booking_id):
         return _answer_again(known)
-    table = uow.sagas.tables[MULTI_ROOM.name]
-    data = MultiRoomData(
+    table = uow.sagas.tables[BOOKING_REQUEST.name]
+    data = RequestData(
         booking_id=booking_id,
         request=request.facts(),
         property=uow.facts(request.property_id),
@@ -71,7 +71,7 @@ def take_expiry(uow: UnitOfWork, event: HoldExpired, now: datetime) -> Sends:
     return transition.sends
 
 
-def _answer_again(known: SagaRecord[MultiRoomData]) -> Sends:
+def _answer_again(known: SagaRecord[RequestData]) -> Sends:
     outcome = events.again(known.data, known.progress)
     return (outcome,) if outcome else ()
 

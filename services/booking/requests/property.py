@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import time
 from enum import StrEnum
 
-from services.booking.record import Terms
+from services.booking.record import CancellationTerms
 from shared.contracts.booking import PropertyFacts, RequestFacts
 from shared.contracts.common import Policy, Reason
 from shared.errors import Refusal
@@ -32,7 +32,7 @@ class Property:
     multi_room: MultiRoom = MultiRoom.ON
     multi_room_guests: frozenset[str] = frozenset()
     check_in_time: time = time(15)
-    terms: Terms | None = None
+    terms: CancellationTerms | None = None
 
     @property
     def facts(self) -> PropertyFacts:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.booking.record import Action, BookingRow, Entry, Status, Stay, StayStatus
-from services.booking.requests.saga.data import MultiRoomData
-from services.booking.unit_of_work import Change
+from services.booking.requests.saga.data import RequestData
+from services.booking.unit_of_work import StatusChange
 from shared.contracts.common import Occupants
 
 ACTIONS = {
@@ -18,7 +18,7 @@ ACTIONS = {
 }
 
 
-def booking_row(change: Change) -> BookingRow:
+def booking_row(change: StatusChange) -> BookingRow:
     """The row of a booking whose status changed."""
     data, request = change.saga.data, change.saga.data.request
     confirmed = change.new is Status.CONFIRMED
@@ -45,7 +45,7 @@ def booking_row(change: Change) -> BookingRow:
     )
 
 
-def stays_of(data: MultiRoomData) -> list[Stay]:
+def stays_of(data: RequestData) -> list[Stay]:
     """The stays of a booking that is confirmed."""
     same = ("line", "room", "type_label", "extra_beds", "amount", "first_night", *Occupants.model_fields)
     return [
@@ -60,7 +60,7 @@ def stays_of(data: MultiRoomData) -> list[Stay]:
     ]
 
 
-def audit_entry(change: Change, now: datetime) -> Entry:
+def audit_entry(change: StatusChange, now: datetime) -> Entry:
     """The line of the audit log about a booking whose status changed."""
     changes = [{"field": "status", "old": change.old, "new": change.new}]
     return Entry(change.saga.id, now, change.who, ACTIONS[change.new], changes, change.why)

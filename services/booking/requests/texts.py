@@ -10,14 +10,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from services.booking.record import TEXTS, day_text
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from shared.contracts.booking import BookedRoom, RequestInvalid
 from shared.contracts.common import Language, Reason, RefusalDetails
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def confirmed(data: MultiRoomData, rooms: Sequence[BookedRoom]) -> str:
+def confirmed(data: RequestData, rooms: Sequence[BookedRoom]) -> str:
     """All codes, who sleeps where, and the total."""
     request = data.request
     return TEXTS.render(
@@ -34,7 +34,7 @@ def confirmed(data: MultiRoomData, rooms: Sequence[BookedRoom]) -> str:
     )
 
 
-def refused(data: MultiRoomData, refusal: RefusalDetails) -> str:
+def refused(data: RequestData, refusal: RefusalDetails) -> str:
     """Why nothing was booked, and that nothing was charged."""
     return _refused(data.request.language, refusal, data.currency or "USD")
 
@@ -44,17 +44,17 @@ def invalid(message: RequestInvalid) -> str:
     return _refused(message.language, message.refusal, "USD")
 
 
-def search_started(data: MultiRoomData) -> str:
+def search_started(data: RequestData) -> str:
     """The payment has not arrived yet."""
     return _waiting("search_started", data)
 
 
-def escalated(data: MultiRoomData) -> str:
+def escalated(data: RequestData) -> str:
     """A person looks for the payment now."""
     return _waiting("escalated", data)
 
 
-def _waiting(text: str, data: MultiRoomData) -> str:
+def _waiting(text: str, data: RequestData) -> str:
     return TEXTS.render(
         data.request.language,
         text,

@@ -26,7 +26,7 @@ from shared.settings import ServiceSettings
 PAGE = 100
 
 
-class Change(BaseModel):
+class FieldChange(BaseModel):
     """A field of a thread before and after; in a dry run, what it would be."""
 
     field: str
@@ -40,7 +40,7 @@ class Relinked(BaseModel):
     thread_id: UUID
     contact: str
     name: str
-    changes: list[Change]
+    changes: list[FieldChange]
 
 
 class RelinkPage(BaseModel):
@@ -130,16 +130,16 @@ def _facts(thread: Thread) -> _Before:
     return _Before(apartment, thread.booking_id, thread.name, thread.contact, thread.closed_at is not None)
 
 
-def _changes(before: dict[UUID, _Before], thread: Thread) -> Sequence[Change]:
+def _changes(before: dict[UUID, _Before], thread: Thread) -> Sequence[FieldChange]:
     old, new = before[thread.id], _facts(thread)
     names = ("apartment", "booking_id", "name", "contact", "closed")
     pairs = [(name, getattr(old, name), getattr(new, name)) for name in names]
-    return [Change(field=name, old=_text(was), new=_text(became)) for name, was, became in pairs if was != became]
+    return [FieldChange(field=name, old=_text(was), new=_text(became)) for name, was, became in pairs if was != became]
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else {True: "yes", False: "no"}.get(value, str(value))
 
 
-def _relinked(thread: Thread, changes: Sequence[Change]) -> Relinked:
+def _relinked(thread: Thread, changes: Sequence[FieldChange]) -> Relinked:
     return Relinked(thread_id=thread.id, contact=thread.contact, name=thread.name, changes=list(changes))

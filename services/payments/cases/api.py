@@ -80,13 +80,13 @@ def reading(lookup: Lookup, queries: Queries) -> APIRouter:
         request, uow = await _request_of(queries, booking_id), await lookup.case(booking_id)
         known = uow.requests.get(booking_id)
         claim = known.claim if known else None
-        decision = uow.decide(claim) if known and claim and known.is_open else None
-        payments = decision.considered if decision else ()
+        matched = uow.match(claim) if known and claim and known.is_open else None
+        payments = matched.considered if matched else ()
         hidden = await queries.of_others([considered.payment.id for considered in payments], caller.properties)
         return Case(
             request=request,
             claim=claim.facts() if claim else {},
-            verdict=decision.verdict.value if decision else None,
+            verdict=matched.verdict.value if matched else None,
             payments=[considered.facts() for considered in payments if considered.payment.id not in hidden],
             rulings=[RulingRecord.model_validate(dict(row)) for row in await queries.rulings(booking_id)],
         )

@@ -24,12 +24,12 @@ def reserve_payment(uow: UnitOfWork, command: ReservePayment, now: datetime) -> 
     if known:
         return [replies.answer(known, uow.terms)]
     request = new_request(claim_of(command), now)
-    decision = uow.decide(request.wanted)
+    matched = uow.match(request.wanted)
     first = first_attempt(uow.terms.of(command.property_id).schedule(command.evidence.method), now)
-    if decision.final or (first is None and decision.ends_attempt):
-        return search.settle(uow, request, decision, now)
+    if matched.final or (first is None and matched.ends_attempt):
+        return search.settle(uow, request, matched, now)
     if first is None:
-        return search.escalate(uow, request, decision, now)
+        return search.escalate(uow, request, matched, now)
     return [*search.wait(uow, request, first, now), replies.second_look_timer(request, uow.terms, now)]
 
 
@@ -70,8 +70,8 @@ def release_payment(uow: UnitOfWork, command: ReleasePayment, now: datetime) -> 
 
 def verify_payment(uow: UnitOfWork, question: VerifyPayment, _: datetime) -> Sends:
     """Answer whether a payment is there; nothing is reserved."""
-    decision = uow.decide(question_of(question, uow.terms.default_property))
-    return [replies.payment_verified(question, decision, uow.terms)]
+    matched = uow.match(question_of(question, uow.terms.default_property))
+    return [replies.payment_verified(question, matched, uow.terms)]
 
 
 def verification_invalid(_: UnitOfWork, invalid: VerificationInvalid, __: datetime) -> Sends:

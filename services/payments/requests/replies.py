@@ -9,7 +9,7 @@ from services.payments.requests.request import PaymentRequest, Status
 from services.payments.requests.retries import SECOND_LOOK, stage_ends_at
 from services.payments.requests.terms import Terms
 from services.payments.requests.texts import PaymentTexts
-from services.payments.transfers import NOTHING, Decision
+from services.payments.transfers import NOTHING, MatchResult
 from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -116,21 +116,21 @@ def payment_released(request: PaymentRequest) -> PaymentReleased:
     return PaymentReleased(booking_id=request.booking_id, amount=amount)
 
 
-def payment_verified(question: VerifyPayment, decision: Decision, terms: Terms) -> PaymentVerified:
+def payment_verified(question: VerifyPayment, matched: MatchResult, terms: Terms) -> PaymentVerified:
     """The answer to a question about a payment. Codes and date are given only for a used payment."""
-    payment, result = decision.payment, Verification(decision.verdict.value)
+    payment, result = matched.payment, Verification(matched.verdict.value)
     used_at = payment.used_at if payment and result is Verification.USED else None
     return PaymentVerified(
         request_id=question.request_id,
         result=result,
         payment_id=str(payment.id) if payment else None,
         left=payment.left if payment else None,
-        difference=decision.lacking if result is Verification.TOO_LITTLE else None,
+        difference=matched.lacking if result is Verification.TOO_LITTLE else None,
         codes=payment.codes[:MOST_CODES] if used_at and payment else (),
         codes_text=TEXTS.codes(payment.codes, question.language) if used_at and payment else None,
-        used_on=used_at.astimezone(terms.of(decision.claim.property_id).zone).date() if used_at else None,
-        missing=decision.claim.missing if result is Verification.MISSING else (),
-        message=TEXTS.verified(decision, question.language, terms),
+        used_on=used_at.astimezone(terms.of(matched.claim.property_id).zone).date() if used_at else None,
+        missing=matched.claim.missing if result is Verification.MISSING else (),
+        message=TEXTS.verified(matched, question.language, terms),
     )
 
 
@@ -144,29 +144,29 @@ def question_invalid(invalid: VerificationInvalid) -> PaymentVerified:
     )
 
 
-def staff_alerted(request: PaymentRequest, refusal: Refusal, decision: Decision, now: datetime) -> StaffAlerted:
+def staff_alerted(request: PaymentRequest, refusal: Refusal, matched: MatchResult, now: datetime) -> StaffAlerted:
     """The alert about a case, with everything known: the claim, the search, and each payment with its reasons."""
     details = {
         **refusal.details,
-        "property_id": decision.claim.property_id,
-        "claim": decision.claim.facts(),
+        "property_id": matched.claim.property_id,
+        "claim": matched.claim.facts(),
         "started_at": request.started_at.isoformat(),
         "ended_at": now.isoformat(),
-        "payments": [considered.facts() for considered in decision.considered],
+        "payments": [considered.facts() for considered in matched.considered],
     }
     if last := request.attempt:
         details |= {"stage": last.stage, "attempt": last.number}
-    return StaffAlerted(booking_id=request.booking_id, code=refusal.code, text=_for_staff(decision), details=details)
+    return StaffAlerted(booking_id=request.booking_id, code=refusal.code, text=_for_staff(matched), details=details)
 
 
-def _for_staff(decision: Decision) -> str:
-    claim, verdict = decision.claim, decision.verdict.value.replace("_", " ")
-    if decision.contradicted:
+def _for_staff(matched: MatchResult) -> str:
+    claim, verdict = matched.claim, matched.verdict.value.replace("_", " ")
+    if matched.contradicted:
         return (
             f"For the payment of {claim.amount} {claim.currency} there is money of that amount and date, but neither"
             " its reference nor its payer agrees with the slip. Choose it if it is the guest's."
         )
     return (
-        f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(decision.candidates)} payments"
-        f" {len(decision.close)} fit. Nothing is reserved; please look into it."
+        f"The payment of {claim.amount} {claim.currency} is {verdict}: of {len(matched.candidates)} payments"
+        f" {len(matched.close)} fit. Nothing is reserved; please look into it."
     )

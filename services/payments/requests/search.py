@@ -8,7 +8,7 @@ from services.payments.requests import replies
 from services.payments.requests.request import PaymentRequest
 from services.payments.requests.retries import Attempt
 from services.payments.requests.terms import Unfound
-from services.payments.transfers import Decision, Verdict
+from services.payments.transfers import MatchResult, Verdict
 from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.errors import Refusal
 
@@ -18,18 +18,18 @@ def try_to_settle(uow: UnitOfWork, request: PaymentRequest, now: datetime, *, at
 
     `attempt` says that this is a planned attempt, at which money with another reference is accepted too.
     """
-    decision = uow.decide(request.wanted)
-    ends = decision.ends_attempt if attempt else decision.ends_search
-    return settle(uow, request, decision, now) if ends else []
+    matched = uow.match(request.wanted)
+    ends = matched.ends_attempt if attempt else matched.ends_search
+    return settle(uow, request, matched, now) if ends else []
 
 
-def settle(uow: UnitOfWork, request: PaymentRequest, decision: Decision, now: datetime) -> Sends:
-    """Carry a decision out: reserve the money, refuse the request, or hand it to the staff."""
-    payment = decision.payment
-    if decision.verdict is Verdict.AMBIGUOUS:
-        return escalate(uow, request, decision, now)
-    if payment is None or decision.verdict is not Verdict.FOUND:
-        return refuse(uow, request, replies.TEXTS.refusal(decision, uow.terms), now)
+def settle(uow: UnitOfWork, request: PaymentRequest, matched: MatchResult, now: datetime) -> Sends:
+    """Act on a match: reserve the money, refuse the request, or hand it to the staff."""
+    payment = matched.payment
+    if matched.verdict is Verdict.AMBIGUOUS:
+        return escalate(uow, request, matched, now)
+    if payment is None or matched.verdict is not Verdict.FOUND:
+        return refuse(uow, request, replies.TEXTS.refusal(matched, uow.terms), now)
     return [replies.payment_reserved(uow.reserve(request, payment, now))]
 
 
@@ -40,11 +40,11 @@ def wait(uow: UnitOfWork, request: PaymentRequest, upcoming: Attempt, now: datet
     return [replies.payment_awaited(request, uow.terms), replies.attempt_timer(request)]
 
 
-def escalate(uow: UnitOfWork, request: PaymentRequest, decision: Decision, now: datetime) -> Sends:
+def escalate(uow: UnitOfWork, request: PaymentRequest, matched: MatchResult, now: datetime) -> Sends:
     """Alert the staff with everything known. The request is refused or waits for them, as the terms say."""
-    refusal = replies.TEXTS.refusal(decision, uow.terms)
-    terms = uow.terms.of(decision.claim.property_id)
-    alert = replies.staff_alerted(request, refusal, decision, now)
+    refusal = replies.TEXTS.refusal(matched, uow.terms)
+    terms = uow.terms.of(matched.claim.property_id)
+    alert = replies.staff_alerted(request, refusal, matched, now)
     if terms.unfound is Unfound.FAIL:
         return [*refuse(uow, request, refusal, now), alert]
     case = request.escalated(refusal, now + terms.staff_patience, now)
@@ -53,11 +53,11 @@ def escalate(uow: UnitOfWork, request: PaymentRequest, decision: Decision, now: 
     return [awaited, replies.staff_timer(case), alert]
 
 
-def alert_ambiguous(uow: UnitOfWork, request: PaymentRequest, decision: Decision, now: datetime) -> Sends:
+def alert_ambiguous(uow: UnitOfWork, request: PaymentRequest, matched: MatchResult, now: datetime) -> Sends:
     """Alert the staff to money that fits and may be another guest's: they can choose it while the search goes on."""
-    if decision.verdict is not Verdict.AMBIGUOUS:
+    if matched.verdict is not Verdict.AMBIGUOUS:
         return []
-    return [replies.staff_alerted(request, replies.TEXTS.refusal(decision, uow.terms), decision, now)]
+    return [replies.staff_alerted(request, replies.TEXTS.refusal(matched, uow.terms), matched, now)]
 
 
 def refuse(uow: UnitOfWork, request: PaymentRequest, refusal: Refusal, now: datetime) -> Sends:

@@ -38,12 +38,12 @@ def search_due(uow: UnitOfWork, due: SearchDue, now: datetime) -> Sends:
     settled = search.try_to_settle(uow, request, now, attempt=due.attempt != SECOND_LOOK)
     if settled or due.attempt == SECOND_LOOK:
         return settled
-    decision = uow.decide(request.wanted)
-    schedule = uow.terms.of(decision.claim.property_id).schedule(decision.claim.method)
+    matched = uow.match(request.wanted)
+    schedule = uow.terms.of(matched.claim.property_id).schedule(matched.claim.method)
     upcoming = next_attempt(schedule, request.attempt, now)
     if upcoming is None:
-        return search.escalate(uow, request, decision, now)
-    return [*search.wait(uow, request, upcoming, now), *search.alert_ambiguous(uow, request, decision, now)]
+        return search.escalate(uow, request, matched, now)
+    return [*search.wait(uow, request, upcoming, now), *search.alert_ambiguous(uow, request, matched, now)]
 
 
 def staff_due(uow: UnitOfWork, due: StaffDue, now: datetime) -> Sends:
@@ -61,7 +61,7 @@ def mark_frustrated(uow: UnitOfWork, command: MarkFrustrated, now: datetime) -> 
         return []
     uow.decisions.append(StaffDecision.of(command, Action.FRUSTRATED, now))
     settled = search.try_to_settle(uow, request, now, attempt=True)
-    return settled or search.escalate(uow, request, uow.decide(request.wanted), now)
+    return settled or search.escalate(uow, request, uow.match(request.wanted), now)
 
 
 def withdraw_payment(uow: UnitOfWork, command: WithdrawPayment, now: datetime) -> Sends:

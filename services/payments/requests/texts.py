@@ -10,7 +10,7 @@ from typing import Any
 from babel.dates import format_date
 
 from services.payments.requests.terms import Terms
-from services.payments.transfers import Decision, Payment, Verdict
+from services.payments.transfers import MatchResult, Payment, Verdict
 from shared.contracts.common import Language, Reason, RefusalDetails
 from shared.errors import Refusal
 from shared.texts import LOCALES, Texts
@@ -31,19 +31,19 @@ class PaymentTexts:
     def __init__(self, folder: Path) -> None:
         self._texts = Texts(folder)
 
-    def refusal(self, decision: Decision, terms: Terms) -> Refusal:
-        """The refusal for a decision that reserves nothing, with dates at the property."""
-        terms = terms.of(decision.claim.property_id)
-        claim, payment, reason = decision.claim, decision.payment, _REASONS[decision.verdict]
+    def refusal(self, matched: MatchResult, terms: Terms) -> Refusal:
+        """The refusal for a match that reserves nothing, with dates at the property."""
+        terms = terms.of(matched.claim.property_id)
+        claim, payment, reason = matched.claim, matched.payment, _REASONS[matched.verdict]
         details: dict[str, Any] = {"amount": f"{claim.amount:.2f}", "currency": claim.currency}
-        if decision.verdict is Verdict.MISSING:
+        if matched.verdict is Verdict.MISSING:
             details["missing"] = list(claim.missing)
-        if decision.verdict is Verdict.TOO_LITTLE:
-            details["difference"] = f"{decision.lacking:.2f}"
+        if matched.verdict is Verdict.TOO_LITTLE:
+            details["difference"] = f"{matched.lacking:.2f}"
         if payment:
             details |= self._use(payment, terms)
-        values = {**details, "amount": claim.amount, "difference": decision.lacking, "used_on": _day(payment, terms)}
-        values["contradicted"] = decision.contradicted
+        values = {**details, "amount": claim.amount, "difference": matched.lacking, "used_on": _day(payment, terms)}
+        values["contradicted"] = matched.contradicted
         return Refusal(
             reason.value, self._texts.render(terms.language, "refusal", reason=reason.value, **values), **details
         )
@@ -56,21 +56,21 @@ class PaymentTexts:
         """The refusal when the release arrived before the request."""
         return Refusal(RELEASED, self._texts.render(terms.language, "refusal", reason=RELEASED))
 
-    def verified(self, decision: Decision, language: Language, terms: Terms) -> str:
+    def verified(self, matched: MatchResult, language: Language, terms: Terms) -> str:
         """The answer to a question whether a payment is there."""
-        payment, local = decision.payment, replace(terms.of(decision.claim.property_id), language=language)
+        payment, local = matched.payment, replace(terms.of(matched.claim.property_id), language=language)
         return self._texts.render(
             language,
             "verified",
-            result=decision.verdict.value,
-            left=payment.left if payment else decision.lacking,
-            difference=decision.lacking,
-            currency=decision.claim.currency,
+            result=matched.verdict.value,
+            left=payment.left if payment else matched.lacking,
+            difference=matched.lacking,
+            currency=matched.claim.currency,
             codes=payment.codes if payment else (),
             codes_text=self.codes(payment.codes if payment else (), language),
             used_on=_day(payment, local),
-            missing=decision.claim.missing,
-            contradicted=decision.contradicted,
+            missing=matched.claim.missing,
+            contradicted=matched.contradicted,
         )
 
     def not_verified(self, error: RefusalDetails, language: Language) -> str:

@@ -2,7 +2,7 @@
 
 from services.payments.transfers.claim import Claim, claim_of, question_of
 from services.payments.transfers.ledger import NOTHING
-from services.payments.transfers.matching import Decision, Verdict
+from services.payments.transfers.matching import MatchResult, Verdict
 from services.payments.transfers.payment import (
     ANY_PROPERTY,
     Contradiction,
@@ -19,8 +19,8 @@ __all__ = [
     "NOTHING",
     "Claim",
     "Contradiction",
-    "Decision",
     "DeskMethod",
+    "MatchResult",
     "Payment",
     "Verdict",
     "claim_of",

@@ -63,7 +63,7 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class MatchResult:
     """The verdict on a claim. `payment` is the one found, or the one that is too small or used.
 
     `lacking` is the amount that is missing. `candidates` are all payments that were compared, `close` those that match
@@ -106,7 +106,7 @@ class Decision:
         return tuple(_considered(self, payment) for payment in self.candidates)
 
 
-def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> Decision:
+def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> MatchResult:
     """Decide which payment the claim means. `tolerance_days` is how far the bank's date may lie from the slip's.
 
     A slip matches by amount and date, a card by its authorisation number. Among several that match, these decide in
@@ -115,18 +115,18 @@ def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> Dec
     the slip's. A payment with another reference that is used or too small belongs to another guest: NOT_YET.
     """
     if claim.missing:
-        return Decision(claim, Verdict.MISSING, tolerance_days)
+        return MatchResult(claim, Verdict.MISSING, tolerance_days)
     if not claim.is_card and claim.slip_amount is not None and claim.slip_amount < claim.amount:
-        return Decision(claim, Verdict.TOO_LITTLE, tolerance_days, lacking=claim.amount - claim.slip_amount)
+        return MatchResult(claim, Verdict.TOO_LITTLE, tolerance_days, lacking=claim.amount - claim.slip_amount)
     close = _closest(claim, [payment for payment in payments if not objections(claim, payment, tolerance_days)])
     covering = [payment for payment in close if payment.left >= claim.amount]
-    decision = Decision(claim, Verdict.AMBIGUOUS, tolerance_days, candidates=tuple(payments), close=tuple(close))
+    matched = MatchResult(claim, Verdict.AMBIGUOUS, tolerance_days, candidates=tuple(payments), close=tuple(close))
     if not covering:
-        return _none_covers(decision)
-    decision = replace(decision, contradicted=all(contradicts(claim, payment) for payment in covering))
-    if len(covering) == 1 and (not decision.contradicted or _same_payer(claim, covering[0])):
-        return replace(decision, verdict=Verdict.FOUND, payment=covering[0])
-    return decision
+        return _none_covers(matched)
+    matched = replace(matched, contradicted=all(contradicts(claim, payment) for payment in covering))
+    if len(covering) == 1 and (not matched.contradicted or _same_payer(claim, covering[0])):
+        return replace(matched, verdict=Verdict.FOUND, payment=covering[0])
+    return matched
 
 
 def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why, ...]:
@@ -165,25 +165,25 @@ def _closest(claim: Claim, fitting: Sequence[Payment]) -> list[Payment]:
     return close
 
 
-def _none_covers(decision: Decision) -> Decision:
-    close = tuple(payment for payment in decision.close if not contradicts(decision.claim, payment))
+def _none_covers(matched: MatchResult) -> MatchResult:
+    close = tuple(payment for payment in matched.close if not contradicts(matched.claim, payment))
     if not close:
-        return replace(decision, verdict=Verdict.NOT_YET, close=())
+        return replace(matched, verdict=Verdict.NOT_YET, close=())
     best = max(close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
     verdict = Verdict.TOO_LITTLE if best.left else Verdict.USED
-    return replace(decision, verdict=verdict, payment=best, lacking=decision.claim.amount - best.left, close=close)
+    return replace(matched, verdict=verdict, payment=best, lacking=matched.claim.amount - best.left, close=close)
 
 
-def _considered(decision: Decision, payment: Payment) -> Considered:
-    claim = decision.claim
-    cons = list(objections(claim, payment, decision.tolerance_days))
+def _considered(matched: MatchResult, payment: Payment) -> Considered:
+    claim = matched.claim
+    cons = list(objections(claim, payment, matched.tolerance_days))
     if contradicts(claim, payment):
         cons.append(Why.OTHER_REFERENCE)
-    if not cons and payment not in decision.close:
+    if not cons and payment not in matched.close:
         cons.append(Why.ANOTHER_FITS_BETTER)
     if payment.left < claim.amount:
         cons.append(Why.LEFT_TOO_LITTLE if payment.left else Why.USED_UP)
-    return Considered(payment, _pros(claim, payment, decision.tolerance_days), tuple(cons))
+    return Considered(payment, _pros(claim, payment, matched.tolerance_days), tuple(cons))
 
 
 def _pros(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why, ...]:

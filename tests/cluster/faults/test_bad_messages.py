@@ -24,7 +24,7 @@ from shared.contracts.topics import (
     internal,
 )
 from shared.kafka.unpacking import FREE_BYTES
-from shared.outbox.dead_letters import DeadLetter, list_dead, replay
+from shared.outbox.dead_letter_topic import DeadLetter, list_dead, replay
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.bad_messages import Bad, bad_messages
 from tests.support.cluster.gateway import Gateway, rows, unique, wait_for

@@ -22,7 +22,7 @@ from shared.contracts.payments import PaymentReserved
 from shared.contracts.topics import BOOKING_REPLIES, SERVICES, dead
 from shared.messages.message import Envelope
 from shared.messages.record_auth import MAC, Seal, Sender
-from shared.outbox.dead_letters import DeadLetter, list_dead
+from shared.outbox.dead_letter_topic import DeadLetter, list_dead
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import REQUESTS, TRANSFERS, Gateway, rows, unique, wait_for
 from tests.support.oracle import until_at_rest

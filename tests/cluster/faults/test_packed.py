@@ -11,7 +11,7 @@ import pytest
 
 from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES, dead
-from shared.outbox.dead_letters import list_dead
+from shared.outbox.dead_letter_topic import list_dead
 from tests.support.builders.cluster_requests import fresh_night, money_for, request
 from tests.support.cluster.gateway import Gateway, wait_for
 from tests.support.cluster.good_messages import PLACES

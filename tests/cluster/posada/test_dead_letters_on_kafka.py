@@ -18,7 +18,8 @@ from shared.kafka.topic_admin import create_topics
 from shared.messages.inbound import InboundMessage, Invalid
 from shared.messages.message import Envelope
 from shared.messages.record_auth import Seal, SealingProducer
-from shared.outbox.dead_letters import MAX_BODY, DeadLetter, row_for
+from shared.outbox.dead_letter_topic import DeadLetter
+from shared.outbox.dead_letters import MAX_BODY, row_for
 from shared.outbox.outbox import Row
 from tests.support.doubles.transport import raw_record
 

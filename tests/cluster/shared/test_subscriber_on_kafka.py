@@ -17,7 +17,7 @@ from shared.database.pool import Database
 from shared.kafka import fetch_lag
 from shared.kafka.topic_admin import create_topics
 from shared.kafka.topics import Topic
-from shared.outbox.dead_letters import list_dead, replay
+from shared.outbox.dead_letter_topic import list_dead, replay
 from shared.outbox.publisher import KafkaTransport
 from tests.support.cluster.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.cluster.odd_records import CODECS, ODD, SHOWN, publish_batch

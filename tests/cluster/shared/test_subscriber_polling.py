@@ -14,7 +14,7 @@ from shared.consumer.routing import Routes
 from shared.contracts.topics import AVAILABILITY_ANSWERS, dead
 from shared.database.pool import Database
 from shared.kafka.topic_admin import create_topics
-from shared.outbox.dead_letters import list_dead
+from shared.outbox.dead_letter_topic import list_dead
 from shared.outbox.publisher import KafkaTransport
 from tests.support.cluster.instances import PARTITIONS, Instance, ask, committed, has_noted, producing, until
 from tests.support.cluster.odd_records import CODECS, publish_batch

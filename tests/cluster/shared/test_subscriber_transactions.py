@@ -20,7 +20,7 @@ from shared.contracts.topics import dead
 from shared.database.pool import Database
 from shared.kafka import fetch_lag
 from shared.kafka.consumers import consumer
-from shared.outbox.dead_letters import list_dead
+from shared.outbox.dead_letter_topic import list_dead
 from tests.support.cluster.instances import PARTITIONS, Instance, ask, committed, has_noted, until
 from tests.support.sagas.sample_service import body, noted
 

@@ -22,7 +22,8 @@ from shared.kafka.topics import DEFAULT_PARTITIONS, KEPT_BYTES, LARGEST_MESSAGE,
 from shared.messages.inbound import InboundMessage, Invalid
 from shared.messages.message import Envelope
 from shared.outbox import outbox
-from shared.outbox.dead_letters import MAX_HISTORY, list_dead, row_for
+from shared.outbox.dead_letter_topic import list_dead
+from shared.outbox.dead_letters import MAX_HISTORY, row_for
 
 
 @pytest.mark.parametrize(

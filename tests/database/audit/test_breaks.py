@@ -16,7 +16,7 @@ from posada.audit.invariant import ALL, REPAIR
 from posada.audit.repair import releases
 from posada.audit.topic_snapshot import TopicSnapshot
 from shared.contracts.topics import SERVICES
-from shared.outbox.dead_letters import DeadLetter
+from shared.outbox.dead_letter_topic import DeadLetter
 from tests.support.audit.breaking import Break
 from tests.support.audit.day_fixture import (
     CROWD,

@@ -15,7 +15,7 @@ from services.availability.external.adapters.settings import ExternalClientSetti
 from services.availability.external.clients import ExternalClients
 from services.availability.external.jobs import external_runner
 from services.availability.repository import Repository
-from services.booking.requests.saga.table import MULTI_ROOM
+from services.booking.requests.saga.table import BOOKING_REQUEST
 from shared.contracts.availability import CancelOrders, OrderRooms
 from shared.contracts.booking import BookingConfirmed, BookingFailed, booking_id_of
 from shared.contracts.notifications import StaffAlerted
@@ -111,9 +111,9 @@ async def test_best_effort_without_any_room_is_a_failure(village: Village, desk:
     await check_at_rest(village)
 
 
-ORDER = MULTI_ROOM.step("order rooms")
+ORDER = BOOKING_REQUEST.step("order rooms")
 OUTSIDE = SimpleNamespace(freed=False, outside=True)
-ORDERING = [case for case in cases(MULTI_ROOM, OUTSIDE) if case.step == ORDER.name and case.how is not How.REFUSED]
+ORDERING = [case for case in cases(BOOKING_REQUEST, OUTSIDE) if case.step == ORDER.name and case.how is not How.REFUSED]
 
 
 @pytest.mark.parametrize("case", ORDERING, ids=str)
@@ -122,6 +122,6 @@ async def test_ordering_rooms_weathers(village: Village, desk: Desk, case: Case)
     village.faults = faults_of(ORDER, case, does, ORDER)
     outcome = await book(village)
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
-    assert isinstance(outcome, BookingConfirmed) is good_end(MULTI_ROOM, case)
-    assert len(desk.reservations()) == (3 if good_end(MULTI_ROOM, case) else 0)
+    assert isinstance(outcome, BookingConfirmed) is good_end(BOOKING_REQUEST, case)
+    assert len(desk.reservations()) == (3 if good_end(BOOKING_REQUEST, case) else 0)
     await check_at_rest(village)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga.table import MULTI_ROOM
+from services.booking.requests.saga.table import BOOKING_REQUEST
 from shared.contracts.availability import FreeRooms, HoldRooms, ReleaseRooms, RoomsFreed
 from shared.contracts.booking import (
     BookingConfirmed,
@@ -152,9 +152,9 @@ async def test_money_that_never_comes_ends_it_without_rooms_or_a_case_of_lost_ro
     assert [alert.code for alert in village.messages(StaffAlerted)] == ["payment_not_found"]
 
 
-HOLD_AGAIN = MULTI_ROOM.step("hold rooms again")
+HOLD_AGAIN = BOOKING_REQUEST.step("hold rooms again")
 FREED = SimpleNamespace(freed=True, outside=False)
-AGAIN = [case for case in cases(MULTI_ROOM, FREED) if case.step == HOLD_AGAIN.name and case.how is not How.REFUSED]
+AGAIN = [case for case in cases(BOOKING_REQUEST, FREED) if case.step == HOLD_AGAIN.name and case.how is not How.REFUSED]
 
 
 @pytest.mark.parametrize("how", OF_ANY_STEP)
@@ -173,7 +173,7 @@ async def test_holding_them_again_weathers(village: Village, case: Case) -> None
     village.faults = faults_of(HOLD_AGAIN, case, does, HOLD_AGAIN)
     outcome = await pay(village)
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
-    if good_end(MULTI_ROOM, case):
+    if good_end(BOOKING_REQUEST, case):
         assert isinstance(outcome, BookingConfirmed)
         return
     assert isinstance(outcome, BookingFailed)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga.data import MultiRoomData
-from services.booking.requests.saga.table import MULTI_ROOM
+from services.booking.requests.saga.data import RequestData
+from services.booking.requests.saga.table import BOOKING_REQUEST
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
 from shared.contracts.topics import SERVICES
 from shared.messages.message import Outgoing
@@ -61,7 +61,7 @@ class Clean:
     """A booking that nothing struck: who did what, and what the saga knew."""
 
     seen: tuple[Seen, ...]
-    data: MultiRoomData
+    data: RequestData
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +78,13 @@ async def clean(urls: dict[str, str], clean_runs: list[Clean]) -> Clean:
             await book(village, wanted)
             sql = "SELECT data FROM sagas WHERE id = $1"
             (row,) = await village.ask("booking", sql, booking_id_of(wanted.request_id))
-            clean_runs.append(Clean(tuple(village.seen), MultiRoomData.model_validate(row["data"])))
+            clean_runs.append(Clean(tuple(village.seen), RequestData.model_validate(row["data"])))
     return clean_runs[0]
 
 
 # The steps of a booking whose rooms are ours and stay held; the optional ones are struck in test_stage_3, test_outside.
 PLAIN = SimpleNamespace(freed=False, outside=False)
-ORDINARY = applying(MULTI_ROOM, PLAIN)
+ORDINARY = applying(BOOKING_REQUEST, PLAIN)
 
 
 def struck(clean: Clean, case: Case) -> list[Fault]:
@@ -98,12 +98,14 @@ def struck(clean: Clean, case: Case) -> list[Fault]:
     return faults_of(step, case, does, last_compensable(ORDINARY))
 
 
-@pytest.mark.parametrize("case", [case for case in cases(MULTI_ROOM, PLAIN) if case.how is not How.REFUSED], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in cases(BOOKING_REQUEST, PLAIN) if case.how is not How.REFUSED], ids=str
+)
 async def test_a_booking_weathers(clean: Clean, village: Village, case: Case) -> None:
     village.faults = struck(clean, case)
     outcome = await book(village, asked())
     assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
-    assert isinstance(outcome, BookingConfirmed) is good_end(MULTI_ROOM, case)
+    assert isinstance(outcome, BookingConfirmed) is good_end(BOOKING_REQUEST, case)
 
 
 async def test_no_rooms_is_a_refusal(village: Village) -> None:

@@ -10,7 +10,7 @@ from services.booking import sagas
 from services.booking.record.states import Status
 from services.booking.requests import handlers
 from services.booking.requests.property import Property
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import HoldExpired
 from shared.contracts.booking import BookingProgressed, BookingRequested, SagaDue, booking_id_of
@@ -59,7 +59,7 @@ class Given:
         return found
 
     @property
-    def saga(self) -> SagaRecord[MultiRoomData]:
+    def saga(self) -> SagaRecord[RequestData]:
         found = self.bookings.saga(ID)
         assert found
         return found

@@ -21,7 +21,7 @@ from posada.cluster.address import Address
 from posada.cluster.cluster import LocalCluster
 from posada.cluster.instance import counts_of
 from posada.problems import Problem
-from shared.outbox.dead_letters import DeadLetter
+from shared.outbox.dead_letter_topic import DeadLetter
 from shared.safety.files import Folder
 
 BOOKING = UUID(int=1)

@@ -16,17 +16,17 @@ from shared.saga.state import Phase
 from shared.saga.store import SagaRecord
 from shared.saga.table import SagaTable, Sends
 
-Change = Callable[[LifecycleBatch, SagaRecord[D], Transition[D], datetime], None]
+UpdateBooking = Callable[[LifecycleBatch, SagaRecord[D], Transition[D], datetime], None]
 
 
-def lifecycle_saga(table: SagaTable[D], change: Change[D]) -> BookingSaga[D]:
+def lifecycle_saga(table: SagaTable[D], update_booking: UpdateBooking[D]) -> BookingSaga[D]:
     """A saga of a confirmed booking; when it ends, the booking is free for the next one.
 
-    `change` changes the booking as a transition demands, given the saga as it was before.
+    `update_booking` changes the booking as a transition demands, given the saga as it was before.
     """
 
     def apply(uow: UnitOfWork, saga: SagaRecord[D], transition: Transition[D], now: datetime) -> None:
-        change(uow.lifecycle, saga, transition, now)
+        update_booking(uow.lifecycle, saga, transition, now)
         saga.move(transition)
         if transition.progress.phase is Phase.ENDED:
             booking = uow.lifecycle.bookings[saga.data.booking_id]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.booking.record import Terms
+from services.booking.record import CancellationTerms
 from shared.contracts.availability import FailedRoom, HeldRoom
 from shared.contracts.booking import PropertyFacts, RequestFacts
 from shared.contracts.common import Policy
@@ -20,7 +20,7 @@ BOOK_ROOMS = "book rooms"
 CAPTURE_PAYMENT = "capture payment"
 
 
-class MultiRoomData(SagaData):
+class RequestData(SagaData):
     """A request, and what is known of its rooms and its payment so far. Amounts are in `currency`.
 
     `codes` are the reservation codes by line. A property's own are given when the request is accepted; where an
@@ -31,7 +31,7 @@ class MultiRoomData(SagaData):
     request: RequestFacts
     property: PropertyFacts
     policy: Policy
-    terms: Terms | None = None
+    terms: CancellationTerms | None = None
     rooms: tuple[HeldRoom, ...] = ()
     failed: tuple[FailedRoom, ...] = ()
     total: Decimal | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.booking.requests import events
 from services.booking.requests.evidence import evidence_of
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from shared.contracts.availability import (
     BookRooms,
     CancelOrders,
@@ -47,7 +47,7 @@ NOT_HELD_AGAIN = {Reason.ROOMS_GONE, Reason.TIMED_OUT, Reason.HOLD_EXPIRED}
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
 
-def hold_rooms(data: MultiRoomData, _: datetime) -> Sends:
+def hold_rooms(data: RequestData, _: datetime) -> Sends:
     """Ask for every room at once; prices come with the reply."""
     request = data.request
     yield HoldRooms(
@@ -64,19 +64,19 @@ def hold_rooms(data: MultiRoomData, _: datetime) -> Sends:
     )
 
 
-def rooms_held(data: MultiRoomData, reply: RoomsHeld) -> MultiRoomData:
+def rooms_held(data: RequestData, reply: RoomsHeld) -> RequestData:
     """The rooms with their prices, and under best effort those that could not be had."""
     return data.but(
         rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency, outside=reply.outside
     )
 
 
-def release_rooms(data: MultiRoomData, _: datetime) -> Sends:
+def release_rooms(data: RequestData, _: datetime) -> Sends:
     """Give back every room, also if none was held."""
     yield ReleaseRooms(booking_id=data.booking_id, property_id=data.property.id)
 
 
-def reserve_payment(data: MultiRoomData, _: datetime) -> Sends:
+def reserve_payment(data: RequestData, _: datetime) -> Sends:
     """Reserve the total price in one payment."""
     if data.total is None or data.currency is None:
         raise ValueError(f"booking {data.booking_id} has no price")
@@ -89,12 +89,12 @@ def reserve_payment(data: MultiRoomData, _: datetime) -> Sends:
     )
 
 
-def payment_reserved(data: MultiRoomData, reply: PaymentReserved) -> MultiRoomData:
+def payment_reserved(data: RequestData, reply: PaymentReserved) -> RequestData:
     """The payment that the booking is paid with."""
     return data.but(payment_id=reply.payment_id, found_later=reply.found_later)
 
 
-def wait_for_payment(data: MultiRoomData, reply: PaymentAwaited, now: datetime) -> Wait[MultiRoomData]:
+def wait_for_payment(data: RequestData, reply: PaymentAwaited, now: datetime) -> Wait[RequestData]:
     """Keep the rooms while the payment is looked for, or free them once; the guest is told once of each stage.
 
     Once the staff has the case the guest is told that instead.
@@ -111,26 +111,26 @@ def wait_for_payment(data: MultiRoomData, reply: PaymentAwaited, now: datetime) 
     return Wait(data, sends, reply.keep_until)
 
 
-def _extend_hold(data: MultiRoomData, until: datetime) -> Sends:
+def _extend_hold(data: RequestData, until: datetime) -> Sends:
     yield ExtendHold(booking_id=data.booking_id, property_id=data.property.id, until=until + HOLD_MARGIN)
 
 
-def release_payment(data: MultiRoomData, _: datetime) -> Sends:
+def release_payment(data: RequestData, _: datetime) -> Sends:
     """Give the money back and stop looking for it."""
     yield ReleasePayment(booking_id=data.booking_id)
 
 
-def free_rooms(data: MultiRoomData, _: datetime) -> Sends:
+def free_rooms(data: RequestData, _: datetime) -> Sends:
     """Let others have the rooms, also if they were not held again."""
     yield FreeRooms(booking_id=data.booking_id, property_id=data.property.id, holding=data.holding())
 
 
-def rooms_held_again(data: MultiRoomData, reply: RoomsHeld) -> MultiRoomData:
+def rooms_held_again(data: RequestData, reply: RoomsHeld) -> RequestData:
     """Rooms for the same lines at the same prices; they may be other rooms."""
     return data.but(rooms=reply.rooms)
 
 
-def order_rooms(data: MultiRoomData, now: datetime) -> Sends:
+def order_rooms(data: RequestData, now: datetime) -> Sends:
     """Book the held rooms in the external system that keeps them, and hold them for as long as that may take."""
     request = data.request
     yield from _extend_hold(data, now + ORDER_PATIENCE)
@@ -149,7 +149,7 @@ def order_rooms(data: MultiRoomData, now: datetime) -> Sends:
     )
 
 
-def rooms_ordered(data: MultiRoomData, reply: RoomsOrdered) -> MultiRoomData:
+def rooms_ordered(data: RequestData, reply: RoomsOrdered) -> RequestData:
     """The rooms that were booked there, under that system's codes; under best effort they may be fewer."""
     ordered = {room.line: room for room in reply.rooms}
     rooms = tuple(
@@ -161,44 +161,44 @@ def rooms_ordered(data: MultiRoomData, reply: RoomsOrdered) -> MultiRoomData:
     return data.but(rooms=rooms, failed=failed, total=total, codes=codes)
 
 
-def cancel_orders(data: MultiRoomData, _: datetime) -> Sends:
+def cancel_orders(data: RequestData, _: datetime) -> Sends:
     """Cancel whatever the external system has booked."""
     yield CancelOrders(booking_id=data.booking_id, property_id=data.property.id)
 
 
-def confirm(data: MultiRoomData, now: datetime) -> Sends:
+def confirm(data: RequestData, now: datetime) -> Sends:
     """The good outcome."""
     yield events.confirmed(data, now)
 
 
-def book_rooms(data: MultiRoomData, _: datetime) -> Sends:
+def book_rooms(data: RequestData, _: datetime) -> Sends:
     """Turn the hold into a booking under its codes."""
     codes = {room.room: data.codes[room.line] for room in data.rooms}
     yield BookRooms(booking_id=data.booking_id, property_id=data.property.id, codes=codes)
 
 
-def capture_payment(data: MultiRoomData, _: datetime) -> Sends:
+def capture_payment(data: RequestData, _: datetime) -> Sends:
     """Take the money; an external system may have had fewer rooms than the money was reserved for."""
     amount = data.total if data.outside else None
     yield CapturePayment(booking_id=data.booking_id, codes=data.reservation_codes(), amount=amount)
 
 
-def refuse(data: MultiRoomData, rejection: Rejection, now: datetime) -> Sends:
+def refuse(data: RequestData, rejection: Rejection, now: datetime) -> Sends:
     """The bad outcome; staff are told when the payment was found and the freed rooms could not be held again."""
     yield events.not_booked(data, rejection, now)
     if data.freed and data.payment_id and rejection.reason in NOT_HELD_AGAIN:
         yield events.rooms_gone(data, rejection)
 
 
-def progressed(data: MultiRoomData, step: str, now: datetime) -> BookingProgressed:
+def progressed(data: RequestData, step: str, now: datetime) -> BookingProgressed:
     """A step on the way, for a gateway to show."""
     return BookingProgressed(booking_id=data.booking_id, request_id=data.request.request_id, step=step, at=now)
 
 
-def reported(step: str) -> Build[MultiRoomData]:
+def reported(step: str) -> Build[RequestData]:
     """Builds the progress event of a step that is done."""
 
-    def build(data: MultiRoomData, now: datetime) -> Sends:
+    def build(data: RequestData, now: datetime) -> Sends:
         yield progressed(data, step, now)
 
     return build

@@ -11,7 +11,7 @@ The table is the whole saga, in the order of its steps. Two of them are optional
 from __future__ import annotations
 
 from services.booking.requests.saga import messages as say
-from services.booking.requests.saga.data import BOOK_ROOMS, CAPTURE_PAYMENT, RESERVE_PAYMENT, MultiRoomData
+from services.booking.requests.saga.data import BOOK_ROOMS, CAPTURE_PAYMENT, RESERVE_PAYMENT, RequestData
 from services.booking.unit_of_work import BookingSaga, UnitOfWork
 from shared.contracts.availability import (
     OrdersCancelled,
@@ -34,9 +34,9 @@ from shared.contracts.payments import (
 )
 from shared.saga.table import SagaTable, compensable, pivot, retriable
 
-MULTI_ROOM: SagaTable[MultiRoomData] = SagaTable(
-    name="multi_room",
-    data=MultiRoomData,
+BOOKING_REQUEST: SagaTable[RequestData] = SagaTable(
+    name="booking_request",
+    data=RequestData,
     steps=(
         compensable(
             "hold rooms",
@@ -107,4 +107,4 @@ MULTI_ROOM: SagaTable[MultiRoomData] = SagaTable(
     refuse=say.refuse,
 )
 
-REQUEST_SAGA = BookingSaga(MULTI_ROOM, UnitOfWork.move)
+REQUEST_SAGA = BookingSaga(BOOKING_REQUEST, UnitOfWork.move)

@@ -16,7 +16,7 @@ from services.booking import api
 from services.booking.consumers import routes
 from services.booking.repository import Repository
 from services.booking.requests import events
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from services.notifications.content.rendering import Templates
 from services.notifications.delivery.model import Event
 from shared.consumer.processor import Processor
@@ -37,10 +37,10 @@ FAILED = FailedRoom(line=3, type="bungalow_junior", reason="not_enough_rooms", t
 GENERIC = {"es": "No pudimos completar su reservación. Por favor,", "en": "We could not complete your booking. Please"}
 
 
-def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any) -> MultiRoomData:
+def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any) -> RequestData:
     """A booking that is about to be confirmed."""
     rooms = held(adults=adults)
-    base = MultiRoomData(
+    base = RequestData(
         booking_id=booking_id_of("r1"),
         request=request(language=language),
         property=HOUSE,
@@ -53,7 +53,7 @@ def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any)
     return base.but(**more)
 
 
-def text(facts: MultiRoomData) -> str:
+def text(facts: RequestData) -> str:
     message = events.confirmed(facts, START).message
     assert isinstance(message, BookingConfirmed)
     return message.text

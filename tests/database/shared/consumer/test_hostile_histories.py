@@ -14,17 +14,8 @@ from shared.consumer.processor import Processor
 from shared.contracts.topics import dead
 from shared.database.pool import Database
 from shared.kafka.topics import KEPT_BYTES
-from shared.outbox.dead_letters import (
-    CUT,
-    HISTORY,
-    MAX_FAULT,
-    MAX_HISTORY,
-    MAX_HISTORY_BYTES,
-    DeadLetter,
-    _fold,
-    extended,
-    read_history,
-)
+from shared.outbox.dead_letter_topic import DeadLetter, _fold
+from shared.outbox.dead_letters import CUT, HISTORY, MAX_FAULT, MAX_HISTORY, MAX_HISTORY_BYTES, extended, read_history
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.doubles.transport import PostOffice, raw_record
@@ -85,7 +76,7 @@ def size_of(row: Row) -> int:
 def test_a_forged_letter_keeps_no_other_from_being_listed(headers: list[tuple[str, bytes | None]]) -> None:
     letters: dict[str, DeadLetter] = {}
     record: Any = raw_record(dead("payments").name, b"{}", key=b"forged", headers=headers)
-    _fold(letters, record, ours=False)
+    _fold(letters, record, verified=False)
 
     (letter,) = letters.values()
     assert not letter.verified

@@ -16,7 +16,7 @@ from services.booking import sagas
 from services.booking.lifecycle import handlers as life_handlers
 from services.booking.lifecycle.batch import State
 from services.booking.record.booking import Booking
-from services.booking.record.cancellation_fee import Terms
+from services.booking.record.cancellation_fee import CancellationTerms
 from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
 from services.booking.requests import handlers
 from services.booking.requests.property import Property
@@ -55,7 +55,9 @@ from tests.support.doubles.transport import START
 from tests.support.scale import scaled
 
 BOOKING = booking_id_of("r1")
-HOUSE = Property("las-hojas", "Las Hojas Resort", "America/El_Salvador", terms=Terms("standard", 72, first_night=True))
+HOUSE = Property(
+    "las-hojas", "Las Hojas Resort", "America/El_Salvador", terms=CancellationTerms("standard", 72, first_night=True)
+)
 HANDLERS: dict[type, Any] = {
     CancelBooking: life_handlers.cancel_booking,
     MarkNoShow: life_handlers.mark_no_show,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from services.booking.record.audit_log import changes_between
 from services.booking.record.booking import Booking, Stay, check_came_late, check_may_change
-from services.booking.record.cancellation_fee import Rule, Terms, check_in_moment, fee_of, named_fee
+from services.booking.record.cancellation_fee import CancellationTerms, Rule, check_in_moment, fee_of, named_fee
 from services.booking.record.states import (
     FOLLOWS,
     STAY_FOLLOWS,
@@ -109,10 +109,12 @@ def test_every_state_is_on_the_way_from_the_first() -> None:
     assert reached == set(Status)
 
 
-STANDARD = Terms("standard", free_hours=72, first_night=True)
+STANDARD = CancellationTerms("standard", free_hours=72, first_night=True)
 
 
-def fee_at(hours: float, terms: Terms | None = STANDARD, total: Decimal = TOTAL, first: Decimal = FIRST) -> Decimal:
+def fee_at(
+    hours: float, terms: CancellationTerms | None = STANDARD, total: Decimal = TOTAL, first: Decimal = FIRST
+) -> Decimal:
     """The fee so many hours before check-in."""
     arrival = check_in_moment(date(2026, 3, 15), ARRIVES, ZONE)
     return fee_of(terms, total, first, arrival, arrival - timedelta(hours=hours)).fee
@@ -129,24 +131,26 @@ def test_hours_count_by_the_propertys_own_clocks() -> None:
     arrival = check_in_moment(date(2026, 3, 15), ARRIVES, ZONE)
     assert arrival.astimezone(UTC) == datetime(2026, 3, 15, 21, tzinfo=UTC)
     spring = check_in_moment(date(2026, 3, 29), time(15), "Europe/Madrid")  # the night before has 23 hours
-    fee = fee_of(Terms("t", 24, percentage=Decimal(10)), TOTAL, FIRST, spring, datetime(2026, 3, 28, 13, tzinfo=UTC))
+    fee = fee_of(
+        CancellationTerms("t", 24, percentage=Decimal(10)), TOTAL, FIRST, spring, datetime(2026, 3, 28, 13, tzinfo=UTC)
+    )
     assert fee.fee == 0
 
 
 def test_a_percentage_is_of_the_total_and_rounded_half_up() -> None:
-    terms = Terms("half", free_hours=24, percentage=Decimal("12.5"))
+    terms = CancellationTerms("half", free_hours=24, percentage=Decimal("12.5"))
     assert fee_at(1, terms, Decimal("100.20")) == Decimal("12.53")
     assert fee_at(1, terms).as_tuple().exponent == -2
 
 
 def test_the_first_night_goes_before_the_percentage_and_is_never_more_than_the_total() -> None:
-    both = Terms("both", free_hours=0, first_night=True, percentage=Decimal(100))
+    both = CancellationTerms("both", free_hours=0, first_night=True, percentage=Decimal(100))
     assert fee_at(-1, both) == FIRST
     assert fee_at(-1, both, Decimal("50.00")) == Decimal("50.00")
 
 
 def test_a_policy_may_never_be_free_and_a_booking_may_have_none() -> None:
-    assert fee_at(5000, Terms("strict", free_hours=None, percentage=Decimal(100))) == TOTAL
+    assert fee_at(5000, CancellationTerms("strict", free_hours=None, percentage=Decimal(100))) == TOTAL
     assert fee_at(-1, None) == 0
 
 
@@ -170,7 +174,7 @@ def test_no_fee_is_above_the_total_and_no_refund_above_what_was_paid(
     paid: Decimal,
 ) -> None:
     arrival = check_in_moment(date(2026, 3, 15), ARRIVES, ZONE)
-    terms = Terms("any", free, first_night, percentage)
+    terms = CancellationTerms("any", free, first_night, percentage)
     fee = fee_of(terms, total, first, arrival, arrival - timedelta(hours=hours))
     assert 0 <= fee.fee <= total
     assert 0 <= fee.refund(paid) <= paid
@@ -193,18 +197,18 @@ def test_the_staff_may_name_a_fee_up_to_the_total() -> None:
             "Free of charge until 72 hours before arrival; later, the first night.",
         ),
         (
-            Terms("p", 1, percentage=Decimal("12.50")),
+            CancellationTerms("p", 1, percentage=Decimal("12.50")),
             "Sin cargo hasta 1 hora antes de la llegada; después, 12.5 % del total.",
             "Free of charge until 1 hour before arrival; later, 12.5% of the total.",
         ),
         (
-            Terms("s", None, percentage=Decimal(100)),
+            CancellationTerms("s", None, percentage=Decimal(100)),
             "Por una cancelación se cobra 100 % del total.",
             "A cancellation costs 100% of the total.",
         ),
     ],
 )
-def test_a_policy_reads_as_a_sentence(terms: Terms, spanish: str, english: str) -> None:
+def test_a_policy_reads_as_a_sentence(terms: CancellationTerms, spanish: str, english: str) -> None:
     assert policy_text(terms, Language.SPANISH) == spanish
     assert policy_text(terms, Language.ENGLISH) == english
 

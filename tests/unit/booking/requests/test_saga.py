@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from services.booking.app import build
 from services.booking.record.states import Status
 from services.booking.requests.saga.messages import HOLD_MARGIN
-from services.booking.requests.saga.table import MULTI_ROOM
+from services.booking.requests.saga.table import BOOKING_REQUEST
 from shared.contracts.availability import (
     BookRooms,
     ExtendHold,
@@ -85,7 +85,7 @@ def test_all_the_way(given: Given) -> None:
     assert given.the(BookRooms).codes == {"18": "HR26181", "19": "HR26182", "20": "HR26183"}
     assert given.the(CapturePayment).codes == CODES
     for answer in ("RoomsBooked", "PaymentCaptured", "GuestNotified", "ConversationLinked"):
-        kind = next(step.done for step in MULTI_ROOM.retriables if step.done and step.done.__name__ == answer)
+        kind = next(step.done for step in BOOKING_REQUEST.retriables if step.done and step.done.__name__ == answer)
         given.reply(answer_of(kind)).expect()
     assert given.saga.progress.phase == "ended"
 
@@ -227,7 +227,7 @@ def test_a_patience_that_makes_no_sense_is_refused_at_the_start(monkeypatch: pyt
         build()
 
 
-@pytest.mark.parametrize("step", MULTI_ROOM.steps, ids=lambda step: step.name)
+@pytest.mark.parametrize("step", BOOKING_REQUEST.steps, ids=lambda step: step.name)
 def test_every_reported_step_is_listed_for_gateways_and_urgent_before_the_outcome(
     given: Given, step: Step[Any]
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.payments.transfers.claim import authorization_key, claim_of, reference_key, same_payer, same_reference
-from services.payments.transfers.matching import MANY, Decision, Verdict, Why, match, objections
+from services.payments.transfers.matching import MANY, MatchResult, Verdict, Why, match, objections
 from services.payments.transfers.payment import Payment, payment_of
 from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.common import FIRST_DAY, LAST_DAY, PaymentMethod
@@ -27,13 +27,13 @@ def arrived(*args: Any, used: str = "0.00", **facts: Any) -> Payment:
     return replace(payment, captured=Decimal(used), captured_at=NOW if Decimal(used) else None)
 
 
-def decide(command: ReservePayment, *payments: Payment) -> Decision:
+def matched(command: ReservePayment, *payments: Payment) -> MatchResult:
     return match(claim_of(command), payments, TOLERANCE)
 
 
-def verdict(decision: Decision) -> str:
-    chosen = decision.payment.transfer_id if decision.payment else ""
-    return f"{decision.verdict} {chosen}".strip()
+def verdict(result: MatchResult) -> str:
+    chosen = result.payment.transfer_id if result.payment else ""
+    return f"{result.verdict} {chosen}".strip()
 
 
 @pytest.mark.parametrize(
@@ -129,22 +129,22 @@ def verdict(decision: Decision) -> str:
     ],
 )
 def test_slip(given_payments: list[Payment], evidence: dict[str, Any], expected: str) -> None:
-    assert verdict(decide(reserve(**evidence), *given_payments)) == expected
+    assert verdict(matched(reserve(**evidence), *given_payments)) == expected
 
 
 @pytest.mark.parametrize(("days", "expected"), [(-4, "not_yet"), (-3, "found A"), (3, "found A"), (4, "not_yet")])
 def test_a_bank_posts_up_to_three_days_away(days: int, expected: str) -> None:
-    assert verdict(decide(reserve(), arrived("A", posted_on=SLIP_DATE + timedelta(days=days)))) == expected
+    assert verdict(matched(reserve(), arrived("A", posted_on=SLIP_DATE + timedelta(days=days)))) == expected
 
 
 def test_dates_at_the_end_of_time_are_compared_too() -> None:
     far = arrived("A", posted_on=LAST_DAY)
-    assert verdict(decide(reserve(slip_date=FIRST_DAY), far)) == "not_yet"
+    assert verdict(matched(reserve(slip_date=FIRST_DAY), far)) == "not_yet"
 
 
 def test_a_slip_below_the_cost_is_refused_by_its_difference_before_any_search() -> None:
-    decision = decide(reserve(amount="690.00", slip_amount="600.00"), arrived("A", "600.00"))
-    assert (decision.verdict, decision.lacking) == (Verdict.TOO_LITTLE, Decimal("90.00"))
+    result = matched(reserve(amount="690.00", slip_amount="600.00"), arrived("A", "600.00"))
+    assert (result.verdict, result.lacking) == (Verdict.TOO_LITTLE, Decimal("90.00"))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_slip_below_the_cost_is_refused_by_its_difference_before_any_search() 
 def test_evidence_that_the_method_needs(evidence: Evidence, missing: tuple[str, ...]) -> None:
     command = reserve().model_copy(update={"evidence": evidence})
     assert claim_of(command).missing == missing
-    assert decide(command, arrived("A")).verdict is Verdict.MISSING
+    assert matched(command, arrived("A")).verdict is Verdict.MISSING
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_evidence_that_the_method_needs(evidence: Evidence, missing: tuple[str, 
 )
 def test_card(payments: list[Any], expected: str) -> None:
     there = [payment_of(message, NOW) for message in payments]
-    assert verdict(decide(reserve_by_card(), *there)) == expected
+    assert verdict(matched(reserve_by_card(), *there)) == expected
 
 
 def test_the_reasons_say_why_this_one_and_why_not_those() -> None:
     mine, other, old = arrived("A", reference="77"), arrived("B"), arrived("C", posted_on=date(2025, 1, 1))
-    reasons = {one.payment.transfer_id: one for one in decide(reserve(reference="77"), mine, other, old).considered}
+    reasons = {one.payment.transfer_id: one for one in matched(reserve(reference="77"), mine, other, old).considered}
     assert reasons["A"].pros == (Why.AMOUNT, Why.DATE, Why.REFERENCE)
     assert reasons["A"].cons == ()
     assert reasons["B"].cons == (Why.ANOTHER_FITS_BETTER,)
@@ -189,25 +189,25 @@ def test_the_reasons_say_why_this_one_and_why_not_those() -> None:
 
 
 def test_a_reference_that_differs_is_a_reason_against_also_of_the_one_that_is_found() -> None:
-    decision = decide(reserve(reference="99", payer="Ana Paz"), arrived("A", reference="77", payer="Ana Paz"))
-    (reasons,) = decision.considered
-    assert (decision.verdict, decision.contradicted) == (Verdict.FOUND, True)
+    result = matched(reserve(reference="99", payer="Ana Paz"), arrived("A", reference="77", payer="Ana Paz"))
+    (reasons,) = result.considered
+    assert (result.verdict, result.contradicted) == (Verdict.FOUND, True)
     assert (reasons.pros, reasons.cons) == ((Why.AMOUNT, Why.DATE, Why.PAYER), (Why.OTHER_REFERENCE,))
-    assert not (decision.final or decision.ends_search)
-    assert decision.ends_attempt
+    assert not (result.final or result.ends_search)
+    assert result.ends_attempt
 
 
 def test_a_card_s_number_decides_alone_whatever_the_references() -> None:
     command = reserve_by_card()
     named = command.model_copy(update={"evidence": command.evidence.model_copy(update={"reference": "99"})})
-    decision = decide(named, payment_of(card(reference="77"), NOW))
-    assert (decision.verdict, decision.contradicted) == (Verdict.FOUND, False)
+    result = matched(named, payment_of(card(reference="77"), NOW))
+    assert (result.verdict, result.contradicted) == (Verdict.FOUND, False)
 
 
 def test_among_more_than_can_be_looked_at_a_payer_singles_nobody_out() -> None:
     crowd = [arrived(f"T{number}") for number in range(MANY)]
-    assert decide(reserve(payer="Ana Paz"), *crowd, arrived("A", payer="Ana Paz")).verdict is Verdict.AMBIGUOUS
-    assert verdict(decide(reserve(reference="77"), *crowd, arrived("A", reference="77"))) == "found A"
+    assert matched(reserve(payer="Ana Paz"), *crowd, arrived("A", payer="Ana Paz")).verdict is Verdict.AMBIGUOUS
+    assert verdict(matched(reserve(reference="77"), *crowd, arrived("A", reference="77"))) == "found A"
 
 
 @pytest.mark.parametrize(
@@ -273,12 +273,12 @@ requests = some.builds(
 def test_what_is_found_always_fits_and_covers_and_is_the_only_closest(
     command: ReservePayment, there: list[Payment]
 ) -> None:
-    decision = decide(command, *there)
-    if decision.verdict is Verdict.FOUND and decision.payment:
-        claim = decision.claim
-        assert objections(claim, decision.payment, TOLERANCE) == ()
-        assert decision.payment.left >= command.amount
-        assert [one for one in decision.close if one.left >= command.amount] == [decision.payment]
+    result = matched(command, *there)
+    if result.verdict is Verdict.FOUND and result.payment:
+        claim = result.claim
+        assert objections(claim, result.payment, TOLERANCE) == ()
+        assert result.payment.left >= command.amount
+        assert [one for one in result.close if one.left >= command.amount] == [result.payment]
 
 
 @given(requests, some.lists(payments, max_size=8), some.randoms())
@@ -287,13 +287,13 @@ def test_the_order_in_which_money_came_decides_nothing(
 ) -> None:
     shuffled = list(there)
     dice.shuffle(shuffled)
-    assert decide(command, *there).verdict is decide(command, *shuffled).verdict
+    assert matched(command, *there).verdict is matched(command, *shuffled).verdict
 
 
 @given(requests, some.lists(payments, max_size=8))
 def test_the_world_looks_only_where_it_matters(command: ReservePayment, there: list[Payment]) -> None:
     claim = claim_of(command)
-    everywhere, indexed = match(claim, there, TOLERANCE), UnitOfWork(TERMS, (), there).decide(claim)
+    everywhere, indexed = match(claim, there, TOLERANCE), UnitOfWork(TERMS, (), there).match(claim)
     assert (indexed.verdict, indexed.lacking) == (everywhere.verdict, everywhere.lacking)
 
 
@@ -314,5 +314,5 @@ def test_a_word_without_a_number_is_no_part_of_a_reference(one: str, other: str,
 
 def test_a_slip_that_says_transfer_does_not_take_another_guests_money() -> None:
     others, own = arrived("A", reference="TRANSFERENCIA 8812", payer="Juan Perez"), arrived("B", payer="Ana Lopez")
-    decision = decide(reserve(reference="Transferencia", payer="Ana Lopez"), others, own)
-    assert (verdict(decision), decision.contradicted) == ("found B", False)
+    result = matched(reserve(reference="Transferencia", payer="Ana Lopez"), others, own)
+    assert (verdict(result), result.contradicted) == ("found B", False)

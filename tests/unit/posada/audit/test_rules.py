@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import Terms
+from posada.audit.invariant import AuditTime
 from posada.audit.rules.rooms import within_capacity
 from posada.audit.rules.sagas import OVERDUE, change_in_time, saga_in_time
 from services.booking.requests.saga.messages import ORDER_PATIENCE
 
 NOW = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
-TERMS = Terms(NOW)
+WHEN = AuditTime(NOW)
 HOURS_AGO = NOW - timedelta(hours=5)
 SOON = NOW + timedelta(minutes=1)
 BOOKING = UUID(int=7)
@@ -36,38 +36,38 @@ def change(**saga: Any) -> dict[str, Any]:
 class TestSagaInTime:
     def test_one_that_ended_is_in_time_while_its_booking_changes(self) -> None:
         ended = snapshot(changing=True, phase="ended", wake_at=None, decided_at=HOURS_AGO)
-        assert list(saga_in_time(ended, TERMS)) == []
+        assert list(saga_in_time(ended, WHEN)) == []
 
     def test_the_step_after_a_long_search_for_money_has_its_own_time(self) -> None:
-        most = TERMS.patience + ORDER_PATIENCE
-        assert list(saga_in_time(snapshot(updated_at=NOW - most), TERMS)) == []
-        (found,) = saga_in_time(snapshot(updated_at=NOW - most - timedelta(seconds=1)), TERMS)
+        most = WHEN.patience + ORDER_PATIENCE
+        assert list(saga_in_time(snapshot(updated_at=NOW - most), WHEN)) == []
+        (found,) = saga_in_time(snapshot(updated_at=NOW - most - timedelta(seconds=1)), WHEN)
         assert "waits for an answer" in found
 
     @pytest.mark.parametrize("phase", ["undoing", "finishing"])
     def test_one_that_is_repeated_for_ever_is_named_although_each_repetition_writes_it(self, phase: str) -> None:
         repeated = snapshot(phase=phase, decided_at=HOURS_AGO, updated_at=NOW, pending='["release rooms"]')
-        (found,) = saga_in_time(repeated, TERMS)
+        (found,) = saga_in_time(repeated, WHEN)
         assert "waits for release rooms" in found
 
     def test_one_that_nothing_wakes_is_named(self) -> None:
-        assert list(saga_in_time(snapshot(wake_at=None), TERMS)) == ["its saga is running, and nothing will wake it"]
+        assert list(saga_in_time(snapshot(wake_at=None), WHEN)) == ["its saga is running, and nothing will wake it"]
 
 
 class TestChangeInTime:
     @pytest.mark.parametrize("patience", [timedelta(seconds=30), timedelta(hours=2)])
     def test_it_may_take_as_long_as_the_terms_say(self, patience: timedelta) -> None:
-        terms = Terms(NOW, patience)
-        assert change_in_time(change(started_at=NOW - patience), terms) is None
-        found = change_in_time(change(started_at=NOW - patience - timedelta(seconds=1)), terms)
+        when = AuditTime(NOW, patience)
+        assert change_in_time(change(started_at=NOW - patience), when) is None
+        found = change_in_time(change(started_at=NOW - patience - timedelta(seconds=1)), when)
         assert found is not None
         assert found[0] == BOOKING
         assert "its ending is finishing since" in found[1]
 
     def test_it_is_named_when_nothing_wakes_it(self) -> None:
-        assert change_in_time(change(wake_at=NOW - OVERDUE), TERMS) is None
+        assert change_in_time(change(wake_at=NOW - OVERDUE), WHEN) is None
         for wake_at in (None, NOW - OVERDUE - timedelta(seconds=1)):
-            assert change_in_time(change(wake_at=wake_at), TERMS) is not None
+            assert change_in_time(change(wake_at=wake_at), WHEN) is not None
 
 
 class TestWithinCapacity:
@@ -85,4 +85,4 @@ class TestWithinCapacity:
         self, night: date, timezone: str, named: bool
     ) -> None:
         row = {"property_id": "p", "type_key": None, "night": night, "sold": 1, "capacity": 0, "timezone": timezone}
-        assert (within_capacity(row, TERMS) is not None) == named
+        assert (within_capacity(row, WHEN) is not None) == named

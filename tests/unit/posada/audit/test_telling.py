@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from posada.audit.booking_snapshot import BookingSnapshot
-from posada.audit.invariant import Terms
+from posada.audit.invariant import AuditTime
 from posada.audit.rules.notifications import told_the_outcome, told_what_became_of_it
 from services.notifications.delivery.model import of_stays
 from tests.support.doubles.transport import START
 
-TERMS = Terms(START)
+WHEN = AuditTime(START)
 ONE, TWO = "HR1", "HR2"
 SOON = frozenset({"sent", "standby"})
 
@@ -42,7 +42,7 @@ def snapshot(
 
 def wrong(found: BookingSnapshot) -> list[str]:
     """What both rules say of it."""
-    return [str(one) for rule in (told_the_outcome, told_what_became_of_it) for one in rule(found, TERMS)]
+    return [str(one) for rule in (told_the_outcome, told_what_became_of_it) for one in rule(found, WHEN)]
 
 
 IN, OUT = "CHECKED_IN", "CHECKED_OUT"

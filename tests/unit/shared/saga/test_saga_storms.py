@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from services.booking.requests.saga.data import MultiRoomData
+from services.booking.requests.saga.data import RequestData
 from services.booking.requests.saga.messages import ORDER_PATIENCE
-from services.booking.requests.saga.table import MULTI_ROOM
+from services.booking.requests.saga.table import BOOKING_REQUEST
 from shared.contracts.booking import booking_id_of
 from shared.contracts.common import Policy
 from shared.messages.message import Message
@@ -27,9 +27,9 @@ from tests.support.sagas.parcel_saga import PARCEL, Parcel, without_undo
 from tests.support.sagas.storm import Case, How, applying, cases, weather
 
 
-def booking(**more: Any) -> MultiRoomData:
+def booking(**more: Any) -> RequestData:
     wanted = request()
-    return MultiRoomData(
+    return RequestData(
         booking_id=booking_id_of(wanted.request_id),
         request=wanted,
         property=HOUSE,
@@ -54,9 +54,9 @@ def of_each(table: SagaTable[Any], everyone: list[Any]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("data", "case"), of_each(MULTI_ROOM, BOOKINGS))
-def test_a_multi_room_booking_weathers(data: MultiRoomData, case: Case) -> None:
-    weather(MULTI_ROOM, data, case, START, partial(answer_of, outside=data.outside)).check()
+@pytest.mark.parametrize(("data", "case"), of_each(BOOKING_REQUEST, BOOKINGS))
+def test_a_multi_room_booking_weathers(data: RequestData, case: Case) -> None:
+    weather(BOOKING_REQUEST, data, case, START, partial(answer_of, outside=data.outside)).check()
 
 
 @pytest.mark.parametrize(("parcel", "case"), of_each(PARCEL, PARCELS))
@@ -64,7 +64,9 @@ def test_a_parcel_weathers(parcel: Parcel, case: Case) -> None:
     weather(PARCEL, parcel, case, START).check()
 
 
-@pytest.mark.parametrize(("table", "everyone"), [(MULTI_ROOM, BOOKINGS), (PARCEL, PARCELS)], ids=["booking", "parcel"])
+@pytest.mark.parametrize(
+    ("table", "everyone"), [(BOOKING_REQUEST, BOOKINGS), (PARCEL, PARCELS)], ids=["booking", "parcel"]
+)
 def test_every_step_is_struck_in_every_way_of_its_kind(table: SagaTable[Any], everyone: list[Any]) -> None:
     """Optional ones too: a step whose `when` none of the data above fulfils needs another one there."""
     listed = [case for one in everyone for case in cases(table, one)]
@@ -79,9 +81,9 @@ def test_every_step_is_struck_in_every_way_of_its_kind(table: SagaTable[Any], ev
 
 
 def test_the_optional_steps_of_a_booking_stand_before_its_decision() -> None:
-    names = [step.name for step in MULTI_ROOM.steps]
+    names = [step.name for step in BOOKING_REQUEST.steps]
     assert names[:5] == ["hold rooms", "reserve payment", "hold rooms again", "order rooms", "confirm"]
-    assert [[step.name for step in applying(MULTI_ROOM, one).steps][2:-5] for one in BOOKINGS] == [
+    assert [[step.name for step in applying(BOOKING_REQUEST, one).steps][2:-5] for one in BOOKINGS] == [
         [],
         ["order rooms"],
         ["hold rooms again"],
@@ -164,7 +166,7 @@ def test_an_engine_that_counts_an_answer_twice_is_caught() -> None:
 
 def test_two_sagas_of_one_name_are_refused() -> None:
     with pytest.raises(TypeError, match="two sagas have the same name"):
-        registry(PARCEL, MULTI_ROOM, replace(PARCEL, refuse=lambda *_: ()))
+        registry(PARCEL, BOOKING_REQUEST, replace(PARCEL, refuse=lambda *_: ()))
 
 
 def test_two_steps_of_one_name_are_refused() -> None:
@@ -173,7 +175,7 @@ def test_two_steps_of_one_name_are_refused() -> None:
 
 
 def test_a_step_may_be_more_patient_than_its_saga() -> None:
-    hurried = MULTI_ROOM.with_patience(timedelta(seconds=7))
-    waits = {step.name: hurried.patience_with(step) for step in MULTI_ROOM.steps}
+    hurried = BOOKING_REQUEST.with_patience(timedelta(seconds=7))
+    waits = {step.name: hurried.patience_with(step) for step in BOOKING_REQUEST.steps}
     assert waits.pop("order rooms") == ORDER_PATIENCE
     assert set(waits.values()) == {timedelta(seconds=7)}

@@ -35,7 +35,7 @@ CANCELLATION: SagaTable[CancellationData] = SagaTable(
 )
 
 
-def change(
+def update_booking(
     batch: LifecycleBatch, saga: SagaRecord[CancellationData], transition: Transition[CancellationData], now: datetime
 ) -> None:
     """Note in the booking what payments gave back, once it has said so."""
@@ -46,4 +46,4 @@ def change(
     batch.alter(replace(booking, refund=data.refund), Action.REFUND, data.who, now, data.reason)
 
 
-CANCELLATION_SAGA = lifecycle_saga(CANCELLATION, change)
+CANCELLATION_SAGA = lifecycle_saga(CANCELLATION, update_booking)

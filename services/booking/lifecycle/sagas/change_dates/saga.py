@@ -45,7 +45,7 @@ CHANGE_DATES: SagaTable[DateChangeData] = SagaTable(
 )
 
 
-def change(
+def update_booking(
     batch: LifecycleBatch, saga: SagaRecord[DateChangeData], transition: Transition[DateChangeData], now: datetime
 ) -> None:
     """Put the booking on its new dates once that is decided, and note what was paid for it once payments says so."""
@@ -69,4 +69,4 @@ def on_new_dates(booking: Booking, data: DateChangeData) -> Booking:
     return booking.on_dates(data.check_in, data.check_out, stays, data.total or booking.total)
 
 
-CHANGE_DATES_SAGA = lifecycle_saga(CHANGE_DATES, change)
+CHANGE_DATES_SAGA = lifecycle_saga(CHANGE_DATES, update_booking)
