@@ -1,4 +1,4 @@
-"""Payments' settings: the house's, and the terms on which money is looked for."""
+"""Payments' settings: those of every service, and the terms on which money is searched for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from services.payments.feeds.camt import CamtLayout
 from services.payments.feeds.csv import CsvLayout
 from services.payments.feeds.folder import MOST_BYTES
 from services.payments.requests.retries import Schedule
-from services.payments.requests.terms import ATTEMPTS, INTERVALS, ZONE, Rooms, Terms, Unfound, schedule_of
+from services.payments.requests.terms import (
+    ATTEMPTS,
+    INTERVALS,
+    ZONE,
+    PropertyTerms,
+    Rooms,
+    Terms,
+    Unfound,
+    schedule_of,
+)
 from shared.auth.money_limits import Limits, by_role
 from shared.auth.tokens import Role
 from shared.contracts.common import Language, PaymentMethod
@@ -29,8 +38,8 @@ Seconds = tuple[Annotated[float, Field(gt=0, le=30 * 86400)], ...]
 Intervals = Seconds | dict[PaymentMethod, Seconds]
 
 
-class PropertyTerms(BaseModel):
-    """What one property chooses otherwise than the house; what it leaves out is the house's."""
+class OwnTerms(BaseModel):
+    """What one property chooses for itself; what it leaves out is as in the installation's settings."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,7 +104,7 @@ class Settings(ServiceSettings):
     default_property: str = Field(
         "las-hojas", description="The property of a question about payments that names no property."
     )
-    property_terms: dict[str, PropertyTerms] = Field(
+    property_terms: dict[str, OwnTerms] = Field(
         default_factory=dict,
         description='Terms of properties that differ, as JSON: {"las-hojas": {"unfound": "wait_for_staff"}}.',
     )
@@ -141,35 +150,38 @@ class Settings(ServiceSettings):
         Raises:
             ValueError: when a stage has no interval.
         """
-        house = Terms(
-            tolerance_days=self.date_tolerance_days,
+        usual = PropertyTerms(
             schedules=_schedules(self.retry_attempts, self.retry_intervals),
             hold_margin=timedelta(seconds=self.hold_margin_seconds),
             zone=self.timezone,
-            language=self.language,
             unfound=self.unfound,
             staff_patience=timedelta(hours=self.staff_hours),
             rooms_in_stage_3=self.rooms_in_stage_3,
             refund_limits=by_role(self.refund_limits),
             charge_limits=by_role(self.charge_limits),
-            default_property=self.default_property,
         )
-        return replace(house, properties={name: self._of(own, house) for name, own in self.property_terms.items()})
+        return Terms(
+            tolerance_days=self.date_tolerance_days,
+            language=self.language,
+            default_property=self.default_property,
+            usual=usual,
+            properties={name: self._of(own, usual) for name, own in self.property_terms.items()},
+        )
 
-    def _of(self, own: PropertyTerms, house: Terms) -> Terms:
+    def _of(self, own: OwnTerms, usual: PropertyTerms) -> PropertyTerms:
         margin, hours = own.hold_margin_seconds, own.staff_hours
         return replace(
-            house,
+            usual,
             schedules=_schedules(
                 {**self.retry_attempts, **own.retry_attempts}, own.retry_intervals or self.retry_intervals
             ),
-            hold_margin=house.hold_margin if margin is None else timedelta(seconds=margin),
-            zone=own.timezone or house.zone,
-            unfound=own.unfound or house.unfound,
-            staff_patience=house.staff_patience if hours is None else timedelta(hours=hours),
-            rooms_in_stage_3=own.rooms_in_stage_3 or house.rooms_in_stage_3,
-            refund_limits=house.refund_limits if own.refund_limits is None else by_role(own.refund_limits),
-            charge_limits=house.charge_limits if own.charge_limits is None else by_role(own.charge_limits),
+            hold_margin=usual.hold_margin if margin is None else timedelta(seconds=margin),
+            zone=own.timezone or usual.zone,
+            unfound=own.unfound or usual.unfound,
+            staff_patience=usual.staff_patience if hours is None else timedelta(hours=hours),
+            rooms_in_stage_3=own.rooms_in_stage_3 or usual.rooms_in_stage_3,
+            refund_limits=usual.refund_limits if own.refund_limits is None else by_role(own.refund_limits),
+            charge_limits=usual.charge_limits if own.charge_limits is None else by_role(own.charge_limits),
         )
 
 

@@ -66,15 +66,15 @@ def payment_awaited(request: PaymentRequest, terms: Terms, *, opens_stage: bool 
     claim, attempt = request.claim, request.attempt
     if claim is None or attempt is None:
         raise ValueError(f"booking {request.booking_id} waits for nothing")
-    terms, searched = terms.of(claim.property_id), request.status is Status.WAITING
-    until = stage_ends_at(terms.schedule(claim.method), attempt) if searched else attempt.at
+    own, searched = terms.of(claim.property_id), request.status is Status.WAITING
+    until = stage_ends_at(own.schedule(claim.method), attempt) if searched else attempt.at
     return PaymentAwaited(
         booking_id=request.booking_id,
         stage=attempt.stage,
         attempt=attempt.number,
         next_attempt_at=attempt.at,
-        keep_until=until + terms.hold_margin,
-        keep_rooms=terms.keeps_rooms(attempt.stage),
+        keep_until=until + own.hold_margin,
+        keep_rooms=own.keeps_rooms(attempt.stage),
         opens_stage=(searched and attempt.opens_stage) if opens_stage is None else opens_stage,
         escalated=not searched,
     )

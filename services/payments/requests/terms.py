@@ -1,4 +1,4 @@
-"""The terms on which money is searched for: tolerance, schedule, limits, language. Each property may have its own."""
+"""The terms of payments: of the installation, and of each property, which may have its own."""
 
 from __future__ import annotations
 
@@ -41,37 +41,26 @@ def schedule_of(attempts: tuple[int, ...], intervals: tuple[timedelta, ...]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class PropertyTerms:
     """What a property chooses.
 
-    `tolerance_days`: how far the bank's date may lie from the slip's. `hold_margin`: how long rooms stay held after a
-    stage's last attempt. `second_look`: the pause before a search that counts as no attempt; it finds a transfer that
-    another instance recorded at the same moment. `unfound`: what happens when the money is not found, and
+    `schedules`: when money is searched for, by payment method. `hold_margin`: how long rooms stay held after a stage's
+    last attempt. `zone`: where its dates are. `unfound`: what happens when the money is not found, and
     `staff_patience`: how long staff have to decide. `rooms_in_stage_3`: whether rooms stay held in the third stage.
     `refund_limits` and `charge_limits`: what a role may refund of one payment in all, and charge at once, in the
-    booking's currency; other roles have no limit. `default_property` is the property of a question that names none,
-    `properties` are the properties with terms of their own.
+    booking's currency; other roles have no limit.
     """
 
-    tolerance_days: int = 3
     schedules: Mapping[PaymentMethod, Schedule] = field(
         default_factory=lambda: {method: schedule_of(attempts, INTERVALS) for method, attempts in ATTEMPTS.items()}
     )
     hold_margin: timedelta = timedelta(minutes=10)
-    second_look: timedelta = timedelta(seconds=2)
     zone: ZoneInfo = ZONE
-    language: Language = Language.SPANISH
     unfound: Unfound = Unfound.FAIL
     staff_patience: timedelta = timedelta(hours=24)
     rooms_in_stage_3: Rooms = Rooms.KEEP
     refund_limits: Mapping[str, Decimal] = field(default_factory=dict)
     charge_limits: Mapping[str, Decimal] = field(default_factory=dict)
-    default_property: str = "las-hojas"
-    properties: Mapping[str, Terms] = field(default_factory=dict)
-
-    def of(self, property_id: str) -> Terms:
-        """The terms of a property: its own, else these."""
-        return self.properties.get(property_id, self)
 
     def schedule(self, method: PaymentMethod) -> Schedule:
         """The stages of a payment method; empty when its money is not searched for again."""
@@ -80,3 +69,25 @@ class Terms:
     def keeps_rooms(self, stage: int) -> bool:
         """Whether rooms stay held while the money is searched for in this stage (from 1)."""
         return stage < ROOMS_MAY_GO_FROM or self.rooms_in_stage_3 is Rooms.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of an installation: what is the same for every property, and what each property chooses.
+
+    `tolerance_days`: how far the bank's date may lie from the slip's. `second_look`: the pause before a search that
+    counts as no attempt; it finds a transfer that another instance recorded at the same moment. `language` is that of
+    refusals. `default_property` is the property of a question that names none. `usual` are the terms of every property
+    that has none of its own in `properties`.
+    """
+
+    tolerance_days: int = 3
+    second_look: timedelta = timedelta(seconds=2)
+    language: Language = Language.SPANISH
+    default_property: str = "las-hojas"
+    usual: PropertyTerms = field(default_factory=PropertyTerms)
+    properties: Mapping[str, PropertyTerms] = field(default_factory=dict)
+
+    def of(self, property_id: str) -> PropertyTerms:
+        """The terms of a property."""
+        return self.properties.get(property_id, self.usual)

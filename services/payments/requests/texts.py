@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 
@@ -33,7 +33,7 @@ class PaymentTexts:
 
     def refusal(self, matched: MatchResult, terms: Terms) -> Refusal:
         """The refusal for a match that reserves nothing, with dates at the property."""
-        terms = terms.of(matched.claim.property_id)
+        zone, language = terms.of(matched.claim.property_id).zone, terms.language
         claim, payment, reason = matched.claim, matched.payment, _REASONS[matched.verdict]
         details: dict[str, Any] = {"amount": f"{claim.amount:.2f}", "currency": claim.currency}
         if matched.verdict is Verdict.MISSING:
@@ -41,12 +41,10 @@ class PaymentTexts:
         if matched.verdict is Verdict.TOO_LITTLE:
             details["difference"] = f"{matched.lacking:.2f}"
         if payment:
-            details |= self._use(payment, terms)
-        values = {**details, "amount": claim.amount, "difference": matched.lacking, "used_on": _day(payment, terms)}
-        values["contradicted"] = matched.contradicted
-        return Refusal(
-            reason.value, self._texts.render(terms.language, "refusal", reason=reason.value, **values), **details
-        )
+            details |= self._use(payment, zone, language)
+        values = {**details, "amount": claim.amount, "difference": matched.lacking}
+        values |= {"used_on": _day(payment, zone, language), "contradicted": matched.contradicted}
+        return Refusal(reason.value, self._texts.render(language, "refusal", reason=reason.value, **values), **details)
 
     def ended(self, reason: Reason, terms: Terms) -> Refusal:
         """The refusal when a person ended the search."""
@@ -58,7 +56,7 @@ class PaymentTexts:
 
     def verified(self, matched: MatchResult, language: Language, terms: Terms) -> str:
         """The answer to a question whether a payment is there."""
-        payment, local = matched.payment, replace(terms.of(matched.claim.property_id), language=language)
+        payment, zone = matched.payment, terms.of(matched.claim.property_id).zone
         return self._texts.render(
             language,
             "verified",
@@ -68,7 +66,7 @@ class PaymentTexts:
             currency=matched.claim.currency,
             codes=payment.codes if payment else (),
             codes_text=self.codes(payment.codes if payment else (), language),
-            used_on=_day(payment, local),
+            used_on=_day(payment, zone, language),
             missing=matched.claim.missing,
             contradicted=matched.contradicted,
         )
@@ -82,19 +80,19 @@ class PaymentTexts:
         """Reservation codes as text, such as "HR26181, HR26182 (2 habitaciones)"; N/A for none."""
         return self._texts.render(language, "codes", codes=[code.strip() for code in codes if code.strip()])
 
-    def _use(self, payment: Payment, terms: Terms) -> dict[str, Any]:
-        used = payment.used_at.astimezone(terms.zone).date().isoformat() if payment.used_at else None
+    def _use(self, payment: Payment, zone: ZoneInfo, language: Language) -> dict[str, Any]:
+        used = payment.used_at.astimezone(zone).date().isoformat() if payment.used_at else None
         return {
             "payment_id": str(payment.id),
             "left": f"{payment.left:.2f}",
             "codes": list(payment.codes),
-            "codes_text": self.codes(payment.codes, terms.language),
+            "codes_text": self.codes(payment.codes, language),
             "used_on": used,
         }
 
 
-def _day(payment: Payment | None, terms: Terms) -> str:
+def _day(payment: Payment | None, zone: ZoneInfo, language: Language) -> str:
     """The date at the property on which a payment was used, in the guest's language; empty when it is unused."""
     if payment is None or payment.used_at is None:
         return ""
-    return format_date(payment.used_at.astimezone(terms.zone).date(), "long", locale=LOCALES[terms.language])
+    return format_date(payment.used_at.astimezone(zone).date(), "long", locale=LOCALES[language])

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.payments.app import build
 from services.payments.requests.terms import Unfound
-from services.payments.settings import PropertyTerms, Settings
+from services.payments.settings import OwnTerms, Settings
 from shared.consumer.processor import Processor
 from shared.contracts.topics import internal
 from shared.database.pool import Database
@@ -19,7 +19,7 @@ from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.payments import Post, Ticking, record_of, record_of_row
 
 TOKEN = "a token for tests, a long one too"  # noqa: S105
-WAITING = PropertyTerms(unfound=Unfound.WAIT_FOR_STAFF, staff_hours=12)
+WAITING = OwnTerms(unfound=Unfound.WAIT_FOR_STAFF, staff_hours=12)
 _NEXT = "SELECT min(due_at) FROM outbox WHERE due_at > $1 AND topic = 'posada.payments.internal'"
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from services.payments.settings import PropertyTerms, Settings
+from services.payments.settings import OwnTerms, Settings
 from services.payments.transfers.payment import payment_id_of
 from shared.auth.money_limits import by_role, most
 from shared.auth.tokens import Caller, Role, issue, new_secret
@@ -75,7 +75,7 @@ async def test_a_charge_has_its_limit(paid: House) -> None:
 
 @pytest.mark.real
 async def test_a_property_has_limits_of_its_own(database: Database, payments_url: str) -> None:
-    own = {"las-hojas": PropertyTerms(refund_limits={Role.DESK: Decimal(0)})}
+    own = {"las-hojas": OwnTerms(refund_limits={Role.DESK: Decimal(0)})}
     house = House(database, payments_url, api_keys={"a": SECRET}, property_terms=own, **LIMITS)
     await house.tell(transfer(), reserve(), capture())
     assert (await asked(house, Role.DESK, REFUND, "0.01"))[1]["error"]["details"]["limit"] == "0.00"
@@ -91,7 +91,7 @@ def test_nobody_may_more_than_a_higher_role() -> None:
 
 def test_by_default_a_desk_may_little_a_manager_more_and_an_admin_any() -> None:
     terms = Settings().terms()
-    for limits in (terms.refund_limits, terms.charge_limits):
+    for limits in (terms.usual.refund_limits, terms.usual.charge_limits):
         assert 0 < limits["desk"] < limits["manager"]
         assert "admin" not in limits
 

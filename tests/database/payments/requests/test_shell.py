@@ -11,8 +11,8 @@ import pytest
 
 from services.payments.consumers import routes
 from services.payments.repository import Repository
-from services.payments.requests.terms import Terms
-from services.payments.settings import PropertyTerms, Settings
+from services.payments.requests.terms import PropertyTerms, Terms
+from services.payments.settings import OwnTerms, Settings
 from services.payments.transfers.payment import payment_of
 from services.payments.unit_of_work import UnitOfWork
 from shared.consumer.processor import Processor
@@ -193,7 +193,7 @@ async def test_half_a_day_of_retries_with_a_restart_after_each(
     assert await rows(database, "SELECT FROM outbox WHERE topic = 'posada.payments.internal'") == []
 
 
-def planned(terms: Terms, method: PaymentMethod) -> list[tuple[int, int, timedelta]]:
+def planned(terms: PropertyTerms, method: PaymentMethod) -> list[tuple[int, int, timedelta]]:
     """Every attempt of a method by the table: its stage, its number there, and how long after the request it is."""
     attempts, passed = [], timedelta()
     for stage, row in enumerate(terms.schedule(method), 1):
@@ -210,7 +210,7 @@ TABLE = {
     ).terms(),
     "a stage left out": Settings(retry_attempts={PaymentMethod.BANK_TRANSFER: (1, 0, 2)}).terms(),
     "the property's own": Settings(
-        property_terms={"las-hojas": PropertyTerms(retry_attempts={PaymentMethod.BANK_TRANSFER: (2,)})}
+        property_terms={"las-hojas": OwnTerms(retry_attempts={PaymentMethod.BANK_TRANSFER: (2,)})}
     ).terms(),
 }
 
@@ -250,7 +250,7 @@ async def test_money_that_comes_unseen_is_found_at_each_attempt_of_the_table(
     """A transfer that was recorded without anybody being told, as by an older instance, just before an attempt."""
     began = service.clock()
     await service.tell(reserve())
-    plan = planned(TERMS, PaymentMethod.BANK_TRANSFER)
+    plan = planned(TERMS.usual, PaymentMethod.BANK_TRANSFER)
     while True:
         (status,) = await rows(database, "SELECT stage, attempt FROM payment_requests")
         place = next(n for n, (stage, number, _) in enumerate(plan, 1) if (stage, number) == tuple(status))

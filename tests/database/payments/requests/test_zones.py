@@ -9,8 +9,8 @@ import pytest
 
 from services.payments.requests.handlers import capture_payment, reserve_payment, verify_payment
 from services.payments.requests.search_handlers import transfer_arrived
-from services.payments.requests.terms import Terms
-from services.payments.settings import PropertyTerms
+from services.payments.requests.terms import PropertyTerms, Terms
+from services.payments.settings import OwnTerms
 from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import PaymentRefused, PaymentVerified, VerifyPayment
 from shared.database.pool import Database
@@ -19,7 +19,7 @@ from tests.support.sagas.payments_service import House
 
 ABROAD = "tokyo"  # where it is the 16th already
 HERE, THERE = date(2025, 3, 15), date(2025, 3, 16)
-TERMS = Terms(properties={ABROAD: Terms(zone=ZoneInfo("Asia/Tokyo"))})
+TERMS = Terms(properties={ABROAD: PropertyTerms(zone=ZoneInfo("Asia/Tokyo"))})
 
 
 def used(property_id: str) -> UnitOfWork:
@@ -54,7 +54,7 @@ def test_so_does_a_question(property_id: str, day: date) -> None:
 async def test_so_do_the_flat_view_and_money_taken_at_the_desk(
     database: Database, payments_url: str, property_id: str, day: date
 ) -> None:
-    own = {ABROAD: PropertyTerms(timezone=ZoneInfo("Asia/Tokyo"))}
+    own = {ABROAD: OwnTerms(timezone=ZoneInfo("Asia/Tokyo"))}
     house = House(database, payments_url, property_terms=own)
     async with house.client:
         await house.tell(transfer(), reserve(property_id=property_id), capture())

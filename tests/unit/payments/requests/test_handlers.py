@@ -120,7 +120,7 @@ class TestReservePayment:
         assert isinstance(reply, PaymentAwaited)
         assert (reply.stage, reply.attempt, reply.opens_stage) == (1, 1, True)
         assert reply.next_attempt_at == NOW + timedelta(minutes=5)
-        assert reply.keep_until == NOW + timedelta(minutes=30) + TERMS.hold_margin
+        assert reply.keep_until == NOW + timedelta(minutes=30) + TERMS.usual.hold_margin
 
     def test_refuses_at_once_where_a_method_is_not_looked_for_again(self) -> None:
         reply, alert = Desk(Terms(schedules={})).tell(reserve())

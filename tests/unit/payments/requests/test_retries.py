@@ -58,8 +58,8 @@ def test_settings_are_the_table_of_the_reference_property(monkeypatch: pytest.Mo
     monkeypatch.delenv("POSADA_RETRY_INTERVALS", raising=False)
     terms = Settings().terms()
     five, quarter, hour = timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1)
-    assert terms.schedule(PaymentMethod.BANK_TRANSFER) == (Stage(6, five), Stage(4, quarter), Stage(6, hour))
-    assert terms.schedule(PaymentMethod.CARD_LINK) == (Stage(6, five), Stage(4, quarter))
+    assert terms.usual.schedule(PaymentMethod.BANK_TRANSFER) == (Stage(6, five), Stage(4, quarter), Stage(6, hour))
+    assert terms.usual.schedule(PaymentMethod.CARD_LINK) == (Stage(6, five), Stage(4, quarter))
     assert terms.tolerance_days == 3
 
 
@@ -76,7 +76,7 @@ def test_a_demo_counts_in_seconds(
     monkeypatch.setenv("POSADA_RETRY_INTERVALS", intervals)
     terms = Settings().terms()
     for method, seconds in ((PaymentMethod.BANK_TRANSFER, bank), (PaymentMethod.CARD_LINK, card)):
-        assert tuple(stage.every.total_seconds() for stage in terms.schedule(method)) == seconds
+        assert tuple(stage.every.total_seconds() for stage in terms.usual.schedule(method)) == seconds
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from services.payments.requests.request import Status
-from services.payments.requests.terms import Rooms, Terms
-from services.payments.settings import PropertyTerms, Settings
+from services.payments.requests.terms import PropertyTerms, Rooms, Terms
+from services.payments.settings import OwnTerms, Settings
 from services.payments.transfers.payment import Contradiction, payment_id_of
 from shared.contracts.common import PaymentMethod
 from shared.contracts.notifications import StaffAlerted
@@ -183,14 +183,15 @@ class TestSearchDue:
         desk = told(reserve())
         for _ in range(12):
             desk.ring()
-        few = Terms(schedules={PaymentMethod.BANK_TRANSFER: TERMS.schedule(PaymentMethod.BANK_TRANSFER)[:1]})
+        first = TERMS.usual.schedule(PaymentMethod.BANK_TRANSFER)[:1]
+        few = Terms(usual=PropertyTerms(schedules={PaymentMethod.BANK_TRANSFER: first}))
         desk.uow.terms = few
         assert names(desk.ring()) == ["PaymentRefused", "StaffAlerted"]
 
 
 @pytest.mark.parametrize(("rooms", "kept"), [(Rooms.KEEP, {True}), (Rooms.FREE, {False})])
 def test_the_property_says_whether_rooms_are_kept_in_stage_3(rooms: Rooms, kept: set[bool]) -> None:
-    terms = Settings(property_terms={"las-hojas": PropertyTerms(rooms_in_stage_3=rooms)}).terms()
+    terms = Settings(property_terms={"las-hojas": OwnTerms(rooms_in_stage_3=rooms)}).terms()
     desk = Desk(terms)
     told = [desk.tell(reserve())]
     while desk.timers:
