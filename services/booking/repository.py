@@ -118,8 +118,8 @@ class Repository:
         """A confirmed booking and its property, without locks."""
         await self._read_properties(connection)
         booking = await lifecycle_store.read(connection, booking_id)
-        house = self._properties.get(booking.property_id) if booking else None
-        return (booking, house) if booking and house else None
+        property_ = self._properties.get(booking.property_id) if booking else None
+        return (booking, property_) if booking and property_ else None
 
     async def _unit_of_work(self, connection: Connection) -> UnitOfWork:
         await self._read_properties(connection)

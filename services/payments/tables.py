@@ -98,7 +98,7 @@ ledger = Table(
     CheckConstraint("kind IN ('arrived', 'reserved', 'captured', 'released', 'refunded')", name="kind"),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint("kind IN ('arrived', 'refunded') OR booking_id IS NOT NULL", name="for_a_booking"),
-    # A refund's id counts once in the whole house.
+    # A refund's id counts once in the installation.
     Index("ledger_refund_idx", "cause", unique=True, postgresql_where=text("kind = 'refunded'")),
     Index("ledger_booking_id_idx", "booking_id", postgresql_where=text("booking_id IS NOT NULL")),
 )

@@ -30,9 +30,9 @@ def look_outside(uow: UnitOfWork, seen: OutsideSeen, now: datetime) -> Iterable[
     """Go on with a count or a hold, now that it is known what the outside system calls free."""
     if seen.free is None:
         raise Refusal(model.AWAY, f"the property's system does not answer ({seen.problem}); ask again in a moment")
-    house = uow.property_of(seen.property_id)
+    property_ = uow.property_of(seen.property_id)
     stay = Stay(seen.check_in, seen.check_out)
-    uow.narrow(house, stay, seen.free)
+    uow.narrow(property_, stay, seen.free)
     if seen.count:
         yield from count_rooms(uow, seen.count, now)
     if seen.hold:

@@ -14,20 +14,20 @@ LOOK, ORDER, CANCEL = "look", "order", "cancel"
 
 
 def look(
-    house: Property, stay: Stay, *, count: CountRequested | None = None, hold: HoldRooms | None = None
+    property_: Property, stay: Stay, *, count: CountRequested | None = None, hold: HoldRooms | None = None
 ) -> ExternalJob:
     """See what is free, for a count or a hold."""
     asked = OutsideSeen(
         request_id=count.request_id if count else str(hold.booking_id if hold else ""),
         booking_id=hold.booking_id if hold else None,
-        property_id=house.id,
+        property_id=property_.id,
         check_in=stay.check_in,
         check_out=stay.check_out,
         count=count,
         hold=hold,
     )
     job_id = uuid5(hold.booking_id, LOOK) if hold else uuid4()
-    return ExternalJob(job_id, LOOK, house.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
+    return ExternalJob(job_id, LOOK, property_.id, asked.model_dump_json(exclude_none=True), asked.booking_id)
 
 
 def order(command: OrderRooms) -> ExternalJob:

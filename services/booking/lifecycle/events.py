@@ -52,4 +52,4 @@ def _facts(booking: Booking, context: EventContext, codes: Sequence[str], at: da
 
 
 def _text(context: EventContext, name: str, codes: Sequence[str]) -> str:
-    return TEXTS.render(context.language, name, house=context.property.name, codes=codes)
+    return TEXTS.render(context.language, name, property_name=context.property.name, codes=codes)

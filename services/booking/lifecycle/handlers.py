@@ -258,9 +258,9 @@ def _context(uow: UnitOfWork, command: StaffCommand) -> EventContext:
 
 def _clock(uow: UnitOfWork, booking: Booking) -> tuple[time, str]:
     """When guests may arrive, and by which clocks."""
-    house = uow.properties.get(booking.property_id)
+    property_ = uow.properties.get(booking.property_id)
     zone = uow.sagas.by_id[booking.id].data.property.timezone
-    return (house.check_in_time, house.timezone) if house else (NOON, zone)
+    return (property_.check_in_time, property_.timezone) if property_ else (NOON, zone)
 
 
 def _moved(before: Booking, after: Booking, to: StayStatus) -> tuple[str, ...]:

@@ -34,8 +34,8 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
         policy=request.policy or Policy.ALL_OR_NOTHING,
     )
     try:
-        house = uow.property(request.property_id)
-        check_multi_room(house, request)
+        property_ = uow.property(request.property_id)
+        check_multi_room(property_, request)
         _check_dates(request)
         evidence_of(request)
     except Refusal as refusal:
@@ -43,8 +43,8 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
         transition = engine.reject(table, data, rejection, now)
         sends = transition.sends
     else:
-        codes = uow.take_codes(house.id, len(request.rooms))
-        data = data.but(policy=request.policy or house.policy, terms=house.terms, codes=codes)
+        codes = uow.take_codes(property_.id, len(request.rooms))
+        data = data.but(policy=request.policy or property_.policy, terms=property_.terms, codes=codes)
         transition = engine.begin(table, data, now)
         sends = (progressed(data, "accepted", now), *transition.sends)
     uow.start(booking_id, table.name, transition, now)

@@ -46,16 +46,18 @@ class Property:
         )
 
 
-def check_multi_room(house: Property, request: RequestFacts) -> None:
+def check_multi_room(property_: Property, request: RequestFacts) -> None:
     """Several rooms in one request can be switched off, or limited to listed guests while it is tried out.
 
     Raises:
         Refusal: multi_room_disabled.
     """
-    if len(request.rooms) == 1 or house.multi_room is MultiRoom.ON:
+    if len(request.rooms) == 1 or property_.multi_room is MultiRoom.ON:
         return
     known_as = {request.guest.email.casefold(), request.guest.phone or "", request.contact.wa_id or ""}
-    if house.multi_room is MultiRoom.LISTED and known_as & {listed.casefold() for listed in house.multi_room_guests}:
+    if property_.multi_room is MultiRoom.LISTED and known_as & {
+        listed.casefold() for listed in property_.multi_room_guests
+    }:
         return
     raise Refusal(
         Reason.MULTI_ROOM_DISABLED, "several rooms in one request are not offered here; send one request a room"

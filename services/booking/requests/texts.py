@@ -28,7 +28,7 @@ def confirmed(data: RequestData, rooms: Sequence[BookedRoom]) -> str:
         total=data.total,
         currency=data.currency,
         found_later=data.found_later,
-        house=data.property.name,
+        property_name=data.property.name,
         check_in=day_text(request.check_in, request.language),
         check_out=day_text(request.check_out, request.language),
     )
@@ -58,7 +58,7 @@ def _waiting(text: str, data: RequestData) -> str:
     return TEXTS.render(
         data.request.language,
         text,
-        house=data.property.name,
+        property_name=data.property.name,
         total=data.total,
         currency=data.currency,
         rooms=len(data.rooms),

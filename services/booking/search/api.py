@@ -106,8 +106,8 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
             found = await repository.confirmed(connection, booking_id)
         if found is None:
             raise HTTPException(status_404, f"no confirmed booking has the id {booking_id}")
-        booking, house = found
-        cost = booking.fee_now(fee, house.check_in_time, house.timezone, clock())
+        booking, property_ = found
+        cost = booking.fee_now(fee, property_.check_in_time, property_.timezone, clock())
         return Preview(
             booking_id=booking_id,
             rule=cost.rule,

@@ -59,7 +59,7 @@ class NotificationComposer:
     def to_guest(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
         """Every event goes out by e-mail, some by the best chat channel too; the other chat channels stand by."""
         settings = self.properties.of(outcome.property.id)
-        facts = dict(outcome) | {"house": settings, "manage_url": self._manage_url(event, outcome)}
+        facts = dict(outcome) | {"property_settings": settings, "manage_url": self._manage_url(event, outcome)}
         contents = _Contents(self, event, outcome.language, facts)
         return [
             Delivery(
@@ -183,7 +183,7 @@ class _Contents:
         check_in, check_out = facts.get("check_in"), facts.get("check_out")
         if self._event not in WITH_CALENDAR or not isinstance(check_in, date) or not isinstance(check_out, date):
             return None
-        settings, property_ = facts["house"], facts["property"]
+        settings, property_ = facts["property_settings"], facts["property"]
         codes = [room.code for room in facts.get("rooms", ())] or list(facts.get("reservation_codes", ()))
         return StayEntry(
             booking_id=facts["booking_id"],

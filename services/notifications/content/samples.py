@@ -90,7 +90,9 @@ def samples(language: Language) -> Mapping[Event, list[Mapping[str, Any]]]:
         Event.NEXT_SESSION: [_next_session(language, dated) for dated in (False, True)],
     }
     facts = {
-        event: [dict(message) | {"house": settings} for message in messages for settings in _PROPERTY_SETTINGS]
+        event: [
+            dict(message) | {"property_settings": settings} for message in messages for settings in _PROPERTY_SETTINGS
+        ]
         for event, messages in forms.items()
     }
     alert = StaffAlerted(booking_id=_BOOKING, code="saga_stuck", text="Capture fails.", details={"attempts": 5})

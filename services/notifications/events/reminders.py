@@ -73,10 +73,10 @@ class Entry:
         """In another state."""
         return replace(self, as_of=as_of, state=state, left_on=left_on or self.left_on)
 
-    def reminders(self, house: PropertySettings, now: datetime) -> list[Outgoing]:
+    def reminders(self, settings: PropertySettings, now: datetime) -> list[Outgoing]:
         """The timers of the reminders that are still to come."""
         planned = [(reminder, self.day_of(reminder)) for reminder in REMINDERS if self.wants(reminder)]
-        timed = [(reminder, day, _moment(reminder, day, house, self.booked.property)) for reminder, day in planned]
+        timed = [(reminder, day, _moment(reminder, day, settings, self.booked.property)) for reminder, day in planned]
         return [
             Outgoing(
                 ReminderDue(booking_id=self.booking_id, reminder=reminder.value, day=day),
@@ -95,7 +95,7 @@ class Entry:
             return self.state in (State.EXPECTED, State.HERE)
         return self.state is not State.OFF
 
-    def is_due(self, reminder: Event, day: date, house: PropertySettings, now: datetime) -> bool:
+    def is_due(self, reminder: Event, day: date, settings: PropertySettings, now: datetime) -> bool:
         """Whether a reminder that was planned for a day still fits dates and state, and is not too late."""
         if not self.wants(reminder) or day != self.day_of(reminder):
             return False
@@ -103,7 +103,7 @@ class Entry:
         if reminder is Event.ARRIVAL_REMINDER:
             return now < at(day, self.booked.property.check_in_time, zone)
         if reminder is Event.DEPARTURE_REMINDER:
-            return now < at(day, house.check_out_time, zone)
+            return now < at(day, settings.check_out_time, zone)
         return now < feedback_request(day, zone) + FEEDBACK_WITHIN - timedelta(hours=1)
 
 
@@ -111,10 +111,10 @@ def _booked(message: BookingConfirmed | BookingModified) -> Booked:
     return Booked.model_validate(message.model_dump())
 
 
-def _moment(reminder: Event, day: date, house: PropertySettings, place: PropertyFacts) -> datetime:
+def _moment(reminder: Event, day: date, settings: PropertySettings, place: PropertyFacts) -> datetime:
     zone = place.timezone
     if reminder is Event.ARRIVAL_REMINDER:
         return arrival_reminder(day, place.check_in_time, zone)
     if reminder is Event.DEPARTURE_REMINDER:
-        return departure_reminder(day, house.check_out_time, zone)
+        return departure_reminder(day, settings.check_out_time, zone)
     return feedback_request(day, zone)

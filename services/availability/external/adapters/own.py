@@ -35,8 +35,8 @@ class OwnInventory:
                 seen = await self._repository.view(connection, [Nights(self._property, stay.check_in, stay.check_out)])
         except UNAVAILABLE as outage:
             raise InventoryUnavailable(type(outage).__name__) from outage
-        house = seen.property_of(self._property)
-        return {key: tuple(seen.free_rooms(house, stay, key)) for key in house.types}
+        property_ = seen.property_of(self._property)
+        return {key: tuple(seen.free_rooms(property_, stay, key)) for key in property_.types}
 
     async def book(self, order: RoomOrder) -> str:
         """Take the room's nights under the order's key."""

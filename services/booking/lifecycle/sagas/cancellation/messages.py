@@ -73,4 +73,4 @@ def cancel_orders(data: CancellationData, _: datetime) -> Sends:
 
 def _text(data: CancellationData, name: str, **values: object) -> str:
     context = data.context
-    return TEXTS.render(context.language, name, house=context.property.name, codes=data.codes, **values)
+    return TEXTS.render(context.language, name, property_name=context.property.name, codes=data.codes, **values)

@@ -53,7 +53,7 @@ def decide(data: DateChangeData, now: datetime) -> Sends:
     text = TEXTS.render(
         language,
         "modified",
-        house=context.property.name,
+        property_name=context.property.name,
         codes=list(codes.values()),
         check_in=day_text(data.check_in, language),
         check_out=day_text(data.check_out, language),
