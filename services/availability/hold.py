@@ -113,11 +113,12 @@ class Hold:
         late = holding is not None and holding < self.holding
         return self if late or self.state is not State.HELD else replace(self, state=State.FREED, rooms=())
 
-    def wanted_again(self, holding: int | None) -> Hold:
-        """Requested again although its rooms are not freed: it keeps them, and a late command to free them is void."""
-        if self.state is not State.HELD or holding is None or holding <= self.holding:
-            return self
-        return replace(self, holding=holding)
+    def wanted_again(self, holding: int, expires_at: datetime) -> Hold:
+        """Requested again although its rooms are not freed: it keeps them, for as long as a new hold would.
+
+        A late command to free them is void.
+        """
+        return replace(self, holding=holding, expires_at=max(self.expires_at, expires_at))
 
     def held_again(self, rooms: tuple[str, ...], expires_at: datetime, holding: int | None = None) -> Hold:
         """Held again, with one room for each line, in the order of the lines."""

@@ -59,6 +59,12 @@ class UnitOfWork:
     held_places: dict[tuple[str, Stay, str], int] = field(default_factory=dict)
     seen_outside: set[FreeKey] = field(default_factory=set)
     external_jobs: list[ExternalJob] = field(default_factory=list)
+    _puts: int = 0
+
+    @property
+    def changes_made(self) -> int:
+        """How often handlers have changed it."""
+        return self._puts + len(self.external_jobs)
 
     def property_of(self, property_id: str | None) -> Property:
         """A property by its id; the default property for None.
@@ -111,6 +117,7 @@ class UnitOfWork:
         """Store a hold whose state has changed."""
         self.holds[hold.booking_id] = hold
         self.changed.add(hold.booking_id)
+        self._puts += 1
 
     def replace_rooms(self, hold: Hold) -> None:
         """Store a hold with other rooms, whose nights are already taken for it; its former rooms become free."""

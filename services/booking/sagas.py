@@ -14,6 +14,7 @@ import structlog
 
 from services.booking.lifecycle.sagas.cancellation.saga import CANCELLATION_SAGA
 from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES_SAGA
+from services.booking.requests.saga.data import RequestData
 from services.booking.requests.saga.table import REQUEST_SAGA
 from services.booking.unit_of_work import BookingSaga, UnitOfWork
 from shared.contracts.booking import SagaDue
@@ -49,8 +50,9 @@ def take_reply(uow: UnitOfWork, reply: Any, now: datetime) -> Sends:
     if saga is None:
         log.warning("reply.unknown_booking", type=reply.type_name)
         return ()
-    if hasattr(reply, "change") and reply.change != getattr(saga.data, "order", None):
-        return ()  # it answers another change, and came late
+    if _answers_another(saga.data, reply):
+        log.info("reply.late", type=reply.type_name)
+        return ()
     return _take(uow, saga, engine.advance(saga.table, saga.state, reply, now), now)
 
 
@@ -58,6 +60,17 @@ def wake_saga(uow: UnitOfWork, due: SagaDue | ChangeDue, now: datetime) -> Sends
     """A saga has waited long enough."""
     saga = uow.change_under_way(due.booking_id) if isinstance(due, ChangeDue) else uow.saga(due.booking_id)
     return _take(uow, saga, engine.wake(saga.table, saga.state, now), now) if saga else ()
+
+
+def _answers_another(data: Any, reply: Any) -> bool:
+    """Whether a reply came late: it answers a command for an earlier change, or for the hold before this one.
+
+    Replies of the same type go to different steps or sagas of a booking, so their type alone does not tell.
+    """
+    if hasattr(reply, "change"):
+        return bool(reply.change != getattr(data, "order", None))
+    holding = getattr(reply, "holding", None)
+    return holding is not None and isinstance(data, RequestData) and holding != data.holding()
 
 
 def _take(uow: UnitOfWork, saga: SagaRecord[Any], transition: Transition[Any], now: datetime) -> Sends:

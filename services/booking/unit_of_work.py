@@ -54,6 +54,12 @@ class UnitOfWork:
     lifecycle: LifecycleBatch = field(default_factory=LifecycleBatch)
     codes: dict[str, list[str]] = field(default_factory=dict)
     changes: dict[UUID, StatusChange] = field(default_factory=dict)
+    _moves: int = 0
+
+    @property
+    def changes_made(self) -> int:
+        """How often handlers have changed it."""
+        return self._moves + len(self.sagas.by_id) + self.lifecycle.changes_made
 
     def property(self, property_id: str | None) -> Property:
         """A property; None means the default one.
@@ -104,6 +110,7 @@ class UnitOfWork:
         """Take over a transition of a booking's own saga, and the status that follows from it."""
         old, new = status_of(saga.progress), status_of(transition.progress)
         saga.move(transition)
+        self._moves += 1
         if new is not old:
             check_follows(old, new)
             before = self.changes.get(saga.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.auth.scopes import ALL_PROPERTIES, PROPERTY, Owner, Scopes, about
 
 _BOOKING = "SELECT property_id FROM payment_requests WHERE booking_id = $1"
-# A payment is a property's own by its feed, or by the bookings that it ever served; one that is neither is the installation's.
+# A payment is a property's own by its feed, or by the bookings that it ever served; else it is the installation's.
 _PAYMENT = """
 SELECT nullif(property_id, '') FROM payments WHERE id = $1 AND (property_id <> '' OR NOT EXISTS (
     SELECT FROM ledger WHERE payment_id = $1 AND booking_id IS NOT NULL))

@@ -46,6 +46,7 @@ class UnitOfWork:
         self.new_prices: list[Price] = []
         self.paid: dict[tuple[UUID, UUID | None], Decimal] = {}
         self.charged: dict[UUID, Decimal] = {}
+        self._puts = 0
         self._requests_before = dict(self.requests)
         self._payments_before = dict(self.payments)
         self._payments_by: defaultdict[_Key, list[UUID]] = defaultdict(list)
@@ -60,8 +61,14 @@ class UnitOfWork:
         visible = (payment for payment in self.payments.values() if payment.id not in payments)
         return UnitOfWork(self.terms, self.requests.values(), visible)
 
+    @property
+    def changes_made(self) -> int:
+        """How often handlers have changed it."""
+        return self._puts + len(self.decisions) + len(self.new_charges) + len(self.new_prices)
+
     def put(self, request: PaymentRequest) -> None:
         """Store a request that is new or has changed."""
+        self._puts += 1
         before = self.requests.get(request.booking_id)
         self.requests[request.booking_id] = request
         if before is None or before.status is not request.status:
@@ -69,6 +76,7 @@ class UnitOfWork:
 
     def put_payment(self, payment: Payment) -> None:
         """Store a payment that is new or has changed."""
+        self._puts += 1
         if payment.id not in self.payments:
             self._index_payment(payment)
         self.payments[payment.id] = payment

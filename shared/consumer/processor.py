@@ -36,7 +36,7 @@ from shared.consumer.failures import (
     log_split,
 )
 from shared.consumer.odd_records import Record
-from shared.consumer.routing import OptimisticRepository, Routes
+from shared.consumer.routing import OptimisticRepository, RefusedTooLate, Routes
 from shared.database.conflicts import retry_conflicts
 from shared.database.outage import wait_out_outage
 from shared.database.pool import UNAVAILABLE, Connection, Database
@@ -184,6 +184,7 @@ class Processor:
             on_commit(metrics.HANDLED.labels(known_type(envelope.type), "invalid").inc)
             return [(None, dead_letter(self.routes.service, inbound, message.text, now))]
         route, outcome = self.routes.table[type(message)], "handled"
+        before = uow.changes_made if route.refused else 0
         attributes = {"posada.booking": inbound.booking}
         with inbound.log_context(), consumer_span(envelope.type, envelope.traceparent, **attributes) as trace:
             try:
@@ -191,6 +192,8 @@ class Processor:
             except Refusal as refusal:
                 if awaited or route.refused is None:
                     raise
+                if uow.changes_made != before:
+                    raise RefusedTooLate(f"{envelope.type} was refused behind a change: {refusal.code}") from None
                 sends, outcome = [Outgoing(route.refused(message, refusal))], refusal.code
             on_commit(partial(_count_handled, envelope.type, outcome))
         cause = replace(envelope, traceparent=trace)

@@ -22,6 +22,10 @@ Load = Callable[[Connection, Sequence[Message], datetime], Awaitable[Any]]
 Prefetch = Callable[[Sequence[Message]], Awaitable[None]]
 
 
+class RefusedTooLate(Exception):
+    """A handler refused a message after it had changed the unit of work: an error in the handler."""
+
+
 class Repository(Protocol[UnitOfWork]):
     """Loads what a batch needs in few queries, and writes what became of it."""
 
@@ -67,6 +71,9 @@ class Route:
 class Routes(Generic[UnitOfWork]):
     """All routes of a service. Handlers are pure: (unit of work, message, now) gives messages or raises a Refusal.
 
+    A handler refuses before it changes anything in the unit of work: with the answer to a refusal that `refused` makes,
+    all changes of the batch are committed. One that refuses behind a change has a fault, and nothing is committed; so
+    that this is noticed, a unit of work with such routes counts its changes in `changes_made`.
     `for_invalid` turns a message that does not fit its model into one that can be answered; None sets it aside.
     `prefetch` learns from outside what a batch's handlers will look for, before any is called and any lock is taken.
     """

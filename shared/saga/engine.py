@@ -102,7 +102,8 @@ def _while_running(table: SagaTable[Data], state: SagaState[Data], reply: Messag
         return _give_up(table, state, step.refusal(reply), state.progress.begun[:-1], now)
     if step.waiting and step.wait and isinstance(reply, step.waiting):
         wait = step.wait(state.data, reply, now)
-        progress = state.progress.noted(step.name, "waiting", now, wake_at=wait.until)
+        until = max(wait.until, state.progress.wake_at or wait.until)  # a reply that came late shortens no wait
+        progress = state.progress.noted(step.name, "waiting", now, wake_at=until)
         return Transition(SagaState(wait.data, progress), tuple(wait.sends))
     return Transition(state)
 

@@ -35,11 +35,12 @@ def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[M
 
     Where an external system keeps the rooms, a job asks it first; the hold goes on when OutsideSeen arrives.
     """
-    known = uow.holds.get(command.booking_id)
+    known, holding = uow.holds.get(command.booking_id), command.holding or 1
     if known and known.state is not State.FREED:
-        if (updated := known.wanted_again(command.holding)) is not known:
-            uow.put(updated)
-        yield _repeated_answer(known)
+        if known.state is State.HELD and holding > known.holding:
+            known = known.wanted_again(holding, uow.expiry(uow.property_of(known.property_id), now))
+            uow.put(known)
+        yield _repeated_answer(known, command)
         return
     if known and not known.may_hold_again(command.holding):
         return
@@ -60,6 +61,7 @@ def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[M
         currency=property_.currency,
         expires_at=uow.expiry(property_, now),
         outside=property_.outside is not None,
+        holding=command.holding,
     )
     rooms = tuple(room.room for room in found.held)
     uow.add(
@@ -71,6 +73,7 @@ def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[M
             rooms,
             answer.expires_at,
             answer=answer.model_dump_json(),
+            holding=holding,
         )
     )
     yield answer
@@ -79,7 +82,7 @@ def hold_rooms(uow: UnitOfWork, command: HoldRooms, now: datetime) -> Iterable[M
 def rooms_not_held(command: HoldRooms, refusal: Refusal) -> Message:
     """The reply when a hold is refused."""
     details = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    return RoomsNotHeld(booking_id=command.booking_id, refusal=details)
+    return RoomsNotHeld(booking_id=command.booking_id, refusal=details, holding=command.holding)
 
 
 def extend_hold(uow: UnitOfWork, command: ExtendHold, _: datetime) -> Iterable[Message]:
@@ -116,7 +119,7 @@ def free_rooms(uow: UnitOfWork, command: FreeRooms, _: datetime) -> Iterable[Mes
     if hold and freed and freed is not hold:
         uow.release(freed)
     rooms = hold.rooms if hold and hold.state is State.HELD else ()
-    yield RoomsFreed(booking_id=command.booking_id, rooms=rooms)
+    yield RoomsFreed(booking_id=command.booking_id, rooms=rooms, holding=command.holding)
 
 
 def hold_due(uow: UnitOfWork, wake_up: HoldDue, now: datetime) -> Iterable[Message]:
@@ -131,20 +134,18 @@ def _hold_again(uow: UnitOfWork, known: Hold, command: HoldRooms, now: datetime)
     rooms = allocation.reallocate(uow, property_, known, command, TEXTS)
     hold = known.held_again(tuple(room.room for room in rooms), uow.expiry(property_, now), command.holding)
     uow.add(hold)
-    return _current_answer(hold)
+    return _current_answer(hold, command)
 
 
-def _repeated_answer(hold: Hold) -> Message:
+def _repeated_answer(hold: Hold, command: HoldRooms) -> Message:
     if hold.state is State.RELEASED:
-        details = RefusalDetails(reason="hold_released", text="this booking's rooms were released before")
-        return RoomsNotHeld(booking_id=hold.booking_id, refusal=details)
-    return _current_answer(hold)
+        return rooms_not_held(command, Refusal("hold_released", "this booking's rooms were released before"))
+    return _current_answer(hold, command)
 
 
-def _current_answer(hold: Hold) -> RoomsHeld:
-    """The first reply with the rooms that the hold has now, which are in the order of its lines."""
+def _current_answer(hold: Hold, command: HoldRooms) -> RoomsHeld:
+    """The first reply with the rooms and the expiry that the hold has now; its rooms are in the order of its lines."""
     answer = RoomsHeld.model_validate_json(hold.answer)
-    if tuple(room.room for room in answer.rooms) == hold.rooms:
-        return answer
     rooms = [line.model_copy(update={"room": room}) for line, room in zip(answer.rooms, hold.rooms, strict=True)]
-    return answer.model_copy(update={"rooms": tuple(rooms), "expires_at": hold.expires_at})
+    current = {"rooms": tuple(rooms), "expires_at": hold.expires_at, "holding": command.holding}
+    return answer.model_copy(update=current)

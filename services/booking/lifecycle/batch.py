@@ -53,6 +53,7 @@ class LifecycleBatch:
     answered: set[UUID] = field(default_factory=set)
     answers_before: frozenset[UUID] = frozenset()
     entries: list[Entry] = field(default_factory=list)
+    changes_made: int = 0
 
     def alter(self, booking: Booking, action: Action, who: str, now: datetime, reason: str | None = None) -> None:
         """Change a booking, with one line in the audit log."""
@@ -64,6 +65,7 @@ class LifecycleBatch:
         """Change what the audit log does not tell of a booking, such as which saga is under way."""
         self.bookings[booking.id] = booking
         self.changed.add(booking.id)
+        self.changes_made += 1
 
     def record_folio(self, booking: Booking, now: datetime) -> None:
         """Take what payments said of a booking; the audit log has it only if that changes something."""

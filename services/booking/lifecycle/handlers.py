@@ -29,6 +29,7 @@ from services.booking.record import (
 )
 from services.booking.requests import BOOK_ROOMS, CAPTURE_PAYMENT, RequestData
 from services.booking.unit_of_work import CANCELLED, UnitOfWork, status_of
+from shared.consumer.routing import RefusedTooLate
 from shared.contracts.availability import PlacedWish
 from shared.contracts.booking.staff import (
     CancelBooking,
@@ -59,15 +60,22 @@ WHY = {End.CANCELLED: "cancelled", End.NO_SHOW: "no-show"}
 def answered(
     act: Callable[[UnitOfWork, Command, datetime], Done],
 ) -> Callable[[UnitOfWork, Command, datetime], Sends]:
-    """Do a command once, and note what came of it: a refusal is an answer as well."""
+    """Do a command once, and note what came of it: a refusal is an answer as well.
+
+    Raises:
+        RefusedTooLate: when it is refused behind a change, which would be committed with the answer.
+    """
 
     @wraps(act)
     def handle(uow: UnitOfWork, command: Command, now: datetime) -> Sends:
         if command.command_id in uow.lifecycle.answers:
             return ()
+        before = uow.changes_made
         try:
             state, sends = act(uow, command, now)
         except Refusal as refusal:
+            if uow.changes_made != before:
+                raise RefusedTooLate(f"{type(command).__name__} was refused behind a change: {refusal.code}") from None
             uow.lifecycle.answer(command, State.REFUSED, now, refusal)
             return ()
         uow.lifecycle.answer(command, state, now)

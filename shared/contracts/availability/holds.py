@@ -73,7 +73,10 @@ class FailedRoom(Part):
 
 
 class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):
-    """Rooms are held until `expires_at`. Under best effort `failed` lists those that are not available."""
+    """Rooms are held until `expires_at`. Under best effort `failed` lists those that are not available.
+
+    `holding` is that of the command, so that a late reply to the first hold is not taken for one to the second.
+    """
 
     booking_id: UUID
     rooms: tuple[HeldRoom, ...] = Field(max_length=MOST_ROOMS)
@@ -82,6 +85,7 @@ class RoomsHeld(Message, type="posada.availability.rooms-held.v1", topic=topics.
     currency: Currency
     expires_at: Moment
     outside: bool = Field(default=False, description="An external system keeps them: order them there first.")
+    holding: int | None = Field(default=None, ge=1, le=2, description="That of the command. None from older versions.")
 
 
 class RoomsNotHeld(
@@ -91,6 +95,7 @@ class RoomsNotHeld(
 
     booking_id: UUID
     refusal: RefusalDetails
+    holding: int | None = Field(default=None, ge=1, le=2, description="That of the command. None from older versions.")
 
 
 class ExtendHold(
@@ -121,6 +126,7 @@ class RoomsFreed(Message, type="posada.availability.rooms-freed.v1", topic=topic
 
     booking_id: UUID
     rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)
+    holding: int | None = Field(default=None, ge=1, le=2, description="That of the command. None from older versions.")
 
 
 class HoldExpired(Message, type="posada.availability.hold-expired.v1", topic=topics.BOOKING_REPLIES, key="booking_id"):

@@ -22,6 +22,15 @@ TABLE = "CREATE TABLE IF NOT EXISTS notes (number bigserial PRIMARY KEY, request
 Break = Callable[[str], None]
 
 
+class Batch(list[str]):
+    """The notes of a batch."""
+
+    @property
+    def changes_made(self) -> int:
+        """As many as there are notes."""
+        return len(self)
+
+
 class Notes:
     """Notes what it is asked, in the order of asking; `breaks` may raise at one of them."""
 
@@ -30,7 +39,7 @@ class Notes:
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> list[str]:
         """Nothing yet."""
-        return []
+        return Batch()
 
     async def save(self, connection: Connection, uow: list[str], now: datetime) -> Sequence[Statement] | None:
         """Every note of the batch."""
@@ -56,7 +65,7 @@ class OptimisticNotes(Notes):
 
     async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> list[str]:
         """Nothing yet."""
-        return []
+        return Batch()
 
 
 def asking(request_id: str) -> CountRequested:

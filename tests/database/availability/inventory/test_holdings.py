@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from shared.contracts.availability import BookRooms, FreeRooms, HoldRooms, RoomsBooked, RoomsFreed, RoomsHeld
+from shared.contracts.availability import (
+    BookRooms,
+    FreeRooms,
+    HoldDue,
+    HoldRooms,
+    ReleaseRooms,
+    RoomsBooked,
+    RoomsFreed,
+    RoomsHeld,
+    RoomsNotHeld,
+)
 from shared.messages.message import Message
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import hold, wish
+from tests.support.doubles.transport import START
 
 pytestmark = pytest.mark.real
 HOUSE = "las-hojas"
@@ -54,6 +66,31 @@ async def test_a_repeated_first_hold_takes_nothing_once_its_rooms_are_freed(serv
     assert isinstance(freed, RoomsFreed)
     assert await service.tell(wanted(booking, 1)) == []
     assert await nights(service, booking) == []
+
+
+async def test_a_reply_names_the_hold_that_it_answers(service: Availability) -> None:
+    booking = uuid4()
+    (first,) = await service.tell(wanted(booking, 1))
+    (freed,) = await service.tell(unwanted(booking, 1))
+    (second,) = await service.tell(wanted(booking, 2))
+    (late,) = await service.tell(wanted(booking, 1))
+    await service.tell(ReleaseRooms(booking_id=booking, property_id=HOUSE))
+    (refused,) = await service.tell(wanted(booking, 2))
+    assert isinstance(refused, RoomsNotHeld)
+    assert [getattr(reply, "holding", None) for reply in (first, freed, second, late, refused)] == [1, 1, 2, 1, 2]
+
+
+async def test_rooms_that_were_never_freed_are_kept_as_long_as_new_ones(service: Availability) -> None:
+    """Their first hold may be over by the time at which they are wanted again."""
+    booking = uuid4()
+    (first,) = await service.tell(wanted(booking, 1))
+    assert isinstance(first, RoomsHeld)
+    service.clock.now = first.expires_at + timedelta(minutes=1)
+    (again,) = await service.tell(wanted(booking, 2))
+    assert isinstance(again, RoomsHeld)
+    assert [room.room for room in again.rooms] == [room.room for room in first.rooms]
+    assert again.expires_at == service.clock.now + (first.expires_at - START)
+    assert await service.tell(HoldDue(booking_id=booking)) == []
 
 
 async def test_the_second_time_can_be_freed_as_well(service: Availability) -> None:

@@ -55,11 +55,10 @@ async def test_without_an_id_its_handler_knows_what_it_has_done(shell: Shell) ->
 
 
 class Refusing(Notes):
-    """Notes that refuses what it has noted already, over Kafka by a message."""
+    """Refuses whatever it is to note, over Kafka by a message."""
 
     def note(self, uow: list[str], request: CountRequested, now: datetime) -> Iterable[Message]:
         """Refuse it."""
-        uow.append(request.request_id)
         raise Refusal("no", "not today")
 
     def routes(self, *given: Any) -> Any:
@@ -70,18 +69,38 @@ class Refusing(Notes):
         return table
 
 
+class RefusingTooLate(Refusing):
+    """The same, but it has noted it already."""
+
+    def note(self, uow: list[str], request: CountRequested, now: datetime) -> Iterable[Message]:
+        """Refuse it behind a change."""
+        uow.append(request.request_id)
+        raise Refusal("no", "not today")
+
+
 def refused(request_id: str, refusal: Refusal) -> CountAnswered:
     return CountAnswered(request_id=request_id, success=False, message=refusal.text)
 
 
 async def test_a_refusal_is_its_callers_and_leaves_nothing(database: Database) -> None:
-    shell = Shell(database, Refusing())
+    shell = Shell(database, RefusingTooLate())
     for _ in range(2):  # its id is still free
         with pytest.raises(Refusal, match="not today"):
             await shell.processor.execute(asking("a"), id="1", deferrable=True)
     assert (await noted(database), shell.office.rows, await shell.outbox()) == ([], [], [])
+    shell = Shell(database, Refusing())
     await shell.take("a")
     assert [one.message for one in shell.office.messages] == ["not today"]
+
+
+async def test_a_refusal_behind_a_change_is_a_fault_and_leaves_nothing(database: Database) -> None:
+    """Its answer would be committed together with the change."""
+    shell = Shell(database, RefusingTooLate())
+    await shell.take("a")
+    assert (await noted(database), shell.office.messages) == ([], [])
+    (later,) = await shell.outbox()
+    history = dict(later["headers"])["posada_history"]
+    assert "RefusedTooLate" in history
 
 
 async def test_a_fault_is_its_callers_and_leaves_nothing(database: Database) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from shared.database.bulk import Table
 from shared.database.pool import Connection, Database
-from shared.database.statements import execute_together
+from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict
 
 pytestmark = pytest.mark.real
@@ -81,6 +81,18 @@ async def test_an_update_finds_rows_as_they_were_seen_or_changes_none(database: 
         with pytest.raises(Conflict):
             await execute_together(connection, [THINGS.update([replace(one, note="lost") for one in changed], half)])
         assert {thing.note for thing in await things(connection)} == {"new"}
+
+
+async def test_a_row_that_breaks_a_check_is_a_fault_and_no_rivals(database: Database) -> None:
+    """Another attempt with the current state would make the same row."""
+    async with database.connection() as connection:
+        await connection.execute("CREATE TABLE IF NOT EXISTS checked (number int CHECK (number > 0) UNIQUE)")
+        add = "INSERT INTO checked VALUES ($1)"
+        with pytest.raises(asyncpg.CheckViolationError):
+            await execute_together(connection, [Statement(add, (0,))])
+        await execute_together(connection, [Statement(add, (1,))])
+        with pytest.raises(Conflict):
+            await execute_together(connection, [Statement(add, (1,))])
 
 
 async def test_a_jsonb_value_is_a_value_both_ways(database: Database) -> None:

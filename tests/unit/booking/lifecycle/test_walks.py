@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.booking import sagas
 from services.booking.lifecycle import handlers as life_handlers
 from services.booking.lifecycle.batch import State
+from services.booking.record.audit_log import Action
 from services.booking.record.booking import Booking
 from services.booking.record.cancellation_fee import CancellationTerms
 from services.booking.record.states import FOLLOWS, STAY_FOLLOWS, Status, StayStatus
@@ -22,6 +24,7 @@ from services.booking.requests import handlers
 from services.booking.requests.property import Property
 from services.booking.requests.recorded import booking_row, stays_of
 from services.booking.unit_of_work import UnitOfWork
+from shared.consumer.routing import RefusedTooLate
 from shared.contracts.availability import (
     ChangeDropped,
     ChangeKept,
@@ -47,6 +50,7 @@ from shared.contracts.booking.staff import (
     StaffCommand,
 )
 from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved, RepriceBooking
+from shared.errors import Refusal
 from shared.messages.message import Message, Outgoing
 from shared.saga.state import Phase
 from tests.support.builders.bookings import CHECK_IN, CODES, NOT_BOOKED, answer_of, request, unit_of_work
@@ -233,6 +237,20 @@ def check_told(walk: Walk) -> None:
         if saga.id != BOOKING and saga.progress.phase is not Phase.ENDED
     ]
     assert not under_way
+
+
+def test_a_refusal_behind_a_change_is_a_fault() -> None:
+    """Its answer would be committed together with the change."""
+
+    @life_handlers.answered
+    def late(uow: Any, command: CheckIn, now: datetime) -> Any:
+        uow.lifecycle.alter(uow.lifecycle.bookings[command.booking_id], Action.UPDATE, command.who, now)
+        raise Refusal("no", "not today")
+
+    walk, command = Walk(), said(CheckIn, 1, 1, ())
+    with pytest.raises(RefusedTooLate, match="CheckIn"):
+        late(walk.bookings, command, walk.now)
+    assert command.command_id not in walk.lifecycle.answers
 
 
 def test_the_walk_gets_everywhere() -> None:

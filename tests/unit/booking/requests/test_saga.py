@@ -20,6 +20,7 @@ from shared.contracts.availability import (
     OrderRooms,
     ReleaseRooms,
     RoomsBooked,
+    RoomsFreed,
     RoomsHeld,
     RoomsNotHeld,
     RoomsOrdered,
@@ -46,7 +47,7 @@ from shared.contracts.payments import (
     ReservePayment,
 )
 from shared.saga.table import Kind, Step
-from tests.support.builders.bookings import CODES, answer_of, held
+from tests.support.builders.bookings import CODES, NOT_BOOKED, answer_of, held
 from tests.support.builders.given_booking import ID, Given
 from tests.support.doubles.transport import START
 from tests.support.paths import ROOT
@@ -62,18 +63,10 @@ def reserved(**more: Any) -> PaymentReserved:
     return PaymentReserved.model_validate(facts | more)
 
 
-def awaited(stage: int, *, opens: bool, keep_rooms: bool = True, escalated: bool = False) -> PaymentAwaited:
+def awaited(stage: int, *, opens: bool, **more: Any) -> PaymentAwaited:
     later = START + timedelta(minutes=5)
-    return PaymentAwaited(
-        booking_id=ID,
-        stage=stage,
-        attempt=1,
-        next_attempt_at=later,
-        keep_until=later,
-        keep_rooms=keep_rooms,
-        opens_stage=opens,
-        escalated=escalated,
-    )
+    facts = {"booking_id": ID, "stage": stage, "attempt": 1, "next_attempt_at": later, "keep_until": later}
+    return PaymentAwaited.model_validate(facts | {"keep_rooms": True, "opens_stage": opens} | more)
 
 
 def test_all_the_way(given: Given) -> None:
@@ -145,6 +138,22 @@ def test_freed_rooms_are_held_again_before_the_decision(given: Given) -> None:
     assert [(one.room, one.code) for one in given.the(BookingConfirmed).rooms] == list(
         zip(["51", "52", "53"], CODES, strict=True)
     )
+
+
+def test_a_late_reply_to_the_first_hold_is_none_to_the_second(given: Given) -> None:
+    given.request().reply(held()).reply(awaited(3, opens=True, keep_rooms=False)).reply(reserved())
+    given.reply(held(holding=1)).expect()
+    given.reply(RoomsNotHeld(booking_id=ID, refusal=NOT_BOOKED, holding=1)).expect()
+    given.time_out().expect(FreeRooms, ReleasePayment, ReleaseRooms, BookingFailed, StaffAlerted)
+    undoing = given.saga.progress.pending
+    assert given.reply(RoomsFreed(booking_id=ID, holding=1)).saga.progress.pending == undoing
+    assert given.reply(RoomsFreed(booking_id=ID, holding=2)).saga.progress.pending == undoing[1:]
+
+
+def test_a_late_word_of_an_earlier_stage_shortens_no_wait(given: Given) -> None:
+    given.request().reply(held()).reply(awaited(3, opens=True, keep_until=START + timedelta(hours=9)))
+    given.reply(awaited(1, opens=False))
+    assert given.saga.progress.wake_at == START + timedelta(hours=9)
 
 
 def test_freed_rooms_that_are_gone_release_the_money_and_are_told_to_staff(given: Given) -> None:
