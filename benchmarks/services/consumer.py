@@ -56,10 +56,14 @@ class Teller:
 
     async def tell(self, *messages: Message) -> None:
         """Handle a batch; what is put off is handled again until it is answered."""
-        await self._consumer.process([record_of(message) for message in messages])
+        await self._process([record_of(message) for message in messages])
         while again := [row for row in self.transport.rows if row.topic.endswith(".internal")]:
             self.transport.rows = [row for row in self.transport.rows if row not in again]
-            await self._consumer.process([_record_of_row(row) for row in again])
+            await self._process([_record_of_row(row) for row in again])
+
+    async def _process(self, records: Sequence[Any]) -> None:
+        for batch in self._consumer.decode(records):
+            await self._consumer.process_batch(batch)
 
     def answers(self, kind: type[Message] | None = None) -> int:
         """How many messages were answered since the last time, or answered in one way."""

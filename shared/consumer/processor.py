@@ -87,11 +87,6 @@ class Processor:
             routes.service, database, publisher, commit=self._commit, clock=clock, pauses=retry_pauses
         )
 
-    async def process(self, records: Sequence[Record]) -> None:
-        """Process records to the end of each."""
-        for batch in self.decode(records):
-            await self.process_batch(batch)
-
     def decode(self, records: Sequence[Record]) -> tuple[list[InboundMessage], list[InboundMessage]]:
         """The messages of records that are this service's: the urgent ones, and the rest."""
         now = self._clock()

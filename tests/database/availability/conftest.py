@@ -15,6 +15,7 @@ from shared.database.pool import Database
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import CHECK_IN
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, PostOffice, record_of
 from tests.support.servers.databases import FreshDatabase, apart_async
 
@@ -32,7 +33,7 @@ class Availability:
 
     async def tell(self, *messages: Message) -> list[Message]:
         """One batch; gives what was answered."""
-        await self.consumer.process([record_of(message) for message in messages])
+        await process_records(self.consumer, [record_of(message) for message in messages])
         answers = self.office.messages
         self.office.taken()
         return answers

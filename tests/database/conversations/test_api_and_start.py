@@ -22,6 +22,7 @@ from shared.contracts.conversations import Author
 from shared.database.pool import Database
 from shared.http.app import authenticated
 from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.support.doubles.processing import process_records
 
 
 def hours(number: int) -> timedelta:
@@ -50,7 +51,7 @@ async def test_the_threads_of_a_tenant_by_any_of_their_contacts(
     client: httpx.AsyncClient, consumer: Processor, contact: str
 ) -> None:
     both = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-    await consumer.process([record(confirmed("101", contact=both)), record(chat())])
+    await process_records(consumer, [record(confirmed("101", contact=both)), record(chat())])
     (thread,) = (await client.get("/threads", params={"contact": contact})).json()["threads"]
     assert (thread["contact"], thread["room"]) == (PHONE, "101")
     assert thread["participants"] == {"tenant": PHONE, "manager": "+50370000000"}
@@ -62,7 +63,7 @@ async def test_a_stranger_has_none(client: httpx.AsyncClient) -> None:
 
 
 async def test_messages_are_read_on_from_a_cursor(client: httpx.AsyncClient, consumer: Processor) -> None:
-    await consumer.process([record(chat(message_id=f"m{number}")) for number in range(5)])
+    await process_records(consumer, [record(chat(message_id=f"m{number}")) for number in range(5)])
     thread = await only_thread(client)
     address, after = f"/threads/{thread['id']}/messages", 0
     read: list[str] = []
@@ -70,13 +71,13 @@ async def test_messages_are_read_on_from_a_cursor(client: httpx.AsyncClient, con
         read += [message["message_id"] for message in page["messages"]]
         after = page["next"]
     assert read == [f"m{number}" for number in range(5)]
-    await consumer.process([record(chat(message_id="later"))])
+    await process_records(consumer, [record(chat(message_id="later"))])
     page = (await client.get(address, params={"after": after})).json()
     assert [message["message_id"] for message in page["messages"]] == ["later"]
 
 
 async def test_messages_are_read_back_from_the_newest(client: httpx.AsyncClient, consumer: Processor) -> None:
-    await consumer.process([record(chat(message_id=f"m{number}")) for number in range(5)])
+    await process_records(consumer, [record(chat(message_id=f"m{number}")) for number in range(5)])
     address = f"/threads/{(await only_thread(client))['id']}/messages"
     before, pages = 2**62, []
     while before is not None:
@@ -88,8 +89,10 @@ async def test_messages_are_read_back_from_the_newest(client: httpx.AsyncClient,
 
 async def test_threads_come_in_pages_the_latest_first(client: httpx.AsyncClient, consumer: Processor) -> None:
     phones = [f"5037000000{number}" for number in range(5)]
-    await consumer.process([record(chat(phone, sent_at=NOW - hours(place))) for place, phone in enumerate(phones)])
-    await consumer.process([record(chat("50370000009", sent_at=NOW - hours(1)))])
+    await process_records(
+        consumer, [record(chat(phone, sent_at=NOW - hours(place))) for place, phone in enumerate(phones)]
+    )
+    await process_records(consumer, [record(chat("50370000009", sent_at=NOW - hours(1)))])
     read: list[str] = []
     cursor: dict[str, str] = {}
     while cursor is not None:
@@ -108,7 +111,7 @@ async def test_threads_come_in_pages_the_latest_first(client: httpx.AsyncClient,
 
 async def test_threads_by_what_they_are_about(client: httpx.AsyncClient, consumer: Processor) -> None:
     booking = confirmed("101")
-    await consumer.process([record(chat("50370000001")), record(booking), record(chat())])
+    await process_records(consumer, [record(chat("50370000001")), record(booking), record(chat())])
 
     async def contacts(**wanted: Any) -> list[str]:
         page = (await client.get("/threads", params=wanted)).json()
@@ -130,7 +133,9 @@ async def test_a_cursor_of_somebody_else_is_refused(client: httpx.AsyncClient) -
 
 async def test_words_are_found_without_case_and_accents(client: httpx.AsyncClient, consumer: Processor) -> None:
     texts = ["¿Qué hora es la SALIDA, mañana?", "La llave no abre", "«Salida tardía», ana_l@example.com; 90.50"]
-    await consumer.process([record(chat(message_id=f"m{place}", text=text)) for place, text in enumerate(texts)])
+    await process_records(
+        consumer, [record(chat(message_id=f"m{place}", text=text)) for place, text in enumerate(texts)]
+    )
 
     async def found(q: str, **more: Any) -> list[str]:
         page = (await client.get("/messages", params={"q": q, **more})).json()
@@ -151,7 +156,7 @@ async def test_words_are_found_without_case_and_accents(client: httpx.AsyncClien
 
 
 async def test_a_search_uses_its_index(database: Database, consumer: Processor) -> None:
-    await consumer.process([record(chat())])
+    await process_records(consumer, [record(chat())])
     async with database.transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
         plan = await connection.fetch(
@@ -161,8 +166,10 @@ async def test_a_search_uses_its_index(database: Database, consumer: Processor) 
 
 
 async def test_what_is_not_read_is_counted_for_each_reader(client: httpx.AsyncClient, consumer: Processor) -> None:
-    await consumer.process([record(chat(message_id=f"m{number}")) for number in range(3)])
-    await consumer.process([record(chat(message_id="ours", author=Author.MANAGER)), record(chat("50370000001"))])
+    await process_records(consumer, [record(chat(message_id=f"m{number}")) for number in range(3)])
+    await process_records(
+        consumer, [record(chat(message_id="ours", author=Author.MANAGER)), record(chat("50370000001"))]
+    )
     thread = await only_thread(client)
     assert (thread["unread"], (await client.get("/unread")).json()) == (3, {"threads": 2, "messages": 4})
     numbers = [one["number"] for one in (await client.get(f"/threads/{thread['id']}/messages")).json()["messages"]]
@@ -175,13 +182,13 @@ async def test_what_is_not_read_is_counted_for_each_reader(client: httpx.AsyncCl
     assert (await only_thread(client))["unread"] == 0
     page = (await client.get("/threads", params={"unread": True})).json()
     assert [one["contact"] for one in page["threads"]] == ["+50370000001"]
-    await consumer.process([record(chat(message_id="new"))])
+    await process_records(consumer, [record(chat(message_id="new"))])
     assert (await only_thread(client))["unread"] == 1
 
 
 async def test_files_are_kept_as_links(client: httpx.AsyncClient, consumer: Processor) -> None:
     file = {"url": "https://cdn.example/a.jpg", "media_type": "image/jpeg", "size": 9, "name": "a.jpg"}
-    await consumer.process([record(chat(attachments=[file]))])
+    await process_records(consumer, [record(chat(attachments=[file]))])
     page = (await client.get(f"/threads/{(await only_thread(client))['id']}/messages")).json()
     assert page["messages"][0]["attachments"] == [file]
 

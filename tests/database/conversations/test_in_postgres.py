@@ -25,6 +25,7 @@ from shared.errors import Conflict
 from shared.messages.message import Message
 from tests.database.conversations.conftest import TRUNCATE, MakeConsumer, PostOffice
 from tests.support.builders.conversations import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
+from tests.support.doubles.processing import process_records
 from tests.support.scale import scaled
 from tests.unit.conversations.threads.test_orders import ONE_BOOKING, after, arrivals, shape
 
@@ -42,9 +43,9 @@ async def messages(database: Database) -> dict[str, UUID]:
 async def test_a_message_then_its_booking_then_another_message(
     consumer: Processor, database: Database, post_office: PostOffice
 ) -> None:
-    await consumer.process([record(chat(message_id="before"))])
-    await consumer.process([record(booking := confirmed("101", "102"))])
-    await consumer.process([record(chat(message_id="after"))])
+    await process_records(consumer, [record(chat(message_id="before"))])
+    await process_records(consumer, [record(booking := confirmed("101", "102"))])
+    await process_records(consumer, [record(chat(message_id="after"))])
     (thread,) = await threads(database)
     assert (thread["contact"], thread["property_id"], thread["room"]) == (PHONE, "mar", "101")
     assert thread["booking_id"] == booking.booking_id
@@ -57,23 +58,24 @@ async def test_a_message_then_its_booking_then_another_message(
 
 
 async def test_all_of_it_in_one_batch(consumer: Processor, database: Database) -> None:
-    await consumer.process([record(message, place) for place, message in enumerate(ONE_BOOKING)])
+    await process_records(consumer, [record(message, place) for place, message in enumerate(ONE_BOOKING)])
     assert len(await threads(database)) == 1
     assert len(await messages(database)) == 4
 
 
 async def test_what_a_provider_delivers_again_is_stored_once(consumer: Processor, database: Database) -> None:
     message = chat(message_id="wamid.1")
-    await consumer.process([record(message), record(message, 1)])
-    await consumer.process([record(message, 2)])
+    await process_records(consumer, [record(message), record(message, 1)])
+    await process_records(consumer, [record(message, 2)])
     assert list(await messages(database)) == ["wamid.1"]
 
 
 async def test_a_subscribers_thread_goes_over_to_the_phone(consumer: Processor, database: Database) -> None:
-    await consumer.process([record(chat(SUBSCRIBER, "before", channel="messenger"))])
+    await process_records(consumer, [record(chat(SUBSCRIBER, "before", channel="messenger"))])
     contact = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-    await consumer.process([record(confirmed("101", wa_id=None, contact=contact))])
-    await consumer.process(
+    await process_records(consumer, [record(confirmed("101", wa_id=None, contact=contact))])
+    await process_records(
+        consumer,
         [
             record(chat(SUBSCRIBER, "after", channel="messenger")),
             record(
@@ -82,7 +84,7 @@ async def test_a_subscribers_thread_goes_over_to_the_phone(consumer: Processor, 
                     "by phone",
                 )
             ),
-        ]
+        ],
     )
     (thread,) = await threads(database)
     assert (thread["contact"], thread["room"]) == (PHONE, "101")
@@ -90,11 +92,11 @@ async def test_a_subscribers_thread_goes_over_to_the_phone(consumer: Processor, 
 
 
 async def test_a_subscribers_booking_goes_over_to_the_phone(consumer: Processor, database: Database) -> None:
-    await consumer.process([record(confirmed("101", wa_id=SUBSCRIBER, at=NOW))])
-    await consumer.process([record(chat(SUBSCRIBER, channel="messenger"))])
+    await process_records(consumer, [record(confirmed("101", wa_id=SUBSCRIBER, at=NOW))])
+    await process_records(consumer, [record(chat(SUBSCRIBER, channel="messenger"))])
     contact = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-    await consumer.process([record(confirmed("201", starts=20, contact=contact))])
-    await consumer.process([record(chat(WA_ID))])
+    await process_records(consumer, [record(confirmed("201", starts=20, contact=contact))])
+    await process_records(consumer, [record(chat(WA_ID))])
     (thread,) = await threads(database)
     assert (thread["contact"], thread["room"]) == (PHONE, "101")
 
@@ -173,7 +175,7 @@ async def test_without_the_index_there_would_be_two(database: Database, reposito
 async def test_the_same_for_the_thread_of_an_apartment(
     consumer: Processor, database: Database, repository: Repository
 ) -> None:
-    await consumer.process([record(confirmed("101"))])
+    await process_records(consumer, [record(confirmed("101"))])
     with pytest.raises(Conflict):
         await race(database, repository)
     assert [thread["room"] for thread in await threads(database)] == ["101"]
@@ -183,7 +185,7 @@ async def test_without_its_index_an_apartment_would_have_two(
     consumer: Processor, database: Database, repository: Repository
 ) -> None:
     async with without_index(database, "threads_contact_apartment_key"):
-        await consumer.process([record(confirmed("101"))])
+        await process_records(consumer, [record(confirmed("101"))])
         await race(database, repository)
         assert [thread["room"] for thread in await threads(database)] == ["101", "101"]
 
@@ -191,7 +193,7 @@ async def test_without_its_index_an_apartment_would_have_two(
 async def test_what_two_instances_learn_of_a_thread_is_both_kept(
     consumer: Processor, database: Database, repository: Repository
 ) -> None:
-    await consumer.process([record(chat())])
+    await process_records(consumer, [record(chat())])
     hour = timedelta(hours=1)
 
     async def rival() -> None:
@@ -231,7 +233,7 @@ async def test_many_instances_and_messages_of_one_tenant_make_one_thread(
     make_consumer: MakeConsumer, database: Database
 ) -> None:
     batches = [[record(chat(message_id=f"{batch}-{number}")) for number in range(5)] for batch in range(8)]
-    await asyncio.gather(*[make_consumer().process(batch) for batch in batches])
+    await asyncio.gather(*[process_records(make_consumer(), batch) for batch in batches])
     assert len(await threads(database)) == 1
     assert len(await messages(database)) == 40
 
@@ -240,7 +242,7 @@ async def test_the_same_message_at_several_instances_is_stored_once(
     make_consumer: MakeConsumer, database: Database
 ) -> None:
     message = chat(message_id="wamid.1")
-    await asyncio.gather(*[make_consumer().process([record(message)]) for _ in range(6)])
+    await asyncio.gather(*[process_records(make_consumer(), [record(message)]) for _ in range(6)])
     assert list(await messages(database)) == ["wamid.1"]
 
 
@@ -251,7 +253,7 @@ async def test_a_message_and_a_booking_at_once_always_meet(
     chats = [record(chat(phone)) for phone in phones]
     bookings = [record(confirmed("101", wa_id=phone)) for phone in reversed(phones)]
     await asyncio.gather(
-        *[make_consumer().process([one]) for pair in zip(chats, bookings, strict=True) for one in pair]
+        *[process_records(make_consumer(), [one]) for pair in zip(chats, bookings, strict=True) for one in pair]
     )
     found = await threads(database)
     assert [thread["room"] for thread in found] == ["101"] * 40
@@ -264,7 +266,7 @@ async def test_a_subscriber_and_a_booking_with_the_phone_at_once_make_one_thread
 ) -> None:
     pairs = [(f"fb_{number}", f"5037{number:07}") for number in range(20)]
     works = [
-        make_consumer().process([record(message)])
+        process_records(make_consumer(), [record(message)])
         for subscriber, phone in pairs
         for message in (
             chat(subscriber, channel="messenger"),
@@ -286,7 +288,7 @@ async def test_any_order_in_any_batches(consumer: Processor, database: Database,
         await connection.execute(TRUNCATE)
     records = [record(ONE_BOOKING[index]) for index in order]
     for start in range(0, len(records), size):
-        await consumer.process(records[start : start + size])
+        await process_records(consumer, records[start : start + size])
     (thread,) = await threads(database)
     assert (thread["room"], thread["booking_id"]) == ("101", UUID(int=1))
     assert set((await messages(database)).values()) == {thread["id"]}
@@ -322,5 +324,5 @@ async def test_late_repeated_and_reordered_events_in_any_batches_lead_to_the_sam
     in_order, arrived = history
     records = [record(message) for message in arrived]
     for start in range(0, len(records), size):
-        await consumer.process(records[start : start + size])
+        await process_records(consumer, records[start : start + size])
     assert await shape_in(database) == shape(after(in_order))

@@ -22,6 +22,7 @@ from shared.http.app import authenticated
 from tests.database.conversations.test_in_postgres import threads
 from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
 from tests.support.doubles.chat_providers import Double, serving
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock
 
 IN_A_MONTH = timedelta(days=32)
@@ -76,7 +77,7 @@ class TestList:
     async def test_a_tenants_threads_as_a_table(
         self, consumer: Processor, capsys: pytest.CaptureFixture[str], phone: str
     ) -> None:
-        await consumer.process([record(booking := confirmed("101")), record(chat(text="¿Hay [toallas]?"))])
+        await process_records(consumer, [record(booking := confirmed("101")), record(chat(text="¿Hay [toallas]?"))])
         code, out, _ = await posada(capsys, "list", phone)
         assert code == 0
         for shown in ("mar 101", "Ana López · Posada del Mar 101", str(booking.booking_id), "2026-03-10 18:00", "open"):
@@ -86,7 +87,9 @@ class TestList:
         rooms = [f"{number}" for number in range(100, 155)]
         for number, room in enumerate(rooms):
             at = NOW - timedelta(days=200 - number)
-            await consumer.process([record(confirmed(room, at=at)), record(chat(sent_at=at + timedelta(hours=1)))])
+            await process_records(
+                consumer, [record(confirmed(room, at=at)), record(chat(sent_at=at + timedelta(hours=1)))]
+            )
         code, out, _ = await posada(capsys, "list", PHONE, "--json")
         assert code == 0
         assert sorted(thread["room"] for thread in json.loads(out)) == rooms
@@ -102,7 +105,7 @@ class TestList:
 class TestRelink:
     async def two_stays(self, consumer: Processor, phone: str = WA_ID) -> None:
         now, later = confirmed("101", nights=3, wa_id=phone), confirmed("101", starts=30, wa_id=phone)
-        await consumer.process([record(now), record(later), record(chat(phone))])
+        await process_records(consumer, [record(now), record(later), record(chat(phone))])
 
     async def test_a_dry_run_shows_and_a_run_does(
         self, consumer: Processor, database: Database, clock: MovedClock, capsys: pytest.CaptureFixture[str]
@@ -145,7 +148,7 @@ class TestRelink:
         clock.forward(IN_A_MONTH)
         await posada(capsys, "relink")
         (chosen,) = await threads(database)
-        await consumer.process([record(chat(message_id="late", sent_at=NOW + timedelta(minutes=1)))])
+        await process_records(consumer, [record(chat(message_id="late", sent_at=NOW + timedelta(minutes=1)))])
         (after,) = await threads(database)
         assert after["booking_id"] == chosen["booking_id"]
 
@@ -153,7 +156,7 @@ class TestRelink:
         self, consumer: Processor, database: Database, capsys: pytest.CaptureFixture[str]
     ) -> None:
         contact = Contact(wa_id=WA_ID, subscriber_id=SUBSCRIBER)
-        await consumer.process([record(chat()), record(confirmed("101", contact=contact))])
+        await process_records(consumer, [record(chat()), record(confirmed("101", contact=contact))])
         async with database.connection() as connection:  # as the rules of before would have left it
             await connection.execute("UPDATE threads SET property_id = NULL, room = NULL, booking_id = NULL")
         _, out, _ = await posada(capsys, "relink", SUBSCRIBER)

@@ -19,6 +19,7 @@ from shared.clock import system_clock
 from shared.database.pool import Database
 from tests.database.notifications.conftest import MakeConsumer
 from tests.support.builders.notifications import TEMPLATES, a_composer, a_delivery, confirmed, record
+from tests.support.doubles.processing import process_records
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
 async def test_the_outbox_shows_the_words_as_the_guest_would_read_them(
     client: httpx.AsyncClient, make_consumer: MakeConsumer
 ) -> None:
-    await make_consumer(a_composer()).process([record(confirmed())])
+    await process_records(make_consumer(a_composer()), [record(confirmed())])
     messages = (await client.get("/outbox")).json()
     by_channel = {message["channel"]: message for message in messages}
     assert by_channel["email"]["recipient"] == "ana@example.com"
@@ -43,7 +44,7 @@ async def test_the_outbox_shows_the_words_as_the_guest_would_read_them(
 async def test_the_outbox_gives_the_newest_oldest_first(client: httpx.AsyncClient, make_consumer: MakeConsumer) -> None:
     bookings = [confirmed(guest=None) for _ in range(5)]
     for message in bookings:
-        await make_consumer(a_composer()).process([record(message)])
+        await process_records(make_consumer(a_composer()), [record(message)])
     messages = (await client.get("/outbox", params={"limit": 2})).json()
     assert [message["booking_id"] for message in messages] == [str(one.booking_id) for one in bookings[-2:]]
     one = (await client.get("/outbox", params={"booking_id": str(bookings[0].booking_id)})).json()
@@ -54,7 +55,7 @@ async def test_the_log_masks_who_was_told_and_leaves_out_the_words(
     client: httpx.AsyncClient, make_consumer: MakeConsumer, database: Database
 ) -> None:
     message = confirmed()
-    await make_consumer(a_composer(local=())).process([record(message), record(confirmed())])
+    await process_records(make_consumer(a_composer(local=())), [record(message), record(confirmed())])
     async with database.connection() as connection:
         await connection.execute("UPDATE deliveries SET problem = 'no such contact: ' || recipient")
     answer = await client.get("/deliveries", params={"booking_id": str(message.booking_id)})
@@ -63,7 +64,7 @@ async def test_the_log_masks_who_was_told_and_leaves_out_the_words(
 
 
 async def test_the_log_is_read_on_from_a_number(client: httpx.AsyncClient, make_consumer: MakeConsumer) -> None:
-    await make_consumer(a_composer()).process([record(confirmed()) for _ in range(3)])
+    await process_records(make_consumer(a_composer()), [record(confirmed()) for _ in range(3)])
     seen: list[int] = []
     while page := (await client.get("/deliveries", params={"limit": 4, "before": seen[-1] if seen else 99})).json():
         seen += [one["number"] for one in page]
@@ -72,7 +73,7 @@ async def test_the_log_is_read_on_from_a_number(client: httpx.AsyncClient, make_
 
 
 async def test_the_log_is_filtered(client: httpx.AsyncClient, make_consumer: MakeConsumer) -> None:
-    await make_consumer(a_composer(local=(Channel.EMAIL,))).process([record(confirmed())])
+    await process_records(make_consumer(a_composer(local=(Channel.EMAIL,))), [record(confirmed())])
     stored = (await client.get("/deliveries", params={"status": "stored"})).json()
     chat = (await client.get("/deliveries", params={"channel": "whatsapp"})).json()
     assert [one["channel"] for one in stored] == ["email"]

@@ -37,6 +37,7 @@ from tests.support.builders.payments import (
     reserve_by_card,
     transfer,
 )
+from tests.support.doubles.processing import process_records
 
 T1 = payment_id_of("kafka", "T1")
 
@@ -55,7 +56,7 @@ class Api:
         self._client = client
 
     async def tell(self, *messages: Message) -> None:
-        await self._consumer.process([record_of(message) for message in messages])
+        await process_records(self._consumer, [record_of(message) for message in messages])
 
     async def get(self, path: str, status: int = 200) -> Any:
         answer = await self._client.get(path)

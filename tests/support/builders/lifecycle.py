@@ -35,6 +35,7 @@ from shared.http.app import answer_refusals, authenticated
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import answer_of, request
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, MovedClock, PostOffice, record_of
 
 TOKEN = "the desk's own, hard to guess by others"  # noqa: S105 — of a test
@@ -83,7 +84,7 @@ class Front:
     async def tell(self, *messages: Message) -> None:
         """What comes over Kafka."""
         for message in messages:
-            await self.consumer.process([record_of(message)])
+            await process_records(self.consumer, [record_of(message)])
 
     async def confirmed(self, request_id: str = "r1", **more: Any) -> UUID:
         """A booking of three Junior rooms, its rooms booked and its money captured."""

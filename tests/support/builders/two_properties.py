@@ -15,6 +15,7 @@ from shared.contracts.payments import PaymentCaptured, PaymentReserved
 from shared.database.pool import Connection
 from shared.service import Service
 from tests.support.builders.bookings import answer_of, request
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import record_of
 
 OURS, THEIRS, NOWHERE = "las-hojas", "elsewhere", "elsewhera"
@@ -118,12 +119,12 @@ async def _booking(connection: Connection, consumer: Processor) -> None:
     await connection.execute("INSERT INTO code_counters VALUES ($1, 'CANARY', 1)", THEIRS)
     guest = {"name": CANARY, "email": f"{CANARY}@example.com", "phone": "+50371234567"}
     for whose, more in (("r1", {}), ("r2", {"property_id": THEIRS, "guest": guest})):
-        await consumer.process([record_of(request(whose, **more))])
+        await process_records(consumer, [record_of(request(whose, **more))])
         for answer in (RoomsHeld, PaymentReserved, RoomsBooked, PaymentCaptured):
-            await consumer.process([record_of(answer_of(answer, whose))])
+            await process_records(consumer, [record_of(answer_of(answer, whose))])
     for whose, request_id in enumerate(("r1", "r2"), 1):
         asked = CheckIn(command_id=uuid(3, whose), booking_id=booking_id_of(request_id), who=CANARY)
-        await consumer.process([record_of(asked)])
+        await process_records(consumer, [record_of(asked)])
 
 
 async def _conversations(connection: Connection, _: Processor) -> None:

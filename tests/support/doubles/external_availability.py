@@ -16,6 +16,7 @@ from shared.messages.message import Message
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold
 from tests.support.doubles.fake_pms import Desk
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, message_of, record_of_row
 
 DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
@@ -35,7 +36,9 @@ class Outside:
         while await self.jobs.run_due(self.service.relay):
             rows = self.service.office.taken()
             answers += [message_of(row) for row in rows if not row.topic.endswith(".internal")]
-            await self.service.consumer.process([record_of_row(row) for row in rows if row.topic.endswith(".internal")])
+            await process_records(
+                self.service.consumer, [record_of_row(row) for row in rows if row.topic.endswith(".internal")]
+            )
             answers += [message_of(row) for row in self.service.office.taken()]
         return answers
 

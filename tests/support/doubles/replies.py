@@ -26,6 +26,7 @@ from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.conversations.test_in_postgres import threads
 from tests.support.builders.conversations import NOW, PLACE, record
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock
 
 OURS = "+14155238886"
@@ -60,7 +61,7 @@ class House:
 
     async def hear(self, *said: Any) -> None:
         """Take messages and bookings in."""
-        await self._consumer.process([record(one) for one in said])
+        await process_records(self._consumer, [record(one) for one in said])
 
     async def write(self, room: str | None = None, text: str = "Claro que sí", key: str = "k1") -> httpx.Response:
         """Write a reply in a room's thread, or the one without."""

@@ -16,6 +16,7 @@ from shared.consumer.processor import Processor
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, PostOffice, record_of
 
 MEETING_SECONDS = 30
@@ -84,7 +85,7 @@ async def _compete(database: Meeting, command: StaffCommand, now: datetime) -> l
         consumer = Processor(
             routes(Repository()), database, OutboxPublisher(office, database, clock=clock), clock=clock
         )
-        await consumer.process([record_of(command)])
+        await process_records(consumer, [record_of(command)])
         return [message.type_name for message in office.messages]
     finally:
         await database.close()

@@ -16,6 +16,7 @@ from shared.consumer.processor import Processor
 from shared.contracts.availability import HoldRooms, RoomsHeld
 from shared.database.pool import Connection, Database
 from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import PostOffice, message_of, record_of, record_of_row
 
 Answers = list[tuple[UUID, tuple[str, ...]]]
@@ -64,7 +65,7 @@ async def _compete(url: str, commands: list[HoldRooms], batch: int, barrier: Bar
         relay = OutboxPublisher(office, database, clock=lambda: system_clock() + timedelta(minutes=5))
         consumer = Processor(table, database, relay)
         for first in range(0, len(commands), batch):
-            await consumer.process([record_of(command) for command in commands[first : first + batch]])
+            await process_records(consumer, [record_of(command) for command in commands[first : first + batch]])
         return await _answers(consumer, relay, office, len(commands))
     finally:
         await database.close()
@@ -78,7 +79,7 @@ async def _answers(consumer: Processor, relay: OutboxPublisher, office: PostOffi
             for row in office.taken():
                 message = message_of(row)
                 if isinstance(message, HoldRooms):
-                    await consumer.process([record_of_row(row)])
+                    await process_records(consumer, [record_of_row(row)])
                 else:
                     rooms = tuple(one.room for one in message.rooms) if isinstance(message, RoomsHeld) else ()
                     answers.append((message.booking_id, rooms))  # type: ignore[attr-defined]

@@ -64,7 +64,7 @@ class Meter:
         self._logged: Counter[str] = Counter()
         self._at_work = ""
         for name, resident in village.residents.items():
-            resident.consumer.process = partial(self._process, name, resident.consumer.process)  # type: ignore[method-assign]
+            resident.process = partial(self._process, name, resident.process)  # type: ignore[method-assign]
 
     async def cost(self, *messages: Message) -> Costs:
         """What each service does because of these messages, until nothing more follows at this time."""

@@ -7,7 +7,7 @@ the real thing: routes, handlers, consumers, repositories, outboxes, relays, ala
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from services.notifications.app import build as build_notifications
 from services.notifications.settings import Settings as NotificationsSettings
 from services.payments.app import build as build_payments
 from services.payments.settings import Settings as PaymentsSettings
+from shared.consumer.odd_records import Record
 from shared.consumer.processor import Processor
 from shared.consumer.routing import OptimisticRepository, Routes
 from shared.contracts.topics import SERVICES
@@ -33,6 +34,7 @@ from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
 from shared.outbox.timers import fire_due
 from shared.service import Service
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import Crash, MovedClock, PostOffice, message_of, record_of_row, type_of
 from tests.support.sagas.storm import How
 
@@ -120,6 +122,10 @@ class Resident:
         self.relay = OutboxPublisher(self.office, self.database, clock=self._clock)
         self.consumer = Processor(self.routes, self.database, self.relay, clock=self._clock)
         self.dies_sending = False
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Process records to the end of each."""
+        await process_records(self.consumer, records)
 
     def _before_post(self, _: Row) -> None:
         if self.dies_sending:
@@ -230,11 +236,11 @@ class Village:
         """Deliver a record; whoever dies of it is started again and gets it again, for its offset was not committed."""
         resident = self.residents[name]
         try:
-            await resident.consumer.process([record_of_row(row)])
+            await resident.process([record_of_row(row)])
         except Crash:
             self._collect(resident, row)
             resident.start()
-            await resident.consumer.process([record_of_row(row)])
+            await resident.process([record_of_row(row)])
         resident.dies_sending = False
         self._collect(resident, row)
 

@@ -17,6 +17,7 @@ from shared.database.pool import Database
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.payments import Post, Ticking, record_of, record_of_row
+from tests.support.doubles.processing import process_records
 
 TOKEN = "a token for tests, a long one too"  # noqa: S105
 WAITING = OwnTerms(unfound=Unfound.WAIT_FOR_STAFF, staff_hours=12)
@@ -47,7 +48,7 @@ class House:
         )
 
     async def tell(self, *messages: Message) -> list[Message]:
-        await self.consumer.process([record_of(message) for message in messages])
+        await process_records(self.consumer, [record_of(message) for message in messages])
         return self.post.taken()
 
     async def sent(self) -> list[Message]:
@@ -61,7 +62,7 @@ class House:
         await self.relay.sweep()
         timers = [row for row in self.post.rows if row.topic == internal("payments").name]
         self.post.rows = []
-        await self.consumer.process([record_of_row(row) for row in timers])
+        await process_records(self.consumer, [record_of_row(row) for row in timers])
         return self.post.taken()
 
     async def put(self, path: str, body: dict[str, Any], status: int = 200) -> Any:

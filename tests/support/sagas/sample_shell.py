@@ -8,6 +8,7 @@ from typing import Any
 from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, PostOffice
 from tests.support.sagas.sample_service import Notes, asked
 
@@ -28,7 +29,7 @@ class Shell:
         self.processor = Processor(self.routes, self.database, self.relay, clock=self.clock)
 
     async def take(self, *request_ids: str) -> None:
-        await self.processor.process([asked(self.routes, request_id) for request_id in request_ids])
+        await process_records(self.processor, [asked(self.routes, request_id) for request_id in request_ids])
 
     async def outbox(self) -> list[Any]:
         async with self.database.connection() as connection:

@@ -17,6 +17,7 @@ from shared.contracts.availability import BookRooms, ReleaseRooms
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import CHECK_IN, hold, wish
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, PostOffice, record_of
 from tests.support.servers.databases import FreshDatabase
 from tests.support.servers.tcp_proxy import Line, line_to
@@ -42,7 +43,7 @@ class Api:
         )
 
     async def tell(self, *messages: Message) -> None:
-        await self._consumer.process([record_of(message) for message in messages])
+        await process_records(self._consumer, [record_of(message) for message in messages])
 
     async def get(self, path: str, status: int = 200, **query: Any) -> Any:
         answer = await self.client.get(path, params=query)

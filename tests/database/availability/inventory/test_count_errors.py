@@ -15,6 +15,7 @@ from shared.contracts.availability import CountAnswered
 from shared.http.app import answer_refusals
 from shared.outbox.outbox import Row
 from tests.database.availability.conftest import Availability
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import message_of, raw_record, type_of
 
 pytestmark = pytest.mark.real
@@ -24,7 +25,7 @@ GOOD = {"request_id": "c1", "check_in": "2026-03-15", "check_out": "2026-03-16"}
 
 async def asked(service: Availability, body: bytes) -> list[Row]:
     """What comes of a request as a gateway writes it, without headers."""
-    await service.consumer.process([raw_record(REQUESTS, body)])
+    await process_records(service.consumer, [raw_record(REQUESTS, body)])
     return service.office.taken()
 
 

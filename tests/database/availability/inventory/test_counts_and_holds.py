@@ -32,6 +32,7 @@ from shared.errors import Refusal
 from shared.outbox.timers import fire_due
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, record_of_row
 
 ALL_FREE = {"bungalow_familiar": 17, "bungalow_junior": 37, "bungalow_matrimonial": 5, "habitacion": 14, "pasadia": 100}
@@ -272,7 +273,7 @@ async def expire(service: Availability) -> list[Any]:
     """Ring the alarm, and hand its wake-ups in."""
     await fire_due(service.database, service.relay, "posada/availability", service.repository.due, service.clock())
     rows = service.office.taken()
-    await service.consumer.process([record_of_row(row) for row in rows])
+    await process_records(service.consumer, [record_of_row(row) for row in rows])
     answers = service.office.messages
     service.office.taken()
     return answers

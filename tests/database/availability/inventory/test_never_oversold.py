@@ -46,6 +46,7 @@ from shared.messages.message import Message
 from shared.outbox.timers import fire_due
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, message_of, record_of_row
 from tests.support.scale import scaled
 from tests.support.servers.databases import FreshDatabase
@@ -317,7 +318,7 @@ class House(RuleBasedStateMachine):
         due = service.consumer.routes.repository.due
         await fire_due(self.database, service.relay, "tests", due, self.clock())
         rows = service.office.taken()
-        await service.consumer.process([record_of_row(row) for row in rows])
+        await process_records(service.consumer, [record_of_row(row) for row in rows])
         return [one.booking_id for one in map(message_of, service.office.taken()) if isinstance(one, HoldExpired)]
 
     async def written(self) -> tuple[Any, dict[UUID, str]]:

@@ -25,6 +25,7 @@ from shared.errors import Refusal
 from shared.http.app import answer_refusals
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, wish
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import message_of, raw_record
 
 REQUESTS = "posada.availability.requests"
@@ -185,7 +186,9 @@ def asking(**more: Any) -> dict[str, Any]:
 async def told(service: Availability, **more: Any) -> QuoteAnswered:
     """The answer to a request as a gateway publishes it."""
     headers = [("ce_type", b"posada.availability.quote-requested.v1")]
-    await service.consumer.process([raw_record(REQUESTS, json.dumps(asking(**more)).encode(), headers=headers)])
+    await process_records(
+        service.consumer, [raw_record(REQUESTS, json.dumps(asking(**more)).encode(), headers=headers)]
+    )
     (row,) = service.office.taken()
     answer = message_of(row)
     assert isinstance(answer, QuoteAnswered)

@@ -22,6 +22,7 @@ from shared.messages.message import Message
 from shared.observability.logs import add_subject
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import held, request
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, PostOffice, raw_record
 from tests.support.servers.databases import FreshDatabase
 
@@ -70,23 +71,23 @@ def about(lines: list[Any], *events: str) -> None:
 
 
 async def test_what_is_handled_and_what_its_handler_says(consumer: Processor, lines: list[Any]) -> None:
-    await consumer.process([record_of(held("r1"))])  # of a booking that nobody asked for
+    await process_records(consumer, [record_of(held("r1"))])  # of a booking that nobody asked for
     about(lines, "handled", "reply.unknown_booking")
 
 
 async def test_a_request(consumer: Processor, lines: list[Any]) -> None:
-    await consumer.process([record_of(request("r1"))])
+    await process_records(consumer, [record_of(request("r1"))])
     about(lines, "handled")
 
 
 async def test_what_cannot_be_read(consumer: Processor, lines: list[Any]) -> None:
     body = f'{{"booking_id": "{BOOKING}", "total": "lots"}}'.encode()
-    await consumer.process([record_of(held("r1"), body=body)])
+    await process_records(consumer, [record_of(held("r1"), body=body)])
     about(lines, "invalid", "dead_letter")
 
 
 async def test_a_request_that_does_not_fit_and_is_answered(consumer: Processor, lines: list[Any]) -> None:
-    await consumer.process([record_of(request("r1"), body=b'{"request_id": "r1"}')])
+    await process_records(consumer, [record_of(request("r1"), body=b'{"request_id": "r1"}')])
     about(lines, "invalid", "handled")
 
 
@@ -96,7 +97,9 @@ async def test_a_fault(consumer: Processor, lines: list[Any]) -> None:
 
     routes: Routes[Any] = consumer.routes
     routes.table[RoomsHeld] = Route(breaks)
-    await consumer.process([record_of(held("r1")), record_of(held("r1"), topic=topics.internal("booking").name)])
+    await process_records(
+        consumer, [record_of(held("r1")), record_of(held("r1"), topic=topics.internal("booking").name)]
+    )
     about(lines, "consumer.fault", "dead_letter")
 
 
@@ -105,7 +108,7 @@ async def test_a_batch_names_its_bookings(consumer: Processor, lines: list[Any])
         raise RuntimeError("poison")
 
     consumer.routes.table[BookingRequested] = Route(breaks, repeats=True)
-    await consumer.process([record_of(request("r1")), record_of(request("r2"))])
+    await process_records(consumer, [record_of(request("r1")), record_of(request("r2"))])
     (split,) = [line for line in lines if line["event"] == "consumer.batch_split"]
     assert split["bookings"] == [BOOKING, str(booking_id_of("r2"))]
 
@@ -116,6 +119,6 @@ async def test_what_a_client_calls_a_trace_is_none(consumer: Processor, lines: l
         request("r1").model_dump_json().encode(),
         headers=[("traceparent", b"00-ana@example.com-x-01")],
     )
-    await consumer.process([record])
+    await process_records(consumer, [record])
     assert "ana@example.com-x" not in str(lines)
     assert [line["booking"] for line in lines if line["event"] == "handled"] == [BOOKING]

@@ -30,6 +30,7 @@ from shared.outbox.publisher import OutboxPublisher
 from shared.saga.state import Verdict
 from shared.saga.table import Rejection
 from tests.support.builders.bookings import CODES, HOUSE, answer_of, held, request
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, MovedClock, PostOffice, raw_record, record_of
 from tests.support.servers.databases import FreshDatabase
 
@@ -211,7 +212,7 @@ class Booking:
 
     async def tell(self, *messages: Message) -> None:
         for message in messages:
-            await self.consumer.process([record_of(message)])
+            await process_records(self.consumer, [record_of(message)])
 
 
 @pytest.fixture
@@ -242,7 +243,7 @@ async def test_the_course_of_a_confirmed_booking(booking: Booking) -> None:
 @pytest.mark.real
 async def test_a_batch_that_begins_and_decides_is_written_once(booking: Booking) -> None:
     batch = [request(), answer_of(RoomsHeld)]
-    await booking.consumer.process([record_of(message) for message in batch])
+    await process_records(booking.consumer, [record_of(message) for message in batch])
     await booking.tell(answer_of(PaymentReserved), request(), request())
     confirmed = [one for one in booking.office.messages if isinstance(one, BookingConfirmed)]
     assert len(confirmed) == 3
@@ -254,7 +255,7 @@ async def test_a_batch_that_begins_and_decides_is_written_once(booking: Booking)
 @pytest.mark.real
 async def test_a_request_that_brought_no_id_is_found_by_the_one_it_got(booking: Booking) -> None:
     body = request().model_dump_json(exclude={"request_id"}, exclude_none=True).encode()
-    await booking.consumer.process([raw_record("posada.booking.requests", body, offset=7, timestamp=99)])
+    await process_records(booking.consumer, [raw_record("posada.booking.requests", body, offset=7, timestamp=99)])
     given = "kafka/posada.booking.requests/0/7/99"
     for path in (given, quote(given, safe="")):
         course = (await booking.http.get(f"/requests/{path}")).json()

@@ -27,6 +27,7 @@ from shared.outbox.publisher import OutboxPublisher
 from tests.database.conversations.conftest import TRUNCATE, PostOffice
 from tests.database.conversations.test_in_postgres import messages, threads, without_index
 from tests.support.builders.conversations import NOW, PHONE, PLACE, chat, confirmed, record
+from tests.support.doubles.processing import process_records
 from tests.unit.conversations.inbound.test_webhook_forms import (
     ADDED,
     CONTACT_DATA,
@@ -103,7 +104,7 @@ async def test_what_is_delivered_again_is_stored_once_on_whatever_way(
 ) -> None:
     for _ in range(3):
         assert (await client.post(WATI_ADDRESS, json=GUEST)).status_code == 202
-    await consumer.process([record(chat(message_id=GUEST["whatsappMessageId"]))])
+    await process_records(consumer, [record(chat(message_id=GUEST["whatsappMessageId"]))])
     assert list(await messages(database)) == [GUEST["whatsappMessageId"]]
 
 
@@ -133,7 +134,7 @@ async def test_an_old_timestamp_is_refused_and_kept_once_for_a_person(
     assert "more than 2 days" in letter["posada_history"]
     async with database.connection() as connection:
         body = await connection.fetchval("SELECT body FROM outbox")
-    await consumer.process([replayed([(name, value.encode()) for name, value in letter.items()], body)])
+    await process_records(consumer, [replayed([(name, value.encode()) for name, value in letter.items()], body)])
     assert list(await messages(database)) == [OLD["whatsappMessageId"]]
 
 
@@ -225,9 +226,9 @@ async def test_while_kafka_is_away_messages_and_second_attempts_are_kept(
 async def test_what_staff_write_at_twilio_goes_to_their_thread_whatever_fits_today(
     client: httpx.AsyncClient, consumer: Processor, database: Database
 ) -> None:
-    await consumer.process([record(confirmed("101", starts=-9, nights=8, at=NOW - timedelta(days=20)))])
+    await process_records(consumer, [record(confirmed("101", starts=-9, nights=8, at=NOW - timedelta(days=20)))])
     await client.post(**twilio(ADDED | {"DateCreated": (NOW - timedelta(hours=47)).isoformat()}))
-    await consumer.process([record(confirmed("201", starts=-1, at=NOW - timedelta(hours=1)))])
+    await process_records(consumer, [record(confirmed("201", starts=-1, at=NOW - timedelta(hours=1)))])
     await client.post(**twilio(ADDED | {"MessageSid": "IM2", "DateCreated": NOW_ISO}))
     await client.post(**twilio(ADDED | {"MessageSid": "IM3", "Author": "recepcion", "DateCreated": NOW_ISO}))
     by_room = {thread["room"]: thread["id"] for thread in await threads(database)}
@@ -255,7 +256,7 @@ async def test_what_staff_write_before_we_know_the_conversation_is_tried_again(
     (letter,) = post_office.rows  # these tests allow no second attempts
     assert "no thread has the conversation" in str(letter.headers)
     await client.post(**twilio(ADDED))
-    await consumer.process([replayed(letter.headers, letter.body or b"")])
+    await process_records(consumer, [replayed(letter.headers, letter.body or b"")])
     assert set(await messages(database)) == {ADDED["MessageSid"], "IM2"}
 
 
@@ -307,7 +308,7 @@ async def test_webhooks_at_once_open_one_thread_for_a_phone(
 async def test_webhooks_at_once_open_one_thread_for_an_apartment(
     make_client: MakeClient, database: Database, relay: OutboxPublisher, consumer: Processor
 ) -> None:
-    await consumer.process([record(confirmed("101"))])
+    await process_records(consumer, [record(confirmed("101"))])
     async with racing(make_client, database, relay) as client:
         await race_for_a_thread(client, database)
     assert [thread["room"] for thread in await threads(database)] == ["101"]
@@ -319,7 +320,7 @@ async def test_without_its_index_the_race_ends_in_several_threads(
 ) -> None:
     async with without_index(database, index):
         if index == "threads_contact_apartment_key":
-            await consumer.process([record(confirmed("101"))])
+            await process_records(consumer, [record(confirmed("101"))])
         async with racing(make_client, database, relay) as client:
             with pytest.raises(AssertionError, match="== 1"):
                 await race_for_a_thread(client, database)
@@ -330,7 +331,7 @@ async def race_for_a_message(database: Database, relay: OutboxPublisher, make_cl
     processor = Processor(routes(Meeting(2)), database, relay, clock=lambda: NOW)
     again = record(chat(message_id=GUEST["whatsappMessageId"]))
     async with make_client(processor) as client:
-        answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), processor.process([again]))
+        answer, _ = await asyncio.gather(client.post(WATI_ADDRESS, json=GUEST), process_records(processor, [again]))
     assert answer.status_code == 202
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM messages") == 1

@@ -24,6 +24,7 @@ from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles import message_providers as doubles
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.message_providers import Answer, Asked, Double, told
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import MovableClock, ScriptedSender
 from tests.support.doubles.transport import PostOffice, message_of, record_of_row
 
@@ -89,7 +90,7 @@ class Hour:
             await self.watch.look(self.relay)
             rows = self.post_office.taken()
             self.told.update(type(message_of(row)) for row in rows)
-            await self.consumer.process([record_of_row(row) for row in rows])
+            await process_records(self.consumer, [record_of_row(row) for row in rows])
             await self.settle()
             self.clock.advance(MINUTE / 4)
 

@@ -26,6 +26,7 @@ from shared.observability.logs import add_subject
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_composer, a_delivery, confirmed, record
 from tests.support.doubles.deliveries import CHAT, EMAIL, INSTAGRAM, MESSENGER, House
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, ScriptedSender
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -59,7 +60,9 @@ async def test_a_sending_is_logged_in_the_trace_of_its_event(house: House) -> No
     told = record(message)
     told.headers.append(("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode()))
     composer = a_composer(local=())
-    await Processor(routes(Repository(composer)), house.database, house.relay, clock=house.clock).process([told])
+    await process_records(
+        Processor(routes(Repository(composer)), house.database, house.relay, clock=house.clock), [told]
+    )
     with capture_logs(processors=[add_subject]) as lines:
         await house.settle(house.runner())
     assert [(line["trace"], line["booking"]) for line in lines if line["event"] == "delivery"] == [
@@ -222,7 +225,7 @@ async def test_a_commit_wakes_the_runner_without_any_poll(house: House, database
     task = asyncio.create_task(house.runner({Channel.EMAIL: email}, clock=lambda: NOW, wake=wake).run(house.relay))
     await wake.listened.wait()
     consumer = Processor(routes(repository), database, house.relay, clock=lambda: NOW, retry_pauses=())
-    await consumer.process([record(confirmed())])
+    await process_records(consumer, [record(confirmed())])
     async with asyncio.timeout(10):
         while await house.statuses() != {"email": "sent", "whatsapp": "sent"}:  # noqa: ASYNC110 — another's commit
             await asyncio.sleep(0.01)

@@ -17,6 +17,7 @@ from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.notifications.conftest import MakeConsumer, PostOffice
 from tests.support.builders.notifications import a_composer, confirmed, record
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import smtp_double, wati_double
 
 LOCAL = (Channel.MESSENGER, Channel.INSTAGRAM, Channel.SMS)
@@ -55,7 +56,7 @@ async def test_twenty_guests_get_one_whatsapp_message_and_one_email_each(
             ]
             running = [asyncio.create_task(runner.run(relay)) for runner in runners]
             for _ in range(2):
-                await make_consumer(composer).process([record(message) for message in messages])
+                await process_records(make_consumer(composer), [record(message) for message in messages])
             async with asyncio.timeout(10), database.connection() as connection:
                 while await connection.fetchval(  # noqa: ASYNC110  # nothing tells of another's commit
                     "SELECT count(*) FROM deliveries WHERE status <> 'sent'"

@@ -51,6 +51,7 @@ from tests.support.builders.notifications import (
     outcome,
     record,
 )
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import MovableClock
 from tests.support.doubles.transport import PostOffice, record_of_row
 
@@ -107,7 +108,7 @@ class Service:
         self.consumer = Processor(routes(self.repository), database, self.relay, clock=self.clock, retry_pauses=())
 
     async def hear(self, *messages: Message) -> None:
-        await self.consumer.process([record(message) for message in messages])
+        await process_records(self.consumer, [record(message) for message in messages])
 
     async def until(self, moment: datetime) -> None:
         """Let time pass, hour by hour, with everything in the outbox that falls due."""
@@ -115,7 +116,7 @@ class Service:
             self.clock.now = min(moment, self.clock.now + timedelta(hours=1))
             await self.relay.sweep()
             rows = [row for row in self.post_office.taken() if row.topic.endswith("notifications.internal")]
-            await self.consumer.process([record_of_row(row) for row in rows])
+            await process_records(self.consumer, [record_of_row(row) for row in rows])
 
     async def told(self) -> list[str]:
         async with self.database.connection() as connection:

@@ -22,6 +22,7 @@ from tests.support.builders.notifications import (
     record,
     refused,
 )
+from tests.support.doubles.processing import process_records
 
 
 async def rows(database: Database) -> list[Any]:
@@ -33,7 +34,7 @@ async def test_a_confirmation_is_written_and_answered(
     make_consumer: MakeConsumer, database: Database, post_office: PostOffice
 ) -> None:
     message = confirmed(a_room(1), a_room(2))
-    await make_consumer(a_composer()).process([record(message)])
+    await process_records(make_consumer(a_composer()), [record(message)])
     assert {(row["channel"], row["status"], row["provider"]) for row in await rows(database)} == {
         ("email", "stored", "local"),
         ("whatsapp", "stored", "local"),
@@ -45,8 +46,10 @@ async def test_however_often_an_event_comes_it_is_told_once(
     make_consumer: MakeConsumer, database: Database, post_office: PostOffice
 ) -> None:
     message, consumer = confirmed(), make_consumer(a_composer())
-    await consumer.process([record(message, event_id="same"), record(message, 1, event_id="same"), record(message, 2)])
-    await consumer.process([record(message, 3), record(message, 4, event_id="same")])
+    await process_records(
+        consumer, [record(message, event_id="same"), record(message, 1, event_id="same"), record(message, 2)]
+    )
+    await process_records(consumer, [record(message, 3), record(message, 4, event_id="same")])
     assert len(await rows(database)) == 2
     assert set(post_office.messages) == {GuestNotified(booking_id=message.booking_id, channels=("email", "whatsapp"))}
 
@@ -55,7 +58,7 @@ async def test_two_instances_that_hear_of_it_at_once_tell_once(make_consumer: Ma
     messages = [confirmed() for _ in range(50)]
     batches = [messages, list(reversed(messages))] * 2
     await asyncio.gather(
-        *[make_consumer(a_composer()).process([record(message) for message in batch]) for batch in batches]
+        *[process_records(make_consumer(a_composer()), [record(message) for message in batch]) for batch in batches]
     )
     assert set(Counter((row["booking_id"], row["channel"]) for row in await rows(database)).values()) == {1}
     assert len(await rows(database)) == 100
@@ -76,7 +79,9 @@ async def test_a_batch_of_everything(make_consumer: MakeConsumer, database: Data
     alert = StaffAlerted(booking_id=confirmed().booking_id, code="saga_stuck", text="Capture fails.")
     progress = BookingProgressed(booking_id=alert.booking_id, request_id="r", step="accepted", at=NOW)
     messages = [confirmed(), refused(), failed(), payment_search(1), payment_search(2), alert, progress]
-    await make_consumer(a_composer()).process([record(message, place) for place, message in enumerate(messages)])
+    await process_records(
+        make_consumer(a_composer()), [record(message, place) for place, message in enumerate(messages)]
+    )
     assert Counter(row["occasion"].partition(":")[0] for row in await rows(database)) == {
         "confirmed": 2,
         "refused": 2,

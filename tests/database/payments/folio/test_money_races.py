@@ -25,6 +25,7 @@ from shared.errors import Conflict, Refusal
 from shared.messages.message import Message
 from tests.database.payments.requests.test_races import Unguarded, instance
 from tests.support.builders.payments import NOW, TERMS, booking, capture, record_of, reserve, transfer
+from tests.support.doubles.processing import process_records
 
 REPOSITORY = Repository(TERMS)
 T1 = payment_id_of("kafka", "T1")
@@ -91,7 +92,7 @@ async def state(database: Database) -> tuple[Decimal, Decimal, Decimal]:
 async def live(database: Database, *messages: Message) -> None:
     consumer, _ = instance(database)
     for message in messages:
-        await consumer.process([record_of(message)])
+        await process_records(consumer, [record_of(message)])
 
 
 async def without_constraints(database: Database) -> None:
@@ -185,11 +186,11 @@ async def test_desk_and_guests_fight_over_one_payment(database: Database) -> Non
     async def guest(number: int) -> None:
         consumer, _ = instance(database)
         name = f"guest {number}"
-        await consumer.process([record_of(reserve(name, slip_amount="3450.00"))])
+        await process_records(consumer, [record_of(reserve(name, slip_amount="3450.00"))])
         async with database.connection() as connection:
             sql = "SELECT status FROM payment_requests WHERE booking_id = $1"
             if await connection.fetchval(sql, booking(name)) == "reserved":
-                await consumer.process([record_of(capture(name, f"HR-{number}"))])
+                await process_records(consumer, [record_of(capture(name, f"HR-{number}"))])
 
     done = await asyncio.gather(*[desk(number) for number in range(20)], *[guest(number) for number in range(20)])
     reserved, captured, refunded = await state(database)

@@ -17,6 +17,7 @@ from shared.contracts.payments import BookingRepriced, FolioChanged, RepriceBook
 from shared.contracts.topics import dead
 from tests.database.payments.folio.test_folios import BOOKING, T1, audited, cash, charge, paid, refund
 from tests.support.builders.payments import NOW, booking, record_of, reserve, transfer
+from tests.support.doubles.processing import process_records
 from tests.support.sagas.payments_service import House
 
 
@@ -29,7 +30,7 @@ def reprice(total: str = "0.00", fee: str = "0.00", change: int = 1, **more: Any
 async def told(house: House, command: RepriceBooking) -> BookingRepriced:
     """The one answer to a command, each time under another event id: the command itself is known or not."""
     house.post.taken()
-    await house.consumer.process([record_of(command, str(uuid4()))])
+    await process_records(house.consumer, [record_of(command, str(uuid4()))])
     (reply,) = house.post.taken()
     assert isinstance(reply, BookingRepriced)
     return reply
@@ -108,7 +109,7 @@ async def test_a_fee_above_what_was_paid_is_owed(house: House) -> None:
 async def test_a_price_that_comes_before_its_capture_is_put_off(house: House) -> None:
     await house.tell(transfer(), reserve())
     state = await house.database_state()
-    await house.consumer.process([record_of(reprice())])
+    await process_records(house.consumer, [record_of(reprice())])
     (later,) = house.post.rows  # without pauses before second attempts it goes to the dead letters at once
     assert later.topic == dead("payments").name
     assert await house.database_state() == state

@@ -32,6 +32,7 @@ from tests.support.builders.payments import (
     reserve_by_card,
     transfer,
 )
+from tests.support.doubles.processing import process_records
 
 REPOSITORY = Repository(TERMS)
 TABLE = routes(REPOSITORY).table
@@ -183,9 +184,9 @@ async def fight(database: Database) -> tuple[int, Decimal]:
     async with AsyncExitStack() as warm:  # a pool that has to connect first would let them in one by one
         for _ in instances:
             await warm.enter_async_context(database.connection())
-    await instances[0][0].process([record_of(card("A7", "4140.00"))])
+    await process_records(instances[0][0], [record_of(card("A7", "4140.00"))])
     batches = [[record_of(reserve_by_card(f"{n}/{m}")) for m in range(10)] for n in range(4)]
-    await asyncio.gather(*[one.process(batch) for (one, _), batch in zip(instances, batches, strict=True)])
+    await asyncio.gather(*[process_records(one, batch) for (one, _), batch in zip(instances, batches, strict=True)])
     answers = [message for _, post in instances for message in post.taken()]
     assert len(answers) == 40
     async with database.connection() as connection:
@@ -216,8 +217,8 @@ async def test_a_transfer_that_two_instances_record_at_once_is_one(database: Dat
     batch = [transfer(f"T{number}") for number in range(20)]
     await asyncio.gather(
         *[
-            one.process(
-                [record_of(message, f"{place}/{message.transfer_id}") for message in batch[:: 1 - 2 * (place % 2)]]
+            process_records(
+                one, [record_of(message, f"{place}/{message.transfer_id}") for message in batch[:: 1 - 2 * (place % 2)]]
             )
             for place, (one, _) in enumerate(instances)
         ]
@@ -229,10 +230,12 @@ async def test_a_transfer_that_two_instances_record_at_once_is_one(database: Dat
 
 async def test_the_same_request_that_two_instances_take_at_once_is_one(database: Database) -> None:
     first, _ = instance(database)
-    await first.process([record_of(transfer(amount="2000.00"))])
+    await process_records(first, [record_of(transfer(amount="2000.00"))])
     instances = [instance(database) for _ in range(4)]
     asked = reserve(slip_amount="2000.00")
-    await asyncio.gather(*[one.process([record_of(asked, str(place))]) for place, (one, _) in enumerate(instances)])
+    await asyncio.gather(
+        *[process_records(one, [record_of(asked, str(place))]) for place, (one, _) in enumerate(instances)]
+    )
     answers = [message for _, post in instances for message in post.taken()]
     assert len(answers) == 4
     assert all(answer == answers[0] for answer in answers)

@@ -37,6 +37,7 @@ from tests.support.builders.payments import (
     reserve_by_card,
     transfer,
 )
+from tests.support.doubles.processing import process_records
 
 
 class Instance:
@@ -52,7 +53,7 @@ class Instance:
 
     async def tell(self, *messages: Message) -> list[Message]:
         """One batch; gives what was sent at once."""
-        await self.consumer.process([record_of(message) for message in messages])
+        await process_records(self.consumer, [record_of(message) for message in messages])
         return self.post.taken()
 
     async def ring(self) -> list[Message]:
@@ -63,7 +64,7 @@ class Instance:
         await self.relay.sweep()
         timers, self.post.rows = self.post.rows, []
         for _ in range(2):  # Kafka may always deliver again
-            await self.consumer.process([record_of_row(row) for row in timers])
+            await process_records(self.consumer, [record_of_row(row) for row in timers])
         return self.post.taken()
 
     def restarted(self, terms: Terms = TERMS) -> Instance:
@@ -135,8 +136,8 @@ async def test_a_message_that_is_delivered_again_changes_nothing(service: Instan
 async def test_the_same_asked_anew_is_answered_anew_and_takes_nothing(service: Instance, database: Database) -> None:
     await service.tell(transfer(amount="2000.00"))
     asked = reserve(slip_amount="2000.00")
-    await service.consumer.process([record_of(asked, "one"), record_of(asked, "two")])
-    await service.consumer.process([record_of(asked, "three")])
+    await process_records(service.consumer, [record_of(asked, "one"), record_of(asked, "two")])
+    await process_records(service.consumer, [record_of(asked, "three")])
     first, second, third = service.post.taken()
     assert first == second == third
     assert (await money(database))[0] == Decimal("690.00")
@@ -152,9 +153,9 @@ async def test_everything_comes_back_from_the_database_as_it_was(service: Instan
     ]
     first = await service.tell(transfer(reference="1"), card(amount="10.00"), release("gone"), *cases)
     later = Instance(database)
-    await later.consumer.process([record_of(case, f"again {case.booking_id}") for case in cases])
+    await process_records(later.consumer, [record_of(case, f"again {case.booking_id}") for case in cases])
     assert later.post.taken() == first[1:]
-    await later.consumer.process([record_of(reserve("gone"), "too late")])
+    await process_records(later.consumer, [record_of(reserve("gone"), "too late")])
     (reply,) = later.post.taken()
     assert isinstance(reply, PaymentRefused)
     assert reply.refusal.reason == "payment_released"
@@ -297,8 +298,9 @@ async def test_what_never_fits_is_set_aside_and_the_rest_of_its_batch_is_handled
 ) -> None:
     await service.tell(transfer(amount="2000.00"))
     captured_of_nothing, contradiction = capture("unknown"), transfer(amount="2.00", payer="other")
-    await service.consumer.process(
-        [record_of(captured_of_nothing), record_of(reserve(slip_amount="2000.00")), record_of(contradiction, "again")]
+    await process_records(
+        service.consumer,
+        [record_of(captured_of_nothing), record_of(reserve(slip_amount="2000.00")), record_of(contradiction, "again")],
     )
     topics = sorted(row.topic for row in service.post.rows)
     assert topics == ["posada.booking.replies", "posada.payments.dead", "posada.payments.dead"]

@@ -13,6 +13,7 @@ from shared.contracts.common import Language
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.messages.message import Message
 from tests.support.builders.payments import SLIP_DATE, capture, card, record_of, reserve, reserve_by_card, transfer
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import message_of, raw_record
 from tests.support.sagas.payments_service import House
 
@@ -24,7 +25,7 @@ async def asked(house: House, **facts: Any) -> PaymentVerified:
     """The answer over Kafka, which is that over HTTP as well."""
     question = VerifyPayment(request_id="q1", **facts)
     before = await house.database_state()
-    await house.consumer.process([record_of(question, "q1", next(offsets))])
+    await process_records(house.consumer, [record_of(question, "q1", next(offsets))])
     (answer,) = house.post.taken()
     assert isinstance(answer, PaymentVerified)
     assert await house.put("/payments/verify", question.model_dump(mode="json")) == answer.model_dump(mode="json")
@@ -91,7 +92,7 @@ async def test_what_the_question_lacks_is_named(house: House) -> None:
 
 async def raw(house: House, body: bytes) -> Any:
     """What is sent because of a question as a gateway writes it, without headers."""
-    await house.consumer.process([raw_record("posada.payments.requests", body, headers=VERIFY)])
+    await process_records(house.consumer, [raw_record("posada.payments.requests", body, headers=VERIFY)])
     (row,) = house.post.rows
     house.post.rows = []
     return row

@@ -30,6 +30,7 @@ from tests.support.builders.payments import (
     reserve,
     transfer,
 )
+from tests.support.doubles.processing import process_records
 
 T1 = payment_id_of("kafka", "T1")
 STORY = (
@@ -50,7 +51,7 @@ async def live(database: Database) -> None:
         routes(Repository(TERMS)), database, OutboxPublisher(Post(), database, clock=clock), clock=clock
     )
     for message in STORY:
-        await consumer.process([record_of(message)])
+        await process_records(consumer, [record_of(message)])
 
 
 async def test_what_happens_to_a_payment_is_written_down_in_its_order(database: Database) -> None:

@@ -12,6 +12,7 @@ import pytest
 from deploy.local.postgres import programs
 from shared.messages.message import Message
 from tests.support.builders.payments import capture, record_of, release, reserve, transfer
+from tests.support.doubles.processing import process_records
 from tests.support.sagas.payments_service import House
 
 pytestmark = pytest.mark.real
@@ -55,11 +56,11 @@ async def test_what_came_since_is_read_again_and_counts_once(
     kafka = [record_of(message, f"event-{number}", number) for number, message in enumerate((*BEFORE, *AFTER))]
     backup = tmp_path / "payments.dump"
     for record in kafka[: len(BEFORE)]:
-        await house.consumer.process([record])
+        await process_records(house.consumer, [record])
     older = await books(house)
     await asyncio.to_thread(tool, "pg_dump", "--format=custom", "--file", backup, payments_url)
     for record in kafka[len(BEFORE) :]:
-        await house.consumer.process([record])
+        await process_records(house.consumer, [record])
     newer = await books(house)
     assert newer != older
 
@@ -71,7 +72,7 @@ async def test_what_came_since_is_read_again_and_counts_once(
     # Rewound to before the backup: some of what comes again is in it already.
     again = kafka[2:]
     for batch in [again] if together else [[record] for record in again]:
-        await house.consumer.process(batch)
+        await process_records(house.consumer, batch)
     assert await books(house) == newer
     assert (await house.get("/payments/audit"))["agrees"]
 

@@ -16,6 +16,7 @@ from shared.errors import Conflict
 from shared.kafka.topics import Topic
 from shared.observability.metrics import HANDLED
 from shared.outbox import dead_letters
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import raw_record, record_of_row
 from tests.support.sagas.sample_service import Notes, OptimisticNotes, asked, body, noted
 from tests.support.sagas.sample_shell import Shell, failing
@@ -49,7 +50,7 @@ async def test_only_the_poisonous_message_is_put_off(database: Database, kind: t
     shell.office.taken()
     shell.clock.forward(timedelta(seconds=1))
     await shell.relay.sweep()
-    await shell.processor.process([record_of_row(row) for row in shell.office.taken()])
+    await process_records(shell.processor, [record_of_row(row) for row in shell.office.taken()])
     assert await noted(database) == ["a", "c", "b"]
 
 
@@ -68,14 +69,14 @@ async def test_the_rest_of_a_large_batch_still_shares_transactions(database: Dat
 async def test_attempts_are_bounded_and_the_dead_letter_tells_its_story(database: Database, kind: type[Notes]) -> None:
     shell = Shell(database, failing("b", kind=kind))
     record = asked(shell.routes, "b", headers=[("ce_id", b"b"), ("x-chat", b"c7")])
-    await shell.processor.process([record])
+    await process_records(shell.processor, [record])
     attempts = 1
     while not any(row.topic.endswith(".dead") for row in shell.office.rows):
         await shell.relay.stop()
         (row,) = await shell.outbox()
         shell.clock.now = row["due_at"]
         await shell.relay.sweep()
-        await shell.processor.process([record_of_row(one) for one in shell.office.taken() for _ in range(2)])
+        await process_records(shell.processor, [record_of_row(one) for one in shell.office.taken() for _ in range(2)])
         attempts += 1
     assert attempts == 6
     (dead,) = shell.office.rows
@@ -101,11 +102,11 @@ async def test_what_was_not_handled_claims_no_id(database: Database, kind: type[
     shell = Shell(database, kind(breaks))
     shell.processor = Processor(shell.routes, database, shell.relay, clock=shell.clock, retry_pauses=())
     bad = raw_record(shell.routes.topics[0].name, b"{}", headers=[("ce_id", b"a")])
-    await shell.processor.process([bad, bad, asked(shell.routes, "b")])
+    await process_records(shell.processor, [bad, bad, asked(shell.routes, "b")])
     assert [row.topic.endswith(".dead") for row in shell.office.taken()] == [True, True]
     healed.append(True)
     again = [asked(shell.routes, "a"), asked(shell.routes, "b")]
-    await shell.processor.process([*again, *again])
+    await process_records(shell.processor, [*again, *again])
     assert await noted(database) == ["a", "b"]
 
 
@@ -116,7 +117,7 @@ async def test_an_id_on_another_topic_hides_nothing(database: Database, kind: ty
     routes.topics = tuple(topics)
     shell = Shell(database, notes, routes=routes)
     same = [raw_record(topic.name, body(topic.name), headers=[("ce_id", b"1")]) for topic in topics]
-    await shell.processor.process([*same, *same])
+    await process_records(shell.processor, [*same, *same])
     assert await noted(database) == [topic.name for topic in topics]
 
 
@@ -133,7 +134,7 @@ async def test_what_is_invalid_is_set_aside_whole_and_stops_nobody(shell: Shell,
     strange = raw_record(
         shell.routes.topics[0].name, body, key=b"\x00k\xff", headers=[("a\0b", b"\0\xff"), ("n", None)]
     )
-    await shell.processor.process([asked(shell.routes, "a"), strange, asked(shell.routes, "b")])
+    await process_records(shell.processor, [asked(shell.routes, "a"), strange, asked(shell.routes, "b")])
     assert await noted(shell.database) == ["a", "b"]
     (dead,) = [row for row in shell.office.rows if row.topic.endswith(".dead")]
     assert dead.body == body
@@ -143,7 +144,7 @@ async def test_what_is_invalid_is_set_aside_whole_and_stops_nobody(shell: Shell,
 async def test_a_poisonous_message_with_nul_in_key_and_headers_is_put_off(database: Database) -> None:
     shell = Shell(database, failing("b"))
     headers = [("ce_id", b"\0\xff"), ("ce_correlationid", b"\0"), ("x\0", b"\0")]
-    await shell.processor.process([asked(shell.routes, "b", key=b"\0\xff", headers=headers)])
+    await process_records(shell.processor, [asked(shell.routes, "b", key=b"\0\xff", headers=headers)])
     await shell.relay.stop()
     assert len(await shell.outbox()) == 1
 

@@ -19,6 +19,7 @@ from shared.errors import Conflict, Refusal
 from shared.messages.message import Message
 from shared.observability.metrics import HANDLED
 from tests.database.shared.consumer.test_outages import Away
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import record_of_row
 from tests.support.sagas.sample_service import Notes, OptimisticNotes, asking, noted
 from tests.support.sagas.sample_shell import Shell, failing
@@ -121,7 +122,7 @@ async def test_one_that_is_deferrable_is_retried_like_a_message(database: Databa
     shell.office.taken()
     shell.clock.now = later["due_at"]
     await shell.relay.sweep()
-    await shell.processor.process([record_of_row(row) for row in shell.office.taken()])
+    await process_records(shell.processor, [record_of_row(row) for row in shell.office.taken()])
     assert await noted(database) == ["a"]
 
 

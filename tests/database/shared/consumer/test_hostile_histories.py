@@ -18,6 +18,7 @@ from shared.outbox.dead_letter_topic import DeadLetter, _fold
 from shared.outbox.dead_letters import CUT, HISTORY, MAX_FAULT, MAX_HISTORY, MAX_HISTORY_BYTES, extended, read_history
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import PostOffice, raw_record
 from tests.support.sagas.sample_service import Notes, asked, noted
 
@@ -60,7 +61,7 @@ async def test_a_message_with_a_hostile_history_is_set_aside_like_any_other(
     hostile = asked(routes, poison, headers=[("ce_id", poison.encode()), (HISTORY, history)])
     hostile.value = body or hostile.value
 
-    await processor.process([asked(routes, before), hostile, asked(routes, after)])
+    await process_records(processor, [asked(routes, before), hostile, asked(routes, after)])
 
     (letter,) = [row for row in office.rows if row.topic == dead(routes.service).name]
     assert size_of(letter) < KEPT_BYTES

@@ -16,6 +16,7 @@ from shared.kafka.topics import KEPT_BYTES, MESSAGE_BYTES
 from shared.messages.record_auth import RecordVerifier, Seal
 from shared.outbox.dead_letters import HISTORY, read_history
 from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import MovedClock, PostOffice, raw_record
 from tests.support.sagas.sample_service import Notes, asked, body, noted
 
@@ -69,7 +70,7 @@ async def test_a_strangers_history_is_none(database: Database, history: bytes) -
     headers = [(HISTORY, history)]
     broken = raw_record(desk.topic, b"{}", headers=headers)
     poisonous = asked(desk.routes, "b", headers=[("ce_id", b"b"), *headers])
-    await desk.processor.process([asked(desk.routes, "a"), broken, poisonous, asked(desk.routes, "c")])
+    await process_records(desk.processor, [asked(desk.routes, "a"), broken, poisonous, asked(desk.routes, "c")])
     assert await noted(database) == ["a", "c"]
     (letter,) = [row for row in desk.office.rows if row.topic == dead(desk.routes.service).name]
     async with database.connection() as connection:
@@ -88,7 +89,7 @@ async def test_what_is_not_verified_is_not_retried(notes_url: str) -> None:
     await faulty.open()
     desk = Desk(faulty, Notes(), signed=True)
     faulty.left = 2  # in the batch, and alone
-    await desk.processor.process([raw_record(desk.topic, body("forged"), headers=[("ce_id", b"1")])])
+    await process_records(desk.processor, [raw_record(desk.topic, body("forged"), headers=[("ce_id", b"1")])])
     assert faulty.left == 0
     assert await noted(faulty) == []
     async with faulty.connection() as connection:
@@ -105,7 +106,7 @@ async def test_a_key_that_grows_when_it_is_sent_again_makes_no_row_that_nobody_t
 
     desk = Desk(database, Notes(poison))
     key = b"\xff" * (MESSAGE_BYTES - 1000)  # each byte is three where it is written as text
-    await desk.processor.process([asked(desk.routes, "b", key=key)])
+    await process_records(desk.processor, [asked(desk.routes, "b", key=key)])
     async with database.connection() as connection:
         (row,) = await connection.fetch("SELECT topic, key, headers, body FROM outbox")
     assert row["topic"] == dead(desk.routes.service).name

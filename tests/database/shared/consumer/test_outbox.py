@@ -16,6 +16,7 @@ from shared.messages.message import Envelope, Outgoing
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import PostOffice
 from tests.support.sagas.sample_service import asked
 from tests.support.sagas.sample_shell import Shell
@@ -49,7 +50,9 @@ async def test_what_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -
         raise KafkaConnectionError
 
     shell.relay = OutboxPublisher(PostOffice(lost), shell.database, clock=shell.clock)
-    await Processor(shell.routes, shell.database, shell.relay, clock=shell.clock).process([asked(shell.routes, "a")])
+    await process_records(
+        Processor(shell.routes, shell.database, shell.relay, clock=shell.clock), [asked(shell.routes, "a")]
+    )
     assert len(await shell.outbox()) == 1
     survivor = OutboxPublisher(shell.office, shell.database, clock=shell.clock)
     await survivor.sweep()

@@ -24,6 +24,7 @@ from shared.http.connections import DatabaseOfRequests
 from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
 from shared.settings import ServiceSettings
+from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import PostOffice
 from tests.support.sagas.sample_service import Notes, asked, noted
 from tests.support.sagas.sample_service import asking as command
@@ -99,7 +100,7 @@ async def test_a_command_that_a_request_executes_counts_as_the_requests(database
     async with all_taken(database):
         with on_request(), pytest.raises(Busy):
             await processor.execute(command("over HTTP"))
-        await processor.process([asked(routes, "from Kafka")])
+        await process_records(processor, [asked(routes, "from Kafka")])
     with on_request() as use:
         await processor.execute(command("over HTTP"))
         assert use.held == 0
