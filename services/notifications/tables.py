@@ -113,6 +113,7 @@ reports = Table(
     Column("problem", Text),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("applied", Boolean, nullable=False, server_default=false()),
+    Column("failures", SmallInteger, nullable=False, server_default=text("0"), comment="Attempts to apply it."),
     UniqueConstraint("provider", "provider_id", "fate"),
     Index("reports_unapplied_idx", "id", postgresql_where=text("NOT applied")),
 )

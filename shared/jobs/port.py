@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -78,6 +78,9 @@ class JobTransaction:
     messages: list[Message] = field(default_factory=list)
 
 
+Chore = Callable[[JobTransaction], Awaitable[None]]
+
+
 class JobStore(ABC, Generic[J, R]):
     """One service's jobs: the table that they stand in, and what executing one does.
 
@@ -85,6 +88,10 @@ class JobStore(ABC, Generic[J, R]):
     """
 
     together: ClassVar[bool] = False
+
+    def chores(self) -> Sequence[Chore]:
+        """What is written before each claim, each in a transaction of its own; one that fails stops nothing else."""
+        return ()
 
     @abstractmethod
     async def claim(self, tx: JobTransaction, limit: int, running: Sequence[J], lease: timedelta) -> Sequence[J]:

@@ -23,7 +23,7 @@ from shared.commit_hooks import collecting_hooks
 from shared.database.outage import wait_out_outage
 from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import CallFailed, described, place_of
-from shared.jobs.port import J, JobLimits, JobStore, JobTransaction, R
+from shared.jobs.port import Chore, J, JobLimits, JobStore, JobTransaction, R
 from shared.jobs.wake import WakeSignal
 from shared.messages.message import Outgoing
 from shared.outbox import outbox
@@ -89,6 +89,8 @@ class JobRunner(Generic[J, R]):
 
     async def begin(self, publisher: OutboxPublisher) -> int:
         """Claim what is due and begin it; returns how many jobs that were."""
+        for chore in self._store.chores():
+            await self._do(chore, publisher)
         running = list(self._running.values())
         limit = max(0, self._limits.at_once - len(running))
         async with self._transaction(publisher) as tx:
@@ -100,6 +102,16 @@ class JobRunner(Generic[J, R]):
         if self._running and (self._renewing is None or self._renewing.done()):
             self._renewing = asyncio.create_task(self._renew(), name=f"{self._name}: leases")
         return len(claimed)
+
+    async def _do(self, chore: Chore, publisher: OutboxPublisher) -> None:
+        """Do a chore; where it fails, it comes again before the next claim."""
+        try:
+            async with self._transaction(publisher) as tx:
+                await chore(tx)
+        except UNAVAILABLE:
+            raise
+        except Exception:
+            log.exception("job.chore_failed", jobs=self._name, chore=getattr(chore, "__name__", ""))
 
     def _let_go(self, task: asyncio.Task[None]) -> None:
         del self._running[task]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -19,6 +20,27 @@ from shared.errors import CallFailed, place_of
 from shared.outbound.breaker import CircuitBreaker
 
 log = structlog.get_logger(__name__)
+
+
+class KnownMessages:
+    """Which messages that a provider has are known as another delivery's. `asking`: the database is being asked."""
+
+    def __init__(self, database: Database, repository: Repository, found: dict[str, int]) -> None:
+        self._database = database
+        self._repository = repository
+        self._found = found
+        self.asking = False
+
+    async def is_anothers(self, provider: str, number: int, provider_id: str) -> bool:
+        """Whether a message is known as another's than this delivery's; else it is this one's from now on."""
+        self.asking = True  # stays so where the database fails
+        async with self._database.connection() as connection:
+            known = await self._repository.is_anothers(connection, provider, provider_id, number)
+        self.asking = False
+        if known or self._found.get(provider_id, number) != number:
+            return True
+        self._found[provider_id] = number
+        return False
 
 
 class DeliveryAttempt:
@@ -56,25 +78,29 @@ class DeliveryAttempt:
                 try:
                     return await self._hand_over(claimed)
                 except CallFailed as again:
-                    return self.outcome_after(claimed, again)
-            return self.outcome_after(claimed, refused)
+                    return self._refused(claimed, again)
+            return self._refused(claimed, refused)
 
     async def _hand_over(self, claimed: Claimed) -> Outcome:
         """Ask first where the provider may have it already.
 
         Raises:
             CallFailed: when it was not taken.
+            Exception: whatever our own database raised while it was asked: that is no fault of the provider's.
         """
         channel = claimed.delivery.channel
-        sender = self.senders[channel]
+        sender, known = self.senders[channel], KnownMessages(self._database, self._repository, self._found)
         try:
             async with asyncio.timeout(self._seconds):
-                receipt = await self._traced(claimed, sender) or await sender.send(claimed.delivery)
+                receipt = await self._traced(claimed, sender, known) or await sender.send(claimed.delivery)
         except CallFailed:
             raise
-        except TimeoutError as late:
-            raise CallFailed("the provider did not answer in time", unsure=True) from late
-        except Exception as fault:  # its words may quote an address
+        except Exception as fault:
+            if known.asking:
+                raise
+            if isinstance(fault, TimeoutError):
+                raise CallFailed("the provider did not answer in time", unsure=True) from fault
+            # its words may quote an address
             problem = type(fault).__name__
             log.error("delivery.fault", number=claimed.number, fault=problem, at=place_of(fault))  # noqa: TRY400
             raise CallFailed(problem, unsure=True) from fault
@@ -88,27 +114,22 @@ class DeliveryAttempt:
             form=claimed.delivery.form,
         )
 
-    async def _traced(self, claimed: Claimed, sender: Sender) -> Receipt | None:
+    @staticmethod
+    async def _traced(claimed: Claimed, sender: Sender, known: KnownMessages) -> Receipt | None:
         if not (claimed.unsure and isinstance(sender, Tracer)):
             return None
+        return await sender.trace(claimed.delivery, partial(known.is_anothers, sender.name, claimed.number))
 
-        async def is_anothers(provider_id: str) -> bool:
-            """Whether a message that the provider has is known as another delivery's; else it is this one's."""
-            async with self._database.connection() as connection:
-                known = await self._repository.is_anothers(connection, sender.name, provider_id, claimed.number)
-            if known or self._found.get(provider_id, claimed.number) != claimed.number:
-                return True
-            self._found[provider_id] = claimed.number
-            return False
-
-        return await sender.trace(claimed.delivery, is_anothers)
+    def _refused(self, claimed: Claimed, refused: CallFailed) -> Outcome:
+        """What follows from a provider's refusal, which its circuit breaker notes."""
+        self._note(self.breakers[claimed.delivery.channel], refused, self._clock())
+        return self.outcome_after(claimed, refused)
 
     def outcome_after(self, claimed: Claimed, refused: CallFailed) -> Outcome:
         """Another attempt when nobody sleeps, or the end of the channel."""
         now = self._clock()
         delivery = claimed.delivery
         sender = self.senders[delivery.channel]
-        self._note(self.breakers[delivery.channel], refused, now)
         outcome = after_problem(
             claimed,
             sender.name,

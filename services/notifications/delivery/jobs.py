@@ -30,7 +30,7 @@ from shared.clock import Clock, system_clock
 from shared.commit_hooks import on_commit
 from shared.database.pool import Connection, Database
 from shared.errors import CallFailed
-from shared.jobs.port import JobLimits, JobStore, JobTransaction, RetrySchedule
+from shared.jobs.port import Chore, JobLimits, JobStore, JobTransaction, RetrySchedule
 from shared.jobs.runner import JobRunner
 from shared.jobs.wake import WakeSignal
 from shared.observability.logs import log_context
@@ -69,7 +69,7 @@ def delivery_runner(
 
 
 class DeliveryJobs(JobStore[Claimed, Outcome]):
-    """Deliveries as jobs; what follows from reports and from absent providers is written before each claim."""
+    """Deliveries as jobs; what follows from reports and from absent providers is written before them."""
 
     together = True
 
@@ -81,16 +81,23 @@ class DeliveryJobs(JobStore[Claimed, Outcome]):
         self._attempts = attempts
         self._at_once = at_once
 
+    def chores(self) -> Sequence[Chore]:
+        """Take in reports, and give up on absent providers."""
+        absent = [channel for channel, breaker in self._attempts.breakers.items() if breaker.nothing_passes]
+        return (self._apply_reports, *([partial(self._lapse, absent)] if absent else []))
+
+    async def _apply_reports(self, tx: JobTransaction) -> None:
+        self._alert(tx, await self._repository.apply_reports(tx.connection, tx.now))
+
+    async def _lapse(self, absent: Sequence[Channel], tx: JobTransaction) -> None:
+        self._alert(tx, await self._repository.lapse(tx.connection, absent, tx.now - PATIENCE, tx.now))
+
     async def claim(
         self, tx: JobTransaction, limit: int, running: Sequence[Claimed], lease: timedelta
     ) -> Sequence[Claimed]:
-        """Take in reports, give up on absent providers, and claim what is due on each channel."""
-        lost = await self._repository.apply_reports(tx.connection, tx.now)
+        """Claim what is due on each channel, unless its provider is away."""
         for channel, breaker in self._attempts.breakers.items():
             AWAY.labels(channel).set(breaker.is_away(tx.now))
-        if absent := [channel for channel, breaker in self._attempts.breakers.items() if breaker.nothing_passes]:
-            lost += await self._repository.lapse(tx.connection, absent, tx.now - PATIENCE, tx.now)
-        self._alert(tx, lost)
         under_way = Counter(one.delivery.channel for one in running)
         slots = {
             channel: free

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+import structlog
 
 from services.notifications.delivery import (
     DELIVERIES,
@@ -23,10 +26,15 @@ from services.notifications.providers import Report, ReportStatus
 from services.notifications.reports.model import after_report
 from shared.commit_hooks import on_commit
 from shared.database.bulk import Column, Table
-from shared.database.pool import Connection
+from shared.database.pool import CONTENDED, UNAVAILABLE, Connection
 from shared.database.statements import execute_together
+from shared.errors import described
 
+log = structlog.get_logger(__name__)
+
+Row = Mapping[str, Any]
 REPORTS = 500  # at most in one transaction
+FAILURES = 5  # attempts at a report that cannot be applied
 CLOSED = (Status.FAILED, Status.WITHDRAWN, Status.STORED)  # what no report changes any more
 
 _REPORTS = Table(
@@ -48,7 +56,8 @@ _UNAPPLIED = """
 SELECT reports.id, reports.fate, reports.at, reports.said, reports.problem AS reported_problem, deliveries.number,
        deliveries.booking_id, deliveries.occasion, deliveries.channel
 FROM reports JOIN deliveries USING (provider, provider_id)
-WHERE NOT reports.applied ORDER BY reports.id LIMIT $1"""
+WHERE NOT reports.applied AND reports.failures < $2 ORDER BY reports.id LIMIT $1"""
+_NOTE_FAILURE = "UPDATE reports SET failures = failures + 1 WHERE id = $1"
 _STATUSES = "SELECT number, status, form, template IS NOT NULL AS has_template FROM deliveries WHERE number = ANY($1)"
 _REPORTED = """
 UPDATE deliveries SET status = $2, form = $3, provider_status = $4, problem = coalesce($5, problem),
@@ -84,16 +93,39 @@ class ReportStore(DeliveryStore):
         await connection.execute(_FORGET_REPORTS, before)
 
     async def apply_reports(self, connection: Connection, now: datetime) -> list[Lost]:
-        """Let what providers said take effect, also what came before we had written down that the message was sent."""
-        rows = await connection.fetch(_UNAPPLIED, REPORTS)
+        """Let what providers said take effect, also what came before we had written down that the message was sent.
+
+        One that fails stops no other; after FAILURES attempts it is left alone.
+        """
+        rows = await connection.fetch(_UNAPPLIED, REPORTS, FAILURES)
         if not rows:
             return []
+        try:
+            async with connection.transaction():
+                return await self._apply(connection, rows, now)
+        except (*UNAVAILABLE, *CONTENDED):
+            raise
+        except Exception:  # logged for the report at fault alone
+            return [lost for row in rows for lost in await self._apply_alone(connection, row, now)]
+
+    async def _apply_alone(self, connection: Connection, row: Row, now: datetime) -> list[Lost]:
+        try:
+            async with connection.transaction():
+                return await self._apply(connection, [row], now)
+        except (*UNAVAILABLE, *CONTENDED):
+            raise
+        except Exception as fault:
+            await connection.execute(_NOTE_FAILURE, row["id"])
+            on_commit(partial(log.error, "report.not_applied", report=row["id"], fault=described(fault)))
+            return []
+
+    async def _apply(self, connection: Connection, rows: Sequence[Row], now: datetime) -> list[Lost]:
         await self.lock(
             connection, [row["number"] for row in rows], {(row["booking_id"], row["occasion"]) for row in rows}
         )
         known = await connection.fetch(_STATUSES, [row["number"] for row in rows])
         states = {row["number"]: (Status(row["status"]), Form(row["form"]), row["has_template"]) for row in known}
-        failed: set[Occasion] = set()
+        failed: dict[Occasion, str] = {}
         for row in rows:
             status, form, has_template = states[row["number"]]
             reported = after_report(status, form, ReportStatus(row["fate"]), has_template=has_template)
@@ -103,11 +135,13 @@ class ReportStore(DeliveryStore):
             states[row["number"]] = (after, form, has_template)
             await connection.execute(_REPORTED, *_reported(row, after, form), list(CLOSED), now)
             if after is Status.FAILED and status is not Status.FAILED:
-                failed.add((row["booking_id"], row["occasion"]))
-                DELIVERIES.labels(row["channel"], Status.FAILED).inc()
+                failed[row["booking_id"], row["occasion"]] = row["channel"]
         await connection.execute(_APPLIED, [row["id"] for row in rows])
+        lost = await self.pass_on(connection, set(failed), now)
         on_commit(self._wake.set)
-        return await self.pass_on(connection, failed, now)
+        for channel in failed.values():
+            on_commit(DELIVERIES.labels(channel, Status.FAILED).inc)
+        return lost
 
     async def _is_overtaken(self, connection: Connection, booking_id: UUID, occasion: str) -> bool:
         """Whether what would go out again has become untrue or idle meanwhile."""

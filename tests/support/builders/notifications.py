@@ -41,7 +41,7 @@ def a_composer(local: Collection[Channel] = tuple(Channel), staff_email: str | N
 
 def facts_of(message: Message) -> dict[str, Any]:
     """What a template is given."""
-    return dict(message) | {"house": PropertySettings()}
+    return dict(message) | {"property_settings": PropertySettings()}
 
 
 def outcome(**given: Any) -> dict[str, Any]:

@@ -132,6 +132,9 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text()),
         sa.Column("received_at", MOMENT, nullable=False),
         sa.Column("applied", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column(
+            "failures", sa.SmallInteger(), server_default=sa.text("0"), nullable=False, comment="Attempts to apply it."
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("reports_pkey")),
         sa.UniqueConstraint("provider", "provider_id", "fate", name=op.f("reports_provider_provider_id_fate_key")),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shared.errors import CallFailed
-from shared.jobs.port import JobLimits, JobStore, JobTransaction, RetrySchedule
+from shared.jobs.port import Chore, JobLimits, JobStore, JobTransaction, RetrySchedule
 from shared.jobs.runner import NOT_ENDED, JobRunner
 from tests.support.doubles.transport import START, MovedClock
 
@@ -103,6 +103,37 @@ async def outcomes(table: Table, database: FakeDatabase | None = None, **limits:
     while await runner_of(table, database, **limits).run_due(Publisher()):  # type: ignore[arg-type]
         pass
     return table.written
+
+
+async def test_a_chore_that_fails_stops_neither_the_others_nor_the_jobs() -> None:
+    done: list[str] = []
+
+    async def broken(tx: JobTransaction) -> None:
+        raise ValueError("one report is odd")
+
+    async def sound(tx: JobTransaction) -> None:
+        done.append("sound")
+
+    class Busy(Table):
+        def chores(self) -> Sequence[Chore]:
+            return (broken, sound)
+
+    assert await outcomes(Busy(Call(1))) == [("done", 1, "done")]
+    assert done == ["sound", "sound"]  # before the claim that found a job, and before the one that found none
+
+
+async def test_a_chore_waits_for_a_database_that_is_away() -> None:
+    class Busy(Table):
+        def chores(self) -> Sequence[Chore]:
+            return (self.failed_reports,)
+
+        async def failed_reports(self, tx: JobTransaction) -> None:
+            return
+
+    database = FakeDatabase()
+    database.away = 1
+    with pytest.raises(ConnectionError):
+        await runner_of(Busy(Call(1)), database).run_due(Publisher())  # type: ignore[arg-type]
 
 
 def raising(fault: Exception) -> Callable[[Call], Any]:
