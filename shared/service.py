@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -42,6 +43,7 @@ from shared.http.server import config_of
 from shared.kafka.broker import broker_of
 from shared.kafka.partitioning import partition
 from shared.kafka.topics import KEPT_BYTES
+from shared.loops import repeat
 from shared.messages.record_auth import SealingProducer
 from shared.observability import metrics
 from shared.observability.logs import set_up_logs
@@ -219,13 +221,18 @@ class _Running:
         subscriber.start()
         parts.push_async_callback(subscriber.stop)
         gauges = reading(service.database, (OUTBOX, *service.gauges), service.clock, seconds=settings.gauges_seconds)
-        loops = [asyncio.create_task(_keep(loop, publisher)) for loop in (*service.loops, gauges)]
+        loops = [_kept_up(loop, publisher) for loop in (*service.loops, gauges)]
         self._probe = DatabaseProbe(service.database)
         self._subscriber = subscriber
         loops += [asyncio.create_task(self._probe.run()), asyncio.create_task(self._show_readiness())]
         parts.push_async_callback(_end, loops)
         _spare_the_collector()
         log.info("service.started", port=settings.http_port)
+
+
+def _kept_up(loop: Callable[[OutboxPublisher], Awaitable[None]], publisher: OutboxPublisher) -> asyncio.Task[None]:
+    """A background work that runs for ever and begins again behind a fault."""
+    return asyncio.create_task(repeat(getattr(loop, "__qualname__", ""), partial(loop, publisher), seconds=1))
 
 
 def _producer_of(settings: ServiceSettings) -> SealingProducer:
@@ -278,15 +285,3 @@ async def _when_there(start: Callable[[], Awaitable[Any]]) -> None:
     ):
         with attempt:
             await start()
-
-
-async def _keep(loop: Callable[[OutboxPublisher], Awaitable[None]], publisher: OutboxPublisher) -> None:
-    """Run a background work for ever; a fault of it is logged, and it begins again."""
-    while True:
-        try:
-            await loop(publisher)
-        except (*UNAVAILABLE, KafkaError) as outage:
-            log.warning("loop.waiting", outage=described(outage))
-        except Exception:
-            log.exception("loop.fault")
-        await asyncio.sleep(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -91,19 +91,17 @@ _LOCKED = " FOR UPDATE"
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
 _REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
 _PRICES = "SELECT * FROM prices WHERE booking_id = ANY($1)"
-_KEPT_OF_BOOKINGS = """
+_KEPT = """
 SELECT payment_id, booking_id,
        sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
-FROM ledger WHERE booking_id = ANY($1) GROUP BY payment_id, booking_id ORDER BY payment_id"""
+FROM ledger WHERE {} GROUP BY payment_id, booking_id ORDER BY payment_id"""
+_KEPT_OF_BOOKINGS = _KEPT.format("booking_id = ANY($1)")
+_KEPT_OF_PAYMENTS = _KEPT.format("payment_id = ANY($1) AND booking_id IS NOT NULL")
 # Beside its rooms; the fees that booking asked for are booking's own.
 _CHARGED = """
 SELECT booking_id, sum(amount) - (SELECT coalesce(sum(fee), 0) FROM prices WHERE prices.booking_id = charges.booking_id)
   AS charged
 FROM charges WHERE booking_id = ANY($1) GROUP BY booking_id"""
-_KEPT = """
-SELECT payment_id, booking_id,
-       sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
-FROM ledger WHERE payment_id = ANY($1) AND booking_id IS NOT NULL GROUP BY payment_id, booking_id"""
 
 
 class Repository:
@@ -114,20 +112,20 @@ class Repository:
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """Every request that the messages name or serve, and every payment that could serve one of them."""
-        return await self._world(connection, messages, _booking_ids(messages), _LOCKED)
+        return await self._unit_of_work(connection, messages, _booking_ids(messages), _LOCKED)
 
     async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The same without locks; a booking that asks for money counts as one that never did."""
         if any(isinstance(message, RepriceBooking) for message in messages):
             raise Conflict("what a booking has paid is only summed up under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, ReservePayment)}
-        uow = await self._world(connection, messages, _booking_ids(messages) - asking, "")
+        uow = await self._unit_of_work(connection, messages, _booking_ids(messages) - asking, "")
         uow.assumed_new = asking
         return uow
 
     async def case(self, connection: Connection, booking_id: UUID) -> UnitOfWork:
         """A booking's request with every payment that it may mean, to be shown."""
-        return await self._world(connection, [], {booking_id}, "")
+        return await self._unit_of_work(connection, [], {booking_id}, "")
 
     async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
         """What is new and what has changed.
@@ -150,7 +148,7 @@ class Repository:
             statements.append(rows.CHARGES.insert(uow.new_charges))
         return statements
 
-    async def _world(
+    async def _unit_of_work(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], lock: str
     ) -> UnitOfWork:
         arrivals = [message for message in messages if isinstance(message, TransferArrived)]
@@ -177,18 +175,13 @@ class Repository:
         await self._folios(connection, messages, uow)
         by_staff = [one for one in messages if isinstance(one, AddCharge | RecordPayment | RefundPayment)]
         if named := [one.booking_id for one in by_staff if one.booking_id]:
-            uow.paid |= await self._kept(connection, named)
+            uow.paid |= _kept(await connection.fetch(_KEPT_OF_BOOKINGS, named))
             uow.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
         if repriced:
-            uow.paid |= await self._kept(connection, repriced)
+            uow.paid |= _kept(await connection.fetch(_KEPT_OF_BOOKINGS, repriced))
             prices = [rows.PRICES.read(row) for row in await connection.fetch(_PRICES, repriced)]
             uow.prices = {(price.booking_id, price.change): price for price in prices}
         return uow
-
-    async def _kept(self, connection: Connection, bookings: Sequence[UUID]) -> dict[tuple[UUID, UUID | None], Decimal]:
-        """What bookings have paid and kept, by payment; read behind the payments' locks, which refunds take as well."""
-        kept = await connection.fetch(_KEPT_OF_BOOKINGS, bookings)
-        return {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
 
     async def _folios(self, connection: Connection, messages: Sequence[Message], uow: UnitOfWork) -> None:
         """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""
@@ -197,8 +190,7 @@ class Repository:
         if refunds := [message for message in messages if isinstance(message, RefundPayment)]:
             done = await connection.fetch(_REFUNDS, [one.refund_id for one in refunds])
             uow.refunds = {row["cause"]: rows.LEDGER.read(row) for row in done}
-            kept = await connection.fetch(_KEPT, [one.payment_id for one in refunds])
-            uow.paid = {(row["payment_id"], row["booking_id"]): row["kept"] for row in kept}
+            uow.paid = _kept(await connection.fetch(_KEPT_OF_PAYMENTS, [one.payment_id for one in refunds]))
 
     async def _requests(
         self, connection: Connection, ids: Collection[UUID], arrivals: Sequence[TransferArrived], lock: str
@@ -258,6 +250,11 @@ def _money_moved(uow: UnitOfWork) -> list[Statement]:
     if entries:  # in the same statement as the balances; nothing happens to a payment twice
         statements.append(rows.LEDGER.insert(entries))
     return statements
+
+
+def _kept(found: Iterable[Mapping[str, Any]]) -> dict[tuple[UUID, UUID | None], Decimal]:
+    """What bookings have paid and kept, by payment; read behind the payments' locks, which refunds take as well."""
+    return {(row["payment_id"], row["booking_id"]): row["kept"] for row in found}
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from shared.errors import described
 from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.kafka.fetch_lag import FetchLagMonitor, positions
 from shared.kafka.lenient_records import install_lenient_reader
+from shared.loops import repeat
 from shared.messages.inbound import InboundMessage
 from shared.messages.message import LINGER_SECONDS
 from shared.observability import metrics
@@ -137,8 +138,8 @@ class Subscriber:
         """Begin to poll, to commit offsets and to watch; the broker has connected and joins the group by itself."""
         self._tasks = [
             asyncio.create_task(self._poll_on(), name="poll"),
-            asyncio.create_task(self._repeat(COMMIT_SECONDS, self._commit_and_measure), name="offsets"),
-            asyncio.create_task(self._repeat(LAG_SECONDS, self._measure_lag), name="fetch watch"),
+            asyncio.create_task(repeat("offsets", self._commit_and_measure, seconds=COMMIT_SECONDS)),
+            asyncio.create_task(repeat("fetch lag", self._measure_lag, seconds=LAG_SECONDS)),
         ]
 
     async def stop(self) -> None:
@@ -168,15 +169,6 @@ class Subscriber:
             except KafkaError as fault:
                 self._done = offsets | self._done
                 log.warning("offsets.not_committed", fault=described(fault))
-
-    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Repeat `work`; what fails is logged and tried again, so that no unexpected fault ends a loop unseen."""
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except Exception as fault:
-                log.error("consumer.loop_failed", loop=work.__name__, fault=described(fault))  # noqa: TRY400
 
     async def _commit_and_measure(self) -> None:
         await self.commit()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from shared.clock import Clock, system_clock
 from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.errors import described
+from shared.loops import repeat
 from shared.messages import inbox
 from shared.messages.message import LINGER_SECONDS
 from shared.observability.metrics import OUTBOX_SENT, OUTBOX_SWEPT
@@ -30,7 +31,7 @@ SEND_SECONDS = 3.0
 STUCK_PAUSE = timedelta(hours=1)
 UNSENT_PAUSE = timedelta(seconds=5)
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)  # our limit, and the broker's
-TIDY_EVERY = 240  # sweeps
+TIDY_SECONDS = 60.0
 
 
 class Transport(Protocol):
@@ -126,9 +127,9 @@ class OutboxPublisher:
     def start(self) -> None:
         """Begin to sweep, and to remove what arrived."""
         self._tasks = [
-            asyncio.create_task(self._repeat(self._remove_arrived, REMOVE_SECONDS), name="outbox flush"),
-            asyncio.create_task(self._repeat(self.sweep, SWEEP_SECONDS), name="outbox sweep"),
-            asyncio.create_task(self._repeat(self._tidy, SWEEP_SECONDS * TIDY_EVERY), name="inbox tidy"),
+            asyncio.create_task(repeat("outbox rows that arrived", self._remove_arrived, seconds=REMOVE_SECONDS)),
+            asyncio.create_task(repeat("outbox sweep", self.sweep, seconds=SWEEP_SECONDS)),
+            asyncio.create_task(repeat("old inbox entries", self._tidy, seconds=TIDY_SECONDS)),
         ]
 
     async def stop(self) -> None:
@@ -231,13 +232,3 @@ class OutboxPublisher:
         async with self._database.connection() as connection:
             while await inbox.forget(connection, self._clock() - timedelta(days=self._inbox_days)):
                 pass
-
-    async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except (*UNAVAILABLE, KafkaError) as fault:
-                log.warning("outbox.waiting", work=getattr(work, "__name__", ""), fault=described(fault))
-            except Exception:
-                log.exception("outbox.fault", work=getattr(work, "__name__", ""))

@@ -23,6 +23,7 @@ from services.booking.record import (
     Stay,
     StayStatus,
     check_came_late,
+    check_dates,
     check_follows,
     check_may_change,
     policy_text,
@@ -40,7 +41,6 @@ from shared.contracts.booking.staff import (
     RejectBooking,
     StaffCommand,
 )
-from shared.contracts.common import Reason
 from shared.contracts.payments import FolioChanged
 from shared.errors import Refusal
 from shared.saga import engine
@@ -142,9 +142,7 @@ def change_dates(uow: UnitOfWork, command: ChangeDates, now: datetime) -> Done:
     """Other nights: they are held and priced first, and the booking decides when it has them all."""
     booking = _at_rest(uow, command)
     check_may_change(booking)
-    if command.check_out <= command.check_in:
-        text = f"check_out {command.check_out} must be after check_in {command.check_in}"
-        raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
+    check_dates(command.check_in, command.check_out)
     if (command.check_in, command.check_out) == (booking.check_in, booking.check_out):
         raise Refusal("nothing_to_do", f"the booking is on these dates: {booking.check_in} to {booking.check_out}")
     booking.check_fee_kept(command.check_in, *_clock(uow, booking), now, command.leeway)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.booking.record.audit_log import Action, Entry, changes_between
-from services.booking.record.booking import Booking, BookingRow, Stay, check_came_late, check_may_change
+from services.booking.record.booking import Booking, BookingRow, Stay, check_came_late, check_dates, check_may_change
 from services.booking.record.cancellation_fee import NOTHING, CancellationTerms
 from services.booking.record.rows import AUDIT_LOG, BOOKINGS, CONFIRMED, STAYS, balance_of
 from services.booking.record.states import Status, StayStatus, check_follows
@@ -27,6 +27,7 @@ __all__ = [
     "balance_of",
     "changes_between",
     "check_came_late",
+    "check_dates",
     "check_follows",
     "check_may_change",
     "day_text",

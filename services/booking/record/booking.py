@@ -20,6 +20,7 @@ from services.booking.record.cancellation_fee import (
     named_fee,
 )
 from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
+from shared.contracts.common import Reason
 from shared.errors import Refusal
 
 
@@ -236,6 +237,17 @@ class Booking(BookingRow):
     def _with(self, changed: Iterable[Stay]) -> tuple[Stay, ...]:
         new = {one.code: one for one in changed}
         return tuple(new.get(one.code, one) for one in self.stays)
+
+
+def check_dates(check_in: date, check_out: date) -> None:
+    """A stay has at least one night.
+
+    Raises:
+        Refusal: invalid_request.
+    """
+    if check_out <= check_in:
+        text = f"check_out {check_out} must be after check_in {check_in}"
+        raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
 
 
 def check_may_change(booking: Booking) -> None:

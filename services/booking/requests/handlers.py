@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from services.booking.record import check_dates
 from services.booking.requests import events
 from services.booking.requests.evidence import evidence_of
 from services.booking.requests.property import check_multi_room
@@ -13,7 +14,7 @@ from services.booking.requests.saga.table import BOOKING_REQUEST
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import FreeRooms, HoldExpired, ReleaseRooms
 from shared.contracts.booking import BookingRequested, RequestInvalid, booking_id_of
-from shared.contracts.common import Policy, Reason
+from shared.contracts.common import Policy
 from shared.errors import Refusal
 from shared.saga import engine
 from shared.saga.state import Phase, Verdict
@@ -36,7 +37,7 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
     try:
         property_ = uow.property(request.property_id)
         check_multi_room(property_, request)
-        _check_dates(request)
+        check_dates(request.check_in, request.check_out)
         evidence_of(request)
     except Refusal as refusal:
         rejection = Rejection(Verdict.REFUSED, refusal.code, refusal.text, refusal.details)
@@ -74,9 +75,3 @@ def take_expiry(uow: UnitOfWork, event: HoldExpired, now: datetime) -> Sends:
 def _answer_again(known: SagaRecord[RequestData]) -> Sends:
     outcome = events.again(known.data, known.progress)
     return (outcome,) if outcome else ()
-
-
-def _check_dates(request: BookingRequested) -> None:
-    if request.check_out <= request.check_in:
-        text = f"check_out {request.check_out} must be after check_in {request.check_in}"
-        raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
