@@ -116,7 +116,7 @@ class Repository:
         conversations = await _conversations(connection, chats)
         writers = [contacts_of(message, self._region, conversations) for message in chats]
         guests = [contacts_of(message, self._region) for message in confirmed]
-        uow = await self._world(connection, writers, guests)
+        uow = await self._unit_of_work(connection, writers, guests)
         uow.conversations = conversations
         if chats:
             uow.known_messages = await _known(connection, [key_of(message) for message in chats])
@@ -124,9 +124,9 @@ class Repository:
 
     async def load_tenants(self, connection: Connection, contacts: Sequence[Contacts]) -> UnitOfWork:
         """These tenants, each to be alone with."""
-        return await self._world(connection, [], contacts)
+        return await self._unit_of_work(connection, [], contacts)
 
-    async def _world(
+    async def _unit_of_work(
         self, connection: Connection, writers: Sequence[Contacts], guests: Sequence[Contacts]
     ) -> UnitOfWork:
         uow = UnitOfWork(self._region)

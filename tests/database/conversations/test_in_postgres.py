@@ -109,14 +109,14 @@ class Turn:
         self._connection = connection
 
     async def load(self, message: ChatMessage | BookingConfirmed) -> None:
-        self._world = await self._repository.load(self._connection, [message], NOW)
+        self._uow = await self._repository.load(self._connection, [message], NOW)
         if isinstance(message, ChatMessage):
-            handlers.chat_message(self._world, message, NOW)
+            handlers.chat_message(self._uow, message, NOW)
         else:
-            handlers.booking_confirmed(self._world, message, NOW)
+            handlers.booking_confirmed(self._uow, message, NOW)
 
     async def save(self) -> None:
-        await self._repository.save(self._connection, self._world, NOW)
+        await self._repository.save(self._connection, self._uow, NOW)
 
 
 @asynccontextmanager

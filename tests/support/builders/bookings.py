@@ -152,3 +152,12 @@ def answer_of(kind: type[Message], request_id: str = "r1", *, outside: bool = Fa
         ConversationLinked: lambda: ConversationLinked(booking_id=booking_id),
     }
     return answers[kind]()
+
+
+def replies(request_id: str = "r1", *, settled: bool = True) -> tuple[Message, ...]:
+    """What the other services answer to a request until it is confirmed.
+
+    With `settled` also that its rooms are booked and its money is captured, so that it may end or change.
+    """
+    kinds = (RoomsHeld, PaymentReserved, *((RoomsBooked, PaymentCaptured) if settled else ()))
+    return tuple(answer_of(kind, request_id) for kind in kinds)

@@ -18,23 +18,15 @@ from services.booking.repository import Repository
 from services.booking.search import api as api_list
 from services.booking.settings import Settings
 from shared.consumer.processor import Processor
-from shared.contracts.availability import (
-    ChangeKept,
-    ChangeRooms,
-    HeldRoom,
-    RoomsBooked,
-    RoomsChanged,
-    RoomsHeld,
-    RoomsReleased,
-)
+from shared.contracts.availability import ChangeKept, ChangeRooms, HeldRoom, RoomsChanged, RoomsReleased
 from shared.contracts.booking import booking_id_of
 from shared.contracts.booking.staff import StaffCommand
-from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved
+from shared.contracts.payments import BookingRepriced
 from shared.database.pool import Database
 from shared.http.app import answer_refusals, authenticated
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.builders.bookings import answer_of, request
+from tests.support.builders.bookings import replies, request
 from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, MovedClock, PostOffice, record_of
 
@@ -89,13 +81,7 @@ class Front:
     async def confirmed(self, request_id: str = "r1", **more: Any) -> UUID:
         """A booking of three Junior rooms, its rooms booked and its money captured."""
         booking_id = booking_id_of(request_id)
-        await self.tell(
-            request(request_id, **more),
-            answer_of(RoomsHeld, request_id),
-            answer_of(PaymentReserved, request_id),
-            answer_of(RoomsBooked, request_id),
-            answer_of(PaymentCaptured, request_id),
-        )
+        await self.tell(request(request_id, **more), *replies(request_id))
         return booking_id
 
     async def post(self, path: str, code: int = 200, **body: Any) -> Any:

@@ -29,7 +29,7 @@ from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from shared.saga.state import Verdict
 from shared.saga.table import Rejection
-from tests.support.builders.bookings import CODES, HOUSE, answer_of, held, request
+from tests.support.builders.bookings import CODES, HOUSE, answer_of, held, replies, request
 from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, MovedClock, PostOffice, raw_record, record_of
 from tests.support.servers.databases import FreshDatabase
@@ -225,7 +225,7 @@ async def booking(fresh_database: FreshDatabase) -> AsyncIterator[Booking]:
 
 @pytest.mark.real
 async def test_the_course_of_a_confirmed_booking(booking: Booking) -> None:
-    await booking.tell(request(), answer_of(RoomsHeld), answer_of(PaymentReserved))
+    await booking.tell(request(), *replies(settled=False))
     course = (await booking.http.get("/requests/r1")).json()
     assert course == (await booking.http.get(f"/bookings/{booking_id_of('r1')}")).json()
     assert (course["status"], course["codes"], course["total"]) == ("CONFIRMED", list(CODES), "690.00")

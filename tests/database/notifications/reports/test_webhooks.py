@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -15,19 +16,15 @@ import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from services.notifications.delivery.jobs import delivery_runner
 from services.notifications.delivery.model import Channel, Content, Delivery, Form, Status, Template
 from services.notifications.providers.callbacks import Callbacks, in_time
 from services.notifications.providers.exotel.greeting import ExotelGreeting
-from services.notifications.providers.exotel.report import ExotelReports
-from services.notifications.providers.gupshup.report import GupshupReports
-from services.notifications.providers.port import Receipt
-from services.notifications.providers.postmark.report import PostmarkReports
+from services.notifications.providers.port import Receipt, Setup
 from services.notifications.providers.registry import PROVIDERS
 from services.notifications.providers.report import Report, ReportStatus
-from services.notifications.providers.twilio.report import TwilioReports
-from services.notifications.providers.wati.report import WatiReports
 from services.notifications.reports.api import ReportReceiver, router
 from services.notifications.reports.model import after_report
 from services.notifications.repository import Repository, UnitOfWork
@@ -41,13 +38,9 @@ from tests.support.doubles.senders import MovableClock, ScriptedSender
 
 WINDOW = timedelta(hours=72)
 CALLBACKS = Callbacks("https://posada.example", "callback-secret", clock=lambda: NOW)
-READERS = {
-    "twilio": TwilioReports("12345", CALLBACKS),
-    "exotel": ExotelReports(CALLBACKS),
-    "postmark": PostmarkReports("postmark:secret"),
-    "wati": WatiReports("gate-token"),
-    "gupshup": GupshupReports("gate-token"),
-}
+SECRETS: Any = SimpleNamespace(twilio_token=SecretStr("12345"), postmark_webhook=SecretStr("postmark:secret"))
+SETUP = Setup({}, CALLBACKS, "gate-token")
+READERS = {one.name: reader for one in PROVIDERS if one.reports and (reader := one.reports(SECRETS, SETUP))}
 MILLIS = int(NOW.timestamp() * 1000)
 
 
@@ -118,6 +111,10 @@ async def gate(database: Database, relay: OutboxPublisher) -> AsyncIterator[Gate
     gate = Gate(database, relay)
     yield gate
     await gate.http.aclose()
+
+
+def test_every_provider_that_reports_has_its_reader_here() -> None:
+    assert READERS.keys() == {one.name for one in PROVIDERS if one.reports}
 
 
 class TestProofs:

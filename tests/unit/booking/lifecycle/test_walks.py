@@ -32,8 +32,6 @@ from shared.contracts.availability import (
     DropChange,
     KeepChange,
     ReleaseRooms,
-    RoomsBooked,
-    RoomsHeld,
     RoomsNotChanged,
     RoomsReleased,
 )
@@ -49,11 +47,11 @@ from shared.contracts.booking.staff import (
     RejectBooking,
     StaffCommand,
 )
-from shared.contracts.payments import BookingRepriced, PaymentCaptured, PaymentReserved, RepriceBooking
+from shared.contracts.payments import BookingRepriced, RepriceBooking
 from shared.errors import Refusal
 from shared.messages.message import Message, Outgoing
 from shared.saga.state import Phase
-from tests.support.builders.bookings import CHECK_IN, CODES, NOT_BOOKED, answer_of, request, unit_of_work
+from tests.support.builders.bookings import CHECK_IN, CODES, NOT_BOOKED, replies, request, unit_of_work
 from tests.support.builders.lifecycle import changed
 from tests.support.doubles.transport import START
 from tests.support.scale import scaled
@@ -86,8 +84,8 @@ class Walk:
 
     def __post_init__(self) -> None:
         self._hear(handlers.request_booking(self.bookings, request(), self.now))
-        for kind in (RoomsHeld, PaymentReserved, RoomsBooked, PaymentCaptured):
-            self._hear(sagas.take_reply(self.bookings, answer_of(kind), self.now))
+        for reply in replies():
+            self._hear(sagas.take_reply(self.bookings, reply, self.now))
         row = booking_row(self.bookings.changes[BOOKING])
         stays = tuple(stays_of(self.bookings.sagas.by_id[BOOKING].data))
         self.lifecycle.bookings[BOOKING] = Booking(
