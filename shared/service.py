@@ -70,8 +70,8 @@ class Service:
 
     `loops` are background works that run for as long as the service does; each is given the outbox's publisher.
     `gauges` are read from its database beside the outbox's, `scopes` say whose each request is. `webhooks` are routers
-    that authenticate their callers themselves. A service that is not `urgent`, for nobody waits for it, lets its
-    messages linger at the broker. `large_bodies` has the paths that take more bytes than others do.
+    that authenticate their callers themselves. A service that is not `urgent`, because nothing waits for its
+    answers, lets its messages linger at the broker. `large_bodies` has the paths that take more bytes than others do.
     """
 
     name: str

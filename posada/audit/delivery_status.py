@@ -8,7 +8,7 @@ from services.notifications.delivery.model import ALIVE
 from services.notifications.delivery.model import Status as Sent
 from services.notifications.events.superseding import supersedes
 
-# Who is not expected any more hears of nothing that came before, also where nobody told them that.
+# Once a booking has ended its guest is notified of nothing earlier, even if no message said that it ended.
 _NOT_EXPECTED = {Status.CANCELLED, Status.NO_SHOW}
 _THAT_ENDS_ALL = "cancelled"
 

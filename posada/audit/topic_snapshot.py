@@ -44,7 +44,7 @@ class TopicSnapshot:
 
     @property
     def much_unread(self) -> bool:
-        """Whether more is unread than can be told whom it is about."""
+        """Whether so much is unread that it is not known which bookings it concerns."""
         return self.unread > MOST_UNREAD
 
 

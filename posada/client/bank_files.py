@@ -22,7 +22,7 @@ from shared.contracts.payments import TransferArrived
 from shared.messages.record_auth import Seal
 
 AT_ONCE: Final = 500  # lines in memory
-SHOWN: Final = 100  # broken lines that are told one by one, and as many contradictions
+SHOWN: Final = 100  # broken lines that are printed one by one, and as many contradictions
 LINGER_MS: Final = 20
 NO_PAYMENTS: Final = "no payments service runs here; correct them and import the file again"
 REMEDY: Final = "ask the bank which is right; what was recorded first counts"

@@ -15,7 +15,7 @@ LONGEST: Final = 300
 
 
 def line_of(event: Event, seconds: float, who: str = "") -> Text:
-    """One line; `seconds` is the time since the request was published, `who` is told where several run together."""
+    """One line; `seconds` is the time since the request was published, `who` is named where several run together."""
     mood = mood_of(event)
     line = Text(f"{seconds:8.3f} s  ", style="dim", end="")
     if who:

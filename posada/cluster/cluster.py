@@ -33,7 +33,7 @@ class LocalCluster:
 
     `data_dir` keeps ports, logs and, where Kafka and PostgreSQL are our own, their data between runs. Backends that
     are given run already and are left running; else they are chosen by the environment. `scale` gives the number of
-    copies of a service (unnamed: 1), `env` what every service is told beyond its addresses (None takes a variable
+    copies of a service (unnamed: 1), `env` every service's variables beside its addresses (None takes a variable
     away), `service_env` the same for single services. `database_prefix` stands before the names of databases and
     roles. With `keeping_data` our own backends keep their data when they stop. `kafka_heap_mb` (MiB) and
     `kafka_full_jit` concern our own embedded broker; `choose` takes the place of `choose_backends`.
@@ -218,7 +218,7 @@ class LocalCluster:
         self.start_service(service, number)
 
     def configure(self, service: str, settings: Variables) -> None:
-        """Restart every copy of a service with these variables in place of what it alone was told before.
+        """Restart every copy of a service with these variables in place of its own former ones.
 
         They stay so until it is configured again. Ends when all are ready.
         """

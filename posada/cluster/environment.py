@@ -1,4 +1,4 @@
-"""What the services of a local cluster are told by their environment."""
+"""The environment of the services of a local cluster."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _VARIABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ClusterSecrets:
-    """What the services of a cluster are told of secrets: the environment's where it has any, else those of files.
+    """The secrets of a cluster's services: the environment's where it has any, else those of files.
 
     A file `records-ID` holds a secret of the installation, the last by name signs; `gateway-NAME` and `source-NAME`
     hold one or two of a sender, one a line.

@@ -15,7 +15,7 @@ FROM holds WHERE wake_at IS NOT NULL AND state = 'held'""",
     {
         "held": Gauge("posada_holds", "Holds that are neither booked nor released"),
         "expiring": Gauge("posada_holds_expiring", "Holds that expire within ten minutes"),
-        "expired": Gauge("posada_holds_expired", "Holds whose time is up and that nobody has released yet"),
+        "expired": Gauge("posada_holds_expired", "Holds that have expired and are not released yet"),
     },
 )
 ERRANDS = Reading(

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "seed"
 _PROPERTY = """
 INSERT INTO properties (id, name, timezone, contact, policy, multi_room, multi_room_guests, is_default, check_in_time)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING id"""
-# Where the delivered one was given up for another default it stays away; one's own is told that there is a default.
+# The delivered property is not planted where another one is the default; a seed of one's own is refused then.
 _OWN_PROPERTY = _PROPERTY.replace("ON CONFLICT", "ON CONFLICT (id)")
 _CANCELLATION = """
 INSERT INTO cancellation_policies (property_id, name, free_hours, first_night, percentage)

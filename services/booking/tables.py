@@ -83,7 +83,7 @@ bookings = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("paid", Numeric(12, 2), comment="what was paid and kept, as payments last said"),
     Column("charges", Numeric(12, 2), nullable=False, server_default=text("0"), comment="beside its rooms"),
-    Column("folio_at", DateTime(timezone=True), comment="when payments last told of paid and charges"),
+    Column("folio_at", DateTime(timezone=True), comment="when payments last reported paid and charges"),
     Column("fee", Numeric(12, 2), comment="of its cancellation or no-show"),
     Column("refund", Numeric(12, 2), comment="what was given back when it ended"),
     Column("terms", JSONB, comment="its cancellation policy, whatever becomes of that later"),

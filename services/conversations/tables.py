@@ -35,7 +35,7 @@ bookings = Table(
     Column("property_name", Text, nullable=False),
     Column("timezone", Text, nullable=False),
     Column("versions", JSONB, nullable=False, comment="since when, revision, check-in, check-out and rooms of each"),
-    Column("off_at", DateTime(timezone=True), comment="since when nobody is expected any longer"),
+    Column("off_at", DateTime(timezone=True), comment="since when the guests are no longer expected"),
 )
 
 subscribers = Table(

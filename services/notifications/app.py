@@ -31,7 +31,7 @@ __all__ = ["build", "senders_of"]
 
 
 def links_of(settings: Settings) -> SignedLinks | None:
-    """The links of guests to their bookings; none where nobody has said where they lead."""
+    """The links of guests to their bookings; None where no address is set."""
     if settings.manage_url is None or settings.manage_key is None:
         return None
     return SignedLinks(settings.manage_url, settings.manage_key)

@@ -27,7 +27,7 @@ ON CONFLICT (channel, address) DO UPDATE SET heard_at = greatest(last_heard.hear
 _ENTRIES = """
 SELECT booking_id, as_of, state, booked, left_on FROM agenda
 WHERE booking_id = ANY($1::uuid[]) ORDER BY booking_id FOR UPDATE"""
-# What is under way may go out all the same: then its outcome says so, and else nobody tries it again.
+# What is under way may go out all the same: then its outcome says so; otherwise it is not tried again.
 _WITHDRAW = """
 WITH overtaken AS (
     SELECT number FROM deliveries
@@ -67,7 +67,7 @@ class Repository(ReportStore):
         self._composer = composer
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
-        """The agenda of the bookings that something happened to, and of what their guests were told before."""
+        """The agenda of the bookings that the messages concern, and what their guests were notified of before."""
         del now
         uow = UnitOfWork(self._composer)
         if ids := sorted({one.booking_id for one in messages if isinstance(one, BookingEvent | ReminderDue)}):

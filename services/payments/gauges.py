@@ -43,5 +43,5 @@ BROKEN = Reading(
 
 
 def readings(sources: Iterable[str]) -> tuple[Reading, ...]:
-    """All of them; of the feeds these: one that is no longer configured is read by nobody, and never mended."""
+    """All of them; of the feeds these alone: the gauges of one that is no longer configured would never change."""
     return (WAITING, Reading(_FEEDS, _FEED_GAUGES, labels=("source",), given=(list(sources),)), BROKEN)

@@ -199,7 +199,7 @@ class Queries:
             return await connection.fetch(_FEEDS)
 
     async def broken_lines(self, source: str | None, limit: int) -> Sequence[Row]:
-        """Lines that nobody has corrected yet, oldest first."""
+        """Lines that are not corrected yet, oldest first."""
         async with self._database.connection() as connection:
             return await connection.fetch(_BROKEN, source, limit)
 

@@ -8,7 +8,7 @@
 5. Where that failed, and for commands, `_commit` under locks: claim the inbox, load, handle, write, in one transaction.
 6. After the commit the outbox's rows are sent to Kafka, and the commit hooks run (counts, log lines).
 7. Where that failed too (failures.py), a batch is bisected and a faulty message retried later, in the end set aside as
-   a dead letter; the caller of a command is told. A database that is away is waited for.
+   a dead letter; the caller of a command gets the fault. A database that is away is waited for.
 """
 
 from __future__ import annotations

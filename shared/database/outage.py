@@ -24,8 +24,8 @@ class Outage:
 
     A time-out or a lost connection may be the server's fault or the work's own. The server is asked on a connection of
     its own: however long it is away, the work waits. Work that fails so `tries` times, each time straight after the
-    server had answered, is at fault itself. A full disk is nobody's: such a server still answers, and only the next
-    try can tell.
+    server had answered, is at fault itself. A full disk is not the work's fault: such a server still answers, and only
+    the next try can tell.
     """
 
     def __init__(self, database: Database, *, tries: int = TRIES) -> None:

@@ -48,7 +48,7 @@ CONTENDED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 class Busy(TimeoutError):
-    """No connection of the HTTP requests' pool came free in time: whoever asked may ask again in a moment."""
+    """No connection of the HTTP requests' pool came free in time: the caller may ask again in a moment."""
 
 
 @dataclass
@@ -176,7 +176,7 @@ class Database:
         return await asyncpg.connect(self._url, timeout=PROBE_SECONDS, command_timeout=PROBE_SECONDS)
 
     async def renew(self) -> None:
-        """Let nobody have a connection that is older than now: those from before an outage may be dead unnoticed."""
+        """Expire all pooled connections: those from before an outage may be dead unnoticed."""
         for pool in (self._pool, self._http_pool):
             if pool:
                 await pool.expire_connections()

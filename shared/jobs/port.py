@@ -119,7 +119,7 @@ class JobStore(ABC, Generic[J, R]):
 
     @abstractmethod
     async def abandon(self, tx: JobTransaction, job: J, failure: CallFailed) -> None:
-        """Write the end of a job that failed for good: whoever waits for it is answered."""
+        """Write the end of a job that failed for good: what waits for it is answered."""
 
     def is_one_statement(self, results: Sequence[tuple[J, R]]) -> bool:
         """Whether `done` writes these by one statement and sends nothing: then it needs no transaction."""

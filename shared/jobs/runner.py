@@ -139,7 +139,7 @@ class JobRunner(Generic[J, R]):
             return Ended(job, failure=failure)
         except UNAVAILABLE:
             if not deadline.expired():
-                raise  # the database is away: nobody knows what came of the call
+                raise  # the database is away: the result of the call is not known
             return Ended(job, failure=CallFailed("it took too long", unsure=True))
         except Exception as fault:  # its words may quote anything
             log.error("job.fault", jobs=self._name, fault=type(fault).__name__, at=place_of(fault))  # noqa: TRY400

@@ -6,13 +6,13 @@ import asyncio
 
 
 class WakeSignal:
-    """Set when something may have become due; one that nobody waited for is kept."""
+    """Set when something may have become due; a signal that comes while nothing waits is kept."""
 
     def __init__(self) -> None:
         self._set = asyncio.Event()
 
     def set(self) -> None:
-        """Wake who waits."""
+        """Wake the runner that waits."""
         self._set.set()
 
     async def wait(self, seconds: float) -> None:

@@ -107,7 +107,7 @@ def read_object(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object of an answer.
 
     Raises:
-        CallFailed: when it is something else, an error page for instance; then nobody knows what became of the call.
+        CallFailed: when it is something else, an error page for instance; then the result of the call is not known.
     """
     body = maybe_object(answer)
     if body is None:

@@ -81,7 +81,7 @@ def shown_token(call: WebhookCall) -> str:
 
 
 def check_token(call: WebhookCall, token: str) -> None:
-    """Let pass whoever shows the token.
+    """Accept a call that shows the token.
 
     Raises:
         NotGenuine: for everybody else.

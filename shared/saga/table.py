@@ -48,9 +48,9 @@ class Step(Generic[Data]):
 
     `do` builds the step's messages and `undo` those that take it back. `done`, `refused`, `waiting` and `undone` are
     the types of reply that the step can get; `on_reply` folds the data of `done` in, `refusal` reads why it was
-    refused, `wait` what "not yet" means. `report` builds what is told once the step is done. `when` says whether the
-    step applies; it is asked with the data at hand when the saga gets there, and a step that does not apply is skipped.
-    `patience` is how long a reply is waited for, None: as long as the table says.
+    refused, `wait` what "not yet" means. `report` builds the events of a step that is done. `when` says whether
+    the step applies; it is asked with the data at hand when the saga gets there, and a step that does not apply is
+    skipped. `patience` is how long a reply is waited for, None: as long as the table says.
     """
 
     name: str

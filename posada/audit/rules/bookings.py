@@ -30,7 +30,7 @@ def code_once(row: Row, _: AuditTime) -> tuple[object, str]:
 
 @of_booking("legal-path", "Each state is reached by a legal path, with one audit entry for each step")
 def legal_path(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """A step of the audit log is none that may be taken, is told twice, or leads elsewhere."""
+    """A step of the audit log is not allowed, is there twice, or leads to another status."""
     if snapshot.booking is None:
         return
     at: str | None = None

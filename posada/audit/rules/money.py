@@ -139,7 +139,7 @@ def ended_has_no_money(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str 
 
 @of_booking("ended-is-accounted", "Booking and the ledger agree on what a cancelled guest or a no-show has paid")
 def ended_is_accounted(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """Cancelled or not shown up, and payments kept more or less than it has told booking."""
+    """Cancelled or not shown up, and payments kept more or less than it has reported to booking."""
     booking = snapshot.booking
     if booking and snapshot.status in COST_A_FEE and snapshot.settled and booking["told_of_money"]:
         yield from _disagrees(snapshot, booking)

@@ -15,7 +15,7 @@ OURS = {f"posada/{service}" for service in SERVICES}
 
 @of_booking("one-outcome", "A booking has one outcome on the topic, the one that was decided")
 def one_outcome(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """Gateways were told of two outcomes, or of another than booking's."""
+    """Two outcomes were published, or another than booking's."""
     kinds = sorted(set(snapshot.announced or ()))
     if len(kinds) > 1:
         yield f"it was announced as {' and '.join(kinds)}"
@@ -27,7 +27,7 @@ def one_outcome(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
 
 @of_booking("outcome-announced", "The outcome of each booking is on the topic")
 def outcome_announced(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """Decided, and no gateway was ever told."""
+    """Decided, and the outcome was never published."""
     if snapshot.announced == () and snapshot.verdict in OUTCOMES and snapshot.settled:
         yield f"its saga is {snapshot.verdict}, and that was never announced"
 

@@ -88,7 +88,7 @@ def retry(
     *,
     data: Data = HERE,
 ) -> None:
-    """Call a booking's outside system again, after it was given up; what cannot be undone is told to staff again."""
+    """Call a booking's outside system again, after the call was abandoned; it has the same consequences as before."""
     ask_to(url_of(data, "availability"), f"/outside-errands/{booking_id}/retry", {})
     out().print(f"the call for booking {booking_id} is made again", markup=False)
 

@@ -39,7 +39,7 @@ def issue_(
     """Print a token, signed with a key of POSADA_API_KEYS as the services have it. It cannot be taken back singly."""
     now, lasts = system_clock(), timedelta(hours=hours)
     caller = Caller(subject, role, None if EVERY in properties else frozenset(properties))
-    keys = KeySettings().api_keys  # what is wrong with it is told without its secrets
+    keys = KeySettings().api_keys  # an error in it is reported without its secrets
     try:
         token = issue(keys, caller, now, lasts, key)
     except ValueError as error:

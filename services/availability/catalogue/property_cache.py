@@ -22,12 +22,12 @@ class PropertyCache:
         self._default_read_at = float("-inf")
 
     def forget(self) -> None:
-        """Read them anew the next time: somebody edited one."""
+        """Read them anew the next time: one was edited."""
         self._read_at.clear()
         self._default_read_at = float("-inf")
 
     async def read(self, connection: Connection, named: Collection[str | None]) -> Sequence[str]:
-        """Read the houses that are named and not fresh; of what is not there, some that are, to be told."""
+        """Read the named properties that are not fresh; if one does not exist, gives some ids that do, for refusals."""
         now = time.monotonic()
         if now - self._default_read_at >= KEPT_SECONDS:
             self.default = await store.default_property(connection)

@@ -51,7 +51,7 @@ def router(database: Database, settings: ServiceSettings) -> APIRouter:
 
     @router.post("/{booking_id}/retry", responses={403: {}, 404: {}}, dependencies=[Depends(require_role(settings))])
     async def retry(booking_id: UUID) -> Retried:
-        """Make the call again: what is told of it then is told as the first time."""
+        """Make the call again, with the same consequences as the first time."""
         async with database.connection() as connection:
             if not await queries.retry(connection, booking_id):
                 raise HTTPException(404, f"nothing was given up for booking {booking_id}")

@@ -179,7 +179,7 @@ class ExternalRoomBooking:
         try:
             code = await self._booked(booking_id, order)
         except RoomTaken:
-            attempt = replace(attempt, status=AttemptStatus.TAKEN, problem="somebody was first")
+            attempt = replace(attempt, status=AttemptStatus.TAKEN, problem="the room was taken already")
         except CircuitOpen as shut:
             attempt = replace(attempt, status=AttemptStatus.NOT_ASKED, problem=str(shut))
         except InventoryUnavailable as fault:

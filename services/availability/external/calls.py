@@ -75,7 +75,7 @@ class JobExecutor:
         return await self._cancel(CancelOrders.model_validate_json(job.body))
 
     async def abandon(self, job: ExternalJob, problem: str, attempts: int, journal: BookingAttemptJournal) -> JobResult:
-        """The end of a call that failed too often: whoever waits is answered, and staff told of what is left."""
+        """The end of a call that failed too often: the saga is answered, and staff alerted to what is left."""
         if job.kind == LOOK:
             return JobResult([OutsideSeen.model_validate_json(job.body).model_copy(update={"problem": problem})])
         if job.kind == ORDER:
@@ -110,7 +110,7 @@ class JobExecutor:
         reply = _reply(command, done)
         undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
         if done.failed_line is not None and _left(ordering, done.attempts):
-            return JobResult([reply], follows=[model.cancel(undo)])  # tried again there, and else staff are told
+            return JobResult([reply], follows=[model.cancel(undo)])  # tried again there, and else staff are alerted
         return JobResult([reply, *_alert(undo, done.for_staff, done.attempts)])
 
     async def _cancel(self, command: CancelOrders) -> JobResult:
@@ -130,7 +130,7 @@ class JobExecutor:
 
 
 async def _as_left(journal: BookingAttemptJournal, booking_id: UUID) -> list[Attempt]:
-    """The attempts of a booking, those in doubt whose end nobody noted."""
+    """The attempts of a booking, those in doubt whose end is not recorded."""
     attempts = []
     for attempt in await journal.attempts(booking_id):
         if attempt.status is AttemptStatus.CALLING:

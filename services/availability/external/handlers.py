@@ -40,7 +40,7 @@ def look_outside(uow: UnitOfWork, seen: OutsideSeen, now: datetime) -> Iterable[
 
 
 def outside_not_seen(seen: OutsideSeen, refusal: Refusal) -> Message:
-    """The answer to whoever asked."""
+    """The answer to the count or the hold that the system was asked for."""
     if seen.hold:
         return rooms_not_held(seen.hold, refusal)
     if seen.count is None:

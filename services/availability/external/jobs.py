@@ -1,7 +1,7 @@
 """Calls to external systems as jobs: those of one booking one after the other, a bounded number to each system.
 
 What a process took and never finished is another's when the lease ends, and the journal of attempts keeps it from
-booking twice. In the end whoever waits is answered, and staff are told what is left to do.
+booking twice. In the end the saga is answered, and staff are alerted to what is left to do.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class ExternalJobs(JobStore[ClaimedJob, JobResult]):
         await queries.retry_later(tx.connection, job.job.id, retry_at, failure.problem)
 
     async def abandon(self, tx: JobTransaction, job: ClaimedJob, failure: CallFailed) -> None:
-        """Answer whoever waits, and tell staff what is left; what cannot even be answered waits for a person."""
+        """Answer the saga, and alert staff to what is left; what cannot even be answered waits for a person."""
         problem = (failure is NOT_ENDED and job.problem) or failure.problem
         journal = BookingAttemptJournal(lambda: nullcontext(tx.connection), lambda: tx.now)
         try:

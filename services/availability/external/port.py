@@ -15,7 +15,7 @@ FreeRooms = Mapping[str, tuple[str, ...]]
 
 
 class RoomTaken(Exception):
-    """Somebody else was given this room: choose another."""
+    """The room is taken already: choose another."""
 
 
 class InventoryUnavailable(CallFailed):
@@ -70,7 +70,7 @@ class Inventory(Protocol):
         """Book a room; returns the reservation's code.
 
         Raises:
-            RoomTaken: when somebody was first.
+            RoomTaken: when the room is taken already.
             InventoryUnavailable: when it is not known what became of it.
         """
         ...

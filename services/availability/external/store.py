@@ -102,7 +102,7 @@ async def claim(
 
 
 async def renew(connection: Connection, job_ids: Sequence[UUID], until: datetime) -> None:
-    """Keep calls until then; one that was put off meanwhile is nobody's."""
+    """Keep calls until then; one that was postponed meanwhile is not kept."""
     await connection.execute(_RENEW, job_ids, until)
 
 
@@ -117,7 +117,7 @@ async def retry_later(connection: Connection, job_id: UUID, due_at: datetime, pr
 
 
 async def give_up(connection: Connection, job_id: UUID, now: datetime, problem: str) -> bool:
-    """Nobody runs it any more until a person wants it; False: another instance was faster."""
+    """Stop the job until a person starts it again; False: another instance was faster."""
     return bool(await connection.fetchval(_GIVE_UP, job_id, now, problem))
 
 

@@ -39,7 +39,7 @@ from shared.http.commands import CommandProcessor
 
 Guard = Callable[[Request], None]
 
-SECONDS = 10.0  # how long whoever asks is kept waiting for a change that others have to answer
+SECONDS = 10.0  # how long a caller waits for a change that other services have to answer
 PAUSE_S = 0.1
 MISSING = {"unknown_booking": status.HTTP_404_NOT_FOUND}
 BUSY = {"change_under_way": status.HTTP_409_CONFLICT, "confirmation_under_way": status.HTTP_409_CONFLICT}

@@ -94,5 +94,5 @@ def _facts(refusal: Refusal | None) -> Mapping[str, Any] | None:
 
 
 def digest_of_command(command: StaffCommand) -> UUID:
-    """A digest of all that a command asks for, whoever asks: tells it from another one under the same id."""
+    """A digest of all that a command asks for, without who asks: another command under the same id has another one."""
     return digest_of(type(command).__name__, command.model_dump_json(exclude={"who", "leeway"}))

@@ -1,4 +1,4 @@
-"""What every event about a confirmed booking repeats of its request: whom it concerns, and how they are told."""
+"""What every event about a confirmed booking repeats of its request: guest, contact, property and language."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def _rule(booking: Booking, command: CancelBooking | MarkNoShow, context: EventC
 
 
 def _give_up(uow: UnitOfWork, command: StaffCommand, reason: str, text: str, now: datetime) -> Sends:
-    """End a booking whose saga has not decided: what it has is undone, and the guest is told."""
+    """End a booking whose saga has not decided: what it has is undone, and the guest is notified."""
     saga = uow.sagas.by_id[command.booking_id]
     transition = engine.abort(saga.table, saga.state, Rejection(Verdict.REFUSED, reason, text), now)
     uow.move(saga, transition, now, command.who, command.reason)

@@ -65,7 +65,7 @@ class BookingRow:
     """A row of `bookings`, whose columns are these fields, and `updated_at`.
 
     Amounts are in `currency`: `total` is the price of its rooms, `charges` are what it costs beside them, `paid` is
-    what was paid and kept, `fee` and `refund` are those of its end. `folio_at` is when payments last told of `paid`
+    what was paid and kept, `fee` and `refund` are those of its end. `folio_at` is when payments last reported `paid`
     and `charges` (UTC). `revision` counts its changes of dates, `orders` what was ever asked of other services on its
     behalf. `saga_id` and `saga_name` are the change that is under way. None: not known, or there is none.
     """

@@ -1,4 +1,4 @@
-"""Reservation codes: a property's prefix and a running number; of numbers set aside that nobody needs, gaps remain."""
+"""Reservation codes: a property's prefix and a running number; numbers that are set aside and not used leave gaps."""
 
 from __future__ import annotations
 

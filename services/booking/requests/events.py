@@ -1,4 +1,4 @@
-"""The events of a request: its one outcome, always under the same event id, and what the guest is told meanwhile."""
+"""The events of a request: its one outcome, always under the same event id, and what comes before it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def not_booked(data: RequestData, rejection: Rejection, at: datetime) -> Outgoin
 
 
 def again(data: RequestData, progress: Progress) -> Outgoing | None:
-    """The outcome again, as it was first told; None while there is none."""
+    """The outcome again, as it was first published; None while there is none."""
     if progress.decided_at is None:
         return None
     if progress.verdict is Verdict.DONE:
@@ -82,7 +82,7 @@ def search_started(data: RequestData, reply: PaymentAwaited, at: datetime) -> Pa
 
 
 def escalated(data: RequestData, at: datetime) -> Outgoing:
-    """A person has the case; told once of a booking, under one id."""
+    """Staff have the case; published once for a booking, under one id."""
     event = PaymentEscalated(**_facts(data, at), text=texts.escalated(data))
     return Outgoing(event, id=str(uuid5(data.booking_id, "payment escalated")))
 

@@ -11,7 +11,7 @@ from shared.errors import Refusal
 def evidence_of(request: RequestFacts) -> Evidence:
     """The evidence in a request: a slip for a bank transfer, an authorisation number for a card link.
 
-    The payer is the guest unless named; a slip's amount is the amount paid unless it is told apart.
+    The payer is the guest unless named; a slip's amount is the amount paid unless another is given.
 
     Raises:
         Refusal: payment_missing, naming the field.

@@ -14,7 +14,7 @@ LONGEST_ID = 100
 
 
 def read_invalid(invalid: Invalid) -> Message | None:
-    """What can be told to whoever sent a booking request; None for any other message."""
+    """The message with which a malformed booking request is answered; None for any other message."""
     if invalid.type_name != BookingRequested.type_name:
         return None
     given = invalid.given if isinstance(invalid.given, dict) else {}

@@ -57,7 +57,7 @@ class Page(BaseModel):
 class Preview(BaseModel):
     """What it would cost to cancel now: the rule, what it is reckoned on, the fee, and what would come back.
 
-    `paid` is what booking last heard from payments, which has the last word on what is given back.
+    `paid` is what payments last reported to booking; payments decides what is given back.
     """
 
     booking_id: UUID

@@ -86,7 +86,7 @@ class _Intake:
         self._clock = clock
 
     async def take(self, processor: Processor, webhook: Webhook, call: WebhookCall) -> str:
-        """Process a genuine call's message, as one from Kafka; set aside what nobody can read."""
+        """Process a genuine call's message, as one from Kafka; set aside what cannot be read."""
         source = f"webhooks/{webhook.name}"
         try:
             message = webhook.read(call)

@@ -150,7 +150,7 @@ async def _addressed(
         raise HTTPException(status.HTTP_409_CONFLICT, problem)
     last = await store.last_from_tenant(connection, thread_id)
     if last is None and not is_phone(thread["contact"]):
-        raise Refusal("no_channel", "the tenant never wrote in this thread: nobody knows their channel")
+        raise Refusal("no_channel", "the tenant never wrote in this thread: their channel is not known")
     channel = Channel(last["channel"]) if last else Channel.WHATSAPP
     provider = providers.provider_for(channel, last["provider"] if last else None)
     refuse_late(channel, await store.heard_at(connection, thread_id, channel), now)

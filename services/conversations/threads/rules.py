@@ -15,16 +15,16 @@ from services.conversations.threads.bookings import Apartment, Booking, best_boo
 
 JUST_BEGUN = timedelta(days=3)
 TENANT = "tenant"
-SHARED_FIELDS = frozenset({"name", "contact", "provider_thread_id"})  # the provider must be told of their changes
+SHARED_FIELDS = frozenset({"name", "contact", "provider_thread_id"})  # their changes are passed on to the provider
 
 
 @dataclass
 class Thread:
-    """A thread. `changed`: it must be written; `provider_outdated`: the provider must be told. Times are UTC.
+    """A thread. `changed`: it must be written; `provider_outdated`: the provider does not know its changes yet.
 
     A thread without an apartment is closed when its booking's apartment has a thread already. `settled`: a message was
     stored in it because of its apartment, so it keeps that apartment. `relinked_at` is when an operator last linked it
-    anew. `provider_thread_id` is the conversation's id at the provider (CH… on Twilio).
+    anew. `provider_thread_id` is the conversation's id at the provider (CH… on Twilio). Times are UTC.
     """
 
     contact: str

@@ -126,7 +126,7 @@ class DeliveryAttempt:
         return self.outcome_after(claimed, refused)
 
     def outcome_after(self, claimed: Claimed, refused: CallFailed) -> Outcome:
-        """Another attempt when nobody sleeps, or the end of the channel."""
+        """Another attempt outside quiet hours, or the end of the channel."""
         now = self._clock()
         delivery = claimed.delivery
         sender = self.senders[delivery.channel]

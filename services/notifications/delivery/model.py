@@ -34,7 +34,7 @@ class Channel(StrEnum):
 
 
 class Event(StrEnum):
-    """What people are told of; each has its templates."""
+    """What guests and staff are notified of; each has its templates."""
 
     CONFIRMED = "confirmed"
     REFUSED = "refused"

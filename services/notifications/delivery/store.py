@@ -108,7 +108,7 @@ Occasion = tuple[UUID, str]
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An occasion that its audience heard of by no channel."""
+    """An occasion whose messages failed on every channel."""
 
     booking_id: UUID
     occasion: str

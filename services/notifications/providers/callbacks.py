@@ -1,4 +1,4 @@
-"""The addresses that providers are told to report on a message to, dated so that a report cannot be replayed."""
+"""The addresses to which providers send delivery reports, dated so that a report cannot be replayed."""
 
 from __future__ import annotations
 

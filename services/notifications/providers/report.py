@@ -94,7 +94,7 @@ class AddressedReports(ReportReader):
 
 
 def check_posada_token(call: WebhookCall, token: str) -> None:
-    """Let pass whoever shows our token, as header X-Posada-Token or parameter token; raises NotGenuine."""
+    """Accept a call that shows our token, as header X-Posada-Token or parameter token; raises NotGenuine."""
     given = call.headers.get("x-posada-token") or call.query.get("token", "")
     if not token or not same(given, token):
         raise NotGenuine("wrong token")

@@ -144,7 +144,7 @@ def reading(clock: Clock, reports: Queries, settings: ServiceSettings) -> APIRou
     async def broken(
         request: Request, source: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> list[BrokenLineRecord]:
-        """Lines that nobody has corrected yet, oldest first; what they say is for those who may correct them."""
+        """Lines that are not corrected yet, oldest first; what they say is for those who may correct them."""
         found = [BrokenLineRecord.model_validate(dict(row)) for row in await reports.broken_lines(source, limit)]
         if may_write(settings, request.state.caller):
             return [one.model_copy(update={"line": (one.line or "")[:LONGEST_KEPT]}) for one in found]
@@ -181,7 +181,7 @@ def writing(sync: FeedSync, clock: Clock, reports: Queries, settings: ServiceSet
 
     @routes.post("/payment-feeds/broken-lines")
     async def keep(found: BrokenLines) -> KeptResponse:
-        """Keep lines of a file for correction; told again they are kept once, and stay corrected."""
+        """Keep lines of a file for correction; sent again they are kept once, and stay corrected."""
         lines = [BrokenLine(one.number, one.field, one.problem, one.remedy, one.line) for one in found.lines]
         await sync.keep_broken(found.source, found.file, lines)
         return KeptResponse(kept=len(lines))

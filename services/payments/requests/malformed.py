@@ -9,5 +9,5 @@ from shared.messages.message import Message
 
 
 def read_invalid(invalid: Invalid) -> Message | None:
-    """What can be told to whoever asked; None where nobody could know the answer for theirs."""
+    """The message with which a malformed question is answered; None where it has no usable id."""
     return answerable(invalid, VerificationInvalid) if invalid.type_name == VerifyPayment.type_name else None

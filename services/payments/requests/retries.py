@@ -30,7 +30,7 @@ class Attempt:
 
     @property
     def opens_stage(self) -> bool:
-        """Whether it is the first of its stage, of which the guest is told."""
+        """Whether it is the first of its stage, of which the guest is notified."""
         return self.number == 1
 
 

@@ -1,4 +1,4 @@
-"""A circuit breaker around an inventory: while it is down nobody waits for its time-outs."""
+"""A circuit breaker around an inventory: while it is down no call waits for its time-out."""
 
 from __future__ import annotations
 

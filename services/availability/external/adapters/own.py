@@ -29,7 +29,7 @@ class OwnInventory:
         self._clock = clock
 
     async def free_rooms(self, stay: Stay) -> FreeRooms:
-        """Every room that nobody holds or has booked and that is in order."""
+        """Every room that is neither held nor booked nor out of order."""
         try:
             async with self._database.connection() as connection:
                 seen = await self._repository.view(connection, [Nights(self._property, stay.check_in, stay.check_out)])

@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("paid", MONEY, comment="what was paid and kept, as payments last said"),
         sa.Column("charges", MONEY, server_default=sa.text("0"), nullable=False, comment="beside its rooms"),
-        sa.Column("folio_at", MOMENT, comment="when payments last told of paid and charges"),
+        sa.Column("folio_at", MOMENT, comment="when payments last reported paid and charges"),
         sa.Column("fee", MONEY, comment="of its cancellation or no-show"),
         sa.Column("refund", MONEY, comment="what was given back when it ended"),
         sa.Column("terms", postgresql.JSONB(), comment="its cancellation policy, whatever becomes of that later"),

@@ -41,9 +41,9 @@ from shared.saga.table import Build, Rejection, Sends, Wait
 HOLD_MARGIN = timedelta(minutes=5)
 # An external system may let each call run into its time-out, and rooms are chosen again.
 ORDER_PATIENCE = timedelta(minutes=30)
-# The freed rooms were not to be had again, or nobody answered in time whether they are.
+# The freed rooms could not be held again, or no answer came in time.
 NOT_HELD_AGAIN = {Reason.ROOMS_GONE, Reason.TIMED_OUT, Reason.HOLD_EXPIRED}
-# Reasons for which a booking fails although nobody has refused it.
+# Reasons for which a booking fails although no service has refused it.
 FAILURES = {Reason.PAYMENT_NOT_FOUND, Reason.HOLD_EXPIRED, Reason.TIMED_OUT, Reason.ROOM_FAILED}
 
 
@@ -95,9 +95,9 @@ def payment_reserved(data: RequestData, reply: PaymentReserved) -> RequestData:
 
 
 def wait_for_payment(data: RequestData, reply: PaymentAwaited, now: datetime) -> Wait[RequestData]:
-    """Keep the rooms while the payment is looked for, or free them once; the guest is told once of each stage.
+    """Keep the rooms while the payment is searched for, or free them once; the guest is notified once of each stage.
 
-    Once the staff has the case the guest is told that instead.
+    Once staff have the case, the guest is notified of that instead.
     """
     sends: list[Any] = []
     if not data.freed:
@@ -184,7 +184,7 @@ def capture_payment(data: RequestData, _: datetime) -> Sends:
 
 
 def refuse(data: RequestData, rejection: Rejection, now: datetime) -> Sends:
-    """The bad outcome; staff are told when the payment was found and the freed rooms could not be held again."""
+    """The bad outcome; staff are alerted when the payment was found and the freed rooms could not be held again."""
     yield events.not_booked(data, rejection, now)
     if data.freed and data.payment_id and rejection.reason in NOT_HELD_AGAIN:
         yield events.rooms_gone(data, rejection)
@@ -205,7 +205,7 @@ def reported(step: str) -> Build[RequestData]:
 
 
 def refused_by(reply: RoomsNotHeld | RoomsNotOrdered | PaymentRefused) -> Rejection:
-    """Why a service refused; some reasons are failures that nobody decided on."""
+    """Why a service refused; some reasons are failures, not decisions."""
     refusal = reply.refusal
     verdict = Verdict.FAILED if refusal.reason in FAILURES else Verdict.REFUSED
     return Rejection(verdict, refusal.reason, refusal.text, refusal.details)

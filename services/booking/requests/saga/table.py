@@ -4,7 +4,7 @@ The table is the whole saga, in the order of its steps. Two of them are optional
 
 - "hold rooms again": payments looks for money in stages. In the last one a property may have the rooms freed, so that
   others can book them. When the money is found after all, they are held again before the booking is confirmed. If they
-  are gone by then, the money is released and the staff is told.
+  are gone by then, the money is released and staff are alerted.
 - "order rooms": an external system keeps the rooms. They are booked there before the decision, because it may refuse.
 """
 

@@ -36,7 +36,7 @@ def upgrade() -> None:
             nullable=False,
             comment="since when, revision, check-in, check-out and rooms of each",
         ),
-        sa.Column("off_at", MOMENT, comment="since when nobody is expected any longer"),
+        sa.Column("off_at", MOMENT, comment="since when the guests are no longer expected"),
         sa.PrimaryKeyConstraint("id", name=op.f("bookings_pkey")),
     )
     op.create_index(op.f("bookings_contact_idx"), "bookings", ["contact"])

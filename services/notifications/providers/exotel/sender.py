@@ -1,4 +1,4 @@
-"""Calls to staff through Exotel: for escalations that nobody may sleep through."""
+"""Calls to staff through Exotel: for escalations, at night too."""
 
 from __future__ import annotations
 

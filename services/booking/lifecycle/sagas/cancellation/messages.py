@@ -16,7 +16,7 @@ from shared.saga.table import Sends
 
 
 def decide(data: CancellationData, now: datetime) -> Sends:
-    """The booking is off; what a cancelled guest gets back is told later, once payments has said it."""
+    """The booking is off; the refund is announced later, once payments has reported it."""
     if data.end is End.NO_SHOW:
         yield outgoing(GuestNotShown(**data.facts(now), text=_text(data, "not_shown")), "not shown")
     else:
@@ -53,7 +53,7 @@ def cancelled(data: CancellationData, now: datetime) -> Sends:
     if data.end is not End.CANCELLED:
         return
     if data.refund is None:
-        raise ValueError(f"nobody has said what booking {data.booking_id} gets back")
+        raise ValueError(f"payments has not reported what booking {data.booking_id} gets back")
     event = BookingCancelled(
         **data.facts(now),
         text=_text(data, "cancelled", fee=data.fee, refund=data.refund, currency=data.currency),
