@@ -19,8 +19,8 @@ from posada.cli.signals import one_interruption, undisturbed
 from posada.output import err, out
 from posada.problems import Exit
 
-# The demo writes to nobody, whatever providers the environment configures, does not wait days for money, and has
-# somebody at the desk who looks into what is ambiguous.
+# The demo writes to nobody, whatever providers the environment configures, does not wait days for money, and
+# has staff who decide what is ambiguous.
 SERVICES_ENV: Final[dict[str, str | None]] = {
     "POSADA_WATI_URL": None,
     "POSADA_WATI_TOKEN": None,
@@ -47,7 +47,7 @@ def demo(data: Folder = None) -> None:
     from posada.demo.day import play  # noqa: PLC0415  # with LocalCluster, see up
 
     console = out()
-    os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the cluster's own: whoever decides at the desk needs one
+    os.environ["POSADA_API_TOKEN"] = secrets.token_urlsafe()  # the cluster's own: staff who decide need one
     with one_interruption(), folder(data) as place:
         with progress_on(err(), "starting Posada") as report:
             cluster = LocalCluster(place, env=SERVICES_ENV, on_progress=report)

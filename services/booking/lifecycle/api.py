@@ -1,4 +1,4 @@
-"""The desk over HTTP: commands about a booking, processed as Kafka's messages are, and what came of them."""
+"""Staff over HTTP: commands about a booking, processed as Kafka's messages are, and what came of them."""
 
 from __future__ import annotations
 
@@ -113,32 +113,32 @@ SignedDates = Annotated[Dates, Depends(signed(Dates, "who"))]
 
 
 def router(database: Database, settings: Settings, *, seconds: float = SECONDS) -> APIRouter:
-    """What the desk does; it asks for the token, on loopback as well."""
+    """The endpoints; they need a token, on loopback too."""
     routes = APIRouter(tags=["desk"], dependencies=[Depends(require_role(settings))])
-    desk = _Desk(database, seconds, settings)
+    commands = _CommandApi(database, seconds, settings)
     overrules = require_role(settings, Role.MANAGER)
-    _add_ends(routes, desk, overrules)
-    _add_stays(routes, desk, overrules)
-    _add_reading(routes, desk)
+    _add_ends(routes, commands, overrules)
+    _add_stays(routes, commands, overrules)
+    _add_reading(routes, commands)
     return routes
 
 
-def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
+def _add_ends(routes: APIRouter, commands: _CommandApi, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/cancellation", response_model=Outcome, responses=dict(ANSWERS))
     async def cancel(
         booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: CurrentCaller
     ) -> Response:
         """The booking is off: its rooms are free, and what was paid beyond the fee goes back."""
-        leeway = await desk.leeway(booking_id, caller)
-        return await desk.do(processor, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
+        leeway = await commands.leeway(booking_id, caller)
+        return await commands.do(processor, CancelBooking(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/no-show", response_model=Outcome, responses=dict(ANSWERS))
     async def no_show(
         booking_id: UUID, said: SignedEnded, processor: CommandProcessor, caller: CurrentCaller
     ) -> Response:
         """The guests did not come: the same as a cancellation, under its own name."""
-        leeway = await desk.leeway(booking_id, caller)
-        return await desk.do(processor, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
+        leeway = await commands.leeway(booking_id, caller)
+        return await commands.do(processor, MarkNoShow(booking_id=booking_id, leeway=leeway, **said.model_dump()))
 
     guards = [Depends(overrules)]
     path = "/bookings/{booking_id}/rejection"
@@ -146,42 +146,42 @@ def _add_ends(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
     @routes.post(path, response_model=Outcome, responses=dict(ANSWERS), dependencies=guards)
     async def reject(booking_id: UUID, said: SignedSaid, processor: CommandProcessor) -> Response:
         """The hotel does not take a booking that is not confirmed yet: a manager's decision."""
-        return await desk.do(processor, RejectBooking(booking_id=booking_id, **said.model_dump()))
+        return await commands.do(processor, RejectBooking(booking_id=booking_id, **said.model_dump()))
 
 
-def _add_stays(routes: APIRouter, desk: _Desk, overrules: Guard) -> None:
+def _add_stays(routes: APIRouter, commands: _CommandApi, overrules: Guard) -> None:
     @routes.post("/bookings/{booking_id}/check-in", response_model=Outcome, responses=dict(ANSWERS))
     async def check_in(booking_id: UUID, said: SignedArrived, processor: CommandProcessor) -> Response:
         """Guests have arrived in the rooms that they were given."""
-        return await desk.do(processor, CheckIn(booking_id=booking_id, **said.model_dump()))
+        return await commands.do(processor, CheckIn(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/check-out", response_model=Outcome, responses=dict(ANSWERS))
     async def check_out(booking_id: UUID, said: SignedLeft, processor: CommandProcessor, request: Request) -> Response:
         """Guests have left; the last one only with nothing owed, or on a manager's word."""
         if said.owing:
             overrules(request)
-        return await desk.do(processor, CheckOut(booking_id=booking_id, **said.model_dump()))
+        return await commands.do(processor, CheckOut(booking_id=booking_id, **said.model_dump()))
 
     @routes.post("/bookings/{booking_id}/dates", response_model=Outcome, responses=dict(ANSWERS))
     async def change_dates(
         booking_id: UUID, dates: SignedDates, processor: CommandProcessor, caller: CurrentCaller
     ) -> Response:
         """Other nights for all rooms, if they can be had; the difference in price is the booking's balance."""
-        leeway = await desk.leeway(booking_id, caller)
-        return await desk.do(processor, ChangeDates(booking_id=booking_id, leeway=leeway, **dates.model_dump()))
+        leeway = await commands.leeway(booking_id, caller)
+        return await commands.do(processor, ChangeDates(booking_id=booking_id, leeway=leeway, **dates.model_dump()))
 
 
-def _add_reading(routes: APIRouter, desk: _Desk) -> None:
+def _add_reading(routes: APIRouter, commands: _CommandApi) -> None:
     @routes.get("/commands/{command_id}", response_model=Outcome, responses=dict(ANSWERS))
     async def command(command_id: UUID) -> Response:
         """What came of a command."""
-        answer = await desk.answer(command_id)
+        answer = await commands.answer(command_id)
         if answer is None:
             raise HTTPException(status.HTTP_404_NOT_FOUND, f"no command has the id {command_id}")
         return answer
 
 
-class _Desk:
+class _CommandApi:
     def __init__(self, database: Database, seconds: float, settings: Settings) -> None:
         self._database = database
         self._seconds = seconds

@@ -1,4 +1,4 @@
-"""HTTP for the desk: bookings listed and searched, page by page, and what a cancellation would cost."""
+"""HTTP for staff: bookings listed and searched, page by page, and what a cancellation would cost."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Preview(BaseModel):
 
 
 def router(database: Database, repository: Repository, settings: ServiceSettings, clock: Clock) -> APIRouter:
-    """What the desk reads."""
+    """The endpoints for reading."""
     routes = APIRouter(tags=["desk"])
     in_full = settings.asks_for_token
 

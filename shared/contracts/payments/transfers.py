@@ -11,7 +11,7 @@ from shared.contracts import topics
 from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Identifier, PaymentMethod
 from shared.messages.message import Message
 
-# What the desk took and what an online gateway paid is recorded under ids that others could reckon.
+# What staff took and what an online gateway paid is recorded under ids that others could reckon.
 OWN_SOURCES: Final = frozenset({"desk", "stripe"})
 FROM_KAFKA: Final = "kafka"
 
