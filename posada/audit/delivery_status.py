@@ -22,18 +22,18 @@ def by_occasion(snapshot: BookingSnapshot) -> dict[str, set[str]]:
 
 
 def missed(snapshot: BookingSnapshot, occasion: str) -> str | None:
-    """How a guest with messages of an occasion cannot have heard of it, and nobody else either; None where all is well.
+    """Why neither the guest nor staff can know of an occasion of which there are messages; None where all is well.
 
-    A message got through, or newer news made it idle, or every channel failed and staff was told so.
+    A message got through, or newer news made it idle, or every channel failed and staff were alerted.
     """
-    told = by_occasion(snapshot)
-    states = told[occasion]
+    occasions = by_occasion(snapshot)
+    states = occasions[occasion]
     if states & ALIVE:
         return None
     if Sent.WITHDRAWN in states:
         overtaken = is_overtaken(snapshot, occasion)
         return None if overtaken else f"{occasion} was withdrawn, and the guest was told of nothing newer"
-    unreached = [one for one, its_states in told.items() if its_states == {Sent.FAILED}]
+    unreached = [one for one, its_states in occasions.items() if its_states == {Sent.FAILED}]
     alerts = snapshot.alert["alerts"] if snapshot.alert else 0
     if occasion in unreached and alerts >= len(unreached):
         return None

@@ -143,16 +143,16 @@ class TopicReader:
 
 
 def outcome_in(record: Record) -> tuple[UUID, str] | None:
-    """The booking and the kind of the outcome that a record tells; None for anything else.
+    """The booking and the kind of the outcome in a record; None for anything else.
 
     Booking's answer to a request that is none has an id of its own and is no outcome of a booking.
     """
-    told = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}
-    kind = told.get("ce_type", "")
+    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}
+    kind = headers.get("ce_type", "")
     booking_id = uuid_in(record.key)
-    if booking_id is None or kind not in OUTCOMES or told.get("ce_source") != BOOKING:
+    if booking_id is None or kind not in OUTCOMES or headers.get("ce_source") != BOOKING:
         return None
-    if kind != CONFIRMED and told.get("ce_id") != outcome_id(booking_id):
+    if kind != CONFIRMED and headers.get("ce_id") != outcome_id(booking_id):
         return None
     return booking_id, kind.split(".")[2]
 

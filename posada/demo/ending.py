@@ -16,8 +16,10 @@ from posada.demo.stage import Stage
 from posada.output import table
 
 TAKEN = {"junior": 6, "matrimonial": 5, "familiar": 1}
-SEARCHES = 4  # of which a guest is told: one stage of the late one, two of the delayed one, the vague one's escalation
-CASES = 1  # of which the staff is told
+SEARCHES = (
+    4  # of which a guest is notified: one stage of the late one, two of the delayed one, the vague one's escalation
+)
+CASES = 1  # staff are alerted to it
 NO_MONEY = {"status": "not asked for", "amount": "", "codes": []}
 
 
@@ -58,7 +60,7 @@ async def show_money(stage: Stage, guests: Guests) -> None:
 
 
 async def show_messages(stage: Stage, guests: Guests) -> None:
-    """What was sent to whom; each guest is told each thing once by each channel."""
+    """What was sent to whom; each guest gets each message once by each channel."""
     bookings = [guest.booking_id for guest in guests.everybody]
     wanted = 2 * (len(bookings) + SEARCHES) + CASES  # to guests by two channels, to the staff by one
     await stage.until(lambda: len(stage.messages(bookings)) >= wanted)
@@ -70,9 +72,9 @@ async def show_messages(stage: Stage, guests: Guests) -> None:
     ]
     stage.console.print()
     stage.console.print(table("Messages", ("guest", "channel", "occasion", "begins with"), rows))
-    told = [(one["booking_id"], one["channel"], one.get("occasion")) for one in messages]
-    stage.check(len(set(told)) == len(told), "nobody is told the same thing twice by the same channel")
-    stage.check(len(told) == wanted, f"{wanted} messages were sent, not {len(told)}")
+    sent = [(one["booking_id"], one["channel"], one.get("occasion")) for one in messages]
+    stage.check(len(set(sent)) == len(sent), "nobody gets the same message twice by the same channel")
+    stage.check(len(sent) == wanted, f"{wanted} messages were sent, not {len(sent)}")
 
 
 def judge(stage: Stage) -> bool:

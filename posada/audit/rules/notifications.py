@@ -37,15 +37,15 @@ def told_once(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
 
 @of_booking("told-the-outcome", "Each guest is told how the booking came out, and nothing else", "posada outbox")
 def told_the_outcome(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """The guest was not told the outcome, or heard of another; or everything failed and staff was not told."""
+    """No message of the outcome, or one of another; or every channel failed and staff were not alerted."""
     if snapshot.booking is None or not snapshot.settled:
         return
     wanted = OUTCOMES.get(snapshot.verdict)
-    heard = sorted(by_occasion(snapshot).keys() & set(OUTCOMES.values()))
-    others = [occasion for occasion in heard if occasion != wanted]
+    notified = sorted(by_occasion(snapshot).keys() & set(OUTCOMES.values()))
+    others = [occasion for occasion in notified if occasion != wanted]
     if others:
         yield f"it is {snapshot.booking['status']} and the guest was told {', '.join(others)}"
-    if wanted and wanted not in heard:
+    if wanted and wanted not in notified:
         yield f"it is {snapshot.booking['status']} and the guest was never told"
     elif wanted and (why := missed(snapshot, wanted)):
         yield why
@@ -57,7 +57,7 @@ def told_the_outcome(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     "posada outbox",
 )
 def told_what_became_of_it(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """Something happened to a booking and its guest cannot have heard of it, or heard of what never happened."""
+    """A change of a booking without a message to its guest, or a message about what never happened."""
     if snapshot.booking is None or not snapshot.settled:
         return
     told, happened = by_occasion(snapshot), _happened(snapshot)
@@ -79,13 +79,13 @@ def told_what_became_of_it(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[
     remedy="posada serve notifications",
 )
 def messages_leave(row: Row, _: AuditTime) -> tuple[object, str]:
-    """A message waits for somebody to send it."""
+    """A message that should have gone out has not."""
     what = f"{row['occasion'].partition(':')[0]} to the {row['audience']} by {row['channel']}"
     return row["booking_id"], f"{what} should have gone out at {row['due_at']:%Y-%m-%d %H:%M:%S}"
 
 
 def _happened(snapshot: BookingSnapshot) -> set[str]:
-    """What its guest has to hear of, as the occasions that notifications makes of it."""
+    """What its guest must be notified of, as the occasions that notifications makes of it."""
     if snapshot.booking is None or snapshot.verdict != "done":
         return set()
     found = {f"{Event.MODIFIED}:{number}" for number in range(1, (snapshot.booking["revision"] or 0) + 1)}

@@ -88,9 +88,9 @@ def saga_agrees(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
     if snapshot.settled and saga["wake_at"] is not None:
         yield "its saga has ended and is to be woken"
     decided = next((new["new"] for new in snapshot.changes if new["new"] in FIRST), None)
-    told = FIRST[decided] if decided else "open"
-    if told != snapshot.verdict:
-        yield f"its saga is {snapshot.verdict}, and its history says {told}"
+    recorded = FIRST[decided] if decided else "open"
+    if recorded != snapshot.verdict:
+        yield f"its saga is {snapshot.verdict}, and its history says {recorded}"
 
 
 def _nothing_stays(service: str) -> None:

@@ -85,12 +85,14 @@ def list_(
 def fee(id_: Id, data: Data = HERE, as_json: AsJson = False) -> None:
     """Show what it would cost to cancel the booking now; nothing changes."""
     url = url_of(data, SERVICE)
-    told = ask(url, f"/bookings/{id_of(url, id_)}/cancellation-fee")
+    answer = ask(url, f"/bookings/{id_of(url, id_)}/cancellation-fee")
     if as_json:
-        print_json(told)
+        print_json(answer)
         return
-    out().print(Text(f"fee {told['fee']} {told['currency']}, of {told['paid']} paid {told['refund']} comes back"))
-    out().print(Text(str(told["policy"]["en"] or "this booking has no cancellation policy")), soft_wrap=True)
+    out().print(
+        Text(f"fee {answer['fee']} {answer['currency']}, of {answer['paid']} paid {answer['refund']} comes back")
+    )
+    out().print(Text(str(answer["policy"]["en"] or "this booking has no cancellation policy")), soft_wrap=True)
 
 
 @group.command()
@@ -159,28 +161,28 @@ def do(data: Any, id_: str, what: str, who: str | None, reason: str | None, *, a
     url = url_of(data, SERVICE)
     given = {"command_id": str(uuid4()), "who": who or getpass.getuser(), "reason": reason} | more
     body = {name: value for name, value in given.items() if value is not None}
-    told = tell(url, f"/bookings/{id_of(url, id_)}/{what}", body)
+    answer = tell(url, f"/bookings/{id_of(url, id_)}/{what}", body)
     until = time.monotonic() + WAIT_S
-    while told["state"] == "under_way" and time.monotonic() < until:
+    while answer["state"] == "under_way" and time.monotonic() < until:
         time.sleep(PAUSE_S)
-        told = ask(url, f"/commands/{told['command_id']}")
+        answer = ask(url, f"/commands/{answer['command_id']}")
     if as_json:
-        print_json(told)
+        print_json(answer)
     else:
-        out().print(Text(said(told)), soft_wrap=True)
-    raise typer.Exit(Exit.TIMED_OUT if told["state"] == "under_way" else Exit.DONE)
+        out().print(Text(summary_of(answer)), soft_wrap=True)
+    raise typer.Exit(Exit.TIMED_OUT if answer["state"] == "under_way" else Exit.DONE)
 
 
-def said(told: Mapping[str, Any]) -> str:
+def summary_of(answer: Mapping[str, Any]) -> str:
     """What came of a command, in one line."""
-    parts = [str(told["status"]), f"{told['check_in']} to {told['check_out']}"]
-    if told["total"] is not None:
-        parts.append(f"total {told['total']}")
-    parts += [f"{name} {told[name]}" for name in ("fee", "refund") if told[name] is not None]
-    if told["balance"] is not None:
-        parts.append(f"balance {told['balance']} {told['currency']}")
-    if told["state"] == "under_way":
-        parts.append(f"not through yet: command {told['command_id']}")
+    parts = [str(answer["status"]), f"{answer['check_in']} to {answer['check_out']}"]
+    if answer["total"] is not None:
+        parts.append(f"total {answer['total']}")
+    parts += [f"{name} {answer[name]}" for name in ("fee", "refund") if answer[name] is not None]
+    if answer["balance"] is not None:
+        parts.append(f"balance {answer['balance']} {answer['currency']}")
+    if answer["state"] == "under_way":
+        parts.append(f"not through yet: command {answer['command_id']}")
     return ", ".join(parts)
 
 

@@ -147,10 +147,10 @@ def _readable(file: Path) -> BinaryIO:
 def say(taken: Taken) -> None:
     """Say what was taken, what is broken or contradicts what was taken before, and where it is kept."""
     for line in taken.broken_lines:
-        told = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
-        err().print(Text(told), soft_wrap=True)
-    for told in taken.contradictions:
-        err().print(Text(f"contradiction: {told}"), soft_wrap=True)
+        text = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
+        err().print(Text(text), soft_wrap=True)
+    for contradiction in taken.contradictions:
+        err().print(Text(f"contradiction: {contradiction}"), soft_wrap=True)
     more = taken.broken + taken.contradicting - len(taken.broken_lines) - len(taken.contradictions)
     if more:
         err().print(f"… and {more} more", markup=False)

@@ -107,8 +107,8 @@ def dismiss(
 def tell(done: dict[str, Any]) -> None:
     """Say what was taken and what is broken."""
     for line in done["broken_lines"]:
-        told = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
-        err().print(Text(told), soft_wrap=True)
+        text = f"line {line['number']}, {line['field']}: {line['problem']}; {line['remedy']}"
+        err().print(Text(text), soft_wrap=True)
     more = done["broken"] - len(done["broken_lines"])
     if more:
         err().print(f"… and {more} more broken lines", markup=False)

@@ -66,9 +66,11 @@ def timeline(marks: Any) -> Iterator[Text]:
         began = began or at
         seconds = f"{(at - began).total_seconds():8.3f} s  " if at and began else " " * 12
         rest = {name: value for name, value in mark.items() if name not in {"step", "what", "at"} and value}
-        told = "  ".join(one_line(f"{name} {value}") for name, value in rest.items())
+        details = "  ".join(one_line(f"{name} {value}") for name, value in rest.items())
         yield Text.assemble(
-            (seconds, "dim"), f"{mark.get('step', '')}: {mark.get('what', '')}", (f"  {told}" if told else "", "dim")
+            (seconds, "dim"),
+            f"{mark.get('step', '')}: {mark.get('what', '')}",
+            (f"  {details}" if details else "", "dim"),
         )
 
 

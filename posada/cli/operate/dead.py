@@ -51,17 +51,17 @@ def show(
 ) -> None:
     """Show one dead letter with its history, headers and body."""
     letter = one_of(read(bootstrap_of(data, bootstrap), judging_seal(data)), id_)
-    told = letter.as_json()
+    shown = letter.as_json()
     if as_json:
-        print_json(told)
+        print_json(shown)
         return
     console = out()
     for name in ("id", "service", "place", "key", "type", "at", "verified", "reason"):
-        console.print(Text(f"{name:<9}", style="dim"), Text(one_line(str(told[name]))), sep="", soft_wrap=True)
+        console.print(Text(f"{name:<9}", style="dim"), Text(one_line(str(shown[name]))), sep="", soft_wrap=True)
     rows = [(fault.get("attempt"), fault.get("at"), fault.get("fault")) for fault in letter.history]
     console.print(table("history", (">attempt", "at", "fault"), rows))
-    console.print(table("headers", ("name", "value"), told["headers"].items()))
-    console.print(told["body"], markup=False, soft_wrap=True)
+    console.print(table("headers", ("name", "value"), shown["headers"].items()))
+    console.print(shown["body"], markup=False, soft_wrap=True)
 
 
 @group.command("replay")

@@ -53,8 +53,8 @@ def doctor(
         console = out()
         for finding in findings:
             console.print(line_of(finding), soft_wrap=True)
-        told = ", ".join(f"{counts[state]} {state}" for state in State)
-        console.print(told, markup=False)
+        summary = ", ".join(f"{counts[state]} {state}" for state in State)
+        console.print(summary, markup=False)
     raise typer.Exit(Exit.NO if counts[State.BROKEN] else Exit.DONE)
 
 
