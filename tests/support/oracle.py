@@ -20,7 +20,7 @@ import asyncpg
 
 from posada.cluster.cluster import LocalCluster
 from shared.contracts.topics import SERVICES
-from tests.support.sagas.in_memory_cluster import Village
+from tests.support.sagas.in_memory_cluster import InMemoryCluster
 
 Row = Any
 Ask = Callable[[str, str], Awaitable[list[Row]]]
@@ -87,16 +87,16 @@ async def read_tables(ask: Ask) -> Tables:
     return Tables(**{name: await ask(service, sql) for name, (service, sql) in _TABLES.items()})
 
 
-async def check_at_rest(village: Village) -> None:
+async def check_at_rest(cluster: InMemoryCluster) -> None:
     """The in-memory cluster is at rest: nothing under way, nothing set aside, every invariant holds.
 
     Raises:
         AssertionError: naming what does not hold.
     """
-    tables = await read_tables(village.ask)
+    tables = await read_tables(cluster.ask)
     wrong = [*problems(tables), *_captured_for_nobody(tables)]
-    wrong += [f"more than one outcome: {one['id']}" for one in tables.bookings if len(village.outcomes(one["id"])) > 1]
-    wrong += [f"set aside: {row.topic}" for row in village.log if row.topic.endswith(".dead")]
+    wrong += [f"more than one outcome: {one['id']}" for one in tables.bookings if len(cluster.outcomes(one["id"])) > 1]
+    wrong += [f"set aside: {row.topic}" for row in cluster.log if row.topic.endswith(".dead")]
     assert wrong == []
 
 

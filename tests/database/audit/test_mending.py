@@ -17,7 +17,7 @@ from posada.cli.operate.audit import show_repairs
 from shared.contracts.availability import ReleaseRooms
 from shared.contracts.topics import SERVICES
 from tests.support.audit.day_fixture import FIRST, House, Shelf, live_a_day, spoiled
-from tests.support.sagas.in_memory_cluster import village_of
+from tests.support.sagas.in_memory_cluster import cluster_of
 from tests.support.servers.databases import Databases, FreshDatabase, apart_async
 
 pytestmark = pytest.mark.real
@@ -78,9 +78,9 @@ async def test_what_nobody_owns_is_given_back_and_then_nothing_is_wrong(
         before = (await auditor.look()).findings
         async with snapshots(copy.urls) as seen:
             messages = [one for found in before for one in releases(await seen.snapshot(UUID(found.subject)))]
-        async with village_of(copy.urls) as village:
-            await village.publish(*messages)
-            await village.run()
+        async with cluster_of(copy.urls) as cluster:
+            await cluster.publish(*messages)
+            await cluster.run()
         after = (await auditor.look()).findings
 
     assert {finding.remedy for finding in before} == {REPAIR}

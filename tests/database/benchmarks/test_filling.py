@@ -19,7 +19,7 @@ from shared.contracts.booking import BookingConfirmed, BookingRequested, booking
 from shared.contracts.payments import TransferArrived
 from shared.contracts.topics import SERVICES
 from tests.support.doubles.transport import START
-from tests.support.sagas.in_memory_cluster import Village, village_of
+from tests.support.sagas.in_memory_cluster import InMemoryCluster, cluster_of
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -36,17 +36,17 @@ class Requests(Clients):
 
 @dataclass
 class Filled:
-    """A village after one real booking and its copies."""
+    """A cluster after one real booking and its copies."""
 
-    village: Village
+    cluster: InMemoryCluster
     urls: dict[str, str]
 
     async def count(self, service: str, query: str) -> int:
-        rows = await self.village.ask(service, query)
+        rows = await self.cluster.ask(service, query)
         return int(rows[0][0])
 
 
-async def book(village: Village, number: int) -> None:
+async def book(cluster: InMemoryCluster, number: int) -> None:
     """A booking as the load makes it, carried to its end."""
     wanted = BookingRequested.model_validate(Requests(LOADED).request(number))
     paid = TransferArrived(
@@ -56,9 +56,9 @@ async def book(village: Village, number: int) -> None:
         posted_on=START.date(),
         authorization_number=f"A{number}",
     )
-    await village.publish(paid, wanted)
-    await village.run(until=village.clock.now + timedelta(hours=1))  # reminders would carry it past the stay
-    (outcome,) = village.outcomes(booking_id_of(wanted.request_id))
+    await cluster.publish(paid, wanted)
+    await cluster.run(until=cluster.clock.now + timedelta(hours=1))  # reminders would carry it past the stay
+    (outcome,) = cluster.outcomes(booking_id_of(wanted.request_id))
     assert dict(outcome.headers)["ce_type"] == BookingConfirmed.type_name.encode()
 
 
@@ -66,8 +66,8 @@ async def book(village: Village, number: int) -> None:
 async def filled(postgres: PostgresBackend, fresh_database: FreshDatabase) -> AsyncIterator[Filled]:
     urls = {service: fresh_database(service) for service in SERVICES}
     await properties.plant(urls["availability"], urls["booking"], LOADED + HOUSES)
-    async with village_of(urls) as village:
-        await book(village, 0)
+    async with cluster_of(urls) as cluster:
+        await book(cluster, 0)
         fill = Fill(
             admin_urls={service: administered(postgres.admin_url, url) for service, url in urls.items()},
             booking_id=booking_id_of("bench-0"),
@@ -76,7 +76,7 @@ async def filled(postgres: PostgresBackend, fresh_database: FreshDatabase) -> As
             first_house=LOADED,
         )
         await fill.add(0, COPIES - 1, lambda _: None)
-        yield Filled(village, urls)
+        yield Filled(cluster, urls)
 
 
 async def test_copies_are_whole_and_the_house_goes_on(filled: Filled) -> None:
@@ -94,10 +94,10 @@ async def test_copies_are_whole_and_the_house_goes_on(filled: Filled) -> None:
     assert await filled.count("conversations", "SELECT count(DISTINCT contact) FROM bookings") == bookings
     told = "SELECT count(DISTINCT booking_id) FROM deliveries"
     assert await filled.count("notifications", told) == bookings
-    await book(filled.village, 1)
+    await book(filled.cluster, 1)
     assert await settle(filled.urls) >= 0
     assert await faults(filled.urls, bookings + 1, 0) == []
-    await filled.village.ask("availability", "DELETE FROM room_nights WHERE room = '1' RETURNING room")
+    await filled.cluster.ask("availability", "DELETE FROM room_nights WHERE room = '1' RETURNING room")
     assert [fault.split()[1] for fault in await faults(filled.urls, bookings + 1, 0)] == ["room-nights,"]
 
 
@@ -113,5 +113,5 @@ async def test_what_is_not_there_is_not_copied_in_silence(filled: Filled, postgr
 async def test_the_rooms_of_copies_are_those_of_the_bookings_type(filled: Filled) -> None:
     rooms = await growth.value(filled.urls["availability"], growth.ROOMS_OF_THE_TYPE, booking_id_of("bench-0"))
     booked = "SELECT unnest(rooms) FROM holds WHERE property_id = 'bench-0'"
-    assert {row[0] for row in await filled.village.ask("availability", booked)} <= set(rooms)
+    assert {row[0] for row in await filled.cluster.ask("availability", booked)} <= set(rooms)
     assert len(rooms) == 37

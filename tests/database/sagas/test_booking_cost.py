@@ -40,7 +40,7 @@ async def measured(urls: dict[str, str]) -> Costs:
             name = f"r{number}"
             await meter.cost(transfer_for(name))
             found.append(await meter.cost(request(name)))
-            (outcome,) = meter.village.outcomes(booking_id_of(name))
+            (outcome,) = meter.cluster.outcomes(booking_id_of(name))
             assert isinstance(message_of(outcome), BookingConfirmed)
     costs = {service: reduce(Cost.least, [one[service] for one in found[1:]]) for service in SERVICES}
     return costs | {"together": reduce(Cost.__add__, costs.values())}

@@ -14,7 +14,7 @@ from shared.contracts.topics import SERVICES
 from tests.support.builders.bookings import request
 from tests.support.doubles.transport import START, message_of
 from tests.support.oracle import check_at_rest
-from tests.support.sagas.in_memory_cluster import Fault, Hop, Village, village_of
+from tests.support.sagas.in_memory_cluster import Fault, Hop, InMemoryCluster, cluster_of
 from tests.support.sagas.storm import How
 from tests.support.servers.databases import FreshDatabase
 
@@ -26,11 +26,11 @@ WHERE booking_id = $1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
 
 
 @pytest.fixture
-async def village(fresh_database: FreshDatabase) -> AsyncIterator[Village]:
+async def cluster(fresh_database: FreshDatabase) -> AsyncIterator[InMemoryCluster]:
     """The five services; bookings whose money is not found wait for the staff."""
     urls = {service: fresh_database(service) for service in SERVICES}
-    async with village_of(urls, payments={"unfound": "wait_for_staff"}) as village:
-        yield village
+    async with cluster_of(urls, payments={"unfound": "wait_for_staff"}) as cluster:
+        yield cluster
 
 
 def line(transfer_id: str) -> TransferArrived:
@@ -38,37 +38,37 @@ def line(transfer_id: str) -> TransferArrived:
     return TransferArrived(transfer_id=transfer_id, amount="690.00", posted_on=START.date())
 
 
-async def told(village: Village) -> dict[tuple[str, str, str], int]:
+async def told(cluster: InMemoryCluster) -> dict[tuple[str, str, str], int]:
     """How often somebody was told of what, by audience, channel and event."""
-    rows = await village.ask("notifications", TOLD, ID)
+    rows = await cluster.ask("notifications", TOLD, ID)
     return {(row["audience"], row["channel"], row["event"]): row["times"] for row in rows}
 
 
 @pytest.mark.parametrize("how", [None, How.TWICE, How.CRASHED_BEFORE, How.CRASHED_AFTER])
-async def test_guest_and_staff_hear_once_that_a_person_has_the_case(village: Village, how: How | None) -> None:
+async def test_guest_and_staff_hear_once_that_a_person_has_the_case(cluster: InMemoryCluster, how: How | None) -> None:
     awaited = Hop("booking", PaymentAwaited.type_name)
-    village.faults = [Fault(awaited, how)] if how else []
-    await village.publish(line("A"), line("B"), request())
-    await village.run(until=START + timedelta(minutes=5))
-    heard = await told(village)
+    cluster.faults = [Fault(awaited, how)] if how else []
+    await cluster.publish(line("A"), line("B"), request())
+    await cluster.run(until=START + timedelta(minutes=5))
+    heard = await told(cluster)
     assert heard["guest", "email", "payment_escalated"] == 1
     assert heard["guest", "whatsapp", "payment_escalated"] == 1
     assert heard["staff", "email", "staff_alert"] == 1
-    assert not village.messages(PaymentSearchStarted)  # nobody looks: a person decides
-    assert len({event.model_dump_json() for event in village.messages(PaymentEscalated)}) == 1
-    await village.run()
-    (outcome,) = village.outcomes(ID)
+    assert not cluster.messages(PaymentSearchStarted)  # nobody looks: a person decides
+    assert len({event.model_dump_json() for event in cluster.messages(PaymentEscalated)}) == 1
+    await cluster.run()
+    (outcome,) = cluster.outcomes(ID)
     assert isinstance(message_of(outcome), BookingRefused)
-    await check_at_rest(village)
+    await check_at_rest(cluster)
 
 
-async def test_who_loses_patience_hears_of_it_behind_the_search(village: Village) -> None:
-    await village.publish(request())
-    await village.run(until=START + timedelta(minutes=1))
-    assert ("guest", "email", "payment_escalated") not in await told(village)
-    await village.publish(MarkFrustrated(booking_id=ID))
-    await village.run(until=START + timedelta(minutes=2))
-    heard = await told(village)
+async def test_who_loses_patience_hears_of_it_behind_the_search(cluster: InMemoryCluster) -> None:
+    await cluster.publish(request())
+    await cluster.run(until=START + timedelta(minutes=1))
+    assert ("guest", "email", "payment_escalated") not in await told(cluster)
+    await cluster.publish(MarkFrustrated(booking_id=ID))
+    await cluster.run(until=START + timedelta(minutes=2))
+    heard = await told(cluster)
     assert heard["guest", "email", "payment_search"] == 1
     assert heard["guest", "email", "payment_escalated"] == 1
     assert heard["staff", "email", "staff_alert"] == 1

@@ -16,7 +16,7 @@ from shared.contracts.conversations import Author, ChatMessage
 from shared.contracts.topics import SERVICES
 from tests.support.builders.bookings import CHECK_IN, request, transfer_for
 from tests.support.doubles.transport import START
-from tests.support.sagas.in_memory_cluster import Village, village_of
+from tests.support.sagas.in_memory_cluster import InMemoryCluster, cluster_of
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
@@ -39,13 +39,13 @@ FACTS: Mapping[str, tuple[str, ...]] = {
 PAID, SHORT, OFF, UNPAID = "paid", "short", "off", "unpaid"
 
 
-async def lived(village: Village) -> None:
+async def lived(cluster: InMemoryCluster) -> None:
     """One booking confirmed, one paid too little, one called off, one never paid, and a chat."""
-    await village.publish(*map(transfer_for, (PAID, OFF)), transfer_for(SHORT, "100.00"))
+    await cluster.publish(*map(transfer_for, (PAID, OFF)), transfer_for(SHORT, "100.00"))
     for nights, name in enumerate((PAID, SHORT, OFF, UNPAID)):
         days = {"check_in": CHECK_IN + timedelta(days=nights + 1), "check_out": CHECK_IN + timedelta(days=nights + 2)}
-        await village.publish(request(name, **{key: day.isoformat() for key, day in days.items()}))
-    await village.publish(
+        await cluster.publish(request(name, **{key: day.isoformat() for key, day in days.items()}))
+    await cluster.publish(
         ChatMessage(
             message_id="m1",
             channel=Channel.WHATSAPP,
@@ -55,45 +55,45 @@ async def lived(village: Village) -> None:
             sent_at=START,
         )
     )
-    await village.run(until=village.clock() + timedelta(minutes=1))
-    await village.publish(CancelBooking(command_id=UUID(int=1), booking_id=booking_id_of(OFF), who="Marta"))
-    await village.run()
+    await cluster.run(until=cluster.clock() + timedelta(minutes=1))
+    await cluster.publish(CancelBooking(command_id=UUID(int=1), booking_id=booking_id_of(OFF), who="Marta"))
+    await cluster.run()
 
 
-async def facts(village: Village) -> dict[str, list[str]]:
+async def facts(cluster: InMemoryCluster) -> dict[str, list[str]]:
     """What the databases say, in an order of its own."""
     return {
-        query: sorted(str(dict(row)) for row in await village.ask(service, query))
+        query: sorted(str(dict(row)) for row in await cluster.ask(service, query))
         for service, queries in FACTS.items()
         for query in queries
     }
 
 
-async def forget(village: Village) -> None:
+async def forget(cluster: InMemoryCluster) -> None:
     """What 14 days do to the inboxes."""
     for service in SERVICES:
-        await village.ask(service, "DELETE FROM inbox")
+        await cluster.ask(service, "DELETE FROM inbox")
 
 
 @pytest.mark.parametrize("backwards", [False, True], ids=["in their order", "backwards"])
 async def test_true_records_that_come_again_change_nothing(fresh_database: FreshDatabase, backwards: bool) -> None:
-    async with village_of({service: fresh_database(service) for service in SERVICES}) as village:
-        await lived(village)
-        before = await facts(village)
-        statuses = {row["status"] for row in await village.ask("booking", "SELECT status FROM bookings")}
+    async with cluster_of({service: fresh_database(service) for service in SERVICES}) as cluster:
+        await lived(cluster)
+        before = await facts(cluster)
+        statuses = {row["status"] for row in await cluster.ask("booking", "SELECT status FROM bookings")}
         assert {"CONFIRMED", "CANCELLED"} < statuses
-        outcomes = {name: village.outcomes(booking_id_of(name)) for name in (PAID, SHORT, OFF, UNPAID)}
-        await forget(village)
+        outcomes = {name: cluster.outcomes(booking_id_of(name)) for name in (PAID, SHORT, OFF, UNPAID)}
+        await forget(cluster)
 
-        again: list[Any] = list(village.log)
+        again: list[Any] = list(cluster.log)
         for row in reversed(again) if backwards else again:
-            for name, resident in village.residents.items():
-                if row.topic in {topic.name for topic in resident.routes.topics}:
-                    village.on_its_way.append((name, row))
-        await village.run()
+            for name, running in cluster.services.items():
+                if row.topic in {topic.name for topic in running.routes.topics}:
+                    cluster.on_its_way.append((name, row))
+        await cluster.run()
 
-        assert await facts(village) == before
+        assert await facts(cluster) == before
         for name, told in outcomes.items():
-            assert {dict(row.headers)["ce_id"] for row in village.outcomes(booking_id_of(name))} == {
+            assert {dict(row.headers)["ce_id"] for row in cluster.outcomes(booking_id_of(name))} == {
                 dict(row.headers)["ce_id"] for row in told
             }

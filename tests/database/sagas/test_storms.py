@@ -20,7 +20,7 @@ from shared.messages.message import Outgoing
 from tests.support.builders.bookings import CHECK_IN, request, room, transfer_for
 from tests.support.doubles.transport import START, message_of
 from tests.support.oracle import check_at_rest
-from tests.support.sagas.in_memory_cluster import Fault, Hop, Seen, Village, village_of
+from tests.support.sagas.in_memory_cluster import Fault, Hop, InMemoryCluster, Seen, cluster_of
 from tests.support.sagas.step_faults import faults_of
 from tests.support.sagas.storm import Case, How, applying, cases, good_end, last_compensable, struck_step
 from tests.support.servers.databases import FreshDatabase
@@ -35,9 +35,9 @@ def urls(module_database: FreshDatabase) -> dict[str, str]:
 
 
 @pytest.fixture
-async def village(urls: dict[str, str]) -> AsyncIterator[Village]:
-    async with village_of(urls) as village:
-        yield village
+async def cluster(urls: dict[str, str]) -> AsyncIterator[InMemoryCluster]:
+    async with cluster_of(urls) as cluster:
+        yield cluster
 
 
 def asked(**more: Any) -> BookingRequested:
@@ -47,12 +47,12 @@ def asked(**more: Any) -> BookingRequested:
     return request(f"storm {number}", **{name: day.isoformat() for name, day in nights.items()}, **more)
 
 
-async def book(village: Village, wanted: BookingRequested, paid: str = "690.00") -> Any:
+async def book(cluster: InMemoryCluster, wanted: BookingRequested, paid: str = "690.00") -> Any:
     """Publish a request whose money is there, and wait for its end; gives the outcome."""
-    await village.publish(transfer_for(wanted.request_id, paid), wanted)
-    await village.run()
-    await check_at_rest(village)
-    (outcome,) = village.outcomes(booking_id_of(wanted.request_id))
+    await cluster.publish(transfer_for(wanted.request_id, paid), wanted)
+    await cluster.run()
+    await check_at_rest(cluster)
+    (outcome,) = cluster.outcomes(booking_id_of(wanted.request_id))
     return message_of(outcome)
 
 
@@ -71,14 +71,14 @@ def clean_runs() -> list[Clean]:
 
 @pytest.fixture
 async def clean(urls: dict[str, str], clean_runs: list[Clean]) -> Clean:
-    """The hops of a clean run, played once for the whole module, in a village whose clock is nobody else's."""
+    """The hops of a clean run, played once for the whole module, in a cluster whose clock is nobody else's."""
     if not clean_runs:
         wanted = asked()
-        async with village_of(urls) as village:
-            await book(village, wanted)
+        async with cluster_of(urls) as cluster:
+            await book(cluster, wanted)
             sql = "SELECT data FROM sagas WHERE id = $1"
-            (row,) = await village.ask("booking", sql, booking_id_of(wanted.request_id))
-            clean_runs.append(Clean(tuple(village.seen), RequestData.model_validate(row["data"])))
+            (row,) = await cluster.ask("booking", sql, booking_id_of(wanted.request_id))
+            clean_runs.append(Clean(tuple(cluster.seen), RequestData.model_validate(row["data"])))
     return clean_runs[0]
 
 
@@ -101,41 +101,41 @@ def struck(clean: Clean, case: Case) -> list[Fault]:
 @pytest.mark.parametrize(
     "case", [case for case in cases(BOOKING_REQUEST, PLAIN) if case.how is not How.REFUSED], ids=str
 )
-async def test_a_booking_weathers(clean: Clean, village: Village, case: Case) -> None:
-    village.faults = struck(clean, case)
-    outcome = await book(village, asked())
-    assert all(fault.struck for fault in village.faults), f"did not come about: {village.faults}"
+async def test_a_booking_weathers(clean: Clean, cluster: InMemoryCluster, case: Case) -> None:
+    cluster.faults = struck(clean, case)
+    outcome = await book(cluster, asked())
+    assert all(fault.struck for fault in cluster.faults), f"did not come about: {cluster.faults}"
     assert isinstance(outcome, BookingConfirmed) is good_end(BOOKING_REQUEST, case)
 
 
-async def test_no_rooms_is_a_refusal(village: Village) -> None:
-    outcome = await book(village, asked(rooms=[room(2, "Matrimonial")] * 6))
+async def test_no_rooms_is_a_refusal(cluster: InMemoryCluster) -> None:
+    outcome = await book(cluster, asked(rooms=[room(2, "Matrimonial")] * 6))
     assert outcome.refusal.reason == "not_enough_rooms"
 
 
-async def test_too_little_money_is_a_refusal(village: Village) -> None:
+async def test_too_little_money_is_a_refusal(cluster: InMemoryCluster) -> None:
     wanted = asked()
     payment = wanted.payment.model_copy(update={"amount": Decimal("600.00")})
-    outcome = await book(village, wanted.model_copy(update={"payment": payment}), paid="600.00")
+    outcome = await book(cluster, wanted.model_copy(update={"payment": payment}), paid="600.00")
     assert outcome.refusal.reason == "payment_insufficient"
 
 
-async def test_money_that_comes_late_still_books_once(village: Village) -> None:
+async def test_money_that_comes_late_still_books_once(cluster: InMemoryCluster) -> None:
     wanted = asked()
-    await village.publish(wanted)
-    await village.run(until=village.clock() + timedelta(minutes=22))
-    assert village.outcomes(booking_id_of(wanted.request_id)) == []
-    outcome = await book(village, wanted)
+    await cluster.publish(wanted)
+    await cluster.run(until=cluster.clock() + timedelta(minutes=22))
+    assert cluster.outcomes(booking_id_of(wanted.request_id)) == []
+    outcome = await book(cluster, wanted)
     assert isinstance(outcome, BookingConfirmed)
     assert outcome.payment_found_later
     assert outcome.number_of_rooms == 3
 
 
-async def test_money_that_never_comes_fails_and_leaves_nothing(village: Village) -> None:
+async def test_money_that_never_comes_fails_and_leaves_nothing(cluster: InMemoryCluster) -> None:
     wanted = asked()
-    await village.publish(wanted)
-    await village.run()
-    await check_at_rest(village)
-    (outcome,) = village.outcomes(booking_id_of(wanted.request_id))
+    await cluster.publish(wanted)
+    await cluster.run()
+    await check_at_rest(cluster)
+    (outcome,) = cluster.outcomes(booking_id_of(wanted.request_id))
     # Money of the same amount that other tests left under their own references is staff's to judge.
     assert message_of(outcome).refusal.reason in {"payment_not_found", "payment_ambiguous"}

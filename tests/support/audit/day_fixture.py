@@ -16,7 +16,7 @@ from shared.contracts.conversations import Author, ChatMessage
 from shared.outbox.outbox import Row
 from tests.support.builders.bookings import CHECK_IN, request, room, transfer_for
 from tests.support.doubles.transport import START, record_of_row
-from tests.support.sagas.in_memory_cluster import Village, village_of
+from tests.support.sagas.in_memory_cluster import InMemoryCluster, cluster_of
 from tests.support.servers.databases import Databases
 
 FIRST, SECOND, SHORT, CROWD, UNPAID = "first", "second", "short", "crowd", "unpaid"
@@ -70,32 +70,32 @@ async def live_a_day(urls: Mapping[str, str]) -> House:
     one's guests do not come, and one's come and leave again, room by room. One is cancelled while its money is looked
     for.
     """
-    async with village_of(urls) as village:
-        await village.publish(transfer_for(FIRST), transfer_for(SECOND), transfer_for(SHORT, "100.00"))
-        await village.publish(asked(FIRST, 1), asked(FIRST, 1), asked(SECOND, 2), asked(SHORT, 3), asked(UNPAID, 4))
-        await village.publish(asked(CROWD, 5, rooms=[room(2, "Matrimonial")] * 6))
-        await village.publish(_chat("50371234567", "m1"), _chat("50379999999", "m2"))
-        await village.publish(*map(transfer_for, (MOVED, OFF, MISSED, HERE)))
-        await village.publish(asked(MOVED, 60), asked(OFF, 64), asked(MISSED, -5), asked(HERE, -5))
+    async with cluster_of(urls) as cluster:
+        await cluster.publish(transfer_for(FIRST), transfer_for(SECOND), transfer_for(SHORT, "100.00"))
+        await cluster.publish(asked(FIRST, 1), asked(FIRST, 1), asked(SECOND, 2), asked(SHORT, 3), asked(UNPAID, 4))
+        await cluster.publish(asked(CROWD, 5, rooms=[room(2, "Matrimonial")] * 6))
+        await cluster.publish(_chat("50371234567", "m1"), _chat("50379999999", "m2"))
+        await cluster.publish(*map(transfer_for, (MOVED, OFF, MISSED, HERE)))
+        await cluster.publish(asked(MOVED, 60), asked(OFF, 64), asked(MISSED, -5), asked(HERE, -5))
         # To the evening of the day on which the missed ones were to come, and not to the others' reminders.
-        await village.run(until=village.clock() + timedelta(hours=9))
+        await cluster.run(until=cluster.clock() + timedelta(hours=9))
         moved, off, here = booking_id_of(MOVED), booking_id_of(OFF), booking_id_of(HERE)
-        await village.publish(_moves(moved, 11, 62, 63), _moves(off, 12, 65, 66))
-        await village.run(until=village.clock() + timedelta(minutes=1))
-        await village.publish(_moves(moved, 1, 61, 63))
-        await village.publish(CancelBooking(command_id=UUID(int=2), booking_id=off, who="Marta"))
-        await village.publish(MarkNoShow(command_id=UUID(int=3), booking_id=booking_id_of(MISSED), who="Marta"))
-        stays = await village.ask("booking", "SELECT code FROM stays WHERE booking_id = $1 ORDER BY line", here)
+        await cluster.publish(_moves(moved, 11, 62, 63), _moves(off, 12, 65, 66))
+        await cluster.run(until=cluster.clock() + timedelta(minutes=1))
+        await cluster.publish(_moves(moved, 1, 61, 63))
+        await cluster.publish(CancelBooking(command_id=UUID(int=2), booking_id=off, who="Marta"))
+        await cluster.publish(MarkNoShow(command_id=UUID(int=3), booking_id=booking_id_of(MISSED), who="Marta"))
+        stays = await cluster.ask("booking", "SELECT code FROM stays WHERE booking_id = $1 ORDER BY line", here)
         first, *others = [stay["code"] for stay in stays]
         for number, codes in ((20, (first,)), (21, tuple(others))):
-            await village.publish(CheckIn(command_id=UUID(int=number), booking_id=here, who="Marta", codes=codes))
+            await cluster.publish(CheckIn(command_id=UUID(int=number), booking_id=here, who="Marta", codes=codes))
         for number, codes in ((22, tuple(others)), (23, ())):  # the last one without saying which
-            await village.publish(CheckOut(command_id=UUID(int=number), booking_id=here, who="Marta", codes=codes))
-        await village.publish(asked(EARLY, 70))
-        await village.run(until=village.clock() + timedelta(minutes=1))
-        await village.publish(CancelBooking(command_id=UUID(int=6), booking_id=booking_id_of(EARLY), who="Marta"))
-        await village.run()
-        return House(dict(urls), _log_of(village))
+            await cluster.publish(CheckOut(command_id=UUID(int=number), booking_id=here, who="Marta", codes=codes))
+        await cluster.publish(asked(EARLY, 70))
+        await cluster.run(until=cluster.clock() + timedelta(minutes=1))
+        await cluster.publish(CancelBooking(command_id=UUID(int=6), booking_id=booking_id_of(EARLY), who="Marta"))
+        await cluster.run()
+        return House(dict(urls), _log_of(cluster))
 
 
 def _moves(booking_id: UUID, number: int, first: int, last: int) -> ChangeDates:
@@ -104,8 +104,8 @@ def _moves(booking_id: UUID, number: int, first: int, last: int) -> ChangeDates:
     return ChangeDates(command_id=UUID(int=number), booking_id=booking_id, who="Marta", **nights)
 
 
-def _log_of(village: Village) -> list[Row]:
-    return list(village.log)
+def _log_of(cluster: InMemoryCluster) -> list[Row]:
+    return list(cluster.log)
 
 
 def _chat(contact: str, message_id: str) -> ChatMessage:

@@ -15,7 +15,7 @@ from shared.contracts.availability import OrderRooms, RoomsHeld
 from shared.messages.message import Message
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold
-from tests.support.doubles.fake_pms import Desk
+from tests.support.doubles.fake_pms import FakePms
 from tests.support.doubles.processing import process_records
 from tests.support.doubles.transport import START, message_of, record_of_row
 
@@ -43,8 +43,8 @@ class Outside:
         return answers
 
 
-async def connect(records: CatalogueRepository, desk: Desk, **more: Any) -> None:
-    facts = {"property_id": "las-hojas", "base_url": desk.url, "prefix": "HR", "cancels": True, "pause_seconds": 0}
+async def connect(records: CatalogueRepository, fake_pms: FakePms, **more: Any) -> None:
+    facts = {"property_id": "las-hojas", "base_url": fake_pms.url, "prefix": "HR", "cancels": True, "pause_seconds": 0}
     await records.put(OutsideRecord.model_validate(facts | more), START)
 
 

@@ -1,4 +1,4 @@
-"""A property-management system as page 1 describes it: a real HTTP server whose desk takes rooms from under us."""
+"""A property-management system: a real HTTP server, whose own staff take rooms too, and which fails on demand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PLACE = "Pasadía"
 
 
 @dataclass
-class Desk:
+class FakePms:
     """The system's state, and what tests make it do.
 
-    `rooms` are all of its numbers, `places` its day passes. `snatches` rooms are taken by the desk just before they
-    would be booked. `fails` and `hangs` count calls that break or never end; `misses_info` makes getRooms useless.
+    `rooms` are all of its numbers, `places` its day passes. `snatches` rooms are taken by its own staff just before
+    they would be booked. `fails` and `hangs` count calls that break or never end; `misses_info` spoils getRooms.
     A call that hangs may have been carried out: `hangs_after`. `before_booking` is called once, before a booking;
     `snatch_third` takes whichever room would be the third. With a `token` it answers only to those who show it.
     One that `ignores_keys` takes the same order twice for two; `refuses` has the status of its answer to a path.
@@ -56,17 +56,17 @@ class Desk:
         free = [room for room in self.rooms if not any((room, night) in self.taken for night in nights)]
         return free + [PLACE] * max(0, self.places - max(self._places_taken(night) for night in nights))
 
-    def take(self, room: str, check_in: date, check_out: date, reservation: str = "desk") -> None:
+    def take(self, room: str, check_in: date, check_out: date, reservation: str = "own") -> None:
         """Somebody gets a room."""
         for night in _nights(check_in, check_out):
             key = f"{PLACE} {len(self.taken)}" if room == PLACE else room
             self.taken[key, night] = reservation
 
     def reservations(self) -> dict[str, set[str]]:
-        """The rooms of each reservation that is not the desk's own."""
+        """The rooms of each reservation that is not the external system's own."""
         found: dict[str, set[str]] = {}
         for (room, _), reservation in self.taken.items():
-            if reservation != "desk":
+            if reservation != "own":
                 found.setdefault(reservation, set()).add(room)
         return found
 
@@ -106,71 +106,71 @@ class Desk:
         return sum(1 for room, when in self.taken if when == night and room.startswith(PLACE))
 
 
-def app_of(desk: Desk) -> FastAPI:
+def app_of(fake_pms: FakePms) -> FastAPI:
     """Its three calls."""
-    app = FastAPI(dependencies=[Depends(partial(_check_token, desk))])
+    app = FastAPI(dependencies=[Depends(partial(_check_token, fake_pms))])
     for add in (_add_looking, _add_booking, _add_cancelling):
-        add(app, desk)
+        add(app, fake_pms)
     return app
 
 
-def _check_token(desk: Desk, authorization: Annotated[str, Header()] = "") -> None:
-    if desk.token and authorization != f"Bearer {desk.token}":
+def _check_token(fake_pms: FakePms, authorization: Annotated[str, Header()] = "") -> None:
+    if fake_pms.token and authorization != f"Bearer {fake_pms.token}":
         raise HTTPException(401, "who is calling?")
 
 
-def _add_looking(app: FastAPI, desk: Desk) -> None:
+def _add_looking(app: FastAPI, fake_pms: FakePms) -> None:
     @app.get("/api/getRooms")
     async def get_rooms(checkIn: date, checkOut: date) -> Response:  # noqa: N803 — the system's own names
-        desk.calls.append(("getRooms", {}))
-        if trouble := await desk.trouble("getRooms"):
+        fake_pms.calls.append(("getRooms", {}))
+        if trouble := await fake_pms.trouble("getRooms"):
             return trouble
-        if desk.misses_info:
+        if fake_pms.misses_info:
             return JSONResponse({"error": "try later"})
-        return JSONResponse({"info": {str(7 * n): room for n, room in enumerate(desk.free(checkIn, checkOut))}})
+        return JSONResponse({"info": {str(7 * n): room for n, room in enumerate(fake_pms.free(checkIn, checkOut))}})
 
 
-def _add_booking(app: FastAPI, desk: Desk) -> None:
+def _add_booking(app: FastAPI, fake_pms: FakePms) -> None:
     @app.post("/api/bookRoom")
     async def book_room(request: Request) -> Response:
         body = await request.json()
-        desk.calls.append(("bookRoom", body))
-        act, desk.before_booking = desk.before_booking, None
+        fake_pms.calls.append(("bookRoom", body))
+        act, fake_pms.before_booking = fake_pms.before_booking, None
         if act:
             act()
-        if trouble := await desk.trouble("bookRoom"):
+        if trouble := await fake_pms.trouble("bookRoom"):
             return trouble
-        reservation = desk.book(body, request.headers["Idempotency-Key"])
-        if desk.hangs_after:
-            desk.hangs_after -= 1
+        reservation = fake_pms.book(body, request.headers["Idempotency-Key"])
+        if fake_pms.hangs_after:
+            fake_pms.hangs_after -= 1
             await asyncio.sleep(60)
         if reservation is None:
             return JSONResponse({"error": "taken"}, 409)
         return JSONResponse({"reservation": reservation})
 
 
-def _add_cancelling(app: FastAPI, desk: Desk) -> None:
+def _add_cancelling(app: FastAPI, fake_pms: FakePms) -> None:
     @app.post("/api/cancelBooking")
     async def cancel_booking(request: Request) -> Response:
         body = await request.json()
-        desk.calls.append(("cancelBooking", body))
-        if trouble := await desk.trouble("cancelBooking"):
+        fake_pms.calls.append(("cancelBooking", body))
+        if trouble := await fake_pms.trouble("cancelBooking"):
             return trouble
-        if not desk.cancels:
+        if not fake_pms.cancels:
             return Response("not here", 405)
-        desk.cancel(body["reservation"])
+        fake_pms.cancel(body["reservation"])
         return JSONResponse({})
 
 
 @asynccontextmanager
-async def serving(desk: Desk) -> AsyncIterator[Desk]:
-    """The desk behind a port of this machine."""
+async def serving(fake_pms: FakePms) -> AsyncIterator[FakePms]:
+    """The external system behind a port of this machine."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app_of(desk), log_level="critical", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app_of(fake_pms), log_level="critical", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listening]))
-    desk.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    fake_pms.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        yield desk
+        yield fake_pms
     finally:
         server.should_exit = True
         await task

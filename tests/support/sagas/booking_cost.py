@@ -15,7 +15,7 @@ import structlog
 from shared.messages.message import Message
 from shared.observability.logs import add_subject
 from shared.outbox.outbox import Row
-from tests.support.sagas.in_memory_cluster import Village, village_of
+from tests.support.sagas.in_memory_cluster import InMemoryCluster, cluster_of
 from tests.support.servers.counted_line import CountedLine
 
 # Counted of the one connection that a service has here; PostgreSQL tells others only now and then.
@@ -57,14 +57,14 @@ Costs = Mapping[str, Cost]
 class Meter:
     """Measures the services of a cluster in memory; each has one connection to its database, through a counted line."""
 
-    def __init__(self, village: Village, lines: Mapping[str, CountedLine]) -> None:
-        self.village = village
+    def __init__(self, cluster: InMemoryCluster, lines: Mapping[str, CountedLine]) -> None:
+        self.cluster = cluster
         self._lines = lines
         self._handled: Counter[str] = Counter()
         self._logged: Counter[str] = Counter()
         self._at_work = ""
-        for name, resident in village.residents.items():
-            resident.process = partial(self._process, name, resident.process)  # type: ignore[method-assign]
+        for name, running in cluster.services.items():
+            running.process = partial(self._process, name, running.process)  # type: ignore[method-assign]
 
     async def cost(self, *messages: Message) -> Costs:
         """What each service does because of these messages, until nothing more follows at this time."""
@@ -75,14 +75,14 @@ class Meter:
     async def _measured(self, *messages: Message) -> Costs:
         asked, counted = await self._asked(), self._counted()
         with self._counted_logs():
-            await self.village.publish(*messages)
-            await self.village.run(until=self.village.clock())
+            await self.cluster.publish(*messages)
+            await self.cluster.run(until=self.cluster.clock())
         counts, answers = self._counted(), await self._asked()
         return {name: counts[name] - counted[name] + answers[name] - asked[name] for name in self._lines}
 
     def _counted(self) -> Costs:
         """What was counted here so far."""
-        sent = Counter(source_of(row) for row in self.village.log)
+        sent = Counter(source_of(row) for row in self.cluster.log)
         return {
             name: Cost(
                 handled=self._handled[name],
@@ -98,7 +98,7 @@ class Meter:
         """What the databases have counted so far."""
         found: dict[str, Cost] = {}
         for name, line in self._lines.items():
-            async with self.village.residents[name].database.connection() as connection:
+            async with self.cluster.services[name].database.connection() as connection:
                 await connection.execute(_FLUSH)
                 rows, wal_bytes = await connection.fetchval(_ROWS), await connection.fetchval(_WAL)
             assert line.counts.connections == 1, f"{name} has several connections: not all is counted"
@@ -147,5 +147,5 @@ async def meter_of(urls: Mapping[str, str]) -> AsyncIterator[Meter]:
         for line in lines.values():
             await line.mend()
             stack.push_async_callback(line.cut)
-        village = await stack.enter_async_context(village_of({name: line.url for name, line in lines.items()}))
-        yield Meter(village, lines)
+        cluster = await stack.enter_async_context(cluster_of({name: line.url for name, line in lines.items()}))
+        yield Meter(cluster, lines)

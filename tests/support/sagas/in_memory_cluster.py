@@ -101,8 +101,8 @@ class OptimisticBreakable(Breakable):
         return await self._repository.load_optimistic(connection, messages, now)
 
 
-class Resident:
-    """One service of the village: the process that runs now. A crash takes its memory, never its database."""
+class RunningService:
+    """One service of the cluster: the process that runs now. A crash takes its memory, never its database."""
 
     def __init__(self, service: Service, clock: MovedClock) -> None:
         self.name = service.name
@@ -147,10 +147,10 @@ class Resident:
 
 
 @dataclass
-class Village:
-    """All residents and what is on its way between them."""
+class InMemoryCluster:
+    """All services and what is on its way between them."""
 
-    residents: Mapping[str, Resident]
+    services: Mapping[str, RunningService]
     clock: MovedClock
     faults: list[Fault] = field(default_factory=list)
     on_its_way: deque[tuple[str, Row]] = field(default_factory=deque)
@@ -181,7 +181,7 @@ class Village:
                 return
             self.clock.now = max(self.clock.now, moment)
             await self._pass_time()
-        raise AssertionError(f"the village never comes to rest; the last hops: {self.seen[-6:]}")
+        raise AssertionError(f"the cluster never comes to rest; the last hops: {self.seen[-6:]}")
 
     def outcomes(self, booking_id: Any) -> list[Row]:
         """The different outcome events of a booking, by their event ids."""
@@ -195,13 +195,13 @@ class Village:
 
     async def ask(self, service: str, sql: str, *values: Any) -> list[Any]:
         """Read a service's database."""
-        async with self.residents[service].database.connection() as connection:
+        async with self.services[service].database.connection() as connection:
             return list(await connection.fetch(sql, *values))
 
     def _send(self, row: Row) -> None:
         self.log.append(row)
-        for name, resident in self.residents.items():
-            if row.topic in {topic.name for topic in resident.routes.topics}:
+        for name, running in self.services.items():
+            if row.topic in {topic.name for topic in running.routes.topics}:
                 self.on_its_way.append((name, row))
 
     async def _settle(self) -> None:
@@ -214,7 +214,7 @@ class Village:
             await self._hand_over(name, row)
             return
         fault.struck = True
-        resident = self.residents[name]
+        running = self.services[name]
         match fault.how:
             case How.COMMAND_LOST | How.REPLY_LOST:
                 return
@@ -222,9 +222,9 @@ class Village:
                 self.late.append((self.clock() + fault.delay, name, row))
                 return
             case How.CRASHED_BEFORE:
-                resident.repository.breaks = Crash()
+                running.repository.breaks = Crash()
             case How.CRASHED_AFTER:
-                resident.dies_sending = True
+                running.dies_sending = True
             case How.TWICE:
                 await self._hand_over(name, row)
         await self._hand_over(name, row)
@@ -234,35 +234,35 @@ class Village:
 
     async def _hand_over(self, name: str, row: Row) -> None:
         """Deliver a record; whoever dies of it is started again and gets it again, for its offset was not committed."""
-        resident = self.residents[name]
+        running = self.services[name]
         try:
-            await resident.process([record_of_row(row)])
+            await running.process([record_of_row(row)])
         except Crash:
-            self._collect(resident, row)
-            resident.start()
-            await resident.process([record_of_row(row)])
-        resident.dies_sending = False
-        self._collect(resident, row)
+            self._collect(running, row)
+            running.start()
+            await running.process([record_of_row(row)])
+        running.dies_sending = False
+        self._collect(running, row)
 
-    def _collect(self, resident: Resident, cause: Row) -> None:
-        sent = resident.office.taken()
-        self.seen.append(Seen(Hop(resident.name, type_of(cause)), tuple(map(type_of, sent))))
+    def _collect(self, running: RunningService, cause: Row) -> None:
+        sent = running.office.taken()
+        self.seen.append(Seen(Hop(running.name, type_of(cause)), tuple(map(type_of, sent))))
         for row in sent:
             self._send(row)
 
     async def _next_moment(self) -> datetime | None:
         moments = [at for at, *_ in self.late]
-        moments += [moment for one in self.residents.values() if (moment := await one.next_moment())]
+        moments += [moment for one in self.services.values() if (moment := await one.next_moment())]
         return min(moments, default=None)
 
     async def _pass_time(self) -> None:
         now = self.clock()
         due = [(name, row) for at, name, row in self.late if at <= now]
         self.late = [entry for entry in self.late if entry[0] > now]
-        for resident in self.residents.values():
-            await resident.relay.sweep()
-            await resident.ring(now)
-            for row in resident.office.taken():
+        for running in self.services.values():
+            await running.relay.sweep()
+            await running.ring(now)
+            for row in running.office.taken():
                 self._send(row)
         for name, row in due:
             await self._hand_over(name, row)
@@ -280,16 +280,16 @@ def _built(service: str, url: str, clock: MovedClock, payments: Mapping[str, Any
 
 
 @asynccontextmanager
-async def village_of(
+async def cluster_of(
     urls: Mapping[str, str], clock: MovedClock | None = None, payments: Mapping[str, Any] | None = None
-) -> AsyncIterator[Village]:
-    """A village over these databases, open for as long as the block lasts; `payments` are settings of that service."""
+) -> AsyncIterator[InMemoryCluster]:
+    """A cluster over these databases, open for as long as the block lasts; `payments` are settings of that service."""
     clock = clock or MovedClock()
     services = [_built(name, urls[name], clock, payments or {}) for name in SERVICES]
     for service in services:
         await service.database.open()
     try:
-        yield Village({service.name: Resident(service, clock) for service in services}, clock)
+        yield InMemoryCluster({service.name: RunningService(service, clock) for service in services}, clock)
     finally:
         for service in services:
             await service.database.close()

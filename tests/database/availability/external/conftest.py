@@ -13,7 +13,7 @@ from services.availability.external.store import BookingAttemptJournal
 from services.availability.repository import Repository
 from shared.database.pool import Database
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, order
-from tests.support.doubles.fake_pms import Desk, serving
+from tests.support.doubles.fake_pms import FakePms, serving
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.transport import MovedClock
 from tests.support.servers.tcp_proxy import line_to
@@ -37,23 +37,23 @@ async def own(fresh_database: Any) -> AsyncIterator[Place]:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with serving(Desk()) as running:
+async def fake_pms() -> AsyncIterator[FakePms]:
+    async with serving(FakePms()) as running:
         yield running
 
 
 @pytest.fixture
-async def pms(desk: Desk) -> AsyncIterator[Place]:
-    inventory = Pms(desk.url, "HR", NUMBERING, cancels=True, seconds=5, allowed=LOOPBACK)
+async def pms(fake_pms: FakePms) -> AsyncIterator[Place]:
+    inventory = Pms(fake_pms.url, "HR", NUMBERING, cancels=True, seconds=5, allowed=LOOPBACK)
 
     async def snatch(room: str) -> None:
-        desk.take(room, STAY.check_in, STAY.check_out)
+        fake_pms.take(room, STAY.check_in, STAY.check_out)
 
     async def cut() -> None:
-        desk.fails = 1000
+        fake_pms.fails = 1000
 
     async def mend() -> None:
-        desk.fails = 0
+        fake_pms.fails = 0
 
     yield Place(inventory, snatch, cut, mend)
     await inventory.close()

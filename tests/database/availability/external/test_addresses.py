@@ -14,7 +14,7 @@ from services.availability.settings import Settings
 from shared.contracts.availability import CountAnswered, CountRequested
 from tests.database.availability.conftest import Availability
 from tests.support.doubles.external_availability import DATES, Outside, connect
-from tests.support.doubles.fake_pms import Desk, serving
+from tests.support.doubles.fake_pms import FakePms, serving
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.transport import MovedClock
 from tests.support.servers.databases import FreshDatabase
@@ -68,10 +68,10 @@ async def test_public_ones_and_what_the_operator_names_are(api: AsyncClient) -> 
     "given", [{}, {"base_url": "http://localhost:{port}"}, {"base_url": f"http://ana:{WORD}@pms.example"}]
 )
 async def test_one_that_was_written_down_before_is_not_called(service: Availability, given: dict[str, Any]) -> None:
-    async with serving(Desk(rooms=("18",))) as desk:
-        url = given.get("base_url", desk.url).format(port=desk.url.rpartition(":")[2])
+    async with serving(FakePms(rooms=("18",))) as fake_pms:
+        url = given.get("base_url", fake_pms.url).format(port=fake_pms.url.rpartition(":")[2])
         trusting = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
-        await connect(trusting, desk)
+        await connect(trusting, fake_pms)
         async with service.database.connection() as connection:
             await connection.execute("UPDATE outside_inventories SET base_url = $1", url)
         outside = Outside(service, trusting, Settings(outbound_allowed=[]))

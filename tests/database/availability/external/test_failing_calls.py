@@ -30,7 +30,7 @@ from shared.messages.message import Message
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import wish
 from tests.support.doubles.external_availability import DATES, Outside, connect, held, order
-from tests.support.doubles.fake_pms import Desk, serving
+from tests.support.doubles.fake_pms import FakePms, serving
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.transport import START
 
@@ -39,8 +39,8 @@ TOKEN = "a token for these tests, a long one"  # noqa: S105
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with serving(Desk(rooms=("18", "19", "20"))) as running:
+async def fake_pms() -> AsyncIterator[FakePms]:
+    async with serving(FakePms(rooms=("18", "19", "20"))) as running:
         yield running
 
 
@@ -50,8 +50,8 @@ def records(service: Availability) -> CatalogueRepository:
 
 
 @pytest.fixture
-async def outside(service: Availability, records: CatalogueRepository, desk: Desk) -> Outside:
-    await connect(records, desk)
+async def outside(service: Availability, records: CatalogueRepository, fake_pms: FakePms) -> Outside:
+    await connect(records, fake_pms)
     return Outside(service, records)
 
 
@@ -87,20 +87,20 @@ async def test_an_order_that_can_never_be_made_is_answered_in_the_end(outside: O
     assert await jobs_left(outside) == 0
 
 
-async def test_a_cancellation_that_fails_is_tried_again(outside: Outside, desk: Desk) -> None:
+async def test_a_cancellation_that_fails_is_tried_again(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1), wish(2))
     await outside.tell(order(found))
-    desk.fails = RETRIES.attempts - 2
+    fake_pms.fails = RETRIES.attempts - 2
     undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
     answers = await to_the_end(outside, undo)
     assert [type(one) for one in answers] == [OrdersCancelled]
-    assert desk.reservations() == {}
+    assert fake_pms.reservations() == {}
 
 
-async def test_one_that_fails_too_often_is_staff_s_until_it_is_tried_again(outside: Outside, desk: Desk) -> None:
+async def test_one_that_fails_too_often_is_staff_s_until_it_is_tried_again(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1), wish(2))
     (ordered,) = await outside.tell(order(found))
-    desk.refuses["cancelBooking"] = 409
+    fake_pms.refuses["cancelBooking"] = 409
     undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
     answers = await to_the_end(outside, undo)
     assert OrdersCancelled in map(type, answers), "the booking goes on"
@@ -109,7 +109,7 @@ async def test_one_that_fails_too_often_is_staff_s_until_it_is_tried_again(outsi
     assert set(alert.details["codes"]) == {room.code for room in ordered.rooms}  # type: ignore[attr-defined]
     assert f"posada rooms retry {found.booking_id}" in alert.text
     assert await to_the_end(outside) == [], "nobody tries it for ever"
-    desk.refuses.clear()
+    fake_pms.refuses.clear()
     async with client_of(outside) as client:
         (told,) = (await client.get("/outside-errands")).json()
         assert (told["booking_id"], told["property_id"]) == (str(found.booking_id), "las-hojas")
@@ -117,23 +117,25 @@ async def test_one_that_fails_too_often_is_staff_s_until_it_is_tried_again(outsi
         assert (await client.post(f"/outside-errands/{found.booking_id}/retry")).status_code == 200
         assert (await client.post(f"/outside-errands/{uuid4()}/retry")).status_code == 404
         await outside.tell()
-        assert desk.reservations() == {}
+        assert fake_pms.reservations() == {}
         assert (await client.get("/outside-errands")).json() == []
 
 
-async def test_what_an_order_could_not_undo_is_tried_again_before_staff_is_told(outside: Outside, desk: Desk) -> None:
+async def test_what_an_order_could_not_undo_is_tried_again_before_staff_is_told(
+    outside: Outside, fake_pms: FakePms
+) -> None:
     found = await held(outside, wish(1), wish(2), wish(3))
-    desk.snatches = {found.rooms[2].room}
-    desk.refuses["cancelBooking"] = 500
+    fake_pms.snatches = {found.rooms[2].room}
+    fake_pms.refuses["cancelBooking"] = 500
     (refused,) = await outside.tell(order(found))
     assert isinstance(refused, RoomsNotOrdered)
-    assert len(desk.reservations()) == 2
-    desk.refuses.clear()
+    assert len(fake_pms.reservations()) == 2
+    fake_pms.refuses.clear()
     assert [type(one) for one in await to_the_end(outside)] == [OrdersCancelled]
-    assert desk.reservations() == {}
+    assert fake_pms.reservations() == {}
 
 
-async def test_a_process_that_dies_each_time_is_an_attempt_too(outside: Outside, desk: Desk) -> None:
+async def test_a_process_that_dies_each_time_is_an_attempt_too(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1))
     await outside.service.tell(order(found))
     async with outside.service.database.connection() as connection:
@@ -141,10 +143,10 @@ async def test_a_process_that_dies_each_time_is_an_attempt_too(outside: Outside,
     (refused, *_) = await outside.tell()
     assert isinstance(refused, RoomsNotOrdered)
     assert "not ended" in refused.refusal.details["problem"]
-    assert desk.reservations() == {}
+    assert fake_pms.reservations() == {}
 
 
-async def test_one_that_fails_stops_no_other(outside: Outside, desk: Desk) -> None:
+async def test_one_that_fails_stops_no_other(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1))
     async with outside.service.database.connection() as connection:
         broken = (
@@ -152,20 +154,20 @@ async def test_one_that_fails_stops_no_other(outside: Outside, desk: Desk) -> No
         )
         await connection.execute(broken, uuid4(), "las-hojas")
     await outside.tell(order(found))
-    assert len(desk.reservations()) == 1
+    assert len(fake_pms.reservations()) == 1
     await to_the_end(outside)
     assert await jobs_left(outside) == 1, "one that cannot even be read waits for a person"
 
 
 async def test_a_system_that_is_slow_holds_up_no_other(
-    service: Availability, records: CatalogueRepository, desk: Desk
+    service: Availability, records: CatalogueRepository, fake_pms: FakePms
 ) -> None:
-    async with serving(Desk(rooms=("1",), hangs=100)) as slow:
+    async with serving(FakePms(rooms=("1",), hangs=100)) as slow:
         facts = {"name": "Far Away", "timezone": "UTC", "currency": "USD", "tax_rate": 0, "hold_minutes": 15}
         more = {"property_id": "far-away", "prices_include_tax": True}
         await records.put(PropertyRecord.model_validate(facts | more), START)
         await connect(records, slow, property_id="far-away")
-        await connect(records, desk)
+        await connect(records, fake_pms)
         outside = Outside(service, records)
         asked = [CountRequested(request_id=f"slow {n}", property_id="far-away", **DATES) for n in range(60)]
         await service.tell(*asked, CountRequested(request_id="quick", property_id="las-hojas", **DATES))
@@ -180,16 +182,18 @@ async def test_a_system_that_is_slow_holds_up_no_other(
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_system_that_bookings_need_stays(outside: Outside, records: CatalogueRepository, desk: Desk) -> None:
+async def test_a_system_that_bookings_need_stays(
+    outside: Outside, records: CatalogueRepository, fake_pms: FakePms
+) -> None:
     found = await held(outside, wish(1))
     for _ in ("held", "booked"):
         with pytest.raises(Refusal, match=str(found.booking_id)) as refused:
             await records.remove("outside", ("las-hojas",), START)
         assert refused.value.code == "in_use"
         with pytest.raises(Refusal, match="prefix"):
-            await connect(records, desk, prefix="XX")
+            await connect(records, fake_pms, prefix="XX")
         await outside.tell(order(found))
-    await connect(records, desk, seconds=5)  # nothing that a booking needs
+    await connect(records, fake_pms, seconds=5)  # nothing that a booking needs
     undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
     await outside.service.tell(ReleaseRooms(booking_id=found.booking_id, property_id="las-hojas"), undo)
     with pytest.raises(Refusal, match=str(found.booking_id)):
@@ -205,7 +209,7 @@ async def test_after_their_stay_bookings_need_it_no_longer(outside: Outside, rec
 
 
 async def test_which_type_a_number_is_of_is_the_catalogue_s(
-    outside: Outside, records: CatalogueRepository, desk: Desk
+    outside: Outside, records: CatalogueRepository, fake_pms: FakePms
 ) -> None:
     """Also where a property calls its types otherwise than the reference one."""
     async with outside.service.database.connection() as connection:
@@ -215,7 +219,7 @@ async def test_which_type_a_number_is_of_is_the_catalogue_s(
             await connection.execute("UPDATE rooms SET type_key = $2 WHERE type_key = $1", before, after)
             await connection.execute("DELETE FROM room_types WHERE key = $1", before)
     outside.service.repository.forget()
-    desk.rooms, desk.places = ("18", "1A"), 2
+    fake_pms.rooms, fake_pms.places = ("18", "1A"), 2
     (answer,) = await outside.tell(CountRequested(request_id="c1", **DATES))
     assert isinstance(answer, CountAnswered)
     free = {key: number for key, number in answer.available_counts.items() if number}

@@ -16,7 +16,7 @@ from services.availability.external.port import CannotCancel, InventoryUnavailab
 from services.availability.stay import Stay
 from shared.outbound.breaker import CircuitBreaker
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, free, order
-from tests.support.doubles.fake_pms import Desk
+from tests.support.doubles.fake_pms import FakePms
 from tests.support.doubles.loopback import LOOPBACK
 
 pytestmark = pytest.mark.real
@@ -89,43 +89,43 @@ async def test_a_room_that_is_taken_does_not_open_the_circuit(place: Place) -> N
 
 
 @pytest.mark.parametrize("status", [409, 410])
-async def test_only_an_order_can_hear_that_a_room_is_taken(desk: Desk, pms: Place, status: int) -> None:
-    desk.refuses = dict.fromkeys(("getRooms", "cancelBooking"), status)
+async def test_only_an_order_can_hear_that_a_room_is_taken(fake_pms: FakePms, pms: Place, status: int) -> None:
+    fake_pms.refuses = dict.fromkeys(("getRooms", "cancelBooking"), status)
     with pytest.raises(InventoryUnavailable, match=str(status)):
         await pms.inventory.free_rooms(STAY)
     with pytest.raises(CannotCancel, match=str(status)):
         await pms.inventory.cancel(uuid4(), "HR26181")
-    desk.refuses["bookRoom"] = status
+    fake_pms.refuses["bookRoom"] = status
     with pytest.raises(RoomTaken):
         await pms.inventory.book(order())
 
 
-async def test_a_system_that_hangs_is_away(desk: Desk) -> None:
-    desk.hangs = 1
-    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.2, allowed=LOOPBACK)
+async def test_a_system_that_hangs_is_away(fake_pms: FakePms) -> None:
+    fake_pms.hangs = 1
+    inventory = Pms(fake_pms.url, "HR", NUMBERING, seconds=0.2, allowed=LOOPBACK)
     with pytest.raises(InventoryUnavailable, match="Timeout"):
         await inventory.free_rooms(STAY)
     await inventory.close()
 
 
-async def test_no_info_is_an_error(desk: Desk, pms: Place) -> None:
-    desk.misses_info = True
+async def test_no_info_is_an_error(fake_pms: FakePms, pms: Place) -> None:
+    fake_pms.misses_info = True
     with pytest.raises(InventoryUnavailable, match="no info"):
         await pms.inventory.free_rooms(STAY)
 
 
-async def test_numbers_are_text_and_places_are_counted(desk: Desk, pms: Place) -> None:
-    desk.rooms, desk.places = ("18", "1A", "77A", "elevator", "900"), 3
+async def test_numbers_are_text_and_places_are_counted(fake_pms: FakePms, pms: Place) -> None:
+    fake_pms.rooms, fake_pms.places = ("18", "1A", "77A", "elevator", "900"), 3
     found = await pms.inventory.free_rooms(STAY)
     assert found == {JUNIOR: ("18",), "habitacion": ("1A", "77A"), "pasadia": ("P1", "P2", "P3")}
     await pms.inventory.book(order("P2", type="pasadia"))
     assert len((await pms.inventory.free_rooms(STAY))["pasadia"]) == 2
 
 
-async def test_the_call_carries_what_a_desk_needs_and_never_the_payment_s_id(desk: Desk, pms: Place) -> None:
+async def test_the_call_carries_what_a_desk_needs_and_never_the_payment_s_id(fake_pms: FakePms, pms: Place) -> None:
     ordered = replace(order(), extra_beds=1, extra_beds_cost=Decimal("30.00"), instructions="late arrival")
     await pms.inventory.book(ordered)
-    (_, body) = desk.calls[-1]
+    (_, body) = fake_pms.calls[-1]
     assert body == {
         "room": "18",
         "guest": "Ana López",

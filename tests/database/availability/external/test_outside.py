@@ -34,22 +34,22 @@ from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
 from tests.support.cluster.gateway import wait_for
 from tests.support.doubles.external_availability import DATES, Outside, connect, held, order
-from tests.support.doubles.fake_pms import Desk, serving
+from tests.support.doubles.fake_pms import FakePms, serving
 from tests.support.doubles.loopback import LOOPBACK
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with serving(Desk(rooms=("18", "19", "20", "1A", "elevator"), places=2)) as running:
+async def fake_pms() -> AsyncIterator[FakePms]:
+    async with serving(FakePms(rooms=("18", "19", "20", "1A", "elevator"), places=2)) as running:
         yield running
 
 
 @pytest.fixture
-async def outside(service: Availability, desk: Desk) -> Outside:
+async def outside(service: Availability, fake_pms: FakePms) -> Outside:
     records = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
-    await connect(records, desk)
+    await connect(records, fake_pms)
     return Outside(service, records)
 
 
@@ -115,8 +115,8 @@ async def test_what_it_calls_free_less_what_we_hold(outside: Outside) -> None:
     assert short.refusal.reason == "not_enough_rooms"
 
 
-async def test_away_is_an_error_answer(outside: Outside, desk: Desk) -> None:
-    desk.misses_info = True
+async def test_away_is_an_error_answer(outside: Outside, fake_pms: FakePms) -> None:
+    fake_pms.misses_info = True
     (answer,) = await outside.tell(count())
     assert isinstance(answer, CountAnswered)
     assert (answer.success, answer.available_counts) == (False, {})
@@ -127,7 +127,7 @@ async def test_away_is_an_error_answer(outside: Outside, desk: Desk) -> None:
     assert not_held.refusal.reason == "inventory_away"
 
 
-async def test_over_http_too(outside: Outside, desk: Desk) -> None:
+async def test_over_http_too(outside: Outside, fake_pms: FakePms) -> None:
     url = outside.service.database._url
     built = build(Settings(database_url=url), outside.service.clock)
     await built.database.open()
@@ -139,43 +139,43 @@ async def test_over_http_too(outside: Outside, desk: Desk) -> None:
         await held(outside, wish(1, "Pasadía", adults=1), package="Pasadía")
         answer = await client.get("/properties/las-hojas/availability", params=dates)
         assert answer.json()["available_counts"]["pasadia"] == 1
-        desk.fails = 1
+        fake_pms.fails = 1
         assert (await client.get("/properties/las-hojas/availability", params=dates)).status_code == 503
     await built.database.close()
 
 
-async def test_the_rooms_are_ordered_and_the_ones_got_are_told(outside: Outside, desk: Desk) -> None:
+async def test_the_rooms_are_ordered_and_the_ones_got_are_told(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1), wish(2))
     lost = found.rooms[0].room
-    desk.snatches = {lost}
+    fake_pms.snatches = {lost}
     (ordered,) = await outside.tell(order(found))
     assert isinstance(ordered, RoomsOrdered)
     got = {room.room for room in ordered.rooms}
     assert lost not in got
     assert await rooms_of(outside, found.booking_id) == got
-    assert set(desk.reservations()) == {room.code.removeprefix("HR") for room in ordered.rooms}
+    assert set(fake_pms.reservations()) == {room.code.removeprefix("HR") for room in ordered.rooms}
     (again,) = await outside.tell(order(found))
     assert again == ordered
-    assert len(desk.reservations()) == 2
+    assert len(fake_pms.reservations()) == 2
 
 
-async def test_one_that_fails_for_good_undoes_the_others(outside: Outside, desk: Desk) -> None:
+async def test_one_that_fails_for_good_undoes_the_others(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1), wish(2), wish(3))
-    desk.snatches = {found.rooms[2].room}
+    fake_pms.snatches = {found.rooms[2].room}
     (refused,) = await outside.tell(order(found))
     assert isinstance(refused, RoomsNotOrdered)
     assert (refused.refusal.reason, refused.refusal.details["room"]) == ("room_failed", 3)
-    assert desk.reservations() == {}
+    assert fake_pms.reservations() == {}
 
 
-async def test_what_is_undone_later_is_cancelled_and_stays_so(outside: Outside, desk: Desk) -> None:
+async def test_what_is_undone_later_is_cancelled_and_stays_so(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1), wish(2))
     await outside.tell(order(found))
     undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
     release = ReleaseRooms(booking_id=found.booking_id, property_id="las-hojas")
     answers = await outside.tell(undo, release)
     assert OrdersCancelled in map(type, answers)
-    assert desk.reservations() == {}
+    assert fake_pms.reservations() == {}
     assert await rooms_of(outside, found.booking_id) == set()
     (again,) = await outside.tell(undo)
     assert isinstance(again, OrdersCancelled)
@@ -183,18 +183,20 @@ async def test_what_is_undone_later_is_cancelled_and_stays_so(outside: Outside, 
     assert isinstance(late, RoomsNotOrdered)
 
 
-async def test_an_order_and_its_undo_in_one_batch_leave_nothing(outside: Outside, desk: Desk) -> None:
+async def test_an_order_and_its_undo_in_one_batch_leave_nothing(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1))
     undo = CancelOrders(booking_id=found.booking_id, property_id="las-hojas")
     release = ReleaseRooms(booking_id=found.booking_id, property_id="las-hojas")
     await outside.tell(order(found), undo, release)
-    assert desk.reservations() == {}
+    assert fake_pms.reservations() == {}
     assert await rooms_of(outside, found.booking_id) == set()
 
 
-async def test_what_it_cannot_cancel_is_told_to_staff(outside: Outside, desk: Desk, database: Database) -> None:
+async def test_what_it_cannot_cancel_is_told_to_staff(outside: Outside, fake_pms: FakePms, database: Database) -> None:
     await connect(
-        CatalogueRepository(database, edited=outside.service.repository.forget, allowed=LOOPBACK), desk, cancels=False
+        CatalogueRepository(database, edited=outside.service.repository.forget, allowed=LOOPBACK),
+        fake_pms,
+        cancels=False,
     )
     found = await held(outside, wish(1), wish(2))
     (ordered,) = await outside.tell(order(found))
@@ -205,7 +207,7 @@ async def test_what_it_cannot_cancel_is_told_to_staff(outside: Outside, desk: De
     assert all(room.code in alert.text for room in ordered.rooms)
 
 
-async def test_a_call_that_a_crash_cut_short_is_run_again(outside: Outside, desk: Desk) -> None:
+async def test_a_call_that_a_crash_cut_short_is_run_again(outside: Outside, fake_pms: FakePms) -> None:
     found = await held(outside, wish(1), wish(2))
     await outside.service.tell(order(found))
     async with outside.service.database.connection() as connection:
@@ -214,34 +216,34 @@ async def test_a_call_that_a_crash_cut_short_is_run_again(outside: Outside, desk
     assert await outside.jobs.run_due(outside.service.relay) == 0
     outside.service.clock.forward(timedelta(seconds=61))
     assert await outside.jobs.run_due(outside.service.relay) == 1
-    assert len(desk.reservations()) == 2
+    assert len(fake_pms.reservations()) == 2
 
 
 async def test_it_is_shown_the_token_that_the_settings_have(
-    service: Availability, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    service: Availability, fake_pms: FakePms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.token = "a token of the hotel's system"  # noqa: S105
+    fake_pms.token = "a token of the hotel's system"  # noqa: S105
     records = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
-    await connect(records, desk)
+    await connect(records, fake_pms)
     (stranger,) = await Outside(service, records).tell(CountRequested(request_id="c1", **DATES))
     assert (stranger.success, stranger.error.reason) == (False, "inventory_away")
-    monkeypatch.setenv("POSADA_OUTSIDE_TOKENS", json.dumps({"las-hojas": desk.token}))
+    monkeypatch.setenv("POSADA_OUTSIDE_TOKENS", json.dumps({"las-hojas": fake_pms.token}))
     settings = Settings()
-    assert desk.token not in repr(settings) + repr(settings.external_clients())
+    assert fake_pms.token not in repr(settings) + repr(settings.external_clients())
     (known,) = await Outside(service, records, settings).tell(CountRequested(request_id="c2", **DATES))
     assert known.success
 
 
-async def test_how_long_it_is_left_alone_is_a_setting(service: Availability, desk: Desk) -> None:
+async def test_how_long_it_is_left_alone_is_a_setting(service: Availability, fake_pms: FakePms) -> None:
     records = CatalogueRepository(service.database, edited=service.repository.forget, allowed=LOOPBACK)
-    await connect(records, desk)
+    await connect(records, fake_pms)
     outside = Outside(service, records, Settings(outside_failures=2, outside_rest_seconds=3600))
-    desk.fails = 2
+    fake_pms.fails = 2
     for number in range(3):
         await outside.tell(CountRequested(request_id=f"c{number}", **DATES))
-    assert len(desk.calls) == 2, "the third was not even asked"
+    assert len(fake_pms.calls) == 2, "the third was not even asked"
     patient = Outside(service, records, Settings(outside_failures=50))
-    desk.fails, desk.calls = 3, []
+    fake_pms.fails, fake_pms.calls = 3, []
     answers = [await patient.tell(CountRequested(request_id=f"d{number}", **DATES)) for number in range(4)]
-    assert len(desk.calls) == 4
+    assert len(fake_pms.calls) == 4
     assert [answer.success for (answer,) in answers] == [False, False, False, True]

@@ -19,7 +19,7 @@ from shared.outbound.breaker import CircuitBreaker
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import hold, wish
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, STAY, Place, free, order
-from tests.support.doubles.fake_pms import Desk
+from tests.support.doubles.fake_pms import FakePms
 from tests.support.doubles.loopback import LOOPBACK
 
 pytestmark = pytest.mark.real
@@ -100,10 +100,10 @@ async def test_after_a_crash_nothing_is_booked_twice(place: Place, journal: Book
 
 
 async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobody_knows_of(
-    desk: Desk, pms: Place, journal: BookingAttemptJournal
+    fake_pms: FakePms, pms: Place, journal: BookingAttemptJournal
 ) -> None:
     """The room that is taken now may be taken by the very call that the crash cut short."""
-    desk.ignores_keys = True
+    fake_pms.ignores_keys = True
     booking, wanted = uuid4(), lines("18", "19", "20")
     with pytest.raises(Died):
         await ordering(pms.inventory, Dying(journal._connect)).book(booking, wanted)
@@ -115,7 +115,7 @@ async def test_a_crash_before_a_system_without_keys_leaves_no_booking_that_nobod
 
 @pytest.mark.parametrize("shut", [True, False])
 async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
-    desk: Desk, pms: Place, journal: BookingAttemptJournal, shut: bool
+    fake_pms: FakePms, pms: Place, journal: BookingAttemptJournal, shut: bool
 ) -> None:
     """Also where it is not asked again: the circuit is open, or the room is another's here by now."""
     booking, wanted = uuid4(), lines("18", "19")
@@ -123,7 +123,7 @@ async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
         await ordering(pms.inventory, Dying(journal._connect)).book(booking, wanted)
     guarded = CircuitBreakerInventory(pms.inventory, CircuitBreaker(1, timedelta(seconds=60)))
     if shut:
-        desk.refuses["getRooms"] = 503
+        fake_pms.refuses["getRooms"] = 503
         with pytest.raises(InventoryUnavailable):
             await guarded.free_rooms(STAY)
 
@@ -136,9 +136,9 @@ async def test_a_call_that_a_crash_cut_short_stays_in_doubt(
 
 
 async def test_what_could_not_be_cancelled_is_staff_s_with_its_code(
-    desk: Desk, pms: Place, journal: BookingAttemptJournal
+    fake_pms: FakePms, pms: Place, journal: BookingAttemptJournal
 ) -> None:
-    desk.refuses["cancelBooking"] = 409
+    fake_pms.refuses["cancelBooking"] = 409
     for room in ("20", "21"):
         await pms.snatch(room)
     done = await ordering(pms.inventory, journal).book(uuid4(), lines("18", "19", "20"))
@@ -146,7 +146,7 @@ async def test_what_could_not_be_cancelled_is_staff_s_with_its_code(
     assert done.for_staff == "cancel HR26181 (room 18), HR26182 (room 19)"
 
 
-async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk, pms: Place) -> None:
+async def test_our_own_holds_are_kept_from_it(service: Availability, fake_pms: FakePms, pms: Place) -> None:
     """The system has no hold: what another booking holds here is not given, though the system calls it free."""
     mine, theirs = uuid4(), uuid4()
     dates = {"check_out": STAY.check_out}
@@ -154,15 +154,15 @@ async def test_our_own_holds_are_kept_from_it(service: Availability, desk: Desk,
     await service.tell(hold(theirs, wish(1), wish(2), avoid_rooms=avoid, **dates))
     avoid = [str(n) for n in range(19, 60)]
     await service.tell(hold(mine, wish(1), avoid_rooms=avoid, **dates))
-    desk.take("18", STAY.check_in, STAY.check_out)
+    fake_pms.take("18", STAY.check_in, STAY.check_out)
     journal = BookingAttemptJournal(service.database.connection)
     assert await journal.held_by_others(mine) == {"19", "20"}
     done = await ordering(pms.inventory, journal).book(mine, lines("18"))
     assert [one.room for one in done.booked] == ["21"]
 
 
-async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: BookingAttemptJournal) -> None:
-    desk.snatches = {"18"}
+async def test_two_failures_and_then_a_room(fake_pms: FakePms, pms: Place, journal: BookingAttemptJournal) -> None:
+    fake_pms.snatches = {"18"}
     ordered = ordering(pms.inventory, journal)
     real = pms.inventory.book
     calls = []
@@ -170,7 +170,7 @@ async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: Boo
     async def second_breaks(given: RoomOrder) -> str:
         calls.append(given.room)
         if len(calls) == 2:
-            desk.fails = 1
+            fake_pms.fails = 1
         return await real(given)
 
     pms.inventory.book = second_breaks  # type: ignore[method-assign]
@@ -181,17 +181,19 @@ async def test_two_failures_and_then_a_room(desk: Desk, pms: Place, journal: Boo
     assert f"room {calls[1]}" in done.for_staff
 
 
-async def test_three_failures_are_enough(desk: Desk, pms: Place, journal: BookingAttemptJournal) -> None:
-    desk.snatches_all = True
+async def test_three_failures_are_enough(fake_pms: FakePms, pms: Place, journal: BookingAttemptJournal) -> None:
+    fake_pms.snatches_all = True
     done = await ordering(pms.inventory, journal).book(uuid4(), lines("18"))
     assert (done.failed_line, len(done.attempts)) == (1, 3)
     assert len({one.room for one in done.attempts}) == 3
 
 
-async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, journal: BookingAttemptJournal) -> None:
-    inventory = Pms(desk.url, "HR", NUMBERING, cancels=False, allowed=LOOPBACK)
-    desk.snatches = {"20"}
-    desk.take("21", STAY.check_in, STAY.check_out)
+async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(
+    fake_pms: FakePms, journal: BookingAttemptJournal
+) -> None:
+    inventory = Pms(fake_pms.url, "HR", NUMBERING, cancels=False, allowed=LOOPBACK)
+    fake_pms.snatches = {"20"}
+    fake_pms.take("21", STAY.check_in, STAY.check_out)
     done = await ordering(inventory, journal).book(uuid4(), lines("18", "19", "20"))
     assert done.failed_line == 3
     assert done.for_staff == "cancel HR26181 (room 18), HR26182 (room 19)"
@@ -201,10 +203,10 @@ async def test_what_cannot_be_cancelled_is_staff_s_with_every_code(desk: Desk, j
 
 
 async def test_a_call_without_an_answer_may_have_booked_and_is_told_to_staff(
-    desk: Desk, journal: BookingAttemptJournal
+    fake_pms: FakePms, journal: BookingAttemptJournal
 ) -> None:
-    desk.hangs_after = 1
-    inventory = Pms(desk.url, "HR", NUMBERING, seconds=0.3, allowed=LOOPBACK)
+    fake_pms.hangs_after = 1
+    inventory = Pms(fake_pms.url, "HR", NUMBERING, seconds=0.3, allowed=LOOPBACK)
     done = await ordering(inventory, journal).book(uuid4(), lines("18"))
     assert [one.status for one in done.attempts] == [AttemptStatus.DOUBTFUL, AttemptStatus.BOOKED]
     assert "room 18" in done.for_staff
