@@ -15,8 +15,7 @@ from shared.database.pool import Database
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import CHECK_IN
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, PostOffice, record_of
+from tests.support.doubles.transport import MovedClock, PostOffice, process_records, record_of
 from tests.support.servers.databases import FreshDatabase, apart_async
 
 

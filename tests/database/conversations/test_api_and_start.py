@@ -22,7 +22,7 @@ from shared.contracts.conversations import Author
 from shared.database.pool import Database
 from shared.http.app import authenticated
 from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 
 def hours(number: int) -> timedelta:

@@ -25,7 +25,7 @@ from shared.errors import Conflict
 from shared.messages.message import Message
 from tests.database.conversations.conftest import TRUNCATE, MakeConsumer, PostOffice
 from tests.support.builders.conversations import NOW, PHONE, SUBSCRIBER, WA_ID, chat, confirmed, record
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 from tests.support.scale import scaled
 from tests.unit.conversations.threads.test_orders import ONE_BOOKING, after, arrivals, shape
 

@@ -22,8 +22,7 @@ from shared.http.app import authenticated
 from tests.database.conversations.test_in_postgres import threads
 from tests.support.builders.conversations import NOW, PHONE, PLACE, SUBSCRIBER, WA_ID, chat, confirmed, record
 from tests.support.doubles.chat_providers import Double, serving
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock
+from tests.support.doubles.transport import MovedClock, process_records
 
 IN_A_MONTH = timedelta(days=32)
 

@@ -19,7 +19,7 @@ from shared.clock import system_clock
 from shared.database.pool import Database
 from tests.database.notifications.conftest import MakeConsumer
 from tests.support.builders.notifications import TEMPLATES, a_composer, a_delivery, confirmed, record
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 
 @pytest.fixture

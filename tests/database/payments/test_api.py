@@ -37,7 +37,7 @@ from tests.support.builders.payments import (
     reserve_by_card,
     transfer,
 )
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 T1 = payment_id_of("kafka", "T1")
 

@@ -27,8 +27,7 @@ from shared.http.app import answer_refusals, authenticated
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import replies, request
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import START, MovedClock, PostOffice, record_of
+from tests.support.doubles.transport import START, MovedClock, PostOffice, process_records, record_of
 
 TOKEN = "the desk's own, hard to guess by others"  # noqa: S105 — of a test
 

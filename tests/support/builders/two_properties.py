@@ -15,8 +15,7 @@ from shared.contracts.payments import PaymentCaptured, PaymentReserved
 from shared.database.pool import Connection
 from shared.service import Service
 from tests.support.builders.bookings import answer_of, request
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import record_of
+from tests.support.doubles.transport import process_records, record_of
 
 OURS, THEIRS, NOWHERE = "las-hojas", "elsewhere", "elsewhera"
 CANARY = "canary"  # is in everything of theirs that could be shown

@@ -16,8 +16,7 @@ from shared.messages.message import Message
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold
 from tests.support.doubles.fake_pms import FakePms
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import START, message_of, record_of_row
+from tests.support.doubles.transport import START, message_of, process_records, record_of_row
 
 DATES = {"check_in": CHECK_IN, "check_out": CHECK_IN + timedelta(days=1)}
 

@@ -26,8 +26,7 @@ from shared.jobs.wake import WakeSignal
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.conversations.test_in_postgres import threads
 from tests.support.builders.conversations import NOW, PLACE, record
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock
+from tests.support.doubles.transport import MovedClock, process_records
 
 OURS = "+14155238886"
 STAFF = {"manager": "recepcion", "assistant": "bot"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from aiokafka import ConsumerRecord
 
+from shared.consumer.odd_records import Record
+from shared.consumer.processor import Processor
 from shared.messages.message import Envelope, Message, message_types
 from shared.outbox.outbox import Row
 
@@ -97,3 +99,9 @@ def raw_record(
     sizes = len(key or b""), len(body or b"")
     place = next(_offsets) if offset is None else offset
     return ConsumerRecord(topic, 0, place, timestamp, 0, key, body, None, *sizes, tuple(headers))
+
+
+async def process_records(processor: Processor, records: Sequence[Record]) -> None:
+    """Process records to the end of each: the urgent ones first, then the rest."""
+    for batch in processor.decode(records):
+        await processor.process_batch(batch)

@@ -16,8 +16,7 @@ from shared.consumer.processor import Processor
 from shared.contracts.booking.staff import StaffCommand
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, PostOffice, record_of
+from tests.support.doubles.transport import MovedClock, PostOffice, process_records, record_of
 
 MEETING_SECONDS = 30
 

@@ -16,8 +16,7 @@ from shared.consumer.processor import Processor
 from shared.contracts.availability import HoldRooms, RoomsHeld
 from shared.database.pool import Connection, Database
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import PostOffice, message_of, record_of, record_of_row
+from tests.support.doubles.transport import PostOffice, message_of, process_records, record_of, record_of_row
 
 Answers = list[tuple[UUID, tuple[str, ...]]]
 MEETING_SECONDS = 20

@@ -34,8 +34,15 @@ from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
 from shared.outbox.timers import fire_due
 from shared.service import Service
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import Crash, MovedClock, PostOffice, message_of, record_of_row, type_of
+from tests.support.doubles.transport import (
+    Crash,
+    MovedClock,
+    PostOffice,
+    message_of,
+    process_records,
+    record_of_row,
+    type_of,
+)
 from tests.support.sagas.storm import How
 
 MOST_MOMENTS = 400

@@ -17,7 +17,7 @@ from shared.database.pool import Database
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.payments import Post, Ticking, record_of, record_of_row
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 TOKEN = "a token for tests, a long one too"  # noqa: S105
 WAITING = OwnTerms(unfound=Unfound.WAIT_FOR_STAFF, staff_hours=12)

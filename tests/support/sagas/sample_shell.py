@@ -8,8 +8,7 @@ from typing import Any
 from shared.consumer.processor import Processor
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, PostOffice
+from tests.support.doubles.transport import MovedClock, PostOffice, process_records
 from tests.support.sagas.sample_service import Notes, asked
 
 

@@ -17,8 +17,7 @@ from shared.contracts.availability import BookRooms, ReleaseRooms
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import CHECK_IN, hold, wish
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, PostOffice, record_of
+from tests.support.doubles.transport import MovedClock, PostOffice, process_records, record_of
 from tests.support.servers.databases import FreshDatabase
 from tests.support.servers.tcp_proxy import Line, line_to
 

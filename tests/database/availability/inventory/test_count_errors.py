@@ -15,8 +15,7 @@ from shared.contracts.availability import CountAnswered
 from shared.http.app import answer_refusals
 from shared.outbox.outbox import Row
 from tests.database.availability.conftest import Availability
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import message_of, raw_record, type_of
+from tests.support.doubles.transport import message_of, process_records, raw_record, type_of
 
 pytestmark = pytest.mark.real
 REQUESTS = "posada.availability.requests"

@@ -32,8 +32,7 @@ from shared.errors import Refusal
 from shared.outbox.timers import fire_due
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import START, record_of_row
+from tests.support.doubles.transport import START, process_records, record_of_row
 
 ALL_FREE = {"bungalow_familiar": 17, "bungalow_junior": 37, "bungalow_matrimonial": 5, "habitacion": 14, "pasadia": 100}
 

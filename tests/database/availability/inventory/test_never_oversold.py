@@ -46,8 +46,7 @@ from shared.messages.message import Message
 from shared.outbox.timers import fire_due
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, hold, wish
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, message_of, record_of_row
+from tests.support.doubles.transport import MovedClock, message_of, process_records, record_of_row
 from tests.support.scale import scaled
 from tests.support.servers.databases import FreshDatabase
 

@@ -25,8 +25,7 @@ from shared.errors import Refusal
 from shared.http.app import answer_refusals
 from tests.database.availability.conftest import Availability
 from tests.support.builders.bookings import CHECK_IN, wish
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import message_of, raw_record
+from tests.support.doubles.transport import message_of, process_records, raw_record
 
 REQUESTS = "posada.availability.requests"
 

@@ -22,8 +22,7 @@ from shared.messages.message import Message
 from shared.observability.logs import add_subject
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.bookings import held, request
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, PostOffice, raw_record
+from tests.support.doubles.transport import MovedClock, PostOffice, process_records, raw_record
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real

@@ -30,8 +30,7 @@ from shared.outbox.publisher import OutboxPublisher
 from shared.saga.state import Verdict
 from shared.saga.table import Rejection
 from tests.support.builders.bookings import CODES, HOUSE, answer_of, held, replies, request
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import START, MovedClock, PostOffice, raw_record, record_of
+from tests.support.doubles.transport import START, MovedClock, PostOffice, process_records, raw_record, record_of
 from tests.support.servers.databases import FreshDatabase
 
 FAILED = FailedRoom(line=3, type="bungalow_junior", reason="not_enough_rooms", text="none")

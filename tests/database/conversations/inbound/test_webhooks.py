@@ -27,7 +27,7 @@ from shared.outbox.publisher import OutboxPublisher
 from tests.database.conversations.conftest import TRUNCATE, PostOffice
 from tests.database.conversations.test_in_postgres import messages, threads, without_index
 from tests.support.builders.conversations import NOW, PHONE, PLACE, chat, confirmed, record
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 from tests.unit.conversations.inbound.test_webhook_forms import (
     ADDED,
     CONTACT_DATA,

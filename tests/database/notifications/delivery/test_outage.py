@@ -24,9 +24,8 @@ from tests.support.builders.notifications import NOW, a_composer, a_delivery
 from tests.support.doubles import message_providers as doubles
 from tests.support.doubles.loopback import LOOPBACK
 from tests.support.doubles.message_providers import Answer, Asked, Double, told
-from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import MovableClock, ScriptedSender
-from tests.support.doubles.transport import PostOffice, message_of, record_of_row
+from tests.support.doubles.transport import PostOffice, message_of, process_records, record_of_row
 
 MINUTE = timedelta(minutes=1)
 OUTAGE, AFTER = 60, 80  # minutes; a message a minute

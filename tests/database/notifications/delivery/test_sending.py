@@ -26,8 +26,8 @@ from shared.observability.logs import add_subject
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_composer, a_delivery, confirmed, record
 from tests.support.doubles.deliveries import CHAT, EMAIL, INSTAGRAM, MESSENGER, House
-from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import FINAL, PASSING, TAKEN, ScriptedSender
+from tests.support.doubles.transport import process_records
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

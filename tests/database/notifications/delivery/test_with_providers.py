@@ -17,8 +17,8 @@ from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.database.notifications.conftest import MakeConsumer, PostOffice
 from tests.support.builders.notifications import a_composer, confirmed, record
-from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import smtp_double, wati_double
+from tests.support.doubles.transport import process_records
 
 LOCAL = (Channel.MESSENGER, Channel.INSTAGRAM, Channel.SMS)
 

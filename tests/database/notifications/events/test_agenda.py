@@ -51,9 +51,8 @@ from tests.support.builders.notifications import (
     outcome,
     record,
 )
-from tests.support.doubles.processing import process_records
 from tests.support.doubles.senders import MovableClock
-from tests.support.doubles.transport import PostOffice, record_of_row
+from tests.support.doubles.transport import PostOffice, process_records, record_of_row
 
 ZONE = "America/El_Salvador"
 IN_TWO_WEEKS, NEXT_DAY = date(2026, 3, 15), date(2026, 3, 17)

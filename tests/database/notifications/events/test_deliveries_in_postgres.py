@@ -22,7 +22,7 @@ from tests.support.builders.notifications import (
     record,
     refused,
 )
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 
 async def rows(database: Database) -> list[Any]:

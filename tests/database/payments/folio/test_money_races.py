@@ -25,7 +25,7 @@ from shared.errors import Conflict, Refusal
 from shared.messages.message import Message
 from tests.database.payments.requests.test_races import Unguarded, instance
 from tests.support.builders.payments import NOW, TERMS, booking, capture, record_of, reserve, transfer
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 REPOSITORY = Repository(TERMS)
 T1 = payment_id_of("kafka", "T1")

@@ -17,7 +17,7 @@ from shared.contracts.payments import BookingRepriced, FolioChanged, RepriceBook
 from shared.contracts.topics import dead
 from tests.database.payments.folio.test_folios import BOOKING, T1, audited, cash, charge, paid, refund
 from tests.support.builders.payments import NOW, booking, record_of, reserve, transfer
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 from tests.support.sagas.payments_service import House
 
 

@@ -32,7 +32,7 @@ from tests.support.builders.payments import (
     reserve_by_card,
     transfer,
 )
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 
 REPOSITORY = Repository(TERMS)
 TABLE = routes(REPOSITORY).table

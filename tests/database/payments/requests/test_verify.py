@@ -13,8 +13,7 @@ from shared.contracts.common import Language
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 from shared.messages.message import Message
 from tests.support.builders.payments import SLIP_DATE, capture, card, record_of, reserve, reserve_by_card, transfer
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import message_of, raw_record
+from tests.support.doubles.transport import message_of, process_records, raw_record
 from tests.support.sagas.payments_service import House
 
 offsets = count()

@@ -12,7 +12,7 @@ import pytest
 from deploy.local.postgres import programs
 from shared.messages.message import Message
 from tests.support.builders.payments import capture, record_of, release, reserve, transfer
-from tests.support.doubles.processing import process_records
+from tests.support.doubles.transport import process_records
 from tests.support.sagas.payments_service import House
 
 pytestmark = pytest.mark.real

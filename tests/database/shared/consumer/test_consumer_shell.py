@@ -16,8 +16,7 @@ from shared.errors import Conflict
 from shared.kafka.topics import Topic
 from shared.observability.metrics import HANDLED
 from shared.outbox import dead_letters
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import raw_record, record_of_row
+from tests.support.doubles.transport import process_records, raw_record, record_of_row
 from tests.support.sagas.sample_service import Notes, OptimisticNotes, asked, body, noted
 from tests.support.sagas.sample_shell import Shell, failing
 

@@ -19,8 +19,7 @@ from shared.errors import Conflict, Refusal
 from shared.messages.message import Message
 from shared.observability.metrics import HANDLED
 from tests.database.shared.consumer.test_outages import Away
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import record_of_row
+from tests.support.doubles.transport import process_records, record_of_row
 from tests.support.sagas.sample_service import Notes, OptimisticNotes, asking, noted
 from tests.support.sagas.sample_shell import Shell, failing
 

@@ -18,8 +18,7 @@ from shared.outbox.dead_letter_topic import DeadLetter, _fold
 from shared.outbox.dead_letters import CUT, HISTORY, MAX_FAULT, MAX_HISTORY, MAX_HISTORY_BYTES, extended, read_history
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import PostOffice, raw_record
+from tests.support.doubles.transport import PostOffice, process_records, raw_record
 from tests.support.sagas.sample_service import Notes, asked, noted
 
 NOW = datetime(2027, 5, 1, tzinfo=UTC)

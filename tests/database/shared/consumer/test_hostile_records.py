@@ -16,8 +16,7 @@ from shared.kafka.topics import KEPT_BYTES, MESSAGE_BYTES
 from shared.messages.record_auth import RecordVerifier, Seal
 from shared.outbox.dead_letters import HISTORY, read_history
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import MovedClock, PostOffice, raw_record
+from tests.support.doubles.transport import MovedClock, PostOffice, process_records, raw_record
 from tests.support.sagas.sample_service import Notes, asked, body, noted
 
 SEAL = Seal({"1": "s" * 32})

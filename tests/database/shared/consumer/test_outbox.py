@@ -16,8 +16,7 @@ from shared.messages.message import Envelope, Outgoing
 from shared.outbox import outbox
 from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import PostOffice
+from tests.support.doubles.transport import PostOffice, process_records
 from tests.support.sagas.sample_service import asked
 from tests.support.sagas.sample_shell import Shell
 

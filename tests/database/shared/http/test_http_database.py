@@ -24,8 +24,7 @@ from shared.http.connections import DatabaseOfRequests
 from shared.outbox.publisher import OutboxPublisher
 from shared.service import Service
 from shared.settings import ServiceSettings
-from tests.support.doubles.processing import process_records
-from tests.support.doubles.transport import PostOffice
+from tests.support.doubles.transport import PostOffice, process_records
 from tests.support.sagas.sample_service import Notes, asked, noted
 from tests.support.sagas.sample_service import asking as command
 from tests.support.servers.databases import FreshDatabase

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.payments.requests.request import OutOfTurn
-from services.payments.requests.terms import Terms, Unfound
+from services.payments.requests.terms import PropertyTerms, Terms, Unfound
 from services.payments.transfers.ledger import audit, summed
 from services.payments.transfers.payment import Contradiction, MoneyError, balance_of
 from shared.contracts.common import Language, PaymentMethod
@@ -123,7 +123,7 @@ class TestReservePayment:
         assert reply.keep_until == NOW + timedelta(minutes=30) + TERMS.usual.hold_margin
 
     def test_refuses_at_once_where_a_method_is_not_looked_for_again(self) -> None:
-        reply, alert = Desk(Terms(schedules={})).tell(reserve())
+        reply, alert = Desk(Terms(usual=PropertyTerms(schedules={}))).tell(reserve())
         assert refusal([reply])[0] == "payment_not_found"
         assert isinstance(alert, StaffAlerted)
 
@@ -226,7 +226,7 @@ steps = some.lists(
 
 @given(steps, some.sampled_from(Unfound))
 def test_whatever_happens_money_is_conserved(messages: list[Message], unfound: Unfound) -> None:
-    desk = Desk(Terms(unfound=unfound))
+    desk = Desk(Terms(usual=PropertyTerms(unfound=unfound)))
     for message in messages:
         try:
             desk.tell(message)
