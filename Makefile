@@ -14,7 +14,7 @@ CONTAINER_TESTS := tests/deploy/local/test_running_backends.py tests/cluster/sha
   tests/cluster/chaos/test_storm.py
 ARGS ?=
 # Number of processes that run tests; ARGS="-n 0" runs them in one.
-TEST_WORKERS ?= 2
+TEST_WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest --durations=10
 PARALLEL := -n $(TEST_WORKERS) --no-loadscope-reorder
 

@@ -6,12 +6,19 @@ from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling
 
-# They start brokers and clusters: more than one at a time would be in each other's way.
-SERVERS: Final = ("tests/cluster/", "tests/deploy/")
+# Folders whose tests run on one cluster.
+SHARING: Final = ("bookings", "conversations", "faults", "operate")
+# One worker runs all tests of a list of folders: they share a cluster, or would be in each other's way.
+LISTS: Final = {
+    "the shared cluster": tuple(f"tests/cluster/{room}/" for room in SHARING),
+    "other clusters": ("tests/cluster/",),
+    "programs of the system": ("tests/deploy/",),
+}
 
 
 class ByServers(LoadScopeScheduling):
-    """One worker runs all tests that start brokers and clusters; of the others a file goes to whoever is free."""
+    """Tests that start brokers and clusters go by list; of the others a file goes to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "servers" if nodeid.startswith(SERVERS) else nodeid.partition("::")[0]
+        listed = (name for name, folders in LISTS.items() if nodeid.startswith(folders))
+        return next(listed, nodeid.partition("::")[0])
