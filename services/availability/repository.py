@@ -127,11 +127,6 @@ class Repository:
         row = await connection.fetchrow(_HOLD, booking_id)
         return hold_in(row) if row else None
 
-    async def locked_hold(self, connection: Connection, booking_id: UUID) -> tuple[Hold, str] | None:
-        """One hold and its version, locked for the rest of the transaction."""
-        row = await connection.fetchrow(LOCK_HOLDS, [booking_id])
-        return (hold_in(row), row["version"]) if row else None
-
     def forget(self) -> None:
         """Read the properties again the next time: one was edited."""
         self._properties.forget()

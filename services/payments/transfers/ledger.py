@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -80,19 +80,6 @@ class Sums:
             refunded=self.refunded,
             codes=self.codes,
         )
-
-
-def summed(entries: Iterable[Entry]) -> Sums:
-    """The sums of one payment's entries."""
-    totals = dict.fromkeys(Kind, NOTHING)
-    returned = NOTHING
-    codes: list[str] = []
-    for entry in entries:
-        totals[entry.kind] += entry.amount
-        codes += entry.codes
-        if entry.kind is Kind.REFUNDED and entry.booking_id:
-            returned += entry.amount
-    return Sums(**{kind.value: amount for kind, amount in totals.items()}, returned=returned, codes=tuple(codes))
 
 
 def audit(balance: Balance, sums: Sums) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from aiokafka import ConsumerRecord
 
 from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
+from services.payments.transfers.ledger import NOTHING, Entry, Kind, Sums
 from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import (
@@ -152,3 +154,16 @@ def record_of_row(row: Row) -> ConsumerRecord[bytes, bytes]:
 
 def _record(topic: str, key: bytes, body: bytes, headers: Any, offset: int) -> ConsumerRecord[bytes, bytes]:
     return ConsumerRecord(topic, 0, offset, 0, 0, key, body, None, len(key), len(body), tuple(headers))
+
+
+def summed(entries: Iterable[Entry]) -> Sums:
+    """The sums of one payment's entries."""
+    totals = dict.fromkeys(Kind, NOTHING)
+    returned = NOTHING
+    codes: list[str] = []
+    for entry in entries:
+        totals[entry.kind] += entry.amount
+        codes += entry.codes
+        if entry.kind is Kind.REFUNDED and entry.booking_id:
+            returned += entry.amount
+    return Sums(**{kind.value: amount for kind, amount in totals.items()}, returned=returned, codes=tuple(codes))

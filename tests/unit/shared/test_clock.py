@@ -41,7 +41,6 @@ DEFAULTS = {
     "shared/outbox/publisher.py",
     "shared/service.py",
     "services/availability/external/adapters/breaker.py",
-    "services/availability/external/adapters/own.py",
     "services/availability/external/clients.py",
     "services/availability/external/jobs.py",
     "services/availability/external/store.py",

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from services.availability.external.adapters.own import OwnInventory
 from services.availability.external.adapters.pms import Pms
 from services.availability.external.store import BookingAttemptJournal
 from services.availability.repository import Repository
 from shared.database.pool import Database
+from tests.support.builders.own_inventory import OwnInventory
 from tests.support.builders.room_orders import JUNIOR, NUMBERING, ROOMS, STAY, Place, order
 from tests.support.doubles.fake_pms import FakePms, serving
 from tests.support.doubles.loopback import LOOPBACK

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from services.payments.consumers import routes
 from services.payments.queries import Queries
 from services.payments.repository import Repository
-from services.payments.transfers.ledger import Balance, Entry, Kind, Sums, audit, summed
+from services.payments.transfers.ledger import Balance, Entry, Kind, Sums, audit
 from services.payments.transfers.payment import payment_id_of
 from shared.consumer.processor import Processor
 from shared.database.pool import Database
@@ -28,6 +28,7 @@ from tests.support.builders.payments import (
     record_of,
     release,
     reserve,
+    summed,
     transfer,
 )
 from tests.support.doubles.transport import process_records

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from services.payments.requests.request import OutOfTurn
 from services.payments.requests.terms import PropertyTerms, Terms, Unfound
-from services.payments.transfers.ledger import audit, summed
+from services.payments.transfers.ledger import audit
 from services.payments.transfers.payment import Contradiction, MoneyError, balance_of
 from shared.contracts.common import Language, PaymentMethod
 from shared.contracts.notifications import StaffAlerted
@@ -41,6 +41,7 @@ from tests.support.builders.payments import (
     reserve,
     reserve_by_card,
     search,
+    summed,
     transfer,
 )
 from tests.support.doubles.payments_handlers import TABLE, Desk, names, refusal, told

@@ -1,4 +1,4 @@
-"""Our own inventory behind the port: rooms in PostgreSQL, where the primary key of room_nights says who was first."""
+"""A second inventory behind the port, for its tests: rooms in PostgreSQL, guarded by the primary key of room_nights."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from uuid import UUID
 
 from services.availability.external.port import FreeRooms, InventoryUnavailable, RoomOrder, RoomTaken
 from services.availability.hold import Hold, State
+from services.availability.inventory.store import LOCK_HOLDS, hold_in
 from services.availability.repository import Nights, Repository
 from services.availability.stay import Stay
-from shared.clock import Clock, system_clock
+from shared.clock import Clock
 from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
 from shared.errors import Conflict
 
 
 class OwnInventory:
-    """The rooms of one property that this system owns. A reservation's code is the prefix and its order's beginning."""
+    """The rooms of one of our properties. A reservation's code is the prefix and the beginning of its order's key."""
 
     can_cancel = True
 
-    def __init__(
-        self, database: Database, repository: Repository, property_id: str, prefix: str, clock: Clock = system_clock
-    ) -> None:
+    def __init__(self, database: Database, repository: Repository, property_id: str, prefix: str, clock: Clock) -> None:
         self._database = database
         self._repository = repository
         self._property = property_id
@@ -60,9 +59,9 @@ class OwnInventory:
         """Give the nights back."""
         try:
             async with self._database.transaction() as connection:
-                known = await self._repository.locked_hold(connection, key)
-                if known and known[0].state is not State.RELEASED:
-                    await self._write(connection, known[0].released(), known[1])
+                row = await connection.fetchrow(LOCK_HOLDS, [key])
+                if row and hold_in(row).state is not State.RELEASED:
+                    await self._write(connection, hold_in(row).released(), row["version"])
         except UNAVAILABLE as outage:
             raise InventoryUnavailable(type(outage).__name__) from outage
 
@@ -74,10 +73,6 @@ class OwnInventory:
         if version is None:
             seen.add(hold)
         else:
-            seen.versions = {_id(hold): version}
+            seen.versions = {hold.booking_id: version}
             seen.release(hold)
         await execute_together(connection, await self._repository.save(connection, seen, self._clock()))
-
-
-def _id(hold: Hold) -> UUID:
-    return hold.booking_id
