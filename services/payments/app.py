@@ -19,7 +19,7 @@ from services.payments.online.stripe_checkout import StripeCheckout
 from services.payments.queries import Queries
 from services.payments.repository import Repository
 from services.payments.requests import api as api_requests
-from services.payments.requests.search_handlers import transfer_arrived
+from services.payments.requests.search_handlers import source_told
 from services.payments.scopes import SCOPES
 from services.payments.settings import Settings
 from services.payments.transfers import api as api_transfers
@@ -43,7 +43,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     queries, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
     sources = sources_of(settings)
-    sync = FeedSync(sources, repository, database, clock, record=transfer_arrived, seconds=settings.feed_seconds)
+    sync = FeedSync(sources, repository, database, clock, record=source_told, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
     orders = OrderService(gateway, database, clock) if gateway else None
     return Service(
@@ -93,8 +93,7 @@ def sources_of(settings: Settings) -> list[Source]:
             WatchedFolder(
                 "folder",
                 settings.feed_folder,
-                settings.feed_csv,
-                settings.feed_camt,
+                *settings.layouts(),
                 clock=system_clock,  # which stamps files
                 most_bytes=settings.feed_most_bytes,
             )

@@ -21,6 +21,7 @@ from shared.contracts.payments import (
     SearchDue,
     StaffDue,
     TransferArrived,
+    TransferReversed,
     VerificationInvalid,
     VerifyPayment,
     WithdrawPayment,
@@ -38,6 +39,7 @@ def routes(repository: Repository, prefetch: Prefetch | None = None) -> Routes[U
     table.on(ReleasePayment, handlers.release_payment)
     table.on(RepriceBooking, reprice_booking)
     table.on(TransferArrived, search_handlers.transfer_arrived)
+    table.on(TransferReversed, search_handlers.transfer_reversed)
     table.on(MarkFrustrated, search_handlers.mark_frustrated, refused=replies.request_refused)
     table.on(WithdrawPayment, search_handlers.withdraw_payment, refused=replies.request_refused)
     table.on(VerifyPayment, handlers.verify_payment, repeats=True)

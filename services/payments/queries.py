@@ -12,7 +12,8 @@ from uuid import UUID
 from services.payments.transfers.ledger import Balance, Sums, audit
 from shared.database.pool import Database
 
-_PAYMENTS = "SELECT *, amount - reserved - captured - refunded AS left_over FROM payments WHERE id = $1"
+_LEFT = "greatest(amount - reserved - captured - refunded - reversed, 0) AS left_over"
+_PAYMENTS = f"SELECT *, {_LEFT} FROM payments WHERE id = $1"  # noqa: S608
 _SERVED = """
 SELECT booking_id, property_id, status, amount, codes, found_later, changed_at FROM payment_requests
 WHERE payment_id = $1 ORDER BY started_at, booking_id LIMIT 1000"""
@@ -45,9 +46,9 @@ SELECT asked.currency,
        (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'refunded') AS refunded
 FROM payment_requests AS asked WHERE booking_id = $1"""
 _CHARGES = "SELECT * FROM charges WHERE booking_id = $1 ORDER BY at, id LIMIT 1000"
-_PAID = """
-SELECT *, amount - reserved - captured - refunded AS left_over FROM payments
-WHERE id IN (SELECT payment_id FROM ledger WHERE booking_id = $1) ORDER BY arrived_at, id LIMIT 1000"""
+_PAID = f"""
+SELECT *, {_LEFT} FROM payments
+WHERE id IN (SELECT payment_id FROM ledger WHERE booking_id = $1) ORDER BY arrived_at, id LIMIT 1000"""  # noqa: S608
 _FEEDS = "SELECT * FROM feeds ORDER BY source"
 _BROKEN = """
 SELECT * FROM broken_lines WHERE corrected_at IS NULL AND ($1::text IS NULL OR source = $1)
@@ -63,7 +64,7 @@ _ENTRIES = "SELECT * FROM ledger WHERE payment_id = $1 ORDER BY number LIMIT 100
 # Each payment beside what its entries add up to, from one snapshot.
 AUDIT = """
 SELECT payments.id, payments.source, payments.transfer_id, amount, payments.reserved, payments.captured,
-       payments.refunded, payments.codes, sums.*
+       payments.refunded, payments.reversed, payments.codes, sums.*
 FROM payments CROSS JOIN LATERAL (
     SELECT coalesce(sum(entry.amount) FILTER (WHERE kind = 'arrived'), 0) AS sum_arrived,
            coalesce(sum(entry.amount) FILTER (WHERE kind = 'reserved'), 0) AS sum_reserved,
@@ -71,6 +72,7 @@ FROM payments CROSS JOIN LATERAL (
            coalesce(sum(entry.amount) FILTER (WHERE kind = 'released'), 0) AS sum_released,
            coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded'), 0) AS sum_refunded,
            coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded' AND booking_id IS NOT NULL), 0) AS sum_returned,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'reversed'), 0) AS sum_reversed,
            ARRAY(SELECT code FROM ledger AS one, unnest(one.codes) WITH ORDINALITY AS written (code, place)
                  WHERE one.payment_id = payments.id AND one.kind = 'captured' ORDER BY number, place) AS sum_codes
     FROM ledger AS entry WHERE entry.payment_id = payments.id) AS sums
@@ -242,10 +244,11 @@ class Queries:
 
 def balance_in(row: Row) -> Balance:
     """What a payment of AUDIT says of itself."""
-    return Balance(row["amount"], row["reserved"], row["captured"], row["refunded"], tuple(row["codes"]))
+    used = (row["reserved"], row["captured"], row["refunded"])
+    return Balance(row["amount"], *used, tuple(row["codes"]), row["reversed"])
 
 
 def sums_in(row: Row) -> Sums:
     """What the entries of a payment of AUDIT add up to."""
-    names = ("arrived", "reserved", "captured", "released", "refunded", "returned")
+    names = ("arrived", "reserved", "captured", "released", "refunded", "returned", "reversed")
     return Sums(**{name: row[f"sum_{name}"] for name in names}, codes=tuple(row["sum_codes"]))

@@ -16,9 +16,16 @@ from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
 from services.payments.transfers.claim import Claim, authorization_key, claim_of, question_of, reference_key
 from services.payments.transfers.matching import MANY
-from services.payments.transfers.payment import ANY_PROPERTY, DESK, payment_id_of
+from services.payments.transfers.payment import ANY_PROPERTY, DESK, payment_id_of, reversal_id_of
 from services.payments.unit_of_work import UnitOfWork
-from shared.contracts.payments import RepriceBooking, ReservePayment, TransferArrived, VerifyPayment
+from shared.contracts.payments import (
+    FromSource,
+    RepriceBooking,
+    ReservePayment,
+    TransferArrived,
+    TransferReversed,
+    VerifyPayment,
+)
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
@@ -90,6 +97,7 @@ _LOCKED = " FOR UPDATE"
 
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
 _REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
+_REVERSALS = "SELECT cause FROM ledger WHERE kind = 'reversed' AND cause = ANY($1)"
 _PRICES = "SELECT * FROM prices WHERE booking_id = ANY($1)"
 _KEPT = """
 SELECT payment_id, booking_id,
@@ -161,7 +169,8 @@ class Repository:
         claims += [question_of(message, property_id) for message in messages if isinstance(message, VerifyPayment)]
         claims += [request.wanted for request in requests if request.is_open]
         wanted = {request.payment_id for request in requests if request.payment_id}
-        wanted |= {payment_id_of(arrival.source, arrival.transfer_id) for arrival in arrivals}
+        told = [message for message in messages if isinstance(message, FromSource)]
+        wanted |= {payment_id_of(line.source, line.transfer_id) for line in told}
         wanted |= {message.payment_id for message in messages if isinstance(message, ChooseTransfer | RefundPayment)}
         wanted |= {payment_id_of(DESK, str(one.payment_id)) for one in messages if isinstance(one, RecordPayment)}
         # Behind the requests' locks: who takes money for a booking locks its request first.
@@ -187,6 +196,8 @@ class Repository:
         """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""
         if charges := [message.charge_id for message in messages if isinstance(message, AddCharge)]:
             uow.charges = {row["id"]: rows.CHARGES.read(row) for row in await connection.fetch(_CHARGES, charges)}
+        if gone := [reversal_id_of(message) for message in messages if isinstance(message, TransferReversed)]:
+            uow.reversals = {row["cause"] for row in await connection.fetch(_REVERSALS, gone)}
         if refunds := [message for message in messages if isinstance(message, RefundPayment)]:
             done = await connection.fetch(_REFUNDS, [one.refund_id for one in refunds])
             uow.refunds = {row["cause"]: rows.LEDGER.read(row) for row in done}

@@ -54,6 +54,7 @@ PAYMENTS = Table(
         "reserved": "payments.reserved + new.reserved",
         "captured": "payments.captured + new.captured",
         "refunded": "payments.refunded + new.refunded",
+        "reversed": "payments.reversed + new.reversed",
         "codes": "payments.codes || new.codes",
     },
     version="xmin",
@@ -100,5 +101,6 @@ def difference(old: Payment, new: Payment) -> Payment:
         reserved=new.reserved - old.reserved,
         captured=new.captured - old.captured,
         refunded=new.refunded - old.refunded,
+        reversed=new.reversed - old.reversed,
         codes=new.codes[len(old.codes) :],
     )

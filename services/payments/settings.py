@@ -7,14 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from services.payments.feeds.camt import CamtLayout
-from services.payments.feeds.csv import CsvLayout
 from services.payments.feeds.folder import MOST_BYTES
+from services.payments.feeds.formats import Layout, layouts_in
 from services.payments.requests.retries import Schedule
 from services.payments.requests.terms import (
     ATTEMPTS,
@@ -117,8 +116,11 @@ class Settings(ServiceSettings):
         gt=0,
         description="Maximum size of a file in that folder in bytes; split a larger file, or raise this.",
     )
-    feed_csv: CsvLayout = Field(CsvLayout(), description="Layout of the folder's CSV files, as JSON.")
-    feed_camt: CamtLayout = Field(CamtLayout(), description="What the folder's camt.053 files do not contain, as JSON.")
+    feed_layouts: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description='Layouts of the files in that folder by their format, csv or camt, as JSON: {"csv": {"source": '
+        '"bac", "delimiter": ";"}}.',
+    )
     feed_url: str | None = Field(None, description="Address of an HTTP feed of transfers, in pages with a cursor.")
     feed_token: SecretStr | None = Field(None, description="The HTTP feed's bearer token.")
     feed_seconds: float = Field(
@@ -140,9 +142,22 @@ class Settings(ServiceSettings):
         return self
 
     @model_validator(mode="after")
+    def _layouts_fit(self) -> Settings:
+        self.layouts()
+        return self
+
+    @model_validator(mode="after")
     def _an_interval_for_each_stage(self) -> Settings:
         self.terms()
         return self
+
+    def layouts(self) -> list[Layout]:
+        """The layouts of the folder's files, one for each format.
+
+        Raises:
+            ValueError: when a layout does not fit.
+        """
+        return list(layouts_in(self.feed_layouts).values())
 
     def terms(self) -> Terms:
         """The terms as the rules want them.

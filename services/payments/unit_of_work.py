@@ -42,6 +42,7 @@ class UnitOfWork:
         self.charges: dict[UUID, Charge] = {}
         self.new_charges: list[Charge] = []
         self.refunds: dict[UUID, Entry] = {}
+        self.reversals: set[UUID] = set()
         self.prices: dict[tuple[UUID, int], Price] = {}
         self.new_prices: list[Price] = []
         self.paid: dict[tuple[UUID, UUID | None], Decimal] = {}

@@ -35,17 +35,59 @@ def _fitting(longest: int) -> Callable[[Any], Any]:
 
     def fit(given: Any) -> Any:
         parts = given if isinstance(given, list) else [given]
-        words = " ".join(str(part) for part in parts if isinstance(part, str | int | float))
-        line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+        line = _in_one_line(" ".join(str(part) for part in parts if isinstance(part, str | int | float)))
         return line[:longest].rstrip() or None
 
     return fit
 
 
+def _in_one_line(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text stands where there is no id: a bank's word for "none", zeros, or signs alone."""
+    letters = "".join(letter for letter in text.casefold() if letter.isalnum())
+    return not letters.strip("0") or letters in _NO_ID
+
+
+def _decided(given: Any) -> Any:
+    """A number that decides, in one line and whole; None where there is none."""
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        return given
+    line = _in_one_line(str(given))
+    return None if is_placeholder(line) else line
+
+
+# How banks write that there is no id, without blanks and signs.
+_NO_ID = frozenset(
+    [
+        "notprovided",
+        "notavailable",
+        "notapplicable",
+        "nonref",
+        "noref",
+        "noreference",
+        "none",
+        "null",
+        "unknown",
+        "na",
+        "nd",
+        "sinreferencia",
+        "sinref",
+        "noproporcionado",
+        "nodisponible",
+        "nichtangegeben",
+        "keine",
+        "undefined",
+    ]
+)
 Identifier = Annotated[str, _line(100)]
 Name = Annotated[str, _line(200)]
 Describing = Annotated[Annotated[str, _line(100)] | None, BeforeValidator(_fitting(100))]
 DescribingName = Annotated[Annotated[str, _line(200)] | None, BeforeValidator(_fitting(200))]
+# What money is found by: never cut, so that two numbers stay two.
+Deciding = Annotated[Identifier | None, BeforeValidator(_decided)]
 RoomNumber = Annotated[str, _line(20)]
 Prose = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # Texts made by Posada or by other services; may be empty.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -15,14 +15,12 @@ import yaml
 from rich.text import Text
 
 from posada.cli.options import HERE, AsJson, Bootstrap, Data, bootstrap_of, url_of
-from posada.client.bank_files import Importing, Taken
+from posada.client.bank_import import Importing, Taken
 from posada.client.http import ask, ask_patiently
 from posada.cluster.signing import needed_seal
 from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
-from services.payments.feeds.camt import CamtLayout, read_camt
-from services.payments.feeds.csv import CsvLayout, read_csv
-from services.payments.feeds.port import Line
+from services.payments.feeds.formats import FORMATS, Read, format_of
 from shared.safety.files import RefusedFile, read_named
 
 MOST_LISTED: Final = 1000
@@ -99,13 +97,11 @@ def audit(*, data: Data = HERE, as_json: AsJson = False) -> None:
     raise typer.Exit(Exit.DONE if found["agrees"] else Exit.NO)
 
 
-def reader(file: Path, layout: Path | None) -> tuple[str, Callable[[BinaryIO], Iterator[Line]]]:
+def reader(file: Path, layout: Path | None) -> tuple[str, Read]:
     """The name of the feed, and what reads the file; raises Problem or ValidationError when the layout is none."""
-    if file.suffix.lower() == ".xml":
-        statement = CamtLayout.model_validate(_given(layout))
-        return statement.source, lambda stream: read_camt(stream, statement)
-    columns = CsvLayout.model_validate(_given(layout))
-    return columns.source, lambda stream: read_csv(stream, columns)
+    written = format_of(file.name) or FORMATS[0]
+    given = written.layout.model_validate(_given(layout))
+    return given.source, written.reader(given)
 
 
 def known_at(data: Path) -> str | None:
@@ -158,6 +154,10 @@ def say(taken: Taken) -> None:
         err().print(f"{taken.kept} lines are kept for correction: posada payments broken", markup=False)
     if taken.not_kept:
         err().print(Text(f"These lines are kept nowhere but in the file: {taken.not_kept}"), soft_wrap=True)
+    for reason, number in sorted(taken.passed.items()):
+        out().print(f"{number} lines passed over: {reason}", markup=False)
+    if taken.reversed:
+        out().print(f"{taken.reversed} transfers were taken back by the bank", markup=False)
     known = "" if taken.known is None else f", {taken.known} there already"
     contradicting = f", {taken.contradicting} contradicting" if taken.contradicting else ""
     out().print(f"{taken.taken} lines taken{known}, {taken.broken} broken{contradicting}", markup=False)

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
-from services.payments.feeds.csv import BrokenLine
+from services.payments.feeds.lines import BrokenLine
 from services.payments.feeds.store import LONGEST_KEPT
 from services.payments.feeds.sync import FeedSync
 from services.payments.not_found import found
@@ -18,7 +18,18 @@ from services.payments.rows import PAYMENTS
 from services.payments.transfers import Contradiction, payment_of
 from shared.auth.access import signed
 from shared.clock import Clock
-from shared.contracts.common import Amount, Currency, Day, Identifier, Name, PaymentMethod, Prose
+from shared.contracts.common import (
+    Amount,
+    Currency,
+    Day,
+    Deciding,
+    Describing,
+    DescribingName,
+    Identifier,
+    Name,
+    PaymentMethod,
+    Prose,
+)
 from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
 from shared.http.app import may_write, require_role
@@ -69,9 +80,9 @@ class CorrectedTransfer(BaseModel):
     amount: Annotated[Amount, Field(gt=0)]
     currency: Currency
     posted_on: Day
-    payer: Name | None = None
-    reference: Identifier | None = None
-    authorization_number: Identifier | None = None
+    payer: DescribingName = None
+    reference: Describing = None
+    authorization_number: Deciding = None
 
 
 SignedCorrected = Annotated[Corrected, Depends(signed(Corrected, "staff"))]

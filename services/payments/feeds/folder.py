@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import structlog
 from prometheus_client import Gauge
 
-from services.payments.feeds.camt import CamtLayout, read_camt
-from services.payments.feeds.csv import CsvLayout, read_csv
+from services.payments.feeds.formats import FORMATS, Layout, format_of
 from services.payments.feeds.part import Part, parted
 from services.payments.feeds.port import FeedDown, Page
 from shared.clock import Clock
@@ -43,7 +42,7 @@ class _Trouble:
 
 
 class WatchedFolder:
-    """Bank files that somebody puts into a folder: .csv in one layout, .xml as camt.053.
+    """Bank files that somebody puts into a folder: of each format those in one layout, its own unless one is given.
 
     A file is settled when it has not been written for `settled_seconds`: a copy under way is left alone. What is read
     to its end moves to `done/`; its broken lines are kept for correction. One that cannot be moved is read again, and
@@ -58,17 +57,14 @@ class WatchedFolder:
         self,
         name: str,
         folder: Path,
-        csv: CsvLayout,
-        camt: CamtLayout,
-        *,
+        *layouts: Layout,
         clock: Clock,
         settled_seconds: float = 5,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._name = name
         self._folder = folder
-        self._csv = csv
-        self._camt = camt
+        self._layouts = {one.layout: one.layout() for one in FORMATS} | {type(one): one for one in layouts}
         self._clock = clock
         self._settled_seconds = settled_seconds
         self._most_bytes = most_bytes
@@ -117,7 +113,7 @@ class WatchedFolder:
         settled = []
         for name in folder.names():
             with suppress(FileNotFoundError):  # another instance has moved it
-                if PurePath(name).suffix.lower() in {".csv", ".xml"} and folder.facts(name).st_mtime <= before:
+                if format_of(name) and folder.facts(name).st_mtime <= before:
                     settled.append(name)
         return settled
 
@@ -139,8 +135,8 @@ class WatchedFolder:
             await found.close()
             return self._part
         await self._forget()
-        is_xml = PurePath(name).suffix.lower() == ".xml"
-        found.read = (lambda stream: read_camt(stream, self._camt)) if is_xml else lambda s: read_csv(s, self._csv)
+        if written := format_of(name):
+            found.read = written.reader(self._layouts[written.layout])
         self._part = found
         return found
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from services.payments.feeds.csv import BrokenLine
-from services.payments.feeds.port import FeedDown, Line, Page
+from services.payments.feeds.lines import BrokenLine, Line
+from services.payments.feeds.port import FeedDown, Page
 from shared.contracts.payments import TransferArrived
 from shared.outbound.client import json_in
 

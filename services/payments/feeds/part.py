@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
 
-from services.payments.feeds.port import Line
+from services.payments.feeds.lines import Line
 from shared.safety.files import Opened
 
 AT_ONCE = 500

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from services.payments.feeds.csv import BrokenLine
-from shared.contracts.payments import TransferArrived
-
-Line: TypeAlias = TransferArrived | BrokenLine
+from services.payments.feeds.lines import Line
 
 
 class FeedDown(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.payments.feeds.csv import BrokenLine
+from services.payments.feeds.lines import BrokenLine
 from shared.database.bulk import Table
 from shared.database.pool import Connection
 from shared.database.statements import execute_together

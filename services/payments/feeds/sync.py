@@ -7,17 +7,26 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 import structlog
 
 from services.payments.feeds import store as feeds
-from services.payments.feeds.csv import BrokenLine
+from services.payments.feeds.lines import BrokenLine
 from services.payments.feeds.port import FeedDown, Page, Source
 from services.payments.repository import Repository
-from services.payments.transfers import Contradiction
+from services.payments.transfers import Contradiction, payment_of
 from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.clock import Clock
-from shared.contracts.payments import MarkFrustrated, ReservePayment, SearchDue, TransferArrived, VerifyPayment
+from shared.contracts.payments import (
+    FromSource,
+    MarkFrustrated,
+    ReservePayment,
+    SearchDue,
+    TransferArrived,
+    TransferReversed,
+    VerifyPayment,
+)
 from shared.database.conflicts import retry_conflicts
 from shared.database.pool import CONTENDED, UNAVAILABLE, Connection, Database
 from shared.database.statements import execute_together
@@ -29,7 +38,8 @@ from shared.outbox.publisher import OutboxPublisher
 log = structlog.get_logger(__name__)
 
 SOURCE = "posada/payments"
-Record = Callable[[UnitOfWork, TransferArrived, datetime], Sends]
+Told: TypeAlias = TransferArrived | TransferReversed
+Record: TypeAlias = Callable[[UnitOfWork, Told, datetime], Sends]
 _NEEDS_NEWS = (ReservePayment, SearchDue, VerifyPayment, MarkFrustrated)
 
 
@@ -48,8 +58,8 @@ class FeedSync:
 
     Feeds are read without a lease: an attempt needs what is there now, and a line that two instances read counts once.
 
-    `record` handles an arrived transfer. What was read less than `fresh_seconds` ago is fresh: a hundred attempts at
-    once read each feed once.
+    `record` handles a transfer that arrived or was taken back. What was read less than `fresh_seconds` ago is fresh: a
+    hundred attempts at once read each feed once.
     """
 
     def __init__(
@@ -135,15 +145,16 @@ class FeedSync:
             raise FeedDown(f"{source}: {described(rival)}") from rival
 
     async def _write(self, connection: Connection, source: str, page: Page, now: datetime) -> int:
-        arrivals = [line for line in page.lines if isinstance(line, TransferArrived)]
+        told = [line for line in page.lines if isinstance(line, TransferArrived | TransferReversed)]
         broken = [line for line in page.lines if isinstance(line, BrokenLine)]
-        uow = await self._repository.load(connection, arrivals, now)
+        uow = await self._repository.load(connection, told, now)
         sends: list[Message | Outgoing] = []
-        for arrival in arrivals:
+        for line in told:
             try:
-                sends += self._record_transfer(uow, arrival, now)
+                _require_same(uow, line, now)
+                sends += self._record_transfer(uow, line, now)
             except Contradiction as wrong:
-                broken.append(_contradiction(arrival, wrong))
+                broken.append(_contradiction(line, wrong))
         due = [Outgoing.of(send) for send in sends]
         rows = [outbox.row_of(send, SOURCE, None, now) for send in due]
         changes = await self._repository.save(connection, uow, now)
@@ -154,6 +165,17 @@ class FeedSync:
         return len(broken)
 
 
-def _contradiction(arrival: TransferArrived, wrong: Contradiction) -> BrokenLine:
-    remedy = "ask the bank which amount is right; what was recorded first counts"
-    return BrokenLine(0, "amount", str(wrong), remedy, arrival.model_dump_json())
+def _require_same(uow: UnitOfWork, line: FromSource, now: datetime) -> None:
+    """Raises Contradiction for a line that was recorded before and says otherwise now."""
+    again = payment_of(line, now) if isinstance(line, TransferArrived) else None
+    known = uow.payments.get(again.id) if again else None
+    if again and known and (differences := known.differences(again)):
+        raise Contradiction("; ".join(differences))
+
+
+def _contradiction(line: FromSource, wrong: Contradiction) -> BrokenLine:
+    field = next((name for name in type(line).model_fields if str(wrong).startswith(f"{name} ")), "amount")
+    text = f"transfer {line.transfer_id}: {wrong}"
+    return BrokenLine(
+        0, field, text, "ask the bank which is right; what was recorded first counts", line.model_dump_json()
+    )

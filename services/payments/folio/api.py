@@ -19,7 +19,7 @@ from services.payments.queries import Queries
 from services.payments.transfers import DeskMethod
 from shared.auth.access import signed
 from shared.auth.authorization import CurrentCaller
-from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
+from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Name, Text
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
 from shared.settings import ServiceSettings
@@ -60,8 +60,8 @@ class TakenResponse(BaseModel):
     amount: Money
     currency: Currency
     received_on: Day | None = None
-    reference: Identifier | None = None
-    payer: Name | None = None
+    reference: Describing = None
+    payer: DescribingName = None
     staff: Name
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from services.payments.folio.model import ChargeKind
 from services.payments.transfers import DeskMethod
-from shared.contracts.common import Amount, Currency, Day, Identifier, Name, Text
+from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Name, Text
 from shared.messages.message import Message
 
 
@@ -21,8 +21,8 @@ class RecordPayment(Message):
     amount: Amount = Field(gt=0)
     currency: Currency
     received_on: Day
-    reference: Identifier | None = None
-    payer: Name | None = None
+    reference: Describing = None
+    payer: DescribingName = None
     staff: Name
 
 

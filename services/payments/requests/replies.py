@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from services.payments.requests.request import PaymentRequest, Status
 from services.payments.requests.retries import SECOND_LOOK, stage_ends_at
 from services.payments.requests.terms import Terms
 from services.payments.requests.texts import PaymentTexts
-from services.payments.transfers import NOTHING, MatchResult
+from services.payments.transfers import NOTHING, MatchResult, Payment
 from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
@@ -157,6 +158,27 @@ def staff_alerted(request: PaymentRequest, refusal: Refusal, matched: MatchResul
     if last := request.attempt:
         details |= {"stage": last.stage, "attempt": last.number}
     return StaffAlerted(booking_id=request.booking_id, code=refusal.code, text=_for_staff(matched), details=details)
+
+
+def transfer_was_reversed(before: Payment, after: Payment, amount: Decimal) -> StaffAlerted:
+    """The alert that the bank took money back: what of it was free, and which reservations count on the rest."""
+    blocked = before.left - after.left
+    in_use = after.reserved + after.captured
+    text = f"The bank took {amount} {after.currency} of transfer {after.transfer_id} ({after.source}) back."
+    if blocked:
+        text += f" {blocked} of it was free and can no longer be used."
+    if in_use:
+        codes = f" ({', '.join(after.codes)})" if after.codes else ""
+        text += f" Bookings count on {in_use}{codes}: ask the guest for another payment."
+    details = {
+        "property_id": after.property_id,
+        "payment_id": str(after.id),
+        "amount": str(amount),
+        "blocked": str(blocked),
+        "in_use": str(in_use),
+        "codes": list(after.codes),
+    }
+    return StaffAlerted(booking_id=after.id, code="transfer_reversed", text=text, details=details)
 
 
 def _for_staff(matched: MatchResult) -> str:

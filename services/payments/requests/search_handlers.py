@@ -8,26 +8,66 @@ from services.payments.requests import replies, search
 from services.payments.requests.request import Status
 from services.payments.requests.retries import SECOND_LOOK, next_attempt
 from services.payments.requests.staff_decision import Action, StaffDecision
-from services.payments.transfers import Contradiction, payment_of
+from services.payments.transfers import Contradiction, money, payment_of, payment_reversed, reversal_id_of
 from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.contracts.common import Reason
-from shared.contracts.payments import MarkFrustrated, SearchDue, StaffDue, TransferArrived, WithdrawPayment
+from shared.contracts.payments import (
+    MarkFrustrated,
+    SearchDue,
+    StaffDue,
+    TransferArrived,
+    TransferReversed,
+    WithdrawPayment,
+)
+
+
+def source_told(uow: UnitOfWork, message: TransferArrived | TransferReversed, now: datetime) -> Sends:
+    """Record what a line of a source says.
+
+    Raises:
+        Contradiction: when it was recorded otherwise.
+    """
+    return (
+        transfer_reversed(uow, message, now)
+        if isinstance(message, TransferReversed)
+        else transfer_arrived(uow, message, now)
+    )
 
 
 def transfer_arrived(uow: UnitOfWork, message: TransferArrived, now: datetime) -> Sends:
     """Record a transfer once, and settle the requests that wait for it. A repeated line changes nothing.
 
     Raises:
-        Contradiction: when the same line was recorded with another amount or currency.
+        Contradiction: when the same line was recorded with another amount, currency or date.
     """
     payment = payment_of(message, now)
     known = uow.payments.get(payment.id)
     if known is None:
         uow.put_payment(payment)
         return [send for request in uow.waiting_for(payment) for send in search.try_to_settle(uow, request, now)]
-    if (known.amount, known.currency) != (payment.amount, payment.currency):
-        raise Contradiction(f"transfer {message.transfer_id} of {message.source} was recorded with another amount")
+    for name in ("amount", "currency", "posted_on"):
+        if getattr(known, name) != getattr(payment, name):
+            raise Contradiction(f"transfer {message.transfer_id} of {message.source} was recorded with another {name}")
     return []
+
+
+def transfer_reversed(uow: UnitOfWork, message: TransferReversed, now: datetime) -> Sends:
+    """Block what is free of a transfer that the bank took back, and tell the staff. Told again it changes nothing.
+
+    Raises:
+        Contradiction: when more is taken back than arrived, or in another currency.
+    """
+    reversal_id = reversal_id_of(message)
+    if reversal_id in uow.reversals:
+        return []
+    told = payment_reversed(message, now)
+    payment = uow.payments.get(told.id, told)
+    if payment.currency != message.currency or payment.reversed + message.amount > payment.amount:
+        raise Contradiction(f"transfer {message.transfer_id} of {message.source} was recorded with another amount")
+    reversed_now = payment.take_back(money(message.amount), reversal_id, now, reason=message.reference)
+    uow.put_payment(reversed_now)
+    uow.reversals.add(reversal_id)
+    return [replies.transfer_was_reversed(payment, reversed_now, message.amount)]
 
 
 def search_due(uow: UnitOfWork, due: SearchDue, now: datetime) -> Sends:

@@ -11,6 +11,8 @@ from services.payments.transfers.payment import (
     money,
     payment_at_desk,
     payment_of,
+    payment_reversed,
+    reversal_id_of,
     unknown_payment,
 )
 
@@ -27,6 +29,8 @@ __all__ = [
     "money",
     "payment_at_desk",
     "payment_of",
+    "payment_reversed",
     "question_of",
+    "reversal_id_of",
     "unknown_payment",
 ]

@@ -51,6 +51,7 @@ class PaymentRecord(BaseModel):
     reserved: Amount
     captured: Amount
     refunded: Amount
+    reversed: Amount
     left: Amount
     codes: list[str]
     bookings: list[Served]

@@ -20,15 +20,16 @@ class Kind(StrEnum):
     CAPTURED = "captured"
     RELEASED = "released"
     REFUNDED = "refunded"
+    REVERSED = "reversed"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened to a payment. Amounts are in the payment's currency, `at` is in UTC.
 
-    A payment has one entry for each kind and `cause`: the id of the booking, of the refund, or for the arrival of the
-    payment. A refund of a booking's money names the booking, one of unused money names none. `staff` and `reason` say
-    who decided and why, if a person did.
+    A payment has one entry for each kind and `cause`: the id of the booking, of the refund, of the reversal by the
+    bank, or for the arrival of the payment. A refund of a booking's money names the booking, one of unused money names
+    none. `staff` and `reason` say who decided and why, if a person did.
     """
 
     payment_id: UUID
@@ -44,17 +45,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The amounts of a payment as its row has them: arrived, and reserved, captured or refunded now."""
+    """The amounts of a payment as its row has them: arrived, reserved, captured, refunded, taken back by the bank."""
 
     amount: Decimal = NOTHING
     reserved: Decimal = NOTHING
     captured: Decimal = NOTHING
     refunded: Decimal = NOTHING
     codes: tuple[str, ...] = ()
+    reversed: Decimal = NOTHING
 
     @property
     def left(self) -> Decimal:
-        """What can still be reserved."""
+        """What nobody was given; the bank may have taken it back."""
         return self.amount - self.reserved - self.captured - self.refunded
 
 
@@ -69,6 +71,7 @@ class Sums:
     refunded: Decimal = NOTHING
     returned: Decimal = NOTHING
     codes: tuple[str, ...] = ()
+    reversed: Decimal = NOTHING
 
     @property
     def balance(self) -> Balance:
@@ -79,6 +82,7 @@ class Sums:
             captured=self.captured - self.returned,
             refunded=self.refunded,
             codes=self.codes,
+            reversed=self.reversed,
         )
 
 
@@ -87,7 +91,7 @@ def audit(balance: Balance, sums: Sums) -> Sequence[str]:
     posted = sums.balance
     problems = [
         f"{name} is {getattr(balance, name):.2f}, the entries make {getattr(posted, name):.2f}"
-        for name in ("amount", "reserved", "captured", "refunded")
+        for name in ("amount", "reserved", "captured", "refunded", "reversed")
         if getattr(balance, name) != getattr(posted, name)
     ]
     if balance.codes != posted.codes:

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 
 from services.payments.transfers.ledger import NOTHING, Balance, Entry, Kind
 from shared.contracts.common import PaymentMethod
-from shared.contracts.payments import TransferArrived
+from shared.contracts.payments import TransferArrived, TransferReversed
 from shared.errors import Refusal
 
 _PAYMENTS = UUID("0d9c6f0e-0e2b-4b53-9a6e-5f1f1f3f7a10")
@@ -61,7 +61,7 @@ class MoneyError(ValueError):
 
 
 class Contradiction(ValueError):
-    """A line of a feed that was recorded before with another amount or currency."""
+    """A line of a feed that was recorded before with another amount, currency or date."""
 
 
 def payment_id_of(source: str, transfer_id: str) -> UUID:
@@ -72,6 +72,8 @@ def payment_id_of(source: str, transfer_id: str) -> UUID:
 @dataclass(frozen=True, slots=True)
 class Payment:
     """One transfer or card authorisation. `reserved`, `captured` and `refunded` together never exceed `amount`.
+
+    `reversed` is what the bank took back: nothing of that is left, and what is in use already stays in use.
 
     Amounts are in `currency`, times in UTC, `posted_on` is the bank's date. A `property_id` of "" means any property.
     `codes` are reservation codes in the order in which they were added. `entries` are the new entries of the ledger
@@ -93,6 +95,7 @@ class Payment:
     reserved: Decimal = NOTHING
     captured: Decimal = NOTHING
     refunded: Decimal = NOTHING
+    reversed: Decimal = NOTHING
     codes: tuple[str, ...] = ()
     reserved_at: datetime | None = None
     captured_at: datetime | None = None
@@ -101,7 +104,7 @@ class Payment:
     @property
     def left(self) -> Decimal:
         """What can still be reserved."""
-        return self.amount - self.reserved - self.captured - self.refunded
+        return max(self.amount - self.reserved - self.captured - self.refunded - self.reversed, NOTHING)
 
     @property
     def used_at(self) -> datetime | None:
@@ -161,6 +164,17 @@ class Payment:
         captured = self.captured - amount if booking_id else self.captured
         return self._after(entry, captured=captured, refunded=self.refunded + amount)
 
+    def take_back(self, amount: Decimal, reversal_id: UUID, now: datetime, reason: str | None = None) -> Payment:
+        """Note that the bank took an amount back: what is free of it is blocked, now and when it becomes free.
+
+        Raises:
+            MoneyError: when more is taken back than arrived.
+        """
+        if self.reversed + amount > self.amount:
+            raise MoneyError(f"of payment {self.id} {self.amount} arrived, {self.reversed + amount} cannot go back")
+        entry = Entry(self.id, Kind.REVERSED, reversal_id, amount, now, reason=reason)
+        return self._after(entry, reversed=self.reversed + amount)
+
     def same_money(self, other: Payment) -> bool:
         """Whether another payment has the same id, method, amount and currency; their balances may differ."""
         return all(getattr(self, name) == getattr(other, name) for name in ("id", "method", "amount", "currency"))
@@ -207,6 +221,17 @@ def payment_of(message: TransferArrived, now: datetime) -> Payment:
     )
 
 
+def reversal_id_of(message: TransferReversed) -> UUID:
+    """The cause of the entry that a reversal makes; the same each time that it is told."""
+    return uuid5(_PAYMENTS, f"{message.source}\n{message.transfer_id}\n{message.reversal_id}")
+
+
+def payment_reversed(message: TransferReversed, now: datetime) -> Payment:
+    """The payment that a reversal speaks of where nobody told of it before: it came, and went again."""
+    facts = message.model_dump(exclude={"reversal_id"})
+    return payment_of(TransferArrived(**facts), now)
+
+
 class DeskPayment(Protocol):
     """Money that staff took."""
 
@@ -248,7 +273,8 @@ def payment_at_desk(command: DeskPayment, now: datetime) -> Payment:
 
 def balance_of(payment: Payment) -> Balance:
     """A payment's amounts, to compare with its entries."""
-    return Balance(payment.amount, payment.reserved, payment.captured, payment.refunded, payment.codes)
+    used = (payment.reserved, payment.captured, payment.refunded)
+    return Balance(payment.amount, *used, payment.codes, payment.reversed)
 
 
 def unknown_payment(payment_id: UUID) -> Refusal:

@@ -26,7 +26,7 @@ from shared.contracts.payments.reservations import (
     SearchDue,
     StaffDue,
 )
-from shared.contracts.payments.transfers import FROM_KAFKA, OWN_SOURCES, TransferArrived
+from shared.contracts.payments.transfers import FROM_KAFKA, OWN_SOURCES, FromSource, TransferArrived, TransferReversed
 
 __all__ = [
     "FROM_KAFKA",
@@ -36,6 +36,7 @@ __all__ = [
     "CapturePayment",
     "Evidence",
     "FolioChanged",
+    "FromSource",
     "MarkFrustrated",
     "PaymentAwaited",
     "PaymentCaptured",
@@ -50,6 +51,7 @@ __all__ = [
     "SearchDue",
     "StaffDue",
     "TransferArrived",
+    "TransferReversed",
     "Verification",
     "VerificationInvalid",
     "VerifyPayment",

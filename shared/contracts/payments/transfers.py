@@ -8,7 +8,17 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.contracts import topics
-from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Identifier, PaymentMethod
+from shared.contracts.common import (
+    Amount,
+    Currency,
+    Day,
+    Deciding,
+    Describing,
+    DescribingName,
+    Identifier,
+    PaymentMethod,
+    is_placeholder,
+)
 from shared.messages.message import Message
 
 # What staff took and what an online gateway paid is recorded under ids that others could reckon.
@@ -16,29 +26,11 @@ OWN_SOURCES: Final = frozenset({"desk", "stripe"})
 FROM_KAFKA: Final = "kafka"
 
 
-class TransferArrived(
-    Message,
-    type="posada.payments.transfer-arrived.v1",
-    topic=topics.PAYMENTS_TRANSFERS,
-    key="transfer_id",
-    signed=True,
-    speaker="source",
-):
-    """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique.
-
-    What only describes the money never keeps it out: text of any length and form is made fit.
-    """
+class FromSource(Message):
+    """What a source of transfers says of one of them. `source` and `transfer_id` together are unique."""
 
     transfer_id: Identifier
     source: Identifier = "kafka"
-    property_id: Identifier | None = None
-    method: PaymentMethod = PaymentMethod.BANK_TRANSFER
-    amount: Amount = Field(gt=0)
-    currency: Currency = "USD"
-    posted_on: Day
-    payer: DescribingName = None
-    reference: Describing = None
-    authorization_number: Describing = None
 
     @classmethod
     def from_wire(cls, body: bytes, reference: str) -> Self:
@@ -56,3 +48,57 @@ class TransferArrived(
         if info.context == FROM_KAFKA and source.casefold() in OWN_SOURCES:
             raise PydanticCustomError("own_source", "is a name that Posada keeps for itself: take another one")
         return source
+
+    @field_validator("transfer_id")
+    @classmethod
+    def _is_an_id(cls, transfer_id: str) -> str:
+        if is_placeholder(transfer_id):
+            raise PydanticCustomError("no_id", "says that there is no id: give one that differs for each transfer")
+        return transfer_id
+
+
+class TransferArrived(
+    FromSource,
+    type="posada.payments.transfer-arrived.v1",
+    topic=topics.PAYMENTS_TRANSFERS,
+    key="transfer_id",
+    signed=True,
+    speaker="source",
+):
+    """One line of a bank's or card provider's feed. `source` and `transfer_id` together are unique.
+
+    What only describes the money never keeps it out: text of any length and form is made fit. What decides, the
+    authorisation number, is never cut.
+    """
+
+    property_id: Identifier | None = None
+    method: PaymentMethod = PaymentMethod.BANK_TRANSFER
+    amount: Amount = Field(gt=0)
+    currency: Currency = "USD"
+    posted_on: Day
+    payer: DescribingName = None
+    reference: Describing = None
+    authorization_number: Deciding = None
+
+
+class TransferReversed(
+    FromSource,
+    type="posada.payments.transfer-reversed.v1",
+    topic=topics.PAYMENTS_TRANSFERS,
+    key="transfer_id",
+    signed=True,
+    speaker="source",
+):
+    """The bank took a transfer back, in whole or in part: what is free of it can no longer be used.
+
+    `transfer_id` is that of the transfer; `reversal_id` is the source's own for taking it back: the same counts once.
+    `posted_on` is the day on which it was taken back.
+    """
+
+    reversal_id: Identifier
+    property_id: Identifier | None = None
+    amount: Amount = Field(gt=0)
+    currency: Currency = "USD"
+    posted_on: Day
+    payer: DescribingName = None
+    reference: Describing = None

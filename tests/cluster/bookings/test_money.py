@@ -11,7 +11,7 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer
 
 from posada.cli.front_desk.payments import reader
-from posada.client.bank_files import Importing, Taken
+from posada.client.bank_import import Importing, Taken
 from posada.client.booking_events import producer, publish
 from posada.client.http import ask
 from posada.cluster.cluster import LocalCluster

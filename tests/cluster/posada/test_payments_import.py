@@ -82,13 +82,15 @@ async def test_what_contradicts_is_named_and_what_is_broken_is_kept(
     for _ in range(2):  # what is imported again is kept once
         assert await ended("payments", "import", str(overlap)) == 1
         told = capsys.readouterr()
-        assert "1 lines taken, 2 there already, 0 broken, 1 contradicting" in told.out
+        assert "1 lines taken, 1 there already, 1 broken, 1 contradicting" in told.out
+        assert "the same id stands on an earlier line" in told.err
         assert "contradiction: transfer T2 of csv: amount was recorded as 5.00, and is now 6.00" in told.err
     assert await ended("payments", "broken", "--json") == 1
     kept = json.loads(capsys.readouterr().out)
     assert [(one["source"], one["file"], one["field"]) for one in kept] == [
         ("csv", "march.csv", "amount"),
         ("csv", "overlap.csv", "amount"),
+        ("csv", "overlap.csv", "transfer_id"),
     ]
     assert kept[0]["line"] == "T3,69o.00,2025-03-14,,"
     assert "posted_on was recorded as 2025-03-14" in kept[1]["problem"]
@@ -100,7 +102,7 @@ async def test_what_cannot_be_kept_is_said(
     file = tmp_path / "march.csv"
     file.write_bytes(MARCH.encode() + b"T5,1.00,2025-03-14,Pe\xf1a,\nT6,1.00,2025-03-14,An\0a,\n")
     assert await ended("payments", "import", str(file)) == 1
-    assert "3 lines are kept" in capsys.readouterr().err, "bytes of another encoding too"
+    assert "1 lines are kept" in capsys.readouterr().err, "payers of another encoding are made fit"
     monkeypatch.delenv("POSADA_PAYMENTS_URL")
     assert await ended("payments", "import", str(file), "--data", str(tmp_path)) == 1
     assert "kept nowhere but in the file: no payments service runs here" in capsys.readouterr().err

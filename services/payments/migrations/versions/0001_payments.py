@@ -130,17 +130,19 @@ def upgrade() -> None:
         sa.Column("reserved", MONEY, server_default=sa.text("0"), nullable=False),
         sa.Column("captured", MONEY, server_default=sa.text("0"), nullable=False),
         sa.Column("refunded", MONEY, server_default=sa.text("0"), nullable=False),
+        sa.Column("reversed", MONEY, server_default=sa.text("0"), nullable=False, comment="What the bank took back."),
         sa.Column("codes", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("reserved_at", MOMENT),
         sa.Column("captured_at", MOMENT),
         sa.Column(
             "has_money",
             sa.Boolean(),
-            sa.Computed("reserved + captured + refunded < amount", persisted=True),
+            sa.Computed("reserved + captured + refunded + reversed < amount", persisted=True),
             nullable=False,
         ),
         sa.CheckConstraint("amount > 0", name=op.f("payments_amount_check")),
         sa.CheckConstraint("reserved + captured + refunded <= amount", name=op.f("payments_not_overdrawn_check")),
+        sa.CheckConstraint("reversed BETWEEN 0 AND amount", name=op.f("payments_not_more_reversed_check")),
         sa.CheckConstraint(
             "reserved >= 0 AND captured >= 0 AND refunded >= 0", name=op.f("payments_not_negative_check")
         ),
@@ -178,7 +180,10 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column(
-            "cause", sa.Uuid(), nullable=False, comment="The booking, the refund or, of an arrival, the payment."
+            "cause",
+            sa.Uuid(),
+            nullable=False,
+            comment="The booking, the refund, the reversal or, at first, the payment.",
         ),
         sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="The order of writing."),
         sa.Column("amount", MONEY, nullable=False),
@@ -188,10 +193,12 @@ def upgrade() -> None:
         sa.Column("staff", sa.Text(), comment="Who decided, where a person did."),
         sa.Column("reason", sa.Text()),
         sa.CheckConstraint(
-            "kind IN ('arrived', 'refunded') OR booking_id IS NOT NULL", name=op.f("ledger_for_a_booking_check")
+            "kind IN ('arrived', 'refunded', 'reversed') OR booking_id IS NOT NULL",
+            name=op.f("ledger_for_a_booking_check"),
         ),
         sa.CheckConstraint(
-            "kind IN ('arrived', 'reserved', 'captured', 'released', 'refunded')", name=op.f("ledger_kind_check")
+            "kind IN ('arrived', 'reserved', 'captured', 'released', 'refunded', 'reversed')",
+            name=op.f("ledger_kind_check"),
         ),
         sa.CheckConstraint("amount >= 0", name=op.f("ledger_amount_check")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("ledger_payment_id_fkey")),

@@ -15,9 +15,10 @@ from fastapi import FastAPI, HTTPException, Request
 
 from services.payments.consumers import routes
 from services.payments.feeds.camt import CamtLayout
-from services.payments.feeds.csv import BrokenLine, CsvLayout
+from services.payments.feeds.csv import CsvLayout
 from services.payments.feeds.folder import WatchedFolder
 from services.payments.feeds.http import HttpFeed
+from services.payments.feeds.lines import BrokenLine
 from services.payments.feeds.port import Page, Source
 from services.payments.feeds.sync import FeedSync
 from services.payments.repository import Repository

@@ -133,13 +133,14 @@ entries = some.lists(
 )
 
 
-@given(entries, some.sampled_from(["amount", "reserved", "captured", "refunded"]), amounts)
+@given(entries, some.sampled_from(["amount", "reserved", "captured", "refunded", "reversed"]), amounts)
 def test_any_cent_that_a_balance_differs_by_is_named(story: list[Entry], name: str, difference: Decimal) -> None:
     posted = summed(story)
     told = posted.balance
     overdrawn = min(told.reserved, told.captured, told.refunded, told.left) < 0
     assert len(audit(told, posted)) == overdrawn
-    values = {field: getattr(told, field) for field in ("amount", "reserved", "captured", "refunded", "codes")}
+    names = ("amount", "reserved", "captured", "refunded", "reversed", "codes")
+    values = {field: getattr(told, field) for field in names}
     moved = Balance(**values | {name: values[name] + difference})
     assert any(wrong.startswith(f"{name} is") for wrong in audit(moved, posted))
 

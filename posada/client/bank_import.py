@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,11 +15,10 @@ from posada.client.booking_events import producer, publish
 from posada.client.http import tell
 from posada.output import err
 from posada.problems import Problem
-from services.payments.feeds.csv import BrokenLine
-from services.payments.feeds.port import Line
+from services.payments.feeds.lines import BrokenLine, Line, PassedOver
 from services.payments.transfers.payment import payment_of
 from shared.clock import system_clock
-from shared.contracts.payments import TransferArrived
+from shared.contracts.payments import TransferArrived, TransferReversed
 from shared.messages.record_auth import Seal
 
 AT_ONCE: Final = 500  # lines in memory
@@ -32,6 +32,7 @@ REMEDY: Final = "ask the bank which is right; what was recorded first counts"
 class Taken:
     """What came of a file: lines taken, there already, broken, and those that contradict what was recorded before.
 
+    `passed` counts what is no money that came in, by the reason; `reversed` what the bank took back.
     `known` is None where no payments service was there to be asked: then `taken` counts those lines as well. Of the
     lines that were not taken `kept` are kept for correction; `not_kept` is why others are not.
     """
@@ -42,6 +43,8 @@ class Taken:
     broken_lines: list[dict[str, Any]] = field(default_factory=list)
     contradicting: int = 0
     contradictions: list[str] = field(default_factory=list)
+    passed: Counter[str] = field(default_factory=Counter)
+    reversed: int = 0
     kept: int = 0
     not_kept: str = ""
 
@@ -84,13 +87,19 @@ class Importing:
                 while some := list(islice(lines, AT_ONCE)):
                     fresh = await asyncio.to_thread(self._sorted, some)
                     await asyncio.gather(*[await publish(client, line) for line in fresh])
-                    self.taken.taken += len(fresh)
+                    self.taken.taken += sum(isinstance(line, TransferArrived) for line in fresh)
                     done = stream.tell() if size else None
                     bar.update(task, description=f"{self.taken.taken} lines", completed=done)
         return self.taken
 
-    def _sorted(self, lines: Sequence[Line]) -> list[TransferArrived]:
-        """The lines that are new; the others are counted, and kept where somebody has to look at them."""
+    def _sorted(self, lines: Sequence[Line]) -> list[TransferArrived | TransferReversed]:
+        """The lines that are new; the others are counted, and kept where somebody has to look at them.
+
+        What the bank took back is told each time: payments knows what it was told before.
+        """
+        self.taken.passed.update(line.reason for line in lines if isinstance(line, PassedOver))
+        gone = [line for line in lines if isinstance(line, TransferReversed)]
+        self.taken.reversed += len(gone)
         broken = [line for line in lines if isinstance(line, BrokenLine)]
         for line in broken:
             self.taken.note(line)
@@ -105,7 +114,7 @@ class Importing:
             self.taken.known += sum(not differences for differences in recorded.values())
             self.taken.known += sum(not problem for _, problem in twice)
         self._keep([*broken, *wrong])
-        return [line for line in fresh if _key(line) not in recorded]
+        return [*(line for line in fresh if _key(line) not in recorded), *gone]
 
     def _recorded(self, arrivals: Sequence[TransferArrived]) -> dict[tuple[str, str], list[str]]:
         """What payments knows already of some lines, each with what it says otherwise."""
