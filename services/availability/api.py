@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, HTTPException, Query
@@ -15,6 +15,7 @@ from services.availability.inventory import queries
 from services.availability.repository import Nights, Repository
 from services.availability.stay import Stay, stay_from
 from shared.clock import Clock
+from shared.contracts import legacy_aliases
 from shared.contracts.availability import (
     CountAnswered,
     CountRequested,
@@ -23,9 +24,21 @@ from shared.contracts.availability import (
     RoomWish,
     WantedType,
 )
-from shared.contracts.common import MOST_ROOMS, Amount, Headcount, Identifier, Language, Occupants, Reason
+from shared.contracts.common import (
+    MOST_ROOMS,
+    Amount,
+    Day,
+    Headcount,
+    Identifier,
+    Language,
+    LanguageTag,
+    Occupants,
+    Reason,
+)
+from shared.contracts.questions import Ignored, Question
 from shared.database.pool import Database
 from shared.errors import Refusal
+from shared.messages.incoming import Incoming
 from shared.validation_errors import validation_errors
 
 FreeOutside = Callable[[str, Stay], Awaitable[dict[str, tuple[str, ...]]]]
@@ -42,22 +55,29 @@ class HoldState(BaseModel):
     rooms: list[str]
 
 
-class WantedRoom(Occupants):
+class WantedRoom(Incoming, Occupants):
     """One room to be quoted."""
+
+    older_names: ClassVar = legacy_aliases.ROOM
+    names_checked: ClassVar = True
 
     type: Identifier
     extra_beds: Headcount = 0
     extra_beds_cost: Amount | None = None
 
 
-class QuoteAsked(BaseModel):
+class QuoteAsked(Question):
     """A request for a quote. The property is in the path; rooms are numbered in their order."""
 
-    check_in: date
-    check_out: date
+    older_names: ClassVar = legacy_aliases.QUOTE
+    parts: ClassVar = {"rooms": WantedRoom}
+
+    check_in: Day
+    check_out: Day
     package: Identifier | None = None
     rooms: tuple[WantedRoom, ...] = Field(min_length=1, max_length=MOST_ROOMS)
-    language: Language = Language.SPANISH
+    language: LanguageTag = Language.SPANISH
+    ignored: Ignored = ()
 
     def of(self, property_id: str) -> QuoteRequested:
         """The request as a message."""
@@ -75,10 +95,10 @@ def router(
     @router.get("/properties/{property_id}/availability", responses={422: {}, 503: {}})
     async def count_rooms(
         property_id: str,
-        check_in: date,
-        check_out: date,
+        check_in: Day,
+        check_out: Day,
         wanted: Annotated[list[str], Query(description="type:count, e.g. Junior:3; repeat it")] = [],  # noqa: B006
-        language: Language = Language.SPANISH,
+        language: LanguageTag = Language.SPANISH,
     ) -> CountAnswered:
         """Free rooms of every type, and whether there are enough of those wanted."""
         facts = {"property_id": property_id, "check_in": check_in, "check_out": check_out, "language": language}

@@ -19,6 +19,7 @@ from shared.contracts.payments import (
     RepriceBooking,
     ReservePayment,
     SearchDue,
+    SearchRequestInvalid,
     StaffDue,
     TransferArrived,
     TransferReversed,
@@ -42,6 +43,7 @@ def routes(repository: Repository, prefetch: Prefetch | None = None) -> Routes[U
     table.on(TransferReversed, search_handlers.transfer_reversed)
     table.on(MarkFrustrated, search_handlers.mark_frustrated, refused=replies.request_refused)
     table.on(WithdrawPayment, search_handlers.withdraw_payment, refused=replies.request_refused)
+    table.on(SearchRequestInvalid, handlers.search_request_invalid, repeats=True)
     table.on(VerifyPayment, handlers.verify_payment, repeats=True)
     table.on(VerificationInvalid, handlers.verification_invalid, repeats=True)
     table.on(SearchDue, search_handlers.search_due)

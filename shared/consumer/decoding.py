@@ -81,9 +81,11 @@ class Decoder:
             envelope = replace(envelope, attempt=0, replay="")
         origin = self._origin(record)
         topic = origin.rsplit("/", 2)[0]
-        if problem := misplaced(topic, envelope, self._accepted):
-            return self._refused(record, envelope, problem, origin)
-        message = self._parse(record, envelope, writer)
+        message = misplaced(topic, envelope, record.value or b"", self._accepted) or self._parse(
+            record, envelope, writer
+        )
+        if isinstance(message, Invalid) and (topic, envelope.type) not in self._accepted:
+            message = replace(message, taken_for=self._defaults.get(topic, ""))
         key = self._inbox_key(record, topic, envelope, message)
         if isinstance(message, Invalid):
             message = self._answerable(message, envelope)

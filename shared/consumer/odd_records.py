@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from shared.errors import described
 from shared.kafka.lenient_records import broken_names, unreadable
-from shared.messages.inbound import InboundMessage, Invalid, booking_of, known_type
+from shared.messages.inbound import InboundMessage, Invalid, booking_of, json_in, known_type
 from shared.messages.message import Envelope, Message, context_problems, digest_of, message_types
 from shared.observability.logs import log_context
 
@@ -54,13 +54,15 @@ def unreadable_batch(record: Record) -> Invalid | None:
     return None
 
 
-def misplaced(topic: str, envelope: Envelope, accepted: frozenset[tuple[str, str | None]]) -> Invalid | None:
+def misplaced(
+    topic: str, envelope: Envelope, body: bytes, accepted: frozenset[tuple[str, str | None]]
+) -> Invalid | None:
     """What is wrong with a message of ours that came by a topic where it is not accepted; None where nothing is."""
     kind = message_types().get(envelope.type)
     if kind is None or (topic, envelope.type) in accepted:
         return None
     problem = f"{envelope.type} does not travel on {topic}, but on {kind.topic.name}"
-    return Invalid(envelope.type, envelope.reference, b"", None, ({"field": "ce_type", "problem": problem},))
+    return Invalid(envelope.type, envelope.reference, body, json_in(body), ({"field": "ce_type", "problem": problem},))
 
 
 def header_problems(headers: Sequence[tuple[str, bytes | None]], *, reserved: bool) -> Problems:

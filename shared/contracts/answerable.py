@@ -1,4 +1,4 @@
-"""Makes a message that can be answered out of a request that does not fit its model, where it names its id."""
+"""Makes a message that can be answered out of a request that does not fit its model, under the id that it names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from shared.contracts.common import Language, Reason, RefusalDetails
+from shared.contracts.common import Language, Reason, RefusalDetails, language_of
 from shared.messages.inbound import Invalid
 from shared.messages.message import Message
 
@@ -17,20 +17,25 @@ M = TypeVar("M", bound=Message)
 
 
 def answerable(invalid: Invalid, kind: type[M]) -> M | None:
-    """A message of `kind`, which has a request_id, a language and an error; None where no answer could name the id."""
-    if not isinstance(invalid.given, dict):
-        return None
+    """A message of `kind`, which has a request_id, a language and an error.
+
+    Without a usable request_id it is answered under its CloudEvents source and id, as one that fits would be.
+    """
+    given = invalid.given if isinstance(invalid.given, dict) else {}
+    facts = {"language": language_in(given), "error": error_of(invalid)}
+    for request_id in (id_in(given), invalid.reference):
+        try:
+            return kind(request_id=request_id, **facts)
+        except ValidationError:
+            continue
+    return None
+
+
+def error_of(invalid: Invalid) -> RefusalDetails:
+    """What is wrong with a message, each field with its problem."""
     problems = list(invalid.problems[:MOST_PROBLEMS])
     details = {"field": problems[0]["field"], "problems": problems}
-    error = RefusalDetails(reason=Reason.INVALID_REQUEST, text=invalid.text[:2000], details=details)
-    try:
-        return kind(
-            request_id=id_in(invalid.given),
-            language=language_in(invalid.given),
-            error=error,
-        )
-    except ValidationError:
-        return None
+    return RefusalDetails(reason=Reason.INVALID_REQUEST, text=invalid.text[:2000], details=details)
 
 
 def id_in(given: Mapping[str, Any]) -> str:
@@ -41,4 +46,4 @@ def id_in(given: Mapping[str, Any]) -> str:
 
 def language_in(given: Mapping[str, Any]) -> Language:
     """The language that is asked for, else Spanish."""
-    return Language.ENGLISH if given.get("language") == "en" else Language.SPANISH
+    return language_of(given.get("language")) or Language.SPANISH

@@ -10,24 +10,26 @@ from enum import StrEnum
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
-Amount = Annotated[
-    Decimal,
-    Field(
-        ge=0,
-        max_digits=12,
-        decimal_places=2,
-        description='Money, as a decimal with at most two places; sent as text, e.g. "690.00".',
-    ),
+from shared.contracts.forms import DAY, MOMENT, line, money, whole
+from shared.messages.incoming import BLANKS
+
+_MONEY = 'Money, as a decimal with at most two places; sent as text, e.g. "690.00".'
+Amount = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=2), money(_MONEY)]
+PositiveAmount = Annotated[
+    Decimal, Field(gt=0, max_digits=12, decimal_places=2), money(f"{_MONEY} More than 0.", above_zero=True)
 ]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-
-
-def _line(longest: int) -> Any:
-    """One line of text without control characters, blanks at its ends removed."""
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
 def _fitting(longest: int) -> Callable[[Any], Any]:
@@ -53,6 +55,8 @@ def is_placeholder(text: str) -> bool:
 
 def _decided(given: Any) -> Any:
     """A number that decides, in one line and whole; None where there is none."""
+    if isinstance(given, float) and given.is_integer():
+        given = int(given)
     if isinstance(given, bool) or not isinstance(given, str | int):
         return given
     line = _in_one_line(str(given))
@@ -82,23 +86,35 @@ _NO_ID = frozenset(
         "undefined",
     ]
 )
-Identifier = Annotated[str, _line(100)]
-Name = Annotated[str, _line(200)]
-Describing = Annotated[Annotated[str, _line(100)] | None, BeforeValidator(_fitting(100))]
-DescribingName = Annotated[Annotated[str, _line(200)] | None, BeforeValidator(_fitting(200))]
+Identifier = Annotated[str, line(100)]
+Name = Annotated[str, line(200)]
+_ANYTHING = WithJsonSchema({"description": "Text of any length and form; it is made to fit."})
+Describing = Annotated[Identifier | None, BeforeValidator(_fitting(100)), _ANYTHING]
+DescribingName = Annotated[Name | None, BeforeValidator(_fitting(200)), _ANYTHING]
 # What money is found by: never cut, so that two numbers stay two.
-Deciding = Annotated[Identifier | None, BeforeValidator(_decided)]
-RoomNumber = Annotated[str, _line(20)]
+Deciding = Annotated[
+    Identifier | None,
+    BeforeValidator(_decided),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 100},
+                {"type": "integer", "minimum": -(10**15), "maximum": 10**15},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+RoomNumber = Annotated[str, line(20)]
 Prose = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 # Texts made by Posada or by other services; may be empty.
 Text = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
-Headcount = Annotated[int, Field(ge=0, le=100)]
-Line = Annotated[int, Field(ge=1, le=500, description="Its place in the request's list, from 1.")]
+Headcount = Annotated[int, whole(0, 100)]
+Line = Annotated[int, whole(1, 500, "Its place in the request's list, from 1.")]
 Number = Annotated[int, Field(ge=1, le=1_000_000, description="A stage or an attempt, from 1.")]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 MOST_ROOMS = 500
 
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
 _FIRST, _END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _DEEPEST = 50
 _INT64 = 2**63
@@ -111,12 +127,6 @@ def _sane_moment(moment: datetime) -> datetime:
             "moment", "must be a time with its zone, from 2000 to 2199, such as 2027-05-01T15:00:00Z"
         )
     return moment
-
-
-def _sane_day(day: date) -> date:
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise PydanticCustomError("day", "must be a date from 2000 to 2199, such as 2027-05-01")
-    return day
 
 
 def _known_zone(name: str) -> str:
@@ -150,8 +160,8 @@ def _can_be_kept(value: Any, deeper: int) -> bool:
     return not isinstance(value, int) or -_INT64 <= value < _INT64
 
 
-Moment = Annotated[datetime, AfterValidator(_sane_moment), Field(description="A time with its zone, 2000 to 2199.")]
-Day = Annotated[date, AfterValidator(_sane_day), Field(description="A date, 2000 to 2199.")]
+Moment = Annotated[datetime, MOMENT, AfterValidator(_sane_moment)]
+Day = Annotated[date, DAY]
 Zone = Annotated[str, Field(max_length=64, description="An IANA time zone."), AfterValidator(_known_zone)]
 Details = Annotated[dict[str, Any], AfterValidator(_storable)]
 
@@ -161,6 +171,28 @@ class Language(StrEnum):
 
     SPANISH = "es"
     ENGLISH = "en"
+
+
+def _first_part(tag: Any) -> Any:
+    return tag.strip().casefold().replace("_", "-").partition("-")[0] if isinstance(tag, str) else tag
+
+
+def language_of(tag: Any) -> Language | None:
+    """The language of a tag such as es-SV, which counts by its first part; None for any other and for what is none."""
+    return next((language for language in Language if language == _first_part(tag)), None)
+
+
+LanguageTag = Annotated[
+    Language,
+    BeforeValidator(_first_part),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^[{BLANKS}]*(?:[eE][sS]|[eE][nN])(?:[-_][\\s\\S]*)?[{BLANKS}]*$",
+            "description": "A language tag; its first part counts: es or en.",
+        }
+    ),
+]
 
 
 class Policy(StrEnum):

@@ -10,6 +10,8 @@ from pydantic import Field, StringConstraints
 
 from shared.contracts import topics
 from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Part, Prose
+from shared.contracts.forms import whole
+from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
 
@@ -21,17 +23,17 @@ class Author(StrEnum):
     ASSISTANT = "assistant"
 
 
-class Attachment(Part):
+class Attachment(Incoming, Part):
     """A file that came with a message, stored as a link."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2000)]
     media_type: Identifier = Field("application/octet-stream", description="What kind of file, such as image/jpeg.")
-    size: int | None = Field(None, ge=0, le=10**12, description="In bytes, where the provider tells.")
+    size: Annotated[int, whole(0, 10**12, "In bytes, where the provider tells.")] | None = None
     name: Name | None = None
 
 
 class ChatMessage(
-    Message, type="posada.conversations.chat-message.v1", topic=topics.CONVERSATIONS_MESSAGES, key="contact"
+    Incoming, Message, type="posada.conversations.chat-message.v1", topic=topics.CONVERSATIONS_MESSAGES, key="contact"
 ):
     """One message of a chat. `contact` is the tenant's WhatsApp id, phone or subscriber id, whoever wrote it.
 

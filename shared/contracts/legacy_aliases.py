@@ -1,79 +1,101 @@
-"""Converts older names of fields in a booking request, and the flat form for one room, to today's form."""
+"""Every older name of a field in requests, counts, quotes and questions, and the flat form of a booking request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-_REQUEST = {"check_in_date": "check_in", "check_out_date": "check_out", "package_type": "package"}
-_ROOM = {
-    "bungalow_type": "type",
-    "room_type": "type",
-    "children_0_5": "children_0_to_5",
-    "children_6_10": "children_6_to_10",
+from shared.messages.incoming import fill, is_blank, renamed
+
+_DATES: Final = {"check_in_date": "check_in", "check_out_date": "check_out"}
+_LISTS: Final = {"room_bookings": "rooms", "bookings": "rooms"}
+REQUEST: Final = {
+    **_DATES,
+    **_LISTS,
+    "package_type": "package",
+    "customer_instructions": "instructions",
+    "excluded_rooms": "avoid_rooms",
 }
-_ROOM_FIELDS = ("type", "adults", "children_0_to_5", "children_6_to_10", "extra_beds", "extra_beds_cost")
-_LISTS = ("rooms", "room_bookings", "bookings")
-_GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "guest": {
-        "name": ("customer_name", "name"),
-        "email": ("email", "customer_email"),
-        "phone": ("phone", "phone_number"),
-        "city": ("city",),
-        "document": ("document", "dui_passport"),
-        "nationality": ("nationality",),
-    },
-    "payment": {
-        "method": ("payment_method",),
-        "amount": ("payment_amount",),
-        "payer": ("payer", "payer_name"),
-        "reference": ("reference", "transfer_reference"),
-        "slip_date": ("slip_date",),
-        "slip_amount": ("slip_amount",),
-        "authorization_number": ("authorization_number",),
-    },
-    "contact": {
-        "wa_id": ("wa_id",),
-        "subscriber_id": ("subscriber_id",),
-        "channel": ("channel",),
-    },
+COUNT: Final = {**_DATES, "room_requests": "wanted"}
+QUOTE: Final = {**_DATES, **_LISTS, "package_type": "package"}
+VERIFICATION: Final = {
+    "payer_name": "payer",
+    "payment_maker_name": "payer",
+    "transfer_reference": "reference",
+    "payment_amount": "booking_amount",
 }
+TYPE: Final = {"bungalow_type": "type", "room_type": "type"}
+ROOM: Final = {**TYPE, "children_0_5": "children_0_to_5", "children_6_10": "children_6_to_10"}
+GUEST: Final = {
+    "customer_name": "name",
+    "customer_email": "email",
+    "phone_number": "phone",
+    "dui_passport": "document",
+}
+PAYMENT: Final = {
+    "payment_method": "method",
+    "payment_amount": "amount",
+    "payer_name": "payer",
+    "payment_maker_name": "payer",
+    "transfer_reference": "reference",
+    "transfer_id": "payment_id",
+}
+# Fields of a group beside the others of a request, under which names: the flat form.
+FLAT: Final[Mapping[str, Mapping[str, str]]] = {
+    "guest": GUEST | {name: name for name in ("name", "email", "phone", "city", "document", "nationality")},
+    "payment": PAYMENT
+    | {name: name for name in ("payer", "reference", "slip_date", "slip_amount", "authorization_number", "payment_id")},
+    "contact": {name: name for name in ("wa_id", "subscriber_id", "channel")},
+}
+_ROOM_FIELDS: Final = ("type", "adults", "children_0_to_5", "children_6_to_10", "extra_beds", "extra_beds_cost")
+FLAT_ROOM: Final = (*_ROOM_FIELDS, *ROOM)
+
+_METHODS: Final = {"Depósito BAC": "bank_transfer", "Deposito BAC": "bank_transfer", "CompraClick": "card_link"}
+METHODS: Final[Mapping[str, str]] = _METHODS
+CHANNELS: Final[Mapping[str, str]] = {"facebook": "messenger", "wati": "whatsapp"}
 
 
 def normalize(given: Any) -> Any:
-    """Today's form of a request with older names; anything but an object is returned unchanged.
+    """Today's form of a booking request in older ones; anything but an object is returned unchanged.
 
-    A list of rooms, under any of its names, goes before the flat fields of a single room. Flat fields beside a nested
-    guest, payment or contact fill what it lacks. Unknown fields, such as `force_process`, are left; validation ignores
-    them.
+    Flat fields beside a nested guest, payment or contact fill what it lacks. A list of rooms, under any of its names,
+    goes before the flat fields of a single room, which are left where they are then.
+
+    Raises:
+        pydantic.ValidationError: where two names of one field say different things.
     """
     if not isinstance(given, Mapping):
         return given
-    request = _renamed(given, _REQUEST)
-    for group, fields in _GROUPS.items():
-        named, flat = request.get(group), _gathered(request, fields)
-        if flat and (named is None or isinstance(named, Mapping)):
-            request[group] = flat | {name: value for name, value in (named or {}).items() if value is not None}
-    rooms = next((request[name] for name in _LISTS if name in request), None)
-    if rooms is None and (single := _single_room(request)):
-        rooms = [single]
-    if isinstance(rooms, list | tuple):
-        request["rooms"] = [_renamed(room, _ROOM) if isinstance(room, Mapping) else room for room in rooms]
-    elif rooms is not None:
-        request["rooms"] = rooms
+    request = renamed(given, REQUEST)
+    for group, names in FLAT.items():
+        _gather(request, group, names)
+    if is_blank(request.get("rooms")) and any(not is_blank(request.get(name)) for name in ("type", *TYPE)):
+        request["rooms"] = [renamed({name: request.pop(name) for name in FLAT_ROOM if name in request}, ROOM)]
     return request
 
 
-def _renamed(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    renamed = {names.get(name, name): value for name, value in given.items() if name in names}
-    return renamed | {name: value for name, value in given.items() if name not in names}
+def _gather(request: dict[str, Any], group: str, names: Mapping[str, str]) -> None:
+    """Move flat fields into their group; beside one that is no object they are left, as it is refused."""
+    flat = [(name, request[name]) for name in names if name in request]
+    named = request.get(group)
+    if not flat or not (is_blank(named) or isinstance(named, Mapping)):
+        return
+    fields = renamed(named or {}, {old: new for old, new in names.items() if old != new})
+    for name, value in flat:
+        fill(fields, names[name], value, name)
+        del request[name]
+    request[group] = fields
 
 
-def _gathered(given: Mapping[str, Any], fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    found = {new: next((given[old] for old in olds if old in given), None) for new, olds in fields.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _single_room(given: Mapping[str, Any]) -> dict[str, Any]:
-    flat = _renamed(given, _ROOM)
-    return {name: flat[name] for name in _ROOM_FIELDS if name in flat} if "type" in flat else {}
+def ignored_names(given: Any, known: frozenset[str], parts: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """The names in a request, and in its `parts` by their fields, that nobody knows; of a part as `rooms.0.view`."""
+    if not isinstance(given, Mapping):
+        return
+    yield from (str(name)[:100] for name in given if name not in known)
+    for field, names in parts.items():
+        part = given.get(field)
+        listed = enumerate(part) if isinstance(part, list | tuple) else [("", part)]
+        for place, one in listed:
+            path = f"{field}." if place == "" else f"{field}.{place}."
+            if isinstance(one, Mapping):
+                yield from (f"{path}{name}"[:100] for name in one if name not in names)

@@ -49,7 +49,8 @@ class Serialized:
 class Invalid:
     """A message that does not fit its model: what could be read of it, and what is wrong.
 
-    `reference` is its CloudEvents source and id in one text.
+    `reference` is its CloudEvents source and id in one text. One whose type its topic does not know is
+    `taken_for` the type that the topic takes a message for which names none, so that its sender gets an answer.
     """
 
     type_name: str
@@ -57,6 +58,12 @@ class Invalid:
     body: bytes
     given: Any
     problems: tuple[dict[str, str], ...]
+    taken_for: str = ""
+
+    @property
+    def answered_as(self) -> str:
+        """The type of message by whose rules it is answered."""
+        return self.taken_for or self.type_name
 
     @property
     def text(self) -> str:
@@ -108,7 +115,7 @@ def parse_message(type_name: str, body: bytes, reference: str = "") -> Message |
     if model is None:
         known = ", ".join(sorted(message_types()))
         problem = f"{type_name[:100] or 'none'} is not a message of ours; known: {known}"
-        return Invalid(type_name, reference, body, None, ({"field": "ce_type", "problem": problem},))
+        return Invalid(type_name, reference, body, json_in(body), ({"field": "ce_type", "problem": problem},))
     try:
         return model.from_wire(body, reference)
     except ValidationError as error:

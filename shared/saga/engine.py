@@ -96,6 +96,8 @@ def _while_running(table: SagaTable[Data], state: SagaState[Data], reply: Messag
     step = table.step(state.progress.step)
     if step.done and isinstance(reply, step.done):
         done = _done(step, state, reply, now, attempt=1)
+        if rejection := step.check(done.data):
+            return _give_up(table, done.state, rejection, done.progress.begun, now)
         return _enter(table, done, table.following(step, done.data), now)
     if step.refused and isinstance(reply, step.refused):
         # What was refused did not happen: the current step is not undone.

@@ -48,9 +48,10 @@ class Step(Generic[Data]):
 
     `do` builds the step's messages and `undo` those that take it back. `done`, `refused`, `waiting` and `undone` are
     the types of reply that the step can get; `on_reply` folds the data of `done` in, `refusal` reads why it was
-    refused, `wait` what "not yet" means. `report` builds the events of a step that is done. `when` says whether
-    the step applies; it is asked with the data at hand when the saga gets there, and a step that does not apply is
-    skipped. `patience` is how long a reply is waited for, None: as long as the table says.
+    refused, `wait` what "not yet" means. `check` says why the saga cannot go on with what the reply said. `report`
+    builds the events of a step that is done. `when` says whether the step applies; it is asked with the data at hand
+    when the saga gets there, and a step that does not apply is skipped. `patience` is how long a reply is waited for,
+    None: as long as the table says.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Step(Generic[Data]):
     on_reply: Callable[[Data, Any], Data] = lambda data, _: data
     refused: type[Message] | None = None
     refusal: Callable[[Any], Rejection] = lambda _: Rejection(Verdict.REFUSED, "refused")
+    check: Callable[[Data], Rejection | None] = lambda _: None
     waiting: type[Message] | None = None
     wait: Callable[[Data, Any, datetime], Wait[Data]] | None = None
     undo: Build[Data] | None = None

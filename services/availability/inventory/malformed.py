@@ -14,6 +14,6 @@ ANSWERABLE: dict[str, type[CountInvalid | QuoteInvalid]] = {
 
 
 def read_invalid(invalid: Invalid) -> Message | None:
-    """The message to answer; None where the request has no usable id, so that the answer could not be matched."""
-    kind = ANSWERABLE.get(invalid.type_name)
+    """The message to answer; None where it is no question."""
+    kind = ANSWERABLE.get(invalid.answered_as)
     return answerable(invalid, kind) if kind else None

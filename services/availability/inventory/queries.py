@@ -44,13 +44,14 @@ def count_rooms(uow: UnitOfWork, request: CountRequested, now: datetime) -> Iter
         available_counts=counts,
         shortages=short,
         message=TEXTS.count(property_, stay, counts, short, request.language, wanted=bool(wanted)),
+        ignored=request.ignored or None,
     )
 
 
 def count_refused(request: CountRequested, refusal: Refusal) -> Message:
     """The answer when a count is refused."""
     error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    return _no_count(request.request_id, error, request.language)
+    return _no_count(request.request_id, error, request.language, request.ignored)
 
 
 def refuse_invalid_count(_: UnitOfWork, invalid: CountInvalid, __: datetime) -> Iterable[Message]:
@@ -69,13 +70,14 @@ def quote_rooms(uow: UnitOfWork, request: QuoteRequested, now: datetime) -> Iter
         currency=property_.currency,
         plans=plans,
         message=TEXTS.quote(property_, stay, plans, request.language),
+        ignored=request.ignored or None,
     )
 
 
 def quote_refused(request: QuoteRequested, refusal: Refusal) -> Message:
     """The answer when a quote is refused."""
     error = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    return _no_quote(request.request_id, error, request.language)
+    return _no_quote(request.request_id, error, request.language, request.ignored)
 
 
 def refuse_invalid_quote(_: UnitOfWork, invalid: QuoteInvalid, __: datetime) -> Iterable[Message]:
@@ -83,10 +85,11 @@ def refuse_invalid_quote(_: UnitOfWork, invalid: QuoteInvalid, __: datetime) -> 
     yield _no_quote(invalid.request_id, invalid.error, invalid.language)
 
 
-def _no_count(request_id: str, error: RefusalDetails, language: Language) -> Message:
-    return CountAnswered(request_id=request_id, success=False, message=TEXTS.no_count(error, language), error=error)
+def _no_count(request_id: str, error: RefusalDetails, language: Language, ignored: tuple[str, ...] = ()) -> Message:
+    message = TEXTS.no_count(error, language)
+    return CountAnswered(request_id=request_id, success=False, message=message, error=error, ignored=ignored or None)
 
 
-def _no_quote(request_id: str, error: RefusalDetails, language: Language) -> Message:
+def _no_quote(request_id: str, error: RefusalDetails, language: Language, ignored: tuple[str, ...] = ()) -> Message:
     message = TEXTS.no_quote(error, language)
-    return QuoteAnswered(request_id=request_id, success=False, message=message, error=error)
+    return QuoteAnswered(request_id=request_id, success=False, message=message, error=error, ignored=ignored or None)

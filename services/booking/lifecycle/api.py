@@ -36,6 +36,7 @@ from shared.database.pool import UNAVAILABLE, Database
 from shared.errors import Refusal
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
+from shared.messages.incoming import RequestBody
 
 Guard = Callable[[Request], None]
 
@@ -53,7 +54,7 @@ ANSWERS: Mapping[int | str, dict[str, Any]] = {
 }
 
 
-class StaffCommandBody(BaseModel):
+class StaffCommandBody(RequestBody):
     """What every command says; `command_id` is chosen by whoever asks, the same again is done once."""
 
     command_id: UUID

@@ -140,5 +140,6 @@ def _facts(data: RequestData, at: datetime) -> dict[str, Any]:
         "contact": request.contact,
         "check_in": request.check_in,
         "check_out": request.check_out,
+        "ignored": request.ignored or None,
         "at": at,
     }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from shared.contracts.booking import RequestFacts
 from shared.contracts.common import PaymentMethod, Reason
 from shared.contracts.payments import Evidence
 from shared.errors import Refusal
+
+_FIRST_ZONE = timedelta(hours=14)  # the zone in which a day begins first: guests may pay from anywhere
 
 
 def evidence_of(request: RequestFacts) -> Evidence:
@@ -14,9 +18,16 @@ def evidence_of(request: RequestFacts) -> Evidence:
     The payer is the guest unless named; a slip's amount is the amount paid unless another is given.
 
     Raises:
-        Refusal: payment_missing, naming the field.
+        Refusal: payment_missing, naming the field; invalid_request, for evidence that cannot be used.
     """
     payment = request.payment
+    if payment.payment_id:
+        raise Refusal(
+            Reason.INVALID_REQUEST,
+            "payment.payment_id: a payment cannot be chosen by its id; give the slip's date and amount, or the card's"
+            " authorization number",
+            field="payment.payment_id",
+        )
     if payment.method is PaymentMethod.CARD_LINK:
         if not payment.authorization_number:
             raise _missing("authorization_number", "the card's authorisation number")
@@ -30,6 +41,24 @@ def evidence_of(request: RequestFacts) -> Evidence:
         payer=payment.payer or request.guest.name,
         reference=payment.reference,
     )
+
+
+def check_paid(request: RequestFacts, now: datetime) -> None:
+    """Refuse what cannot be true of a slip: a date that has begun nowhere yet, or less money than it is said to show.
+
+    Raises:
+        Refusal: invalid_request, naming the field.
+    """
+    payment = request.payment
+    if payment.slip_date and payment.slip_date > (now + _FIRST_ZONE).date():
+        text = f"payment.slip_date: {payment.slip_date} lies in the future: correct it"
+        raise Refusal(Reason.INVALID_REQUEST, text, field="payment.slip_date")
+    if payment.slip_amount is not None and payment.slip_amount < payment.amount:
+        text = (
+            f"payment.amount: the slip shows {payment.slip_amount}, so {payment.amount} cannot have been paid with it:"
+            " correct one of them"
+        )
+        raise Refusal(Reason.INVALID_REQUEST, text, field="payment.amount")
 
 
 def _missing(field: str, what: str) -> Refusal:

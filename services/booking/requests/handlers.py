@@ -6,10 +6,10 @@ from datetime import datetime
 
 from services.booking.record import check_dates
 from services.booking.requests import events
-from services.booking.requests.evidence import evidence_of
+from services.booking.requests.evidence import check_paid, evidence_of
 from services.booking.requests.property import check_multi_room
 from services.booking.requests.saga.data import RESERVE_PAYMENT, RequestData
-from services.booking.requests.saga.messages import hold_expired, progressed
+from services.booking.requests.saga.messages import accepted, hold_expired, still_open
 from services.booking.requests.saga.table import BOOKING_REQUEST
 from services.booking.unit_of_work import UnitOfWork
 from shared.contracts.availability import FreeRooms, HoldExpired, ReleaseRooms
@@ -23,10 +23,10 @@ from shared.saga.table import Rejection, Sends
 
 
 def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -> Sends:
-    """Begin a booking; a request that was seen before gets its first outcome again, and nothing else."""
+    """Begin a booking; one that was seen before gets its first outcome again, or where it is on its way to one."""
     booking_id = booking_id_of(request.request_id)
     if known := uow.saga(booking_id):
-        return _answer_again(known)
+        return _answer_again(known, now)
     table = uow.sagas.tables[BOOKING_REQUEST.name]
     data = RequestData(
         booking_id=booking_id,
@@ -39,6 +39,7 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
         check_multi_room(property_, request)
         check_dates(request.check_in, request.check_out)
         evidence_of(request)
+        check_paid(request, now)
     except Refusal as refusal:
         rejection = Rejection(Verdict.REFUSED, refusal.code, refusal.text, refusal.details)
         transition = engine.reject(table, data, rejection, now)
@@ -47,7 +48,7 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
         codes = uow.take_codes(property_.id, len(request.rooms))
         data = data.but(policy=request.policy or property_.policy, terms=property_.terms, codes=codes)
         transition = engine.begin(table, data, now)
-        sends = (progressed(data, "accepted", now), *transition.sends)
+        sends = (accepted(data, now), *transition.sends)
     uow.start(booking_id, table.name, transition, now)
     return sends
 
@@ -55,7 +56,7 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
 def refuse_invalid(uow: UnitOfWork, message: RequestInvalid, now: datetime) -> Sends:
     """Say what is wrong with a request; one whose id has an outcome already gets that one again."""
     if known := uow.saga(message.booking_id):
-        return _answer_again(known)
+        return _answer_again(known, now)
     return (events.invalid(message, uow.facts(message.property_id), now),)
 
 
@@ -72,6 +73,6 @@ def take_expiry(uow: UnitOfWork, event: HoldExpired, now: datetime) -> Sends:
     return transition.sends
 
 
-def _answer_again(known: SagaRecord[RequestData]) -> Sends:
+def _answer_again(known: SagaRecord[RequestData], now: datetime) -> Sends:
     outcome = events.again(known.data, known.progress)
-    return (outcome,) if outcome else ()
+    return (outcome,) if outcome else (still_open(known.data, known.progress, now),)

@@ -15,7 +15,7 @@ LONGEST_ID = 100
 
 def read_invalid(invalid: Invalid) -> Message | None:
     """The message with which a malformed booking request is answered; None for any other message."""
-    if invalid.type_name != BookingRequested.type_name:
+    if invalid.answered_as != BookingRequested.type_name:
         return None
     given = invalid.given if isinstance(invalid.given, dict) else {}
     request_id = _text(id_in(given) or invalid.reference)

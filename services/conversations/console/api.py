@@ -20,6 +20,7 @@ from shared.contracts.common import Channel
 from shared.contracts.conversations import Attachment, Author
 from shared.database.pool import Database
 from shared.http.app import require_role
+from shared.messages.incoming import RequestBody
 from shared.settings import ServiceSettings
 
 NO_THREAD = "there is no such thread; GET /threads lists them"
@@ -112,7 +113,7 @@ class Unread(BaseModel):
     messages: int
 
 
-class Reading(BaseModel):
+class Reading(RequestBody):
     """Up to which message a reader has read."""
 
     reader: str = Field("staff", min_length=1, max_length=100)

@@ -23,6 +23,7 @@ from shared.database.pool import Connection, Database
 from shared.errors import Refusal
 from shared.http.app import require_role
 from shared.jobs.wake import WakeSignal
+from shared.messages.incoming import RequestBody
 from shared.settings import ServiceSettings
 
 Key = Annotated[
@@ -39,7 +40,7 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Role = Literal["manager", "assistant"]
 
 
-class ReplyWish(BaseModel):
+class ReplyWish(RequestBody):
     """What staff want to say in a thread."""
 
     text: Annotated[

@@ -21,6 +21,7 @@ from shared.clock import Clock
 from shared.database.conflicts import retry_conflicts
 from shared.database.pool import Database
 from shared.http.app import require_role
+from shared.messages.incoming import RequestBody
 from shared.settings import ServiceSettings
 
 PAGE = 100
@@ -51,7 +52,7 @@ class RelinkPage(BaseModel):
     next: str | None
 
 
-class Relink(BaseModel):
+class Relink(RequestBody):
     """Which tenants: one by contact, or a page of all after `after`. A dry run only reports what would change."""
 
     contact: str | None = Field(None, min_length=1, max_length=100)

@@ -21,11 +21,12 @@ from shared.contracts.common import Identifier, Name, Text
 from shared.contracts.payments import MarkFrustrated, WithdrawPayment
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
+from shared.messages.incoming import RequestBody
 from shared.messages.message import Message
 from shared.settings import ServiceSettings
 
 
-class Decided(BaseModel):
+class Decided(RequestBody):
     """Who decides, and why. The guest never reads the reason."""
 
     staff: Name

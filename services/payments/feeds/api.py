@@ -34,6 +34,7 @@ from shared.contracts.payments import TransferArrived
 from shared.errors import Refusal
 from shared.http.app import may_write, require_role
 from shared.http.commands import CommandProcessor
+from shared.messages.incoming import RequestBody
 from shared.settings import ServiceSettings
 
 
@@ -64,14 +65,14 @@ class BrokenLineRecord(BaseModel):
     found_at: datetime
 
 
-class Corrected(BaseModel):
+class Corrected(RequestBody):
     """The line as it should have been; without `transfer` it is put aside."""
 
     staff: Name
     transfer: CorrectedTransfer | None = None
 
 
-class CorrectedTransfer(BaseModel):
+class CorrectedTransfer(RequestBody):
     """Money that arrived, as a person reads the line."""
 
     transfer_id: Identifier
@@ -88,7 +89,7 @@ class CorrectedTransfer(BaseModel):
 SignedCorrected = Annotated[Corrected, Depends(signed(Corrected, "staff"))]
 
 
-class LinesRequest(BaseModel):
+class LinesRequest(RequestBody):
     """Transfers of a source that may be recorded already."""
 
     source: Identifier

@@ -22,6 +22,7 @@ from shared.auth.authorization import CurrentCaller
 from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Name, Text
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
+from shared.messages.incoming import RequestBody
 from shared.settings import ServiceSettings
 
 Money = Annotated[Amount, Field(gt=0)]
@@ -52,7 +53,7 @@ class FolioRecord(BaseModel):
     lines: list[ChargeRecord]
 
 
-class TakenResponse(BaseModel):
+class TakenResponse(RequestBody):
     """Money that staff took; the caller chooses `payment_id`, and the same id counts once."""
 
     payment_id: UUID
@@ -65,7 +66,7 @@ class TakenResponse(BaseModel):
     staff: Name
 
 
-class Charged(BaseModel):
+class Charged(RequestBody):
     """Something that a booking costs beside its rooms; the caller chooses `charge_id`, the same id counts once."""
 
     charge_id: UUID
@@ -76,7 +77,7 @@ class Charged(BaseModel):
     staff: Name
 
 
-class GivenBack(BaseModel):
+class GivenBack(RequestBody):
     """A refund: of what the booking paid, or without a booking of what is left; all of it unless an amount is named.
 
     The caller chooses `refund_id`, and the same id counts once.

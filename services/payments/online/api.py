@@ -17,13 +17,14 @@ from shared.contracts.common import Amount, Currency, Identifier, Name
 from shared.errors import Refusal
 from shared.http.app import require_role
 from shared.http.commands import CommandProcessor
+from shared.messages.incoming import RequestBody
 from shared.providers.webhooks import call_of
 from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
 
-class Ordered(BaseModel):
+class Ordered(RequestBody):
     """What a guest is to pay online; `order_id` is chosen by whoever asks, the same again makes one order."""
 
     order_id: UUID

@@ -13,6 +13,7 @@ from shared.contracts.payments import (
     CapturePayment,
     ReleasePayment,
     ReservePayment,
+    SearchRequestInvalid,
     VerificationInvalid,
     VerifyPayment,
 )
@@ -77,3 +78,8 @@ def verify_payment(uow: UnitOfWork, question: VerifyPayment, _: datetime) -> Sen
 def verification_invalid(_: UnitOfWork, invalid: VerificationInvalid, __: datetime) -> Sends:
     """Answer an invalid question."""
     return [replies.question_invalid(invalid)]
+
+
+def search_request_invalid(_: UnitOfWork, invalid: SearchRequestInvalid, __: datetime) -> Sends:
+    """Answer a withdrawal or a mark of frustration that does not fit."""
+    return [replies.not_fitting(invalid)]

@@ -15,6 +15,7 @@ from shared.contracts.common import RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
     MOST_CODES,
+    Asked,
     MarkFrustrated,
     PaymentAwaited,
     PaymentCaptured,
@@ -22,8 +23,10 @@ from shared.contracts.payments import (
     PaymentReleased,
     PaymentReserved,
     PaymentVerified,
+    RequestDone,
     RequestRefused,
     SearchDue,
+    SearchRequestInvalid,
     StaffDue,
     Verification,
     VerificationInvalid,
@@ -38,9 +41,22 @@ TEXTS = PaymentTexts(Path(__file__).parents[1] / "texts")
 
 def request_refused(command: WithdrawPayment | MarkFrustrated, refusal: Refusal) -> RequestRefused:
     """The answer to a gateway whose command is refused."""
-    what = "withdrawal" if isinstance(command, WithdrawPayment) else "frustration"
     reason = RefusalDetails(reason=refusal.code, text=refusal.text, details=refusal.details)
-    return RequestRefused(booking_id=command.booking_id, asked=what, refusal=reason)
+    return RequestRefused(booking_id=command.booking_id, asked=_asked(command), refusal=reason)
+
+
+def not_fitting(invalid: SearchRequestInvalid) -> RequestRefused:
+    """The answer to a gateway whose command does not fit."""
+    return RequestRefused(booking_id=invalid.booking_id, asked=invalid.asked, refusal=invalid.error)
+
+
+def request_done(command: WithdrawPayment | MarkFrustrated, *, changed: bool) -> RequestDone:
+    """The answer to whoever gave a command that is done, now or before."""
+    return RequestDone(booking_id=command.booking_id, asked=_asked(command), changed=changed)
+
+
+def _asked(command: WithdrawPayment | MarkFrustrated) -> Asked:
+    return "withdrawal" if isinstance(command, WithdrawPayment) else "frustration"
 
 
 def answer(request: PaymentRequest, terms: Terms) -> Message:
@@ -132,6 +148,7 @@ def payment_verified(question: VerifyPayment, matched: MatchResult, terms: Terms
         used_on=used_at.astimezone(terms.of(matched.claim.property_id).zone).date() if used_at else None,
         missing=matched.claim.missing if result is Verification.MISSING else (),
         message=TEXTS.verified(matched, question.language, terms),
+        ignored=question.ignored or None,
     )
 
 

@@ -98,10 +98,11 @@ def mark_frustrated(uow: UnitOfWork, command: MarkFrustrated, now: datetime) -> 
     """Search once more and escalate at once if nothing is found; only a waiting request changes."""
     request = uow.request_of(command.booking_id)
     if request.status is not Status.WAITING:
-        return []
+        return [replies.request_done(command, changed=False)]
     uow.decisions.append(StaffDecision.of(command, Action.FRUSTRATED, now))
     settled = search.try_to_settle(uow, request, now, attempt=True)
-    return settled or search.escalate(uow, request, uow.match(request.wanted), now)
+    sends = settled or search.escalate(uow, request, uow.match(request.wanted), now)
+    return [*sends, replies.request_done(command, changed=True)]
 
 
 def withdraw_payment(uow: UnitOfWork, command: WithdrawPayment, now: datetime) -> Sends:
@@ -112,7 +113,8 @@ def withdraw_payment(uow: UnitOfWork, command: WithdrawPayment, now: datetime) -
     """
     request = uow.request_of(command.booking_id)
     if request.status in {Status.REFUSED, Status.RELEASED}:
-        return []
+        return [replies.request_done(command, changed=False)]
     request.require_open()
     uow.decisions.append(StaffDecision.of(command, Action.WITHDRAWN, now))
-    return search.refuse(uow, request, replies.TEXTS.ended(Reason.PAYMENT_WITHDRAWN, uow.terms), now)
+    refused = search.refuse(uow, request, replies.TEXTS.ended(Reason.PAYMENT_WITHDRAWN, uow.terms), now)
+    return [*refused, replies.request_done(command, changed=True)]

@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.contracts import topics
+from shared.contracts import legacy_aliases, topics
 from shared.contracts.common import (
     MOST_ROOMS,
     Amount,
     Count,
     Currency,
+    Day,
     Headcount,
     Identifier,
     Language,
+    LanguageTag,
     Line,
     Occupants,
     Part,
     RefusalDetails,
     Text,
 )
+from shared.contracts.forms import whole
+from shared.contracts.questions import Ignored, IgnoredNames, Question
+from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
+Weekday = Annotated[int, Field(ge=1, le=7, description="ISO: 1 is Monday.")]
+Price = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=4, description="Money, with at most four places.")]
 
-class WantedType(Part):
+
+class WantedType(Incoming, Part):
     """How many rooms of a type are wanted; the type as label or key, case and accents ignored."""
 
+    older_names: ClassVar = legacy_aliases.TYPE
+    names_checked: ClassVar = True
+
     type: Identifier
-    count: int = Field(default=1, ge=1, le=500)
+    count: Annotated[int, whole(1, MOST_ROOMS)] = 1
 
 
 class CountRequested(
+    Question,
     Message,
     type="posada.availability.count-requested.v1",
     topic=topics.AVAILABILITY_REQUESTS,
@@ -39,12 +53,16 @@ class CountRequested(
 ):
     """Asks how many rooms of each type are free for all nights of [check_in, check_out)."""
 
+    older_names: ClassVar = legacy_aliases.COUNT
+    parts: ClassVar = {"wanted": WantedType}
+
     request_id: Identifier
     property_id: Identifier | None = None
-    check_in: date
-    check_out: date
+    check_in: Day
+    check_out: Day
     wanted: tuple[WantedType, ...] = Field(default=(), max_length=MOST_ROOMS)
-    language: Language = Language.SPANISH
+    language: LanguageTag = Language.SPANISH
+    ignored: Ignored = ()
 
 
 class Shortage(Part):
@@ -67,6 +85,7 @@ class CountAnswered(
     shortages: tuple[Shortage, ...] = Field(default=(), max_length=MOST_ROOMS)
     message: Text
     error: RefusalDetails | None = None
+    ignored: IgnoredNames = None
 
 
 class CountInvalid(
@@ -79,8 +98,11 @@ class CountInvalid(
     error: RefusalDetails
 
 
-class RoomWish(Occupants):
+class RoomWish(Incoming, Occupants):
     """One wanted room; `line` is its place in the request's list, from 1."""
+
+    older_names: ClassVar = legacy_aliases.ROOM
+    names_checked: ClassVar = True
 
     line: Line
     type: Identifier
@@ -89,6 +111,7 @@ class RoomWish(Occupants):
 
 
 class QuoteRequested(
+    Question,
     Message,
     type="posada.availability.quote-requested.v1",
     topic=topics.AVAILABILITY_REQUESTS,
@@ -96,19 +119,38 @@ class QuoteRequested(
 ):
     """Asks what rooms cost for all nights of [check_in, check_out): under one package, or under each that applies."""
 
+    older_names: ClassVar = legacy_aliases.QUOTE
+    parts: ClassVar = {"rooms": RoomWish}
+
     request_id: Identifier
     property_id: Identifier | None = None
-    check_in: date
-    check_out: date
+    check_in: Day
+    check_out: Day
     package: Identifier | None = None
     rooms: tuple[RoomWish, ...] = Field(min_length=1, max_length=MOST_ROOMS)
-    language: Language = Language.SPANISH
+    language: LanguageTag = Language.SPANISH
+    ignored: Ignored = ()
+
+
+class RateQuote(Part):
+    """A rate that counted: its conditions, of which one that is left out means any, and its prices for a night."""
+
+    season: Text | None = None
+    type: Text | None = None
+    first_night: date | None = None
+    last_night: date | None = None
+    weekdays: tuple[Weekday, ...] | None = Field(default=None, max_length=7)
+    rank: int = Field(default=0, ge=0, le=1000)
+    adult: Price
+    child: Price
+    extra_bed: Price
 
 
 class NightQuote(Part):
     """One night of one room, extra beds included: the price without tax, the tax, and the total."""
 
     night: date
+    rate: int | None = Field(default=None, ge=1, le=5000, description="Which of the plan's `rates` counted, from 1.")
     base: Amount
     tax: Amount
     total: Amount
@@ -143,6 +185,7 @@ class PlanQuote(Part):
     name: Text
     inclusions: tuple[Text, ...] = Field(default=(), max_length=1000)
     cancellation_policy: Text | None = None
+    rates: tuple[RateQuote, ...] = Field(default=(), max_length=5000)
     rooms: tuple[RoomQuote, ...] = Field(max_length=MOST_ROOMS)
     fees: Amount
     tax: Amount
@@ -160,6 +203,7 @@ class QuoteAnswered(
     plans: tuple[PlanQuote, ...] = Field(default=(), max_length=1000)
     message: Text
     error: RefusalDetails | None = None
+    ignored: IgnoredNames = None
 
 
 class QuoteInvalid(

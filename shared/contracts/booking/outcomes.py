@@ -29,6 +29,7 @@ from shared.contracts.common import (
     Text,
     Zone,
 )
+from shared.contracts.questions import IgnoredNames
 from shared.messages.message import Message
 
 # Those before the outcome; what follows it can wait a moment.
@@ -102,6 +103,7 @@ class Outcome(Part):
     text: Text = Field(description="Ready for the guest, in the request's language.")
     manage_url: Text | None = Field(default=None, description="Signed link by which the guest manages the booking.")
     cancellation_policy: Text | None = Field(default=None, description="The policy's sentence, in that language.")
+    ignored: IgnoredNames = None
     at: Moment
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid5
 
-import orjson
-from pydantic import BeforeValidator, EmailStr, Field, model_validator
+from pydantic import EmailStr, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from shared.contracts import topics
+from shared.contracts import legacy_aliases, topics
+from shared.contracts.booking.flat_form import with_flat_form
 from shared.contracts.common import (
     Amount,
     Channel,
@@ -16,6 +18,7 @@ from shared.contracts.common import (
     Headcount,
     Identifier,
     Language,
+    LanguageTag,
     Name,
     Occupants,
     Part,
@@ -26,24 +29,17 @@ from shared.contracts.common import (
     RoomNumber,
     Text,
 )
-from shared.contracts.legacy_aliases import normalize
+from shared.contracts.forms import one_of
+from shared.contracts.questions import Ignored, Question
+from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
 _BOOKINGS = UUID("6f1d4a3e-3c39-4c52-9d3c-0b7a1e1f2a55")
-_OLDER_METHODS = {
-    "depósito bac": "bank_transfer",
-    "deposito bac": "bank_transfer",
-    "compraclick": "card_link",
-}
 
 
 def booking_id_of(request_id: str) -> UUID:
     """The id of the booking that a request becomes; the same each time the request is read."""
     return uuid5(_BOOKINGS, request_id)
-
-
-def _method(given: object) -> object:
-    return _OLDER_METHODS.get(given.strip().lower(), given) if isinstance(given, str) else given
 
 
 class Guest(Part):
@@ -57,8 +53,11 @@ class Guest(Part):
     nationality: Name | None = None
 
 
-class RequestingGuest(Guest):
+class RequestingGuest(Incoming, Guest):
     """Who books, with a valid e-mail address; it is checked once, when the request arrives."""
+
+    older_names: ClassVar = legacy_aliases.GUEST
+    names_checked: ClassVar = True
 
     email: EmailStr
 
@@ -71,22 +70,34 @@ class Contact(Part):
     channel: Channel | None = None
 
 
-class RequestedRoom(Occupants):
+class RequestingContact(Incoming, Contact):
+    """How the guest writes to us, as a gateway says it."""
+
+    names_checked: ClassVar = True
+
+    channel: Annotated[Channel, one_of(Channel, legacy_aliases.CHANNELS)] | None = None
+
+
+class RequestedRoom(Incoming, Occupants):
     """One room of a request: its type as label or key, and who sleeps in it."""
 
+    older_names: ClassVar = legacy_aliases.ROOM
+    names_checked: ClassVar = True
+
     type: Identifier
-    adults: Headcount
-    children_0_to_5: Headcount
-    children_6_to_10: Headcount
     extra_beds: Headcount = 0
     extra_beds_cost: Amount | None = None
 
 
-class RequestedPayment(Part):
+class RequestedPayment(Incoming, Part):
     """What the guest says was paid for all rooms, and the evidence of it."""
 
-    method: Annotated[PaymentMethod, BeforeValidator(_method)]
+    older_names: ClassVar = legacy_aliases.PAYMENT
+    names_checked: ClassVar = True
+
+    method: Annotated[PaymentMethod, one_of(PaymentMethod, legacy_aliases.METHODS)]
     amount: Amount
+    payment_id: Identifier | None = Field(None, description="The payment that a verification named.")
     payer: Name | None = None
     reference: Identifier | None = None
     slip_date: Day | None = None
@@ -110,10 +121,11 @@ class RequestFacts(Part):
     avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=500)
     contact: Contact = Contact()
     policy: Policy | None = None
+    ignored: Ignored = ()
 
 
 class BookingRequested(
-    Message, RequestFacts, type="posada.booking.requested.v1", topic=topics.BOOKING_REQUESTS, key="request_id"
+    Question, Message, RequestFacts, type="posada.booking.requested.v1", topic=topics.BOOKING_REQUESTS, key="request_id"
 ):
     """One request for one or more rooms, paid with one payment.
 
@@ -121,18 +133,20 @@ class BookingRequested(
     flat form for one room are accepted.
     """
 
-    guest: RequestingGuest
+    older_names: ClassVar = legacy_aliases.REQUEST
+    names_checked: ClassVar = True
+    parts: ClassVar = {
+        "guest": RequestingGuest,
+        "payment": RequestedPayment,
+        "contact": RequestingContact,
+        "rooms": RequestedRoom,
+    }
+    # Where a list of rooms makes the flat fields of a single room superfluous, they are no mistake.
+    also_known: ClassVar = frozenset(legacy_aliases.FLAT_ROOM)
 
-    @classmethod
-    def from_wire(cls, body: bytes, reference: str) -> Self:
-        """Read a request; one without a request id gets its CloudEvents source and id as `reference`."""
-        try:
-            given = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return cls.model_validate_json(body)
-        if isinstance(given, dict):
-            given.setdefault("request_id", reference)
-        return cls.model_validate(given)
+    guest: RequestingGuest
+    contact: RequestingContact = RequestingContact()
+    language: LanguageTag = Language.SPANISH
 
     @property
     def correlation(self) -> str:
@@ -150,8 +164,15 @@ class BookingRequested(
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_older_names(cls, given: Any) -> Any:
-        return normalize(given)
+    def _accept_flat_form(cls, given: Any) -> Any:
+        return legacy_aliases.normalize(given)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema of today's form, of the flat one, and of mixtures of both."""
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        with_flat_form(handler.resolve_ref_schema(schema), handler.resolve_ref_schema)
+        return schema
 
 
 class RequestInvalid(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.contracts import topics
-from shared.contracts.common import Amount, Currency, Day, Identifier, Language, Name, RefusalDetails, Text
+from shared.contracts import legacy_aliases, topics
+from shared.contracts.common import Amount, Currency, Day, Identifier, Language, LanguageTag, Name, RefusalDetails, Text
+from shared.contracts.questions import Ignored, IgnoredNames, Question
+from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
+Asked = Literal["withdrawal", "frustration"]
 MOST_CODES = 1000  # of one payment in one answer
 
 
@@ -28,12 +31,14 @@ class Verification(StrEnum):
 
 
 class VerifyPayment(
-    Message, type="posada.payments.verify-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="request_id"
+    Question, Message, type="posada.payments.verify-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="request_id"
 ):
     """Asks whether a payment is there, by a slip or by a card's authorisation number; it reserves nothing.
 
     Without a booking's amount any money that is left will do for a card, and the slip's own amount for a slip.
     """
+
+    older_names: ClassVar = legacy_aliases.VERIFICATION
 
     request_id: Identifier
     property_id: Identifier | None = None
@@ -44,7 +49,8 @@ class VerifyPayment(
     payer: Name | None = None
     reference: Identifier | None = None
     currency: Currency = "USD"
-    language: Language = Language.SPANISH
+    language: LanguageTag = Language.SPANISH
+    ignored: Ignored = ()
 
 
 class PaymentVerified(
@@ -67,6 +73,7 @@ class PaymentVerified(
     missing: tuple[Text, ...] = Field((), max_length=3)
     message: Text
     error: RefusalDetails | None = None
+    ignored: IgnoredNames = None
 
 
 class VerificationInvalid(
@@ -80,7 +87,12 @@ class VerificationInvalid(
 
 
 class MarkFrustrated(
-    Message, type="posada.payments.mark-frustrated.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id", signed=True
+    Incoming,
+    Message,
+    type="posada.payments.mark-frustrated.v1",
+    topic=topics.PAYMENTS_REQUESTS,
+    key="booking_id",
+    signed=True,
 ):
     """The guest has lost patience: whoever waits for money of this booking is escalated at once."""
 
@@ -90,7 +102,12 @@ class MarkFrustrated(
 
 
 class WithdrawPayment(
-    Message, type="posada.payments.withdraw-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="booking_id", signed=True
+    Incoming,
+    Message,
+    type="posada.payments.withdraw-payment.v1",
+    topic=topics.PAYMENTS_REQUESTS,
+    key="booking_id",
+    signed=True,
 ):
     """The guest or the staff gives the search up: the retries end and the booking's holds are released."""
 
@@ -99,11 +116,32 @@ class WithdrawPayment(
     reason: Text | None = Field(None, description="For the staff; the guest never reads it.")
 
 
+class RequestDone(Message, type="posada.payments.request-done.v1", topic=topics.PAYMENTS_ANSWERS, key="booking_id"):
+    """What a gateway or the staff asked about a booking's money, a withdrawal or a mark of frustration, is done.
+
+    `changed` is false where it was so already: the search had ended, or staff had the case.
+    """
+
+    booking_id: UUID
+    asked: Asked
+    changed: bool
+
+
+class SearchRequestInvalid(
+    Message, type="posada.payments.search-request-invalid.v1", topic=topics.internal("payments"), key="booking_id"
+):
+    """What could be read of a withdrawal or a mark of frustration that does not fit; payments makes it for itself."""
+
+    booking_id: UUID
+    asked: Asked
+    error: RefusalDetails
+
+
 class RequestRefused(
     Message, type="posada.payments.request-refused.v1", topic=topics.PAYMENTS_ANSWERS, key="booking_id"
 ):
     """What a gateway asked about a booking's money, a withdrawal or a mark of frustration, is not done, and why."""
 
     booking_id: UUID
-    asked: Literal["withdrawal", "frustration"]
+    asked: Asked
     refusal: RefusalDetails

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.contracts import topics
 from shared.contracts.common import (
-    Amount,
     Currency,
     Day,
     Deciding,
@@ -17,8 +16,10 @@ from shared.contracts.common import (
     DescribingName,
     Identifier,
     PaymentMethod,
+    PositiveAmount,
     is_placeholder,
 )
+from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
 # What staff took and what an online gateway paid is recorded under ids that others could reckon.
@@ -26,7 +27,7 @@ OWN_SOURCES: Final = frozenset({"desk", "stripe"})
 FROM_KAFKA: Final = "kafka"
 
 
-class FromSource(Message):
+class FromSource(Incoming, Message):
     """What a source of transfers says of one of them. `source` and `transfer_id` together are unique."""
 
     transfer_id: Identifier
@@ -73,7 +74,7 @@ class TransferArrived(
 
     property_id: Identifier | None = None
     method: PaymentMethod = PaymentMethod.BANK_TRANSFER
-    amount: Amount = Field(gt=0)
+    amount: PositiveAmount
     currency: Currency = "USD"
     posted_on: Day
     payer: DescribingName = None
@@ -97,7 +98,7 @@ class TransferReversed(
 
     reversal_id: Identifier
     property_id: Identifier | None = None
-    amount: Amount = Field(gt=0)
+    amount: PositiveAmount
     currency: Currency = "USD"
     posted_on: Day
     payer: DescribingName = None

@@ -34,7 +34,7 @@ from shared.contracts.payments import (
     ReleasePayment,
     ReservePayment,
 )
-from shared.saga.state import Verdict
+from shared.saga.state import Progress, Verdict
 from shared.saga.table import Build, Rejection, Sends, Wait
 
 # Rooms stay held for this much longer than their money is waited for, so that no hold runs out just before a decision.
@@ -69,6 +69,17 @@ def rooms_held(data: RequestData, reply: RoomsHeld) -> RequestData:
     return data.but(
         rooms=reply.rooms, failed=reply.failed, total=reply.total, currency=reply.currency, outside=reply.outside
     )
+
+
+def paid_too_little(data: RequestData) -> Rejection | None:
+    """A guest who says to have paid less than the rooms cost, though the slip shows more, is asked what is right."""
+    paid = data.request.payment
+    if paid.slip_amount is None or data.total is None or paid.amount >= min(data.total, paid.slip_amount):
+        return None
+    lacking = data.total - paid.amount
+    text = f"payment.amount: {paid.amount} was paid by this, and the rooms cost {data.total}: correct the amount"
+    details = {"field": "payment.amount", "difference": str(lacking)}
+    return Rejection(Verdict.REFUSED, Reason.PAYMENT_INSUFFICIENT, text, details)
 
 
 def release_rooms(data: RequestData, _: datetime) -> Sends:
@@ -190,9 +201,22 @@ def refuse(data: RequestData, rejection: Rejection, now: datetime) -> Sends:
         yield events.rooms_gone(data, rejection)
 
 
-def progressed(data: RequestData, step: str, now: datetime) -> BookingProgressed:
+def progressed(data: RequestData, step: str, now: datetime, **details: Any) -> BookingProgressed:
     """A step on the way, for a gateway to show."""
-    return BookingProgressed(booking_id=data.booking_id, request_id=data.request.request_id, step=step, at=now)
+    return BookingProgressed(
+        booking_id=data.booking_id, request_id=data.request.request_id, step=step, at=now, details=details
+    )
+
+
+def accepted(data: RequestData, now: datetime) -> BookingProgressed:
+    """The request is accepted; names in it that nobody knows were ignored."""
+    ignored = data.request.ignored
+    return progressed(data, "accepted", now, **({"ignored": list(ignored)} if ignored else {}))
+
+
+def still_open(data: RequestData, progress: Progress, now: datetime) -> BookingProgressed:
+    """The answer to a request that is repeated before its outcome: that it is known, and which step is under way."""
+    return progressed(data, "accepted", now, repeated=True, under_way=progress.step)
 
 
 def reported(step: str) -> Build[RequestData]:

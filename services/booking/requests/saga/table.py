@@ -43,6 +43,7 @@ BOOKING_REQUEST: SagaTable[RequestData] = SagaTable(
             do=say.hold_rooms,
             done=RoomsHeld,
             on_reply=say.rooms_held,
+            check=say.paid_too_little,
             refused=RoomsNotHeld,
             refusal=say.refused_by,
             undo=say.release_rooms,

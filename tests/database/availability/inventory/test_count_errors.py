@@ -15,7 +15,7 @@ from shared.contracts.availability import CountAnswered
 from shared.http.app import answer_refusals
 from shared.outbox.outbox import Row
 from tests.database.availability.conftest import Availability
-from tests.support.doubles.transport import message_of, process_records, raw_record, type_of
+from tests.support.doubles.transport import message_of, process_records, raw_record
 
 pytestmark = pytest.mark.real
 REQUESTS = "posada.availability.requests"
@@ -71,20 +71,37 @@ async def test_in_their_language(service: Availability, change: Any, spanish: st
     assert english in (await answered(service, **change, language="en")).message
 
 
-@pytest.mark.parametrize("request_id", ["", None, "x" * 101, "a\nb"])
-async def test_what_no_answer_could_name_is_set_aside(service: Availability, request_id: Any) -> None:
+@pytest.mark.parametrize(
+    ("request_id", "success"), [("", True), (None, True), ("x" * 101, False), ("a\nb", False), (["c1"], False)]
+)
+async def test_what_names_no_id_is_answered_under_its_record_s(
+    service: Availability, request_id: Any, success: bool
+) -> None:
     (row,) = await asked(service, json.dumps(GOOD | {"request_id": request_id}).encode())
-    assert row.topic.endswith(".dead")
+    answer = message_of(row)
+    assert isinstance(answer, CountAnswered)
+    assert answer.request_id.startswith(f"kafka/{REQUESTS}/0/")
+    assert answer.success is success
 
 
-async def test_what_is_no_object_is_set_aside(service: Availability) -> None:
-    (row,) = await asked(service, b"[1]")
-    assert row.topic.endswith(".dead")
-    assert "posada.availability.count" not in row.topic + type_of_or_none(row)
+@pytest.mark.parametrize("body", [b"[1]", b"{", b""])
+async def test_what_is_no_object_is_answered(service: Availability, body: bytes) -> None:
+    (row,) = await asked(service, body)
+    answer = message_of(row)
+    assert isinstance(answer, CountAnswered)
+    assert answer.error
 
 
-def type_of_or_none(row: Row) -> str:
-    return type_of(row) if "ce_type" in dict(row.headers) else ""
+@pytest.mark.parametrize("kind", ["posada.availability.count-requested.v9", "posada.availability.hold-rooms.v1", "x"])
+async def test_a_type_that_the_topic_does_not_know_is_answered(service: Availability, kind: str) -> None:
+    await process_records(
+        service.consumer, [raw_record(REQUESTS, json.dumps(GOOD).encode(), headers=[("ce_type", kind.encode())])]
+    )
+    (row,) = service.office.taken()
+    answer = message_of(row)
+    assert isinstance(answer, CountAnswered)
+    assert answer.error
+    assert (answer.request_id, answer.error.details["field"]) == ("c1", "ce_type")
 
 
 @pytest.fixture

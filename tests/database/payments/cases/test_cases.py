@@ -18,6 +18,7 @@ from shared.contracts.payments import (
     PaymentAwaited,
     PaymentRefused,
     PaymentReserved,
+    RequestDone,
     WithdrawPayment,
 )
 from shared.database.pool import Database
@@ -26,9 +27,11 @@ from tests.support.builders.payments import (
     NOW,
     booking,
     capture,
+    record_of,
     reserve,
     transfer,
 )
+from tests.support.doubles.transport import process_records
 from tests.support.sagas.payments_service import House
 
 A, B = payment_id_of("kafka", "A"), payment_id_of("kafka", "B")
@@ -131,7 +134,8 @@ async def test_a_frustrated_guest_is_escalated_at_once(house: House) -> None:
     await house.tell(reserve())
     record = await house.put(f"{CASE}/frustration", DECIDED)
     assert (record["status"], record["stage"], record["attempt"]) == ("escalated", 1, 1)
-    waits, alert = await house.sent()
+    waits, alert, done = await house.sent()
+    assert isinstance(done, RequestDone)
     assert isinstance(waits, PaymentAwaited)
     assert waits.opens_stage is False  # the guest has heard of the search
     assert waits.escalated  # and hears now that a person has it
@@ -158,13 +162,23 @@ async def test_a_frustrated_guest_whose_money_just_came_is_served(house: House) 
             NOW.date(),
             NOW,
         )
-    assert names(await house.tell(MarkFrustrated(booking_id=booking()))) == ["PaymentReserved"]
+    assert names(await house.tell(MarkFrustrated(booking_id=booking()))) == ["PaymentReserved", "RequestDone"]
+    await process_records(house.consumer, [record_of(MarkFrustrated(booking_id=booking()), "again")])
+    (again,) = house.post.taken()
+    assert isinstance(again, RequestDone)
+    assert (again.asked, again.changed) == ("frustration", False)
 
 
 async def test_a_gateway_withdraws_and_nothing_is_looked_for_again(house: House) -> None:
     await house.tell(reserve())
-    (reply,) = await house.tell(WithdrawPayment(booking_id=booking(), reason="changed her mind"))
+    reply, answer = await house.tell(WithdrawPayment(booking_id=booking(), reason="changed her mind"))
     assert isinstance(reply, PaymentRefused)
+    assert isinstance(answer, RequestDone)
+    assert (answer.booking_id, answer.asked, answer.changed) == (booking(), "withdrawal", True)
+    await process_records(house.consumer, [record_of(WithdrawPayment(booking_id=booking()), "again")])
+    (again,) = house.post.taken()
+    assert isinstance(again, RequestDone)
+    assert not again.changed
     assert reply.refusal.reason == "payment_withdrawn"
     assert await house.tell(transfer()) == []
     assert await house.ring() == []

@@ -107,7 +107,7 @@ VERIFY = [("ce_type", VerifyPayment.type_name.encode())]
         ({"slip_amount": "-1"}, "slip_amount"),
         ({"booking_amount": "690.001"}, "booking_amount"),
         ({"currency": "dollars"}, "currency"),
-        ({"authorization_number": ""}, "authorization_number"),
+        ({"authorization_number": "\n\0"}, "authorization_number"),
     ],
 )
 async def test_a_question_that_cannot_be_read_is_answered_with_its_reason(
@@ -124,7 +124,25 @@ async def test_a_question_that_cannot_be_read_is_answered_with_its_reason(
     assert "correct this detail" in english.message
 
 
-@pytest.mark.parametrize("request_id", ["", None, "x" * 101, "a\nb"])
-async def test_a_question_whose_answer_nobody_could_know_is_set_aside(house: House, request_id: Any) -> None:
-    row = await raw(house, orjson.dumps({"request_id": request_id, "slip_amount": "1"}))
-    assert row.topic.endswith(".dead")
+@pytest.mark.parametrize(("request_id", "result"), [("", "missing"), (None, "missing"), ("x" * 101, "invalid")])
+async def test_a_question_without_a_usable_id_is_answered_under_its_record_s(
+    house: House, request_id: Any, result: str
+) -> None:
+    answer = message_of(await raw(house, orjson.dumps({"request_id": request_id, "slip_amount": "1"})))
+    assert isinstance(answer, PaymentVerified)
+    assert answer.request_id.startswith("kafka/posada.payments.requests/0/")
+    assert answer.result == result
+
+
+@pytest.mark.parametrize("kind", ["posada.payments.verify-payment.v2", "posada.booking.requested.v1"])
+async def test_a_type_that_the_topic_does_not_know_is_answered(house: House, kind: str) -> None:
+    record = raw_record(
+        "posada.payments.requests", orjson.dumps({"request_id": "q9"}), headers=[("ce_type", kind.encode())]
+    )
+    await process_records(house.consumer, [record])
+    (row,) = house.post.rows
+    answer = message_of(row)
+    assert isinstance(answer, PaymentVerified)
+    assert (answer.request_id, answer.result) == ("q9", "invalid")
+    assert answer.error
+    assert answer.error.details["field"] == "ce_type"

@@ -13,7 +13,7 @@ from services.booking.record.states import Status
 from services.booking.requests import handlers
 from services.booking.requests.malformed import read_invalid
 from services.booking.requests.property import MultiRoom, Property
-from shared.contracts.availability import HoldRooms
+from shared.contracts.availability import HoldRooms, ReleaseRooms
 from shared.contracts.booking import (
     BookingConfirmed,
     BookingProgressed,
@@ -42,6 +42,81 @@ def test_the_same_request_again_gets_the_first_outcome(given: Given) -> None:
     given.now += timedelta(days=1)
     given.request().expect(BookingConfirmed)
     assert given.sends == [first]
+
+
+@pytest.mark.parametrize("replies", [(), (held(),)], ids=["rooms", "money"])
+def test_a_repetition_before_the_outcome_is_answered_too(given: Given, replies: tuple[Any, ...]) -> None:
+    given.request()
+    for reply in replies:
+        given.reply(reply)
+    before = given.saga.state
+    given.request().expect()
+    answer = given.the(BookingProgressed)
+    assert (answer.request_id, answer.step) == ("r1", "accepted")
+    assert answer.details == {"repeated": True, "under_way": before.progress.step}
+    assert given.saga.state == before
+
+
+def test_what_is_wrong_with_a_repetition_before_the_outcome_changes_nothing(given: Given) -> None:
+    given.request()
+    invalid = parse_message(BookingRequested.type_name, orjson.dumps(wanted() | {"check_in": "soon"}))
+    assert isinstance(invalid, Invalid)
+    message = read_invalid(invalid)
+    assert isinstance(message, RequestInvalid)
+    (sent,) = handlers.refuse_invalid(given.bookings, message, START)
+    assert isinstance(sent, BookingProgressed)
+
+
+def test_names_that_nobody_knows_are_told_back(given: Given) -> None:
+    given.request(request(loyalty=7, rooms=[room(3), room(3), room(2, view="sea")]))
+    assert given.the(BookingProgressed).details == {"ignored": ["loyalty", "rooms.2.view"]}
+    given.reply(held()).reply(answer_of(PaymentReserved))
+    assert given.the(BookingConfirmed).ignored == ("loyalty", "rooms.2.view")
+
+
+SLIP = {"method": "bank_transfer", "amount": "690.00", "slip_date": START.date().isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"slip_amount": "172.50"}, "payment.amount"),
+        ({"slip_date": (START + timedelta(days=2)).date().isoformat()}, "payment.slip_date"),
+        ({"slip_date": "2199-12-31"}, "payment.slip_date"),
+        ({"payment_id": "p-1"}, "payment.payment_id"),
+        ({"transfer_id": "p-1"}, "payment.payment_id"),
+    ],
+)
+def test_a_payment_that_makes_no_sense_is_refused_with_its_field(
+    given: Given, change: dict[str, Any], field: str
+) -> None:
+    given.request(request(payment=SLIP | change)).expect(BookingRefused)
+    refusal = given.the(BookingRefused).refusal
+    assert (refusal.reason, refusal.details["field"]) == ("invalid_request", field)
+    assert refusal.text.startswith(field)
+    assert "concuerdan" in given.the(BookingRefused).text
+
+
+def test_a_slip_of_a_day_that_has_begun_somewhere_is_taken(given: Given) -> None:
+    tomorrow = (START + timedelta(hours=14)).date().isoformat()
+    given.request(request(payment=SLIP | {"slip_date": tomorrow})).expect(HoldRooms)
+
+
+@pytest.mark.parametrize(
+    ("amount", "slip", "taken"),
+    [("1.00", "690.00", False), ("689.99", "690.00", False), ("690.00", "1000.00", True), ("1.00", None, True)],
+)
+def test_less_than_the_rooms_cost_is_refused_where_the_slip_shows_more(
+    given: Given, amount: str, slip: str | None, taken: bool
+) -> None:
+    """What a slip shows by itself is for payments to judge."""
+    given.request(request(payment=SLIP | {"amount": amount, "slip_amount": slip})).reply(held())
+    if taken:
+        given.expect(ReservePayment)
+        return
+    given.expect(ReleaseRooms, BookingRefused)
+    refusal = given.the(BookingRefused).refusal
+    assert (refusal.reason, refusal.details["field"]) == ("payment_insufficient", "payment.amount")
 
 
 def test_a_refused_request_again_is_refused_alike(given: Given) -> None:
@@ -137,7 +212,9 @@ def flat() -> dict[str, Any]:
 def test_the_flat_form_is_a_list_of_one() -> None:
     listed = wanted(rooms=[room(2, children_0_to_5=1)])
     listed["payment"] = {"method": "bank_transfer", "amount": "172.50", "slip_date": "2026-03-10"}
-    assert BookingRequested.model_validate(flat()) == BookingRequested.model_validate(listed)
+    found = BookingRequested.model_validate(flat())
+    assert found.ignored == ("force_process",)
+    assert found == BookingRequested.model_validate(listed | {"force_process": 1})
 
 
 @pytest.mark.parametrize("name", ["rooms", "room_bookings", "bookings"])
@@ -168,7 +245,7 @@ def test_what_is_required_is_named(given: Given, missing: str) -> None:
     assert refused.refusal.reason == ("payment_missing" if missing == "payment" else "invalid_request")
 
 
-@pytest.mark.parametrize("missing", ["type", "adults", "children_0_to_5", "children_6_to_10"])
+@pytest.mark.parametrize("missing", ["type", "adults"])
 def test_what_a_room_needs(missing: str) -> None:
     rooms = [{name: value for name, value in room().items() if name != missing}]
     with pytest.raises(ValidationError, match=missing):

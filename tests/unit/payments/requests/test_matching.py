@@ -15,7 +15,8 @@ from services.payments.transfers.claim import authorization_key, claim_of, refer
 from services.payments.transfers.matching import MANY, MatchResult, Verdict, Why, match, objections
 from services.payments.transfers.payment import Payment, payment_of
 from services.payments.unit_of_work import UnitOfWork
-from shared.contracts.common import FIRST_DAY, LAST_DAY, PaymentMethod
+from shared.contracts.common import PaymentMethod
+from shared.contracts.forms import FIRST_DAY, LAST_DAY
 from shared.contracts.payments import Evidence, ReservePayment
 from tests.support.builders.payments import NOW, SLIP_DATE, TERMS, booking, card, reserve, reserve_by_card, transfer
 

@@ -45,12 +45,18 @@ def record(topic: str, bad: Bad, *more: tuple[str, bytes]) -> ConsumerRecord[byt
     return raw_record(topic, bad.body, headers=[("ce_type", (bad.type or "").encode()), ("ce_id", b"1"), *more])
 
 
+def answered(message: Any) -> str:
+    """Why a message is not handled; on a topic of questions its sender is told."""
+    assert isinstance(message, Invalid) or type(message).__name__.endswith("Invalid")
+    found: str = message.text if isinstance(message, Invalid) else getattr(message, "error", None) or message.refusal
+    return found if isinstance(found, str) else found.text
+
+
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
 def test_a_message_counts_only_on_its_own_topic(place: Place) -> None:
     for service in place.readers:
         read = Decoder(routes_of(service)).decode(record(place.topic, elsewhere(place)), NOW)
-        assert isinstance(read.message, Invalid)
-        assert f"does not travel on {place.topic}" in read.message.text
+        assert f"does not travel on {place.topic}" in answered(read.message)
 
 
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
@@ -68,14 +74,14 @@ def test_a_dead_letter_that_is_replayed_counts_no_more_than_where_it_came_from(p
     for service in place.readers:
         given = record(internal(service).name, elsewhere(place), (ORIGIN, f"{place.topic}/0/7".encode()))
         read = Decoder(routes_of(service)).decode(given, NOW)
-        assert isinstance(read.message, Invalid)
+        assert f"does not travel on {place.topic}" in answered(read.message)
         assert read.origin == f"{place.topic}/0/7"
 
 
 def test_only_our_own_topic_is_believed_about_where_a_message_came_from() -> None:
     place = next(place for place in OPEN if place.topic == REQUESTS)
     given = record(REQUESTS, elsewhere(place), (ORIGIN, b"posada.booking.replies/0/7"))
-    assert isinstance(Decoder(routes_of("booking")).decode(given, NOW).message, Invalid)
+    assert f"does not travel on {REQUESTS}" in answered(Decoder(routes_of("booking")).decode(given, NOW).message)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.topic)

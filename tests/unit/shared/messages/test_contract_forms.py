@@ -150,7 +150,6 @@ def test_without_list_and_type_there_are_no_rooms() -> None:
 def test_flat_fields_fill_what_a_group_leaves_out() -> None:
     given_ = {
         "guest": {"name": "Ana", "email": None},
-        "customer_name": "Somebody else",
         "customer_email": "ana@example.com",
         "payment": {"method": "bank_transfer"},
         "payment_amount": "690.00",
