@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from services.availability.catalogue import RateRecord, check_no_tie
 from shared.database.pool import Connection
 from shared.database.seeds import plant_files
+from shared.errors import Refusal
 
 FOLDER = Path(__file__).parent / "seed"
 
@@ -25,8 +27,9 @@ _PACKAGE = """
 INSERT INTO packages (property_id, key, name, inclusions, types, first_night, last_night, cancellation_policy)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
 _RATE = """
-INSERT INTO rates (property_id, package_key, type_key, first_night, last_night, weekdays, adult, child, extra_bed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+INSERT INTO rates (property_id, package_key, type_key, first_night, last_night, weekdays, season, rank, adult, child,
+                   extra_bed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
 _SUPPLEMENT = "INSERT INTO supplements VALUES ($1, $2, $3, $4, $5)"
 _FEE = "INSERT INTO fees VALUES ($1, $2, $3, $4)"
 
@@ -59,6 +62,7 @@ async def _plant(new_property: str, connection: Connection, given: Mapping[str, 
     )
     if new is None:
         return []
+    _check_rates(property_id, given["rates"])
     await connection.executemany(_TYPE, _types(property_id, given["types"]))
     await connection.executemany(_ROOM, _rooms(property_id, given["rooms"]))
     await connection.executemany(_PACKAGE, [_package(property_id, package) for package in given["packages"]])
@@ -111,7 +115,32 @@ def _package(property_id: str, given: Mapping[str, Any]) -> Row:
 def _rate(property_id: str, given: Mapping[str, Any]) -> Row:
     amounts = (Decimal(given["adult"]), Decimal(given["child"]), Decimal(given["extra_bed"]))
     first, last = _date(given.get("first_night")), _date(given.get("last_night"))
-    return (property_id, given["package"], given.get("type"), first, last, given.get("weekdays"), *amounts)
+    season, rank = given.get("season"), given.get("rank", 0)
+    return (
+        property_id,
+        given["package"],
+        given.get("type"),
+        first,
+        last,
+        given.get("weekdays"),
+        season,
+        rank,
+        *amounts,
+    )
+
+
+def _check_rates(property_id: str, given: list[Mapping[str, Any]]) -> None:
+    """Refuse rates of which nobody can say which one counts.
+
+    Raises:
+        ValueError: naming both.
+    """
+    records = [RateRecord.model_validate({"property_id": property_id, **rate}) for rate in given]
+    for place, record in enumerate(records):
+        try:
+            check_no_tie(record, records[:place])
+        except Refusal as refusal:
+            raise ValueError(refusal.text) from None
 
 
 def _supplement(property_id: str, given: Mapping[str, Any]) -> Row:

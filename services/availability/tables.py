@@ -93,6 +93,8 @@ rates = Table(
     Column("first_night", Date),
     Column("last_night", Date),
     Column("weekdays", ARRAY(SmallInteger), comment="ISO, 1 is Monday; none: every day"),
+    Column("season", Text, comment="its nights' name for people"),
+    Column("rank", SmallInteger, nullable=False, server_default="0", comment="of two for a night the higher counts"),
     Column("adult", Numeric(12, 4), nullable=False),
     Column("child", Numeric(12, 4), nullable=False),
     Column("extra_bed", Numeric(12, 4), nullable=False),

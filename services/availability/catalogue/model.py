@@ -7,12 +7,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.availability.catalogue.property import Unit
 from shared.contracts.common import Currency, Day, Identifier, Name, Reason, RoomNumber, Zone
 from shared.errors import Refusal
+from shared.messages.incoming import Incoming
 from shared.outbound.destinations import Allowed, Forbidden
 
 IN_USE = "in_use"
@@ -40,7 +41,7 @@ Weekday = Annotated[int, Field(ge=1, le=7, description="ISO: 1 is Monday.")]
 Weekdays = Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7), AfterValidator(_in_order)]
 
 
-class Record(BaseModel):
+class Record(Incoming):
     """A record of a property's catalogue; `keys` are the fields that identify it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -140,7 +141,11 @@ class PackageRecord(_Season):
 
 
 class RateRecord(_Season):
-    """What a night costs for each adult, child of 6 to 10 and extra bed. A condition that is left out means any."""
+    """What a night costs for each adult, child of 6 to 10 and extra bed. A condition that is left out means any.
+
+    `season` names its nights for people. Of two rates for a night the one of higher `rank` counts, of equal ones the
+    more specific one.
+    """
 
     kind = "rate"
     keys = ("property_id", "package", "type", "first_night", "last_night", "weekdays")
@@ -148,6 +153,8 @@ class RateRecord(_Season):
     package: Key
     type: Key | None = None
     weekdays: Weekdays | None = None
+    season: Name | None = None
+    rank: int = Field(default=0, ge=0, le=1000)
     adult: Price
     child: Price
     extra_bed: Price

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
+from services.availability.catalogue.rate_order import Rate
 from services.availability.stay import Stay
 from shared.contracts.common import Occupants, Reason
 from shared.errors import Refusal
@@ -37,35 +38,6 @@ class RoomType:
     guests: int
     extra_beds: int = 0
     is_place: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What a night costs for each adult, child of 6 to 10, and extra bed. A condition that is None means any."""
-
-    package: str
-    adult: Decimal
-    child: Decimal
-    extra_bed: Decimal
-    type: str | None = None
-    first: date | None = None
-    last: date | None = None
-    weekdays: frozenset[int] | None = None
-
-    def serves(self, package: str, type_key: str, night: date) -> bool:
-        """Whether the rate applies to this package, type and night; ISO weekdays, 1 is Monday."""
-        return (
-            self.package == package
-            and self.type in {None, type_key}
-            and (self.first is None or self.first <= night)
-            and (self.last is None or night <= self.last)
-            and (self.weekdays is None or night.isoweekday() in self.weekdays)
-        )
-
-    @property
-    def precision(self) -> tuple[bool, bool, bool]:
-        """How specific it is: a rate for a type goes before one for weekdays, that before one for a season."""
-        return (self.type is not None, self.weekdays is not None, (self.first or self.last) is not None)
 
 
 @dataclass(frozen=True, slots=True)

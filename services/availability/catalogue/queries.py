@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import asyncpg
 
 from services.availability.catalogue.model import RECORDS, Record
 
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 PAGE = 100  # records that are read at once for a listing
 # The table of each kind, and the columns whose names differ from those of the fields.
 _TABLES: dict[str, tuple[str, dict[str, str]]] = {
@@ -39,9 +43,13 @@ _IN_ORDER: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """The statements for one kind. `cursor` names the columns of a page's last row after which the next page begins."""
+    """The statements for one kind; `every` reads those of a property.
+
+    `cursor` names the columns of a page's last row after which the next page begins.
+    """
 
     one: str
+    every: str
     page: str
     cursor: tuple[str, ...]
     put: str
@@ -65,6 +73,7 @@ def _sql(kind: type[Record]) -> Sql:
     after = ", ".join(f"${number}" for number in (2, *range(4, 3 + len(order))))
     return Sql(
         one=f"SELECT {chosen} FROM {table} WHERE {which}",  # noqa: S608
+        every=f"SELECT {chosen} FROM {table} WHERE {keys[0]} = $1",  # noqa: S608
         page=f"SELECT {chosen}, {cursor_values} FROM {table} WHERE {keys[0]} >= $2"  # noqa: S608
         f" AND ($1::text IS NULL OR {keys[0]} = $1) AND ($3::boolean OR ({', '.join(order)}) > ({after}))"
         f" ORDER BY {', '.join(order)} LIMIT {PAGE}",
@@ -72,6 +81,23 @@ def _sql(kind: type[Record]) -> Sql:
         put=f"{insert} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}",
         remove=f"DELETE FROM {table} WHERE {which}",  # noqa: S608
     )
+
+
+def record_in(model: type[AnyRecord], row: asyncpg.Record) -> AnyRecord:
+    """The record in a row."""
+    given = {name: row[name] for name in model.model_fields}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return model.model_validate(values)
+
+
+def values_of(record: Record) -> list[Any]:
+    """The values of a record, as `put` takes them."""
+    return [value_of(getattr(record, name)) for name in type(record).model_fields]
+
+
+def value_of(value: Any) -> Any:
+    """A value as a parameter of a statement."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 SQL = {kind.kind: _sql(kind) for kind in RECORDS}

@@ -26,7 +26,8 @@ from services.availability.catalogue.model import (
     check_keeps_default,
 )
 from services.availability.catalogue.property import plain
-from services.availability.catalogue.queries import PAGE, SQL
+from services.availability.catalogue.queries import PAGE, SQL, record_in, value_of, values_of
+from services.availability.catalogue.rate_records import check_rates
 from shared.contracts.common import Reason
 from shared.database.pool import Connection, Database
 from shared.errors import Refusal
@@ -101,16 +102,13 @@ class CatalogueRepository:
             old = await _read(connection, type(record), record.key)
             if old == record:
                 return False
-            if isinstance(old, RoomRecord | TypeRecord | PropertyRecord):
-                await _check_bookings(connection, old, record, now)
-            if isinstance(old, OutsideRecord) and isinstance(record, OutsideRecord) and old.prefix != record.prefix:
-                await _check_external_bookings(connection, old, "prefix", now)
+            await _check_change(connection, old, record, now)
             if not all_properties:
                 check_keeps_default(old, record)
             if isinstance(record, PropertyRecord) and record.is_default:
                 await connection.execute(_NO_OTHER_DEFAULT, record.property_id)
             try:
-                await connection.execute(SQL[record.kind].put, *_values(record))
+                await connection.execute(SQL[record.kind].put, *values_of(record))
             except asyncpg.ForeignKeyViolationError:
                 raise _unknown_reference(record) from None
         self._edited()
@@ -137,7 +135,7 @@ class CatalogueRepository:
                 await _check_external_bookings(connection, old, "property_id", now)
             for statement in _REMOVED_WITH.get(kind, ()):
                 await connection.execute(statement, *key)
-            await connection.execute(SQL[kind].remove, *map(_value, key))
+            await connection.execute(SQL[kind].remove, *map(value_of, key))
         self._edited()
         return True
 
@@ -160,7 +158,7 @@ class CatalogueRepository:
                 rows = await connection.fetch(sql.page, property_id, *position)
             if not rows:
                 return
-            yield [_record(model, row) for row in rows]
+            yield [record_in(model, row) for row in rows]
             if len(rows) < PAGE:
                 return
             first, *rest = (rows[-1][name] for name in sql.cursor)
@@ -186,6 +184,15 @@ class CatalogueRepository:
                 await _add_places(connection, property_id, key, capacity - len(places))
         self._edited()
         return len(places)
+
+
+async def _check_change(connection: Connection, old: Record | None, new: Record, now: datetime) -> None:
+    if isinstance(old, RoomRecord | TypeRecord | PropertyRecord):
+        await _check_bookings(connection, old, new, now)
+    if isinstance(old, OutsideRecord) and isinstance(new, OutsideRecord) and old.prefix != new.prefix:
+        await _check_external_bookings(connection, old, "prefix", now)
+    if isinstance(new, RateRecord):
+        await check_rates(connection, new)
 
 
 async def _check_bookings(connection: Connection, old: Record, new: Record | None, now: datetime) -> None:
@@ -242,8 +249,8 @@ async def _add_places(connection: Connection, property_id: str, key: str, number
 
 
 async def _read(connection: Connection, model: type[Record], key: tuple[Any, ...]) -> Record | None:
-    row = await connection.fetchrow(SQL[model.kind].one, *map(_value, key))
-    return _record(model, row) if row else None
+    row = await connection.fetchrow(SQL[model.kind].one, *map(value_of, key))
+    return record_in(model, row) if row else None
 
 
 async def _today(connection: Connection, property_id: str, now: datetime) -> date:
@@ -278,20 +285,6 @@ async def _type_key(connection: Connection, property_id: str, name: str, field: 
         text = f"room type {name!r} is not known; there are: {', '.join(types.values()) or 'none'}"
         raise Refusal(Reason.INVALID_REQUEST, text, field=field)
     return found[0]
-
-
-def _record(model: type[Record], row: asyncpg.Record) -> Record:
-    given = {name: row[name] for name in model.model_fields}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return model.model_validate(values)
-
-
-def _values(record: Record) -> list[Any]:
-    return [_value(getattr(record, name)) for name in type(record).model_fields]
-
-
-def _value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _unknown_reference(record: Record) -> Refusal:

@@ -10,7 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from services.availability.catalogue.property import Fee, Outside, Package, Property, Rate, RoomType, Supplement, Unit
+from services.availability.catalogue.property import Fee, Outside, Package, Property, RoomType, Supplement, Unit
+from services.availability.catalogue.rate_order import Rate
 from shared.database.pool import Connection
 
 _PROPERTIES = """
@@ -21,7 +22,6 @@ SELECT p.*,
   (SELECT json_agg(f ORDER BY f.name) FROM fees f WHERE f.property_id = p.id) AS fees,
   (SELECT row_to_json(o) FROM outside_inventories o WHERE o.property_id = p.id) AS outside
 FROM properties p WHERE p.id = ANY($1)"""
-# Of two that are equally specific the first counts, wherever a change has put its row.
 _RATES = "SELECT * FROM rates WHERE property_id = ANY($1) ORDER BY id"
 _DEFAULT = "SELECT id FROM properties WHERE is_default"
 _SOME = "SELECT id FROM properties ORDER BY id LIMIT 20"
@@ -107,6 +107,8 @@ def _rate(row: asyncpg.Record) -> Rate:
         first=row["first_night"],
         last=row["last_night"],
         weekdays=frozenset(row["weekdays"]) if row["weekdays"] is not None else None,
+        season=row["season"],
+        rank=row["rank"],
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from services.availability.catalogue import Package, Property, check_package_serves, check_party_fits
+from services.availability.catalogue import Package, Property, Rate, check_package_serves, check_party_fits
 from services.availability.pricing.rules import Price, cents, check_extra_beds_cost, price_room, tax_in, with_tax
 from services.availability.stay import Stay
-from shared.contracts.availability import FeeQuote, NightQuote, PlanQuote, RoomQuote, RoomWish
+from shared.contracts.availability import FeeQuote, NightQuote, PlanQuote, RateQuote, RoomQuote, RoomWish
 from shared.contracts.common import Reason
 from shared.errors import Refusal
 
@@ -64,13 +64,15 @@ def _all_plans(
 
 
 def _plan(property_: Property, package: Package, stay: Stay, wishes: Sequence[RoomWish]) -> PlanQuote:
-    rooms = tuple(_room(property_, package, stay, wish) for wish in wishes)
+    rates: dict[Rate, int] = {}
+    rooms = tuple(_room(property_, package, stay, wish, rates) for wish in wishes)
     fees = [fee.total for room in rooms for fee in room.fees]
     return PlanQuote(
         package=package.key,
         name=package.name,
         inclusions=package.inclusions,
         cancellation_policy=package.cancellation_policy,
+        rates=tuple(map(_rate, rates)),
         rooms=rooms,
         fees=sum(fees, Decimal("0.00")),
         tax=sum((room.tax for room in rooms), Decimal("0.00")),
@@ -78,7 +80,22 @@ def _plan(property_: Property, package: Package, stay: Stay, wishes: Sequence[Ro
     )
 
 
-def _room(property_: Property, package: Package, stay: Stay, wish: RoomWish) -> RoomQuote:
+def _rate(rate: Rate) -> RateQuote:
+    return RateQuote(
+        season=rate.season,
+        type=rate.type,
+        first_night=rate.first,
+        last_night=rate.last,
+        weekdays=None if rate.weekdays is None else tuple(sorted(rate.weekdays)),
+        rank=rate.rank,
+        adult=rate.adult,
+        child=rate.child,
+        extra_bed=rate.extra_bed,
+    )
+
+
+def _room(property_: Property, package: Package, stay: Stay, wish: RoomWish, rates: dict[Rate, int]) -> RoomQuote:
+    """The quote of a room; `rates` numbers the rates that counted so far, and gets those that count here."""
     room_type = property_.room_type(wish.type)
     with _naming_room(wish.line):
         check_package_serves(package, room_type)
@@ -88,8 +105,9 @@ def _room(property_: Property, package: Package, stay: Stay, wish: RoomWish) -> 
     fees: list[FeeQuote] = []
     for charge, (total, tax) in zip(price.charges, charge_lines(property_, price), strict=True):
         parts = {"base": total - tax, "tax": tax, "total": total}
-        if charge.night:
-            nights.append(NightQuote(night=charge.night, **parts))
+        if charge.night and charge.rate:
+            number = rates.setdefault(charge.rate, len(rates) + 1)
+            nights.append(NightQuote(night=charge.night, rate=number, **parts))
         else:
             fees.append(FeeQuote(name=charge.name, **parts))
     return RoomQuote(

@@ -16,11 +16,15 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One part of a room's price, not rounded, as rates and fees give it: for a night, or for what `name` says."""
+    """One part of a room's price, not rounded, as rates and fees give it: for a night, or for what `name` says.
+
+    `rate` is the one that counted for the night.
+    """
 
     amount: Decimal
     name: str = ""
     night: date | None = None
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,15 @@ def price_room(
         rate = rate_of(property_, package, room_type, night)
         bed = extra_beds * rate.extra_bed
         beds += bed
-        nights.append(Charge(party.adults * rate.adult + party.children_6_to_10 * rate.child + bed, night=night))
+        amount = party.adults * rate.adult + party.children_6_to_10 * rate.child + bed
+        nights.append(Charge(amount, night=night, rate=rate))
     charges = (*nights, *_extras(property_, package, stay, party))
     net = sum((charge.amount for charge in charges), Decimal(0))
     return Price(cents(with_tax(property_, net)), cents(tax_in(property_, net)), beds, charges)
 
 
 def rate_of(property_: Property, package: Package, room_type: RoomType, night: date) -> Rate:
-    """The most specific rate of a night; of equally specific ones the first.
+    """The rate that counts for a night: of the highest rank, of equal ones the most specific.
 
     Raises:
         Refusal: price_unavailable.
@@ -69,16 +74,16 @@ def rate_of(property_: Property, package: Package, room_type: RoomType, night: d
     if not rates:
         text = f"there is no rate for {package.name}, {room_type.label}, on {night}"
         raise Refusal(Reason.PRICE_UNAVAILABLE, text, night=night.isoformat(), package=package.key, type=room_type.key)
-    return max(rates, key=lambda rate: rate.precision)
+    return max(rates, key=lambda rate: rate.order)
 
 
 def check_extra_beds_cost(named: Decimal | None, price: Price) -> None:
-    """Refuse a named cost of extra beds that differs from the price.
+    """Refuse a named cost of extra beds that differs from the price; 0 is what gateways send that do not know it.
 
     Raises:
         Refusal: price_differs, with the right cost.
     """
-    if named is not None and named != cents(price.extra_beds):
+    if named and named != cents(price.extra_beds):
         cost = cents(price.extra_beds)
         text = f"extra_beds_cost is {cost}, not {named}"
         raise Refusal(Reason.PRICE_DIFFERS, text, field="extra_beds_cost", extra_beds_cost=str(cost))

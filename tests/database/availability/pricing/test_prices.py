@@ -91,17 +91,20 @@ def test_the_most_specific_rate_wins(house: Property) -> None:
         return Rate("las_hojas", Decimal(adult), Decimal(0), Decimal(0), **conditions)  # type: ignore[arg-type]
 
     sunday = frozenset({CHECK_IN.isoweekday()})
+    week = {"first": CHECK_IN, "last": CHECK_IN + timedelta(days=6)}
     rates = [
         rate(1),
-        rate(2, first=CHECK_IN, last=CHECK_IN),
-        rate(3, weekdays=sunday),
-        rate(4, type="bungalow_junior"),
-        rate(5, type="bungalow_junior", weekdays=sunday),
+        rate(2, type="bungalow_junior"),
+        rate(3, type="bungalow_junior", first=CHECK_IN),
+        rate(4, type="bungalow_junior", **week),
+        rate(5, type="bungalow_junior", weekdays=sunday, **week),
+        rate(6, type="bungalow_junior", first=CHECK_IN, last=CHECK_IN),
+        rate(7, rank=1),
     ]
-    for number in range(1, 6):
+    for number in range(1, 8):
         dear = replace(house, rates=tuple(reversed(rates[:number])))
         assert price(dear, "Las Hojas").amount == number
-    assert price(replace(house, rates=tuple(rates)), "Las Hojas", "Familiar").amount == 3
+    assert price(replace(house, rates=tuple(rates[:6])), "Las Hojas", "Familiar").amount == 1
 
 
 def test_a_night_without_a_rate_is_refused(house: Property) -> None:
