@@ -10,6 +10,7 @@ from services.payments.feeds.http import HttpFeed
 from services.payments.feeds.port import Source
 from services.payments.feeds.sync import FeedSync
 from services.payments.folio import api as api_folios
+from services.payments.folio import corrections_api as api_corrections
 from services.payments.gauges import readings
 from services.payments.lookup import Lookup
 from services.payments.online import api as api_gateway
@@ -62,6 +63,8 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
             *([api_gateway.ordering(orders, settings)] if orders else []),
             api_folios.reading(queries),
             api_folios.writing(lookup, queries, settings),
+            api_corrections.reading(queries),
+            api_corrections.writing(queries, settings),
         ],
         webhooks=[api_gateway.webhook(orders)] if orders else [],
         loops=[sync.watching(settings.feed_every_seconds)] if sources else [],

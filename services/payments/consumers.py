@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from services.payments.cases.commands import ChooseTransfer, DeclinePayment
 from services.payments.cases.handlers import choose_transfer, decline_payment
+from services.payments.folio import correction_handlers
 from services.payments.folio import handlers as folio
-from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
+from services.payments.folio.commands import AddCharge, HandOutRefund, RecordPayment, RefundPayment, ReverseCharge
 from services.payments.folio.price_handlers import reprice_booking
 from services.payments.repository import Repository
 from services.payments.requests import handlers, replies, search_handlers
@@ -55,4 +56,6 @@ def routes(repository: Repository, prefetch: Prefetch | None = None) -> Routes[U
     table.on(RecordPayment, folio.record_payment)
     table.on(AddCharge, folio.add_charge)
     table.on(RefundPayment, folio.refund_payment)
+    table.on(ReverseCharge, correction_handlers.reverse_charge)
+    table.on(HandOutRefund, correction_handlers.hand_out_refund)
     return table

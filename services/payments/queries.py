@@ -36,16 +36,34 @@ _ESCALATED = """
 SELECT * FROM payment_requests WHERE status = 'escalated' AND ($2::text IS NULL OR property_id = $2)
 ORDER BY next_attempt_at, booking_id LIMIT $1"""
 _FOLIO = """
+WITH kept AS (
+    SELECT kind, amount FROM charges
+    WHERE booking_id = $1 AND NOT EXISTS (SELECT FROM charge_reversals WHERE charge_reversals.id = charges.id))
 SELECT asked.currency,
        CASE WHEN asked.status IN ('refused', 'released') THEN 0
             ELSE coalesce((SELECT total FROM prices WHERE booking_id = $1 ORDER BY change DESC LIMIT 1),
                           asked.amount, 0) END AS total,
-       (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'charge') AS charges,
-       (SELECT coalesce(sum(amount), 0) FROM charges WHERE booking_id = $1 AND kind = 'fee') AS fees,
+       (SELECT coalesce(sum(amount), 0.00) FROM kept WHERE kind = 'charge') AS charges,
+       (SELECT coalesce(sum(amount), 0.00) FROM kept WHERE kind = 'fee') AS fees,
        (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'captured') AS captured,
        (SELECT coalesce(sum(amount), 0) FROM ledger WHERE booking_id = $1 AND kind = 'refunded') AS refunded
 FROM payment_requests AS asked WHERE booking_id = $1"""
-_CHARGES = "SELECT * FROM charges WHERE booking_id = $1 ORDER BY at, id LIMIT 1000"
+_CHARGES = """
+SELECT c.*, r.staff AS reversed_by, r.reason AS reversed_because, r.at AS reversed_at
+FROM charges AS c LEFT JOIN charge_reversals AS r USING (id) WHERE c.booking_id = $1 ORDER BY c.at, c.id LIMIT 1000"""
+_REFUNDS = """
+SELECT entry.cause AS refund_id, entry.payment_id, entry.booking_id, entry.amount, payment.currency, payment.method,
+       coalesce(asked.property_id, nullif(payment.property_id, '')) AS property_id,
+       entry.staff, entry.reason, entry.at, payment.payer,
+       CASE WHEN h.id IS NULL THEN 'due' ELSE 'done' END AS state, h.way, h.note, h.staff AS handed_out_by,
+       h.at AS handed_out_at
+FROM ledger AS entry JOIN payments AS payment ON payment.id = entry.payment_id
+LEFT JOIN payment_requests AS asked ON asked.booking_id = entry.booking_id
+LEFT JOIN handouts AS h ON h.id = entry.cause
+WHERE entry.kind = 'refunded' AND ($1::uuid IS NULL OR entry.cause = $1)
+  AND ($2::text IS NULL OR coalesce(asked.property_id, nullif(payment.property_id, '')) = $2)
+  AND ($3::text IS NULL OR ($3 = 'due') = (h.id IS NULL))
+ORDER BY entry.number LIMIT $4"""
 _PAID = f"""
 SELECT *, {_LEFT} FROM payments
 WHERE id IN (SELECT payment_id FROM ledger WHERE booking_id = $1) ORDER BY arrived_at, id LIMIT 1000"""  # noqa: S608
@@ -189,6 +207,17 @@ class Queries:
         """What a booking costs beside its rooms, oldest first."""
         async with self._database.connection() as connection:
             return await connection.fetch(_CHARGES, booking_id)
+
+    async def refunds(self, property_id: str | None, state: str | None, limit: int) -> Sequence[Row]:
+        """Refunds, the oldest first: of one property or of all, those to be handed out, those handed out, or both."""
+        async with self._database.connection() as connection:
+            return await connection.fetch(_REFUNDS, None, property_id, state, limit)
+
+    async def refund(self, refund_id: UUID) -> Row | None:
+        """One refund."""
+        async with self._database.connection() as connection:
+            row: Row | None = await connection.fetchrow(_REFUNDS, refund_id, None, None, 1)
+            return row
 
     async def paid_with(self, booking_id: UUID) -> Sequence[Row]:
         """Every payment that serves a booking or has served it, oldest first."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from services.payments import rows
 from services.payments.cases.commands import ChooseTransfer
-from services.payments.folio.commands import AddCharge, RecordPayment, RefundPayment
+from services.payments.folio.commands import AddCharge, HandOutRefund, RecordPayment, RefundPayment, ReverseCharge
 from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
 from services.payments.transfers.claim import Claim, authorization_key, claim_of, question_of, reference_key
@@ -26,6 +26,7 @@ from shared.contracts.payments import (
     TransferReversed,
     VerifyPayment,
 )
+from shared.database.bulk import Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
@@ -96,6 +97,8 @@ _PAYMENTS_BY_ID = "SELECT *, xmin::text AS version FROM payments WHERE id = ANY(
 _LOCKED = " FOR UPDATE"
 
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
+_CHARGE_REVERSALS = "SELECT * FROM charge_reversals WHERE id = ANY($1)"
+_HANDOUTS = "SELECT * FROM handouts WHERE id = ANY($1)"
 _REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
 _REVERSALS = "SELECT cause FROM ledger WHERE kind = 'reversed' AND cause = ANY($1)"
 _PRICES = "SELECT * FROM prices WHERE booking_id = ANY($1)"
@@ -109,7 +112,12 @@ _KEPT_OF_PAYMENTS = _KEPT.format("payment_id = ANY($1) AND booking_id IS NOT NUL
 _CHARGED = """
 SELECT booking_id, sum(amount) - (SELECT coalesce(sum(fee), 0) FROM prices WHERE prices.booking_id = charges.booking_id)
   AS charged
-FROM charges WHERE booking_id = ANY($1) GROUP BY booking_id"""
+FROM charges
+WHERE booking_id = ANY($1) AND NOT EXISTS (SELECT FROM charge_reversals AS gone WHERE gone.id = charges.id)
+GROUP BY booking_id"""
+
+_BY_STAFF = (AddCharge, ReverseCharge, RecordPayment, RefundPayment)
+_OF_PAYMENT = (ChooseTransfer, RefundPayment, HandOutRefund)
 
 
 class Repository:
@@ -148,12 +156,14 @@ class Repository:
             statements.append(rows.REQUESTS.insert(sorted(asked, key=attrgetter("booking_id"))))
         if moved := uow.changed_requests():
             statements.append(rows.REQUESTS.update(moved, uow.versions))
-        if uow.decisions:
-            statements.append(rows.RULINGS.insert(uow.decisions))
-        if uow.new_prices:
-            statements.append(rows.PRICES.insert(uow.new_prices))
-        if uow.new_charges:
-            statements.append(rows.CHARGES.insert(uow.new_charges))
+        grown: tuple[tuple[Table[Any], Sequence[Any]], ...] = (
+            (rows.RULINGS, uow.decisions),
+            (rows.PRICES, uow.new_prices),
+            (rows.CHARGES, uow.new_charges),
+            (rows.CHARGE_REVERSALS, uow.new_charge_reversals),
+            (rows.HANDOUTS, uow.new_handouts),
+        )
+        statements += [table.insert(new) for table, new in grown if new]
         return statements
 
     async def _unit_of_work(
@@ -171,7 +181,7 @@ class Repository:
         wanted = {request.payment_id for request in requests if request.payment_id}
         told = [message for message in messages if isinstance(message, FromSource)]
         wanted |= {payment_id_of(line.source, line.transfer_id) for line in told}
-        wanted |= {message.payment_id for message in messages if isinstance(message, ChooseTransfer | RefundPayment)}
+        wanted |= {message.payment_id for message in messages if isinstance(message, _OF_PAYMENT)}
         wanted |= {payment_id_of(DESK, str(one.payment_id)) for one in messages if isinstance(one, RecordPayment)}
         # Behind the requests' locks: who takes money for a booking locks its request first.
         repriced = [message.booking_id for message in messages if isinstance(message, RepriceBooking)]
@@ -182,25 +192,28 @@ class Repository:
         uow.versions = {row["booking_id"]: row["version"] for row in asking}
         uow.versions |= {row["id"]: row["version"] for row in found}
         await self._folios(connection, messages, uow)
-        by_staff = [one for one in messages if isinstance(one, AddCharge | RecordPayment | RefundPayment)]
-        if named := [one.booking_id for one in by_staff if one.booking_id]:
+        by_staff = [one.booking_id for one in messages if isinstance(one, _BY_STAFF) and one.booking_id]
+        if named := [*by_staff, *repriced]:
             uow.paid |= _kept(await connection.fetch(_KEPT_OF_BOOKINGS, named))
             uow.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
-        if repriced:
-            uow.paid |= _kept(await connection.fetch(_KEPT_OF_BOOKINGS, repriced))
-            prices = [rows.PRICES.read(row) for row in await connection.fetch(_PRICES, repriced)]
+        reversed_ = [one.booking_id for one in messages if isinstance(one, ReverseCharge)]
+        if priced := [*repriced, *reversed_]:
+            prices = [rows.PRICES.read(row) for row in await connection.fetch(_PRICES, priced)]
             uow.prices = {(price.booking_id, price.change): price for price in prices}
         return uow
 
     async def _folios(self, connection: Connection, messages: Sequence[Message], uow: UnitOfWork) -> None:
         """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""
-        if charges := [message.charge_id for message in messages if isinstance(message, AddCharge)]:
+        if charges := [message.charge_id for message in messages if isinstance(message, AddCharge | ReverseCharge)]:
             uow.charges = {row["id"]: rows.CHARGES.read(row) for row in await connection.fetch(_CHARGES, charges)}
+            found = await connection.fetch(_CHARGE_REVERSALS, charges)
+            uow.charge_reversals = {row["id"]: rows.CHARGE_REVERSALS.read(row) for row in found}
         if gone := [reversal_id_of(message) for message in messages if isinstance(message, TransferReversed)]:
             uow.reversals = {row["cause"] for row in await connection.fetch(_REVERSALS, gone)}
-        if refunds := [message for message in messages if isinstance(message, RefundPayment)]:
-            done = await connection.fetch(_REFUNDS, [one.refund_id for one in refunds])
-            uow.refunds = {row["cause"]: rows.LEDGER.read(row) for row in done}
+        if refunds := [message for message in messages if isinstance(message, RefundPayment | HandOutRefund)]:
+            ids = [one.refund_id for one in refunds]
+            uow.refunds = {row["cause"]: rows.LEDGER.read(row) for row in await connection.fetch(_REFUNDS, ids)}
+            uow.handouts = {row["id"]: rows.HANDOUTS.read(row) for row in await connection.fetch(_HANDOUTS, ids)}
             uow.paid = _kept(await connection.fetch(_KEPT_OF_PAYMENTS, [one.payment_id for one in refunds]))
 
     async def _requests(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from services.payments.folio.corrections import ChargeReversal, Handout, Way
 from services.payments.folio.model import Charge
 from services.payments.folio.price import Price
 from services.payments.requests.request import PaymentRequest
@@ -62,6 +63,8 @@ PAYMENTS = Table(
 LEDGER = Table("ledger", Entry, key="payment_id")
 RULINGS = Table("rulings", StaffDecision)
 CHARGES = Table("charges", Charge)
+CHARGE_REVERSALS = Table("charge_reversals", ChargeReversal)
+HANDOUTS = Table("handouts", Handout, Column("way", "text", read=Way))
 PRICES = Table("prices", Price, key="booking_id")
 
 _CLAIM = Fields(

@@ -178,6 +178,28 @@ charges = Table(
     CheckConstraint("amount > 0", name="amount"),
 )
 
+# Charges that bookings do not cost after all, and refunds that have reached the guest. Both only grow, like charges.
+charge_reversals = Table(
+    "charge_reversals",
+    metadata,
+    Column("id", Uuid, ForeignKey("charges.id"), primary_key=True, comment="The charge's."),
+    Column("booking_id", Uuid, nullable=False),
+    Column("staff", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+)
+handouts = Table(
+    "handouts",
+    metadata,
+    Column("id", Uuid, primary_key=True, comment="The refund's: the cause of its entry in the ledger."),
+    Column("payment_id", Uuid, ForeignKey("payments.id"), nullable=False),
+    Column("way", Text, nullable=False),
+    Column("staff", Text, nullable=False),
+    Column("note", Text),
+    Column("at", _moment, nullable=False),
+    CheckConstraint("way IN ('same', 'cash', 'transfer', 'credit')", name="way"),
+)
+
 # What bookings cost since they changed or ended. A trigger refuses any change of what is written (in the migration).
 prices = Table(
     "prices",

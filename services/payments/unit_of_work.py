@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypeAlias
 from uuid import UUID
 
+from services.payments.folio.corrections import ChargeReversal, Handout
 from services.payments.folio.model import Charge
 from services.payments.folio.price import Price
 from services.payments.requests.request import PaymentRequest, Status, unknown_booking
@@ -41,6 +42,10 @@ class UnitOfWork:
         self.decisions: list[StaffDecision] = []
         self.charges: dict[UUID, Charge] = {}
         self.new_charges: list[Charge] = []
+        self.charge_reversals: dict[UUID, ChargeReversal] = {}
+        self.new_charge_reversals: list[ChargeReversal] = []
+        self.handouts: dict[UUID, Handout] = {}
+        self.new_handouts: list[Handout] = []
         self.refunds: dict[UUID, Entry] = {}
         self.reversals: set[UUID] = set()
         self.prices: dict[tuple[UUID, int], Price] = {}

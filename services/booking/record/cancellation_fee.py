@@ -45,9 +45,9 @@ class Fee:
     base: Decimal
     fee: Decimal
 
-    def refund(self, paid: Decimal) -> Decimal:
-        """What comes back of what was paid; nothing where that is less than the fee."""
-        return max(NOTHING, paid - self.fee)
+    def refund(self, paid: Decimal, charges: Decimal = NOTHING) -> Decimal:
+        """What comes back of what was paid: less the fee and what else it costs, never below zero."""
+        return max(NOTHING, paid - self.fee - charges)
 
 
 def check_in_moment(day: date, at: time, zone: str) -> datetime:

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.booking.record import Status, balance_of, policy_text
+from services.booking.record import NOTHING, Status, balance_of, policy_text
 from services.booking.repository import Repository
 from services.booking.search import queries
 from services.booking.search.queries import Sort, Wanted
@@ -57,7 +57,8 @@ class Page(BaseModel):
 class Preview(BaseModel):
     """What it would cost to cancel now: the rule, what it is reckoned on, the fee, and what would come back.
 
-    `paid` is what payments last reported to booking; payments decides what is given back.
+    `refund` is what was paid less the fee and the charges, never below zero. `paid` and `charges` are what payments
+    last reported to booking; payments decides what is given back.
     """
 
     booking_id: UUID
@@ -66,6 +67,7 @@ class Preview(BaseModel):
     base: Amount
     fee: Amount
     paid: Amount
+    charges: Amount
     refund: Amount
     currency: str
 
@@ -115,7 +117,8 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
             base=cost.base,
             fee=cost.fee,
             paid=booking.paid,
-            refund=cost.refund(booking.paid),
+            charges=booking.charges,
+            refund=cost.refund(booking.paid, booking.charges + (booking.fee or NOTHING)),
             currency=booking.currency,
         )
 

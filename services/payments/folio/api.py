@@ -29,7 +29,7 @@ Money = Annotated[Amount, Field(gt=0)]
 
 
 class ChargeRecord(BaseModel):
-    """Something that a booking costs beside its rooms. Times are UTC."""
+    """Something that a booking costs beside its rooms, unless it was reversed. Times are UTC."""
 
     id: UUID
     kind: ChargeKind
@@ -37,6 +37,9 @@ class ChargeRecord(BaseModel):
     reason: str
     staff: str
     at: datetime
+    reversed_at: datetime | None = None
+    reversed_by: str | None = None
+    reversed_because: str | None = None
 
 
 class FolioRecord(BaseModel):
@@ -80,7 +83,7 @@ class Charged(RequestBody):
 class GivenBack(RequestBody):
     """A refund: of what the booking paid, or without a booking of what is left; all of it unless an amount is named.
 
-    The caller chooses `refund_id`, and the same id counts once.
+    The caller chooses `refund_id`, and the same id counts once. It stays due until somebody has handed it out.
     """
 
     refund_id: UUID
@@ -110,7 +113,7 @@ def reading(queries: Queries) -> APIRouter:
     @routes.get("/bookings/{booking_id}/balance", responses={404: {"description": "No such booking."}})
     async def balance(booking_id: UUID) -> FolioRecord:
         """A booking's folio: its price, charges and fees, what was captured and refunded, and the balance."""
-        return await _folio(queries, booking_id)
+        return await folio_of(queries, booking_id)
 
     return routes
 
@@ -124,7 +127,7 @@ def writing(lookup: Lookup, queries: Queries, settings: ServiceSettings) -> APIR
         """Record money that staff took; a booking that waits for all of its money goes on with it."""
         facts = taken.model_dump() | {"received_on": taken.received_on or await _today(lookup, queries, booking_id)}
         await processor.execute(RecordPayment(booking_id=booking_id, **facts))
-        return await _folio(queries, booking_id)
+        return await folio_of(queries, booking_id)
 
     @routes.post("/bookings/{booking_id}/charges")
     async def charge(
@@ -132,7 +135,7 @@ def writing(lookup: Lookup, queries: Queries, settings: ServiceSettings) -> APIR
     ) -> FolioRecord:
         """Charge something that the booking costs beside its rooms, within the limit of the caller's role."""
         await processor.execute(AddCharge(booking_id=booking_id, role=caller.role, **charged.model_dump()))
-        return await _folio(queries, booking_id)
+        return await folio_of(queries, booking_id)
 
     @routes.post("/payments/{payment_id}/refunds")
     async def refund(
@@ -151,7 +154,12 @@ async def _today(lookup: Lookup, queries: Queries, booking_id: UUID) -> date:
     return lookup.today((row["property_id"] if row else None) or "")
 
 
-async def _folio(queries: Queries, booking_id: UUID) -> FolioRecord:
+async def folio_of(queries: Queries, booking_id: UUID) -> FolioRecord:
+    """A booking's folio.
+
+    Raises:
+        HTTPException: 404, when payments knows no such booking.
+    """
     row = found(await queries.folio(booking_id), no_booking(booking_id))
     folio = Folio(*(row[name] for name in ("total", "charges", "fees", "captured", "refunded")))
     lines = [ChargeRecord.model_validate(dict(line)) for line in await queries.charges(booking_id)]

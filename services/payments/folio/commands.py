@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.payments.folio.corrections import Way
 from services.payments.folio.model import ChargeKind
 from services.payments.transfers import DeskMethod
 from shared.contracts.common import Amount, Currency, Day, Describing, DescribingName, Name, Text
@@ -37,6 +38,26 @@ class AddCharge(Message):
     reason: Text = Field(min_length=1)
     staff: Name
     role: str | None = Field(None, description="The caller's role, whose limit applies; none: no limit.")
+
+
+class ReverseCharge(Message):
+    """Take a charge of a booking back, as a whole, with a reason; a charge is reversed once."""
+
+    charge_id: UUID
+    booking_id: UUID
+    reason: Text = Field(min_length=1)
+    staff: Name
+    role: str | None = Field(None, description="The caller's role, whose limit applies; none: no limit.")
+
+
+class HandOutRefund(Message):
+    """A refund has reached the guest, and how; a refund is handed out once."""
+
+    refund_id: UUID
+    payment_id: UUID
+    way: Way
+    note: Name | None = None
+    staff: Name
 
 
 class RefundPayment(Message):

@@ -1,4 +1,4 @@
-"""Handler of a booking's new price: the fee is charged and what was paid beyond the price is refunded."""
+"""Handler of a booking's new price: the fee is charged, and what was paid beyond all that it costs is refunded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from shared.contracts.payments import RepriceBooking
 
 def reprice_booking(uow: UnitOfWork, command: RepriceBooking, now: datetime) -> Sends:
     """Set a booking's new price and fee, once for a change, and refund what was paid beyond them if requested.
+
+    What else the booking costs, charges and the fees of earlier changes, is kept: a refund is never below zero.
 
     Raises:
         OutOfTurn: when the booking's money is not captured yet.
@@ -35,7 +37,8 @@ def _repriced(uow: UnitOfWork, command: RepriceBooking, now: datetime) -> Price:
         if booking_id == command.booking_id
     ]
     paid = sum((amount for _, amount in payments), NOTHING)
-    due = money(command.total) + money(command.fee)
+    fees = sum((price.fee for (key, _), price in uow.prices.items() if key == command.booking_id), money(command.fee))
+    due = money(command.total) + fees + uow.charged.get(command.booking_id, NOTHING)
     refund = max(NOTHING, paid - due) if command.refunds else NOTHING
     for share in shares(payments, refund):
         refund_id = refund_id_of(command.booking_id, command.change, share.payment.id)

@@ -14,7 +14,8 @@ class RepriceBooking(
 ):
     """What a booking costs from now on: `total` for its rooms, and `fee`, which is charged once for this change.
 
-    With `refunds` whatever was paid and kept beyond total and fee is given back, from the payments that paid it.
+    With `refunds` whatever was paid and kept beyond total, charges and all fees is given back, from the payments that
+    paid it.
     `change` numbers what is asked for a booking: the same again is answered alike.
     """
 

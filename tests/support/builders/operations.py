@@ -128,6 +128,9 @@ TABLE: Mapping[str, Mapping[str, Asked]] = {
             body={"payment_id": ID, "method": "cash", "received_on": "2030-01-01", **MONEY, **DECIDED}
         ),
         "POST /bookings/{booking_id}/charges": Asked(body={"charge_id": ID, "reason": "minibar", **MONEY, **DECIDED}),
+        "POST /bookings/{booking_id}/charges/{charge_id}/reversal": Asked(body={"reason": "not theirs", **DECIDED}),
+        "GET /refunds": IN_PROPERTY,
+        "POST /payments/{payment_id}/refunds/{refund_id}/handout": Asked(body={"way": "cash", **DECIDED}),
         "POST /payments/{payment_id}/refunds": Asked(
             body={"refund_id": ID, "booking_id": ID, "reason": "ill", "amount": "1.00", **DECIDED}
         ),

@@ -23,8 +23,10 @@ TABLES = (
     "ledger",
     "payment_requests",
     "rulings",
+    "charge_reversals",
+    "handouts",
 )
-GROWING = ("ledger", "rulings", "charges", "prices")
+GROWING = ("ledger", "rulings", "charges", "prices", "charge_reversals", "handouts")
 ONLY_GROWS = """
 CREATE FUNCTION only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -261,6 +263,28 @@ def upgrade() -> None:
         "payment_requests_waiting_reference_idx", "payment_requests", ["reference_key", "slip_amount"], "waits"
     )
     _partial_index("payment_requests_waiting_slip_idx", "payment_requests", ["slip_amount", "slip_date"], "waits")
+    op.create_table(
+        "charge_reversals",
+        sa.Column("id", sa.Uuid(), nullable=False, comment="The charge's."),
+        sa.Column("booking_id", sa.Uuid(), nullable=False),
+        sa.Column("staff", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["id"], ["charges.id"], name=op.f("charge_reversals_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("charge_reversals_pkey")),
+    )
+    op.create_table(
+        "handouts",
+        sa.Column("id", sa.Uuid(), nullable=False, comment="The refund's: the cause of its entry in the ledger."),
+        sa.Column("payment_id", sa.Uuid(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("staff", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text()),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.CheckConstraint("way IN ('same', 'cash', 'transfer', 'credit')", name=op.f("handouts_way_check")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("handouts_payment_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("handouts_pkey")),
+    )
     op.create_table(
         "rulings",
         sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),

@@ -179,6 +179,7 @@ def test_no_fee_is_above_the_total_and_no_refund_above_what_was_paid(
     assert 0 <= fee.fee <= total
     assert 0 <= fee.refund(paid) <= paid
     assert fee.refund(paid) == max(Decimal(0), paid - fee.fee)
+    assert fee.refund(paid, Decimal(50)) == max(Decimal(0), paid - fee.fee - 50)
     assert (fee.rule is Rule.FREE) is (free is not None and hours >= free) or fee.fee == 0
 
 
