@@ -82,7 +82,7 @@ _ONE: Final = {
     "alerts": "alert",
     "linked": "linked",
 }
-_GONE: Final = "CANCELLED"
+_GONE: Final = frozenset({"CANCELLED", "NO_SHOW"})
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ class BookingSnapshot:
     @property
     def codes(self) -> dict[str, str]:
         """The reservation code of each room that it still has."""
-        return {stay["room"]: stay["code"] for stay in self.stays if stay["status"] != _GONE}
+        return {stay["room"]: stay["code"] for stay in self.stays if stay["status"] not in _GONE}
 
     @property
     def held_as(self) -> str:

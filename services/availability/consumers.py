@@ -20,6 +20,7 @@ from shared.contracts.availability import (
     DropChange,
     ExtendHold,
     FreeRooms,
+    GiveUpStays,
     HoldDue,
     HoldRooms,
     KeepChange,
@@ -49,6 +50,7 @@ def routes(repository: Repository) -> Routes[UnitOfWork]:
     table.on(ChangeRooms, date_change.change_rooms, refused=date_change.rooms_not_changed)
     table.on(KeepChange, date_change.keep_change)
     table.on(DropChange, date_change.drop_change)
+    table.on(GiveUpStays, date_change.give_up_stays)
     table.on(OrderRooms, external.order_rooms, refused=external.rooms_not_ordered)
     table.on(CancelOrders, external.cancel_orders)
     table.on(OutsideSeen, external.look_outside, refused=external.outside_not_seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -81,6 +82,14 @@ class Hold:
         """On its own nights only. A change of this number that arrives later is refused."""
         change = None if self.change and self.change.number == number else self.change
         return replace(self, changes=max(self.changes, number), change=change)
+
+    def given_up(self, stays: Mapping[str, str]) -> Hold:
+        """Without the rooms of these stays, their codes by room. Unchanged where they are not booked so any more."""
+        gone = {room for room, code in self.codes if stays.get(room) == code}
+        if self.state is not State.BOOKED or not gone:
+            return self
+        rooms = tuple(room for room in self.rooms if room not in gone)
+        return replace(self, rooms=rooms, codes=tuple(pair for pair in self.codes if pair[0] not in gone))
 
     def extended(self, until: datetime) -> Hold:
         """With an expiry not before `until`; a hold is never shortened."""

@@ -27,6 +27,7 @@ from shared.contracts.availability import (
     ChangeRooms,
     CountRequested,
     DropChange,
+    GiveUpStays,
     HoldDue,
     HoldRooms,
     KeepChange,
@@ -69,7 +70,7 @@ class Repository:
 
     async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The same without locks. A booking that asks for a hold is assumed to have none yet."""
-        if any(isinstance(message, ChangeRooms | KeepChange | DropChange) for message in messages):
+        if any(isinstance(message, ChangeRooms | KeepChange | DropChange | GiveUpStays) for message in messages):
             raise Conflict("a booking's nights change under its lock")
         asking = {message.booking_id for message in messages if isinstance(message, HoldRooms)}
         inventory = await self._inventory(connection, messages, _booking_ids(messages) - asking, SEE_HOLDS)
@@ -79,7 +80,11 @@ class Repository:
     async def _inventory(
         self, connection: Connection, messages: Sequence[Message], ids: Collection[UUID], holds: str
     ) -> UnitOfWork:
-        quoted = [message.property_id for message in messages if isinstance(message, QuoteRequested | ChangeRooms)]
+        quoted = [
+            message.property_id
+            for message in messages
+            if isinstance(message, QuoteRequested | ChangeRooms | GiveUpStays)
+        ]
         inventory = await self.view(connection, [nights for nights in map(_nights, messages) if nights], quoted)
         for seen in (message for message in messages if isinstance(message, OutsideSeen)):
             await self.see_held_places(connection, inventory, seen.property_id, Stay(seen.check_in, seen.check_out))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from services.booking import sagas
+from services.booking.lifecycle import ends
 from services.booking.lifecycle import handlers as staff_handlers
 from services.booking.repository import Repository
 from services.booking.requests import handlers
@@ -40,8 +41,8 @@ def routes(repository: Repository) -> Routes[UnitOfWork]:
     table.on(SagaDue, sagas.wake_saga)
     table.on(ChangeDue, sagas.wake_saga)
 
-    table.on(CancelBooking, staff_handlers.cancel_booking)
-    table.on(MarkNoShow, staff_handlers.mark_no_show)
+    table.on(CancelBooking, ends.cancel_booking)
+    table.on(MarkNoShow, ends.mark_no_show)
     table.on(RejectBooking, staff_handlers.reject_booking)
     table.on(CheckIn, staff_handlers.check_in)
     table.on(CheckOut, staff_handlers.check_out)

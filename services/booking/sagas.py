@@ -14,6 +14,7 @@ import structlog
 
 from services.booking.lifecycle.sagas.cancellation.saga import CANCELLATION_SAGA
 from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES_SAGA
+from services.booking.lifecycle.sagas.stays_end.saga import STAYS_END_SAGA
 from services.booking.requests.saga.data import RequestData
 from services.booking.requests.saga.table import REQUEST_SAGA
 from services.booking.unit_of_work import BookingSaga, UnitOfWork
@@ -32,6 +33,7 @@ REQUEST_SAGAS: Final[tuple[BookingSaga[Any], ...]] = (REQUEST_SAGA,)
 LIFECYCLE_SAGAS: Final[tuple[BookingSaga[Any], ...]] = (
     CANCELLATION_SAGA,
     CHANGE_DATES_SAGA,
+    STAYS_END_SAGA,
 )
 
 TABLES: Final[Mapping[str, SagaTable[Any]]] = registry(*(saga.table for saga in (*REQUEST_SAGAS, *LIFECYCLE_SAGAS)))

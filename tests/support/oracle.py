@@ -40,7 +40,11 @@ _TABLES: Final = {
     "nights": ("availability", "SELECT * FROM room_nights"),
     "payments": ("payments", "SELECT * FROM payments"),
     "requests": ("payments", "SELECT * FROM payment_requests"),
-    "prices": ("payments", "SELECT DISTINCT ON (booking_id) * FROM prices ORDER BY booking_id, change DESC"),
+    "prices": (
+        "payments",
+        "SELECT DISTINCT ON (booking_id) booking_id, total, sum(fee) OVER (PARTITION BY booking_id) AS fee"
+        " FROM prices ORDER BY booking_id, change DESC",
+    ),
     "ledger": ("payments", "SELECT payment_id, booking_id, kind, amount FROM ledger"),
     "deliveries": ("notifications", "SELECT * FROM deliveries"),
     "known": ("conversations", "SELECT id FROM bookings"),
@@ -67,10 +71,12 @@ class Tables:
     known: list[Row]
 
     def codes(self) -> dict[UUID, dict[str, str]]:
-        """Reservation codes by booking and room."""
+        """Reservation codes by booking and room, of the stays that have not ended by themselves."""
         found: dict[UUID, dict[str, str]] = {}
         for stay in self.stays:
-            found.setdefault(stay["booking_id"], {})[stay["room"]] = stay["code"]
+            codes = found.setdefault(stay["booking_id"], {})
+            if stay["status"] not in {"CANCELLED", "NO_SHOW"}:
+                codes[stay["room"]] = stay["code"]
         return found
 
     def sums(self) -> dict[UUID, Counter[str]]:
@@ -183,7 +189,9 @@ def _paid_for(tables: Tables) -> Iterator[str]:
     """A booking was confirmed if and only if its payment is captured: the whole price, with all codes."""
     prices = {price["booking_id"]: price for price in tables.prices}
     requests = {request["booking_id"]: request for request in tables.requests}
-    codes = {booking: set(rooms.values()) for booking, rooms in tables.codes().items()}
+    codes: dict[UUID, set[str]] = {}
+    for stay in tables.stays:
+        codes.setdefault(stay["booking_id"], set()).add(stay["code"])
     for booking in tables.bookings:
         request, price = requests.get(booking["id"]), prices.get(booking["id"])
         status = request["status"] if request else "none"

@@ -97,18 +97,32 @@ def fee(id_: Id, data: Data = HERE, as_json: AsJson = False) -> None:
 
 @group.command()
 def cancel(
-    id_: Id, fee: Fee = None, who: Who = None, reason: Why = None, *, data: Data = HERE, as_json: AsJson = False
+    id_: Id,
+    code: Codes = None,
+    fee: Fee = None,
+    who: Who = None,
+    reason: Why = None,
+    *,
+    data: Data = HERE,
+    as_json: AsJson = False,
 ) -> None:
-    """Cancel a booking: its rooms are free, and what was paid beyond the fee is given back."""
-    do(data, id_, "cancellation", who, reason, as_json=as_json, fee=fee)
+    """Cancel a booking, or the stays named by --code: the rooms are free, what was paid beyond the fee is refunded."""
+    do(data, id_, "cancellation", who, reason, as_json=as_json, fee=fee, codes=code)
 
 
 @group.command("no-show")
 def no_show(
-    id_: Id, fee: Fee = None, who: Who = None, reason: Why = None, *, data: Data = HERE, as_json: AsJson = False
+    id_: Id,
+    code: Codes = None,
+    fee: Fee = None,
+    who: Who = None,
+    reason: Why = None,
+    *,
+    data: Data = HERE,
+    as_json: AsJson = False,
 ) -> None:
-    """Say that the guests did not come: the rooms are free, the fee stays."""
-    do(data, id_, "no-show", who, reason, as_json=as_json, fee=fee)
+    """Say that the guests did not come, or those of the stays named by --code: the rooms are free, the fee stays."""
+    do(data, id_, "no-show", who, reason, as_json=as_json, fee=fee, codes=code)
 
 
 @group.command("check-in")

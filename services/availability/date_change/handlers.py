@@ -1,4 +1,4 @@
-"""Handlers of a change of dates: held on the new nights, then kept or dropped."""
+"""Handlers of changes of a booking: new nights are held, then kept or dropped; single rooms are given up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from services.availability.date_change import allocation
+from services.availability.external import give_up
 from services.availability.hold import DateChange, State
 from services.availability.inventory import TEXTS
 from services.availability.stay import stay_from
@@ -15,9 +16,11 @@ from shared.contracts.availability import (
     ChangeKept,
     ChangeRooms,
     DropChange,
+    GiveUpStays,
     KeepChange,
     RoomsChanged,
     RoomsNotChanged,
+    StaysGivenUp,
 )
 from shared.contracts.common import RefusalDetails
 from shared.errors import Refusal
@@ -59,6 +62,17 @@ def keep_change(uow: UnitOfWork, command: KeepChange, _: datetime) -> Iterable[M
     if hold and hold.state is State.BOOKED:
         uow.change_nights(hold.kept(command.change))
     yield ChangeKept(booking_id=command.booking_id, change=command.change)
+
+
+def give_up_stays(uow: UnitOfWork, command: GiveUpStays, _: datetime) -> Iterable[Message]:
+    """Free single rooms of a booking. Where an external system keeps them, a job cancels them there and answers."""
+    hold = uow.holds.get(command.booking_id)
+    if hold and (after := hold.given_up(command.stays)) is not hold:
+        uow.change_nights(after)
+    if uow.property_of(command.property_id).outside:
+        uow.external_jobs.append(give_up(command))
+    else:
+        yield StaysGivenUp(booking_id=command.booking_id, change=command.change)
 
 
 def drop_change(uow: UnitOfWork, command: DropChange, _: datetime) -> Iterable[Message]:

@@ -1,5 +1,5 @@
 """Rooms that an external system keeps: looked at, booked and cancelled there."""
 
-from services.availability.external.model import look
+from services.availability.external.model import give_up, look
 
-__all__ = ["look"]
+__all__ = ["give_up", "look"]

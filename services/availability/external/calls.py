@@ -10,7 +10,7 @@ from uuid import UUID
 from services.availability.external import model
 from services.availability.external.booking import CUT_SHORT, ExternalRoomBooking, Line, Ordered
 from services.availability.external.clients import ExternalClients
-from services.availability.external.model import LOOK, ORDER
+from services.availability.external.model import GIVE_UP, LOOK, ORDER
 from services.availability.external.port import InventoryUnavailable, RoomOrder
 from services.availability.external.selection import Attempt, AttemptStatus, Wanted, to_staff
 from services.availability.external.store import BookingAttemptJournal
@@ -19,12 +19,14 @@ from services.availability.stay import Stay
 from services.availability.unit_of_work import ExternalJob
 from shared.contracts.availability import (
     CancelOrders,
+    GiveUpStays,
     OrderedRoom,
     OrderRooms,
     OrdersCancelled,
     OutsideOrdered,
     OutsideSeen,
     RoomsNotOrdered,
+    StaysGivenUp,
 )
 from shared.contracts.common import Policy, Reason, RefusalDetails
 from shared.contracts.notifications import StaffAlerted
@@ -72,6 +74,8 @@ class JobExecutor:
             return JobResult([await self._look(job.property_id, OutsideSeen.model_validate_json(job.body))])
         if job.kind == ORDER:
             return await self._order(OrderRooms.model_validate_json(job.body))
+        if job.kind == GIVE_UP:
+            return await self._give_up(GiveUpStays.model_validate_json(job.body))
         return await self._cancel(CancelOrders.model_validate_json(job.body))
 
     async def abandon(self, job: ExternalJob, problem: str, attempts: int, journal: BookingAttemptJournal) -> JobResult:
@@ -82,6 +86,13 @@ class JobExecutor:
             command = OrderRooms.model_validate_json(job.body)
             undo = CancelOrders(booking_id=command.booking_id, property_id=command.property_id)
             return JobResult([_not_ordered(command, problem)], follows=[model.cancel(undo)])
+        if job.kind == GIVE_UP:
+            given_up = GiveUpStays.model_validate_json(job.body)
+            codes = ", ".join(given_up.stays.values())
+            text = f"{codes} could not be cancelled, {attempts} times ({problem}): cancel them there by hand"
+            return JobResult(
+                [_given_up(given_up), *_alert(given_up, text, await _of(journal, given_up))], problem=problem
+            )
         undo = CancelOrders.model_validate_json(job.body)
         tried = await _as_left(journal, undo.booking_id)
         answers = [OrdersCancelled(booking_id=undo.booking_id)]
@@ -122,11 +133,29 @@ class JobExecutor:
         staff = to_staff(attempts, can_cancel=ordering.inventory.can_cancel)
         return JobResult([OrdersCancelled(booking_id=command.booking_id), *_alert(command, staff, attempts)])
 
+    async def _give_up(self, command: GiveUpStays) -> JobResult:
+        ordering = await self._ordering(command.property_id)
+        attempts = await _of(self._journal, command)
+        await ordering.undo(command.booking_id, attempts)
+        if left := _left(ordering, attempts):
+            raise InventoryUnavailable(left[0].problem)
+        staff = to_staff(attempts, can_cancel=ordering.inventory.can_cancel)
+        return JobResult([_given_up(command), *_alert(command, staff, attempts)])
+
     async def _ordering(self, property_id: str) -> ExternalRoomBooking:
         system, journal = await self._clients.of(property_id), self._journal
         return ExternalRoomBooking(
             system.guarded, journal, system.patience, journal.held_by_others, journal.secure, dice=self._dice()
         )
+
+
+async def _of(journal: BookingAttemptJournal, command: GiveUpStays) -> list[Attempt]:
+    """The attempts that booked the stays which are given up."""
+    return [one for one in await journal.attempts(command.booking_id) if one.code in command.stays.values()]
+
+
+def _given_up(command: GiveUpStays) -> StaysGivenUp:
+    return StaysGivenUp(booking_id=command.booking_id, change=command.change)
 
 
 async def _as_left(journal: BookingAttemptJournal, booking_id: UUID) -> list[Attempt]:
@@ -186,7 +215,7 @@ def _not_ordered(command: OrderRooms, problem: str) -> Message:
     return RoomsNotOrdered(booking_id=command.booking_id, refusal=details)
 
 
-def _alert(command: CancelOrders, text: str, attempts: Sequence[Attempt]) -> list[Message]:
+def _alert(command: CancelOrders | GiveUpStays, text: str, attempts: Sequence[Attempt]) -> list[Message]:
     if not text:
         return []
     details = {

@@ -7,10 +7,10 @@ from uuid import uuid4, uuid5
 from services.availability.catalogue import Property
 from services.availability.stay import Stay
 from services.availability.unit_of_work import ExternalJob
-from shared.contracts.availability import CancelOrders, CountRequested, HoldRooms, OrderRooms, OutsideSeen
+from shared.contracts.availability import CancelOrders, CountRequested, GiveUpStays, HoldRooms, OrderRooms, OutsideSeen
 
 AWAY = "inventory_away"
-LOOK, ORDER, CANCEL = "look", "order", "cancel"
+LOOK, ORDER, CANCEL, GIVE_UP = "look", "order", "cancel", "give_up"
 
 
 def look(
@@ -40,3 +40,9 @@ def cancel(command: CancelOrders) -> ExternalJob:
     """Undo what a booking has."""
     job_id = uuid5(command.booking_id, CANCEL)
     return ExternalJob(job_id, CANCEL, command.property_id, command.model_dump_json(), command.booking_id)
+
+
+def give_up(command: GiveUpStays) -> ExternalJob:
+    """Undo single rooms of a booking."""
+    job_id = uuid5(command.booking_id, f"{GIVE_UP} {command.change}")
+    return ExternalJob(job_id, GIVE_UP, command.property_id, command.model_dump_json(), command.booking_id)

@@ -146,6 +146,8 @@ def _repeated_answer(hold: Hold, command: HoldRooms) -> Message:
 def _current_answer(hold: Hold, command: HoldRooms) -> RoomsHeld:
     """The first reply with the rooms and the expiry that the hold has now; its rooms are in the order of its lines."""
     answer = RoomsHeld.model_validate_json(hold.answer)
+    if len(answer.rooms) != len(hold.rooms):  # single rooms were given up since: only a late repetition asks
+        return answer
     rooms = [line.model_copy(update={"room": room}) for line, room in zip(answer.rooms, hold.rooms, strict=True)]
     current = {"rooms": tuple(rooms), "expires_at": hold.expires_at, "holding": command.holding}
     return answer.model_copy(update=current)

@@ -27,6 +27,7 @@ from shared.contracts.booking.staff import (
     ChangeDates,
     CheckIn,
     CheckOut,
+    Codes,
     MarkNoShow,
     RejectBooking,
     StaffCommand,
@@ -63,8 +64,9 @@ class StaffCommandBody(RequestBody):
 
 
 class CancelBody(StaffCommandBody):
-    """An end of a booking; the fee is the policy's unless it is named."""
+    """An end of a booking, or of the stays with these codes; the fee is the policy's unless it is named."""
 
+    codes: Codes = ()
     fee: Amount | None = None
 
 

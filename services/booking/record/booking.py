@@ -19,8 +19,7 @@ from services.booking.record.cancellation_fee import (
     fee_of,
     named_fee,
 )
-from services.booking.record.states import Status, StayStatus, check_follows, check_stay_follows
-from shared.contracts.common import Reason
+from services.booking.record.states import OFF, Status, StayStatus, check_follows, check_stay_follows
 from shared.errors import Refusal
 
 
@@ -125,22 +124,40 @@ class Booking(BookingRow):
         return tuple(stay.code for stay in self.stays)
 
     @property
+    def live(self) -> tuple[Stay, ...]:
+        """Its stays that are not off, by line."""
+        return tuple(stay for stay in self.stays if stay.status not in OFF)
+
+    @property
     def first_night(self) -> Decimal:
         """What its first night costs in all rooms; the even share of a stay where its nights are not known."""
+        return self._first_night(self.live)
+
+    def _first_night(self, stays: Iterable[Stay]) -> Decimal:
         nights = max(1, (self.check_out - self.check_in).days)
-        return sum((stay.first_night or (stay.amount / nights) for stay in self.stays), NOTHING).quantize(CENT)
+        return sum((stay.first_night or (stay.amount / nights) for stay in stays), NOTHING).quantize(CENT)
 
     def fee_now(
-        self, wanted: Decimal | None, arrives_at: time, zone: str, now: datetime, leeway: Decimal | None = None
+        self,
+        wanted: Decimal | None,
+        arrives_at: time,
+        zone: str,
+        now: datetime,
+        leeway: Decimal | None = None,
+        *,
+        stays: Sequence[Stay] = (),
     ) -> Fee:
-        """What it costs to end it now, or what the staff wants for it, which may lie so far from that.
+        """What it costs to end it now, or single stays of it, or what the staff wants for that.
+
+        That may lie as far from the policy's as the leeway says; None: any.
 
         Raises:
             Refusal: fee_too_high or fee_over_limit.
         """
         arrival = check_in_moment(self.check_in, arrives_at, zone)
-        policy = fee_of(self.terms, self.total, self.first_night, arrival, now)
-        return policy if wanted is None else named_fee(self.total, wanted, policy.fee, leeway)
+        total = sum((stay.amount for stay in stays), NOTHING) if stays else self.total
+        policy = fee_of(self.terms, total, self._first_night(stays or self.live), arrival, now)
+        return policy if wanted is None else named_fee(total, wanted, policy.fee, leeway)
 
     def check_fee_kept(
         self, check_in: date, arrives_at: time, zone: str, now: datetime, leeway: Decimal | None
@@ -197,7 +214,7 @@ class Booking(BookingRow):
         chosen = self._chosen(codes, StayStatus.CHECKED_IN, "checked out")
         gone = [one.moved(StayStatus.CHECKED_OUT, checked_out_at=now, checked_out_by=who) for one in chosen]
         stays = self._with(gone)
-        if any(one.status is not StayStatus.CHECKED_OUT for one in stays):
+        if _anybody_remains(stays):
             return replace(self, stays=stays)
         if self.balance > 0 and not owing:
             text = f"{self.balance} {self.currency} is still owed: settle it, or let a manager override the balance"
@@ -211,8 +228,38 @@ class Booking(BookingRow):
             Refusal: illegal_transition.
         """
         check_follows(self.status, to)
-        off = [one.moved(StayStatus.CANCELLED) for one in self.stays if one.status is StayStatus.CONFIRMED]
-        return replace(self, status=to, stays=self._with(off), total=NOTHING, fee=fee.fee)
+        how = StayStatus.NO_SHOW if to is Status.NO_SHOW else StayStatus.CANCELLED
+        off = [one.moved(how) for one in self.stays if one.status is StayStatus.CONFIRMED]
+        return replace(self, status=to, stays=self._with(off), total=NOTHING, fee=(self.fee or NOTHING) + fee.fee)
+
+    def part(self, codes: Collection[str]) -> Sequence[Stay]:
+        """The stays of these codes where the booking keeps others; none where it is about all of it.
+
+        Raises:
+            Refusal: unknown_code.
+        """
+        chosen = self._chosen(codes, StayStatus.CONFIRMED, "ended") if codes else ()
+        return chosen if len(chosen) < len(self.live) else ()
+
+    def without(self, stays: Sequence[Stay], to: StayStatus, fee: Fee) -> Booking:
+        """With these stays off, cancelled or not shown up; it costs the others and the fee.
+
+        It is checked out where all others have left.
+
+        Raises:
+            Refusal: illegal_transition, for a stay that guests are in, have left, or that is off.
+        """
+        gone = [one.moved(to) for one in stays]
+        left = self._with(gone)
+        over = self.status is Status.CHECKED_IN and not _anybody_remains(left)
+        return replace(
+            self,
+            status=Status.CHECKED_OUT if over else self.status,
+            stays=left,
+            total=self.total - sum((one.amount for one in stays), NOTHING),
+            fee=(self.fee or NOTHING) + fee.fee,
+            revision=self.revision + 1,
+        )
 
     def on_dates(self, check_in: date, check_out: date, stays: Iterable[Stay], total: Decimal) -> Booking:
         """On other dates, in the rooms and at the price that it has then."""
@@ -239,35 +286,6 @@ class Booking(BookingRow):
         return tuple(new.get(one.code, one) for one in self.stays)
 
 
-def check_dates(check_in: date, check_out: date) -> None:
-    """A stay has at least one night.
-
-    Raises:
-        Refusal: invalid_request.
-    """
-    if check_out <= check_in:
-        text = f"check_out {check_out} must be after check_in {check_in}"
-        raise Refusal(Reason.INVALID_REQUEST, text, field="check_out")
-
-
-def check_may_change(booking: Booking) -> None:
-    """Dates change only while the guests are still expected.
-
-    Raises:
-        Refusal: illegal_change, with the states that allow it.
-    """
-    if booking.status is not Status.CONFIRMED:
-        text = f"the booking is {booking.status}: dates can be changed while it is {Status.CONFIRMED}"
-        raise Refusal("illegal_change", text, state=booking.status.value, allowed=[Status.CONFIRMED.value])
-
-
-def check_came_late(booking: Booking, arrives_at: time, zone: str, now: datetime) -> None:
-    """Nobody can fail to show up before they may arrive.
-
-    Raises:
-        Refusal: too_early, with the moment from which on it can be said.
-    """
-    arrival = check_in_moment(booking.check_in, arrives_at, zone)
-    if now < arrival:
-        text = f"guests may arrive from {arrival.isoformat()} on: until then nobody is a no-show"
-        raise Refusal("too_early", text, check_in=arrival.isoformat())
+def _anybody_remains(stays: Iterable[Stay]) -> bool:
+    """Whether guests are in one of the stays, or are still expected."""
+    return any(one.status not in OFF | {StayStatus.CHECKED_OUT} for one in stays)

@@ -31,7 +31,10 @@ class StayStatus(StrEnum):
     CHECKED_IN = "CHECKED_IN"
     CHECKED_OUT = "CHECKED_OUT"
     CANCELLED = "CANCELLED"
+    NO_SHOW = "NO_SHOW"
 
+
+OFF = frozenset({StayStatus.CANCELLED, StayStatus.NO_SHOW})  # a stay that nobody comes to any more
 
 FOLLOWS: Mapping[Status, frozenset[Status]] = {
     Status.HOLD: frozenset({Status.PENDING, Status.CONFIRMED, Status.CANCELLED, Status.FAILED}),
@@ -43,7 +46,7 @@ FOLLOWS: Mapping[Status, frozenset[Status]] = {
 
 STAY_FOLLOWS: Mapping[StayStatus, frozenset[StayStatus]] = {
     StayStatus.PENDING: frozenset({StayStatus.CONFIRMED, StayStatus.CANCELLED}),
-    StayStatus.CONFIRMED: frozenset({StayStatus.CHECKED_IN, StayStatus.CANCELLED}),
+    StayStatus.CONFIRMED: frozenset({StayStatus.CHECKED_IN, StayStatus.CANCELLED, StayStatus.NO_SHOW}),
     StayStatus.CHECKED_IN: frozenset({StayStatus.CHECKED_OUT}),
 }
 

@@ -15,7 +15,7 @@ from services.booking.repository import Repository
 from services.booking.search import queries
 from services.booking.search.queries import Sort, Wanted
 from shared.clock import Clock
-from shared.contracts.common import Amount, Day, Language
+from shared.contracts.common import MOST_ROOMS, Amount, Day, Language
 from shared.database.pool import Database
 from shared.safety.masking import masked, masked_name
 from shared.settings import ServiceSettings
@@ -101,15 +101,19 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
 
     @routes.get("/bookings/{booking_id}/cancellation-fee", responses={404: {}, 422: {}})
     async def preview(
-        booking_id: UUID, fee: Annotated[Amount | None, Query(description="One that the staff names.")] = None
+        booking_id: UUID,
+        fee: Annotated[Amount | None, Query(description="One that the staff names.")] = None,
+        code: Annotated[list[str], Query(max_length=MOST_ROOMS, description="Of single stays; repeat it.")] = [],  # noqa: B006 — FastAPI copies it
     ) -> Preview:
-        """What it would cost to cancel the booking now; nothing changes."""
+        """What it would cost to cancel the booking now, or single stays of it; nothing changes."""
         async with database.connection() as connection:
             found = await repository.confirmed(connection, booking_id)
         if found is None:
             raise HTTPException(status_404, f"no confirmed booking has the id {booking_id}")
         booking, property_ = found
-        cost = booking.fee_now(fee, property_.check_in_time, property_.timezone, clock())
+        stays = booking.part(code)
+        cost = booking.fee_now(fee, property_.check_in_time, property_.timezone, clock(), stays=stays)
+        kept = booking.total - sum((stay.amount for stay in stays), NOTHING) if stays else NOTHING
         return Preview(
             booking_id=booking_id,
             rule=cost.rule,
@@ -118,7 +122,7 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
             fee=cost.fee,
             paid=booking.paid,
             charges=booking.charges,
-            refund=cost.refund(booking.paid, booking.charges + (booking.fee or NOTHING)),
+            refund=cost.refund(booking.paid, kept + booking.charges + (booking.fee or NOTHING)),
             currency=booking.currency,
         )
 

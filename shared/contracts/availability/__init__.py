@@ -7,10 +7,12 @@ from shared.contracts.availability.changes import (
     ChangeKept,
     ChangeRooms,
     DropChange,
+    GiveUpStays,
     KeepChange,
     PlacedWish,
     RoomsChanged,
     RoomsNotChanged,
+    StaysGivenUp,
 )
 from shared.contracts.availability.external import (
     CancelOrders,
@@ -71,6 +73,7 @@ __all__ = [
     "FeeQuote",
     "FreeNumbers",
     "FreeRooms",
+    "GiveUpStays",
     "HeldRoom",
     "HoldDue",
     "HoldExpired",
@@ -101,5 +104,6 @@ __all__ = [
     "RoomsOrdered",
     "RoomsReleased",
     "Shortage",
+    "StaysGivenUp",
     "WantedType",
 ]

@@ -89,6 +89,29 @@ class ChangeKept(Message, type="posada.availability.change-kept.v1", topic=topic
     change: Number
 
 
+class GiveUpStays(
+    Message, type="posada.availability.give-up-stays.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
+):
+    """Free single rooms of a booking that keeps others; `stays` are their reservation codes by room number.
+
+    A room that is no longer booked under that code is left alone. An external system that keeps it is told too.
+    """
+
+    booking_id: UUID
+    property_id: Identifier
+    change: Number
+    stays: dict[RoomNumber, Identifier] = Field(min_length=1, max_length=MOST_ROOMS)
+
+
+class StaysGivenUp(
+    Message, type="posada.availability.stays-given-up.v1", topic=topics.BOOKING_REPLIES, key="booking_id"
+):
+    """The rooms are free; staff were alerted to those that an external system cannot cancel."""
+
+    booking_id: UUID
+    change: Number
+
+
 class DropChange(
     Message, type="posada.availability.drop-change.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):

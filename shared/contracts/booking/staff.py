@@ -21,14 +21,16 @@ class StaffCommand(Message):
     reason: Text | None = Field(None, description="For the staff; the guest never reads it.")
 
 
+Codes = Annotated[tuple[Identifier, ...], Field(max_length=MOST_ROOMS, description="Of single stays; none: all.")]
 Leeway = Annotated[Amount | None, Field(description="How far a named fee may lie from the policy's; none: any.")]
 
 
 class CancelBooking(
     StaffCommand, type="posada.booking.cancel-booking.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """Cancel the booking; the fee is the policy's unless it is named."""
+    """Cancel the booking, or these stays of it; the fee is the policy's unless it is named."""
 
+    codes: Codes = ()
     fee: Amount | None = None
     leeway: Leeway = None
 
@@ -36,8 +38,9 @@ class CancelBooking(
 class MarkNoShow(
     StaffCommand, type="posada.booking.mark-no-show.v1", topic=topics.internal("booking"), key="booking_id"
 ):
-    """The guests did not arrive; the fee is the policy's unless it is named."""
+    """The guests of the booking, or of these stays, did not arrive; the fee is the policy's unless it is named."""
 
+    codes: Codes = ()
     fee: Amount | None = None
     leeway: Leeway = None
 

@@ -224,7 +224,7 @@ def upgrade() -> None:
         sa.Column("checked_out_at", MOMENT),
         sa.Column("checked_out_by", sa.Text()),
         sa.CheckConstraint(
-            "status IN ('PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED')",
+            "status IN ('PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW')",
             name=op.f("stays_status_check"),
         ),
         sa.ForeignKeyConstraint(["booking_id"], ["bookings.id"], name=op.f("stays_booking_id_fkey")),

@@ -13,8 +13,10 @@ from services.booking.lifecycle.sagas.cancellation.data import CancellationData,
 from services.booking.lifecycle.sagas.cancellation.saga import CANCELLATION
 from services.booking.lifecycle.sagas.change_dates.data import DateChangeData
 from services.booking.lifecycle.sagas.change_dates.saga import CHANGE_DATES
-from shared.contracts.availability import PlacedWish, RoomsChanged, RoomsNotChanged
-from shared.contracts.booking import Contact, Guest
+from services.booking.lifecycle.sagas.stays_end.data import StaysEndData
+from services.booking.lifecycle.sagas.stays_end.saga import STAYS_END
+from shared.contracts.availability import PlacedWish, RoomsChanged, RoomsNotChanged, StaysGivenUp
+from shared.contracts.booking import BookedRoom, Contact, Guest
 from shared.contracts.booking.lifecycle import BookingCancelled, CancellationDecided, GuestNotShown
 from shared.contracts.common import Language
 from shared.contracts.payments import BookingRepriced
@@ -57,6 +59,14 @@ def ending(**more: Any) -> CancellationData:
     return CancellationData.model_validate(facts | DATES | more)
 
 
+def ending_stays() -> StaysEndData:
+    """An end of one of two stays."""
+    room = BookedRoom(line=2, code="HR2", room="19", type="junior", type_label="Junior", adults=2, amount="172.50")
+    facts = {"booking_id": BOOKING, "command_id": uuid4(), "end": End.NO_SHOW, "order": 1, "revision": 1}
+    facts |= {"context": CONTEXT, "package": "Las Hojas", "stays": {"18": "HR1"}, "rooms": (room,), "total": "172.50"}
+    return StaysEndData.model_validate(facts | DATES | {"fee": "86.25", "currency": "USD", "who": "M", "reason": "ill"})
+
+
 def answer(kind: type[Message]) -> Message:
     """What a service says."""
     if kind is RoomsChanged:
@@ -66,6 +76,8 @@ def answer(kind: type[Message]) -> Message:
         return RoomsNotChanged(booking_id=BOOKING, change=1, refusal=NOT_BOOKED)
     if kind is BookingRepriced:
         return BookingRepriced(booking_id=BOOKING, change=1, paid="0.00", refund="690.00", at=START)
+    if kind is StaysGivenUp:
+        return StaysGivenUp(booking_id=BOOKING, change=1)
     return kind.model_construct()
 
 
@@ -83,6 +95,14 @@ def test_an_end(outside: bool) -> None:
     )
     for case in struck:
         weather(CANCELLATION, data, case, START, answer).check()
+
+
+def test_an_end_of_single_stays() -> None:
+    data = ending_stays()
+    struck = [case for case in cases(STAYS_END, data) if case.step != "decide"]
+    assert {case.step for case in struck} == {step.name for step in STAYS_END.retriables}
+    for case in struck:
+        weather(STAYS_END, data, case, START, answer).check()
 
 
 @pytest.mark.parametrize(

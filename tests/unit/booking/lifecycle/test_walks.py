@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.booking import sagas
+from services.booking.lifecycle import ends
 from services.booking.lifecycle import handlers as life_handlers
 from services.booking.lifecycle.batch import State
+from services.booking.lifecycle.commands import answered
 from services.booking.record.audit_log import Action
 from services.booking.record.booking import Booking
 from services.booking.record.cancellation_fee import CancellationTerms
@@ -30,13 +32,15 @@ from shared.contracts.availability import (
     ChangeKept,
     ChangeRooms,
     DropChange,
+    GiveUpStays,
     KeepChange,
     ReleaseRooms,
     RoomsNotChanged,
     RoomsReleased,
+    StaysGivenUp,
 )
 from shared.contracts.booking import booking_id_of
-from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified
+from shared.contracts.booking.lifecycle import BookingCancelled, BookingModified, GuestCheckedOut
 from shared.contracts.booking.staff import (
     CancelBooking,
     ChangeDates,
@@ -60,9 +64,10 @@ BOOKING = booking_id_of("r1")
 HOUSE = Property(
     "las-hojas", "Las Hojas Resort", "America/El_Salvador", terms=CancellationTerms("standard", 72, first_night=True)
 )
+ENDED = {Status.CANCELLED, Status.NO_SHOW}
 HANDLERS: dict[type, Any] = {
-    CancelBooking: life_handlers.cancel_booking,
-    MarkNoShow: life_handlers.mark_no_show,
+    CancelBooking: ends.cancel_booking,
+    MarkNoShow: ends.mark_no_show,
     RejectBooking: life_handlers.reject_booking,
     CheckIn: life_handlers.check_in,
     CheckOut: life_handlers.check_out,
@@ -81,6 +86,8 @@ class Walk:
     refuses: bool = False
     been: list[Status] = field(default_factory=list)
     stays_been: dict[str, list[StayStatus]] = field(default_factory=dict)
+    repriced: dict[int, BookingRepriced] = field(default_factory=dict)
+    fees: dict[int, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._hear(handlers.request_booking(self.bookings, request(), self.now))
@@ -135,18 +142,24 @@ class Walk:
             refusal = RoomsNotChanged(booking_id=BOOKING, change=change, refusal=NOT_BOOKED)
             return refusal if self.refuses else changed(asked)
         if isinstance(asked, RepriceBooking):
-            paid = min(Decimal("690.00"), asked.total + asked.fee) if asked.refunds else Decimal("690.00")
-            return BookingRepriced(
-                booking_id=BOOKING, change=change, paid=paid, refund=Decimal("690.00") - paid, at=self.now
-            )
-        kind = {KeepChange: ChangeKept, DropChange: ChangeDropped}.get(type(asked))
+            return self.repriced.setdefault(change, self._reprice(asked))
+        kind = {KeepChange: ChangeKept, DropChange: ChangeDropped, GiveUpStays: StaysGivenUp}.get(type(asked))
         return kind(booking_id=BOOKING, change=change) if kind else RoomsReleased(booking_id=BOOKING)
+
+    def _reprice(self, asked: RepriceBooking) -> BookingRepriced:
+        """What payments would say to a change that it hears for the first time."""
+        before = [one for number, one in self.repriced.items() if number < asked.change]
+        had = before[-1].paid if before else Decimal("690.00")
+        self.fees[asked.change] = asked.fee
+        due = asked.total + sum(fee for number, fee in self.fees.items() if number <= asked.change)
+        paid = min(had, due) if asked.refunds else had
+        return BookingRepriced(booking_id=BOOKING, change=asked.change, paid=paid, refund=had - paid, at=self.now)
 
     def _hear(self, sends: Any) -> None:
         for send in sends:
             message = Outgoing.of(send).message
             self.sent.append(message)
-            if isinstance(message, ChangeRooms | KeepChange | DropChange | RepriceBooking | ReleaseRooms):
+            if isinstance(message, ChangeRooms | KeepChange | DropChange | GiveUpStays | RepriceBooking | ReleaseRooms):
                 self.asked.append(message)
         self._look()
 
@@ -226,7 +239,11 @@ def check_told(walk: Walk) -> None:
     revisions = [one.revision for one in walk.sent if isinstance(one, BookingModified)]
     assert revisions == list(range(1, booking.revision + 1))
     assert all(answer.state is not State.UNDER_WAY for answer in walk.lifecycle.answers.values())
-    if booking.status in {Status.CANCELLED, Status.NO_SHOW}:
+    assert booking.total == sum(stay.amount for stay in booking.live if booking.status not in ENDED)
+    expected = {stay.status for stay in booking.live} & {StayStatus.CONFIRMED, StayStatus.CHECKED_IN}
+    assert bool(expected) is (booking.status in {Status.CONFIRMED, Status.CHECKED_IN})
+    assert (booking.fee or 0) == sum(walk.fees.values())
+    if booking.status in ENDED:
         assert booking.balance == (booking.fee or 0) - booking.paid
         assert booking.refund == Decimal("690.00") - booking.paid
     under_way: list[UUID] = [
@@ -240,7 +257,7 @@ def check_told(walk: Walk) -> None:
 def test_a_refusal_behind_a_change_is_a_fault() -> None:
     """Its answer would be committed together with the change."""
 
-    @life_handlers.answered
+    @answered
     def late(uow: Any, command: CheckIn, now: datetime) -> Any:
         uow.lifecycle.alter(uow.lifecycle.bookings[command.booking_id], Action.UPDATE, command.who, now)
         raise Refusal("no", "not today")
@@ -259,13 +276,37 @@ def test_the_walk_gets_everywhere() -> None:
         ((ChangeDates, CancelBooking), Status.CANCELLED),
         ((CheckIn, CheckOut), Status.CHECKED_OUT),
         ((MarkNoShow,), Status.NO_SHOW),
+        (("HR26181", "HR26182", "HR26183"), Status.CANCELLED),
     ):
         walk = Walk()
         if end in {Status.CHECKED_OUT, Status.NO_SHOW}:
             walk.wait(24 * arrival.days + 7)
         for number, kind in enumerate(commands):
-            walk.say(said(kind, number, 1, ()))
+            code = isinstance(kind, str)
+            walk.say(said(CancelBooking, number, 1, (kind,)) if code else said(kind, number, 1, ()))
             walk.settle()
         assert walk.booking.status is end
         check_moves(walk)
         check_told(walk)
+
+
+def test_the_room_that_never_arrives_keeps_no_booking_open() -> None:
+    """Two rooms come and go, the third one never arrives: it becomes a no-show, and the booking is checked out."""
+    walk = Walk()
+    walk.wait(24 * (CHECK_IN - START.date()).days + 7)
+    for number, (kind, codes) in enumerate(
+        ((CheckIn, CODES[:2]), (CheckOut, CODES[:2]), (MarkNoShow, CODES[2:]), (CheckIn, CODES[2:]))
+    ):
+        walk.say(said(kind, number, 1, codes))
+        walk.settle()
+    booking = walk.booking
+    assert booking.status is Status.CHECKED_OUT
+    assert [stay.status.value for stay in booking.stays] == ["CHECKED_OUT", "CHECKED_OUT", "NO_SHOW"]
+    assert walk.lifecycle.answers[said(CheckIn, 3, 1, CODES[2:]).command_id].state is State.REFUSED
+    (last,) = [one for one in walk.sent if isinstance(one, GuestCheckedOut) and one.last]
+    assert last.reservation_codes == CODES[:2]
+    (change,) = [one for one in walk.sent if isinstance(one, BookingModified)]
+    assert [room.code for room in change.rooms] == list(CODES[:2])
+    assert CODES[2] in change.text
+    check_moves(walk)
+    check_told(walk)

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.booking.record.audit_log import changes_between
-from services.booking.record.booking import Booking, Stay, check_came_late, check_may_change
+from services.booking.record.booking import Booking, Stay
 from services.booking.record.cancellation_fee import CancellationTerms, Rule, check_in_moment, fee_of, named_fee
+from services.booking.record.checks import check_came_late, check_may_change
 from services.booking.record.states import (
     FOLLOWS,
     STAY_FOLLOWS,
@@ -279,6 +280,33 @@ def test_an_end_costs_its_fee_alone() -> None:
     assert (ended.total, ended.fee, ended.balance) == (0, Decimal("100.00"), Decimal("-590.00"))
     with pytest.raises(Refusal):
         ended.ended(Status.NO_SHOW, fee)
+
+
+def test_single_stays_end_with_a_fee_of_their_own() -> None:
+    one, other = stay(1, first_night=Decimal("150.00")), stay(2)
+    known = booking(one, other)
+    assert known.part(["HR1"]) == [one]
+    assert list(known.part([])) == list(known.part(["HR1", "HR2"])) == []
+    with pytest.raises(Refusal, match="no stays of this booking"):
+        known.part(["HR9"])
+    fee = known.fee_now(Decimal("10.00"), ARRIVES, ZONE, NOON, stays=[one])
+    after = known.without([one], StayStatus.NO_SHOW, fee)
+    assert (after.total, after.fee, after.live) == (known.total - one.amount, Decimal("10.00"), (other,))
+    assert after.status is Status.CONFIRMED
+    with pytest.raises(Refusal, match="more than the booking costs"):
+        known.fee_now(one.amount + 1, ARRIVES, ZONE, NOON, stays=[one])
+    with pytest.raises(Refusal, match="cannot become"):
+        after.without([after.stays[0]], StayStatus.CANCELLED, fee)
+    last = after.ended(Status.CANCELLED, after.fee_now(Decimal("5.00"), ARRIVES, ZONE, NOON))
+    assert (last.fee, last.total) == (Decimal("15.00"), 0)
+
+
+def test_the_last_one_leaves_although_another_room_never_came() -> None:
+    arrived = booking(stay(1), stay(2)).checked_in(["HR1"], "Marta", ZONE, NOON)
+    fee = arrived.fee_now(Decimal("0.00"), ARRIVES, ZONE, NOON, stays=[arrived.stays[1]])
+    alone = replace(arrived.without([arrived.stays[1]], StayStatus.NO_SHOW, fee), paid=arrived.total)
+    assert alone.status is Status.CHECKED_IN
+    assert alone.checked_out([], "Marta", NOON, owing=False).status is Status.CHECKED_OUT
 
 
 def test_the_first_night_is_the_rooms_own_or_an_even_share() -> None:

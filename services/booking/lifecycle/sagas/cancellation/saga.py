@@ -9,7 +9,7 @@ from services.booking.lifecycle.batch import LifecycleBatch
 from services.booking.lifecycle.sagas.cancellation import messages as say
 from services.booking.lifecycle.sagas.cancellation.data import CancellationData
 from services.booking.lifecycle.sagas.definition import lifecycle_saga
-from services.booking.record import Action
+from services.booking.record import NOTHING, Action
 from shared.contracts.availability import OrdersCancelled, RoomsReleased
 from shared.contracts.payments import BookingRepriced
 from shared.saga.engine import Transition
@@ -43,7 +43,8 @@ def update_booking(
     if data.refund is None or saga.data.refund is not None:
         return
     booking = data.folio_of(batch.bookings[data.booking_id])
-    batch.alter(replace(booking, refund=data.refund), Action.REFUND, data.who, now, data.reason)
+    refund = (booking.refund or NOTHING) + data.refund  # single stays may have ended before
+    batch.alter(replace(booking, refund=refund), Action.REFUND, data.who, now, data.reason)
 
 
 CANCELLATION_SAGA = lifecycle_saga(CANCELLATION, update_booking)

@@ -65,7 +65,10 @@ def update_booking(
 def on_new_dates(booking: Booking, data: DateChangeData) -> Booking:
     """The booking with the rooms and prices that it has on the new dates."""
     rooms = {room.line: room for room in data.rooms}
-    stays = [replace(stay, **{name: getattr(rooms[stay.line], name) for name in _OF_ROOM}) for stay in booking.stays]
+    stays = [
+        replace(stay, **{name: getattr(rooms[stay.line], name) for name in _OF_ROOM}) if stay.line in rooms else stay
+        for stay in booking.stays
+    ]
     return booking.on_dates(data.check_in, data.check_out, stays, data.total or booking.total)
 
 

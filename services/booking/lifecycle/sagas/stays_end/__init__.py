@@ -1,0 +1,1 @@
+"""The end of single stays of a booking that keeps others: its data, its messages, its table."""
