@@ -19,7 +19,7 @@ PLAIN_WIDTH: Final = 160
 
 
 class Harmless(Console):
-    """A console to which nobody's words are commands: names, chats and headers of records are strangers' text.
+    """A console that obeys no control characters in what it prints: names, chats and headers are text of strangers.
 
     What rich itself sends to the terminal is no text to it, and passes.
     """

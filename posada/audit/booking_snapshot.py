@@ -116,7 +116,7 @@ class BookingSnapshot:
 
     @property
     def settled(self) -> bool:
-        """Whether its sagas have ended, so that everybody has answered; what is still open is in flight."""
+        """Whether its sagas have ended, so that every service has answered; what is still open is in flight."""
         changing = self.booking is not None and self.booking["changing"]
         return not changing and (self.saga is None or self.saga["phase"] == "ended")
 

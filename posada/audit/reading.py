@@ -1,4 +1,4 @@
-"""Reads partitions between two places, and gives up where the broker has gone silent."""
+"""Reads partitions between two offsets, and gives up when the broker no longer answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shows what a command is doing: a spinner where somebody looks, plain lines elsewhere."""
+"""Shows what a command is doing: a spinner on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

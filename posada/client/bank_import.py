@@ -93,9 +93,9 @@ class Importing:
         return self.taken
 
     def _sorted(self, lines: Sequence[Line]) -> list[TransferArrived | TransferReversed]:
-        """The lines that are new; the others are counted, and kept where somebody has to look at them.
+        """The lines that are new; the others are counted, and kept if a person has to look at them.
 
-        What the bank took back is told each time: payments knows what it was told before.
+        What the bank took back is published each time: payments recognises what it has recorded.
         """
         self.taken.passed.update(line.reason for line in lines if isinstance(line, PassedOver))
         gone = [line for line in lines if isinstance(line, TransferReversed)]

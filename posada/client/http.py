@@ -14,14 +14,14 @@ LONG_S: Final = 600.0
 
 
 class NotFound(Problem):
-    """The service answers, and has no such thing."""
+    """The service answers that it does not have what was asked for."""
 
 
 def ask(base_url: str, path: str, **parameters: Any) -> Any:
     """The JSON that a service answers.
 
     Raises:
-        NotFound: when it knows no such thing.
+        NotFound: when it does not have what was asked for.
         Problem: when it does not answer, or refuses.
     """
     given = {name: value for name, value in parameters.items() if value is not None}
@@ -41,7 +41,7 @@ def tell(base_url: str, path: str, body: Any) -> Any:
     """The JSON that a service answers when it is sent some.
 
     Raises:
-        NotFound: when it knows no such thing.
+        NotFound: when it does not have what was asked for.
         Problem: when it does not answer, or refuses.
     """
     return _asked(base_url, "POST", path, json=body)

@@ -95,7 +95,7 @@ class Guest:
 
 @dataclass(frozen=True)
 class Guests:
-    """Everybody of one day."""
+    """The guests of one day."""
 
     family: Guest
     wedding: Guest

@@ -82,8 +82,8 @@ async def _schema(about: str, service: str, connection: asyncpg.Connection[Any])
 async def _privacy(about: str, url: str, connection: asyncpg.Connection[Any]) -> Finding:
     if await connection.fetchval(_TLS):
         if "sslmode=verify-full" in url or ("sslmode=" not in url and os.environ.get("PGSSLMODE") == "verify-full"):
-            return fine(about, "speaks TLS and its name is checked")
-        return worth_a_look(about, "speaks TLS, but nobody checks to whom", "add sslmode=verify-full to its address")
+            return fine(about, "uses TLS, and its name is checked")
+        return worth_a_look(about, "uses TLS, but its name is not checked", "add sslmode=verify-full to its address")
     if is_near(urlsplit(url).hostname):
         return fine(about, "is on this machine: no TLS is needed")
     remedy = "add ?sslmode=verify-full&sslrootcert=FILE to its address"

@@ -30,7 +30,7 @@ def fine(about: str, text: str) -> Finding:
 
 
 def worth_a_look(about: str, text: str, remedy: str) -> Finding:
-    """It works, and somebody should know."""
+    """It works, and the operator should know about it."""
     return Finding(about, State.WORTH_A_LOOK, text, remedy)
 
 

@@ -1,4 +1,4 @@
-"""Signed links: URLs that open one thing without a login until they expire."""
+"""Signed links: URLs that open one booking without a login until they expire."""
 
 from __future__ import annotations
 

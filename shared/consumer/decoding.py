@@ -47,7 +47,7 @@ class Decoder:
         self._others = {
             (kind.topic.name, name.encode()) for name, kind in message_types().items() if kind not in routes.table
         }
-        # A command counts only where it travels: who may write to a public topic must not speak for a service.
+        # A command counts only on its own topic: a writer of a public topic must not give commands in a service's name.
         self._accepted: frozenset[tuple[str, str | None]] = frozenset(
             {(kind.topic.name, kind.type_name) for kind in kinds}
             | {(self._own, kind.type_name) for kind in kinds}

@@ -35,7 +35,7 @@ def undecodable(record: Record, now: datetime, fault: Exception) -> InboundMessa
 
 
 def unverified(record: Record, envelope: Envelope, problem: str) -> InboundMessage:
-    """A record of somebody who may not write it: neither handled nor answered.
+    """A record whose writer is not allowed to write it: neither handled nor answered.
 
     It is remembered by its position, so that it takes no id from its true sender.
     """

@@ -1,4 +1,4 @@
-"""Bounds the size of request bodies, and authenticates the caller before any of it is read: no stranger fills memory.
+"""Bounds the size of request bodies, and authenticates the caller before any of it is read.
 
 Ours, for Starlette has no such limit and no kept library authenticates before it reads.
 """
@@ -19,7 +19,7 @@ Authenticate = Callable[[Request], Awaitable[object]]
 
 
 async def _let_in(_: Request) -> None:
-    """Takes bodies from everybody."""
+    """Accepts bodies without authentication."""
 
 
 class BodyLimit:

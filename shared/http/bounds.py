@@ -16,7 +16,7 @@ PREFIX = 64  # bits of an IPv6 address that identify a client: providers assign 
 
 @dataclass(frozen=True)
 class Bounds:
-    """`connections` in all, `of_one` of one client; one of `proxies` speaks for many and is bounded by the first alone.
+    """`connections` in all, `of_one` of one client; `proxies` have many clients and are bounded by the first alone.
 
     A client has `patience` seconds for a request's head and for each LEAST_BYTES of a body that it sends or an answer
     that it takes, and `whole` seconds for the whole of either.

@@ -247,7 +247,7 @@ def _headers(status: HTTPStatus, body: bytes) -> dict[str, str]:
 
 
 def _bound(transport: asyncio.BaseTransport, bounds: Bounds) -> None:
-    """Limit what the kernel buffers of an answer, and how long it waits for a client that is gone."""
+    """Limit what the kernel buffers of an answer, and how long it waits for a client that no longer reads."""
     with suppress(OSError, AttributeError):  # no TCP, or a kernel without these
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)

@@ -77,7 +77,7 @@ class InboundMessage:
 
     `inbox_key` is what the inbox remembers it by. `origin` is where it first stood, as topic/partition/offset: a retry
     comes by the service's own topic, and only there `history` has the faults of earlier attempts. One that is not
-    `verified` was written by somebody who may not write it.
+    `verified` was written without permission.
     """
 
     raw: RawMessage

@@ -91,7 +91,7 @@ class Message(BaseModel):
 
     @property
     def is_urgent(self) -> bool:
-        """Whether somebody waits for it; a type whose messages differ in that says for which."""
+        """Whether a caller waits for it; a type whose messages differ in that says for which."""
         return self.urgent
 
     @property

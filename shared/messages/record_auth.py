@@ -34,7 +34,7 @@ class NotVerified(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Who wrote a record: one of our own programs, a sender that signed it, or with neither somebody."""
+    """Who wrote a record: one of our services (`internal`), a `sender` that signed it, or, with neither, an unknown."""
 
     internal: bool = False
     sender: str = ""
@@ -203,7 +203,7 @@ class RecordVerifier:
         return Verified(sender=sender)
 
     def _signer(self, record: Record, secrets: Secrets) -> str:
-        """Whose signature it bears; empty where it bears none, or that of somebody who has no secret with us."""
+        """Whose signature it bears; empty where it bears none, or that of a sender without a secret here."""
         signatures = [content or b"" for name, content in record.headers if name.lower() == SIGNATURE]
         if not signatures:
             return ""
@@ -219,7 +219,7 @@ class RecordVerifier:
         return sender
 
     def _refuse_gateway(self, sender: str, named: str, topic: str) -> None:
-        """Raises NotVerified for one that speaks in another's name, or that signs nothing where it must."""
+        """Raises NotVerified for a record in another sender's name, or one that is unsigned and must not be."""
         if sender and named not in {sender, "kafka", f"kafka/{topic}"}:  # the latter two stand for no name
             raise NotVerified(f"ce_source: {sender} signed it, and speaks in its own name alone or in none")
         if not sender and named in self.gateways:

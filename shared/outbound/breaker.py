@@ -1,4 +1,4 @@
-"""A circuit breaker: knows which system is away or asks for a pause, so that nobody waits for its time-outs."""
+"""A circuit breaker: knows which system fails or asks for a pause, so that no call waits for its time-out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ REST = timedelta(seconds=15)
 class CircuitBreaker:
     """Closed while calls succeed; open after `failures` in a row: then one call at a time tries it, after a `rest`.
 
-    It counts as away until nobody has seen it fail for `remembered`: an open circuit that nobody asks tells nothing.
+    It counts as away until its last failure is older than `remembered`: an open circuit that is not used says nothing.
     """
 
     def __init__(

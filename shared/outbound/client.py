@@ -79,7 +79,7 @@ def json_in(answer: httpx.Response) -> Any:
 class Guarded(httpx.AsyncBaseTransport):
     """Judges every call, each hop of a redirection as well, and connects to nothing but an address that was judged.
 
-    It speaks through aiohttp, whose parser is in C: httpx's own costs more than all the rest of a call.
+    Its transport is aiohttp, whose parser is in C: httpx's own costs more than all the rest of a call.
     """
 
     def __init__(

@@ -24,7 +24,8 @@ class DeadLetter:
     """A message that was set aside: where it came from, why, and its bytes as they were.
 
     `place` is topic/partition/offset of the record as it first came. `cut_from` is how many bytes they were where some
-    are missing, else 0. One that is not `verified` was written by somebody who may not, or set aside by none of ours.
+    are missing, else 0. One that is not `verified` was written without permission, or set aside by none
+    of our services.
     """
 
     id: str
@@ -55,7 +56,7 @@ class DeadLetter:
 async def list_dead(bootstrap: str, topics: list[Topic], seal: Seal | None = None) -> list[DeadLetter]:
     """Everything that is set aside and not yet replayed, oldest first; a topic that is not there has nothing.
 
-    With a `seal` only what bears it is believed: a letter of somebody else is not verified, and removes none.
+    With a `seal` only records that bear it count: any other letter is not verified, and removes none.
     """
     there = await partitions(bootstrap, {topic.name for topic in topics})
     return await read_dead(bootstrap, there, seal) if there else []
@@ -88,7 +89,7 @@ def _fold(letters: dict[str, DeadLetter], record: ConsumerRecord[Any, Any], *, v
     key = (record.key or b"").decode("utf-8", "replace")
     known = letters.get(key)
     if not verified and known and known.verified:
-        return  # somebody who may not write here removes and changes no letter
+        return  # an unverified record removes and changes no verified letter
     if record.value is None:
         letters.pop(key, None)
         return

@@ -36,7 +36,7 @@ _WRITTEN_ANEW = {ORIGIN, HISTORY, MAC}
 def extended(history: bytes | None, attempt: int, fault: str, now: datetime) -> bytes:
     """The history of a message's faults with one more, as a header's value; only the latest are kept.
 
-    `history` must be our own: a stranger's may be of any size.
+    `history` must be one of our services': any other may be of any size.
     """
     faults = read_history(history)
     faults.append({"attempt": str(attempt + 1), "at": now.isoformat(), "fault": fault[:MAX_FAULT]})

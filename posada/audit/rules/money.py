@@ -99,7 +99,7 @@ def confirmed_is_paid(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
 
 @of_booking("counted-on-is-reserved", "No booking counts on money that nobody has reserved", certain=True)
 def counted_on_is_reserved(snapshot: BookingSnapshot, _: AuditTime) -> Iterable[str]:
-    """Open or confirmed on the strength of a payment that payments has not set aside: somebody else said so.
+    """Open or confirmed because of a payment that payments has not set aside: the reply was not from payments.
 
     Booking's database is looked at first, so that a true answer has been payments' own commit by then.
     """

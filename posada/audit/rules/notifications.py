@@ -1,4 +1,4 @@
-"""Telling: each guest hears of each event once, of the outcome that is, and of no other."""
+"""Each guest is notified of each event once, of the booking's outcome, and of no other."""
 
 from __future__ import annotations
 

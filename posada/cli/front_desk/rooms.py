@@ -99,7 +99,7 @@ def dismiss(
     *,
     data: Data = HERE,
 ) -> None:
-    """Say that a call that was given up is not needed: somebody has undone it in the outside system itself."""
+    """Record that an abandoned call is not needed any more: it was undone by hand in the outside system."""
     exchange(url_of(data, "availability"), "DELETE", f"/outside-errands/{booking_id}")
     out().print(f"the call for booking {booking_id} is not made again", markup=False)
 

@@ -64,7 +64,7 @@ class PaymentAwaited(
 ):
     """The money has not arrived; it is looked for again.
 
-    `opens_stage` is true for the first message of a stage, which the guest hears of; `keep_until` is how long the
+    `opens_stage` is true for the first message of a stage, of which the guest is notified; `keep_until` is how long the
     booking should wait, and its rooms stay held unless `keep_rooms` is false: then the property wants them freed, to be
     held again when the money is found. `escalated` says that nobody looks any longer: the staff has the case.
     """

@@ -35,7 +35,7 @@ class FromSource(Incoming, Message):
 
     @classmethod
     def from_wire(cls, body: bytes, reference: str) -> Self:
-        """Read one that came over Kafka, where nobody speaks for what only Posada itself records.
+        """Read one that came over Kafka, where the sources that only Posada itself records are refused.
 
         Raises:
             pydantic.ValidationError: naming every field that does not fit.

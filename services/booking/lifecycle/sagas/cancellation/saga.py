@@ -28,7 +28,7 @@ CANCELLATION: SagaTable[CancellationData] = SagaTable(
         pivot("decide", do=say.decide),
         retriable("release rooms", do=say.release_rooms, done=RoomsReleased),
         retriable("settle the money", do=say.settle, done=BookingRepriced, on_reply=say.settled, report=say.cancelled),
-        # An external system that keeps the rooms has to hear of it as well.
+        # If an external system keeps the rooms, they are cancelled there as well.
         retriable("cancel orders", when=lambda data: data.outside, do=say.cancel_orders, done=OrdersCancelled),
     ),
     refuse=_never,
