@@ -41,15 +41,15 @@ from tests.support.doubles.transport import START
 
 CHECK_IN = date(2026, 3, 15)
 CODES = ("HR26181", "HR26182", "HR26183")
-HOUSE = PropertyFacts(id="las-hojas", name="Las Hojas Resort", timezone="America/El_Salvador", contact="")
+PROPERTY = PropertyFacts(id="las-hojas", name="Las Hojas Resort", timezone="America/El_Salvador", contact="")
 ORDERED = tuple(OrderedRoom(line=line, room=str(17 + line), code=f"PM{line}") for line in (1, 2, 3))
 NOT_BOOKED = RefusalDetails(reason="not_enough_rooms", text="Junior: one is free")
 
 
-def unit_of_work(house: Property) -> UnitOfWork:
+def unit_of_work(property_: Property) -> UnitOfWork:
     """An empty batch of booking, without a database, with codes for two requests of three rooms."""
     codes = [f"HR{number}" for number in range(26181, 26187)]
-    return UnitOfWork({house.id: house}, house.id, Sagas(TABLES), codes={house.id: codes})
+    return UnitOfWork({property_.id: property_}, property_.id, Sagas(TABLES), codes={property_.id: codes})
 
 
 def room(adults: int = 3, type_: str = "Junior", **more: Any) -> dict[str, Any]:

@@ -20,20 +20,20 @@ from tests.support.builders.bookings import request, unit_of_work
 from tests.support.doubles.transport import START
 
 ID = booking_id_of("r1")
-HOUSE = Property("las-hojas", "Las Hojas Resort", "America/El_Salvador")
+PROPERTY = Property("las-hojas", "Las Hojas Resort", "America/El_Salvador")
 
 
 @dataclass
 class Given:
     """A booking: reply to it, and expect what it sends."""
 
-    house: Property = HOUSE
+    property_: Property = PROPERTY
     bookings: UnitOfWork = field(init=False)
     sends: list[Outgoing] = field(default_factory=list)
     now: datetime = START
 
     def __post_init__(self) -> None:
-        self.bookings = unit_of_work(self.house)
+        self.bookings = unit_of_work(self.property_)
 
     def request(self, asked: BookingRequested | None = None) -> Given:
         return self._take(handlers.request_booking, asked or request())

@@ -24,7 +24,7 @@ MESSENGER = a_delivery(Channel.MESSENGER, "s1", place=1)
 INSTAGRAM = a_delivery(Channel.INSTAGRAM, "s1", place=2, status=Status.STANDBY)
 
 
-class House:
+class Deliveries:
     """A database with deliveries in it, and runners that share it."""
 
     def __init__(self, database: Database, relay: OutboxPublisher) -> None:

@@ -101,7 +101,7 @@ async def serving(handle: Callable[[Asked], Answer]) -> AsyncIterator[Double]:
     server.close()
 
 
-class TwilioHouse:
+class TwilioServer:
     """Programmable Messaging of account AC1 with token `secret`."""
 
     def __init__(self) -> None:
@@ -214,7 +214,7 @@ def exotel(asked: Asked) -> Answer:
     return told(200, {"Call": {"Sid": uuid4().hex, "Status": "in-progress", "To": form["From"]}})
 
 
-class PostmarkHouse:
+class PostmarkServer:
     """Postmark's API of the server whose token is `secret`."""
 
     def __init__(self) -> None:
@@ -244,7 +244,7 @@ class PostmarkHouse:
         return told(200, {"To": body["To"], "MessageID": message["MessageID"], "ErrorCode": 0, "Message": "OK"})
 
 
-class WatiHouse:
+class WatiServer:
     """WATI's API of a tenant with the token `secret`."""
 
     def __init__(self) -> None:

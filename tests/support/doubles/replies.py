@@ -34,7 +34,7 @@ LEASE = timedelta(minutes=1)
 LIMITS = job_limits(seconds=5, lease=LEASE)
 
 
-class House:
+class ReplyService:
     """Conversations with some providers: messages come in, staff write, and what is due is done."""
 
     def __init__(self, database: Database, relay: OutboxPublisher, **given: Any) -> None:

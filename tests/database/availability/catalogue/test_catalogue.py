@@ -29,7 +29,7 @@ from tests.support.servers.databases import FreshDatabase
 pytestmark = pytest.mark.real
 TOKEN = "an edit's own token, hard to guess"  # noqa: S105 — of this test alone
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
-HOUSE = {"property_id": "las-hojas"}
+PROPERTY = {"property_id": "las-hojas"}
 NEW = {
     "property_id": "playa",
     "name": "Playa, «Azul»",
@@ -63,7 +63,7 @@ async def api(service: Availability) -> AsyncIterator[AsyncClient]:
 
 
 async def put(api: AsyncClient, kind: str, status: int = 200, **record: Any) -> Any:
-    answer = await api.put(f"/catalogue/{kind}", json=HOUSE | record)
+    answer = await api.put(f"/catalogue/{kind}", json=PROPERTY | record)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -73,7 +73,7 @@ async def refused(api: AsyncClient, kind: str, **record: Any) -> str:
 
 
 async def remove(api: AsyncClient, kind: str, status: int = 204, **key: Any) -> str:
-    answer = await api.delete(f"/catalogue/{kind}", params=HOUSE | key)
+    answer = await api.delete(f"/catalogue/{kind}", params=PROPERTY | key)
     assert answer.status_code == status, answer.text
     return answer.text
 
@@ -230,9 +230,9 @@ LINES = {
 
 
 def line_of(text: str) -> dict[str, str]:
-    kind, house, *rest = text.split(",")
+    kind, property_, *rest = text.split(",")
     cells = dict(cell.split("=", 1) for cell in rest)
-    return {"record": kind, "property_id": house, **{name: cell.replace(";", ",") for name, cell in cells.items()}}
+    return {"record": kind, "property_id": property_, **{name: cell.replace(";", ",") for name, cell in cells.items()}}
 
 
 async def test_broken_lines_are_named_and_the_rest_goes_in(api: AsyncClient) -> None:
@@ -341,7 +341,7 @@ async def test_an_edit_that_waits_for_a_long_hold_gives_up_and_lets_others_hold(
     room = {"room": "30", "type": "Junior", "out_of_order_from": CHECK_IN.isoformat()}
     async with asyncio.timeout(20), service.database.transaction() as long:  # less than a statement may take
         await long.execute("LOCK TABLE room_nights IN ROW EXCLUSIVE MODE")
-        answer = await api.put("/catalogue/room", json=HOUSE | room)
+        answer = await api.put("/catalogue/room", json=PROPERTY | room)
         assert answer.status_code == 503
         assert "others are writing" in answer.json()["detail"]
         await held(service, wish())
@@ -353,10 +353,10 @@ async def test_without_a_token_the_catalogue_is_read_and_never_written(service: 
     await built.database.open()
     async with AsyncClient(transport=ASGITransport(built.app()), base_url="http://availability") as stranger:
         assert (await stranger.get("/catalogue/export")).status_code == 200
-        room = HOUSE | {"room": "18", "type": "Junior"}
+        room = PROPERTY | {"room": "18", "type": "Junior"}
         for answer in (
             await stranger.put("/catalogue/room", json=room),
-            await stranger.delete("/catalogue/room", params=HOUSE | {"room": "18"}),
+            await stranger.delete("/catalogue/room", params=PROPERTY | {"room": "18"}),
             await stranger.post("/catalogue/import", content=b"record\n"),
             await stranger.put("/catalogue/capacity/las-hojas", json={"type": "Pasadia", "capacity": 1}),
         ):

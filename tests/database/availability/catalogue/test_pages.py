@@ -25,30 +25,30 @@ TABLES = {"type": "room_types", "room": "rooms", "package": "packages", "rate": 
 
 async def fill(connection: Connection) -> None:
     """Two properties' worth of more than two pages of rooms and rates, beside what was planted."""
-    for house in ("alta", "zona"):
+    for property_ in ("alta", "zona"):
         await connection.execute(
             "INSERT INTO properties (id, name, timezone, currency, tax_rate, prices_include_tax, hold_minutes)"
             " VALUES ($1, 'Long', 'UTC', 'USD', 0, false, 20)",
-            house,
+            property_,
         )
         await connection.execute(
             "INSERT INTO room_types (property_id, key, label, position, adults, guests, extra_beds, is_place)"
             " SELECT $1, 'type' || n, 'Type ' || n, n % 7, 2, 2, 0, false FROM generate_series(1, 300) AS n",
-            house,
+            property_,
         )
         await connection.execute(
             "INSERT INTO rooms (property_id, number, type_key)"
             " SELECT $1, n::text, 'type1' FROM generate_series(1, $2::int) AS n",
-            house,
+            property_,
             2 * PAGE + 1,
         )
         await connection.execute(
-            "INSERT INTO packages (property_id, key, name, inclusions) VALUES ($1, 'plain', 'Plain', '{}')", house
+            "INSERT INTO packages (property_id, key, name, inclusions) VALUES ($1, 'plain', 'Plain', '{}')", property_
         )
         nights = [None, *(NEW_YEAR + timedelta(days=day) for day in range(8))]
         weekdays: list[list[int] | None] = [None, [1], [6, 7]]
         rates = [
-            (house, type_key, first, last, days)
+            (property_, type_key, first, last, days)
             for type_key, first, last, days in product((None, "type1", "type2"), nights, nights, weekdays)
         ]
         await connection.executemany(
@@ -58,28 +58,28 @@ async def fill(connection: Connection) -> None:
         )
 
 
-@pytest.mark.parametrize("house", [None, "alta", "zona", "las-hojas", "none"])
-async def test_every_record_is_in_one_page(database: Database, house: str | None) -> None:
+@pytest.mark.parametrize("property_", [None, "alta", "zona", "las-hojas", "none"])
+async def test_every_record_is_in_one_page(database: Database, property_: str | None) -> None:
     async with database.connection() as connection:
         await fill(connection)
         counted = {
             kind: await connection.fetchval(
                 f"SELECT count(*) FROM {table} WHERE $1::text IS NULL OR property_id = $1",  # noqa: S608 — of ours
-                house,
+                property_,
             )
             for kind, table in TABLES.items()
         }
     records = CatalogueRepository(database)
     for kind in BY_KIND:
-        pages = [page async for page in records.pages(kind, house)]
+        pages = [page async for page in records.pages(kind, property_)]
         assert all(len(page) == PAGE for page in pages[:-1])
         found = [record for page in pages for record in page]
         assert len({record.key for record in found}) == len(found)
-        assert {record.property_id for record in found} <= ({house} if house else {"alta", "zona", "las-hojas"})
+        assert {record.property_id for record in found} <= ({property_} if property_ else {"alta", "zona", "las-hojas"})
         assert len(found) == counted.get(kind, len(found))
-        if kind == "room" and house == "alta":
+        if kind == "room" and property_ == "alta":
             assert [record.key[1] for record in found] == [str(number) for number in range(1, 2 * PAGE + 2)]
-        if kind == "rate" and house == "alta":
+        if kind == "rate" and property_ == "alta":
             assert len(pages) > 2
             assert [record.key[2] is None for record in found] == sorted(record.key[2] is None for record in found)
 

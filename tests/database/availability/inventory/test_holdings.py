@@ -26,7 +26,7 @@ from tests.support.builders.bookings import hold, wish
 from tests.support.doubles.transport import START
 
 pytestmark = pytest.mark.real
-HOUSE = "las-hojas"
+PROPERTY = "las-hojas"
 
 
 def wanted(booking: UUID, holding: int) -> HoldRooms:
@@ -34,7 +34,7 @@ def wanted(booking: UUID, holding: int) -> HoldRooms:
 
 
 def unwanted(booking: UUID, holding: int) -> FreeRooms:
-    return FreeRooms(booking_id=booking, property_id=HOUSE, holding=holding)
+    return FreeRooms(booking_id=booking, property_id=PROPERTY, holding=holding)
 
 
 async def nights(service: Availability, booking: UUID) -> list[Any]:
@@ -55,7 +55,7 @@ async def test_in_whatever_order_they_come_the_rooms_are_held_in_the_end(
     assert held
     assert len(await nights(service, booking)) == 2
     codes = {room.room: f"HR{room.line}" for room in held[-1].rooms}
-    (booked,) = await service.tell(BookRooms(booking_id=booking, property_id=HOUSE, codes=codes))
+    (booked,) = await service.tell(BookRooms(booking_id=booking, property_id=PROPERTY, codes=codes))
     assert isinstance(booked, RoomsBooked)
     assert set(booked.rooms) == set(codes)
 
@@ -74,7 +74,7 @@ async def test_a_reply_names_the_hold_that_it_answers(service: Availability) -> 
     (freed,) = await service.tell(unwanted(booking, 1))
     (second,) = await service.tell(wanted(booking, 2))
     (late,) = await service.tell(wanted(booking, 1))
-    await service.tell(ReleaseRooms(booking_id=booking, property_id=HOUSE))
+    await service.tell(ReleaseRooms(booking_id=booking, property_id=PROPERTY))
     (refused,) = await service.tell(wanted(booking, 2))
     assert isinstance(refused, RoomsNotHeld)
     assert [getattr(reply, "holding", None) for reply in (first, freed, second, late, refused)] == [1, 1, 2, 1, 2]
@@ -107,7 +107,7 @@ async def test_the_second_time_can_be_freed_as_well(service: Availability) -> No
 async def test_senders_that_do_not_count_are_understood_as_before(service: Availability) -> None:
     booking = uuid4()
     await service.tell(hold(booking))
-    await service.tell(FreeRooms(booking_id=booking, property_id=HOUSE))
+    await service.tell(FreeRooms(booking_id=booking, property_id=PROPERTY))
     (again,) = await service.tell(hold(booking))
     assert isinstance(again, RoomsHeld)
     assert len(await nights(service, booking)) == 1

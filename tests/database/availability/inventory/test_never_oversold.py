@@ -51,7 +51,7 @@ from tests.support.scale import scaled
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
-HOUSE, TYPE = "las-hojas", "habitacion"
+PROPERTY, TYPE = "las-hojas", "habitacion"
 ROOMS = ("1A", "2A", "3A", "4A")
 DAYS = 5
 Result = TypeVar("Result")
@@ -86,7 +86,7 @@ class Booked:
 
 @dataclass
 class Model:
-    """The house as it must be."""
+    """The property_ as it must be."""
 
     bookings: dict[UUID, Booked] = field(default_factory=dict)
     closed: dict[str, tuple[date, date]] = field(default_factory=dict)
@@ -196,21 +196,21 @@ class House(RuleBasedStateMachine):
         if known.state == "released":
             return
         codes = {room: f"HR{room}" for room in known.rooms}
-        (answer,) = self.run(self.service.tell(BookRooms(booking_id=booking, property_id=HOUSE, codes=codes)))
+        (answer,) = self.run(self.service.tell(BookRooms(booking_id=booking, property_id=PROPERTY, codes=codes)))
         assert isinstance(answer, RoomsBooked)
         assert set(answer.rooms) == set(known.rooms)
         known.state = "booked"
 
     @rule(booking=bookings, again=st.booleans())
     def the_saga_releases(self, booking: UUID, again: bool) -> None:
-        release = ReleaseRooms(booking_id=booking, property_id=HOUSE)
+        release = ReleaseRooms(booking_id=booking, property_id=PROPERTY)
         self.run(self.service.tell(*[release] * (1 + again)))
         self.model.bookings[booking].state = "released"
 
     @rule(booking=bookings, stay=stays)
     def a_release_and_a_hold_share_a_batch(self, booking: UUID, stay: Any) -> None:
         command = self.wants(stay, 2)
-        release = ReleaseRooms(booking_id=booking, property_id=HOUSE)
+        release = ReleaseRooms(booking_id=booking, property_id=PROPERTY)
         answers = self.run(self.service.tell(release, command))
         self.model.bookings[booking].state = "released"
         (answer,) = [one for one in answers if isinstance(one, RoomsHeld | RoomsNotHeld)]
@@ -233,7 +233,7 @@ class House(RuleBasedStateMachine):
     def the_saga_waits_for_money(self, booking: UUID, minutes: int) -> None:
         known = self.model.bookings[booking]
         until = self.clock() + timedelta(minutes=minutes)
-        self.run(self.service.tell(ExtendHold(booking_id=booking, property_id=HOUSE, until=until)))
+        self.run(self.service.tell(ExtendHold(booking_id=booking, property_id=PROPERTY, until=until)))
         if known.state == "held" and known.expires_at:
             known.expires_at = max(known.expires_at, until)
 
@@ -249,7 +249,7 @@ class House(RuleBasedStateMachine):
         }
         assert told == due
         for booking in due:
-            self.run(self.service.tell(ReleaseRooms(booking_id=booking, property_id=HOUSE)))
+            self.run(self.service.tell(ReleaseRooms(booking_id=booking, property_id=PROPERTY)))
             self.model.bookings[booking].state = "released"
 
     @rule(room=st.sampled_from(ROOMS), stay=stays)
@@ -257,7 +257,9 @@ class House(RuleBasedStateMachine):
         first, last = stay[0], stay[1] - timedelta(days=1)
         taken = [night for (number, night), sold in self.model.taken().items() if sold and number == room]
         broken = any(first <= night <= last for night in taken)
-        record = RoomRecord(property_id=HOUSE, room=room, type=TYPE, out_of_order_from=first, out_of_order_until=last)
+        record = RoomRecord(
+            property_id=PROPERTY, room=room, type=TYPE, out_of_order_from=first, out_of_order_until=last
+        )
         try:
             self.run(self.records.put(record, self.clock()))
         except Refusal as refusal:
@@ -268,12 +270,12 @@ class House(RuleBasedStateMachine):
 
     @rule(room=st.sampled_from(ROOMS))
     def the_desk_opens_a_room(self, room: str) -> None:
-        self.run(self.records.put(RoomRecord(property_id=HOUSE, room=room, type=TYPE), self.clock()))
+        self.run(self.records.put(RoomRecord(property_id=PROPERTY, room=room, type=TYPE), self.clock()))
         self.model.closed.pop(room, None)
 
     @rule(stay=stays)
     def somebody_counts(self, stay: Any) -> None:
-        request = CountRequested(request_id=str(uuid4()), property_id=HOUSE, check_in=stay[0], check_out=stay[1])
+        request = CountRequested(request_id=str(uuid4()), property_id=PROPERTY, check_in=stay[0], check_out=stay[1])
         (answer,) = self.run(self.service.tell(request))
         assert isinstance(answer, CountAnswered)
         assert answer.available_counts[TYPE] == len(self.model.free(*stay))

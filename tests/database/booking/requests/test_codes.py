@@ -15,7 +15,7 @@ from shared.database.pool import Database
 from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
-HOUSE = "las-hojas"
+PROPERTY = "las-hojas"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def numbers(found: list[str]) -> list[int]:
 
 async def taken(database: Database, process: Codes, number: int = 3) -> list[int]:
     async with database.connection() as connection:
-        return numbers((await process.take(connection, {HOUSE: number}))[HOUSE])
+        return numbers((await process.take(connection, {PROPERTY: number}))[PROPERTY])
 
 
 def at_rest(process: Codes) -> None:
@@ -71,7 +71,9 @@ async def test_a_busy_one_asks_ever_more_seldom(database: Database) -> None:
     process, bookings = Codes(), 200
     async with database.connection() as connection:
         asked: Any = Asked(connection)
-        found = [code for _ in range(bookings) for code in numbers((await process.take(asked, {HOUSE: 3}))[HOUSE])]
+        found = [
+            code for _ in range(bookings) for code in numbers((await process.take(asked, {PROPERTY: 3}))[PROPERTY])
+        ]
     assert found == sorted(set(found))
     assert len(found) == 3 * bookings
     assert asked.times <= 5 + 3 * bookings / (MOST_AHEAD - 3)
@@ -85,7 +87,7 @@ async def test_processes_never_hand_out_the_same(database: Database) -> None:
 
 async def test_two_batches_of_one_process_that_meet_both_get_all_they_need(database: Database) -> None:
     process = Codes()
-    process._ahead[HOUSE] = codes._Ahead(["HR1", "HR2"], 0, float("-inf"))
+    process._ahead[PROPERTY] = codes._Ahead(["HR1", "HR2"], 0, float("-inf"))
     asked: asyncio.Event = asyncio.Event()
     go_on: asyncio.Event = asyncio.Event()
 
@@ -100,25 +102,25 @@ async def test_two_batches_of_one_process_that_meet_both_get_all_they_need(datab
 
     async with database.connection() as connection:
         slow: Any = Slow(connection)
-        three = asyncio.create_task(process.take(slow, {HOUSE: 3}))
+        three = asyncio.create_task(process.take(slow, {PROPERTY: 3}))
         await asked.wait()
-        assert await process.take(slow, {HOUSE: 2}) == {HOUSE: ["HR1", "HR2"]}
+        assert await process.take(slow, {PROPERTY: 2}) == {PROPERTY: ["HR1", "HR2"]}
         go_on.set()
-        assert len(set((await three)[HOUSE])) == 3
+        assert len(set((await three)[PROPERTY])) == 3
 
 
 async def test_a_property_without_a_counter_is_named(database: Database) -> None:
     async with database.connection() as connection:
         with pytest.raises(LookupError, match="nowhere"):
-            await Codes().take(connection, {HOUSE: 1, "nowhere": 2})
+            await Codes().take(connection, {PROPERTY: 1, "nowhere": 2})
 
 
 async def test_under_locks_exactly_what_is_needed_is_taken_and_given_back(database: Database) -> None:
     async with database.connection() as connection:
-        before = await connection.fetchval("SELECT next FROM code_counters WHERE property_id = $1", HOUSE)
+        before = await connection.fetchval("SELECT next FROM code_counters WHERE property_id = $1", PROPERTY)
         transaction = connection.transaction()
         await transaction.start()
-        assert numbers((await take_codes(connection, {HOUSE: 2}))[HOUSE]) == [before, before + 1]
+        assert numbers((await take_codes(connection, {PROPERTY: 2}))[PROPERTY]) == [before, before + 1]
         await transaction.rollback()
-        assert numbers((await take_codes(connection, {HOUSE: 2}))[HOUSE]) == [before, before + 1]
+        assert numbers((await take_codes(connection, {PROPERTY: 2}))[PROPERTY]) == [before, before + 1]
         assert await take_codes(connection, {}) == {}

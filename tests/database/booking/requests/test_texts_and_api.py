@@ -29,7 +29,7 @@ from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
 from shared.saga.state import Verdict
 from shared.saga.table import Rejection
-from tests.support.builders.bookings import CODES, HOUSE, answer_of, held, replies, request
+from tests.support.builders.bookings import CODES, PROPERTY, answer_of, held, replies, request
 from tests.support.doubles.transport import START, MovedClock, PostOffice, process_records, raw_record, record_of
 from tests.support.servers.databases import FreshDatabase
 
@@ -43,7 +43,7 @@ def data(adults: tuple[int, ...] = (3, 3, 2), language: str = "es", **more: Any)
     base = RequestData(
         booking_id=booking_id_of("r1"),
         request=request(language=language),
-        property=HOUSE,
+        property=PROPERTY,
         policy=Policy.ALL_OR_NOTHING,
         rooms=rooms.rooms,
         total=rooms.total,

@@ -16,7 +16,7 @@ from tests.support.doubles.chat_providers import (
     WatiDouble,
     serving,
 )
-from tests.support.doubles.replies import OURS, House
+from tests.support.doubles.replies import OURS, ReplyService
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ async def manychat() -> AsyncIterator[ManyChatDouble]:
 
 
 @pytest.fixture
-def at_twilio(database: Database, relay: OutboxPublisher, twilio: TwilioDouble) -> House:
-    return House(
+def at_twilio(database: Database, relay: OutboxPublisher, twilio: TwilioDouble) -> ReplyService:
+    return ReplyService(
         database,
         relay,
         twilio_account=ACCOUNT,
@@ -50,15 +50,15 @@ def at_twilio(database: Database, relay: OutboxPublisher, twilio: TwilioDouble) 
 
 
 @pytest.fixture
-def at_wati(database: Database, relay: OutboxPublisher, wati: WatiDouble) -> House:
-    return House(database, relay, wati_url=f"{wati.url}/tenant-7", wati_token="w-token")
+def at_wati(database: Database, relay: OutboxPublisher, wati: WatiDouble) -> ReplyService:
+    return ReplyService(database, relay, wati_url=f"{wati.url}/tenant-7", wati_token="w-token")
 
 
 @pytest.fixture
-def at_manychat(database: Database, relay: OutboxPublisher, manychat: ManyChatDouble) -> House:
-    return House(database, relay, manychat_url=manychat.url, manychat_token="m-token")
+def at_manychat(database: Database, relay: OutboxPublisher, manychat: ManyChatDouble) -> ReplyService:
+    return ReplyService(database, relay, manychat_url=manychat.url, manychat_token="m-token")
 
 
 @pytest.fixture
-def at_home(database: Database, relay: OutboxPublisher) -> House:
-    return House(database, relay)
+def at_home(database: Database, relay: OutboxPublisher) -> ReplyService:
+    return ReplyService(database, relay)

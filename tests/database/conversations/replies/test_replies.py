@@ -18,13 +18,13 @@ from tests.support.doubles.chat_providers import (
     TwilioDouble,
     WatiDouble,
 )
-from tests.support.doubles.replies import LEASE, OURS, House, one_thread
+from tests.support.doubles.replies import LEASE, OURS, ReplyService, one_thread
 from tests.unit.conversations.inbound.test_webhook_forms import ADDED, form
 
 
 class TestConversations:
     async def test_a_new_thread_has_a_conversation_with_everybody_in_it(
-        self, at_twilio: House, twilio: TwilioDouble
+        self, at_twilio: ReplyService, twilio: TwilioDouble
     ) -> None:
         await at_twilio.hear(confirmed("101"), chat())
         await at_twilio.go_round()
@@ -38,7 +38,9 @@ class TestConversations:
         await at_twilio.go_round()
         assert twilio.asked == []
 
-    async def test_one_that_twilio_began_is_taken_over_and_named(self, at_twilio: House, twilio: TwilioDouble) -> None:
+    async def test_one_that_twilio_began_is_taken_over_and_named(
+        self, at_twilio: ReplyService, twilio: TwilioDouble
+    ) -> None:
         sid = twilio.begun(f"whatsapp:{PHONE}", f"whatsapp:{OURS}")
         await at_twilio.hear(chat(provider="twilio", provider_thread_id=sid, name="Ana"))
         await at_twilio.go_round()
@@ -50,7 +52,7 @@ class TestConversations:
         assert twilio.conversations[sid]["friendly_name"] == "Ana López · Posada del Mar 101"
 
     async def test_of_two_apartments_each_has_its_own_and_the_tenant_is_where_they_speak(
-        self, at_twilio: House, twilio: TwilioDouble
+        self, at_twilio: ReplyService, twilio: TwilioDouble
     ) -> None:
         await at_twilio.hear(confirmed("101", starts=-9, nights=8, at=NOW - timedelta(days=20)))
         await at_twilio.hear(chat(sent_at=NOW - timedelta(days=3)))
@@ -69,7 +71,7 @@ class TestConversations:
     @pytest.mark.parametrize("path", ["Conversations", "Participants"])
     @pytest.mark.parametrize("done", [True, False])
     async def test_whatever_is_repeated_makes_no_second(
-        self, at_twilio: House, twilio: TwilioDouble, path: str, done: bool
+        self, at_twilio: ReplyService, twilio: TwilioDouble, path: str, done: bool
     ) -> None:
         twilio.mishaps.append(Mishap(path, 503, done=done))
         await at_twilio.hear(chat())
@@ -80,7 +82,7 @@ class TestConversations:
         assert (await one_thread(at_twilio.database))["provider_thread_id"] == sid
 
     async def test_what_never_works_is_given_up_with_its_reason_and_tried_again_for_a_reply(
-        self, at_twilio: House, twilio: TwilioDouble
+        self, at_twilio: ReplyService, twilio: TwilioDouble
     ) -> None:
         twilio.mishaps += [Mishap("Conversations", 401)]
         await at_twilio.hear(chat())
@@ -92,7 +94,7 @@ class TestConversations:
         (sid,) = twilio.conversations
         assert [one["body"] for one in twilio.messages[sid]] == ["Claro que sí"]
 
-    async def test_a_subscriber_has_none(self, at_twilio: House, twilio: TwilioDouble) -> None:
+    async def test_a_subscriber_has_none(self, at_twilio: ReplyService, twilio: TwilioDouble) -> None:
         await at_twilio.hear(chat(SUBSCRIBER, channel="messenger"))
         await at_twilio.go_round()
         assert twilio.asked == []
@@ -100,7 +102,7 @@ class TestConversations:
 
 class TestReplies:
     async def test_a_reply_is_written_down_sent_once_and_kept_in_its_thread(
-        self, at_twilio: House, twilio: TwilioDouble
+        self, at_twilio: ReplyService, twilio: TwilioDouble
     ) -> None:
         await at_twilio.hear(chat(message_id="question"))
         answer = await at_twilio.write()
@@ -115,7 +117,7 @@ class TestReplies:
         reply = (await at_twilio.http.get(f"/replies/{answer.json()['id']}")).json()
         assert (reply["status"], reply["message_id"], reply["provider"]) == ("sent", sent["sid"], "twilio")
 
-    async def test_a_key_stands_for_one_reply(self, at_home: House) -> None:
+    async def test_a_key_stands_for_one_reply(self, at_home: ReplyService) -> None:
         await at_home.hear(chat())
         await at_home.write(text="Sí")
         assert (await at_home.write(text="No")).status_code == 409
@@ -124,7 +126,7 @@ class TestReplies:
         assert len({answer.json()["id"] for answer in answers}) == 1
 
     async def test_a_reply_whose_answer_was_lost_is_found_and_not_sent_again(
-        self, at_twilio: House, twilio: TwilioDouble
+        self, at_twilio: ReplyService, twilio: TwilioDouble
     ) -> None:
         await at_twilio.hear(chat())
         await at_twilio.go_round()
@@ -136,7 +138,7 @@ class TestReplies:
         assert sent["sid"] in await messages(at_twilio.database)
 
     async def test_what_a_crash_left_behind_is_another_instances_when_the_lease_ends(
-        self, at_twilio: House, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
+        self, at_twilio: ReplyService, twilio: TwilioDouble, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await at_twilio.hear(chat())
         await at_twilio.go_round()
@@ -154,7 +156,7 @@ class TestReplies:
         ((sent,),) = twilio.messages.values()
         assert sent["sid"] in await messages(at_twilio.database)
 
-    async def test_several_instances_send_each_reply_once(self, at_wati: House, wati: WatiDouble) -> None:
+    async def test_several_instances_send_each_reply_once(self, at_wati: ReplyService, wati: WatiDouble) -> None:
         await at_wati.hear(*[chat(f"5037000000{number}") for number in range(5)])
         for thread in await threads(at_wati.database):
             address = f"/threads/{thread['id']}/replies"
@@ -163,7 +165,7 @@ class TestReplies:
         assert sorted(one["number"] for one in wati.sent) == [f"5037000000{number}" for number in range(5)]
 
     async def test_our_own_reply_coming_back_as_a_webhook_is_passed_over(
-        self, at_twilio: House, twilio: TwilioDouble
+        self, at_twilio: ReplyService, twilio: TwilioDouble
     ) -> None:
         await at_twilio.hear(chat())
         await at_twilio.write()
@@ -172,7 +174,7 @@ class TestReplies:
         echo = ADDED | {"Author": "recepcion", "MessageSid": sent["sid"], "Attributes": sent["attributes"]}
         assert TwilioWebhook(SECRET).read(form(echo)) is None
 
-    async def test_replies_of_a_thread_keep_their_order(self, at_wati: House, wati: WatiDouble) -> None:
+    async def test_replies_of_a_thread_keep_their_order(self, at_wati: ReplyService, wati: WatiDouble) -> None:
         await at_wati.hear(chat())
         wati.mishaps.append(Mishap(WA_ID, 429))
         for number in range(3):
@@ -183,7 +185,7 @@ class TestReplies:
         await at_wati.wait_and_go_round()
         assert [one["text"] for one in wati.sent] == ["0", "1", "2"]
 
-    async def test_wati_is_asked_as_it_wants_to_be(self, at_wati: House, wati: WatiDouble) -> None:
+    async def test_wati_is_asked_as_it_wants_to_be(self, at_wati: ReplyService, wati: WatiDouble) -> None:
         await at_wati.hear(chat(provider="wati"))
         answer = await at_wati.write(text="¿Dos & tres?")
         await at_wati.go_round()
@@ -191,7 +193,9 @@ class TestReplies:
         assert wati.sent == [{"number": WA_ID, "text": "¿Dos & tres?", "reference": reference}]
         assert "wamid.1" in await messages(at_wati.database)
 
-    async def test_what_the_provider_refuses_has_failed_with_the_reason(self, at_wati: House, wati: WatiDouble) -> None:
+    async def test_what_the_provider_refuses_has_failed_with_the_reason(
+        self, at_wati: ReplyService, wati: WatiDouble
+    ) -> None:
         wati.window = False
         await at_wati.hear(chat())
         await at_wati.write()
@@ -203,7 +207,7 @@ class TestReplies:
         assert (reply["status"], reply["problem"]) == ("failed", "refused: Ticket has been expired.")
         assert len(await messages(at_wati.database)) == 1
 
-    async def test_a_provider_that_stays_away_is_given_up(self, at_wati: House, wati: WatiDouble) -> None:
+    async def test_a_provider_that_stays_away_is_given_up(self, at_wati: ReplyService, wati: WatiDouble) -> None:
         await at_wati.hear(chat())
         answer = await at_wati.write()
         wati.mishaps += [Mishap(WA_ID, 500) for _ in range(6)]
@@ -214,7 +218,7 @@ class TestReplies:
 
     @pytest.mark.parametrize(("channel", "kind"), [("messenger", None), ("instagram", "instagram")])
     async def test_a_subscriber_is_written_to_by_its_id_even_when_the_phone_is_known(
-        self, at_manychat: House, manychat: ManyChatDouble, channel: str, kind: str | None
+        self, at_manychat: ReplyService, manychat: ManyChatDouble, channel: str, kind: str | None
     ) -> None:
         await at_manychat.hear(chat("1234567890", channel=channel))
         await at_manychat.hear(confirmed("101", contact=Contact(wa_id=WA_ID, subscriber_id="1234567890")))
@@ -222,7 +226,7 @@ class TestReplies:
         await at_manychat.go_round()
         assert manychat.sent == [(1234567890, kind, "Claro que sí")]
 
-    async def test_without_a_provider_a_reply_stays_in_the_house(self, at_home: House) -> None:
+    async def test_without_a_provider_a_reply_stays_in_the_house(self, at_home: ReplyService) -> None:
         await at_home.hear(chat())
         answer = await at_home.write()
         await at_home.go_round()

@@ -6,9 +6,9 @@ import pytest
 
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
-from tests.support.doubles.deliveries import House
+from tests.support.doubles.deliveries import Deliveries
 
 
 @pytest.fixture
-def house(database: Database, relay: OutboxPublisher) -> House:
-    return House(database, relay)
+def service(database: Database, relay: OutboxPublisher) -> Deliveries:
+    return Deliveries(database, relay)

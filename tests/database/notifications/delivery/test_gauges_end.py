@@ -40,7 +40,7 @@ def test_a_provider_is_away_until_nobody_has_seen_it_fail_for_long() -> None:
     assert not breaker.is_away(NOW + REMEMBERED)
 
 
-class House:
+class Monitored:
     """A runner and a watch over one database, with a clock of their own."""
 
     def __init__(self, database: Database, relay: OutboxPublisher, sender: ScriptedSender) -> None:
@@ -79,15 +79,15 @@ class House:
 async def test_a_provider_that_nobody_asks_any_more_is_not_away_for_ever(
     database: Database, relay: OutboxPublisher
 ) -> None:
-    house = House(database, relay, ScriptedSender(PASSING))
-    await house.write(FAILURES)
+    service = Monitored(database, relay, ScriptedSender(PASSING))
+    await service.write(FAILURES)
     for _ in range(FAILURES):
-        await house.settle()
-        house.clock.advance(timedelta(minutes=2))
+        await service.settle()
+        service.clock.advance(timedelta(minutes=2))
     assert shown("posada_provider_away", Channel.WHATSAPP) == 1
     for _ in range(10):  # all go by the next channel
-        house.clock.advance(timedelta(minutes=5))
-        await house.settle()
+        service.clock.advance(timedelta(minutes=5))
+        await service.settle()
     assert shown("posada_provider_away", Channel.WHATSAPP) == 0
 
 
@@ -95,13 +95,13 @@ async def test_a_provider_that_nobody_asks_any_more_is_not_away_for_ever(
 async def test_a_rate_is_shown_from_enough_messages_on_and_while_they_are_in_the_window(
     database: Database, relay: OutboxPublisher
 ) -> None:
-    house = House(database, relay, ScriptedSender(FINAL))
-    await house.write(LEAST - 1)
-    await house.settle()
+    service = Monitored(database, relay, ScriptedSender(FINAL))
+    await service.write(LEAST - 1)
+    await service.settle()
     assert shown("posada_delivery_rate", Channel.WHATSAPP) is None
-    await house.write(1)
-    await house.settle()
+    await service.write(1)
+    await service.settle()
     assert shown("posada_delivery_rate", Channel.WHATSAPP) == 0
-    house.clock.advance(WINDOW * 2)
-    await house.settle()
+    service.clock.advance(WINDOW * 2)
+    await service.settle()
     assert shown("posada_delivery_rate", Channel.WHATSAPP) is None

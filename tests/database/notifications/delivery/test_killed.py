@@ -29,7 +29,9 @@ KILLS = scaled(100, part=25)
 LONGEST_LIFE = 0.25  # seconds from a life's first message to its kill
 
 Handle = Callable[[Asked], Answer]
-HOUSES: dict[str, tuple[Channel, Callable[[], Handle], Callable[[str], dict[str, str]], Callable[[Asked], str]]] = {
+PROVIDER_CASES: dict[
+    str, tuple[Channel, Callable[[], Handle], Callable[[str], dict[str, str]], Callable[[Asked], str]]
+] = {
     "gupshup": (
         Channel.SMS,
         lambda: doubles.gupshup_sms,
@@ -38,7 +40,7 @@ HOUSES: dict[str, tuple[Channel, Callable[[], Handle], Callable[[str], dict[str,
     ),
     "postmark": (
         Channel.EMAIL,
-        doubles.PostmarkHouse,
+        doubles.PostmarkServer,
         lambda url: {"postmark_token": "secret", "postmark_from": "reservas@example.com", "postmark_url": url},
         lambda asked: str(asked.json["Subject"]),
     ),
@@ -82,11 +84,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("provider", HOUSES)
+@pytest.mark.parametrize("provider", PROVIDER_CASES)
 async def test_killed_again_and_again_none_is_lost_and_few_come_twice(
     provider: str, database: Database, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    channel, make, settings, words = HOUSES[provider]
+    channel, make, settings, words = PROVIDER_CASES[provider]
     dice = random.Random(20260301)
     under_way = 0
     async with doubles.serving(make()) as double:

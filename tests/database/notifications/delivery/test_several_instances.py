@@ -17,29 +17,31 @@ from services.notifications.repository import Repository
 from shared.database.pool import Connection
 from tests.database.notifications.conftest import PostOffice
 from tests.support.builders.notifications import NOW, a_composer, a_delivery
-from tests.support.doubles.deliveries import CHAT, EMAIL, LEASE, House
+from tests.support.doubles.deliveries import CHAT, EMAIL, LEASE, Deliveries
 from tests.support.doubles.senders import ScriptedSender
 
 
-async def test_two_instances_whose_last_channels_fail_at_once_alert_once(house: House, post_office: PostOffice) -> None:
+async def test_two_instances_whose_last_channels_fail_at_once_alert_once(
+    service: Deliveries, post_office: PostOffice
+) -> None:
     bookings = [uuid4() for _ in range(30)]
     for booking_id in bookings:
-        await house.write(
+        await service.write(
             a_delivery(Channel.EMAIL, "ana@example.com", booking_id=booking_id), a_delivery(booking_id=booking_id)
         )
     # Each has one of a booking's two channels, so that both record a failure of every booking at the same time.
-    runners = [house.runner(at_once=60, only=channel) for channel in (Channel.EMAIL, Channel.WHATSAPP)]
+    runners = [service.runner(at_once=60, only=channel) for channel in (Channel.EMAIL, Channel.WHATSAPP)]
     for _ in range(2):
-        await asyncio.gather(*[runner.begin(house.relay) for runner in runners])
+        await asyncio.gather(*[runner.begin(service.relay) for runner in runners])
         await asyncio.sleep(0.05)
     assert Counter(alert.booking_id for alert in post_office.messages) == dict.fromkeys(bookings, 1)
 
 
-async def test_instances_share_the_work(house: House) -> None:
+async def test_instances_share_the_work(service: Deliveries) -> None:
     deliveries = [a_delivery(booking_id=uuid4()) for _ in range(200)]
-    await house.write(*deliveries)
+    await service.write(*deliveries)
     senders = [ScriptedSender() for _ in range(3)]
-    await asyncio.gather(*[house.settle(house.runner({Channel.WHATSAPP: sender})) for sender in senders])
+    await asyncio.gather(*[service.settle(service.runner({Channel.WHATSAPP: sender})) for sender in senders])
     sent = Counter(delivery.booking_id for sender in senders for delivery in sender.sent)
     assert sent == {delivery.booking_id: 1 for delivery in deliveries}
     assert min(len(sender.sent) for sender in senders) > 0
@@ -52,43 +54,45 @@ class Traceable(ScriptedSender):
         return None if await is_anothers("before") else Receipt("before", "accepted")
 
 
-async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_goes_out(house: House) -> None:
-    await house.write(CHAT, replace(CHAT, booking_id=uuid4()))
-    async with house.database.transaction() as connection:
-        await Repository(a_composer()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
-    house.clock.advance(LEASE + timedelta(seconds=1))
+async def test_of_two_messages_with_the_same_words_one_was_there_and_the_other_goes_out(
+    service: Deliveries,
+) -> None:
+    await service.write(CHAT, replace(CHAT, booking_id=uuid4()))
+    async with service.database.transaction() as connection:
+        await Repository(a_composer()).claim(connection, {Channel.WHATSAPP: 5}, service.clock(), LEASE)
+    service.clock.advance(LEASE + timedelta(seconds=1))
     sender = Traceable()
-    await house.settle(house.runner({Channel.WHATSAPP: sender}))
+    await service.settle(service.runner({Channel.WHATSAPP: sender}))
     assert len(sender.sent) == 1
-    assert {row["provider_id"] for row in await house.rows()} == {"before", "id-1"}
+    assert {row["provider_id"] for row in await service.rows()} == {"before", "id-1"}
 
 
-async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(house: House) -> None:
-    await house.write(CHAT)
-    async with house.database.transaction() as connection:
-        assert await Repository(a_composer()).claim(connection, {Channel.WHATSAPP: 5}, house.clock(), LEASE)
+async def test_what_a_dead_instance_claimed_is_sent_when_its_lease_ends(service: Deliveries) -> None:
+    await service.write(CHAT)
+    async with service.database.transaction() as connection:
+        assert await Repository(a_composer()).claim(connection, {Channel.WHATSAPP: 5}, service.clock(), LEASE)
     whatsapp = ScriptedSender()
-    runner = house.runner({Channel.WHATSAPP: whatsapp})
-    await house.settle(runner)
+    runner = service.runner({Channel.WHATSAPP: whatsapp})
+    await service.settle(runner)
     assert whatsapp.sent == []
-    house.clock.advance(LEASE)
-    await house.settle(runner)
+    service.clock.advance(LEASE)
+    await service.settle(runner)
     assert len(whatsapp.sent) == 1
     assert whatsapp.sent[0].reference == CHAT.reference
 
 
-async def test_a_failure_that_was_overtaken_changes_nothing_and_a_success_does(house: House) -> None:
-    await house.write(CHAT)
+async def test_a_failure_that_was_overtaken_changes_nothing_and_a_success_does(service: Deliveries) -> None:
+    await service.write(CHAT)
     repository = Repository(a_composer())
-    async with house.database.transaction() as connection:
+    async with service.database.transaction() as connection:
         (slow,) = await repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, timedelta())
         await repository.claim(connection, {Channel.WHATSAPP: 5}, NOW, LEASE)
         await repository.record(connection, [Outcome(slow, Status.FAILED, "wati", problem="HTTP 400")], NOW)
-    assert await house.statuses() == {"whatsapp": "pending"}
-    async with house.database.transaction() as connection:
+    assert await service.statuses() == {"whatsapp": "pending"}
+    async with service.database.transaction() as connection:
         await repository.record(connection, [Outcome(slow, Status.SENT, "wati", "id-1")], NOW)
         await repository.record(connection, [Outcome(slow, Status.FAILED, "wati", problem="late")], NOW)
-    assert await house.statuses() == {"whatsapp": "sent"}
+    assert await service.statuses() == {"whatsapp": "sent"}
 
 
 class Failing(Repository):
@@ -104,30 +108,30 @@ class Failing(Repository):
         return lost
 
 
-async def test_an_outcome_outlives_an_outage_of_the_database(house: House) -> None:
-    await house.write(CHAT)
+async def test_an_outcome_outlives_an_outage_of_the_database(service: Deliveries) -> None:
+    await service.write(CHAT)
     whatsapp = ScriptedSender()
     repository = Failing(a_composer(local=()))
-    await house.settle(house.runner({Channel.WHATSAPP: whatsapp}, repository=repository))
+    await service.settle(service.runner({Channel.WHATSAPP: whatsapp}, repository=repository))
     assert repository.lost
-    assert await house.statuses() == {"whatsapp": "sent"}
+    assert await service.statuses() == {"whatsapp": "sent"}
     assert len(whatsapp.sent) == 1
 
 
-async def test_the_second_of_two_last_failures_waits_for_the_first_and_alerts(house: House) -> None:
-    await house.write(EMAIL, CHAT)
+async def test_the_second_of_two_last_failures_waits_for_the_first_and_alerts(service: Deliveries) -> None:
+    await service.write(EMAIL, CHAT)
     repository = Repository(a_composer(local=()))
-    async with house.database.transaction() as connection:
+    async with service.database.transaction() as connection:
         email, chat = sorted(
             await repository.claim(connection, {Channel.EMAIL: 1, Channel.WHATSAPP: 1}, NOW, LEASE),
             key=lambda one: one.delivery.channel,
         )
 
     async def record_failure(claimed: Claimed) -> list[Lost]:
-        async with house.database.transaction() as connection:
+        async with service.database.transaction() as connection:
             return await repository.record(connection, [Outcome(claimed, Status.FAILED, "x")], NOW)
 
-    async with house.database.transaction() as connection:
+    async with service.database.transaction() as connection:
         assert await repository.record(connection, [Outcome(email, Status.FAILED, "x")], NOW) == []
         second = asyncio.create_task(record_failure(chat))
         await asyncio.sleep(0.1)
@@ -135,14 +139,14 @@ async def test_the_second_of_two_last_failures_waits_for_the_first_and_alerts(ho
     assert [lost.channels for lost in await second] == [("email", "whatsapp")]
 
 
-async def test_an_outcome_that_was_recorded_after_all_counts_once(house: House) -> None:
-    await house.write(CHAT)
+async def test_an_outcome_that_was_recorded_after_all_counts_once(service: Deliveries) -> None:
+    await service.write(CHAT)
     repository = Repository(a_composer(local=()))
-    async with house.database.transaction() as connection:
+    async with service.database.transaction() as connection:
         (claimed,) = await repository.claim(connection, {Channel.WHATSAPP: 1}, NOW, LEASE)
     outcomes = [Outcome(claimed, Status.FAILED, "x")]
     counts = []
     for _ in range(2):
-        async with house.database.transaction() as connection:
+        async with service.database.transaction() as connection:
             counts.append(len(await repository.record(connection, outcomes, NOW)))
     assert counts == [1, 0]

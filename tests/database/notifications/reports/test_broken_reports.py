@@ -9,7 +9,7 @@ from services.notifications.reports.store import FAILURES
 from shared.database.pool import Database
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.builders.notifications import NOW, a_delivery
-from tests.support.doubles.deliveries import House
+from tests.support.doubles.deliveries import Deliveries
 from tests.support.doubles.senders import ScriptedSender
 
 pytestmark = pytest.mark.real
@@ -21,16 +21,16 @@ SELECT provider, provider_id, $1, $2, $2 FROM deliveries WHERE provider_id IS NO
 async def test_it_stops_neither_other_reports_nor_sending_and_is_left_alone_in_the_end(
     database: Database, relay: OutboxPublisher
 ) -> None:
-    house = House(database, relay)
-    runner = house.runner({Channel.WHATSAPP: ScriptedSender()})
-    await house.write(a_delivery())
-    await house.settle(runner)
+    service = Deliveries(database, relay)
+    runner = service.runner({Channel.WHATSAPP: ScriptedSender()})
+    await service.write(a_delivery())
+    await service.settle(runner)
     async with database.connection() as connection:
         for fate in ("unheard of", "delivered"):
             await connection.execute(_REPORT, fate, NOW)
-    await house.write(a_delivery(Channel.SMS))
-    await house.settle(runner)
-    assert await house.statuses() == {"whatsapp": Status.DELIVERED, "sms": Status.SENT}
+    await service.write(a_delivery(Channel.SMS))
+    await service.settle(runner)
+    assert await service.statuses() == {"whatsapp": Status.DELIVERED, "sms": Status.SENT}
     for _ in range(FAILURES):
         await runner.run_due(relay)
     async with database.connection() as connection:

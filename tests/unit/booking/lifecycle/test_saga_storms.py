@@ -23,7 +23,7 @@ from shared.contracts.payments import BookingRepriced
 from shared.messages.message import Message, Outgoing
 from shared.saga import engine
 from shared.saga.state import Phase
-from tests.support.builders.bookings import CHECK_IN, HOUSE, NOT_BOOKED
+from tests.support.builders.bookings import CHECK_IN, NOT_BOOKED, PROPERTY
 from tests.support.builders.lifecycle import held
 from tests.support.doubles.transport import START
 from tests.support.sagas.storm import Case, cases, weather
@@ -31,7 +31,7 @@ from tests.support.sagas.storm import Case, cases, weather
 BOOKING = uuid4()
 CONTEXT = EventContext(
     request_id="r1",
-    property=HOUSE,
+    property=PROPERTY,
     language=Language.SPANISH,
     guest=Guest(name="Ana", email="ana@example.com"),
     contact=Contact(),

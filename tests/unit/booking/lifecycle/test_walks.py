@@ -61,7 +61,7 @@ from tests.support.doubles.transport import START
 from tests.support.scale import scaled
 
 BOOKING = booking_id_of("r1")
-HOUSE = Property(
+PROPERTY = Property(
     "las-hojas", "Las Hojas Resort", "America/El_Salvador", terms=CancellationTerms("standard", 72, first_night=True)
 )
 ENDED = {Status.CANCELLED, Status.NO_SHOW}
@@ -79,7 +79,7 @@ HANDLERS: dict[type, Any] = {
 class Walk:
     """A confirmed booking in memory, what its services still have to answer, and everywhere that it has been."""
 
-    bookings: UnitOfWork = field(default_factory=lambda: unit_of_work(HOUSE))
+    bookings: UnitOfWork = field(default_factory=lambda: unit_of_work(PROPERTY))
     now: Any = START
     asked: list[Message] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)

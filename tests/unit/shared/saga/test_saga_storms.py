@@ -21,7 +21,7 @@ from shared.saga import engine as saga
 from shared.saga.engine import Transition
 from shared.saga.state import Phase, SagaState
 from shared.saga.table import Kind, SagaTable, registry
-from tests.support.builders.bookings import CODES, HOUSE, answer_of, request
+from tests.support.builders.bookings import CODES, PROPERTY, answer_of, request
 from tests.support.doubles.transport import START
 from tests.support.sagas.parcel_saga import PARCEL, Parcel, without_undo
 from tests.support.sagas.storm import Case, How, applying, cases, weather
@@ -32,7 +32,7 @@ def booking(**more: Any) -> RequestData:
     return RequestData(
         booking_id=booking_id_of(wanted.request_id),
         request=wanted,
-        property=HOUSE,
+        property=PROPERTY,
         policy=Policy.ALL_OR_NOTHING,
         codes=dict(enumerate(CODES, 1)),
         **more,
