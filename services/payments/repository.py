@@ -102,12 +102,11 @@ _HANDOUTS = "SELECT * FROM handouts WHERE id = ANY($1)"
 _REFUNDS = "SELECT * FROM ledger WHERE kind = 'refunded' AND cause = ANY($1)"
 _REVERSALS = "SELECT cause FROM ledger WHERE kind = 'reversed' AND cause = ANY($1)"
 _PRICES = "SELECT * FROM prices WHERE booking_id = ANY($1)"
-_KEPT = """
-SELECT payment_id, booking_id,
-       sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept
-FROM ledger WHERE {} GROUP BY payment_id, booking_id ORDER BY payment_id"""
-_KEPT_OF_BOOKINGS = _KEPT.format("booking_id = ANY($1)")
-_KEPT_OF_PAYMENTS = _KEPT.format("payment_id = ANY($1) AND booking_id IS NOT NULL")
+_OF_EACH = """payment_id, booking_id,
+       sum(CASE kind WHEN 'captured' THEN amount WHEN 'refunded' THEN -amount ELSE 0 END) AS kept"""
+_FOR_EACH = "GROUP BY payment_id, booking_id ORDER BY payment_id"
+_KEPT_OF_BOOKINGS = f"SELECT {_OF_EACH} FROM ledger WHERE booking_id = ANY($1) {_FOR_EACH}"  # noqa: S608
+_KEPT_OF_PAYMENTS = f"SELECT {_OF_EACH} FROM ledger WHERE payment_id = ANY($1) AND booking_id IS NOT NULL {_FOR_EACH}"  # noqa: S608
 # Beside its rooms; the fees that booking asked for are booking's own.
 _CHARGED = """
 SELECT booking_id, sum(amount) - (SELECT coalesce(sum(fee), 0) FROM prices WHERE prices.booking_id = charges.booking_id)
