@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from services.availability.catalogue.model import RECORDS, Record
+from services.availability.catalogue.model import RECORDS, RateRecord, Record
+from shared.database.pool import Connection
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 PAGE = 100  # records that are read at once for a listing
@@ -101,3 +102,14 @@ def value_of(value: Any) -> Any:
 
 
 SQL = {kind.kind: _sql(kind) for kind in RECORDS}
+
+
+_LOCK_PROPERTY = "SELECT 1 FROM properties WHERE id = $1 FOR NO KEY UPDATE"
+_RATES_OF_PACKAGE = f"{SQL['rate'].every} AND package_key = $2"
+
+
+async def locked_rates(connection: Connection, property_id: str, package: str) -> list[RateRecord]:
+    """The rates of a package; until the transaction ends no others of its property are edited."""
+    await connection.execute(_LOCK_PROPERTY, property_id)
+    rows = await connection.fetch(_RATES_OF_PACKAGE, property_id, package)
+    return [record_in(RateRecord, row) for row in rows]

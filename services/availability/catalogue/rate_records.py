@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.availability.catalogue.model import RateRecord
-from services.availability.catalogue.queries import SQL, record_in
+from services.availability.catalogue.queries import locked_rates
 from services.availability.catalogue.rate_order import Rate, tie_of
 from shared.database.pool import Connection
 from shared.errors import Refusal
 
 RATES_TIE = "rates_tie"
-
-_LOCK_PROPERTY = "SELECT 1 FROM properties WHERE id = $1 FOR NO KEY UPDATE"
-_RATES_OF_PACKAGE = f"{SQL['rate'].every} AND package_key = $2"
 
 
 async def check_rates(connection: Connection, new: RateRecord) -> None:
@@ -22,9 +19,9 @@ async def check_rates(connection: Connection, new: RateRecord) -> None:
     Raises:
         Refusal: rates_tie.
     """
-    await connection.execute(_LOCK_PROPERTY, new.property_id)  # two edits at once could make a tie
-    rows = await connection.fetch(_RATES_OF_PACKAGE, new.property_id, new.package)
-    check_no_tie(new, [record_in(RateRecord, row) for row in rows])
+    check_no_tie(
+        new, await locked_rates(connection, new.property_id, new.package)
+    )  # two edits at once could make a tie
 
 
 def rate_of(record: RateRecord) -> Rate:
