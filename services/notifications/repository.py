@@ -17,7 +17,6 @@ from shared.contracts.notifications import ReminderDue
 from shared.database.bulk import UPSERT, Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import execute_together
-from shared.jobs.wake import WakeSignal
 from shared.messages.message import Message
 
 _HEAR = """
@@ -59,12 +58,8 @@ AGENDA = Table(
 )
 
 
-class Repository(ReportStore):
+class Repository(ReportStore[NotificationComposer]):
     """The deliveries and the agenda: loaded and written by batches, claimed and recorded by the sending jobs."""
-
-    def __init__(self, composer: NotificationComposer, wake: WakeSignal | None = None) -> None:
-        super().__init__(composer, wake)
-        self._composer = composer
 
     async def load(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
         """The agenda of the bookings that the messages concern, and what their guests were notified of before."""

@@ -16,7 +16,7 @@ from services.notifications.delivery.model import (
     of_stays,
 )
 from services.notifications.delivery.rows import claimed, storable
-from services.notifications.delivery.store import DeliveryStore, Lost, Occasion
+from services.notifications.delivery.store import Composer, DeliveryStore, Lost, Occasion
 
 __all__ = [
     "DELIVERIES",
@@ -26,6 +26,7 @@ __all__ = [
     "SILENT",
     "Audience",
     "Channel",
+    "Composer",
     "Content",
     "Delivery",
     "DeliveryStore",

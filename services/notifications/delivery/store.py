@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from services.notifications.delivery.metrics import DELIVERIES as COUNTED
@@ -117,11 +117,14 @@ class Lost:
     property_id: str = ""
 
 
-class DeliveryStore(DeliveryQueries):
-    """Writes deliveries, and what becomes of them."""
+Composer = TypeVar("Composer", bound=FirstAttempt)
 
-    def __init__(self, schedule: FirstAttempt, wake: WakeSignal | None = None) -> None:
-        self._schedule = schedule
+
+class DeliveryStore(DeliveryQueries, Generic[Composer]):
+    """Writes deliveries, and what becomes of them. The composer decides how and when each is first attempted."""
+
+    def __init__(self, composer: Composer, wake: WakeSignal | None = None) -> None:
+        self._composer = composer
         self._wake = wake or WakeSignal()
 
     async def add(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> None:
@@ -129,7 +132,7 @@ class DeliveryStore(DeliveryQueries):
         ordered = sorted(deliveries, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
 
         def due_at(one: Delivery) -> datetime:
-            return self._schedule.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
+            return self._composer.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
 
         over = {Status.STORED, Status.WITHDRAWN}
         statement = DELIVERIES.insert(
@@ -229,8 +232,8 @@ class DeliveryStore(DeliveryQueries):
         changes = [
             {
                 "number": row["number"],
-                "status": self._schedule.first_status(Channel(row["channel"])),
-                "due_at": self._schedule.not_before(
+                "status": self._composer.first_status(Channel(row["channel"])),
+                "due_at": self._composer.not_before(
                     Channel(row["channel"]), row["property_id"], row["timezone"], row["urgent"], now
                 ),
             }

@@ -12,6 +12,7 @@ import structlog
 
 from services.notifications.delivery import (
     DELIVERIES,
+    Composer,
     DeliveryStore,
     Event,
     Form,
@@ -73,7 +74,7 @@ SELECT DISTINCT booking_id, occasion FROM deliveries WHERE booking_id = ANY($1::
 _IS_OFF = "SELECT true FROM agenda WHERE booking_id = $1 AND state = 'off'"
 
 
-class ReportStore(DeliveryStore):
+class ReportStore(DeliveryStore[Composer]):
     """Takes what providers say, and lets it take effect."""
 
     async def take_reports(self, connection: Connection, reports: Sequence[Report], now: datetime) -> None:
