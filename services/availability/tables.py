@@ -196,6 +196,17 @@ outside_inventories = Table(
     CheckConstraint("seconds > 0 AND attempts > 0 AND pause_seconds >= 0", name="patience"),
 )
 
+# How such a system calls our types, packages and payment methods.
+outside_words = Table(
+    "outside_words",
+    metadata,
+    Column("property_id", Text, ForeignKey("properties.id"), primary_key=True),
+    Column("about", Text, primary_key=True),
+    Column("ours", Text, primary_key=True, comment="the key"),
+    Column("theirs", Text, nullable=False),
+    CheckConstraint("about IN ('type', 'package', 'method')", name="about"),
+)
+
 # Calls to be made to them, each of a booking after the one before it.
 outside_errands = Table(
     "outside_errands",

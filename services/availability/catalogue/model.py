@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -39,6 +40,14 @@ TaxRate = Annotated[Decimal, Field(ge=0, lt=1, max_digits=6, decimal_places=4, d
 Guests = Annotated[int, Field(ge=0, le=100)]
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO: 1 is Monday.")]
 Weekdays = Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7), AfterValidator(_in_order)]
+
+
+class About(StrEnum):
+    """What a word of an external system is about."""
+
+    TYPE = "type"
+    PACKAGE = "package"
+    METHOD = "method"
 
 
 class Record(Incoming):
@@ -197,6 +206,17 @@ class OutsideRecord(Record):
     pause_seconds: Annotated[Decimal, Field(ge=0, le=300, decimal_places=2)] = Decimal(2)
 
 
+class OutsideWordRecord(Record):
+    """What an external system calls a type, a package (ours by key) or a payment method, such as "Depósito BAC"."""
+
+    kind = "outside_word"
+    keys = ("property_id", "about", "ours")
+
+    about: About
+    ours: Key
+    theirs: Name
+
+
 # In the order in which they refer to each other.
 RECORDS: tuple[type[Record], ...] = (
     PropertyRecord,
@@ -207,6 +227,7 @@ RECORDS: tuple[type[Record], ...] = (
     SupplementRecord,
     FeeRecord,
     OutsideRecord,
+    OutsideWordRecord,
 )
 BY_KIND: Mapping[str, type[Record]] = {record.kind: record for record in RECORDS}
 BookedNight: TypeAlias = tuple[str, date, str]  # room, night, booking id

@@ -22,6 +22,7 @@ _TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "supplement": ("supplements", {"package": "package_key"}),
     "fee": ("fees", {}),
     "outside": ("outside_inventories", {}),
+    "outside_word": ("outside_words", {}),
 }
 # The order of a kind's records within a property. No expression is ever NULL: a NULL cannot be compared.
 _IN_ORDER: dict[str, tuple[str, ...]] = {
@@ -39,6 +40,7 @@ _IN_ORDER: dict[str, tuple[str, ...]] = {
     ),
     "supplement": ("package_key", "name"),
     "fee": ("name",),
+    "outside_word": ("about", "ours"),
 }
 
 

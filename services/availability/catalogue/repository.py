@@ -13,8 +13,10 @@ from services.availability.catalogue.model import (
     BY_KIND,
     IN_USE,
     MOST_NAMED,
+    About,
     BookedNight,
     OutsideRecord,
+    OutsideWordRecord,
     PackageRecord,
     PropertyRecord,
     RateRecord,
@@ -25,6 +27,7 @@ from services.availability.catalogue.model import (
     check_keeps_bookings,
     check_keeps_default,
 )
+from services.availability.catalogue.places import PLACES, add_places, remove_places
 from services.availability.catalogue.property import plain
 from services.availability.catalogue.queries import PAGE, SQL, record_in, value_of, values_of
 from services.availability.catalogue.rate_records import check_rates
@@ -47,12 +50,22 @@ WHERE n.property_id = $1 AND ($2::text IS NULL OR n.room = $2) AND ($3::text IS 
 _REMOVED_WITH: dict[str, tuple[str, ...]] = {
     "property": tuple(
         f"DELETE FROM {table} WHERE property_id = $1"  # noqa: S608 — our own names
-        for table in ("outside_inventories", "fees", "supplements", "rates", "packages", "rooms", "room_types")
+        for table in (
+            "outside_words",
+            "outside_inventories",
+            "fees",
+            "supplements",
+            "rates",
+            "packages",
+            "rooms",
+            "room_types",
+        )
     ),
     "package": tuple(
         f"DELETE FROM {table} WHERE property_id = $1 AND package_key = $2"  # noqa: S608
         for table in ("supplements", "rates")
     ),
+    "outside": ("DELETE FROM outside_words WHERE property_id = $1",),
 }
 _USERS_OF_TYPE = """
 SELECT 'its rooms' FROM rooms WHERE property_id = $1 AND type_key = $2
@@ -64,15 +77,6 @@ SELECT booking_id::text FROM holds
 WHERE property_id = $1 AND state <> 'released' AND check_out > $2
   AND (NULLIF(answer, '')::jsonb ->> 'outside')::boolean
 UNION SELECT booking_id::text FROM outside_errands WHERE property_id = $1 AND booking_id IS NOT NULL ORDER BY 1"""
-_PLACES = "SELECT number FROM rooms WHERE property_id = $1 AND type_key = $2 ORDER BY length(number) DESC, number DESC"
-_FREE_PLACES = """
-SELECT r.number FROM rooms r WHERE r.property_id = $1 AND r.type_key = $2 AND NOT EXISTS (
-  SELECT 1 FROM room_nights n WHERE n.property_id = r.property_id AND n.room = r.number AND n.night >= $3)
-ORDER BY length(r.number) DESC, r.number DESC"""
-_REMOVE_PLACES = "DELETE FROM rooms WHERE property_id = $1 AND number = ANY($2)"
-_ADD_PLACES = """
-INSERT INTO rooms (property_id, number, type_key)
-SELECT $1, unnest($3::text[]), $2 ON CONFLICT (property_id, number) DO NOTHING"""
 
 
 class CatalogueRepository:
@@ -177,11 +181,12 @@ class CatalogueRepository:
                 text = f"type {key} has rooms, not places: add or remove its rooms instead"
                 raise Refusal(Reason.INVALID_REQUEST, text, field="type")
             await connection.execute(_LOCK_NIGHTS)
-            places = [row["number"] for row in await connection.fetch(_PLACES, property_id, key)]
+            places = [row["number"] for row in await connection.fetch(PLACES, property_id, key)]
             if capacity < len(places):
-                await _remove_places(connection, property_id, key, len(places) - capacity, now)
+                today = await _today(connection, property_id, now)
+                await remove_places(connection, property_id, key, len(places) - capacity, today)
             elif capacity > len(places):
-                await _add_places(connection, property_id, key, capacity - len(places))
+                await add_places(connection, property_id, key, capacity - len(places))
         self._edited()
         return len(places)
 
@@ -230,24 +235,6 @@ async def _check_unused(connection: Connection, old: TypeRecord) -> None:
         raise Refusal(IN_USE, text, field="type")
 
 
-async def _remove_places(connection: Connection, property_id: str, key: str, number: int, now: datetime) -> None:
-    today = await _today(connection, property_id, now)
-    free = [row["number"] for row in await connection.fetch(_FREE_PLACES, property_id, key, today)]
-    if len(free) < number:
-        text = f"only {len(free)} places are free of bookings on every day to come, {number} would have to go"
-        raise Refusal(IN_USE, f"{text}; choose a larger capacity", field="capacity", removable=len(free))
-    await connection.execute(_REMOVE_PLACES, property_id, free[:number])
-
-
-async def _add_places(connection: Connection, property_id: str, key: str, number: int) -> None:
-    """Add places under the numbers P1, P2 … that no room of the property has."""
-    rows = await connection.fetch("SELECT number FROM rooms WHERE property_id = $1", property_id)
-    used = {row["number"] for row in rows}
-    names = (f"P{n}" for n in range(1, len(used) + number + 1) if f"P{n}" not in used)
-    added = [name for name, _ in zip(names, range(number), strict=False)]
-    await connection.execute(_ADD_PLACES, property_id, key, added)
-
-
 async def _read(connection: Connection, model: type[Record], key: tuple[Any, ...]) -> Record | None:
     row = await connection.fetchrow(SQL[model.kind].one, *map(value_of, key))
     return record_in(model, row) if row else None
@@ -270,6 +257,9 @@ async def _with_keys(connection: Connection, record: Record) -> Record:
         raise Refusal(Reason.UNKNOWN_PROPERTY, f"property {record.property_id!r} is not known", field="property_id")
     if isinstance(record, RoomRecord | RateRecord) and record.type is not None:
         return record.model_copy(update={"type": await _type_key(connection, record.property_id, record.type)})
+    if isinstance(record, OutsideWordRecord) and record.about is About.TYPE:
+        key = await _type_key(connection, record.property_id, record.ours, "ours")
+        return record.model_copy(update={"ours": key})
     if isinstance(record, PackageRecord) and record.types:
         keys = [await _type_key(connection, record.property_id, name, "types") for name in record.types]
         return record.model_copy(update={"types": tuple(keys)})

@@ -192,6 +192,7 @@ def _line(command: OrderRooms, number: int, stay: Stay) -> Line:
         extra_beds=room.extra_beds,
         extra_beds_cost=room.extra_beds_cost,
         instructions=command.instructions if number == 0 else "",
+        **command.guest_facts.model_dump(),
     )
     return Line(Wanted(room.line, room.type, room.room), order)
 

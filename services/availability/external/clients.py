@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.availability.catalogue import CatalogueRepository, OutsideRecord, RoomRecord, TypeRecord
+from services.availability.catalogue import (
+    CatalogueRepository,
+    OutsideRecord,
+    OutsideWordRecord,
+    PackageRecord,
+    RoomRecord,
+    TypeRecord,
+)
 from services.availability.external.adapters.breaker import CircuitBreakerInventory
 from services.availability.external.adapters.pms import ROOM_SUFFIX, Pms
 from services.availability.external.adapters.settings import ExternalClientSettings
+from services.availability.external.adapters.words import words_of
 from services.availability.external.numbering import numbering_of
 from services.availability.external.port import InventoryUnavailable
 from services.availability.external.selection import Patience
@@ -61,6 +69,13 @@ class ExternalClients:
             (one for one in rooms if isinstance(one, RoomRecord)),
             (one for one in types if isinstance(one, TypeRecord)),
             ROOM_SUFFIX,
+        )
+        words = [one async for one in self._records.listing("outside_word", property_id)]
+        packages = [one async for one in self._records.listing("package", property_id)]
+        known.pms.words = words_of(
+            (one for one in words if isinstance(one, OutsideWordRecord)),
+            (one for one in types if isinstance(one, TypeRecord)),
+            (one for one in packages if isinstance(one, PackageRecord)),
         )
         return known
 

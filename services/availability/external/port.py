@@ -30,7 +30,9 @@ class CannotCancel(Exception):
 class RoomOrder:
     """One room to be booked. The same `key` is the same order, however often it is sent.
 
-    It carries what a front desk needs and never the payment's id. Money is in the property's currency.
+    It carries what a front desk needs, the whole guest included, and never the payment's id. `type` is our key,
+    `package` as it was requested; an adapter says both, and the payment's method, in its system's own words. Money is
+    in the property's currency.
     """
 
     key: UUID
@@ -48,6 +50,11 @@ class RoomOrder:
     extra_beds: int = 0
     extra_beds_cost: Decimal = Decimal("0.00")
     instructions: str = ""
+    email: str | None = None
+    phone: str | None = None
+    city: str | None = None
+    document: str | None = None
+    nationality: str | None = None
 
 
 class Inventory(Protocol):

@@ -29,6 +29,16 @@ from shared.messages.message import Message
 FreeNumbers = Annotated[tuple[RoomNumber, ...], Field(max_length=100_000)]
 
 
+class OrderingGuest(Part):
+    """What a front desk wants to know of a guest beside the name."""
+
+    email: Text | None = None
+    phone: Identifier | None = None
+    city: Name | None = None
+    document: Identifier | None = None
+    nationality: Name | None = None
+
+
 class OrderRooms(
     Message, type="posada.availability.order-rooms.v1", topic=topics.AVAILABILITY_COMMANDS, key="property_id"
 ):
@@ -39,6 +49,7 @@ class OrderRooms(
     package: Identifier
     payment_method: Identifier
     guest: Name
+    guest_facts: OrderingGuest = OrderingGuest()
     payer: Name
     instructions: Text = ""
     avoid_rooms: tuple[RoomNumber, ...] = Field(default=(), max_length=MOST_ROOMS)

@@ -42,6 +42,7 @@ KEYS: Mapping[str, Mapping[str, Any]] = {
     "rate": {"package": "las_hojas"},
     "supplement": {"package": "las_hojas", "name": "sauna"},
     "fee": {"name": "sauna"},
+    "outside_word": {"about": "package", "ours": "las_hojas"},
 }
 RECORDS: Mapping[str, Mapping[str, Any]] = {
     "property": {
@@ -60,6 +61,7 @@ RECORDS: Mapping[str, Mapping[str, Any]] = {
     "supplement": {"package": "las_hojas", "name": "sauna", "amount": "1", "unit": "room_stay"},
     "fee": {"name": "sauna", "amount": "1", "unit": "room_stay"},
     "outside": {"base_url": "https://pms.example"},
+    "outside_word": {"about": "package", "ours": "las_hojas", "theirs": "Las Hojas"},
 }
 TABLE: Mapping[str, Mapping[str, Asked]] = {
     "availability": {

@@ -8,6 +8,8 @@ from uuid import UUID
 import httpx
 import structlog
 
+from services.availability.catalogue import About
+from services.availability.external.adapters.words import Words
 from services.availability.external.numbering import Numbering
 from services.availability.external.port import CannotCancel, FreeRooms, InventoryUnavailable, RoomOrder, RoomTaken
 from services.availability.stay import Stay
@@ -51,6 +53,7 @@ class Pms:
         )
         self._prefix = prefix
         self.numbering = numbering or Numbering()
+        self.words = Words()
         self._cancels = cancels
 
     @property
@@ -76,7 +79,7 @@ class Pms:
         answer = await self._answered(
             "POST",
             "api/bookRoom",
-            json=_order(order, self.numbering.place),
+            json=_order(order, self.numbering.place, self.words),
             headers={"Idempotency-Key": str(order.key)},
         )
         if answer.status_code in TAKEN:
@@ -132,24 +135,30 @@ def _check_done(answer: httpx.Response) -> None:
         raise InventoryUnavailable(f"HTTP {answer.status_code}")
 
 
-def _order(order: RoomOrder, place: str | None) -> dict[str, Any]:
-    return {
+def _order(order: RoomOrder, place: str | None, words: Words) -> dict[str, Any]:
+    body = {
         "room": PLACE if order.type == place else order.room,
         "guest": order.guest,
+        "email": order.email,
+        "phone": order.phone,
+        "city": order.city,
+        "document": order.document,
+        "nationality": order.nationality,
         "checkIn": order.stay.check_in.isoformat(),
         "checkOut": order.stay.check_out.isoformat(),
         "adults": order.adults,
         "children0to5": order.children_0_to_5,
         "children6to10": order.children_6_to_10,
-        "type": order.type,
-        "package": order.package,
-        "paymentMethod": order.payment_method,
+        "type": words.of(About.TYPE, order.type),
+        "package": words.of(About.PACKAGE, order.package),
+        "paymentMethod": words.of(About.METHOD, order.payment_method),
         "amount": str(order.amount),
         "payer": order.payer,
         "extraBeds": order.extra_beds,
         "extraBedsCost": str(order.extra_beds_cost),
         "instructions": order.instructions,
     }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _json(answer: httpx.Response) -> dict[str, Any]:

@@ -20,6 +20,7 @@ TABLES = (
     "room_nights",
     "fees",
     "outside_inventories",
+    "outside_words",
     "packages",
     "room_types",
     "rates",
@@ -167,6 +168,16 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["property_id"], ["properties.id"], name=op.f("outside_inventories_property_id_fkey")),
         sa.PrimaryKeyConstraint("property_id", name=op.f("outside_inventories_pkey")),
+    )
+    op.create_table(
+        "outside_words",
+        sa.Column("property_id", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("ours", sa.Text(), nullable=False, comment="the key"),
+        sa.Column("theirs", sa.Text(), nullable=False),
+        sa.CheckConstraint("about IN ('type', 'package', 'method')", name=op.f("outside_words_about_check")),
+        sa.ForeignKeyConstraint(["property_id"], ["properties.id"], name=op.f("outside_words_property_id_fkey")),
+        sa.PrimaryKeyConstraint("property_id", "about", "ours", name=op.f("outside_words_pkey")),
     )
     op.create_table(
         "packages",

@@ -205,7 +205,7 @@ async def test_everything_goes_out_and_comes_in_again(api: AsyncClient, fresh_da
     other = build(Settings(database_url=fresh_database("availability"), api_token=TOKEN), MovedClock())
     await other.database.open()
     async with other.database.connection() as connection:
-        tables = "outside_inventories, fees, supplements, rates, packages, rooms, room_types, properties"
+        tables = "outside_words, outside_inventories, fees, supplements, rates, packages, rooms, room_types, properties"
         await connection.execute(f"TRUNCATE {tables}")
     async with AsyncClient(transport=ASGITransport(other.app()), base_url="http://other", headers=SHOWN) as empty:
         shuffled = text.splitlines(keepends=True)
@@ -242,7 +242,7 @@ async def test_broken_lines_are_named_and_the_rest_goes_in(api: AsyncClient) -> 
     for text in LINES:
         writer.writerow(line_of(text))
     writer.writerow(line_of("room,las-hojas,room=99,type=Junior"))
-    file.write("room" + "," * 40 + "x\r\n")
+    file.write("room" + "," * len(COLUMNS) + "x\r\n")
     before = await junior(api)
     came = (await api.post("/catalogue/import", content=("\ufeff" + file.getvalue()).encode())).json()
     assert (came["taken"], came["changed"], came["broken"]) == (1, 1, len(LINES) + 1)

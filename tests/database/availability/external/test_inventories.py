@@ -123,12 +123,17 @@ async def test_numbers_are_text_and_places_are_counted(fake_pms: FakePms, pms: P
 
 
 async def test_the_call_carries_what_a_desk_needs_and_never_the_payment_s_id(fake_pms: FakePms, pms: Place) -> None:
-    ordered = replace(order(), extra_beds=1, extra_beds_cost=Decimal("30.00"), instructions="late arrival")
+    guest = {"email": "ana@example.com", "phone": "+50371234567", "city": "Santa Ana", "document": "01234567-8"}
+    ordered = replace(
+        order(), extra_beds=1, extra_beds_cost=Decimal("30.00"), instructions="late arrival", nationality="SV", **guest
+    )
     await pms.inventory.book(ordered)
     (_, body) = fake_pms.calls[-1]
     assert body == {
         "room": "18",
         "guest": "Ana López",
+        **guest,
+        "nationality": "SV",
         "checkIn": "2026-03-15",
         "checkOut": "2026-03-17",
         "adults": 2,
