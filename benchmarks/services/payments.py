@@ -31,12 +31,12 @@ import structlog
 from benchmarks.services.consumer import AT_ONCE, Teller, rate_and_percentiles, stderr, table
 from deploy.local.choice import choose_backends
 from deploy.local.databases import PostgresBackend
-from services.payments import repository as queries
 from services.payments.consumers import routes
 from services.payments.repository import Repository
 from services.payments.requests.terms import Terms
 from services.payments.transfers.claim import claim_of
 from services.payments.transfers.matching import MANY, match
+from services.payments.transfers.queries import PAYMENTS, slips_of
 from shared.clock import system_clock
 from shared.contracts.common import PaymentMethod
 from shared.contracts.payments import Evidence, PaymentReserved, PaymentVerified, ReservePayment, VerifyPayment
@@ -184,8 +184,8 @@ async def _plan(database: Database, command: ReservePayment) -> None:
     """The plan that the service's own sessions use for a slip without a reference."""
     claim = claim_of(command)
     async with database.connection() as connection:
-        asked: tuple[Any, ...] = ([], queries.slips_of([claim]), [], Terms().tolerance_days, MANY)
-        for row in await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {queries.PAYMENTS}", *asked):
+        asked: tuple[Any, ...] = ([], slips_of([claim]), [], Terms().tolerance_days, MANY)
+        for row in await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) {PAYMENTS}", *asked):
             stderr.print(f"  {row[0]}", highlight=False, markup=False)
 
 

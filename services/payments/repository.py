@@ -14,9 +14,16 @@ from services.payments.cases.commands import ChooseTransfer
 from services.payments.folio.commands import AddCharge, HandOutRefund, RecordPayment, RefundPayment, ReverseCharge
 from services.payments.requests.request import Status
 from services.payments.requests.terms import Terms
-from services.payments.transfers.claim import Claim, authorization_key, claim_of, question_of, reference_key
+from services.payments.transfers.claim import (
+    Claim,
+    authorization_key,
+    claim_of,
+    question_of,
+    reference_key,
+)
 from services.payments.transfers.matching import MANY
 from services.payments.transfers.payment import ANY_PROPERTY, DESK, payment_id_of, reversal_id_of
+from services.payments.transfers.queries import PAYMENTS, slips_of
 from services.payments.unit_of_work import UnitOfWork
 from shared.contracts.payments import (
     FromSource,
@@ -59,42 +66,13 @@ SELECT *, xmin::text AS version FROM payment_requests WHERE booking_id IN (
     SELECT booking_id FROM payment_requests WHERE waits AND method = 'card_link' AND authorization_key = ANY($3)
 ) ORDER BY booking_id"""
 
-# What claims may mean: by reference where one fits, else by amount and date, with and without money left, with and
-# without a reference; cards by their number. All locks are taken in one sorted order, so that two instances that meet
-# wait for each other and never deadlock.
-PAYMENTS = """
-WITH slips AS (
-    SELECT * FROM jsonb_to_recordset($2)
-        AS slip (place int, property_id text, currency text, amount numeric, dated date, reference_key text)
-), by_reference AS (
-    SELECT slips.place, near.id FROM slips CROSS JOIN LATERAL (
-        SELECT id FROM payments
-        WHERE reference_key = slips.reference_key AND amount = slips.amount
-          AND posted_on BETWEEN slips.dated - $4::int AND slips.dated + $4::int
-          AND method = 'bank_transfer' AND currency = slips.currency AND property_id IN ('', slips.property_id)
-        ORDER BY has_money DESC LIMIT $5) AS near
-)
-SELECT *, xmin::text AS version FROM payments WHERE id = ANY (ARRAY(
-    SELECT unnest($1::uuid[])
-    UNION ALL
-    SELECT id FROM by_reference
-    UNION ALL
-    SELECT near.id FROM slips
-    CROSS JOIN (VALUES (true, true), (true, false), (false, true), (false, false)) AS kind (has_money, named)
-    CROSS JOIN LATERAL (
-        SELECT id FROM payments
-        WHERE property_id IN ('', slips.property_id) AND amount = slips.amount AND has_money = kind.has_money
-          AND posted_on BETWEEN slips.dated - $4::int AND slips.dated + $4::int
-          AND method = 'bank_transfer' AND currency = slips.currency AND (reference_key IS NOT NULL) = kind.named
-        LIMIT $5) AS near
-    WHERE slips.place NOT IN (SELECT place FROM by_reference)
-    UNION ALL
-    SELECT near.id FROM unnest($3::text[]) AS card (authorization_key) CROSS JOIN LATERAL (
-        SELECT id FROM payments WHERE authorization_key = card.authorization_key
-        ORDER BY has_money DESC LIMIT $5) AS near
-)) ORDER BY id"""
 _PAYMENTS_BY_ID = "SELECT *, xmin::text AS version FROM payments WHERE id = ANY($1) ORDER BY id"
 _LOCKED = " FOR UPDATE"
+# What used payments serve, to tell one slip from another; read behind the payments' locks, without which none is used.
+_SERVED = """
+SELECT served.* FROM unnest($1::uuid[]) AS paid (id) CROSS JOIN LATERAL (
+    SELECT * FROM payment_requests
+    WHERE payment_id = paid.id AND status IN ('reserved', 'captured') LIMIT $2) AS served"""
 
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
 _CHARGE_REVERSALS = "SELECT * FROM charge_reversals WHERE id = ANY($1)"
@@ -190,6 +168,7 @@ class Repository:
         uow = UnitOfWork(self._terms, requests, (rows.PAYMENTS.read(row) for row in found))
         uow.versions = {row["booking_id"]: row["version"] for row in asking}
         uow.versions |= {row["id"]: row["version"] for row in found}
+        await self._served(connection, claims, uow)
         await self._folios(connection, messages, uow)
         by_staff = [one.booking_id for one in messages if isinstance(one, _BY_STAFF) and one.booking_id]
         if named := [*by_staff, *repriced]:
@@ -200,6 +179,13 @@ class Repository:
             prices = [rows.PRICES.read(row) for row in await connection.fetch(_PRICES, priced)]
             uow.prices = {(price.booking_id, price.change): price for price in prices}
         return uow
+
+    async def _served(self, connection: Connection, claims: Iterable[Claim], uow: UnitOfWork) -> None:
+        """What the payments serve that speak against a claim; usually none does."""
+        shown = [claim for claim in claims if not claim.missing]
+        if used := {payment_id for claim in shown for payment_id in uow.speaking_against(claim)}:
+            for row in await connection.fetch(_SERVED, sorted(used), MANY):
+                uow.served[row["payment_id"]].append(rows.request(row).wanted)
 
     async def _folios(self, connection: Connection, messages: Sequence[Message], uow: UnitOfWork) -> None:
         """What was charged or refunded under the same ids; read behind the locks, so that nothing changes any more."""
@@ -233,21 +219,6 @@ class Repository:
         slips = slips_of(claim for claim in shown if not claim.is_card)
         cards = [authorization_key(claim.authorization_number) for claim in shown if claim.is_card]
         return await connection.fetch(PAYMENTS + lock, ids, slips, cards, self._terms.tolerance_days, MANY)
-
-
-def slips_of(claims: Iterable[Claim]) -> list[dict[str, Any]]:
-    """What slips show, by which `PAYMENTS` finds their money."""
-    return [
-        {
-            "place": place,
-            "property_id": one.property_id,
-            "currency": one.currency,
-            "amount": one.slip_amount,
-            "dated": one.slip_date,
-            "reference_key": reference_key(one.reference),
-        }
-        for place, one in enumerate(claims)
-    ]
 
 
 def _money(arrival: TransferArrived) -> dict[str, Any]:

@@ -15,9 +15,16 @@ from services.payments.folio.price import Price
 from services.payments.requests.request import PaymentRequest, Status, unknown_booking
 from services.payments.requests.staff_decision import StaffDecision
 from services.payments.requests.terms import Terms
-from services.payments.transfers.claim import Claim, authorization_key, reference_key
+from services.payments.transfers.claim import Claim, authorization_key, identifies, reference_key
 from services.payments.transfers.ledger import NOTHING, Entry
-from services.payments.transfers.matching import MatchResult, contradicts, likeness, match, objections
+from services.payments.transfers.matching import (
+    MatchResult,
+    contradicts,
+    likeness,
+    match,
+    objections,
+    speaks_against,
+)
 from services.payments.transfers.payment import Payment
 from shared.messages.message import Message, Outgoing
 
@@ -29,7 +36,8 @@ class UnitOfWork:
     """Requests by booking id and payments by id. What one message of a batch changes, the next one sees.
 
     `paid` is what bookings have paid and kept, by payment and booking, where a message needs it; `charged` what they
-    cost beside their rooms. `versions` (of each row that was read) and `assumed_new` (bookings that were not looked up)
+    cost beside their rooms. `served` are claims of bookings that were not read, by the payment that serves them, where
+    a decision needs them. `versions` (of each row that was read) and `assumed_new` (bookings that were not looked up)
     are for the repository.
     """
 
@@ -53,6 +61,8 @@ class UnitOfWork:
         self.paid: dict[tuple[UUID, UUID | None], Decimal] = {}
         self.charged: dict[UUID, Decimal] = {}
         self._puts = 0
+        self.served: defaultdict[UUID, list[Claim]] = defaultdict(list)
+        self._serves: defaultdict[UUID, set[UUID]] = defaultdict(set)
         self._requests_before = dict(self.requests)
         self._payments_before = dict(self.payments)
         self._payments_by: defaultdict[_Key, list[UUID]] = defaultdict(list)
@@ -60,12 +70,14 @@ class UnitOfWork:
         for payment in self.payments.values():
             self._index_payment(payment)
         for request in self.requests.values():
-            self._index_waiting(request)
+            self._index_request(request)
 
     def hiding(self, payments: Collection[UUID]) -> UnitOfWork:
         """A copy without these payments, for a caller who may not see them. It is only read."""
         visible = (payment for payment in self.payments.values() if payment.id not in payments)
-        return UnitOfWork(self.terms, self.requests.values(), visible)
+        copy = UnitOfWork(self.terms, self.requests.values(), visible)
+        copy.served = self.served
+        return copy
 
     @property
     def changes_made(self) -> int:
@@ -78,7 +90,7 @@ class UnitOfWork:
         before = self.requests.get(request.booking_id)
         self.requests[request.booking_id] = request
         if before is None or before.status is not request.status:
-            self._index_waiting(request)
+            self._index_request(request)
 
     def put_payment(self, payment: Payment) -> None:
         """Store a payment that is new or has changed."""
@@ -127,7 +139,17 @@ class UnitOfWork:
 
     def match(self, claim: Claim) -> MatchResult:
         """Match a claim with the payments that were read."""
-        return match(claim, self._candidates(claim), self.terms.tolerance_days)
+        candidates = self._candidates(claim)
+        uses = {payment.id: self._used_for(payment) for payment in candidates if payment.left < payment.amount}
+        return match(claim, candidates, self.terms.tolerance_days, uses)
+
+    def speaking_against(self, claim: Claim) -> set[UUID]:
+        """Payments that show a claim's money to be used, unless what they were used for (`served`) says otherwise."""
+        return {
+            payment.id
+            for payment in self._found(_claim_key(claim))
+            if payment.left < claim.amount and self._fits(claim, payment) and speaks_against(claim, payment, ())
+        }
 
     def waiting_for(self, payment: Payment) -> list[PaymentRequest]:
         """Requests that wait for such a payment: those that name its reference first, then the oldest first.
@@ -138,7 +160,7 @@ class UnitOfWork:
         for booking_id in {found: None for key in _payment_keys(payment) for found in self._waiting_by[key]}:
             request = self.requests[booking_id]
             claim = request.claim if request.status is Status.WAITING else None
-            if claim and not self._objections(claim, payment) and not contradicts(claim, payment):
+            if claim and self._fits(claim, payment) and not contradicts(claim, payment):
                 waiting.append((request, claim))
         waiting.sort(key=lambda pair: (*_mismatches(pair[1], payment), pair[0].started_at, pair[0].booking_id))
         return [request for request, _ in waiting]
@@ -163,16 +185,25 @@ class UnitOfWork:
         return [(old, new) for old, new in pairs if old is not new]
 
     def _candidates(self, claim: Claim) -> Sequence[Payment]:
-        """Payments that a claim may mean. If its reference names one that fits, it can mean no other."""
+        """Payments that a claim may mean. If its reference names one that decides, it can mean no other."""
         if claim.is_card:
             return self._found(_claim_key(claim))
         named = self._found(("slip", claim.slip_amount, reference_key(claim.reference)))
-        if any(not self._objections(claim, payment) for payment in named):
+        if identifies(claim.reference) and any(self._decides(claim, payment) for payment in named):
             return named
         return self._found(_claim_key(claim))
 
-    def _objections(self, claim: Claim, payment: Payment) -> bool:
-        return bool(objections(claim, payment, self.terms.tolerance_days))
+    def _decides(self, claim: Claim, payment: Payment) -> bool:
+        covers = payment.left >= claim.amount
+        return self._fits(claim, payment) and (covers or speaks_against(claim, payment, self._used_for(payment)))
+
+    def _fits(self, claim: Claim, payment: Payment) -> bool:
+        return not objections(claim, payment, self.terms.tolerance_days)
+
+    def _used_for(self, payment: Payment) -> list[Claim]:
+        requests = (self.requests[booking_id] for booking_id in self._serves.get(payment.id, ()))
+        claims = [one.wanted for one in requests if one.status in {Status.RESERVED, Status.CAPTURED}]
+        return [*claims, *(one for one in self.served.get(payment.id, ()) if one.booking_id not in self.requests)]
 
     def _found(self, key: _Key) -> list[Payment]:
         return [self.payments[payment_id] for payment_id in self._payments_by.get(key, ())]
@@ -181,9 +212,11 @@ class UnitOfWork:
         for key in _payment_keys(payment):
             self._payments_by[key].append(payment.id)
 
-    def _index_waiting(self, request: PaymentRequest) -> None:
+    def _index_request(self, request: PaymentRequest) -> None:
         if request.status is Status.WAITING and request.claim:
             self._waiting_by[_claim_key(request.claim)].append(request.booking_id)
+        if request.payment_id:
+            self._serves[request.payment_id].add(request.booking_id)
 
 
 def _payment_keys(payment: Payment) -> list[_Key]:

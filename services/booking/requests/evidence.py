@@ -21,6 +21,7 @@ def evidence_of(request: RequestFacts) -> Evidence:
         Refusal: payment_missing, naming the field; invalid_request, for evidence that cannot be used.
     """
     payment = request.payment
+    payer = payment.payer or request.guest.name
     if payment.payment_id:
         raise Refusal(
             Reason.INVALID_REQUEST,
@@ -31,14 +32,14 @@ def evidence_of(request: RequestFacts) -> Evidence:
     if payment.method is PaymentMethod.CARD_LINK:
         if not payment.authorization_number:
             raise _missing("authorization_number", "the card's authorisation number")
-        return Evidence(method=payment.method, authorization_number=payment.authorization_number)
+        return Evidence(method=payment.method, authorization_number=payment.authorization_number, payer=payer)
     if payment.slip_date is None:
         raise _missing("slip_date", "the date of the transfer slip")
     return Evidence(
         method=payment.method,
         slip_date=payment.slip_date,
         slip_amount=payment.amount if payment.slip_amount is None else payment.slip_amount,
-        payer=payment.payer or request.guest.name,
+        payer=payer,
         reference=payment.reference,
     )
 

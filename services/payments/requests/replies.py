@@ -134,9 +134,9 @@ def payment_released(request: PaymentRequest) -> PaymentReleased:
 
 
 def payment_verified(question: VerifyPayment, matched: MatchResult, terms: Terms) -> PaymentVerified:
-    """The answer to a question about a payment. Codes and date are given only for a used payment."""
+    """The answer to a question about a payment. Codes and date of a used one are given only to whom they belong."""
     payment, result = matched.payment, Verification(matched.verdict.value)
-    used_at = payment.used_at if payment and result is Verification.USED else None
+    used_at = payment.used_at if payment and result is Verification.USED and matched.discloses else None
     return PaymentVerified(
         request_id=question.request_id,
         result=result,

@@ -40,10 +40,13 @@ class PaymentTexts:
             details["missing"] = list(claim.missing)
         if matched.verdict is Verdict.TOO_LITTLE:
             details["difference"] = f"{matched.lacking:.2f}"
+        told = payment if matched.discloses else None
         if payment:
-            details |= self._use(payment, zone, language)
-        values = {**details, "amount": claim.amount, "difference": matched.lacking}
-        values |= {"used_on": _day(payment, zone, language), "contradicted": matched.contradicted}
+            details |= {"payment_id": str(payment.id), "left": f"{payment.left:.2f}"}
+        if told:
+            details |= self._use(told, zone, language)
+        values = {"codes": [], **details, "amount": claim.amount, "difference": matched.lacking}
+        values |= {"used_on": _day(told, zone, language), "contradicted": matched.contradicted}
         return Refusal(reason.value, self._texts.render(language, "refusal", reason=reason.value, **values), **details)
 
     def ended(self, reason: Reason, terms: Terms) -> Refusal:
@@ -57,6 +60,7 @@ class PaymentTexts:
     def verified(self, matched: MatchResult, language: Language, terms: Terms) -> str:
         """The answer to a question whether a payment is there."""
         payment, zone = matched.payment, terms.of(matched.claim.property_id).zone
+        told = payment if matched.discloses else None
         return self._texts.render(
             language,
             "verified",
@@ -64,9 +68,9 @@ class PaymentTexts:
             left=payment.left if payment else matched.lacking,
             difference=matched.lacking,
             currency=matched.claim.currency,
-            codes=payment.codes if payment else (),
-            codes_text=self.codes(payment.codes if payment else (), language),
-            used_on=_day(payment, zone, language),
+            codes=told.codes if told else (),
+            codes_text=self.codes(told.codes if told else (), language),
+            used_on=_day(told, zone, language),
             missing=matched.claim.missing,
             contradicted=matched.contradicted,
         )
@@ -83,8 +87,6 @@ class PaymentTexts:
     def _use(self, payment: Payment, zone: ZoneInfo, language: Language) -> dict[str, Any]:
         used = payment.used_at.astimezone(zone).date().isoformat() if payment.used_at else None
         return {
-            "payment_id": str(payment.id),
-            "left": f"{payment.left:.2f}",
             "codes": list(payment.codes),
             "codes_text": self.codes(payment.codes, language),
             "used_on": used,

@@ -112,6 +112,34 @@ def same_payer(one: str | None, other: str | None) -> bool:
     return bool(shorter) and (shorter == longer or (len(shorter) >= MIN_WORDS and shorter <= longer))
 
 
+def identifies_payer(name: str | None) -> bool:
+    """Whether a name has more than one word: of those called "María" there are many."""
+    return len(_words(name)) >= MIN_WORDS
+
+
+def identifies(reference: str | None) -> bool:
+    """Whether a reference can identify one payment: it has a digit. "Transferencia" stands on many slips."""
+    return any(map(_has_digit, _reference_words(reference)))
+
+
+def other_payers(one: str | None, other: str | None) -> bool:
+    """Whether two payers are both known and are not the same."""
+    return bool(_words(one) and _words(other)) and not same_payer(one, other)
+
+
+def same_slip(one: Claim, other: Claim) -> bool:
+    """Whether two claims show the same slip: by their references, else by the date and no other payer."""
+    if identifies(one.reference) and identifies(other.reference):
+        return same_reference(one.reference, other.reference)
+    return one.slip_date == other.slip_date and not other_payers(one.payer, other.payer)
+
+
+def telling_words(claim: Claim) -> list[str]:
+    """The words by which a claim's own payment is known: of a payer's whole name, and of a reference with digits."""
+    payer = _words(claim.payer) if identifies_payer(claim.payer) else frozenset()
+    return sorted(payer | {word for word in _reference_words(claim.reference) if _has_digit(word)})
+
+
 def _letters_and_digits(text: str | None) -> str:
     return "".join(sign for sign in _plain(text) if sign.isalnum()).upper()
 

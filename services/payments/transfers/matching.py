@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
+from uuid import UUID
 
-from services.payments.transfers.claim import Claim, authorization_key, reference_key, same_payer, same_reference
+from services.payments.transfers.claim import (
+    Claim,
+    authorization_key,
+    identifies,
+    identifies_payer,
+    other_payers,
+    reference_key,
+    same_payer,
+    same_reference,
+    same_slip,
+)
 from services.payments.transfers.ledger import NOTHING
 from services.payments.transfers.payment import ANY_PROPERTY, Payment
 from shared.contracts.common import PaymentMethod
 
+Uses: TypeAlias = Mapping[UUID, Sequence[Claim]]  # by payment: the claims that its reserved and captured money serves
 MANY = 50  # payments that are read for a claim: among more of the same amount only a reference can decide
 
 
@@ -67,7 +79,8 @@ class MatchResult:
     """The verdict on a claim. `payment` is the one found, or the one that is too small or used.
 
     `lacking` is the amount that is missing. `candidates` are all payments that were compared, `close` those that match
-    best. `contradicted`: those have another reference than the slip, so the slip's own transfer may still arrive.
+    best. `contradicted`: those have another reference or payer than the slip, so its own transfer may still arrive.
+    `discloses`: what the payment was used for may be told to the guest, whose bookings they are.
     """
 
     claim: Claim
@@ -78,6 +91,7 @@ class MatchResult:
     candidates: tuple[Payment, ...] = ()
     close: tuple[Payment, ...] = ()
     contradicted: bool = False
+    discloses: bool = False
 
     @property
     def final(self) -> bool:
@@ -88,8 +102,8 @@ class MatchResult:
     def ends_search(self) -> bool:
         """Whether it settles a waiting request when money arrives.
 
-        A payment that is used or too small ends a search by card only: its number means one payment. With a slip it
-        may be another guest's payment of the same amount.
+        A payment that is used or too small ends a search by card only: its number means one payment. With a slip the
+        money that has just arrived may be followed by that of this slip.
         """
         if self.contradicted:
             return False
@@ -106,27 +120,52 @@ class MatchResult:
         return tuple(_considered(self, payment) for payment in self.candidates)
 
 
-def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int) -> MatchResult:
+def match(claim: Claim, payments: Sequence[Payment], tolerance_days: int, uses: Uses | None = None) -> MatchResult:
     """Decide which payment the claim means. `tolerance_days` is how far the bank's date may lie from the slip's.
 
-    A slip matches by amount and date, a card by its authorisation number. Among several that match, these decide in
-    turn: an equal reference, one that agrees, one that does not differ, an agreeing payer, and whether enough is left.
-    If two remain, the verdict is AMBIGUOUS; so it is for a single payment whose reference and payer both differ from
-    the slip's. A payment with another reference that is used or too small belongs to another guest: NOT_YET.
+    A slip matches by amount and date, a card by its authorisation number. A payment of which too little is left is
+    compared only if it is this guest's (`speaks_against`): what others have used decides nothing. Among several that
+    match, these decide in turn: an equal reference, one that agrees, one that does not differ, an agreeing payer, and
+    whether enough is left. If two remain, the verdict is AMBIGUOUS; so it is for a single payment whose reference and
+    payer both differ from the slip's.
     """
     if claim.missing:
         return MatchResult(claim, Verdict.MISSING, tolerance_days)
     if not claim.is_card and claim.slip_amount is not None and claim.slip_amount < claim.amount:
         return MatchResult(claim, Verdict.TOO_LITTLE, tolerance_days, lacking=claim.amount - claim.slip_amount)
-    close = _closest(claim, [payment for payment in payments if not objections(claim, payment, tolerance_days)])
+    used = uses or {}
+    close = _closest(
+        claim,
+        [
+            payment
+            for payment in payments
+            if not objections(claim, payment, tolerance_days)
+            and (payment.left >= claim.amount or speaks_against(claim, payment, used.get(payment.id, ())))
+        ],
+    )
     covering = [payment for payment in close if payment.left >= claim.amount]
     matched = MatchResult(claim, Verdict.AMBIGUOUS, tolerance_days, candidates=tuple(payments), close=tuple(close))
     if not covering:
-        return _none_covers(matched)
-    matched = replace(matched, contradicted=all(contradicts(claim, payment) for payment in covering))
+        return _none_covers(matched, used)
+    differs = contradicts if len(covering) == 1 else _is_anothers
+    matched = replace(matched, contradicted=all(differs(claim, payment) for payment in covering))
     if len(covering) == 1 and (not matched.contradicted or _same_payer(claim, covering[0])):
         return replace(matched, verdict=Verdict.FOUND, payment=covering[0])
     return matched
+
+
+def speaks_against(claim: Claim, payment: Payment, used_for: Sequence[Claim]) -> bool:
+    """Whether a payment with too little left shows that the claim's own money is used: if it is this guest's.
+
+    A card's number says so. With a slip the reference or the payer agrees, and no other slip has used the payment
+    (`used_for`). Everything else is another guest's, or this guest's for another booking: the claim's own money may
+    still arrive.
+    """
+    if claim.is_card:
+        return True
+    if contradicts(claim, payment) or not (_agreeing_reference(claim, payment) or _known_payer(claim, payment)):
+        return False
+    return not used_for or any(same_slip(claim, other) for other in used_for)
 
 
 def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why, ...]:
@@ -145,9 +184,14 @@ def objections(claim: Claim, payment: Payment, tolerance_days: int) -> tuple[Why
 
 
 def contradicts(claim: Claim, payment: Payment) -> bool:
-    """Whether slip and transfer both have a reference and these differ. Banks may number the two differently."""
-    both = not claim.is_card and reference_key(claim.reference) and reference_key(payment.reference)
-    return bool(both) and not _same_reference(claim, payment)
+    """Whether slip and transfer both have a reference and these differ. Banks may number the two differently.
+
+    A word that identifies nothing ("Transferencia") differs from a number only where the payer does not agree.
+    """
+    if claim.is_card or not (reference_key(claim.reference) and reference_key(payment.reference)):
+        return False
+    vague = not (identifies(claim.reference) and identifies(payment.reference))
+    return not (_same_reference(claim, payment) or (vague and _same_payer(claim, payment)))
 
 
 def likeness(claim: Claim, payment: Payment) -> tuple[bool, ...]:
@@ -165,13 +209,14 @@ def _closest(claim: Claim, fitting: Sequence[Payment]) -> list[Payment]:
     return close
 
 
-def _none_covers(matched: MatchResult) -> MatchResult:
-    close = tuple(payment for payment in matched.close if not contradicts(matched.claim, payment))
-    if not close:
-        return replace(matched, verdict=Verdict.NOT_YET, close=())
-    best = max(close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
+def _none_covers(matched: MatchResult, uses: Uses) -> MatchResult:
+    if not matched.close:
+        return replace(matched, verdict=Verdict.NOT_YET)
+    best = max(matched.close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
     verdict = Verdict.TOO_LITTLE if best.left else Verdict.USED
-    return replace(matched, verdict=verdict, payment=best, lacking=matched.claim.amount - best.left, close=close)
+    claim = matched.claim
+    own = not any(other_payers(claim.payer, other.payer) for other in uses.get(best.id, ()))
+    return replace(matched, verdict=verdict, payment=best, lacking=claim.amount - best.left, discloses=own)
 
 
 def _considered(matched: MatchResult, payment: Payment) -> Considered:
@@ -179,10 +224,10 @@ def _considered(matched: MatchResult, payment: Payment) -> Considered:
     cons = list(objections(claim, payment, matched.tolerance_days))
     if contradicts(claim, payment):
         cons.append(Why.OTHER_REFERENCE)
-    if not cons and payment not in matched.close:
-        cons.append(Why.ANOTHER_FITS_BETTER)
     if payment.left < claim.amount:
         cons.append(Why.LEFT_TOO_LITTLE if payment.left else Why.USED_UP)
+    elif not cons and payment not in matched.close:
+        cons.append(Why.ANOTHER_FITS_BETTER)
     return Considered(payment, _pros(claim, payment, matched.tolerance_days), tuple(cons))
 
 
@@ -206,13 +251,21 @@ def _same_authorization(claim: Claim, payment: Payment) -> bool:
     return key is not None and authorization_key(payment.authorization_number) == key
 
 
-def _equal_reference(claim: Claim, payment: Payment) -> bool:
+def _equal_text(claim: Claim, payment: Payment) -> bool:
     key = reference_key(claim.reference)
     return key is not None and reference_key(payment.reference) == key
 
 
 def _same_reference(claim: Claim, payment: Payment) -> bool:
-    return _equal_reference(claim, payment) or same_reference(claim.reference, payment.reference)
+    return _equal_text(claim, payment) or same_reference(claim.reference, payment.reference)
+
+
+def _equal_reference(claim: Claim, payment: Payment) -> bool:
+    return identifies(claim.reference) and _equal_text(claim, payment)
+
+
+def _agreeing_reference(claim: Claim, payment: Payment) -> bool:
+    return identifies(claim.reference) and _same_reference(claim, payment)
 
 
 def _no_other_reference(claim: Claim, payment: Payment) -> bool:
@@ -223,4 +276,13 @@ def _same_payer(claim: Claim, payment: Payment) -> bool:
     return same_payer(claim.payer, payment.payer)
 
 
-_TIES = (_equal_reference, _same_reference, _no_other_reference, _same_payer)
+def _known_payer(claim: Claim, payment: Payment) -> bool:
+    return identifies_payer(claim.payer) and identifies_payer(payment.payer) and _same_payer(claim, payment)
+
+
+def _is_anothers(claim: Claim, payment: Payment) -> bool:
+    return contradicts(claim, payment) or other_payers(claim.payer, payment.payer)
+
+
+# A text that stands on many slips ("Transferencia") decides only where the payer does not.
+_TIES = (_equal_reference, _agreeing_reference, _no_other_reference, _same_payer, _same_reference)

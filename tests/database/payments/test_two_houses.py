@@ -47,10 +47,11 @@ async def test_a_payment_of_two_bookings_shows_each_property_its_own(house: Hous
 
 
 async def test_money_that_another_property_used_is_not_there_for_a_question(house: House) -> None:
-    await house.tell(transfer())
-    await house.tell(reserve("theirs", property_id="elsewhere"))
+    await house.tell(transfer(reference="77"))
+    await house.tell(reserve("theirs", property_id="elsewhere", reference="77"))
     await house.tell(capture("theirs", "EW1"))
     question = {
+        "reference": "77",
         "request_id": "q1",
         "property_id": "las-hojas",
         "slip_date": SLIP_DATE.isoformat(),

@@ -111,11 +111,12 @@ async def race(
 ) -> tuple[list[Any], Decimal]:
     """Two bookings want the one payment at the same moment; gives how each ended and what is reserved."""
     async with database.connection() as connection:
-        await execute_together(connection, await REPOSITORY.save(connection, told(transfer()), NOW))
+        await execute_together(connection, await REPOSITORY.save(connection, told(transfer(reference="77")), NOW))
         if not constraint:
             await connection.execute("ALTER TABLE payments DROP CONSTRAINT payments_not_overdrawn_check")
         first, second = (
-            Rival(database, reserve(name), locking=locking, versions=versions) for name in ("first", "second")
+            Rival(database, reserve(name, reference="77"), locking=locking, versions=versions)
+            for name in ("first", "second")
         )
         ends = await asyncio.gather(first.run(second), second.run(first), return_exceptions=True)
         return sorted(ends, key=repr), await connection.fetchval("SELECT reserved FROM payments")

@@ -103,13 +103,13 @@ async def test_a_booking_is_paid(service: Instance, database: Database) -> None:
 
 async def test_all_of_it_in_one_batch_what_is_waited_for_first(service: Instance, database: Database) -> None:
     answers = await service.tell(
-        transfer(amount="1380.00"),
-        reserve("first", slip_amount="1380.00"),
+        transfer(amount="1380.00", reference="77"),
+        reserve("first", slip_amount="1380.00", reference="77"),
         capture("first", "HR1"),
-        reserve("second", slip_amount="1380.00"),
-        reserve("third", slip_amount="1380.00"),
+        reserve("second", slip_amount="1380.00", reference="77"),
+        reserve("third", slip_amount="1380.00", reference="77"),
         release("second"),
-        reserve("fourth", slip_amount="1380.00"),
+        reserve("fourth", slip_amount="1380.00", reference="77"),
     )
     assert names(answers) == [
         "PaymentReserved",

@@ -41,7 +41,8 @@ async def test_a_payment_is_found_with_what_is_left_of_it(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [(Language.SPANISH, "su referencia no es la que"), (Language.ENGLISH, "its reference is not")]
+    ("language", "said"),
+    [(Language.SPANISH, "pero no con la referencia"), (Language.ENGLISH, "but not with the reference")],
 )
 async def test_a_payment_under_another_reference_is_told_as_such(house: House, language: Language, said: str) -> None:
     await house.tell(transfer(reference="77"))

@@ -25,15 +25,16 @@ TERMS = Terms(properties={ABROAD: PropertyTerms(zone=ZoneInfo("Asia/Tokyo"))})
 def used(property_id: str) -> UnitOfWork:
     """A world in which a booking of a property has used a transfer that serves any property."""
     uow = UnitOfWork(TERMS)
-    transfer_arrived(uow, transfer(), NOW)
-    reserve_payment(uow, reserve(property_id=property_id), NOW)
+    transfer_arrived(uow, transfer(reference="77"), NOW)
+    reserve_payment(uow, reserve(property_id=property_id, reference="77"), NOW)
     capture_payment(uow, capture(), NOW)
     return uow
 
 
 @pytest.mark.parametrize(("property_id", "day"), [("las-hojas", HERE), (ABROAD, THERE)])
 def test_a_refusal_tells_the_date_of_use_at_the_property(property_id: str, day: date) -> None:
-    (refused,) = reserve_payment(used(property_id), reserve("second", property_id=property_id), NOW)
+    again = reserve("second", property_id=property_id, reference="77")
+    (refused,) = reserve_payment(used(property_id), again, NOW)
     assert isinstance(refused, PaymentRefused)
     assert refused.refusal.details["used_on"] == day.isoformat()
     assert f"{day.day} de marzo de 2025" in refused.refusal.text
@@ -41,9 +42,8 @@ def test_a_refusal_tells_the_date_of_use_at_the_property(property_id: str, day: 
 
 @pytest.mark.parametrize(("property_id", "day"), [("las-hojas", HERE), (ABROAD, THERE)])
 def test_so_does_a_question(property_id: str, day: date) -> None:
-    ask = VerifyPayment(
-        request_id="q", property_id=property_id, slip_date=SLIP_DATE, slip_amount=COST, booking_amount=COST
-    )
+    slip = {"slip_date": SLIP_DATE, "slip_amount": COST, "booking_amount": COST, "reference": "77"}
+    ask = VerifyPayment(request_id="q", property_id=property_id, **slip)
     (answer,) = verify_payment(used(property_id), ask, NOW)
     assert isinstance(answer, PaymentVerified)
     assert answer.used_on == day

@@ -75,7 +75,8 @@ class TestReservePayment:
         assert names(told(transfer(), reserve(), capture()).tell(reserve())) == ["PaymentReserved"]
 
     def test_two_bookings_race_for_one_payment_and_one_wins(self) -> None:
-        won, lost = told(transfer()).tell(reserve("first"), reserve("second"))
+        ana = {"payer": "Ana Paz"}
+        won, lost = told(transfer(**ana)).tell(reserve("first", **ana), reserve("second", **ana))
         assert isinstance(won, PaymentReserved)
         assert refusal([lost])[0] == "payment_used"
         assert refusal([lost])[1]["codes_text"] == "N/A"
@@ -91,10 +92,10 @@ class TestReservePayment:
         assert (reason, details["difference"], details["left"]) == ("payment_insufficient", "390.00", "300.00")
 
     def test_refuses_used_money_with_its_codes_and_the_date_where_the_property_is(self) -> None:
-        desk = told(transfer(), reserve("first"))
+        desk = told(transfer(reference="77"), reserve("first", reference="77"))
         desk.clock.now = NOW.replace(hour=23) + timedelta(hours=5)  # the 16th in UTC, the 15th at the beach
         desk.tell(capture("first"))
-        (reply,) = desk.tell(reserve("second"))
+        (reply,) = desk.tell(reserve("second", reference="77"))
         assert isinstance(reply, PaymentRefused)
         assert "HR26181, HR26182, HR26183 (3 habitaciones)" in reply.refusal.text
         assert "15 de marzo de 2025" in reply.refusal.text

@@ -106,7 +106,13 @@ def verdict(result: MatchResult) -> str:
             [arrived("A", reference="R-10")], {"reference": "R-1"}, "ambiguous", id="a reference begins alike"
         ),
         pytest.param([arrived("A")], {"reference": "99"}, "found A", id="a bank that gives no reference"),
-        pytest.param([arrived("A", used="690.00")], {}, "used A", id="used up"),
+        pytest.param([arrived("A", used="690.00")], {}, "not_yet", id="used up, and nothing says by whom"),
+        pytest.param(
+            [arrived("A", used="690.00", reference="77")],
+            {"reference": "77"},
+            "used A",
+            id="used up under one's reference",
+        ),
         pytest.param([arrived("A", used="690.00"), arrived("B")], {}, "found B", id="used up beside one with money"),
         pytest.param(
             [arrived("A", used="690.00", payer="Ana Paz"), arrived("B", payer="Luis Paz")],
@@ -126,7 +132,10 @@ def verdict(result: MatchResult) -> str:
             "not_yet",
             id="the same guest's earlier slip is used, the new one is on its way",
         ),
-        pytest.param([arrived("A", used="0.01")], {}, "too_little A", id="a cent is missing"),
+        pytest.param(
+            [arrived("A", used="0.01", reference="7")], {"reference": "7"}, "too_little A", id="a cent is missing"
+        ),
+        pytest.param([arrived("A", used="0.01")], {}, "not_yet", id="a cent of it is used by somebody"),
     ],
 )
 def test_slip(given_payments: list[Payment], evidence: dict[str, Any], expected: str) -> None:

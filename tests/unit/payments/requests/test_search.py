@@ -173,7 +173,9 @@ class TestSearchDue:
         assert served == {"first": payment_id_of("kafka", "T2"), "second": payment_id_of("kafka", "T1")}
 
     def test_ends_with_the_codes_of_money_that_turned_out_to_be_used(self) -> None:
-        desk = told(reserve("late"), reserve("first", reference="77"), transfer(reference="77"), capture("first"))
+        ana = {"payer": "Ana Paz"}
+        first = reserve("first", reference="77", **ana)
+        desk = told(reserve("late", **ana), first, transfer(reference="77", **ana), capture("first"))
         heard: list[Message] = []
         while desk.timers:
             heard = desk.ring() or heard
