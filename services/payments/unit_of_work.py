@@ -82,7 +82,8 @@ class UnitOfWork:
     @property
     def changes_made(self) -> int:
         """How often handlers have changed it."""
-        return self._puts + len(self.decisions) + len(self.new_charges) + len(self.new_prices)
+        charged = len(self.new_charges) + len(self.new_charge_reversals)
+        return self._puts + len(self.decisions) + charged + len(self.new_handouts) + len(self.new_prices)
 
     def put(self, request: PaymentRequest) -> None:
         """Store a request that is new or has changed."""
