@@ -42,9 +42,12 @@ def problem_of(error: Exception) -> Problem:
 def _settings(error: Exception) -> str:
     assert isinstance(error, ValidationError)  # noqa: S101
     first = error.errors(include_url=False, include_input=False)[0]
-    name = ".".join(map(str, first["loc"])) or "value"
+    said = first["msg"].removeprefix("Value error, ")
+    name = ".".join(map(str, first["loc"]))
+    if not name:  # settings that do not fit each other: the sentence names them
+        return f"{said}; correct it and try again."
     subject = f"POSADA_{name.upper()}" if error.title.endswith("Settings") else f"{error.title}: {name}"
-    return f"{subject}: {first['msg']}; correct it and try again."
+    return f"{subject}: {said}; correct it and try again."
 
 
 def _kafka(error: Exception) -> str:

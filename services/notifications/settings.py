@@ -13,7 +13,7 @@ from shared.contracts.common import Language
 from shared.settings import ExternalSystem, OwnSecret, ServiceSettings
 
 # What belongs together beside the settings of each provider: either all of a group is set or nothing.
-TOGETHER = (("public_url", "callback_secret"), ("manage_url", "manage_key"))
+TOGETHER = (("manage_url", "manage_key"),)
 
 
 class Settings(*(one.settings for one in PROVIDERS), ServiceSettings):  # type: ignore[misc]
@@ -90,6 +90,8 @@ class Settings(*(one.settings for one in PROVIDERS), ServiceSettings):  # type: 
             if any(given) and not all(given):
                 together = " and ".join(f"POSADA_{name.upper()}" for name in group)
                 raise ValueError(f"{together} belong together: set all or none")
+        if self.callback_secret and not self.public_url:  # conversations needs the address alone as well
+            raise ValueError("POSADA_CALLBACK_SECRET needs POSADA_PUBLIC_URL, where providers reach us: set both")
         if self.lease_seconds < 2 * self.send_seconds:
             raise ValueError("POSADA_LEASE_SECONDS must be at least twice POSADA_SEND_SECONDS")
         known = {f"{event}.{language}" for event in Event for language in Language}

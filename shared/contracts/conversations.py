@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from shared.contracts import topics
 from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Part, Prose
@@ -23,10 +24,23 @@ class Author(StrEnum):
     ASSISTANT = "assistant"
 
 
-class Attachment(Incoming, Part):
-    """A file that came with a message, stored as a link."""
+def _mended(given: Any) -> Any:
+    """An address in which blanks and control characters are encoded: a file's name often has some."""
+    if not isinstance(given, str):
+        return given
+    scheme, slashes, rest = given.strip().partition("://")
+    encoded = "".join(letter if letter.isprintable() and not letter.isspace() else quote(letter) for letter in rest)
+    return f"{scheme.lower()}{slashes}{encoded}"
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2000)]
+
+class Attachment(Incoming, Part):
+    """A file that came with a message, stored as a link. Blanks in its address are encoded."""
+
+    url: Annotated[
+        str,
+        BeforeValidator(_mended),
+        StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2000),
+    ]
     media_type: Identifier = Field("application/octet-stream", description="What kind of file, such as image/jpeg.")
     size: Annotated[int, whole(0, 10**12, "In bytes, where the provider tells.")] | None = None
     name: Name | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha1
 from typing import Unpack
 
@@ -46,5 +46,28 @@ def signature(token: str, url: str, fields: Iterable[tuple[str, str]]) -> str:
 
 
 def is_signed(call: WebhookCall, token: str) -> bool:
-    """Whether a webhook's call is Twilio's, unaltered, to this very address."""
-    return same(call.headers.get("x-twilio-signature", ""), signature(token, call.url, call.form))
+    """Whether a webhook's call is Twilio's, unaltered, to this very address, however that was written."""
+    given, form = call.headers.get("x-twilio-signature", ""), call.form
+    return any(same(given, signature(token, url, form)) for url in addresses_of(call))
+
+
+def addresses_of(call: WebhookCall) -> set[str]:
+    """The ways in which Twilio may have written a call's address.
+
+    It signs an address with its port or without one, and a proxy may have called us by another name than the public
+    one. The path and the query are always the same.
+    """
+    scheme, _, rest = call.url.partition("://")
+    host, slash, path = rest.partition("/")
+    headers = [call.headers.get(name, "").partition(",")[0].strip() for name in ("host", "x-forwarded-host")]
+    hosts = {one for name in (host, *headers) if name for one in _with_and_without_port(scheme, name)}
+    return {f"{one}://{name}{slash}{path}" for one in {scheme, "https"} for name in hosts}
+
+
+def _with_and_without_port(scheme: str, host: str) -> Iterator[str]:
+    name, _, port = host.rpartition(":")
+    yield host
+    if name and port.isdigit():
+        yield name
+    else:
+        yield f"{host}:{80 if scheme == 'http' else 443}"

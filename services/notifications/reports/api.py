@@ -1,7 +1,8 @@
 """Delivery reports of providers: let in only with proof and in time, written down, and answered at once.
 
 How each provider proves its reports and what they say stands in its folder in `providers/`. A report that is older
-than the replay window is refused; within it a repetition changes nothing.
+than the replay window is refused, alone: those beside it in a call are taken. Within the window a repetition changes
+nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class ReportReceiver:
         """Take a provider's reports in.
 
         Raises:
-            Refused: when the call proves no origin, cannot be read, is too old, or speaks of another message.
+            Refused: when the call proves no origin, or when none of its reports can be read, is new enough or speaks
+                of its message.
         """
         call, now, reader = await self._call(provider, request), self._clock(), self._readers.get(provider)
         if reader is None:
@@ -68,10 +70,13 @@ class ReportReceiver:
             reports = reader.read(call, now)
         except BAD as bad:
             raise Refused(provider, "unreadable", UNREADABLE) from bad
-        if any(not in_time(one.at, now, self._window) for one in reports):
+        fresh = [one for one in reports if in_time(one.at, now, self._window)]
+        if reports and not fresh:
             raise Refused(provider, "too old")
-        if reports:
-            await self._write(provider, reports, reader.reference(call))
+        if late := len(reports) - len(fresh):
+            REPORTS_REFUSED.labels(provider, "too old").inc(late)
+        if fresh:
+            await self._write(provider, fresh, reader.reference(call))
 
     async def alert(self, provider: str, greeting: Greeting, request: Request) -> str:
         """What a call that is under way has to say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ _WHOLE = frozenset(
 )
 _THOUSANDS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 _RETRIES = 2
+_INCOMPLETE = (KeyError, TypeError, ValueError, ArithmeticError, OSError)
 _PAID = frozenset({"checkout.session.completed", "checkout.session.async_payment_succeeded"})
 
 
@@ -83,13 +85,12 @@ class StripeCheckout:
         if not (signature or "").isascii():  # which the library cannot compare
             raise Forged("the webhook is not signed by stripe")
         try:
-            event: Any = stripe.Webhook.construct_event(body, signature, self._secret, self._tolerance)
-        except (stripe.SignatureVerificationError, ValueError) as wrong:
+            stripe.WebhookSignature.verify_header(body.decode(), signature, self._secret, self._tolerance)
+            event = json.loads(body)
+        except (stripe.SignatureVerificationError, ValueError, RecursionError) as wrong:
             raise Forged("the webhook is not signed by stripe, or not lately") from wrong
-        session = event["data"]["object"]
-        if event["type"] not in _PAID or session["payment_status"] != "paid":
-            return None
-        return self._arrived(session, datetime.fromtimestamp(event["created"], UTC))
+        session = _session_paid(event)
+        return self._arrived(session, event) if session else None
 
     def _asked(self, wanted: NewOrder) -> Any:
         price = {
@@ -106,25 +107,42 @@ class StripeCheckout:
         }
         return asked | ({"customer_email": wanted.email} if wanted.email else {})
 
-    def _arrived(self, session: Any, at: datetime) -> TransferArrived | None:
-        order_id, metadata = session["client_reference_id"], session["metadata"] or {}
-        if not order_id or "order_id" not in metadata:
-            return None  # paid to the same account, for something that is none of ours
-        details, currency = session["customer_details"], str(session["currency"]).upper()
+    def _arrived(self, session: Mapping[str, Any], event: Mapping[str, Any]) -> TransferArrived:
+        property_id, order_id = session["metadata"]["property_id"], session["metadata"]["order_id"]
+        details, currency = session.get("customer_details"), str(session.get("currency")).upper()
         try:
+            at = datetime.fromtimestamp(event["created"], UTC)
             return TransferArrived(
                 transfer_id=session["id"],
                 source=self.name,
-                property_id=metadata["property_id"],
+                property_id=property_id,
                 method=PaymentMethod.CARD_LINK,
                 amount=of_units(session["amount_total"], currency),
                 currency=currency,
-                posted_on=at.astimezone(self._terms.of(metadata["property_id"]).zone).date(),
-                payer=(details["name"] if details else None) or None,
+                posted_on=at.astimezone(self._terms.of(property_id).zone).date(),
+                payer=details.get("name") if isinstance(details, dict) else None,
                 authorization_number=order_id,
             )
         except ValidationError as wrong:
             raise GatewayDown(f"stripe tells of a payment that cannot be: {wrong.error_count()} fields") from None
+        except _INCOMPLETE as wrong:
+            raise GatewayDown(f"stripe tells of a payment without what it needs: {type(wrong).__name__}") from None
+
+
+def _session_paid(event: Any) -> Mapping[str, Any] | None:
+    """The session that an event says was paid, if it is one of ours.
+
+    Others sell through the same account, with references of their own: ours carry the order's id twice.
+    """
+    data = event.get("data") if isinstance(event, dict) else None
+    session = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(session, dict) or event.get("type") not in _PAID or session.get("payment_status") != "paid":
+        return None
+    metadata = session.get("metadata")
+    ours = metadata if isinstance(metadata, dict) else {}
+    order_id, property_id = ours.get("order_id"), ours.get("property_id")
+    named = isinstance(order_id, str) and order_id and isinstance(property_id, str) and property_id
+    return session if named and session.get("client_reference_id") == order_id else None
 
 
 class _Client(stripe.HTTPXClient):

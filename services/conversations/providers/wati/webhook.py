@@ -64,10 +64,10 @@ class WatiWebhook:
         )
 
     def _attachments(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
-        data, kind = given.get("data"), str(given.get("type"))
-        if kind not in _FILES or not isinstance(data, str) or not data:
+        data, kind = text_in(given, "data"), str(given.get("type"))
+        if kind not in _FILES or not data:
             return []
-        named = data.startswith(("http://", "https://"))
+        named = data.lower().startswith(("http://", "https://"))
         url = data if named else f"{self._api_url}/api/v1/getMedia?{urlencode({'fileName': data})}"
         name = data.rpartition("/")[2].partition("?")[0]
         return [{"url": url, "media_type": guess_type(name)[0] or f"{kind}/*", "name": clean_name(name)}]

@@ -18,6 +18,7 @@ STATUSES = {
     "failed": ReportStatus.LOST,
 }
 # The guest has not written for a day, in Gupshup's own codes and in Meta's.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError)
 WINDOW_CLOSED = frozenset({"1004", "1005", "1006", "1007", "1008", "131047", "470"})
 
 
@@ -35,14 +36,29 @@ class GupshupReports(TokenReports):
 
 
 def read(body: Mapping[str, Any] | list[Any], now: datetime) -> list[Report]:
-    """The reports in a body."""
+    """The reports in a body. One of a list that cannot be read keeps no other out; if none can, it raises."""
     if isinstance(body, list):
-        return [report for one in body for report in read(one, now)]
+        return _readable(body, now)
     if body.get("type") == "message-event":
         return _whatsapp_event(body)
     if "externalId" in body:
         return _sms_report(body, now)
     return []
+
+
+def _readable(bodies: list[Any], now: datetime) -> list[Report]:
+    reports: list[Report] = []
+    faults: list[Exception] = []
+    for one in bodies:
+        try:
+            if not isinstance(one, dict):
+                raise ValueError("no object")  # noqa: TRY004 — of the body, not of ours
+            reports += read(one, now)
+        except UNREADABLE as fault:
+            faults.append(fault)
+    if faults and len(faults) == len(bodies):
+        raise faults[0]
+    return reports
 
 
 def _whatsapp_event(body: Mapping[str, Any]) -> list[Report]:

@@ -10,12 +10,26 @@ from shared.providers.webhooks import NotGenuine, WebhookCall, basic_credentials
 STATUSES = {
     "Delivery": ReportStatus.DELIVERED,
     "Bounce": ReportStatus.LOST,
-    "SpamComplaint": ReportStatus.LOST,
+    "SpamComplaint": ReportStatus.DELIVERED,  # who complains has it
     "Open": ReportStatus.READ,
 }
 TIMES = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
-# Bounces that Postmark itself tries again, or that are not about the message.
-SOFT = frozenset({"Transient", "SoftBounce", "DnsError", "AutoResponder", "ChallengeVerification"})
+# Bounces that Postmark itself tries again, or that do not say that the message has not arrived.
+SOFT = frozenset(
+    {
+        "AddressChange",
+        "AutoResponder",
+        "ChallengeVerification",
+        "DnsError",
+        "OpenRelayTest",
+        "SoftBounce",
+        "SpamComplaint",
+        "Subscribe",
+        "Transient",
+        "Unconfirmed",
+        "Unsubscribe",
+    }
+)
 
 
 class PostmarkReports(ReportReader):

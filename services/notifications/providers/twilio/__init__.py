@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from services.notifications.delivery import Channel
 from services.notifications.providers.port import Provider, Sender, Setup
@@ -20,6 +22,16 @@ class TwilioSettings(SettingsFragment):
     twilio_whatsapp_from: str | None = Field(None, description="Sender's number or messaging service, MG….")
     twilio_sms_from: str | None = Field(None, description="Sender's number, name or messaging service, MG….")
     twilio_url: str = Field(MESSAGING_URL, description="Twilio's API.")
+
+    @model_validator(mode="after")
+    def _twilio_can_send(self) -> Self:
+        """The token alone will do for webhooks, here and in conversations."""
+        sends = bool(self.twilio_account or self.twilio_whatsapp_from or self.twilio_sms_from)
+        if sends and not (self.twilio_account and self.twilio_token):
+            raise ValueError(
+                "POSADA_TWILIO_ACCOUNT and POSADA_TWILIO_TOKEN are needed to send through Twilio: set both"
+            )
+        return self
 
 
 def _senders(settings: TwilioSettings, setup: Setup) -> dict[Channel, Sender]:
@@ -43,5 +55,4 @@ PROVIDER = Provider(
     _senders,
     (ExternalSystem("Twilio", "twilio_token", "twilio_url"),),
     _reports,
-    together=(("twilio_account", "twilio_token"),),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -17,10 +16,9 @@ from services.payments.online.port import GatewayDown, GatewayRefused, NewOrder
 from services.payments.online.stripe_checkout import StripeCheckout, in_units, of_units
 from services.payments.settings import Settings
 from shared.contracts.payments import PaymentReserved
-from shared.database.pool import Database
 from tests.support.builders.payments import reserve_by_card
 from tests.support.doubles.slow_server import answering_in_drops
-from tests.support.doubles.stripe import KEY, SECRET, StripeDouble, serving, signed
+from tests.support.doubles.stripe import KEY, SECRET, StripeDouble, signed
 from tests.support.sagas.payments_service import House
 
 HOOK = "/webhooks/stripe"
@@ -35,20 +33,6 @@ def order(amount: str = "690.00", currency: str = "USD") -> dict[str, Any]:
         "description": "Three bungalows, 15 March",
         "email": "ana@example.com",
     }
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[StripeDouble]:
-    with serving(StripeDouble()) as double:
-        yield double
-
-
-@pytest.fixture
-async def online(database: Database, payments_url: str, provider: StripeDouble) -> AsyncIterator[House]:
-    secrets = {"stripe_key": SecretStr(KEY), "stripe_webhook_secret": SecretStr(SECRET)}
-    house = House(database, payments_url, stripe_url=provider.url, **secrets)
-    async with house.client:
-        yield house
 
 
 async def called(house: House, body: bytes, signature: str | None, status: int = 200) -> Any:

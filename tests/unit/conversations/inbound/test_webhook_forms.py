@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.conversations.providers.manychat.webhook import ManyChatWebhook
 from services.conversations.providers.twilio.webhook import TwilioWebhook
@@ -219,6 +220,30 @@ class TestWati:
                 name="a b.jpg",
             ),
         )
+
+    @pytest.mark.parametrize(
+        ("data", "url"),
+        [
+            ("https://cdn.example/mi comprobante.jpg", "https://cdn.example/mi%20comprobante.jpg"),
+            (" https://cdn.example/a.jpg\n", "https://cdn.example/a.jpg"),
+            ("https://cdn.example/a\tb\u00a0c\x7f.jpg", "https://cdn.example/a%09b%C2%A0c%7F.jpg"),
+            ("https://cdn.example/a%20b.jpg?sig=x+y", "https://cdn.example/a%20b.jpg?sig=x+y"),
+            ("HTTPS://cdn.example/a b.jpg", "https://cdn.example/a%20b.jpg"),
+            ("https://cdn.example/recibo ñandú.jpg", "https://cdn.example/recibo%20ñandú.jpg"),
+        ],
+    )
+    def test_a_blank_in_a_file_s_address_loses_no_message(self, data: str, url: str) -> None:
+        """Case wati-attachment-with-blank: a guest's slip, without a caption."""
+        message = WATI.read(posted(RECEIVED | {"type": "image", "text": None, "data": data}))
+        assert message
+        assert (message.text, [file.url for file in message.attachments]) == ("", [url])
+        written = message.model_dump(mode="json") | {"attachments": [{"url": data}]}
+        assert ChatMessage.model_validate(written).attachments[0].url == url, "over Kafka and from ManyChat as well"
+
+    @pytest.mark.parametrize("url", ["ftp://cdn.example/a b.jpg", "https:// ", "a b", "javascript:alert(1)", ""])
+    def test_what_is_no_address_of_a_file_stays_none(self, url: str) -> None:
+        with pytest.raises(ValidationError):
+            Attachment(url=url)
 
     def test_a_chosen_button_is_its_words(self) -> None:
         fields = RECEIVED | {"type": "interactive", "text": None, "interactiveButtonReply": {"title": "Sí"}}
