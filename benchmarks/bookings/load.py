@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from benchmarks.bookings import properties as houses
+from benchmarks.bookings import properties
 from posada.cluster.secrets import BANK, ClusterSecrets
 from shared.contracts import topics
 from shared.contracts.booking import BookingConfirmed, BookingFailed, BookingRefused, booking_id_of
@@ -67,13 +67,13 @@ class Clients(ABC):
 
     def request(self, number: int) -> dict[str, Any]:
         """Three Junior rooms for a night, paid by card."""
-        house = number % self.properties
-        night = number // self.properties // houses.BOOKINGS_A_NIGHT % houses.NIGHTS
+        property_number = number % self.properties
+        night = number // self.properties // properties.BOOKINGS_A_NIGHT % properties.NIGHTS
         check_in = date.today() + FIRST_NIGHT + timedelta(days=night)  # noqa: DTZ011
         room = {"type": "Junior", "children_0_to_5": 0, "children_6_to_10": 0}
         return {
             "request_id": f"bench-{number}",
-            "property_id": f"bench-{house}",
+            "property_id": f"bench-{property_number}",
             "guest": {"name": "Ana Martínez", "email": f"ana{number}@example.com", "phone": "+50370001234"},
             "check_in": check_in.isoformat(),
             "check_out": (check_in + timedelta(days=1)).isoformat(),

@@ -14,18 +14,18 @@ import asyncpg
 from deploy.local.databases import at_database
 
 CHUNK: Final = 25_000
-HOUSES: Final = 1000
+PROPERTIES: Final = 1000
 BOOKINGS_A_NIGHT: Final = 12
 ROOMS: Final = 3
 SPARED: Final = ("full_page_writes", "autovacuum")
 
 # $1 is the booking that is copied, $2 and $3 the first and last number of the copies, copy_n one of them,
 # $4 the rooms of a property, $5 the first property; a copy stays in the past, in rooms and a night of its own.
-_HOUSE: Final = f"'bench-' || ($5::integer + copy_n % {HOUSES})"
-_PLACE: Final = f"(copy_n / {HOUSES} % {BOOKINGS_A_NIGHT} * {ROOMS})::integer"
-_NIGHT: Final = f"current_date - 2 - (copy_n / {HOUSES * BOOKINGS_A_NIGHT})::integer"
+_PROPERTY: Final = f"'bench-' || ($5::integer + copy_n % {PROPERTIES})"
+_PLACE: Final = f"(copy_n / {PROPERTIES} % {BOOKINGS_A_NIGHT} * {ROOMS})::integer"
+_NIGHT: Final = f"current_date - 2 - (copy_n / {PROPERTIES * BOOKINGS_A_NIGHT})::integer"
 _COLUMNS: Final[Mapping[str, str]] = {
-    "property_id": f"CASE WHEN t.property_id = '' THEN '' ELSE {_HOUSE} END",
+    "property_id": f"CASE WHEN t.property_id = '' THEN '' ELSE {_PROPERTY} END",
     "check_in": _NIGHT,
     "check_out": f"{_NIGHT} + 1",
     "night": _NIGHT,
@@ -60,7 +60,7 @@ class Fill:
     booking_id: Any
     messages: Mapping[str, int]
     rooms: Sequence[str]
-    first_house: int
+    first_property: int
 
     async def add(self, first: int, last: int, on_progress: Callable[[str], None]) -> None:
         """Write the copies of these numbers, both included, into every database, and renew its statistics.
@@ -81,7 +81,7 @@ class Fill:
                 written = 0
                 for statement in statements:
                     status = await connection.execute(
-                        statement, self.booking_id, begin, end, self.rooms, self.first_house
+                        statement, self.booking_id, begin, end, self.rooms, self.first_property
                     )
                     written += int(status.rpartition(" ")[2])
                 if written <= end - begin:

@@ -27,14 +27,14 @@ from benchmarks.bookings import properties, spending
 from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.growth import report, sizing
-from benchmarks.growth.filling import HOUSES, Fill, administered
+from benchmarks.growth.filling import PROPERTIES, Fill, administered
 from benchmarks.rivals.plan import Level
 from benchmarks.rivals.run.posada import OWN_BACKENDS, settle
 from posada.cluster.cluster import LocalCluster
 from shared.contracts import topics
 from shared.contracts.topics import SERVICES
 
-LOAD_HOUSES: Final = 40
+LOADED_PROPERTIES: Final = 40
 INSTANCES: Final = (1, 2, 4)
 PARTITIONS: Final = (1, 2, 4)  # each with as many instances
 BOOKINGS: Final = (10_000, 100_000, 1_000_000)
@@ -118,7 +118,10 @@ class Growth:
         self._cluster = cluster
         self._urls = {service: cluster.database_url(service) for service in SERVICES}
         self._load = Load(
-            LOAD_HOUSES, bootstrap=cluster.kafka_bootstrap, payments_url=self._urls["payments"], secrets=cluster.secrets
+            LOADED_PROPERTIES,
+            bootstrap=cluster.kafka_bootstrap,
+            payments_url=self._urls["payments"],
+            secrets=cluster.secrets,
         )
         self._sizes = sizes
         self._plan = plan
@@ -126,7 +129,7 @@ class Growth:
 
     async def run(self) -> dict[str, Any]:
         """Everything, as figures."""
-        await properties.plant(self._urls["availability"], self._urls["booking"], LOAD_HOUSES + HOUSES)
+        await properties.plant(self._urls["availability"], self._urls["booking"], LOADED_PROPERTIES + PROPERTIES)
         await self._load.start()
         empty = await spending.sizes(self._urls)
         # Cold services and a cold broker would flatter whatever comes later; and it is these bookings that are copied.
@@ -155,7 +158,7 @@ class Growth:
 
     async def width(self, instances: int) -> dict[str, Any]:
         """One measurement of the cluster as it was started."""
-        await properties.plant(self._urls["availability"], self._urls["booking"], LOAD_HOUSES)
+        await properties.plant(self._urls["availability"], self._urls["booking"], LOADED_PROPERTIES)
         await self._load.start()
         point = await self._point(instances, 0)
         await self._load.stop()
@@ -214,7 +217,7 @@ class Growth:
             booking_id=booking_id,
             messages={service: round(number / booked) for service, number in messages.items()},
             rooms=rooms,
-            first_house=LOAD_HOUSES,
+            first_property=LOADED_PROPERTIES,
         )
 
     async def _booked(self) -> int:

@@ -10,7 +10,7 @@ BOOKINGS_A_YEAR: Final = 41_000_000
 PEAK_BOOKINGS_A_SECOND: Final = 75.0
 COUNTS_A_BOOKING: Final = 50
 # Availability and PostgreSQL together, for every type of a property of 60 rooms of which 70 % are taken: what
-# `python -m benchmarks.services.rooms` measures, with 20 houses of that size.
+# `python -m benchmarks.services.rooms` measures, with 20 properties of that size.
 COUNT_CPU_MS: Final = 2.1
 # How full a processor is to be at the peak, so that waiting stays short and one of two zones may fail.
 BUSY_AT_MOST: Final = 0.4

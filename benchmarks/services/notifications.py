@@ -85,7 +85,7 @@ def bookings(number: int) -> list[BookingConfirmed]:
     """Confirmations of guests on WhatsApp, each of which is an e-mail and a chat message."""
     facts = next(one for one in samples(Language.SPANISH)["confirmed"] if len(one["rooms"]) == 3)  # type: ignore[index]
     rooms: tuple[BookedRoom, ...] = facts["rooms"]
-    base = {name: value for name, value in facts.items() if name != "house"}
+    base = {name: value for name, value in facts.items() if name != "property_settings"}
     return [
         BookingConfirmed.model_construct(
             **base

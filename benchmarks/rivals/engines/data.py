@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
-from benchmarks.bookings import properties as houses
+from benchmarks.bookings import properties as bench_properties
 
 # As the reference property of Posada's seed: its rooms of the type that is booked.
 JUNIOR_ROOMS = 37
@@ -17,10 +17,10 @@ async def fill(url: str, properties: int, payments: int) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
-        names = houses.names(properties)
+        names = bench_properties.names(properties)
         await connection.execute(
-            """INSERT INTO rooms SELECT house, number::text, 'Junior'
-               FROM unnest($1::text[]) AS house, generate_series(1, $2) AS number""",
+            """INSERT INTO rooms SELECT property_id, number::text, 'Junior'
+               FROM unnest($1::text[]) AS property_id, generate_series(1, $2) AS number""",
             names,
             JUNIOR_ROOMS,
         )

@@ -35,8 +35,8 @@ from shared.messages.record_settings import TRUSTING
 from tests.support.servers.certificates import OPENSSL, make_certificate
 from tests.support.servers.databases import FreshDatabase
 
-HOUSE, STRANGER = ("posada", "a-password-of-the-house"), ("stranger", "another-password")
-GIVEN = {"kafka_username": HOUSE[0], "kafka_password": HOUSE[1]}
+OWN, STRANGER = ("posada", "a-password-of-our-own"), ("stranger", "another-password")
+GIVEN = {"kafka_username": OWN[0], "kafka_password": OWN[1]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Guarded:
     bootstrap: str
     certificate: Path
 
-    def settings(self, user: tuple[str, str] = HOUSE, **changes: Any) -> dict[str, Any]:
+    def settings(self, user: tuple[str, str] = OWN, **changes: Any) -> dict[str, Any]:
         return {
             "kafka_security_protocol": "SASL_SSL",
             "kafka_username": user[0],
@@ -55,7 +55,7 @@ class Guarded:
             **changes,
         }
 
-    def variables(self, user: tuple[str, str] = HOUSE) -> dict[str, str]:
+    def variables(self, user: tuple[str, str] = OWN) -> dict[str, str]:
         return {f"POSADA_{name.upper()}": str(value) for name, value in self.settings(user).items()}
 
 
@@ -78,9 +78,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": "both.pem",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": f"User:ANONYMOUS;User:{HOUSE[0]}",
+        "super.users": f"User:ANONYMOUS;User:{OWN[0]}",
     }
-    with EmbeddedKafka(folder, more_settings=more, users=dict([HOUSE, STRANGER])):
+    with EmbeddedKafka(folder, more_settings=more, users=dict([OWN, STRANGER])):
         yield Guarded(f"{LOOPBACK}:{outside}", certificate)
 
 
@@ -141,7 +141,7 @@ class TestGuardedBroker:
         with pytest.raises(KafkaError):
             await create_topics(guarded.bootstrap, [BOOKING_REQUESTS])
 
-    @pytest.mark.parametrize("user", [(HOUSE[0], "wrong"), ("nobody", HOUSE[1])])
+    @pytest.mark.parametrize("user", [(OWN[0], "wrong"), ("nobody", OWN[1])])
     async def test_who_shows_a_wrong_password_does_not_get_in(self, guarded: Guarded, user: tuple[str, str]) -> None:
         with pytest.raises(KafkaConnectionError):
             async with producer(guarded, guarded.settings(user)):
@@ -176,7 +176,7 @@ class TestSettings:
             assert broker is not None
             assert (broker.use_ssl, broker.ssl_context is not None) == (tls, tls)
             assert (client["security_protocol"], client["ssl_context"] is not None) == (protocol, tls)
-            assert (client["sasl_plain_username"], client["sasl_plain_password"]) == HOUSE
+            assert (client["sasl_plain_username"], client["sasl_plain_password"]) == OWN
 
     @pytest.mark.parametrize(
         ("given", "remedy"),

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.bookings import properties
 from benchmarks.bookings.load import Clients
 from benchmarks.growth import growth
-from benchmarks.growth.filling import HOUSES, Fill, administered
+from benchmarks.growth.filling import PROPERTIES, Fill, administered
 from benchmarks.rivals.run.posada import faults, settle
 from deploy.local.databases import PostgresBackend
 from shared.contracts.booking import BookingConfirmed, BookingRequested, booking_id_of
@@ -24,7 +24,7 @@ from tests.support.servers.databases import FreshDatabase
 
 pytestmark = pytest.mark.real
 LOADED = 2
-COPIES = 2 * HOUSES + 5  # some houses have three
+COPIES = 2 * PROPERTIES + 5  # some properties have three
 
 
 class Requests(Clients):
@@ -65,7 +65,7 @@ async def book(cluster: InMemoryCluster, number: int) -> None:
 @pytest.fixture
 async def filled(postgres: PostgresBackend, fresh_database: FreshDatabase) -> AsyncIterator[Filled]:
     urls = {service: fresh_database(service) for service in SERVICES}
-    await properties.plant(urls["availability"], urls["booking"], LOADED + HOUSES)
+    await properties.plant(urls["availability"], urls["booking"], LOADED + PROPERTIES)
     async with cluster_of(urls) as cluster:
         await book(cluster, 0)
         fill = Fill(
@@ -73,7 +73,7 @@ async def filled(postgres: PostgresBackend, fresh_database: FreshDatabase) -> As
             booking_id=booking_id_of("bench-0"),
             messages=dict.fromkeys(SERVICES, 5),
             rooms=[str(number) for number in range(1, 37)],
-            first_house=LOADED,
+            first_property=LOADED,
         )
         await fill.add(0, COPIES - 1, lambda _: None)
         yield Filled(cluster, urls)
@@ -105,7 +105,7 @@ async def test_what_is_not_there_is_not_copied_in_silence(filled: Filled, postgr
     admin_urls = {service: administered(postgres.admin_url, url) for service, url in filled.urls.items()}
     for unlike in ({"booking_id": booking_id_of("nobody's")}, {"rooms": None}):
         told: dict[str, Any] = {"booking_id": booking_id_of("bench-0"), "rooms": ["1"], **unlike}
-        fill = Fill(admin_urls=admin_urls, messages={}, first_house=LOADED, **told)
+        fill = Fill(admin_urls=admin_urls, messages={}, first_property=LOADED, **told)
         with pytest.raises(ValueError, match="too little of booking"):
             await fill.add(COPIES, COPIES + 1, lambda _: None)
 

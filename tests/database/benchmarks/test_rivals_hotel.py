@@ -15,7 +15,7 @@ from benchmarks.rivals.engines.hotel import Wish, wish_of
 from deploy.local.databases import PostgresBackend
 
 pytestmark = pytest.mark.real
-HOUSES = 2
+PROPERTIES = 2
 
 
 class Requests(Clients):
@@ -26,7 +26,7 @@ class Requests(Clients):
 
 
 def wish(number: int) -> Wish:
-    return wish_of(Requests(HOUSES).request(number))
+    return wish_of(Requests(PROPERTIES).request(number))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def url(postgres: PostgresBackend, monkeypatch: pytest.MonkeyPatch) -> Asy
     name = f"test_{uuid4().hex[:8]}_hotel"
     postgres.create_databases([name])
     address = postgres.owner_dsn(name)
-    await data.fill(address, HOUSES, 100)
+    await data.fill(address, PROPERTIES, 100)
     monkeypatch.setenv(hotel.DATABASE_VARIABLE, address)
     yield address
     await (await steps.pool()).close()
@@ -85,7 +85,7 @@ async def test_a_full_house_refuses(url: str) -> None:
     ],
 )
 async def test_what_is_broken_is_named(url: str, breaking: str, named: str) -> None:
-    for number in (1, 3):  # the same house and night
+    for number in (1, 3):  # the same property and night
         await plain.book(wish(number))
     connection = await asyncpg.connect(url)
     await connection.execute(breaking)

@@ -361,9 +361,9 @@ async def test_what_still_waits_for_its_money_is_given_up(
     await cluster.run(until=cluster.clock() + timedelta(minutes=1))
     one = Guest(cluster, wanted)
     assert (await one.row())["status"] == "PENDING"
-    await one.tell(kind, reason="the house closes")
+    await one.tell(kind, reason="the hotel closes")
     assert (await one.row())["status"] == status
     (line,) = await cluster.ask("booking", "SELECT * FROM audit_log WHERE booking_id = $1 AND who = 'Marta'", one.id)
     action = {"REJECTED": "REJECT", "CANCELLED": "CANCEL"}[status]
-    assert (line["action"], line["reason"]) == (action, "the house closes")
+    assert (line["action"], line["reason"]) == (action, "the hotel closes")
     await whole(cluster)

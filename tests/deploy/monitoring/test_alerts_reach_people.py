@@ -50,7 +50,7 @@ class Letters:
 
 @dataclass
 class Running:
-    """An Alertmanager with the house's configuration, and where its mail goes."""
+    """An Alertmanager with our configuration, and where its mail goes."""
 
     url: str
     letters: Letters
@@ -81,7 +81,7 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    """The house's own file but for the mail server's address and the time that alerts of one kind are gathered for."""
+    """Our own file but for the mail server's address and the time that alerts of one kind are gathered for."""
     letters, mail, port = Letters(), free_port(), free_port()
     changed = yaml.safe_load(CONFIGURATION.read_text())
     changed["global"]["smtp_smarthost"] = f"127.0.0.1:{mail}"

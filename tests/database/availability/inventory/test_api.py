@@ -23,7 +23,7 @@ from tests.support.servers.tcp_proxy import Line, line_to
 
 pytestmark = pytest.mark.real
 
-TOKEN = "the house's own token, hard to guess"  # noqa: S105 — of this test alone
+TOKEN = "the hotel's own token, hard to guess"  # noqa: S105 — of this test alone
 COUNTS = "/properties/las-hojas/availability"
 NIGHT = {"check_in": CHECK_IN.isoformat(), "check_out": (CHECK_IN + timedelta(days=1)).isoformat()}
 ALL_FREE = {"bungalow_familiar": 17, "bungalow_junior": 37, "bungalow_matrimonial": 5, "habitacion": 14, "pasadia": 100}

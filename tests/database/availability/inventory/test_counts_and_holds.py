@@ -200,9 +200,9 @@ async def test_rooms_to_be_avoided_are_known_whatever_their_case(service: Availa
 
 
 def test_rooms_are_chosen_at_random(uow: UnitOfWork) -> None:
-    house = uow.property_of(None)
+    property_ = uow.property_of(None)
     stay = next(iter(uow.free))[1]
-    seen = Counter(uow.choose(house, stay, "bungalow_matrimonial", ()) for _ in range(500))
+    seen = Counter(uow.choose(property_, stay, "bungalow_matrimonial", ()) for _ in range(500))
     assert len(seen) == 5
     assert min(seen.values()) > 40
 

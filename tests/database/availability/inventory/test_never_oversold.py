@@ -124,7 +124,7 @@ class Rival(Repository):
         return uow
 
 
-class House(RuleBasedStateMachine):
+class Hotel(RuleBasedStateMachine):
     """The players. A subclass says which database, and whether its guard stands."""
 
     url: ClassVar[str]
@@ -330,7 +330,7 @@ class House(RuleBasedStateMachine):
 
 def play(url: str, *, examples: int, phases: tuple[Phase, ...] = tuple(Phase)) -> None:
     """Let them play against this database."""
-    game = type("Game", (House,), {"url": url})
+    game = type("Game", (Hotel,), {"url": url})
     run_state_machine_as_test(
         game,
         settings=settings(

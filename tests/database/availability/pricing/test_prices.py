@@ -25,14 +25,18 @@ from tests.support.builders.bookings import CHECK_IN
 
 
 @pytest.fixture
-def house(uow: UnitOfWork) -> Property:
+def property_(uow: UnitOfWork) -> Property:
     return uow.property_of("las-hojas")
 
 
-def price(house: Property, package: str, type_: str = "Junior", nights: int = 1, beds: int = 0, **party: int) -> Price:
+def price(
+    property_: Property, package: str, type_: str = "Junior", nights: int = 1, beds: int = 0, **party: int
+) -> Price:
     stay = Stay(CHECK_IN, CHECK_IN + timedelta(days=nights))
     people = Occupants(**{"adults": 1} | party)
-    return price_room(house, house.package(package, stay), house.room_type(type_), stay, people, extra_beds=beds)
+    return price_room(
+        property_, property_.package(package, stay), property_.room_type(type_), stay, people, extra_beds=beds
+    )
 
 
 def guests(adults: int, small: int, older: int) -> Occupants:
@@ -52,41 +56,41 @@ def guests(adults: int, small: int, older: int) -> Occupants:
         ({"adults": 2}, 4, "690.00"),
     ],
 )
-def test_las_hojas(house: Property, party: dict[str, int], nights: int, amount: str) -> None:
-    assert price(house, "Las Hojas", nights=nights, **party).amount == Decimal(amount)
+def test_las_hojas(property_: Property, party: dict[str, int], nights: int, amount: str) -> None:
+    assert price(property_, "Las Hojas", nights=nights, **party).amount == Decimal(amount)
 
 
-def test_eight_adults_in_three_junior_rooms(house: Property) -> None:
-    assert sum(price(house, "Las Hojas", adults=adults).amount for adults in (3, 3, 2)) == Decimal("690.00")
+def test_eight_adults_in_three_junior_rooms(property_: Property) -> None:
+    assert sum(price(property_, "Las Hojas", adults=adults).amount for adults in (3, 3, 2)) == Decimal("690.00")
 
 
 @pytest.mark.parametrize("nights", [1, 5])
-def test_romantico_adds_twenty_once_for_room_and_stay(house: Property, nights: int) -> None:
-    more = price(house, "romantico", nights=nights, adults=2).amount
-    assert more - price(house, "Las Hojas", nights=nights, adults=2).amount == Decimal("20.00")
+def test_romantico_adds_twenty_once_for_room_and_stay(property_: Property, nights: int) -> None:
+    more = price(property_, "romantico", nights=nights, adults=2).amount
+    assert more - price(property_, "Las Hojas", nights=nights, adults=2).amount == Decimal("20.00")
 
 
-def test_tax_on_top(house: Property) -> None:
+def test_tax_on_top(property_: Property) -> None:
     thousand = Rate("las_hojas", adult=Decimal(1000), child=Decimal(0), extra_bed=Decimal(0))
-    taxed = replace(house, tax_rate=Decimal("0.18"), prices_include_tax=False, rates=(thousand,))
+    taxed = replace(property_, tax_rate=Decimal("0.18"), prices_include_tax=False, rates=(thousand,))
     found = price(taxed, "Las Hojas")
     assert (found.amount, found.tax) == (Decimal("1180.00"), Decimal("180.00"))
 
 
-def test_tax_included_leaves_the_price_alone(house: Property) -> None:
-    found = price(house, "Las Hojas", adults=2, nights=4)
+def test_tax_included_leaves_the_price_alone(property_: Property) -> None:
+    found = price(property_, "Las Hojas", adults=2, nights=4)
     assert (found.amount, found.tax) == (Decimal("690.00"), Decimal("79.38"))
 
 
 @pytest.mark.parametrize(("unit", "more"), [(Unit.ROOM_STAY, 10), (Unit.ROOM_NIGHT, 20), (Unit.GUEST_NIGHT, 60)])
-def test_each_supplement_says_its_unit(house: Property, unit: Unit, more: int) -> None:
-    plain = price(house, "Las Hojas", nights=2, adults=2, children_6_to_10=1, children_0_to_5=1)
-    dearer = replace(house, supplements=(Supplement("las_hojas", "gala", Decimal(10), unit),))
+def test_each_supplement_says_its_unit(property_: Property, unit: Unit, more: int) -> None:
+    plain = price(property_, "Las Hojas", nights=2, adults=2, children_6_to_10=1, children_0_to_5=1)
+    dearer = replace(property_, supplements=(Supplement("las_hojas", "gala", Decimal(10), unit),))
     full = price(dearer, "Las Hojas", nights=2, adults=2, children_6_to_10=1, children_0_to_5=1)
     assert full.amount - plain.amount == more
 
 
-def test_the_most_specific_rate_wins(house: Property) -> None:
+def test_the_most_specific_rate_wins(property_: Property) -> None:
     def rate(adult: int, **conditions: object) -> Rate:
         return Rate("las_hojas", Decimal(adult), Decimal(0), Decimal(0), **conditions)  # type: ignore[arg-type]
 
@@ -102,20 +106,20 @@ def test_the_most_specific_rate_wins(house: Property) -> None:
         rate(7, rank=1),
     ]
     for number in range(1, 8):
-        dear = replace(house, rates=tuple(reversed(rates[:number])))
+        dear = replace(property_, rates=tuple(reversed(rates[:number])))
         assert price(dear, "Las Hojas").amount == number
-    assert price(replace(house, rates=tuple(rates[:6])), "Las Hojas", "Familiar").amount == 1
+    assert price(replace(property_, rates=tuple(rates[:6])), "Las Hojas", "Familiar").amount == 1
 
 
-def test_a_night_without_a_rate_is_refused(house: Property) -> None:
+def test_a_night_without_a_rate_is_refused(property_: Property) -> None:
     only_first = Rate("las_hojas", Decimal(1), Decimal(1), Decimal(1), first=CHECK_IN, last=CHECK_IN)
     with pytest.raises(Refusal, match="2026-03-16") as refused:
-        price(replace(house, rates=(only_first,)), "Las Hojas", nights=2)
+        price(replace(property_, rates=(only_first,)), "Las Hojas", nights=2)
     assert refused.value.code == "price_unavailable"
 
 
-def test_extra_beds_are_priced_and_a_gateway_must_agree(house: Property) -> None:
-    found = price(house, "Las Hojas", beds=1, nights=2, adults=2)
+def test_extra_beds_are_priced_and_a_gateway_must_agree(property_: Property) -> None:
+    found = price(property_, "Las Hojas", beds=1, nights=2, adults=2)
     assert found.amount == Decimal("375.00")
     check_extra_beds_cost(Decimal("30.00"), found)
     check_extra_beds_cost(None, found)
@@ -125,29 +129,29 @@ def test_extra_beds_are_priced_and_a_gateway_must_agree(house: Property) -> None
 
 
 @pytest.mark.parametrize("name", ["Junior", "JUNIOR", " junior ", "bungalow_junior", "Bungalow_Junior"])
-def test_a_type_is_known_by_label_or_key(house: Property, name: str) -> None:
-    assert house.room_type(name).key == "bungalow_junior"
+def test_a_type_is_known_by_label_or_key(property_: Property, name: str) -> None:
+    assert property_.room_type(name).key == "bungalow_junior"
 
 
 @pytest.mark.parametrize("name", ["Habitación", "habitacion", "HABITACION", "HABITACIÓN", "habitacio\u0301n"])
-def test_case_and_accents_do_not_count(house: Property, name: str) -> None:
-    assert house.room_type(name).key == "habitacion"
+def test_case_and_accents_do_not_count(property_: Property, name: str) -> None:
+    assert property_.room_type(name).key == "habitacion"
 
 
 @pytest.mark.parametrize("name", ["Suite", "Juniors", "18"])
-def test_an_unknown_type_is_refused_with_those_there_are(house: Property, name: str) -> None:
+def test_an_unknown_type_is_refused_with_those_there_are(property_: Property, name: str) -> None:
     with pytest.raises(Refusal, match="Familiar, Junior, Matrimonial, Habitación, Pasadía"):
-        house.room_type(name)
+        property_.room_type(name)
 
 
 @pytest.mark.parametrize("name", ["Las Hojas", "las hojas", "las_hojas", "ROMANTICO", "Romántico", "pasadía"])
-def test_packages_are_named_as_freely(house: Property, name: str) -> None:
-    assert house.package(name, Stay(CHECK_IN, CHECK_IN + timedelta(days=1))).key in house.packages
+def test_packages_are_named_as_freely(property_: Property, name: str) -> None:
+    assert property_.package(name, Stay(CHECK_IN, CHECK_IN + timedelta(days=1))).key in property_.packages
 
 
-def test_a_package_is_sold_for_every_night_or_not_at_all(house: Property) -> None:
-    easter = replace(house.packages["las_hojas"], first=date(2026, 3, 14), last=CHECK_IN)
-    seasonal = replace(house, packages={"las_hojas": easter})
+def test_a_package_is_sold_for_every_night_or_not_at_all(property_: Property) -> None:
+    easter = replace(property_.packages["las_hojas"], first=date(2026, 3, 14), last=CHECK_IN)
+    seasonal = replace(property_, packages={"las_hojas": easter})
     assert seasonal.package("Las Hojas", Stay(CHECK_IN, CHECK_IN + timedelta(days=1))) is easter
     with pytest.raises(Refusal) as refused:
         seasonal.package("Las Hojas", Stay(CHECK_IN, CHECK_IN + timedelta(days=2)))
@@ -165,13 +169,13 @@ def test_a_package_is_sold_for_every_night_or_not_at_all(house: Property) -> Non
         ("Romántico", "Matrimonial", True),
     ],
 )
-def test_pasadia_goes_with_pasadia_alone(house: Property, package: str, type_: str, allowed: bool) -> None:
-    found = house.package(package, Stay(CHECK_IN, CHECK_IN + timedelta(days=1)))
+def test_pasadia_goes_with_pasadia_alone(property_: Property, package: str, type_: str, allowed: bool) -> None:
+    found = property_.package(package, Stay(CHECK_IN, CHECK_IN + timedelta(days=1)))
     if allowed:
-        check_package_serves(found, house.room_type(type_))
+        check_package_serves(found, property_.room_type(type_))
         return
     with pytest.raises(Refusal, match="cannot be booked with"):
-        check_package_serves(found, house.room_type(type_))
+        check_package_serves(found, property_.room_type(type_))
 
 
 @pytest.mark.parametrize(
@@ -184,8 +188,8 @@ def test_pasadia_goes_with_pasadia_alone(house: Property, package: str, type_: s
         ("Matrimonial", (2, 1, 0), 0),
     ],
 )
-def test_parties_that_fit(house: Property, type_: str, party: tuple[int, int, int], beds: int) -> None:
-    check_party_fits(house.room_type(type_), guests(*party), beds)
+def test_parties_that_fit(property_: Property, type_: str, party: tuple[int, int, int], beds: int) -> None:
+    check_party_fits(property_.room_type(type_), guests(*party), beds)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +203,7 @@ def test_parties_that_fit(house: Property, type_: str, party: tuple[int, int, in
         ("Familiar", (7, 0, 0), 0),
     ],
 )
-def test_parties_that_do_not(house: Property, type_: str, party: tuple[int, int, int], beds: int) -> None:
+def test_parties_that_do_not(property_: Property, type_: str, party: tuple[int, int, int], beds: int) -> None:
     with pytest.raises(Refusal) as refused:
-        check_party_fits(house.room_type(type_), guests(*party), beds)
+        check_party_fits(property_.room_type(type_), guests(*party), beds)
     assert refused.value.code == "party_does_not_fit"

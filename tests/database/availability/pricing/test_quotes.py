@@ -35,17 +35,17 @@ def nights(number: int = 1) -> Stay:
 
 
 @pytest.fixture
-def house(uow: UnitOfWork) -> Property:
+def property_(uow: UnitOfWork) -> Property:
     return uow.property_of("las-hojas")
 
 
-def one_plan(house: Property, *rooms: RoomWish, package: str = "Las Hojas", stay: Stay | None = None) -> PlanQuote:
-    (plan,) = quote(house, stay or nights(), rooms, package)
+def one_plan(property_: Property, *rooms: RoomWish, package: str = "Las Hojas", stay: Stay | None = None) -> PlanQuote:
+    (plan,) = quote(property_, stay or nights(), rooms, package)
     return plan
 
 
-def test_eight_adults_in_three_junior_rooms(house: Property) -> None:
-    plan = one_plan(house, wish(1, adults=3), wish(2, adults=3), wish(3, adults=2))
+def test_eight_adults_in_three_junior_rooms(property_: Property) -> None:
+    plan = one_plan(property_, wish(1, adults=3), wish(2, adults=3), wish(3, adults=2))
     assert [room.total for room in plan.rooms] == [Decimal("258.75"), Decimal("258.75"), Decimal("172.50")]
     assert (plan.total, plan.fees, plan.cancellation_policy) == (Decimal("690.00"), Decimal("0.00"), None)
     (night,) = plan.rooms[2].nights
@@ -57,45 +57,45 @@ def test_eight_adults_in_three_junior_rooms(house: Property) -> None:
     )
 
 
-def test_a_supplement_is_a_fee_of_its_own(house: Property) -> None:
-    plan = one_plan(house, wish(1), wish(2), package="Romántico", stay=nights(3))
+def test_a_supplement_is_a_fee_of_its_own(property_: Property) -> None:
+    plan = one_plan(property_, wish(1), wish(2), package="Romántico", stay=nights(3))
     assert [(fee.name, fee.total) for fee in plan.rooms[0].fees] == [("Romantic decoration", Decimal("20.00"))]
     assert (plan.fees, plan.total) == (Decimal("40.00"), Decimal("1075.00"))
 
 
-def test_tax_on_top(house: Property) -> None:
+def test_tax_on_top(property_: Property) -> None:
     thousand = Rate("las_hojas", adult=Decimal(500), child=Decimal(0), extra_bed=Decimal(0))
-    taxed = replace(house, tax_rate=Decimal("0.18"), prices_include_tax=False, rates=(thousand,))
+    taxed = replace(property_, tax_rate=Decimal("0.18"), prices_include_tax=False, rates=(thousand,))
     plan = one_plan(taxed, wish(adults=2))
     assert (plan.total, plan.tax) == (Decimal("1180.00"), Decimal("180.00"))
     assert plan.rooms[0].nights[0].base == Decimal("1000.00")
 
 
 @pytest.mark.parametrize(("unit", "fee"), [(Unit.ROOM_STAY, 10), (Unit.ROOM_NIGHT, 20), (Unit.GUEST_NIGHT, 60)])
-def test_a_fee_of_the_property_is_data(house: Property, unit: Unit, fee: int) -> None:
-    dearer = replace(house, fees=(Fee("Resort fee", Decimal(10), unit),))
+def test_a_fee_of_the_property_is_data(property_: Property, unit: Unit, fee: int) -> None:
+    dearer = replace(property_, fees=(Fee("Resort fee", Decimal(10), unit),))
     plan = one_plan(dearer, wish(adults=2, children_6_to_10=1, children_0_to_5=1), stay=nights(2))
     assert plan.fees == fee
-    assert plan.total - one_plan(house, wish(adults=2, children_6_to_10=1), stay=nights(2)).total == fee
+    assert plan.total - one_plan(property_, wish(adults=2, children_6_to_10=1), stay=nights(2)).total == fee
 
 
-def test_extra_beds_are_in_the_night(house: Property) -> None:
-    plan = one_plan(house, wish(extra_beds=1), stay=nights(2))
+def test_extra_beds_are_in_the_night(property_: Property) -> None:
+    plan = one_plan(property_, wish(extra_beds=1), stay=nights(2))
     assert [night.total for night in plan.rooms[0].nights] == [Decimal("187.50")] * 2
 
 
-def test_half_up_once_a_room_and_nights_that_sum_to_it(house: Property) -> None:
-    (room,) = one_plan(house, wish(adults=1, children_6_to_10=1), stay=nights(3)).rooms
+def test_half_up_once_a_room_and_nights_that_sum_to_it(property_: Property) -> None:
+    (room,) = one_plan(property_, wish(adults=1, children_6_to_10=1), stay=nights(3)).rooms
     assert room.total == Decimal("388.13")
     assert [night.total for night in room.nights] == [Decimal("129.38"), Decimal("129.37"), Decimal("129.38")]
 
 
-def test_every_plan_that_applies_the_cheapest_first(house: Property) -> None:
-    assert [plan.package for plan in quote(house, nights(), [wish()])] == ["las_hojas", "romantico"]
-    assert [plan.package for plan in quote(house, nights(), [wish(type_="Pasadía", adults=1)])] == ["pasadia"]
+def test_every_plan_that_applies_the_cheapest_first(property_: Property) -> None:
+    assert [plan.package for plan in quote(property_, nights(), [wish()])] == ["las_hojas", "romantico"]
+    assert [plan.package for plan in quote(property_, nights(), [wish(type_="Pasadía", adults=1)])] == ["pasadia"]
     easter = Package("easter", "Easter", first=CHECK_IN, last=CHECK_IN, cancellation_policy="strict")
     rate = Rate("easter", Decimal(50), Decimal(0), Decimal(0))
-    more = replace(house, packages={**house.packages, "easter": easter}, rates=(*house.rates, rate))
+    more = replace(property_, packages={**property_.packages, "easter": easter}, rates=(*property_.rates, rate))
     cheapest, *_ = quote(more, nights(), [wish()])
     assert (cheapest.package, cheapest.cancellation_policy) == ("easter", "strict")
     assert "easter" not in [plan.package for plan in quote(more, nights(2), [wish()])]
@@ -114,16 +114,16 @@ def test_every_plan_that_applies_the_cheapest_first(house: Property) -> None:
         ([wish()] * 500, None, "invalid_request", "too many for one quote"),
     ],
 )
-def test_refusals(house: Property, rooms: list[RoomWish], package: str | None, code: str, said: str) -> None:
+def test_refusals(property_: Property, rooms: list[RoomWish], package: str | None, code: str, said: str) -> None:
     with pytest.raises(Refusal, match=said) as refused:
-        quote(house, nights(5 if len(rooms) > 2 else 1), rooms, package)
+        quote(property_, nights(5 if len(rooms) > 2 else 1), rooms, package)
     assert refused.value.code == code
 
 
-def test_a_date_without_a_rate_is_named(house: Property) -> None:
-    only = tuple(replace(rate, first=CHECK_IN, last=CHECK_IN) for rate in house.rates)
+def test_a_date_without_a_rate_is_named(property_: Property) -> None:
+    only = tuple(replace(rate, first=CHECK_IN, last=CHECK_IN) for rate in property_.rates)
     with pytest.raises(Refusal, match="2026-03-16") as refused:
-        quote(replace(house, rates=only), nights(2), [wish()], "Las Hojas")
+        quote(replace(property_, rates=only), nights(2), [wish()], "Las Hojas")
     assert (refused.value.code, refused.value.details["night"]) == ("price_unavailable", "2026-03-16")
 
 
@@ -153,9 +153,9 @@ def houses(draw: st.DrawFn) -> Property:
 
 
 @given(houses(), st.lists(parties, min_size=1, max_size=5), st.integers(1, 14), st.dates(date(2026, 1, 1)))
-def test_sums_hold_to_the_cent(house: Property, rooms: list[RoomWish], number: int, first: date) -> None:
+def test_sums_hold_to_the_cent(property_: Property, rooms: list[RoomWish], number: int, first: date) -> None:
     stay = Stay(first, first + timedelta(days=number)) if first < date(9999, 1, 1) else nights(number)
-    plan = one_plan(house, *rooms, package="p", stay=stay)
+    plan = one_plan(property_, *rooms, package="p", stay=stay)
     assert plan.total == sum(room.total for room in plan.rooms)
     assert plan.tax == sum(room.tax for room in plan.rooms)
     assert plan.fees == sum(fee.total for room in plan.rooms for fee in room.fees)
@@ -165,15 +165,15 @@ def test_sums_hold_to_the_cent(house: Property, rooms: list[RoomWish], number: i
         assert room.tax == sum(line.tax for line in lines)
         assert all(line.base + line.tax == line.total and line.tax >= 0 and line.base >= 0 for line in lines)
         assert [night.night for night in room.nights] == list(stay)
-    if house.prices_include_tax:
-        untaxed = one_plan(replace(house, tax_rate=Decimal(0)), *rooms, package="p", stay=stay)
+    if property_.prices_include_tax:
+        untaxed = one_plan(replace(property_, tax_rate=Decimal(0)), *rooms, package="p", stay=stay)
         assert untaxed.total == plan.total
 
 
 @given(houses(), parties, st.integers(1, 14))
-def test_a_room_costs_the_same_whoever_travels_with_it(house: Property, room: RoomWish, number: int) -> None:
-    alone = one_plan(house, room, package="p", stay=nights(number)).total
-    assert one_plan(house, room, room, room, package="p", stay=nights(number)).total == 3 * alone
+def test_a_room_costs_the_same_whoever_travels_with_it(property_: Property, room: RoomWish, number: int) -> None:
+    alone = one_plan(property_, room, package="p", stay=nights(number)).total
+    assert one_plan(property_, room, room, room, package="p", stay=nights(number)).total == 3 * alone
 
 
 def asking(**more: Any) -> dict[str, Any]:

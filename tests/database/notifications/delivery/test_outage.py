@@ -39,7 +39,7 @@ ILLS: dict[str, Callable[[Asked], Answer | None]] = {
 
 
 class Hour:
-    """A house with a clock of its own: guests on WhatsApp with SMS standing by, and staff by e-mail."""
+    """Notifications with a clock of its own: guests on WhatsApp with SMS standing by, and staff by e-mail."""
 
     def __init__(self, database: Database, post_office: PostOffice, double: Double) -> None:
         self.clock = MovableClock()

@@ -248,7 +248,7 @@ async def test_a_service_that_slept_too_long_reminds_of_nothing_past(service: Se
 async def test_a_reminder_that_waits_for_the_morning_is_withdrawn_with_the_booking(
     database: Database, post_office: PostOffice
 ) -> None:
-    house = PropertySettings(quiet_from=time(9), quiet_until=time(20))
+    settings = PropertySettings(quiet_from=time(9), quiet_until=time(20))
     composer = NotificationComposer(
         TEMPLATES,
         "SV",
@@ -256,7 +256,7 @@ async def test_a_reminder_that_waits_for_the_morning_is_withdrawn_with_the_booki
         (),
         None,
         a_composer().staff_language,
-        PropertyDirectory({"mar": house}),
+        PropertyDirectory({"mar": settings}),
     )
     service = Service(database, post_office, composer)
     booking = booked()

@@ -32,7 +32,7 @@ BY_SERVICE: Mapping[str, Sequence[Reading]] = {
     "notifications": notifications.GAUGES,
     "conversations": conversations.GAUGES,
 }
-# What a house of years has many of, and the index that a reading of it takes.
+# What an installation of years has many of, and the index that a reading of it takes.
 INDEXED = (
     ("availability", availability.HOLDS, "holds_wake_at_idx"),
     ("booking", SAGAS, "sagas_running_idx"),

@@ -25,7 +25,7 @@ from tests.support.doubles.transport import PostOffice
 from tests.support.servers.databases import FreshDatabase
 
 SECRET = new_secret()
-SHARED = "the-small-house-that-shares-one-token"
+SHARED = "the-small-hotel-that-shares-one-token"
 OURS, THEIRS = "las-hojas", "elsewhere"
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 NOW = system_clock()
@@ -184,11 +184,11 @@ class TestProperties:
 
     async def test_the_default_property_is_chosen_by_who_is_for_all(self, fresh_database: FreshDatabase) -> None:
         async with serving(built("availability", fresh_database("availability"), api_keys={"a": SECRET})) as client:
-            house = (await asked(client, f"/catalogue/property?property_id={OURS}", Role.ADMIN)).json()[0]
-            assert house["is_default"]
+            record = (await asked(client, f"/catalogue/property?property_id={OURS}", Role.ADMIN)).json()[0]
+            assert record["is_default"]
 
             async def put(*properties: str, **changed: Any) -> Response:
-                path, json = "/catalogue/property", house | changed
+                path, json = "/catalogue/property", record | changed
                 return await asked(client, path, Role.ADMIN, *properties, method="PUT", json=json)
 
             async def defaults() -> list[str]:

@@ -172,8 +172,8 @@ def test_a_card_s_number_is_evidence_enough(given: Given) -> None:
     ],
 )
 def test_several_rooms_can_be_switched_off(switch: MultiRoom, listed: set[str], rooms: int, taken: bool) -> None:
-    house = Property("las-hojas", "x", "UTC", multi_room=switch, multi_room_guests=frozenset(listed))
-    given = Given(house).request(request(rooms=[room(2)] * rooms))
+    property_ = Property("las-hojas", "x", "UTC", multi_room=switch, multi_room_guests=frozenset(listed))
+    given = Given(property_).request(request(rooms=[room(2)] * rooms))
     given.expect(HoldRooms if taken else BookingRefused)
     if not taken:
         assert given.the(BookingRefused).refusal.reason == "multi_room_disabled"
@@ -181,9 +181,9 @@ def test_several_rooms_can_be_switched_off(switch: MultiRoom, listed: set[str], 
 
 
 def test_a_property_s_policy_holds_unless_the_request_has_its_own() -> None:
-    house = Property("las-hojas", "x", "UTC", policy=Policy.BEST_EFFORT)
-    assert Given(house).request().the(HoldRooms).policy is Policy.BEST_EFFORT
-    own = Given(house).request(request(policy="all_or_nothing"))
+    property_ = Property("las-hojas", "x", "UTC", policy=Policy.BEST_EFFORT)
+    assert Given(property_).request().the(HoldRooms).policy is Policy.BEST_EFFORT
+    own = Given(property_).request(request(policy="all_or_nothing"))
     assert own.the(HoldRooms).policy is Policy.ALL_OR_NOTHING
 
 
