@@ -111,20 +111,21 @@ env: $(READY) ## Only set up .venv
 	@:
 
 # Set-up writes to standard error only, so that a benchmark's standard output has nothing but its result.
+# A Python that was built with optimizations is preferred (benchmarks/interpreter.py).
 $(READY): uv.lock pyproject.toml Makefile
 	@{ set -eu; \
 	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \
-	  for name in python3.11 python3.12 python3.13 python3 python; do \
-	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	  for name in python3.11 python3.12 python3.13 python3 /usr/bin/python3.11 /usr/bin/python3 python; do \
+	    "$$name" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    python=$${python:-$$name}; \
+	    if "$$name" benchmarks/interpreter.py; then python=$$name; break; fi; \
 	  done; \
 	  if [ -z "$${python:-}" ]; then \
-	    echo "Posada needs Python 3.11 or later and found none: install it and run make again."; exit 1; \
+	    echo "Posada needs Python 3.11 or later with its venv module, and found none: install it and run make again"; \
+	    echo "(on Debian and Ubuntu: apt install python3-venv)."; exit 1; \
 	  fi; \
 	  echo "setting up $(VENV) with $$($$python --version)"; \
-	  if ! $$python -m venv --clear $(VENV); then \
-	    rm -rf $(VENV); \
-	    echo "$$python has no working venv module: install it (on Debian and Ubuntu: apt install python3-venv)."; exit 1; \
-	  fi; \
+	  $$python -m venv --clear $(VENV); \
 	fi; \
 	if [ "$$($(BIN)/uv --version 2>/dev/null | cut -d' ' -f2)" != "$(UV_VERSION)" ]; then \
 	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \

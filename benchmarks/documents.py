@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.interpreter import optimized
+
 
 def put(document: Path, name: str, text: str) -> None:
     """Replace what stands between the marks of `name`; raises ValueError where the document has none."""
@@ -25,8 +27,12 @@ def machine() -> str:
     memory = psutil.virtual_memory().total / 2**30
     return (
         f"Measured on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores ({_processor()}), {memory:.0f} GB, "
-        f"{platform.system()}, Python {platform.python_version()}."
+        f"{platform.system()}, Python {platform.python_version()} ({_build()})."
     )
+
+
+def _build() -> str:
+    return "with optimizations" if optimized() else "without optimizations"
 
 
 def _processor() -> str:

@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bookings import floor, lone, properties
+from benchmarks import documents
+from benchmarks.bookings import floor, lone, properties, spending
 from benchmarks.bookings.cluster import measured_cluster
 from benchmarks.bookings.load import Load
 from benchmarks.bookings.lone import Pauses
@@ -50,6 +52,8 @@ FULL: Final = Plan(
 )
 SHORT: Final = Plan(warm_up=(4, 2.0, 100), levels=((1, 1.0, 20), (4, 1.0, 50)), lone=Pauses(4, 0.5), rounds=20)
 
+SETTLE_SECONDS: Final = 2.0  # what is behind the last outcomes is paid for as well
+
 stderr = Console(stderr=True)
 
 
@@ -65,7 +69,8 @@ def main() -> None:
         )
         with cluster:
             figures = asyncio.run(_measure(cluster, plan))
-    stderr.print(_table(figures), _lone_table(figures["lone"]))
+    stderr.print(documents.machine())
+    stderr.print(_table(figures), _spent_table(figures["levels"]), _lone_table(figures["lone"]))
     sys.stdout.write(json.dumps(figures) + "\n")
 
 
@@ -84,16 +89,17 @@ async def _measure(cluster: LocalCluster, plan: Plan) -> dict[str, Any]:
     await load.measure(*plan.warm_up)
     # Before and behind the level that is compared with it: a shared machine changes its pace within minutes.
     floors = [await _floor(cluster, plan)]
-    levels = [await _level(load, *plan.levels[0])]
+    levels = [await _level(cluster, load, *plan.levels[0])]
     floors.append(await _floor(cluster, plan))
-    levels += [await _level(load, *level) for level in plan.levels[1:]]
+    levels += [await _level(cluster, load, *level) for level in plan.levels[1:]]
     stderr.print("[dim]measuring lone requests[/]")
     async with floor.running(cluster) as hops:
         alone = await lone.measure(load, hops, plan.lone)
     await load.stop()
     if load.refused:
         raise SystemExit(f"{load.refused} requests were not confirmed: the figures would mean nothing")
-    return {"floor_ms": round(statistics.mean(floors), 2), "levels": levels, "lone": alone}
+    floor_ms = round(statistics.mean(floors), 2)
+    return {"machine": documents.machine(), "floor_ms": floor_ms, "levels": levels, "lone": alone}
 
 
 async def _floor(cluster: LocalCluster, plan: Plan) -> float:
@@ -101,9 +107,15 @@ async def _floor(cluster: LocalCluster, plan: Plan) -> float:
     return await floor.measure(cluster, plan.rounds)
 
 
-async def _level(load: Load, clients: int, seconds: float, most: int) -> dict[str, Any]:
+async def _level(cluster: LocalCluster, load: Load, clients: int, seconds: float, most: int) -> dict[str, Any]:
+    """The level's rates, and the processor milliseconds of a booking by part."""
     stderr.print(f"[dim]measuring {clients} at once[/]")
-    return await load.level(clients, seconds, most)
+    before = spending.processor_seconds(cluster)
+    level = await load.level(clients, seconds, most)
+    await asyncio.sleep(SETTLE_SECONDS)
+    spent = spending.difference(before, spending.processor_seconds(cluster))
+    processor_ms = {part: round(1000 * seconds / level["sagas"], 3) for part, seconds in spent.items()}
+    return level | {"processor_ms": processor_ms | {"together": round(sum(processor_ms.values()), 3)}}
 
 
 def _table(figures: dict[str, Any]) -> Table:
@@ -114,6 +126,16 @@ def _table(figures: dict[str, Any]) -> Table:
         times_floor = level["p50_ms"] / figures["floor_ms"]
         row = [level[name] for name in ("clients", "sagas_per_s", "p50_ms", "p99_ms")]
         table.add_row(*map(str, row), f"{times_floor:.2f}", str(level["sagas"]))
+    return table
+
+
+def _spent_table(levels: Sequence[dict[str, Any]]) -> Table:
+    table = Table(title="Processor milliseconds of a booking")
+    table.add_column("part")
+    for level in levels:
+        table.add_column(f"{level['clients']} clients", justify="right")
+    for part in levels[0]["processor_ms"]:
+        table.add_row(part, *[f"{level['processor_ms'][part]:.2f}" for level in levels])
     return table
 
 

@@ -59,7 +59,7 @@ class Teller:
         await self._process([record_of(message) for message in messages])
         while again := [row for row in self.transport.rows if row.topic.endswith(".internal")]:
             self.transport.rows = [row for row in self.transport.rows if row not in again]
-            await self._process([_record_of_row(row) for row in again])
+            await self._process([record_of_row(row) for row in again])
 
     async def _process(self, records: Sequence[Any]) -> None:
         for batch in self._consumer.decode(records):
@@ -130,7 +130,8 @@ def record_of(message: Message) -> ConsumerRecord[bytes, bytes]:
     return _raw(message.topic.name, message.key, body, envelope.headers())
 
 
-def _record_of_row(row: Row) -> ConsumerRecord[bytes, bytes]:
+def record_of_row(row: Row) -> ConsumerRecord[bytes, bytes]:
+    """The Kafka record that a row becomes."""
     return _raw(row.topic, row.key, row.body or b"", row.headers)
 
 
