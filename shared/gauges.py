@@ -48,11 +48,13 @@ class Reading:
 OUTBOX = Reading(
     f"""
 SELECT count(*) AS rows, count(*) FILTER (WHERE due_at <= $1) AS due,
-       (SELECT extract(epoch FROM $1 - min(due_at)) FROM outbox WHERE due_at <= $1) AS oldest
-FROM (SELECT due_at FROM outbox ORDER BY due_at LIMIT {COUNTED}) AS o""",  # noqa: S608 — a number of ours
+       extract(epoch FROM $1 - least((SELECT min(due_at) FROM outbox WHERE due_at <= $1),
+                                     (SELECT min(due_at) FROM outbox_batches WHERE due_at <= $1))) AS oldest
+FROM ((SELECT due_at FROM outbox ORDER BY due_at LIMIT {COUNTED}) UNION ALL
+      (SELECT due_at FROM outbox_batches ORDER BY due_at LIMIT {COUNTED})) AS o""",  # noqa: S608 — a number of ours
     {
-        "rows": Gauge("posada_outbox_rows", "Rows of the outbox, timers that are not yet due included"),
-        "due": Gauge("posada_outbox_due_rows", "Rows of the outbox whose time has come and that were not sent"),
+        "rows": Gauge("posada_outbox_rows", "Rows and batches of the outbox, timers that are not yet due included"),
+        "due": Gauge("posada_outbox_due_rows", "Rows and batches of the outbox that are due and were not sent"),
         "oldest": Gauge("posada_outbox_oldest_due_seconds", "How long the outbox's oldest due row has been due"),
     },
 )

@@ -44,7 +44,7 @@ from shared.contracts.topics import SERVICES
 from shared.database.migrations import upgrade
 from shared.messages.message import Message
 from shared.outbox.publisher import OutboxPublisher
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 from shared.service import Service
 
 AT_ONCE: Final = 64

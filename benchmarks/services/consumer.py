@@ -22,8 +22,8 @@ from shared.consumer.processor import Processor
 from shared.consumer.routing import Routes
 from shared.database.pool import Database
 from shared.messages.message import Envelope, Message
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 
 AT_ONCE = 8
 

@@ -17,6 +17,7 @@ from posada.audit.booking_snapshot import QUERIES, BookingSnapshot, booking_snap
 from posada.audit.invariant import OfDatabase
 from posada.audit.topic_snapshot import about
 from shared.clock import Clock
+from shared.outbox.batches import unpack
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 # Booking's comes first: what its sagas call done has been done by then wherever else we look.
@@ -30,6 +31,7 @@ _NOW: Final = "SELECT now()"
 # A message on its second attempt waits for up to two minutes.
 _ON_ITS_WAY: Final = """
 SELECT key, headers FROM outbox WHERE due_at < $1::timestamptz + interval '3 minutes' ORDER BY due_at LIMIT 50000"""
+_BATCHES: Final = "SELECT packed FROM outbox_batches ORDER BY due_at LIMIT 1000"
 
 
 class Snapshots:
@@ -68,6 +70,9 @@ class Snapshots:
             for row in await connection.fetch(_ON_ITS_WAY, self.now):
                 headers = [(name, value.encode()) for name, value in orjson.loads(row["headers"])]
                 found |= about(headers, row["key"].encode())
+            for batch in await connection.fetch(_BATCHES):
+                for one in unpack(batch["packed"]):
+                    found |= about(one.headers, one.key.encode())
         return found
 
     async def _parts(self, service: str, first: UUID, last: UUID) -> dict[str, list[asyncpg.Record]]:

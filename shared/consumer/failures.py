@@ -23,8 +23,8 @@ from shared.messages.inbound import InboundMessage, known_type
 from shared.messages.message import digest_of
 from shared.observability import metrics
 from shared.outbox import dead_letters, outbox
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 
 log = structlog.get_logger(__name__)
 

@@ -49,8 +49,8 @@ from shared.messages.record_auth import RecordVerifier
 from shared.observability import metrics
 from shared.observability.tracing import consumer_span, new_traceparent
 from shared.outbox import outbox
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 
 log = structlog.get_logger(__name__)
 

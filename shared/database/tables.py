@@ -15,7 +15,7 @@ NAMING = {
 
 
 def service_metadata() -> MetaData:
-    """Fresh metadata with the inbox and the outbox in it."""
+    """Fresh metadata with the inbox, the outbox and its batches in it."""
     metadata = MetaData(naming_convention=NAMING)
     Table(
         "inbox",
@@ -32,6 +32,13 @@ def service_metadata() -> MetaData:
         Column("key", Text, nullable=False),
         Column("headers", JSONB, nullable=False),
         Column("body", LargeBinary),
+        Column("due_at", DateTime(timezone=True), nullable=False, index=True),
+    )
+    Table(
+        "outbox_batches",
+        metadata,
+        Column("id", Uuid, primary_key=True),
+        Column("packed", LargeBinary, nullable=False),
         Column("due_at", DateTime(timezone=True), nullable=False, index=True),
     )
     return metadata

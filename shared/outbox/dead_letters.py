@@ -13,7 +13,7 @@ from shared.kafka.topics import MESSAGE_BYTES, Topic
 from shared.messages.inbound import InboundMessage
 from shared.messages.message import Envelope, Headers
 from shared.messages.record_auth import MAC
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 
 HISTORY = "posada_history"
 ORIGINAL = "original_"

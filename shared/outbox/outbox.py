@@ -1,16 +1,22 @@
-"""The outbox: messages that a transaction sends, committed with it; a row with a later due time is a timer."""
+"""The outbox: messages that a transaction sends, committed with it; a row with a later due time is a timer.
+
+Several that are sent at once are one batch in a table of its own (batches.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement, execute_together
+from shared.ids import new_id
 from shared.messages.message import Envelope, Headers, Outgoing
+from shared.outbox import batches
+from shared.outbox.row import Row
 
 # How long the process that committed a row has it to itself, before a sweeper takes it for left behind.
 GRACE = timedelta(seconds=5)
@@ -19,28 +25,11 @@ NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, a
 
 _REMOVE = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
 _PUT_OFF = "UPDATE outbox SET due_at = $2 WHERE id = ANY($1::uuid[])"
-_IS_DUE = "SELECT EXISTS (SELECT FROM outbox WHERE due_at <= $1)"
+_IS_DUE = """
+SELECT EXISTS (SELECT FROM outbox WHERE due_at <= $1), EXISTS (SELECT FROM outbox_batches WHERE due_at <= $1)"""
 _DUE = """
 SELECT id, topic, key, headers, body FROM outbox
 WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message as it will be sent: `due` is None for one due at once.
-
-    One that is not `urgent` may linger. One that is not `durable` is never written down: it is sent behind the commit,
-    or lost with the process.
-    """
-
-    id: UUID
-    topic: str
-    key: str
-    headers: Headers
-    body: bytes | None
-    due: datetime | None = None
-    urgent: bool = True
-    durable: bool = True
 
 
 def _kept(headers: Headers) -> list[tuple[str, str]]:
@@ -61,7 +50,7 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
     """The row of a message; it belongs to its cause's conversation and trace."""
     message = outgoing.message
     correlation = (cause.correlation if cause else "") or message.correlation
-    row_id = uuid4()
+    row_id = new_id()
     envelope = Envelope(
         id=outgoing.id or str(row_id),
         type=message.type_name,
@@ -87,9 +76,13 @@ def row_of(outgoing: Outgoing, source: str, cause: Envelope | None, now: datetim
 
 
 def changes(rows: Sequence[Row], now: datetime) -> list[Statement]:
-    """The statement that writes down the durable rows; none where there are none."""
-    durable = [row if row.due else replace(row, due=now + GRACE) for row in rows if row.durable]
-    return [OUTBOX.insert(durable)] if durable else []
+    """The statements that write down the durable rows, a batch of them as one; none where there are none."""
+    batch = batches.batch_in(rows)
+    single = [row for row in rows if row.durable and (row.due or not batch)]
+    statements = [batches.added(batch, now + GRACE)] if batch else []
+    if single:
+        statements.append(OUTBOX.insert([row if row.due else replace(row, due=now + GRACE) for row in single]))
+    return statements
 
 
 async def add(connection: Connection, rows: Sequence[Row], now: datetime) -> None:
@@ -102,9 +95,10 @@ def at_once(rows: Sequence[Row], now: datetime) -> list[Row]:
     return [replace(row, due=row.due or now) for row in rows]
 
 
-async def remove(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Drop rows that were sent."""
-    await connection.execute(_REMOVE, ids)
+async def remove(connection: Connection, ids: Sequence[UUID], whole: Sequence[UUID] = ()) -> None:
+    """Drop rows that were sent, and batches that were sent whole."""
+    statements = [Statement(_REMOVE, (ids,))] if ids else []
+    await execute_together(connection, [*statements, *([batches.removed(whole)] if whole else [])])
 
 
 async def put_off(connection: Connection, ids: Sequence[UUID], until: datetime) -> None:
@@ -112,9 +106,19 @@ async def put_off(connection: Connection, ids: Sequence[UUID], until: datetime) 
     await connection.execute(_PUT_OFF, ids, until)
 
 
-async def is_due(connection: Connection, now: datetime) -> bool:
-    """Whether there is a row whose time has come; cheaper than taking it."""
-    return bool(await connection.fetchval(_IS_DUE, now))
+async def what_is_due(connection: Connection, now: datetime) -> tuple[bool, bool]:
+    """Whether there is a row whose time has come, and whether there is such a batch; cheaper than taking them."""
+    ((row, batch),) = await connection.fetch(_IS_DUE, now)
+    return row, batch
+
+
+async def unpack_due(connection: Connection, now: datetime, arrived: Container[UUID]) -> list[UUID]:
+    """Make rows of batches that were left behind, but for those that have `arrived`; returns the ids of the batches."""
+    taken = await batches.take_due(connection, now)
+    rows = [row for batch_id, batch in taken.items() if batch_id not in arrived for row in batch]
+    if rows:
+        await execute_together(connection, [OUTBOX.insert(at_once(rows, now))])
+    return list(taken)
 
 
 async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:

@@ -19,8 +19,8 @@ from shared.loops import repeat
 from shared.messages import inbox
 from shared.messages.message import LINGER_SECONDS
 from shared.observability.metrics import OUTBOX_SENT, OUTBOX_SWEPT
-from shared.outbox import outbox
-from shared.outbox.outbox import Row
+from shared.outbox import batches, outbox
+from shared.outbox.row import Row
 
 log = structlog.get_logger(__name__)
 
@@ -99,9 +99,14 @@ def _passing_on(arrived: asyncio.Future[Any]) -> Callable[[asyncio.Future[Any]],
     return pass_on
 
 
+def _has_arrived(arrival: asyncio.Future[Any]) -> bool:
+    """Its fault is looked at, so that the loop does not complain of it."""
+    return not arrival.cancelled() and arrival.exception() is None
+
+
 def _count_sent(arrival: asyncio.Future[Any]) -> None:
-    """A row that is not durable may be lost; its fault is looked at, so that the loop does not complain of it."""
-    if not arrival.cancelled() and arrival.exception() is None:
+    """A row that is not durable may be lost."""
+    if _has_arrived(arrival):
         OUTBOX_SENT.inc()
 
 
@@ -122,6 +127,7 @@ class OutboxPublisher:
         self._clock = clock
         self._inbox_days = inbox_days
         self._arrived: dict[UUID, None] = {}
+        self._arrived_batches: dict[UUID, None] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -144,20 +150,37 @@ class OutboxPublisher:
 
     async def send(self, rows: Sequence[Row]) -> None:
         """Send rows just committed. Never raises: what cannot be sent now the sweeper sends, after its grace."""
+        batch = batches.batch_in(rows)
+        note_batch = self._noting_batch(batch) if batch else None
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 for row in rows:
                     if row.due is None:
                         arrival = await self._hand_over(row)
-                        arrival.add_done_callback(self._noting(row.id) if row.durable else _count_sent)
+                        note = note_batch or self._noting(row.id)
+                        arrival.add_done_callback(note if row.durable else _count_sent)
         except (KafkaError, TimeoutError) as fault:
             log.warning("outbox.send_failed", fault=described(fault), rows=len(rows))
 
     def _noting(self, row_id: UUID) -> Callable[[asyncio.Future[Any]], None]:
-        def note(arrived: asyncio.Future[Any]) -> None:
-            if not arrived.cancelled() and arrived.exception() is None:
+        def note(arrival: asyncio.Future[Any]) -> None:
+            if _has_arrived(arrival):
                 self._arrived[row_id] = None
                 OUTBOX_SENT.inc()
+
+        return note
+
+    def _noting_batch(self, batch: Sequence[Row]) -> Callable[[asyncio.Future[Any]], None]:
+        """A batch has arrived with the last of its rows; one of which a row does not is unpacked after its grace."""
+        left = len(batch)
+
+        def note(arrival: asyncio.Future[Any]) -> None:
+            nonlocal left
+            if _has_arrived(arrival):
+                left -= 1
+            if not left:
+                self._arrived_batches[batches.id_of(batch)] = None
+                OUTBOX_SENT.inc(len(batch))
 
         return note
 
@@ -169,8 +192,11 @@ class OutboxPublisher:
     async def _sweep_once(self) -> int:
         now = self._clock()
         async with self._database.connection() as connection:
-            if not await outbox.is_due(connection, now):
-                return 0
+            rows_due, batches_due = await outbox.what_is_due(connection, now)
+        if batches_due:
+            await self._unpack(now)
+        elif not rows_due:
+            return 0
         async with self._database.transaction() as connection:
             rows = await outbox.take_due(connection, now, SWEEP_ROWS)
             left = [row for row in rows if row.id not in self._arrived]
@@ -182,6 +208,12 @@ class OutboxPublisher:
         OUTBOX_SWEPT.inc(len(left) - len(faults) - len(untried))
         self._forget(gone)
         return 0 if faults else len(rows)  # the broker may be in trouble: what is left waits for the next sweep
+
+    async def _unpack(self, now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            unpacked = await outbox.unpack_due(connection, now, self._arrived_batches)
+        for batch_id in unpacked:
+            self._arrived_batches.pop(batch_id, None)
 
     async def _put_off(self, connection: Connection, faults: Mapping[UUID, BaseException], now: datetime) -> None:
         """Postpone rows that could not be sent, so that they keep no others back; one that is too large for long."""
@@ -219,10 +251,14 @@ class OutboxPublisher:
             return _failed(fault)
 
     async def _remove_arrived(self) -> None:
-        if ids := list(self._arrived):
-            async with self._database.connection() as connection:
-                await outbox.remove(connection, ids)
-            self._forget(ids)
+        rows, whole = list(self._arrived), list(self._arrived_batches)
+        if not rows and not whole:
+            return
+        async with self._database.connection() as connection:
+            await outbox.remove(connection, rows, whole)
+        self._forget(rows)
+        for batch_id in whole:
+            self._arrived_batches.pop(batch_id, None)
 
     def _forget(self, ids: Sequence[UUID]) -> None:
         for row_id in ids:

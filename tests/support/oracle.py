@@ -50,7 +50,8 @@ _TABLES: Final = {
     "known": ("conversations", "SELECT id FROM bookings"),
 }
 # A timer may wait for its time; any other row of an outbox is on its way or was left behind.
-_OUTBOX: Final = "SELECT topic FROM outbox WHERE due_at < now() + interval '5 seconds'"
+_OUTBOX: Final = """
+SELECT topic FROM outbox WHERE due_at < now() + interval '5 seconds' UNION ALL SELECT '' FROM outbox_batches"""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ FIRST = {
 OVERDUE = timedelta(minutes=2)
 _OVERDUE_ROWS = """
 SELECT id, topic, due_at FROM outbox WHERE due_at < $1::timestamptz - interval '2 minutes'
+UNION ALL SELECT id, 'several topics', due_at FROM outbox_batches WHERE due_at < $1::timestamptz - interval '2 minutes'
 ORDER BY due_at LIMIT 1000"""
 
 _CHANGES_UNDER_WAY = """

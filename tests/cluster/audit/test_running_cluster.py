@@ -22,7 +22,8 @@ from posada.main import make_app
 from posada.problems import Exit
 from shared.contracts.topics import BOOKING_EVENTS, SERVICES
 from shared.database.pool import Database
-from shared.outbox.outbox import Row, add
+from shared.outbox.outbox import add
+from shared.outbox.row import Row
 from tests.support.cluster.not_durable import not_durable_cluster
 from tests.support.scale import scaled
 

@@ -20,7 +20,7 @@ from shared.messages.message import Envelope
 from shared.messages.record_auth import Seal, SealingProducer
 from shared.outbox.dead_letter_topic import DeadLetter
 from shared.outbox.dead_letters import MAX_BODY, row_for
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 from tests.support.doubles.transport import raw_record
 
 SERVICE = "payments"

@@ -13,7 +13,7 @@ from shared.contracts.booking import BookingRequested, booking_id_of
 from shared.contracts.booking.staff import CancelBooking, ChangeDates, CheckIn, CheckOut, MarkNoShow
 from shared.contracts.common import Channel
 from shared.contracts.conversations import Author, ChatMessage
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 from tests.support.builders.bookings import CHECK_IN, request, room, transfer_for
 from tests.support.doubles.transport import START, record_of_row
 from tests.support.sagas.in_memory_cluster import InMemoryCluster, cluster_of

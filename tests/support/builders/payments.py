@@ -25,7 +25,7 @@ from shared.contracts.payments import (
     TransferArrived,
 )
 from shared.messages.message import Envelope, Message, message_types
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 
 NOW = datetime(2025, 3, 15, 18, 0, tzinfo=UTC)
 SLIP_DATE = date(2025, 3, 14)

@@ -20,7 +20,7 @@ from shared.kafka.consumers import consumer
 from shared.kafka.topic_admin import partitions
 
 # What a service does by itself, and when: its timers, and messages that wait for their time.
-_OUTBOX: Final = "SELECT min(due_at) FROM outbox"
+_OUTBOX: Final = "SELECT least((SELECT min(due_at) FROM outbox), (SELECT min(due_at) FROM outbox_batches))"
 _DUE: Final[Mapping[str, tuple[str, ...]]] = {
     "booking": (_OUTBOX, "SELECT min(wake_at) FROM sagas"),
     "availability": (_OUTBOX, "SELECT min(wake_at) FROM holds"),

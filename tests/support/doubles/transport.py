@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 from shared.consumer.odd_records import Record
 from shared.consumer.processor import Processor
 from shared.messages.message import Envelope, Message, message_types
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 
 START = datetime(2026, 3, 10, 15, 0, tzinfo=UTC)
 _offsets = count()

@@ -14,7 +14,7 @@ import structlog
 
 from shared.messages.message import Message
 from shared.observability.logs import add_subject
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 from tests.support.sagas.in_memory_cluster import InMemoryCluster, cluster_of
 from tests.support.servers.counted_line import CountedLine
 

@@ -30,8 +30,8 @@ from shared.consumer.routing import OptimisticRepository, Routes
 from shared.contracts.topics import SERVICES
 from shared.database.pool import Connection, Database
 from shared.messages.message import Envelope, Message
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 from shared.outbox.timers import fire_due
 from shared.service import Service
 from tests.support.doubles.transport import (
@@ -47,7 +47,7 @@ from tests.support.sagas.storm import How
 
 MOST_MOMENTS = 400
 WAKES = {"booking": "SELECT min(wake_at) FROM sagas", "availability": "SELECT min(wake_at) FROM holds"}
-_DUE = "SELECT min(due_at) FROM outbox"
+_DUE = "SELECT least((SELECT min(due_at) FROM outbox), (SELECT min(due_at) FROM outbox_batches))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ class Shell:
         async with self.database.connection() as connection:
             return list(await connection.fetch("SELECT * FROM outbox ORDER BY due_at"))
 
+    async def batches(self) -> int:
+        """How many batches the outbox has."""
+        async with self.database.connection() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM outbox_batches"))
+
 
 def failing(
     *poison: str, times: int = 10**6, fault: type[Exception] = RuntimeError, kind: type[Notes] = Notes

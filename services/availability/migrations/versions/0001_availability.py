@@ -14,6 +14,7 @@ TABLES = (
     "holds",
     "inbox",
     "outbox",
+    "outbox_batches",
     "outside_attempts",
     "outside_errands",
     "properties",
@@ -81,6 +82,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
     )
     op.create_index(op.f("outbox_due_at_idx"), "outbox", ["due_at"])
+    op.create_table(
+        "outbox_batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("packed", sa.LargeBinary(), nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_batches_pkey")),
+    )
+    op.create_index(op.f("outbox_batches_due_at_idx"), "outbox_batches", ["due_at"])
     op.create_table(
         "outside_attempts",
         sa.Column("number", sa.Integer(), sa.Identity(always=False), nullable=False),

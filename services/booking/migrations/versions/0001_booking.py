@@ -16,6 +16,7 @@ TABLES = (
     "commands",
     "inbox",
     "outbox",
+    "outbox_batches",
     "properties",
     "sagas",
     "audit_log",
@@ -122,6 +123,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
     )
     op.create_index(op.f("outbox_due_at_idx"), "outbox", ["due_at"])
+    op.create_table(
+        "outbox_batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("packed", sa.LargeBinary(), nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_batches_pkey")),
+    )
+    op.create_index(op.f("outbox_batches_due_at_idx"), "outbox_batches", ["due_at"])
     op.create_table(
         "properties",
         sa.Column("id", sa.Text(), nullable=False),

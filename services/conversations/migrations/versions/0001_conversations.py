@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
-TABLES = ("bookings", "inbox", "outbox", "subscribers", "threads", "messages", "readings", "replies")
+TABLES = ("bookings", "inbox", "outbox", "outbox_batches", "subscribers", "threads", "messages", "readings", "replies")
 WORDS_OF = """
 CREATE FUNCTION words_of(given text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 SELECT to_tsvector('simple'::regconfig, regexp_replace(
@@ -58,6 +58,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
     )
     op.create_index(op.f("outbox_due_at_idx"), "outbox", ["due_at"])
+    op.create_table(
+        "outbox_batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("packed", sa.LargeBinary(), nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_batches_pkey")),
+    )
+    op.create_index(op.f("outbox_batches_due_at_idx"), "outbox_batches", ["due_at"])
     op.create_table(
         "subscribers",
         sa.Column("subscriber_id", sa.Text(), nullable=False),

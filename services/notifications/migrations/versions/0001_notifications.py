@@ -10,7 +10,7 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
-TABLES = ("agenda", "alarms", "deliveries", "inbox", "last_heard", "outbox", "reports")
+TABLES = ("agenda", "alarms", "deliveries", "inbox", "last_heard", "outbox", "outbox_batches", "reports")
 
 
 def upgrade() -> None:
@@ -121,6 +121,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
     )
     op.create_index(op.f("outbox_due_at_idx"), "outbox", ["due_at"])
+    op.create_table(
+        "outbox_batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("packed", sa.LargeBinary(), nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_batches_pkey")),
+    )
+    op.create_index(op.f("outbox_batches_due_at_idx"), "outbox_batches", ["due_at"])
     op.create_table(
         "reports",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

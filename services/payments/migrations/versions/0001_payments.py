@@ -18,6 +18,7 @@ TABLES = (
     "inbox",
     "orders",
     "outbox",
+    "outbox_batches",
     "payments",
     "prices",
     "ledger",
@@ -111,6 +112,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("outbox_pkey")),
     )
     op.create_index(op.f("outbox_due_at_idx"), "outbox", ["due_at"])
+    op.create_table(
+        "outbox_batches",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("packed", sa.LargeBinary(), nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("outbox_batches_pkey")),
+    )
+    op.create_index(op.f("outbox_batches_due_at_idx"), "outbox_batches", ["due_at"])
     op.create_table(
         "payments",
         sa.Column("id", sa.Uuid(), nullable=False),

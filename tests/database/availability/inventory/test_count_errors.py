@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from services.availability import api
 from shared.contracts.availability import CountAnswered
 from shared.http.app import answer_refusals
-from shared.outbox.outbox import Row
+from shared.outbox.row import Row
 from tests.database.availability.conftest import Availability
 from tests.support.doubles.transport import message_of, process_records, raw_record
 

@@ -22,8 +22,8 @@ from services.conversations.unit_of_work import UnitOfWork
 from shared.consumer.processor import Processor
 from shared.contracts.conversations import GuestWrote
 from shared.database.pool import Connection, Database
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 from tests.database.conversations.conftest import TRUNCATE, PostOffice
 from tests.database.conversations.test_in_postgres import messages, threads, without_index
 from tests.support.builders.conversations import NOW, PHONE, PLACE, chat, confirmed, record

@@ -16,8 +16,8 @@ from shared.database.pool import Database
 from shared.kafka.topics import KEPT_BYTES
 from shared.outbox.dead_letter_topic import DeadLetter, _fold
 from shared.outbox.dead_letters import CUT, HISTORY, MAX_FAULT, MAX_HISTORY, MAX_HISTORY_BYTES, extended, read_history
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 from tests.support.doubles.transport import PostOffice, process_records, raw_record
 from tests.support.sagas.sample_service import Notes, asked, noted
 

@@ -14,8 +14,8 @@ from shared.consumer.processor import Processor
 from shared.contracts.booking import BookingProgressed
 from shared.messages.message import Envelope, Outgoing
 from shared.outbox import outbox
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import OutboxPublisher
+from shared.outbox.row import Row
 from tests.support.doubles.transport import PostOffice, process_records
 from tests.support.sagas.sample_service import asked
 from tests.support.sagas.sample_shell import Shell
@@ -117,3 +117,97 @@ async def test_what_is_told_but_not_promised_leaves_no_row(shell: Shell) -> None
     await shell.relay.send(rows)
     assert [one.id for one in shell.office.rows] == [rows[0].id]
     assert [record["id"] for record in await shell.outbox()] == [rows[1].id]  # what must wait has to be kept
+
+
+async def test_what_a_transaction_sends_at_once_is_one_row_that_goes_when_all_of_it_has_arrived(shell: Shell) -> None:
+    office = Slow()
+    relay = OutboxPublisher(office, shell.database, clock=shell.clock)
+    processor = Processor(shell.routes, shell.database, relay, clock=shell.clock)
+    await process_records(processor, [asked(shell.routes, name) for name in "abc"])
+    assert await shell.outbox() == []
+    for arrival in office.arrivals:
+        await relay.stop()
+        assert await shell.batches() == 1
+        arrival.set_result(None)
+        await asyncio.sleep(0)
+    await relay.stop()
+    assert await shell.batches() == 0
+
+
+async def test_a_batch_that_a_crash_left_behind_is_swept_after_its_grace(shell: Shell) -> None:
+    def lost(row: Row) -> None:
+        if dying.rows:
+            raise KafkaConnectionError  # behind the first of them
+
+    dying = PostOffice(lost)
+    relay = OutboxPublisher(dying, shell.database, clock=shell.clock)
+    processor = Processor(shell.routes, shell.database, relay, clock=shell.clock)
+    await process_records(processor, [asked(shell.routes, name) for name in "abc"])
+    survivor = OutboxPublisher(shell.office, shell.database, clock=shell.clock)
+    await survivor.sweep()
+    assert shell.office.rows == []
+    shell.clock.forward(outbox.GRACE)
+    await survivor.sweep()
+    assert [message.request_id for message in shell.office.messages] == ["a", "b", "c"]
+    assert shell.office.rows[0] == dying.rows[0]  # under the same id, by which receivers know it
+    assert await shell.outbox() == []
+    assert await shell.batches() == 0
+
+
+async def test_a_batch_that_has_arrived_and_is_due_before_it_is_removed_is_not_sent_again(shell: Shell) -> None:
+    await shell.take("a", "b")
+    shell.clock.forward(outbox.GRACE)
+    await asyncio.sleep(0)
+    await shell.relay.sweep()
+    assert len(shell.office.rows) == 2
+    assert await shell.batches() == 0
+
+
+async def test_a_message_that_cannot_be_sent_keeps_no_other_of_its_batch_back(shell: Shell) -> None:
+    class Picky(PostOffice):
+        async def send(self, row: Row) -> asyncio.Future[Any]:
+            if row.key != "b":
+                return await super().send(row)
+            raise TopicAuthorizationFailedError
+
+    office = Picky()
+    relay = OutboxPublisher(office, shell.database, clock=shell.clock)
+    shell.processor = Processor(shell.routes, shell.database, relay, clock=shell.clock)
+    await shell.take("a", "b", "c")
+    shell.clock.forward(outbox.GRACE)
+    for _ in range(3):
+        await relay.sweep()
+    assert {one.key for one in office.rows} == {"a", "c"}
+    assert [one["key"] for one in await shell.outbox()] == ["b"]
+    assert await shell.batches() == 0
+
+
+async def test_two_sweepers_share_the_batches(shell: Shell) -> None:
+    names = [f"{number}" for number in range(60)]
+    broken = OutboxPublisher(PostOffice(_away), shell.database, clock=shell.clock)
+    shell.processor = Processor(shell.routes, shell.database, broken, clock=shell.clock)
+    for number in range(0, 60, 2):
+        await shell.take(*names[number : number + 2])
+    assert await shell.batches() == 30
+    shell.clock.forward(outbox.GRACE)
+    offices = [PostOffice(), PostOffice()]
+    for _ in range(2):  # one of them may find all rows in the other's hands
+        await asyncio.gather(*[OutboxPublisher(one, shell.database, clock=shell.clock).sweep() for one in offices])
+    assert sorted(message.request_id for office in offices for message in office.messages) == sorted(names)
+
+
+class Slow(PostOffice):
+    """Takes rows whose arrival the test decides on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrivals: list[asyncio.Future[Any]] = []
+
+    async def send(self, row: Row) -> asyncio.Future[Any]:
+        await super().send(row)
+        self.arrivals.append(asyncio.get_running_loop().create_future())
+        return self.arrivals[-1]
+
+
+def _away(_: Row) -> None:
+    raise KafkaConnectionError

@@ -13,8 +13,8 @@ import pytest
 from shared.database.pool import Database
 from shared.messages.message import Envelope
 from shared.outbox import outbox
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import SWEEP_ROWS, OutboxPublisher
+from shared.outbox.row import Row
 from tests.support.doubles.transport import START, Crash, MovedClock, PostOffice
 
 pytestmark = pytest.mark.real

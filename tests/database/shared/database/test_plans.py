@@ -36,7 +36,9 @@ TABLE: SagaTable[Facts] = SagaTable("test", Facts, (pivot("decide", do=lambda *_
 
 
 async def sweeping(connection: Connection) -> None:
-    await outbox.is_due(connection, START)
+    await outbox.what_is_due(connection, START)
+    await outbox.unpack_due(connection, START, set())
+    await outbox.remove(connection, [uuid4()], [uuid4()])
     await outbox.take_due(connection, START, 500)
     await outbox.remove(connection, [uuid4()])
     await outbox.put_off(connection, [uuid4()], START)

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from shared.messages.message import LINGER_SECONDS
-from shared.outbox.outbox import Row
 from shared.outbox.publisher import KafkaTransport
+from shared.outbox.row import Row
 
 
 class Stuck:
