@@ -25,7 +25,7 @@ from services.conversations.unit_of_work import (
 from shared.contracts.conversations import ChatMessage
 from shared.database.bulk import UPSERT, Column, Table
 from shared.database.pool import Connection
-from shared.database.statements import execute_together
+from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict
 from shared.messages.message import Message
 
@@ -156,11 +156,11 @@ class Repository:
             uow.known_bookings[booking.id] = booking
             uow.tenants[booking.contact].bookings[booking.id] = booking
 
-    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> None:
-        """Write what changed, each table in one sorted order.
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
+        """Write what changed, each table in one sorted order; what is new is returned, to go with the outbox.
 
         Raises:
-            Conflict: where somebody else opened the same thread or stored the same message first.
+            Conflict: where somebody else opened the same thread first; so do the statements, also for a message.
         """
         outdated_at = now if self._keeps_conversations else None
 
@@ -171,19 +171,20 @@ class Repository:
         if uow.new_subscribers:
             pairs = sorted(uow.new_subscribers.items())
             await connection.execute(_SAVE_SUBSCRIBERS, *map(list, zip(*pairs, strict=True)))
+        statements = []
         heard = [booking for tenant in everybody for booking in tenant.bookings.values()]
         if fresh := [booking for booking in heard if uow.known_bookings.get(booking.id) != booking]:
-            await execute_together(connection, [BOOKINGS.insert(sorted(fresh, key=attrgetter("id")))])
+            statements.append(BOOKINGS.insert(sorted(fresh, key=attrgetter("id"))))
         threads = sorted((thread for tenant in everybody for thread in tenant.threads), key=attrgetter("id"))
         if changed := [thread for thread in threads if thread.changed and not thread.is_new]:
+            # At once: a new thread may take the apartment that one of these gives up.
             await execute_together(connection, [THREADS.update(changed, errand_due_at=due)])
         if new := sorted((thread for thread in threads if thread.is_new), key=_unique):
-            await execute_together(connection, [THREADS.insert(new, errand_due_at=due)])
+            statements.append(THREADS.insert(new, errand_due_at=due))
         if uow.new_messages:
             stored = sorted(uow.new_messages, key=attrgetter("key"))
-            await execute_together(
-                connection, [MESSAGES.insert(stored, sender=lambda one: sender_of(one.message, self._region))]
-            )
+            statements.append(MESSAGES.insert(stored, sender=lambda one: sender_of(one.message, self._region)))
+        return statements
 
 
 async def _conversations(connection: Connection, chats: Sequence[ChatMessage]) -> dict[str, str]:

@@ -12,11 +12,13 @@ from services.notifications.delivery.store import columns_of
 from services.notifications.events.reminders import REMINDERS, Booked, Entry
 from services.notifications.reports.store import TOLD, ReportStore
 from services.notifications.unit_of_work import UnitOfWork
+from shared.contracts.booking import BookingConfirmed
 from shared.contracts.booking import Outcome as BookingEvent
 from shared.contracts.notifications import ReminderDue
 from shared.database.bulk import UPSERT, Column, Table
 from shared.database.pool import Connection
-from shared.database.statements import execute_together
+from shared.database.statements import Statement, execute_together
+from shared.errors import Conflict
 from shared.messages.message import Message
 
 _HEAR = """
@@ -26,6 +28,9 @@ ON CONFLICT (channel, address) DO UPDATE SET heard_at = greatest(last_heard.hear
 _ENTRIES = """
 SELECT booking_id, as_of, state, booked, left_on FROM agenda
 WHERE booking_id = ANY($1::uuid[]) ORDER BY booking_id FOR UPDATE"""
+_ARE_KNOWN = """
+SELECT EXISTS (SELECT FROM agenda WHERE booking_id = ANY($1::uuid[]))
+    OR EXISTS (SELECT FROM deliveries WHERE booking_id = ANY($1::uuid[]))"""
 # What is under way may go out all the same: then its outcome says so; otherwise it is not tried again.
 _WITHDRAW = """
 WITH overtaken AS (
@@ -71,8 +76,25 @@ class Repository(ReportStore[NotificationComposer]):
                 uow.occasions.setdefault(row["booking_id"], set()).add(row["occasion"])
         return uow
 
-    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> None:
+    async def load_optimistic(self, connection: Connection, messages: Sequence[Message], now: datetime) -> UnitOfWork:
+        """Nothing of bookings that are confirmed, as nearly all are, without a message to their guests before.
+
+        Raises:
+            Conflict: where something else has happened, or is known of one of the bookings.
+        """
+        del now
+        if not all(isinstance(one, BookingConfirmed) for one in messages):
+            raise Conflict("only a booking's first event is handled without locks")
+        ids = [one.booking_id for one in messages if isinstance(one, BookingConfirmed)]
+        if await connection.fetchval(_ARE_KNOWN, ids):
+            raise Conflict("something is known of a booking already")
+        return UnitOfWork(self._composer, all_new=True)
+
+    async def save(self, connection: Connection, uow: UnitOfWork, now: datetime) -> list[Statement]:
         """Write what is new, in one sorted order so that rivals wait for each other and never deadlock."""
+        if uow.all_new:
+            entries = [uow.entries[booking_id] for booking_id in sorted(uow.changed)]
+            return [AGENDA.insert_new(entries), *([self.added_as_new(uow.new, now)] if uow.new else [])]
         if uow.unplanned:
             await connection.execute(_TAKE_BACK, list(uow.unplanned), [one.value for one in REMINDERS], now)
         if uow.withdrawn:
@@ -88,3 +110,4 @@ class Repository(ReportStore[NotificationComposer]):
             await connection.execute(_HEAR, heard)
         if uow.new:
             await self.add(connection, uow.new, now)
+        return []

@@ -21,7 +21,7 @@ class UnitOfWork:
 
     `occasions` are those for which a booking's guest has messages, `withdrawn` those whose unsent messages are
     withdrawn. `unplanned` are bookings whose unsent reminders are deleted. `last_contact` is when guests last wrote, by
-    channel and address.
+    channel and address. With `all_new` nothing was known of its bookings, and what is written must be new.
     """
 
     composer: NotificationComposer
@@ -32,6 +32,7 @@ class UnitOfWork:
     occasions: dict[UUID, set[str]] = field(default_factory=dict)
     withdrawn: dict[tuple[UUID, str], None] = field(default_factory=dict)
     unplanned: dict[UUID, None] = field(default_factory=dict)
+    all_new: bool = False
 
     def notify(self, event: Event, outcome: Outcome, stage: str = "") -> list[Delivery]:
         """Add the deliveries of an event to its guest, and withdraw older ones that it supersedes.

@@ -92,11 +92,16 @@ class Table(Fields[Kind]):
         changed = [one for one in self.columns if one not in {key, *(fixed or ())}]
         self._changed = [key, *changed]
         self.insert_sql = self._insert_sql(on_conflict, changed)
+        self.insert_new_sql = self._insert_sql("", changed)
         self.update_sql = None if fixed is None else self._update_sql(changed, sets or {}, version)
 
     def insert(self, objects: Iterable[Kind], **given: Any) -> Statement:
         """Writes objects down, in their order. `given` are further columns: a value for all, or a function of each."""
         return Statement(self.insert_sql, (self._rows(self.columns, objects, given),))
+
+    def insert_new(self, objects: Iterable[Kind], **given: Any) -> Statement:
+        """The same without `on_conflict`: one that is there already fails as a Conflict."""
+        return Statement(self.insert_new_sql, (self._rows(self.columns, objects, given),))
 
     def update(self, objects: Iterable[Kind], versions: Mapping[Any, Any] | None = None, **given: Any) -> Statement:
         """Writes what has become of objects; with `versions`, by their keys, of all of them or of none.

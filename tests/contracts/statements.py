@@ -63,7 +63,7 @@ def _strings(value: Any, module: ModuleType, seen: set[int]) -> Iterator[str]:
 def _parts(value: Any, module: ModuleType) -> Iterable[Any]:
     """What is inside: only what this module itself declares is looked into."""
     if isinstance(value, Table):
-        return [value.insert_sql, value.update_sql]
+        return [value.insert_sql, value.insert_new_sql, value.update_sql]
     if isinstance(value, list | tuple | set | frozenset | Mapping):
         return list(value.values() if isinstance(value, Mapping) else value)
     if isinstance(value, type):

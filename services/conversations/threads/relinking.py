@@ -20,6 +20,7 @@ from shared.auth.tokens import Role
 from shared.clock import Clock
 from shared.database.conflicts import retry_conflicts
 from shared.database.pool import Database
+from shared.database.statements import execute_together
 from shared.http.app import require_role
 from shared.messages.incoming import RequestBody
 from shared.settings import ServiceSettings
@@ -120,7 +121,7 @@ async def relink_tenant(
             before = {thread.id: _facts(thread) for thread in tenant.threads}
             tenant.relink(now)
             if not dry_run:
-                await repository.save(connection, uow, now)
+                await execute_together(connection, await repository.save(connection, uow, now))
         return [_relinked(thread, changes) for thread in tenant.threads if (changes := _changes(before, thread))]
 
     return await retry_conflicts(relink)

@@ -24,6 +24,7 @@ from services.notifications.delivery.queries import DeliveryQueries
 from services.notifications.delivery.rows import DELIVERIES, claimed, storable
 from shared.commit_hooks import on_commit
 from shared.database.pool import Connection
+from shared.database.statements import Statement
 from shared.jobs.wake import WakeSignal
 
 
@@ -129,22 +130,27 @@ class DeliveryStore(DeliveryQueries, Generic[Composer]):
 
     async def add(self, connection: Connection, deliveries: Sequence[Delivery], now: datetime) -> None:
         """Write deliveries down, in one sorted order; those that are there already stay as they are."""
-        ordered = sorted(deliveries, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
+        statement = DELIVERIES.insert(_in_order(deliveries), **self._given(now))
+        written = await connection.fetch(statement.sql, *statement.parameters)
+        _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])
+        on_commit(self._wake.set)
+
+    def added_as_new(self, deliveries: Sequence[Delivery], now: datetime) -> Statement:
+        """The same as a statement that fails as a Conflict if one of them is there already."""
+        _count_stored([one.channel for one in deliveries if one.status is Status.STORED])
+        on_commit(self._wake.set)
+        return DELIVERIES.insert_new(_in_order(deliveries), **self._given(now))
+
+    def _given(self, now: datetime) -> dict[str, Any]:
+        """The columns of a new delivery that are no fields of it."""
 
         def due_at(one: Delivery) -> datetime:
             return self._composer.not_before(one.channel, one.property_id, one.timezone, one.urgent, now)
 
-        over = {Status.STORED, Status.WITHDRAWN}
-        statement = DELIVERIES.insert(
-            ordered,
-            due_at=due_at,
-            waits_since=due_at,
-            created_at=now,
-            finished_at=lambda one: now if one.status in over else None,
-        )
-        written = await connection.fetch(statement.sql, *statement.parameters)
-        _count_stored([row["channel"] for row in written if row["status"] == Status.STORED])
-        on_commit(self._wake.set)
+        def finished_at(one: Delivery) -> datetime | None:
+            return now if one.status in {Status.STORED, Status.WITHDRAWN} else None
+
+        return {"due_at": due_at, "waits_since": due_at, "created_at": now, "finished_at": finished_at}
 
     async def claim(
         self, connection: Connection, slots: Mapping[Channel, int], now: datetime, lease: timedelta
@@ -245,6 +251,11 @@ class DeliveryStore(DeliveryQueries, Generic[Composer]):
         on_commit(self._wake.set)
 
 
+def _in_order(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """One order for all writers, so that rivals wait for each other and never deadlock."""
+    return sorted(deliveries, key=lambda one: (one.booking_id, one.occasion, one.recipient, one.channel))
+
+
 def _outcome_row(outcome: Outcome) -> dict[str, Any]:
     return {
         "number": outcome.claimed.number,
@@ -262,7 +273,7 @@ def _outcome_row(outcome: Outcome) -> dict[str, Any]:
 
 def _count_stored(channels: Sequence[str]) -> None:
     for channel in channels:
-        COUNTED.labels(channel, Status.STORED).inc()
+        on_commit(COUNTED.labels(channel, Status.STORED).inc)
 
 
 def _occasion(outcome: Outcome) -> Occasion:

@@ -21,6 +21,7 @@ from shared.consumer.processor import Processor
 from shared.contracts.booking import BookingConfirmed, Contact
 from shared.contracts.conversations import ChatMessage, ConversationLinked, GuestWrote
 from shared.database.pool import Database
+from shared.database.statements import execute_together
 from shared.errors import Conflict
 from shared.messages.message import Message
 from tests.database.conversations.conftest import TRUNCATE, MakeConsumer, PostOffice
@@ -116,7 +117,7 @@ class Turn:
             handlers.booking_confirmed(self._uow, message, NOW)
 
     async def save(self) -> None:
-        await self._repository.save(self._connection, self._uow, NOW)
+        await execute_together(self._connection, await self._repository.save(self._connection, self._uow, NOW))
 
 
 @asynccontextmanager
