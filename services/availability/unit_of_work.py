@@ -16,7 +16,8 @@ from shared.errors import Conflict, Refusal
 
 MOST_PROBLEMS = 20  # properties that a refusal names
 FreeKey = tuple[str, Stay]
-RoomNight = tuple[str, str, date]
+PropertyNight = tuple[str, date]
+_DICE = random.Random()  # noqa: S311 — which room a guest gets is no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class UnitOfWork:
 
     `properties` are the known ones by id, at least those that the batch names; `other_ids` are ids for refusals.
     `free` are the free rooms of each type by property and stay, as they were when the batch began. `own_free` is the
-    same for a booking that changes its dates: its own rooms count as free. `loaded` are the holds as they were read,
+    same for a booking that changes its dates: its own rooms count as free. `taken` are the rooms that this batch has
+    taken, by property and night. `loaded` are the holds as they were read,
     `nights_changed` those whose nights have changed, `rooms_replaced` those whose rooms have changed.
     `versions` (of each hold that was read) and `assumed_new` (bookings that were not looked up) are for the repository.
     """
@@ -48,9 +50,9 @@ class UnitOfWork:
     versions: dict[UUID, str] = field(default_factory=dict)
     assumed_new: set[UUID] = field(default_factory=set)
     free: dict[FreeKey, dict[str, list[str]]] = field(default_factory=dict)
-    rng: random.Random = field(default_factory=random.SystemRandom)
+    rng: random.Random = field(default_factory=lambda: _DICE)
     changed: set[UUID] = field(default_factory=set)
-    taken: set[RoomNight] = field(default_factory=set)
+    taken: dict[PropertyNight, set[str]] = field(default_factory=dict)
     freed: set[str] = field(default_factory=set)
     rooms_replaced: set[UUID] = field(default_factory=set)
     loaded: dict[UUID, Hold] = field(default_factory=dict)
@@ -81,12 +83,11 @@ class UnitOfWork:
 
     def free_rooms(self, property_: Property, stay: Stay, type_key: str, avoid: Iterable[str] = ()) -> list[str]:
         """Rooms of a type that are free for every night and that this batch has not taken."""
-        avoided = {room.casefold() for room in avoid}
-        return [
-            room
-            for room in self.free.get((property_.id, stay), {}).get(type_key, [])
-            if room.casefold() not in avoided and not self._taken_here(property_.id, room, stay)
-        ]
+        taken = {room for night in stay for room in self.taken.get((property_.id, night), ())}
+        free = self.free.get((property_.id, stay), {}).get(type_key, [])
+        if avoided := {room.casefold() for room in avoid}:
+            return [room for room in free if room not in taken and room.casefold() not in avoided]
+        return [room for room in free if room not in taken]
 
     def narrow(self, property_: Property, stay: Stay, seen: Mapping[str, Sequence[str]]) -> None:
         """Keep as free only what the external system reports as free too.
@@ -103,15 +104,14 @@ class UnitOfWork:
             else:
                 ours[key] = [room for room in free if room in theirs]
 
-    def choose(self, property_: Property, stay: Stay, type_key: str, avoid: Iterable[str]) -> str | None:
-        """One free room at random, so that rooms wear evenly; None when none is free."""
-        rooms = self.free_rooms(property_, stay, type_key, avoid)
-        return self.rng.choice(rooms) if rooms else None
+    def choose(self, rooms: Sequence[str], number: int) -> list[str]:
+        """So many of these rooms at random, so that rooms wear evenly; fewer where there are not as many."""
+        return self.rng.sample(rooms, min(number, len(rooms)))
 
     def add(self, hold: Hold) -> None:
         """Add a hold and take its nights, so that no other hold of this batch gets them."""
         self.put(hold)
-        self.taken |= {(hold.property_id, room, night) for room in hold.rooms for night in hold.stay}
+        self._take(hold.property_id, ((room, night) for room in hold.rooms for night in hold.stay))
 
     def put(self, hold: Hold) -> None:
         """Store a hold whose state has changed."""
@@ -130,7 +130,7 @@ class UnitOfWork:
         return [
             room
             for room in self.own_free.get((hold.booking_id, stay), {}).get(type_key, [])
-            if not any((hold.property_id, room, night) in self.taken and (room, night) not in mine for night in stay)
+            if not any(self.is_taken(hold.property_id, room, night) and (room, night) not in mine for night in stay)
         ]
 
     def change_nights(self, hold: Hold) -> None:
@@ -139,8 +139,9 @@ class UnitOfWork:
         new = hold.nights - self.holds[hold.booking_id].nights
         self.put(hold)
         self.nights_changed.add(hold.booking_id)
-        self.taken |= {(hold.property_id, room, night) for room, night in new}
-        self.taken -= {(hold.property_id, room, night) for room, night in gone}
+        self._take(hold.property_id, new)
+        for room, night in gone:
+            self.taken.get((hold.property_id, night), set()).discard(room)
         if gone:
             self.freed.add(hold.property_id)
 
@@ -162,5 +163,10 @@ class UnitOfWork:
         """When a hold that begins now expires."""
         return now + timedelta(minutes=property_.hold_minutes)
 
-    def _taken_here(self, property_id: str, room: str, stay: Stay) -> bool:
-        return bool(self.taken) and any((property_id, room, night) in self.taken for night in stay)
+    def is_taken(self, property_id: str, room: str, night: date) -> bool:
+        """Whether this batch has taken a room for a night."""
+        return room in self.taken.get((property_id, night), ())
+
+    def _take(self, property_id: str, nights: Iterable[tuple[str, date]]) -> None:
+        for room, night in nights:
+            self.taken.setdefault((property_id, night), set()).add(room)

@@ -11,7 +11,6 @@ from uuid import UUID
 import structlog
 
 from shared.consumer.odd_records import (
-    Problems,
     Record,
     has_reserved_source,
     header_problems,
@@ -27,7 +26,7 @@ from shared.consumer.routing import Routes
 from shared.errors import described
 from shared.kafka.topics import internal
 from shared.messages.inbound import InboundMessage, Invalid, json_in, known_type, parse_message
-from shared.messages.message import Envelope, Message, digest_of, message_types
+from shared.messages.message import Context, Envelope, Message, digest_of, message_types, read_context
 from shared.messages.record_auth import INTERNAL, NotVerified, RecordVerifier, Verified
 from shared.outbox.dead_letters import HISTORY, ORIGIN
 
@@ -63,26 +62,25 @@ class Decoder:
         """The message in a record, or what is wrong with it; it never raises."""
         try:
             default, place = self._defaults.get(record.topic, ""), position_of(record)
-            envelope = Envelope.from_headers(
-                record.headers, topic=record.topic, place=place, type_name=default, now=now
-            )
+            context = read_context(record.headers)
+            envelope = Envelope.of_context(context, topic=record.topic, place=place, type_name=default, now=now)
             try:
-                return self._decode(record, envelope)
+                return self._decode(record, context, envelope)
             except NotVerified as problem:
                 return unverified(record, envelope, str(problem))
         except Exception as fault:
             return undecodable(record, now, fault)
 
-    def _decode(self, record: Record, envelope: Envelope) -> InboundMessage:
+    def _decode(self, record: Record, context: Context, envelope: Envelope) -> InboundMessage:
         if problem := unreadable_batch(record):  # nobody can tell who wrote it, nor where it stood before
             return self._refused(record, envelope, problem, origin_of(record))
         writer = self._verifier.verify(record, envelope) if self._verifier else INTERNAL
-        if not writer.internal:  # attempts and replays are numbered by our own programs alone
+        if not writer.internal and (envelope.attempt or envelope.replay):  # our own programs alone number them
             envelope = replace(envelope, attempt=0, replay="")
         origin = self._origin(record)
         topic = origin.rsplit("/", 2)[0]
         message = misplaced(topic, envelope, record.value or b"", self._accepted) or self._parse(
-            record, envelope, writer
+            record, context, envelope, writer
         )
         if isinstance(message, Invalid) and (topic, envelope.type) not in self._accepted:
             message = replace(message, taken_for=self._defaults.get(topic, ""))
@@ -95,17 +93,14 @@ class Decoder:
         verified, history = not self._is_reserved(record, writer), self._from_us(record, HISTORY)
         return InboundMessage(record, envelope, message, key, origin, verified, history)
 
-    def _parse(self, record: Record, envelope: Envelope, writer: Verified) -> Message | Invalid:
+    def _parse(self, record: Record, context: Context, envelope: Envelope, writer: Verified) -> Message | Invalid:
         body = record.value or b""
-        if problems := self._problems(record, writer):
+        if problems := header_problems(record.headers, context, reserved=self._is_reserved(record, writer)):
             return Invalid(envelope.type, envelope.reference, body, json_in(body), problems)
         message = parse_message(envelope.type, body, envelope.reference)
         if self._verifier and isinstance(message, Message) and (false := self._verifier.false_speaker(writer, message)):
             raise NotVerified(false)
         return message
-
-    def _problems(self, record: Record, writer: Verified) -> Problems:
-        return header_problems(record.headers, reserved=self._is_reserved(record, writer))
 
     def _is_reserved(self, record: Record, writer: Verified) -> bool:
         internal_writer = self._verifier is not None and writer.internal

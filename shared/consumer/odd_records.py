@@ -13,7 +13,7 @@ from aiokafka import ConsumerRecord
 from shared.errors import described
 from shared.kafka.lenient_records import broken_names, unreadable
 from shared.messages.inbound import InboundMessage, Invalid, booking_of, json_in, known_type
-from shared.messages.message import Envelope, Message, context_problems, digest_of, message_types
+from shared.messages.message import Context, Envelope, Message, digest_of, message_types
 from shared.observability.logs import log_context
 
 log = structlog.get_logger(__name__)
@@ -65,14 +65,14 @@ def misplaced(
     return Invalid(envelope.type, envelope.reference, body, json_in(body), ({"field": "ce_type", "problem": problem},))
 
 
-def header_problems(headers: Sequence[tuple[str, bytes | None]], *, reserved: bool) -> Problems:
+def header_problems(headers: Sequence[tuple[str, bytes | None]], context: Context, *, reserved: bool) -> Problems:
     """What is wrong with a record's headers; with `reserved` it uses a source that we keep for ourselves."""
     if names := broken_names(headers):
         named = ", ".join(names)[:200]
         problem = f"the names of headers must be UTF-8, and {named} is not: correct it or leave it out"
         return ({"field": "headers", "problem": problem},)
-    if problems := context_problems(headers):
-        return problems
+    if context.problems:
+        return context.problems
     if reserved:
         problem = f"{', '.join(RESERVED_SOURCES)}* are names that Posada keeps: take your own, or none"
         return ({"field": "ce_source", "problem": problem},)

@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +34,7 @@ from shared.consumer.failures import (
     log_fault,
     log_split,
 )
+from shared.consumer.measuring import Outcome, count_handled, measured
 from shared.consumer.odd_records import Record
 from shared.consumer.routing import OptimisticRepository, RefusedTooLate, Routes
 from shared.database.conflicts import retry_conflicts
@@ -47,6 +47,7 @@ from shared.messages.inbound import InboundMessage, Invalid, Serialized, known_t
 from shared.messages.message import Envelope, Message, Outgoing
 from shared.messages.record_auth import RecordVerifier
 from shared.observability import metrics
+from shared.observability.logs import log_context
 from shared.observability.tracing import consumer_span, new_traceparent
 from shared.outbox import outbox
 from shared.outbox.publisher import OutboxPublisher
@@ -99,7 +100,7 @@ class Processor:
         It raises for no message's sake; a database that is away is waited for, however long.
         """
         if batch:
-            with _measured(batch):
+            with measured(batch):
                 await self._prefetch(batch)
                 await self._process_to_the_end(batch)
         self.note_progress()
@@ -127,7 +128,7 @@ class Processor:
         """
         inbound = self._inbound(command, id, source or f"{self.source}/http")
         commit = partial(self._commit, [inbound], locked=True, awaited=True)
-        with _measured([inbound]):
+        with measured([inbound]):
             async with asyncio.timeout(seconds):
                 await self._prefetch([inbound])
                 try:
@@ -161,7 +162,11 @@ class Processor:
 
                 messages = [one.message for one in fresh.values() if isinstance(one.message, Message)]
                 uow = await load(connection, messages, now) if messages else None
-                sends = [send for one in fresh.values() for send in self._handle(uow, one, now, awaited=awaited)]
+                outcomes: list[Outcome] = []
+                sends = [
+                    send for one in fresh.values() for send in self._handle(uow, one, now, outcomes, awaited=awaited)
+                ]
+                on_commit(partial(count_handled, outcomes))
                 changes = (await repository.save(connection, uow, now) or ()) if messages else ()
 
                 rows = [row for _, row in sends]
@@ -171,17 +176,17 @@ class Processor:
         return [message for message, row in sends if message is not None and row.due is None]
 
     def _handle(
-        self, uow: Any, inbound: InboundMessage, now: datetime, *, awaited: bool
+        self, uow: Any, inbound: InboundMessage, now: datetime, outcomes: list[Outcome], *, awaited: bool
     ) -> list[tuple[Message | None, Row]]:
         """What handling a message sends, each with its outbox row; one that is invalid becomes a dead letter."""
         envelope, message = inbound.envelope, inbound.message
         if isinstance(message, Invalid):
             on_commit(metrics.HANDLED.labels(known_type(envelope.type), "invalid").inc)
             return [(None, dead_letter(self.routes.service, inbound, message.text, now))]
-        route, outcome = self.routes.table[type(message)], "handled"
+        route, outcome, booking = self.routes.table[type(message)], "handled", message.booking
         before = uow.changes_made if route.refused else 0
-        attributes = {"posada.booking": inbound.booking}
-        with inbound.log_context(), consumer_span(envelope.type, envelope.traceparent, **attributes) as trace:
+        span = consumer_span(envelope.type, envelope.traceparent, **{"posada.booking": booking})
+        with log_context(booking, envelope.traceparent), span as trace:
             try:
                 sends = [Outgoing.of(send) for send in route.handle(uow, message, now)]
             except Refusal as refusal:
@@ -190,8 +195,8 @@ class Processor:
                 if uow.changes_made != before:
                     raise RefusedTooLate(f"{envelope.type} was refused behind a change: {refusal.code}") from None
                 sends, outcome = [Outgoing(route.refused(message, refusal))], refusal.code
-            on_commit(partial(_count_handled, envelope.type, outcome))
-        cause = replace(envelope, traceparent=trace)
+        outcomes.append((inbound, outcome))
+        cause = envelope if trace == envelope.traceparent else replace(envelope, traceparent=trace)
         return [(send.message, outbox.row_of(send, self.source, cause, now)) for send in sends]
 
     async def _claimed(
@@ -257,19 +262,6 @@ class Processor:
         key = command.key.encode() if command.type_name else None
         raw = Serialized(key, command.model_dump_json(exclude_none=True).encode(), envelope.headers())
         return InboundMessage(raw, envelope, command, envelope.inbox_key(self.routes.service, topic), f"{topic}/-1/-1")
-
-
-@contextmanager
-def _measured(batch: Sequence[InboundMessage]) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    metrics.BATCH_SECONDS.observe(time.perf_counter() - began)
-    metrics.BATCH_MESSAGES.observe(len(batch))
-
-
-def _count_handled(type_name: str, outcome: str) -> None:
-    metrics.HANDLED.labels(type_name, outcome).inc()
-    log.info("handled", type=type_name, outcome=outcome)
 
 
 def _by_urgency(batch: Sequence[InboundMessage]) -> tuple[list[InboundMessage], list[InboundMessage]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from aiokafka.consumer import fetcher
@@ -45,6 +46,8 @@ class UnreadableBatch(str):
 
 
 _UNREADABLE = UnreadableBatch("posada_unreadable")
+_PLAIN = frozenset({str})
+_NAME = itemgetter(0)  # of a header
 
 
 def install_lenient_reader() -> None:
@@ -64,11 +67,20 @@ def install_lenient_reader() -> None:
 
 def broken_names(headers: Any) -> list[str]:
     """The names among a record's headers that are not UTF-8."""
+    if _are_plain(headers):
+        return []
     return [name for name, _ in headers if isinstance(name, BrokenName)]
+
+
+def _are_plain(headers: Any) -> bool:
+    """Whether no name is one of our own kinds of text, as with nearly every record: so they are looked at in one go."""
+    return {*map(type, map(_NAME, headers))} <= _PLAIN
 
 
 def unreadable(headers: Any) -> str:
     """Why the batch that a record replaces cannot be read; empty for any other record."""
+    if _are_plain(headers):
+        return ""
     for name, value in headers:
         if isinstance(name, UnreadableBatch):
             return str(value.decode())

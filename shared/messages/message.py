@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -113,7 +113,7 @@ def message_types() -> Mapping[str, type[Message]]:
     return _REGISTRY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as nobody changes one: a frozen one takes four times as long to make
 class Envelope:
     """The CloudEvents context of a message.
 
@@ -177,12 +177,16 @@ class Envelope:
         type_name: str,
         now: datetime,
     ) -> Envelope:
-        """Read the context from Kafka headers; what a client left out is taken from the other arguments.
+        """The same as `of_context`, from Kafka headers."""
+        return cls.of_context(read_context(headers), topic=topic, place=place, type_name=type_name, now=now)
 
-        `place` is where in its topic the record stands, in words that no other record there ever has. What is no
-        context (see `context_problems`) is taken for left out.
+    @classmethod
+    def of_context(cls, context: Context, *, topic: str, place: str, type_name: str, now: datetime) -> Envelope:
+        """The envelope of a record; what a client left out of the context is taken from the other arguments.
+
+        `place` is where in its topic the record stands, in words that no other record there ever has.
         """
-        given = _context(headers)[0]
+        given = context.given
         return cls(
             id=given.get("ce_id") or f"{topic}/{place}",
             type=given.get("ce_type") or type_name,
@@ -210,15 +214,18 @@ _CONTEXT = frozenset(
 )
 
 
-def context_problems(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str], ...]:
-    """What is wrong with the context headers of a record, each with its field; a bad traceparent is just not used.
+class Context(NamedTuple):
+    """The context headers of a record by name, without those that are wrong, and what is wrong with these."""
+
+    given: dict[str, str]
+    problems: tuple[dict[str, str], ...]
+
+
+def read_context(headers: Iterable[tuple[str, bytes | None]]) -> Context:
+    """The context headers of a record, each decoded once; a bad traceparent is just not used.
 
     Read loosely, two ids that are no text could become one, and one message would hide the other.
     """
-    return _context(headers)[1]
-
-
-def _context(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str], tuple[dict[str, str], ...]]:
     given: dict[str, str] = {}
     problems: dict[str, str] = {}
     for written, value in headers:
@@ -232,9 +239,11 @@ def _context(headers: Iterable[tuple[str, bytes | None]]) -> tuple[dict[str, str
             problems[name] = f"must be printable text in UTF-8, at most {LONGEST_HEADER} bytes: correct it"
         else:
             given[name] = text
+    if not problems:
+        return Context(given, ())
     problems.pop("traceparent", None)
     listed = tuple({"field": name, "problem": problem} for name, problem in problems.items())
-    return {name: text for name, text in given.items() if name not in problems}, listed
+    return Context({name: text for name, text in given.items() if name not in problems}, listed)
 
 
 def _text(value: bytes) -> str | None:

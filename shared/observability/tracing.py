@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from secrets import token_hex
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from shared.ids import new_id
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -39,7 +40,7 @@ def set_up_traces(service: str, endpoint: str | None) -> None:
 
 def new_traceparent() -> str:
     """A W3C traceparent that begins a trace, for a message without one."""
-    return f"00-{token_hex(16)}-{token_hex(8)}-01"
+    return f"00-{new_id().hex}-{new_id().hex[:16]}-01"
 
 
 def continued(traceparent: str) -> str:
@@ -67,15 +68,19 @@ def current_traceparent() -> str:
     return _current.get()
 
 
-@contextmanager
-def consumer_span(type_name: str, traceparent: str, **attributes: str) -> Iterator[str]:
+def consumer_span(type_name: str, traceparent: str, **attributes: str) -> AbstractContextManager[str]:
     """A consumer span around the handling of a message; yields the traceparent for the messages that it sends."""
     if _tracer is None:
-        with _as_current(traceparent):
-            yield traceparent
-        return
+        return _Current(traceparent)
+    return _exported_span(_tracer, type_name, traceparent, attributes)
+
+
+@contextmanager
+def _exported_span(
+    tracer: trace.Tracer, type_name: str, traceparent: str, attributes: Mapping[str, str]
+) -> Iterator[str]:
     parent = _PROPAGATOR.extract({"traceparent": traceparent})
-    with _tracer.start_as_current_span(
+    with tracer.start_as_current_span(
         f"process {type_name}",
         context=parent,
         kind=SpanKind.CONSUMER,
@@ -83,7 +88,7 @@ def consumer_span(type_name: str, traceparent: str, **attributes: str) -> Iterat
     ):
         transport: dict[str, str] = {}
         _PROPAGATOR.inject(transport)
-        with _as_current(transport.get("traceparent", traceparent)) as inner:
+        with _Current(transport.get("traceparent", traceparent)) as inner:
             yield inner
 
 
@@ -98,10 +103,17 @@ def client_span(name: str, traceparent: str, **attributes: str) -> Iterator[None
         yield
 
 
-@contextmanager
-def _as_current(traceparent: str) -> Iterator[str]:
-    token = _current.set(traceparent)
-    try:
-        yield traceparent
-    finally:
-        _current.reset(token)
+class _Current:
+    """Makes a trace the current one; yields it. A generator would take three times as long for every message."""
+
+    __slots__ = ("_token", "_traceparent")
+
+    def __init__(self, traceparent: str) -> None:
+        self._traceparent = traceparent
+
+    def __enter__(self) -> str:
+        self._token = _current.set(self._traceparent)
+        return self._traceparent
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -120,9 +120,9 @@ def _done(step: Step[Data], state: SagaState[Data], reply: Message, now: datetim
 def _enter(table: SagaTable[Data], before: Transition[Data], step: Step[Data], now: datetime) -> Transition[Data]:
     sends = (*before.sends, *step.do(before.data, now))
     if step.kind is Kind.PIVOT:
-        return _decide(table, replace(before, sends=sends), step, now)
+        return _decide(table, Transition(before.state, sends), step, now)
     begun = (*before.progress.begun, step.name)
-    progress = replace(before.progress, begun=begun, attempt=1, wake_at=now + table.patience_with(step))
+    progress = before.progress.but(begun=begun, attempt=1, wake_at=now + table.patience_with(step))
     return Transition(SagaState(before.data, progress), sends)
 
 
@@ -186,10 +186,10 @@ def _settle(table: SagaTable[Data], transition: Transition[Data], now: datetime)
     if progress.pending:
         patience = max(table.patience_with(table.step(name)) for name in progress.pending)
         doublings = min(progress.attempt - 1, MOST_DOUBLINGS)
-        progress = replace(progress, wake_at=now + min(patience * 2**doublings, max(MAX_PAUSE, patience)))
+        progress = progress.but(wake_at=now + min(patience * 2**doublings, max(MAX_PAUSE, patience)))
     else:
         progress = progress.noted("saga", "ended", now, phase=Phase.ENDED, wake_at=None)
-    return replace(transition, state=SagaState(transition.data, progress))
+    return Transition(SagaState(transition.data, progress), transition.sends, transition.alarm)
 
 
 def _repeat(table: SagaTable[Data], state: SagaState[Data], now: datetime) -> Transition[Data]:
@@ -201,7 +201,7 @@ def _repeat(table: SagaTable[Data], state: SagaState[Data], now: datetime) -> Tr
     sends = _each_once([_again(send, attempt) for build in builds if build for send in build(state.data, now)])
     progress = before.noted(", ".join(before.pending), "again", now, attempt=attempt)
     if attempt > ALARM_AFTER:  # the history of a saga that waits for days stays short
-        progress = replace(progress, history=(*before.history[:-1], progress.history[-1]))
+        progress = progress.but(history=(*before.history[:-1], progress.history[-1]))
     alarm = before.pending if attempt >= ALARM_AFTER else ()
     return _settle(table, Transition(SagaState(state.data, progress), sends, alarm), now)
 

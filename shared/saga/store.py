@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 
@@ -15,6 +15,7 @@ from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 from shared.errors import Conflict
+from shared.ids import new_id
 from shared.saga.engine import Transition
 from shared.saga.state import Data, Phase, Progress, SagaState
 from shared.saga.table import SagaTable
@@ -97,7 +98,9 @@ class SagaCache:
     def get(self, saga_id: UUID) -> SagaRecord[Any] | None:
         """The saga as it was last written here, if it is cached."""
         cached = self._sagas.get(saga_id)
-        return replace(cached) if cached else None
+        if cached is None:
+            return None
+        return SagaRecord(saga_id, cached.table, cached.state, cached.started_at, cached.written)
 
     def put(self, written: UUID, sagas: Iterable[SagaRecord[Any]]) -> None:
         """Cache sagas as they are now being written."""
@@ -156,7 +159,7 @@ class Sagas:
         known = [saga for saga in self.by_id.values() if saga.written]
         moved = [saga for saga in known if saga.changed]
         unchanged = [saga for saga in known if not saga.changed] if self._optimistic else []
-        written = uuid4()
+        written = new_id()
         self.cache.put(written, (*new, *moved))
         given = {"updated_at": now, "written": written}
         statements = []

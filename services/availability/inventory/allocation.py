@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -65,12 +66,14 @@ def find_rooms(uow: UnitOfWork, property_: Property, stay: Stay, command: HoldRo
     """
     best_effort = command.policy is Policy.BEST_EFFORT
     priced, failed = _priced_lines(property_, stay, command, texts, tolerant=best_effort)
-    short = _shortages(uow, property_, stay, command, priced)
+    keys = Counter(line.type.key for line in priced)
+    free = _free(uow, property_, stay, keys, command.avoid_rooms)
+    short = _shortages(keys, free)
     if short:
         uow.require_complete_view(property_)
     if short and not best_effort:
         raise not_enough(property_, stay, short, command.language, texts)
-    held, unassigned = _assign_rooms(uow, property_, stay, command, priced)
+    held, unassigned = _assign_rooms(uow, priced, keys, free)
     failed += [
         FailedRoom(
             line=line.wish.line,
@@ -98,19 +101,12 @@ def reallocate(
     """
     uow.require_complete_view(property_)
     stay, before = known.stay, RoomsHeld.model_validate_json(known.answer)
-    keys = [line.type for line in before.rooms]
-    free = {key: len(uow.free_rooms(property_, stay, key, command.avoid_rooms)) for key in set(keys)}
-    if short := shortages(keys, free):
+    keys = Counter(line.type for line in before.rooms)
+    free = _free(uow, property_, stay, keys, command.avoid_rooms)
+    if short := _shortages(keys, free):
         raise not_enough(property_, stay, short, command.language, texts)
-    avoid = set(command.avoid_rooms)
-    found = []
-    for line in before.rooms:
-        room = uow.choose(property_, stay, line.type, avoid)
-        if room is None:
-            raise Refusal(Reason.NOT_ENOUGH_ROOMS, f"no room is left for line {line.line}", room=line.line)
-        avoid.add(room)
-        found.append(line.model_copy(update={"room": room}))
-    return tuple(found)
+    chosen = {key: uow.choose(free[key], number) for key, number in keys.items()}
+    return tuple(line.model_copy(update={"room": chosen[line.type].pop()}) for line in before.rooms)
 
 
 def tombstone(booking_id: UUID, property_id: str, now: datetime) -> Hold:
@@ -152,27 +148,28 @@ def price_line(property_: Property, stay: Stay, package_name: str, wish: RoomWis
     return PricedRoom(wish, room_type, price.amount, cents(price.extra_beds), first)
 
 
-def _shortages(
-    uow: UnitOfWork, property_: Property, stay: Stay, command: HoldRooms, priced: Sequence[PricedRoom]
-) -> tuple[Shortage, ...]:
-    keys = [line.type.key for line in priced]
-    free = {key: len(uow.free_rooms(property_, stay, key, command.avoid_rooms)) for key in set(keys)}
-    return shortages(keys, free)
+def _free(
+    uow: UnitOfWork, property_: Property, stay: Stay, keys: Iterable[str], avoid: Collection[str]
+) -> dict[str, list[str]]:
+    """The free rooms of some types, each looked for once."""
+    return {key: uow.free_rooms(property_, stay, key, avoid) for key in keys}
+
+
+def _shortages(keys: Counter[str], free: Mapping[str, Sequence[str]]) -> tuple[Shortage, ...]:
+    return shortages(keys, {key: len(rooms) for key, rooms in free.items()})
 
 
 def _assign_rooms(
-    uow: UnitOfWork, property_: Property, stay: Stay, command: HoldRooms, priced: Sequence[PricedRoom]
+    uow: UnitOfWork, priced: Sequence[PricedRoom], keys: Counter[str], free: Mapping[str, Sequence[str]]
 ) -> tuple[list[HeldRoom], list[PricedRoom]]:
-    avoid = set(command.avoid_rooms)
+    chosen = {key: uow.choose(free[key], number) for key, number in keys.items()}
     held: list[HeldRoom] = []
     unassigned: list[PricedRoom] = []
     for line in priced:
-        room = uow.choose(property_, stay, line.type.key, avoid)
-        if room is None:
+        if rooms := chosen[line.type.key]:
+            held.append(held_room(line, rooms.pop()))
+        else:
             unassigned.append(line)
-            continue
-        avoid.add(room)
-        held.append(held_room(line, room))
     return held, unassigned
 
 

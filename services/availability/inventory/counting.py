@@ -16,8 +16,8 @@ def free_counts(uow: UnitOfWork, property_: Property, stay: Stay) -> dict[str, i
     return {key: len(uow.free_rooms(property_, stay, key)) for key in property_.types}
 
 
-def shortages(wanted: Iterable[str], available: Mapping[str, int]) -> tuple[Shortage, ...]:
-    """The types of which more rooms are wanted than available. `wanted` has one type key for each room."""
+def shortages(wanted: Iterable[str] | Counter[str], available: Mapping[str, int]) -> tuple[Shortage, ...]:
+    """The types of which more rooms are wanted than available; `wanted` has a type key for each room, or counts."""
     return tuple(
         Shortage(type=key, requested=count, available=available.get(key, 0))
         for key, count in Counter(wanted).items()

@@ -134,7 +134,7 @@ def _nights(uow: UnitOfWork, changed: Sequence[Hold]) -> list[Night]:
         if hold.state is not State.RELEASED and hold.booking_id not in uow.nights_changed
         for room in hold.rooms
         for night in hold.stay
-        if (hold.property_id, room, night) in uow.taken
+        if uow.is_taken(hold.property_id, room, night)
     ]
 
 

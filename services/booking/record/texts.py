@@ -21,6 +21,7 @@ def day_text(day: date, language: Language) -> str:
     return format_date(day, "long", locale=LOCALES[language])
 
 
+@lru_cache(maxsize=1024)
 def policy_text(terms: CancellationTerms | None, language: Language) -> str | None:
     """The sentence that guests read of a cancellation policy; None without one."""
     if terms is None:

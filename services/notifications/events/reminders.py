@@ -108,7 +108,8 @@ class Entry:
 
 
 def _booked(message: BookingConfirmed | BookingModified) -> Booked:
-    return Booked.model_validate(message.model_dump())
+    """Its parts are valid already: they are neither dumped nor validated again."""
+    return Booked.model_construct(**{name: getattr(message, name) for name in Booked.model_fields})
 
 
 def _moment(reminder: Event, day: date, settings: PropertySettings, place: PropertyFacts) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid5
 
@@ -37,6 +38,7 @@ from shared.messages.message import Message
 _BOOKINGS = UUID("6f1d4a3e-3c39-4c52-9d3c-0b7a1e1f2a55")
 
 
+@lru_cache(maxsize=4096)  # one request asks several times
 def booking_id_of(request_id: str) -> UUID:
     """The id of the booking that a request becomes; the same each time the request is read."""
     return uuid5(_BOOKINGS, request_id)

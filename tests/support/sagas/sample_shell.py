@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from shared.consumer.processor import Processor
 from shared.database.pool import Database
+from shared.outbox.batches import unpack
 from shared.outbox.publisher import OutboxPublisher
 from tests.support.doubles.transport import MovedClock, PostOffice, process_records
 from tests.support.sagas.sample_service import Notes, asked
@@ -31,8 +33,12 @@ class Shell:
         await process_records(self.processor, [asked(self.routes, request_id) for request_id in request_ids])
 
     async def outbox(self) -> list[Any]:
+        """Its rows, those in batches too."""
         async with self.database.connection() as connection:
-            return list(await connection.fetch("SELECT * FROM outbox ORDER BY due_at"))
+            single = await connection.fetch("SELECT * FROM outbox ORDER BY due_at")
+            packed = await connection.fetch("SELECT packed, due_at FROM outbox_batches")
+        unpacked = [asdict(row) | {"due_at": one["due_at"]} for one in packed for row in unpack(one["packed"])]
+        return sorted([*map(dict, single), *unpacked], key=itemgetter("due_at"))
 
     async def batches(self) -> int:
         """How many batches the outbox has."""

@@ -202,7 +202,8 @@ async def test_rooms_to_be_avoided_are_known_whatever_their_case(service: Availa
 def test_rooms_are_chosen_at_random(uow: UnitOfWork) -> None:
     property_ = uow.property_of(None)
     stay = next(iter(uow.free))[1]
-    seen = Counter(uow.choose(property_, stay, "bungalow_matrimonial", ()) for _ in range(500))
+    rooms = uow.free_rooms(property_, stay, "bungalow_matrimonial")
+    seen = Counter(room for _ in range(500) for room in uow.choose(rooms, 1))
     assert len(seen) == 5
     assert min(seen.values()) > 40
 

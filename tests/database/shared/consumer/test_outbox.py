@@ -124,7 +124,7 @@ async def test_what_a_transaction_sends_at_once_is_one_row_that_goes_when_all_of
     relay = OutboxPublisher(office, shell.database, clock=shell.clock)
     processor = Processor(shell.routes, shell.database, relay, clock=shell.clock)
     await process_records(processor, [asked(shell.routes, name) for name in "abc"])
-    assert await shell.outbox() == []
+    assert len(await shell.outbox()) == 3
     for arrival in office.arrivals:
         await relay.stop()
         assert await shell.batches() == 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from shared.contracts.legacy_aliases import normalize
 from shared.contracts.topics import ALL_TOPICS
-from shared.messages.message import LONGEST_HEADER, Envelope, context_problems, message_types
+from shared.messages.message import LONGEST_HEADER, Envelope, message_types, read_context
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRINTABLE = st.characters(codec="utf-8", exclude_categories=("C", "Z"), include_characters=" ")
@@ -80,7 +80,7 @@ def test_what_is_no_traceparent_begins_a_new_trace(given_: str) -> None:
     begun = read([("ce_id", b"1"), ("traceparent", given_.encode())]).traceparent
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", begun)
     assert TRACE not in begun
-    assert context_problems([("traceparent", given_.encode())]) == ()
+    assert read_context([("traceparent", given_.encode())]).problems == ()
 
 
 def test_a_trace_is_continued_in_the_version_that_we_speak() -> None:
@@ -91,13 +91,13 @@ def test_a_trace_is_continued_in_the_version_that_we_speak() -> None:
 @pytest.mark.parametrize("name", ["ce_id", "CE_SOURCE", "ce_type", "ce_correlationid", "posada_replay"])
 @pytest.mark.parametrize("value", [b"pag\xf3-X", b"a\0b", b"a\r\nb", b"x" * (LONGEST_HEADER + 1)])
 def test_a_context_header_that_is_no_text_is_named(name: str, value: bytes) -> None:
-    (problem,) = context_problems([(name, value), ("note", b"\xff")])
+    (problem,) = read_context([(name, value), ("note", b"\xff")]).problems
     assert problem["field"] == name.lower()
     assert "UTF-8" in problem["problem"]
 
 
 def test_a_context_header_that_is_given_twice_is_named() -> None:
-    (problem,) = context_problems([("ce_id", b"1"), ("CE_ID", b"2")])
+    (problem,) = read_context([("ce_id", b"1"), ("CE_ID", b"2")]).problems
     assert (problem["field"], "once" in problem["problem"]) == ("ce_id", True)
 
 
