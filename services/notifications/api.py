@@ -14,6 +14,7 @@ from services.notifications.content.rendering import BY_EMAIL_ONLY, Templates
 from services.notifications.content.samples import samples
 from services.notifications.delivery.calendar import entry_in
 from services.notifications.delivery.model import Audience, Channel, Event, Form, Status
+from services.notifications.delivery.page import page_in
 from services.notifications.repository import Repository
 from shared.clock import Clock
 from shared.contracts.common import Language
@@ -126,8 +127,9 @@ def router(database: Database, repository: Repository, templates: Templates, clo
 
 
 def _stored(row: Mapping[str, Any]) -> OutboxMessage:
-    entry = entry_in(row["calendar"])
-    return OutboxMessage.model_validate(dict(row) | {"calendar": entry and entry.to_ics()})
+    entry, page = entry_in(row["calendar"]), page_in(row["page"])
+    html = page and page.to_html(row["subject"] or "")
+    return OutboxMessage.model_validate(dict(row) | {"calendar": entry and entry.to_ics(), "html": html})
 
 
 def _logged(row: Mapping[str, Any]) -> LoggedDelivery:

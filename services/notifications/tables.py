@@ -48,7 +48,7 @@ deliveries = Table(
     Column("sender_name", Text, nullable=False),
     Column("subject", Text),
     Column("text", Text, nullable=False),
-    Column("html", Text),
+    Column("page", JSONB, comment="an e-mail's words in parts"),
     Column("place", SmallInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),

@@ -17,18 +17,18 @@ from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2 import Template as Compiled
 
-from services.notifications.delivery import Content, Event, Template
+from services.notifications.delivery import Content, Event, Page, PageParts, Template
 from shared.contracts.common import Language
+from shared.ids import new_id
 
 TEMPLATES = Path(__file__).parent / "templates"
 COMMON = "common"
 PARTS = "parts.j2"
 PHRASES = ("people", "stay", "shortfall")  # macros that every template can call; their results are cached
-FORMS = ("p", "facts", "room_list", "items", "button", "note")  # the macros that an e-mail is made of
 BY_EMAIL_ONLY = frozenset({Event.STAFF_ALERT})
 LONGEST_TEMPLATE = 1024  # characters of a WhatsApp template's body
 _SPACES = re.compile(r"\s+")
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_CUT = f"<{new_id()}>"  # between the words of an e-mail; nothing that a guest writes can be it
 _SLOT = re.compile(r"\{\{\w+\}\}")
 
 
@@ -39,23 +39,21 @@ class TemplateBroken(Exception):
 class Templates:
     """Every template, compiled once.
 
-    `{language}/email/{event}.j2` has the blocks subject, heading and body, from which an e-mail's subject, text and
-    HTML are made. `{language}/chat`, `sms` and `voice` are texts. `{language}/whatsapp` are the bodies of templates
-    that WhatsApp approves, with slots for variables. `region` (ISO, two letters) decides the format of money and dates.
+    `{language}/email/{event}.j2` has the blocks subject, heading and body; the body calls the forms of a page, of which
+    an e-mail's text and HTML are made. `{language}/chat`, `sms` and `voice` are texts. `{language}/whatsapp` are the
+    bodies of templates that WhatsApp approves, with slots for variables. `region` (ISO, two letters) decides the format
+    of money and dates.
 
     Raises:
         TemplateBroken: when one is missing or cannot be compiled.
     """
 
     def __init__(self, region: str, folder: Path = TEMPLATES) -> None:
-        self._plain: dict[tuple[Language, str], Compiled] = {}
-        self._html: dict[tuple[Language, str], Compiled] = {}
+        self._compiled: dict[tuple[Language, str], Compiled] = {}
         for language in Language:
-            plain, html = (_environment(folder, language, region, html=html) for html in (False, True))
+            environment = _environment(folder, language, region)
             for name in names():
-                self._plain[language, name] = _template(plain, language, name)
-                if name.startswith("email/"):
-                    self._html[language, name] = _template(html, language, name)
+                self._compiled[language, name] = _template(environment, language, name)
 
     def chat(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
         """The text for Messenger, Instagram, and WhatsApp within 24 hours of the guest's message."""
@@ -70,12 +68,14 @@ class Templates:
         return Content(_SPACES.sub(" ", self._text(language, f"voice/{event}.j2", facts)))
 
     def email(self, event: Event, language: Language, facts: Mapping[str, Any]) -> Content:
-        """Subject (one line), text and HTML of an e-mail."""
-        name = f"email/{event}.j2"
-        subject = self._render(self._plain, language, name, facts, layout="subject.j2")
-        text = self._render(self._plain, language, name, facts, layout="layout.text.j2")
-        html = self._render(self._html, language, name, facts, layout="layout.html.j2")
-        return Content(_EMPTY_LINES.sub("\n\n", text), _SPACES.sub(" ", subject), html)
+        """Subject (one line), text and page of an e-mail, all from one rendering."""
+        name, form = f"email/{event}.j2", PageParts()
+        words = self._render(language, name, {**facts, **form.forms}, layout="page.j2", cut=_CUT)
+        subject, heading, house, contact, beside = (part.strip() for part in words.split(_CUT))
+        if beside:
+            raise TemplateBroken(f"template {language}/{name}: the body has words outside its forms")
+        page = Page(language.value, house, heading, contact, form.parts)
+        return Content(page.to_text(), _SPACES.sub(" ", subject), page)
 
     def parameters(self, event: Event, language: Language, facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         """The values for the slots of a WhatsApp template, in their order; each is one line, as WhatsApp requires."""
@@ -104,21 +104,14 @@ class Templates:
             slots[name] = _SPACES.sub(" ", str(value)).strip() or "-"
             return f"{{{{{name}}}}}"
 
-        return self._render(self._plain, language, f"whatsapp/{event}.j2", facts, slot=slot)
+        return self._render(language, f"whatsapp/{event}.j2", facts, slot=slot)
 
     def _text(self, language: Language, name: str, facts: Mapping[str, Any]) -> str:
-        return self._render(self._plain, language, name, facts)
+        return self._render(language, name, facts)
 
-    @staticmethod
-    def _render(
-        templates: Mapping[tuple[Language, str], Compiled],
-        language: Language,
-        name: str,
-        facts: Mapping[str, Any],
-        **more: object,
-    ) -> str:
+    def _render(self, language: Language, name: str, facts: Mapping[str, Any], **more: object) -> str:
         try:
-            return templates[language, name].render(facts, **more).strip()
+            return self._compiled[language, name].render(facts, **more).strip()
         except (TemplateError, TypeError, ValueError, AttributeError) as error:
             raise TemplateBroken(f"template {language}/{name}: {error}") from error
 
@@ -146,12 +139,12 @@ def names() -> list[str]:
 
 
 @cache  # many services in one process, as in tests, compile templates once
-def _environment(folder: Path, language: Language, region: str, *, html: bool) -> Environment:
+def _environment(folder: Path, language: Language, region: str) -> Environment:
     locale = _locale(language, region)
     environment = Environment(
         loader=FileSystemLoader([folder / language, folder / COMMON]),
         undefined=StrictUndefined,
-        autoescape=html,  # noqa: S701 — the other environment is for plain text
+        autoescape=False,  # noqa: S701 — plain words, which a page escapes
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -165,8 +158,6 @@ def _environment(folder: Path, language: Language, region: str, *, html: bool) -
     phrases = _template(environment, language, PARTS).module
     environment.globals.update({name: _cached(getattr(phrases, name)) for name in PHRASES})
     environment.globals.update(codes=phrases.codes, contact_us=phrases.contact_us(), language_code=language.value)  # type: ignore[attr-defined]
-    forms = _template(environment, language, "ui.html.j2" if html else "ui.text.j2").module
-    environment.globals.update({name: getattr(forms, name) for name in FORMS})
     return environment
 
 

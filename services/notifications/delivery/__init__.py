@@ -15,6 +15,7 @@ from services.notifications.delivery.model import (
     Template,
     of_stays,
 )
+from services.notifications.delivery.page import Page, PageParts, page_in
 from services.notifications.delivery.rows import claimed, storable
 from services.notifications.delivery.store import Composer, DeliveryStore, Lost, Occasion
 
@@ -34,11 +35,14 @@ __all__ = [
     "Form",
     "Lost",
     "Occasion",
+    "Page",
+    "PageParts",
     "Status",
     "StayEntry",
     "Template",
     "claimed",
     "entry_in",
     "of_stays",
+    "page_in",
     "storable",
 ]

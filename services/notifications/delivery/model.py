@@ -10,6 +10,7 @@ from hashlib import sha256
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from services.notifications.delivery.calendar import StayEntry
+from services.notifications.delivery.page import Page
 
 # Pauses before the second, third … attempt at a provider; after the last the channel has failed.
 BACK_OFF = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
@@ -104,13 +105,18 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The words, as they are sent; chat has neither a subject nor HTML, only e-mail carries an entry for a calendar."""
+    """The words, as they are sent; only an e-mail has a subject, a page, and an entry for a calendar."""
 
     text: str
     subject: str | None = None
-    html: str | None = None
+    page: Page | None = None
     entry: StayEntry | None = None
     template: Template | None = None
+
+    @property
+    def html(self) -> str | None:
+        """The page as HTML, written anew each time."""
+        return self.page.to_html(self.subject or "") if self.page else None
 
     @property
     def calendar(self) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.notifications.delivery.calendar import entry_in
 from services.notifications.delivery.model import Claimed, Content, Delivery, Status, Template
+from services.notifications.delivery.page import page_in
 from shared.database.bulk import Column, Table
 
 LONGEST_WORDS = 300  # of what a provider says
@@ -16,7 +17,7 @@ DELIVERIES = Table(
     Delivery,
     Column("subject", "text", lambda one: one.content.subject),
     Column("text", "text", lambda one: one.content.text),
-    Column("html", "text", lambda one: one.content.html),
+    Column("page", "jsonb", lambda one: one.content.page),
     Column("calendar", "jsonb", lambda one: one.content.entry),
     Column("template", "jsonb", lambda one: one.content.template),
     Column("provider", "text", lambda one: "local" if one.status is Status.STORED else None),
@@ -41,7 +42,9 @@ def storable(text: str | None) -> str | None:
 
 
 def _content(row: Mapping[str, Any]) -> Content:
-    return Content(row["text"], row["subject"], row["html"], entry_in(row["calendar"]), _template(row["template"]))
+    return Content(
+        row["text"], row["subject"], page_in(row["page"]), entry_in(row["calendar"]), _template(row["template"])
+    )
 
 
 def _template(kept: Mapping[str, Any] | None) -> Template | None:

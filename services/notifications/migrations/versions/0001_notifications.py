@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column("sender_name", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text()),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("html", sa.Text()),
+        sa.Column("page", postgresql.JSONB(), comment="an e-mail's words in parts"),
         sa.Column("place", sa.SmallInteger(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),

@@ -16,6 +16,7 @@ import pytest
 
 from services.notifications.delivery.calendar import StayEntry
 from services.notifications.delivery.model import Channel, Content, Delivery, Form, Template
+from services.notifications.delivery.page import Page
 from services.notifications.providers.callbacks import Callbacks
 from services.notifications.providers.exotel.sender import Exotel
 from services.notifications.providers.gupshup.sender import GupshupSms, GupshupWhatsApp
@@ -39,7 +40,7 @@ STAY = StayEntry(UUID(int=1), "Las Hojas", "HR26181", NOW, NOW + timedelta(days=
 EMAIL = a_delivery(
     Channel.EMAIL,
     "ana@example.com",
-    content=Content("Código HR26181", "Su  reservación\n", "<p>HR26181</p>", entry=STAY),
+    content=Content("Código HR26181", "Su  reservación\n", Page("es", "Las Hojas", "Su reservación"), entry=STAY),
 )
 
 
