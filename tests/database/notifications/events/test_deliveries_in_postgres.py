@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from services.notifications.repository import Repository
 from shared.contracts.booking import BookingProgressed
 from shared.contracts.notifications import GuestNotified, StaffAlerted
 from shared.database.pool import Database
+from shared.observability.metrics import LOCKED_TURNS
 from tests.database.notifications.conftest import MakeConsumer, PostOffice
 from tests.support.builders.notifications import (
     NOW,
@@ -90,3 +92,39 @@ async def test_a_batch_of_everything(make_consumer: MakeConsumer, database: Data
         "staff_alert": 1,
     }
     assert [type(message) for message in post_office.messages] == [GuestNotified]
+
+
+async def test_confirmations_are_written_without_locks_and_nothing_that_is_known_is(
+    make_consumer: MakeConsumer, database: Database
+) -> None:
+    consumer = make_consumer(a_composer())
+    before = LOCKED_TURNS._value.get()
+    await process_records(consumer, [record(confirmed()) for _ in range(3)])
+    assert LOCKED_TURNS._value.get() == before
+    searched = payment_search(stage=1)
+    found = confirmed().model_copy(update={"booking_id": searched.booking_id})
+    await process_records(consumer, [record(searched)])
+    await process_records(consumer, [record(confirmed()), record(found)])
+    assert LOCKED_TURNS._value.get() == before + 2
+    assert len({row["booking_id"] for row in await rows(database)}) == 5
+
+
+async def test_a_confirmation_that_another_instance_wrote_meanwhile_is_told_once(
+    make_consumer: MakeConsumer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked and found nothing: the constraint decides, and who was second handles it under locks."""
+    message = confirmed()
+    first, second = (make_consumer(a_composer()) for _ in range(2))
+    meeting = asyncio.Barrier(2)
+    see = Repository.load_optimistic
+
+    async def look(*given: Any) -> Any:
+        seen = await see(*given)
+        await meeting.wait()
+        return seen
+
+    monkeypatch.setattr(Repository, "load_optimistic", look)
+    await asyncio.gather(
+        process_records(first, [record(message)]), process_records(second, [record(message, 1, event_id="another")])
+    )
+    assert Counter(row["channel"] for row in await rows(database)) == {"email": 1, "whatsapp": 1}
