@@ -71,10 +71,10 @@ class Templates:
         """Subject (one line), text and page of an e-mail, all from one rendering."""
         name, form = f"email/{event}.j2", PageParts()
         words = self._render(language, name, {**facts, **form.forms}, layout="page.j2", cut=_CUT)
-        subject, heading, house, contact, beside = (part.strip() for part in words.split(_CUT))
+        subject, heading, property_name, contact, beside = (part.strip() for part in words.split(_CUT))
         if beside:
             raise TemplateBroken(f"template {language}/{name}: the body has words outside its forms")
-        page = Page(language.value, house, heading, contact, form.parts)
+        page = Page(language.value, property_name, heading, contact, form.parts)
         return Content(page.to_text(), _SPACES.sub(" ", subject), page)
 
     def parameters(self, event: Event, language: Language, facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -25,14 +25,14 @@ class Page:
     """
 
     language: str
-    house: str
+    property_name: str
     heading: str
     contact: str = ""
     parts: list[tuple[str, Any]] = field(default_factory=list)
 
     def to_text(self) -> str:
         """The plain text, for readers without HTML and for staff."""
-        blocks = [self.heading, *(_TEXT[kind](held) for kind, held in self.parts), self.contact, self.house]
+        blocks = [self.heading, *(_TEXT[kind](held) for kind, held in self.parts), self.contact, self.property_name]
         return _EMPTY_LINES.sub("\n\n", "\n\n".join(filter(None, blocks))).strip()
 
     def to_html(self, subject: str) -> str:
@@ -41,7 +41,7 @@ class Page:
         return _LAYOUT.substitute(
             language=self.language,
             title=escape(subject),
-            house=escape(self.house),
+            property_name=escape(self.property_name),
             heading=escape(self.heading),
             body="\n".join(_HTML[kind](held) for kind, held in self.parts),
             contact=contact,
