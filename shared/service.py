@@ -39,6 +39,7 @@ from shared.http.bodies import BodyLimit
 from shared.http.connections import DatabaseOfRequests
 from shared.http.headers import SecurityHeaders
 from shared.http.metrics import HttpMetrics
+from shared.http.query_names import refuse_close_names
 from shared.http.server import config_of
 from shared.kafka.broker import broker_of
 from shared.kafka.partitioning import partition
@@ -131,7 +132,7 @@ class Service:
         metrics.BUILD.labels(self.name, self.version).set(1)
         answer_faults(app)
         app.include_router(health_router(running.trouble))
-        guards = [Depends(let_in), Depends(running.check_started)]
+        guards = [Depends(let_in), Depends(running.check_started), Depends(refuse_close_names)]
         for router in self.routers:
             app.include_router(authorized(router, self.scopes, self.database), dependencies=guards)
         for router in self.webhooks:

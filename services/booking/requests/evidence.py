@@ -22,11 +22,12 @@ def evidence_of(request: RequestFacts) -> Evidence:
     """
     payment = request.payment
     payer = payment.payer or request.guest.name
-    if payment.payment_id:
+    shown = payment.authorization_number if payment.method is PaymentMethod.CARD_LINK else payment.slip_date
+    if payment.payment_id and not shown:
         raise Refusal(
             Reason.INVALID_REQUEST,
-            "payment.payment_id: a payment cannot be chosen by its id; give the slip's date and amount, or the card's"
-            " authorization number",
+            "payment.payment_id: a payment cannot be chosen by its id alone; give the slip's date and amount, or the"
+            " card's authorization number",
             field="payment.payment_id",
         )
     if payment.method is PaymentMethod.CARD_LINK:

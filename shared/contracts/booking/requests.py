@@ -161,8 +161,14 @@ class BookingRequested(
         return self.correlation
 
     def facts(self) -> RequestFacts:
-        """The facts as they are stored, without further validation."""
-        return RequestFacts.model_construct(**{name: getattr(self, name) for name in RequestFacts.model_fields})
+        """The facts as they are stored, without further validation.
+
+        A payment's id is told back as ignored: money is found by the evidence.
+        """
+        facts = {name: getattr(self, name) for name in RequestFacts.model_fields}
+        if self.payment.payment_id:
+            facts["ignored"] = (*self.ignored, "payment.payment_id")
+        return RequestFacts.model_construct(**facts)
 
     @model_validator(mode="before")
     @classmethod

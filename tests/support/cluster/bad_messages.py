@@ -30,7 +30,7 @@ def bad_messages(place: Place) -> Iterator[Bad]:
     for kind, body in _BODIES.items():
         yield Bad(kind, body(place), place.type)
     for kind, value in _WRONG_IDS.items():
-        if value is ... and place.id_optional:
+        if place.id_optional and value in (..., None, ""):
             continue
         yield Bad(f"{place.id_field}: {kind}", _changed(place, {place.id_field: value}), place.type)
     yield from _with_odd_headers(place)

@@ -71,12 +71,22 @@ async def test_a_file_names_the_line_of_a_tie(api: AsyncClient) -> None:
 
 
 async def test_two_editors_at_once_make_no_tie(api: AsyncClient) -> None:
-    """Without the lock on the property both rates get in."""
-    wishes = [{**PRICES, "type": "Junior"}, {**PRICES, **CHRISTMAS}]
-    answers = await asyncio.gather(
-        *(api.put("/catalogue/rate", json={"property_id": "las-hojas", **wish}) for wish in wishes)
-    )
-    assert sorted(answer.status_code for answer in answers) == [200, 422]
+    """Without the lock on the property both rates of a pair get in, in some of the rounds."""
+    keys = [
+        (package, type_) for package in ("las_hojas", "romantico") for type_ in ("Junior", "Familiar", "Matrimonial")
+    ]
+    for package, type_ in keys * 2:
+        mine = {"property_id": "las-hojas", **PRICES, "package": package}
+        wishes = [mine | {"type": type_}, mine | CHRISTMAS]
+        answers = await asyncio.gather(*(api.put("/catalogue/rate", json=wish) for wish in wishes))
+        assert sorted(answer.status_code for answer in answers) == [200, 422]
+        for wish in wishes:
+            key = {
+                name: wish[name]
+                for name in ("property_id", "package", "type", "first_night", "last_night")
+                if name in wish
+            }
+            await api.delete("/catalogue/rate", params=key)
 
 
 async def test_a_quote_shows_which_rate_counted(api: AsyncClient) -> None:

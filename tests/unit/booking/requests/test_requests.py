@@ -83,8 +83,8 @@ SLIP = {"method": "bank_transfer", "amount": "690.00", "slip_date": START.date()
         ({"slip_amount": "172.50"}, "payment.amount"),
         ({"slip_date": (START + timedelta(days=2)).date().isoformat()}, "payment.slip_date"),
         ({"slip_date": "2199-12-31"}, "payment.slip_date"),
-        ({"payment_id": "p-1"}, "payment.payment_id"),
-        ({"transfer_id": "p-1"}, "payment.payment_id"),
+        ({"payment_id": "p-1", "slip_date": None}, "payment.payment_id"),
+        ({"transfer_id": "p-1", "slip_date": None}, "payment.payment_id"),
     ],
 )
 def test_a_payment_that_makes_no_sense_is_refused_with_its_field(
@@ -95,6 +95,11 @@ def test_a_payment_that_makes_no_sense_is_refused_with_its_field(
     assert (refusal.reason, refusal.details["field"]) == ("invalid_request", field)
     assert refusal.text.startswith(field)
     assert "concuerdan" in given.the(BookingRefused).text
+
+
+def test_a_payment_s_id_beside_a_slip_is_told_back_as_ignored(given: Given) -> None:
+    given.request(request(payment=SLIP | {"transfer_id": "p-1"})).expect(HoldRooms)
+    assert given.the(BookingProgressed).details == {"ignored": ["payment.payment_id"]}
 
 
 def test_a_slip_of_a_day_that_has_begun_somewhere_is_taken(given: Given) -> None:
