@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 Clock = Callable[[], datetime]
+_FIRST_ZONE = timedelta(hours=14)  # where a day begins first
 
 
 def system_clock() -> datetime:
     """Real time now, in UTC."""
     return datetime.now(UTC)
+
+
+def has_begun(day: date, now: datetime) -> bool:
+    """Whether a day has begun anywhere: guests may pay from wherever they are."""
+    return day <= (now + _FIRST_ZONE).date()
 
 
 class OffsetClock:

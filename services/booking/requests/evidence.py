@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from shared.clock import has_begun
 from shared.contracts.booking import RequestFacts
 from shared.contracts.common import PaymentMethod, Reason
 from shared.contracts.payments import Evidence
 from shared.errors import Refusal
-
-_FIRST_ZONE = timedelta(hours=14)  # the zone in which a day begins first: guests may pay from anywhere
 
 
 def evidence_of(request: RequestFacts) -> Evidence:
@@ -52,7 +51,7 @@ def check_paid(request: RequestFacts, now: datetime) -> None:
         Refusal: invalid_request, naming the field.
     """
     payment = request.payment
-    if payment.slip_date and payment.slip_date > (now + _FIRST_ZONE).date():
+    if payment.slip_date and not has_begun(payment.slip_date, now):
         text = f"payment.slip_date: {payment.slip_date} lies in the future: correct it"
         raise Refusal(Reason.INVALID_REQUEST, text, field="payment.slip_date")
     if payment.slip_amount is not None and payment.slip_amount < payment.amount:

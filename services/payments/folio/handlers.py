@@ -26,6 +26,7 @@ def record_payment(uow: UnitOfWork, command: RecordPayment, now: datetime) -> Se
     if request.status in {Status.REFUSED, Status.RELEASED}:
         raise settled(request)
     rules.require_currency(request, command.currency)
+    rules.require_begun(command.received_on, now)
     if request.is_open:
         rules.require_all(request, payment.amount)
         return [payment_reserved(uow.reserve(request, payment, now, command.staff))]

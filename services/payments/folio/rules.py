@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from services.payments.requests import PaymentRequest, settled
 from services.payments.transfers import Payment, money
+from shared.clock import has_begun
 from shared.contracts.common import Reason
 from shared.errors import Refusal
 
@@ -50,6 +52,17 @@ def require_all(request: PaymentRequest, amount: Decimal) -> None:
     if amount < request.amount:
         text = f"amount: booking {request.booking_id} waits for {request.amount:.2f}, take all of it"
         raise Refusal(Reason.PAYMENT_INSUFFICIENT, text, difference=f"{request.amount - amount:.2f}")
+
+
+def require_begun(received_on: date, now: datetime) -> None:
+    """Refuse money of a day that has not begun anywhere.
+
+    Raises:
+        Refusal: invalid_request.
+    """
+    if not has_begun(received_on, now):
+        text = f"received_on: {received_on} lies in the future: correct it"
+        raise Refusal(Reason.INVALID_REQUEST, text, field="received_on")
 
 
 def require_within(limits: Mapping[str, Decimal], role: str | None, amount: Decimal, what: str) -> None:

@@ -9,6 +9,7 @@ from services.payments.requests.request import OutOfTurn, Status, new_request, t
 from services.payments.requests.retries import first_attempt
 from services.payments.transfers import claim_of, question_of
 from services.payments.unit_of_work import Sends, UnitOfWork
+from shared.clock import has_begun
 from shared.contracts.payments import (
     CapturePayment,
     ReleasePayment,
@@ -69,8 +70,10 @@ def release_payment(uow: UnitOfWork, command: ReleasePayment, now: datetime) -> 
     return [replies.payment_released(request)]
 
 
-def verify_payment(uow: UnitOfWork, question: VerifyPayment, _: datetime) -> Sends:
-    """Answer whether a payment is there; nothing is reserved."""
+def verify_payment(uow: UnitOfWork, question: VerifyPayment, now: datetime) -> Sends:
+    """Answer whether a payment is there; nothing is reserved. A slip of a day that has not begun is none."""
+    if question.slip_date and not has_begun(question.slip_date, now):
+        return [replies.question_invalid(replies.slip_in_future(question))]
     matched = uow.match(question_of(question, uow.terms.default_property))
     return [replies.payment_verified(question, matched, uow.terms)]
 

@@ -11,7 +11,7 @@ from services.payments.requests.retries import SECOND_LOOK, stage_ends_at
 from services.payments.requests.terms import Terms
 from services.payments.requests.texts import PaymentTexts
 from services.payments.transfers import NOTHING, MatchResult, Payment
-from shared.contracts.common import RefusalDetails
+from shared.contracts.common import Reason, RefusalDetails
 from shared.contracts.notifications import StaffAlerted
 from shared.contracts.payments import (
     MOST_CODES,
@@ -150,6 +150,16 @@ def payment_verified(question: VerifyPayment, matched: MatchResult, terms: Terms
         message=TEXTS.verified(matched, question.language, terms),
         ignored=question.ignored or None,
     )
+
+
+def slip_in_future(question: VerifyPayment) -> VerificationInvalid:
+    """What is wrong with a question about a slip of a day that has not begun."""
+    problem = {"field": "slip_date", "problem": f"{question.slip_date} lies in the future: correct it"}
+    text = f"{problem['field']}: {problem['problem']}"
+    error = RefusalDetails(
+        reason=Reason.INVALID_REQUEST, text=text, details={"field": "slip_date", "problems": [problem]}
+    )
+    return VerificationInvalid(request_id=question.request_id, language=question.language, error=error)
 
 
 def question_invalid(invalid: VerificationInvalid) -> PaymentVerified:

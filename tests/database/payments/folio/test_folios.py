@@ -76,6 +76,13 @@ async def test_the_same_id_counts_once_and_never_for_something_else(house: House
     await audited(house)
 
 
+async def test_money_of_a_day_to_come_is_not_taken(house: House) -> None:
+    await paid(house)
+    tomorrow = (house.clock() + timedelta(days=2)).date().isoformat()
+    refused = await house.put(f"{BOOKING}/payments", cash(received_on=tomorrow), 422)
+    assert (refused["error"]["reason"], refused["error"]["details"]["field"]) == ("invalid_request", "received_on")
+
+
 async def test_a_booking_that_waits_goes_on_with_cash(house: House) -> None:
     await house.tell(reserve())
     short = await house.put(f"{BOOKING}/payments", cash("600.00"), 422)

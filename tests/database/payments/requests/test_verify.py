@@ -106,6 +106,7 @@ VERIFY = [("ce_type", VerifyPayment.type_name.encode())]
     [
         ({"slip_date": "15/03/2026"}, "slip_date"),
         ({"slip_amount": "-1"}, "slip_amount"),
+        ({"slip_date": "2199-01-01", "slip_amount": "1.00"}, "slip_date"),
         ({"booking_amount": "690.001"}, "booking_amount"),
         ({"currency": "dollars"}, "currency"),
         ({"authorization_number": "\n\0"}, "authorization_number"),
