@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from shared.contracts import topics
 from shared.contracts.common import MOST_ROOMS, Channel, Identifier, Moment, Name, Part, Prose
@@ -40,6 +40,7 @@ class Attachment(Incoming, Part):
         str,
         BeforeValidator(_mended),
         StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2000),
+        WithJsonSchema({"type": "string", "maxLength": 2000, "pattern": r"^\s*[hH][tT]{2}[pP][sS]?://[\s\S]*\S\s*$"}),
     ]
     media_type: Identifier = Field("application/octet-stream", description="What kind of file, such as image/jpeg.")
     size: Annotated[int, whole(0, 10**12, "In bytes, where the provider tells.")] | None = None
