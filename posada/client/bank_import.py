@@ -15,11 +15,14 @@ from posada.client.booking_events import producer, publish
 from posada.client.http import tell
 from posada.output import err
 from posada.problems import Problem
+from services.payments.feeds.formats import Layout
+from services.payments.feeds.history import arrivals, counts_twice, digest_of_file, digest_of_layout
 from services.payments.feeds.lines import BrokenLine, Line, PassedOver
 from services.payments.transfers.payment import payment_of
 from shared.clock import system_clock
-from shared.contracts.payments import TransferArrived, TransferReversed
+from shared.contracts.payments import FromSource, TransferArrived, TransferReversed
 from shared.messages.record_auth import Seal
+from shared.safety.files import shown
 
 AT_ONCE: Final = 500  # lines in memory
 SHOWN: Final = 100  # broken lines that are printed one by one, and as many contradictions
@@ -34,7 +37,8 @@ class Taken:
 
     `passed` counts what is no money that came in, by the reason; `reversed` what the bank took back.
     `known` is None where no payments service was there to be asked: then `taken` counts those lines as well. Of the
-    lines that were not taken `kept` are kept for correction; `not_kept` is why others are not.
+    lines that were not taken `kept` are kept for correction; `not_kept` is why others are not, and `not_noted` why the
+    auditor does not know what was sent on.
     """
 
     taken: int = 0
@@ -47,6 +51,7 @@ class Taken:
     reversed: int = 0
     kept: int = 0
     not_kept: str = ""
+    not_noted: str = ""
 
     def note(self, line: BrokenLine) -> None:
         """Count a broken line and tell it if it is among the first."""
@@ -64,21 +69,30 @@ class Taken:
 
 @dataclass
 class Importing:
-    """The import of one `file` of a feed that `read` reads. `payments_url`: where payments is asked, if it runs.
+    """The import of one `file` that `read` reads as the `layout` says.
 
-    What it publishes bears the `seal`.
+    `payments_url` is where payments is asked, if it runs. What it publishes bears the `seal`.
     """
 
     read: Callable[[BinaryIO], Iterator[Line]]
-    source: str
+    layout: Layout
     file: str
     payments_url: str | None = None
     seal: Seal | None = None
     taken: Taken = field(default_factory=Taken)
+    digest: str = ""
+    read_before: int = 0
 
     async def bring_in(self, bootstrap: str, stream: BinaryIO, size: int | None) -> Taken:
-        """Publish the file's lines, a bounded number at a time; each is on the broker before the next are read."""
+        """Publish the file's lines, a bounded number at a time; each is on the broker before the next are read.
+
+        A file whose lines would count twice, because it was taken under another layout, is told and not read.
+        """
         self.taken.known = 0 if self.payments_url else None
+        if twice := await asyncio.to_thread(self._counts_twice, stream):
+            self.taken.note(twice)
+            await asyncio.to_thread(self._keep, [twice])
+            return self.taken
         lines = self.read(stream)
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         async with producer(bootstrap, self.seal, linger_ms=LINGER_MS) as client:
@@ -92,6 +106,23 @@ class Importing:
                     bar.update(task, description=f"{self.taken.taken} lines", completed=done)
         return self.taken
 
+    def _counts_twice(self, stream: BinaryIO) -> BrokenLine | None:
+        """Why the file is not read under this layout; None where it may be, or nobody can be asked."""
+        if not self.payments_url:
+            return None
+        self.digest = digest_of_file(stream)
+        stream.seek(0)
+        asked = {"digest": self.digest, "layout": digest_of_layout(self.layout)}
+        before = tell(self.payments_url, "/payment-feeds/files", asked)["taken"]
+        if not before:
+            return None
+        recorded = 0
+        for some in arrivals(self.read, stream):
+            told = {"source": self.layout.source, "transfer_ids": [line.transfer_id for line in some]}
+            recorded += len(tell(self.payments_url, "/payments/known", told))
+        stream.seek(0)
+        return counts_twice(before, recorded)
+
     def _sorted(self, lines: Sequence[Line]) -> list[TransferArrived | TransferReversed]:
         """The lines that are new; the others are counted, and kept if a person has to look at them.
 
@@ -103,9 +134,10 @@ class Importing:
         broken = [line for line in lines if isinstance(line, BrokenLine)]
         for line in broken:
             self.taken.note(line)
-        arrivals = [line for line in lines if isinstance(line, TransferArrived)]
-        fresh, twice = _each_once(arrivals)
+        money = [line for line in lines if isinstance(line, TransferArrived)]
+        fresh, twice = _each_once(money)
         recorded = self._recorded(fresh)
+        known_before = self.taken.known or 0
         said = [*twice, *((line, "; ".join(recorded.get(_key(line), ()))) for line in fresh)]
         wrong = [_contradiction(line, problem) for line, problem in said if problem]
         for contradiction in wrong:
@@ -114,7 +146,36 @@ class Importing:
             self.taken.known += sum(not differences for differences in recorded.values())
             self.taken.known += sum(not problem for _, problem in twice)
         self._keep([*broken, *wrong])
-        return [*(line for line in fresh if _key(line) not in recorded), *gone]
+        sent: list[TransferArrived | TransferReversed] = [
+            *(line for line in fresh if _key(line) not in recorded),
+            *gone,
+        ]
+        self._note(lines, [*broken, *wrong], sent, (self.taken.known or 0) - known_before)
+        return sent
+
+    def _note(
+        self, lines: Sequence[Line], broken: Sequence[BrokenLine], sent: Sequence[FromSource], known: int
+    ) -> None:
+        """Note what is about to be sent on, so that the auditor misses what does not arrive."""
+        if not self.payments_url:
+            return
+        noted = {
+            "source": self.layout.source,
+            "file": shown(self.file),
+            "digest": self.digest,
+            "layout": digest_of_layout(self.layout),
+            "line": self.read_before,
+            "seen": len(lines),
+            "known": known,
+            "passed": Counter(line.reason[:100] for line in lines if isinstance(line, PassedOver)),
+            "broken": Counter(line.field[:100] for line in broken),
+            "sent": [line.transfer_id for line in sent],
+        }
+        self.read_before += len(lines)
+        try:
+            tell(self.payments_url, "/payment-feeds/intake", noted)
+        except Problem as problem:
+            self.taken.not_noted = str(problem)
 
     def _recorded(self, arrivals: Sequence[TransferArrived]) -> dict[tuple[str, str], list[str]]:
         """What payments knows already of some lines, each with what it says otherwise."""
@@ -130,7 +191,7 @@ class Importing:
         if not self.payments_url:
             self.taken.not_kept = NO_PAYMENTS
             return
-        told = {"source": self.source, "file": self.file[:200], "lines": [_told(line) for line in lines]}
+        told = {"source": self.layout.source, "file": shown(self.file), "lines": [_told(line) for line in lines]}
         try:
             self.taken.kept += tell(self.payments_url, "/payment-feeds/broken-lines", told)["kept"]
         except Problem as problem:

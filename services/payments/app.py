@@ -5,9 +5,12 @@ from __future__ import annotations
 from services.payments import consumers
 from services.payments.cases import api as api_cases
 from services.payments.feeds import api as api_feeds
+from services.payments.feeds import imports_api
 from services.payments.feeds.folder import WatchedFolder
+from services.payments.feeds.history import FileHistory
 from services.payments.feeds.http import HttpFeed
 from services.payments.feeds.port import Source
+from services.payments.feeds.store import RecordedFiles
 from services.payments.feeds.sync import FeedSync
 from services.payments.folio import api as api_folios
 from services.payments.folio import corrections_api as api_corrections
@@ -43,7 +46,8 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
     terms = settings.terms()
     queries, repository = Queries(database), Repository(terms)
     lookup = Lookup(repository, database, clock, terms)
-    sources = sources_of(settings)
+    history = RecordedFiles(database)
+    sources = sources_of(settings, history)
     sync = FeedSync(sources, repository, database, clock, record=source_told, seconds=settings.feed_seconds)
     gateway = gateway_of(settings)
     orders = OrderService(gateway, database, clock) if gateway else None
@@ -60,6 +64,7 @@ def build(settings: Settings | None = None, clock: Clock | None = None) -> Servi
             api_cases.deciding(queries, settings),
             api_feeds.reading(clock, queries, settings),
             api_feeds.writing(sync, clock, queries, settings),
+            imports_api.importing(sync, history, clock, settings),
             *([api_gateway.ordering(orders, settings)] if orders else []),
             api_folios.reading(queries),
             api_folios.writing(lookup, queries, settings),
@@ -88,7 +93,7 @@ def gateway_of(settings: Settings) -> Gateway | None:
     )
 
 
-def sources_of(settings: Settings) -> list[Source]:
+def sources_of(settings: Settings, history: FileHistory | None = None) -> list[Source]:
     """The feeds that are configured; transfers on Kafka need none."""
     sources: list[Source] = []
     if settings.feed_folder:
@@ -99,6 +104,7 @@ def sources_of(settings: Settings) -> list[Source]:
                 *settings.layouts(),
                 clock=system_clock,  # which stamps files
                 most_bytes=settings.feed_most_bytes,
+                history=history,
             )
         )
     if settings.feed_url:

@@ -139,6 +139,7 @@ class Repository:
             (rows.CHARGES, uow.new_charges),
             (rows.CHARGE_REVERSALS, uow.new_charge_reversals),
             (rows.HANDOUTS, uow.new_handouts),
+            (rows.INTAKE, uow.came_in(now)),
         )
         statements += [table.insert(new) for table, new in grown if new]
         return statements
@@ -166,6 +167,7 @@ class Repository:
         wanted |= {row["payment_id"] for row in paid}
         found = await self._payments(connection, wanted, claims, lock)
         uow = UnitOfWork(self._terms, requests, (rows.PAYMENTS.read(row) for row in found))
+        uow.told = told
         uow.versions = {row["booking_id"]: row["version"] for row in asking}
         uow.versions |= {row["id"]: row["version"] for row in found}
         await self._served(connection, claims, uow)

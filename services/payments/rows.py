@@ -13,6 +13,7 @@ from services.payments.requests.request import PaymentRequest
 from services.payments.requests.retries import Attempt
 from services.payments.requests.staff_decision import StaffDecision
 from services.payments.transfers.claim import Claim, authorization_key, reference_key
+from services.payments.transfers.intake import Intake
 from services.payments.transfers.ledger import Entry
 from services.payments.transfers.payment import Payment, method_of
 from shared.database.bulk import Column, Fields, Table
@@ -62,6 +63,7 @@ PAYMENTS = Table(
 )
 LEDGER = Table("ledger", Entry, key="payment_id")
 RULINGS = Table("rulings", StaffDecision)
+INTAKE = Table("intake", Intake, on_conflict="DO NOTHING")
 CHARGES = Table("charges", Charge)
 CHARGE_REVERSALS = Table("charge_reversals", ChargeReversal)
 HANDOUTS = Table("handouts", Handout, Column("way", "text", read=Way))

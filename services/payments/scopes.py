@@ -42,6 +42,8 @@ SCOPES = Scopes(
         "GET /payment-feeds/broken-lines": ALL_PROPERTIES,
         "POST /payment-feeds/broken-lines": ALL_PROPERTIES,
         "POST /payment-feeds/broken-lines/{line_id}/correction": ALL_PROPERTIES,
+        "POST /payment-feeds/files": ALL_PROPERTIES,
+        "POST /payment-feeds/intake": ALL_PROPERTIES,
         "POST /payment-feeds/synchronise": ALL_PROPERTIES,
         "POST /payment-feeds/compare": ALL_PROPERTIES,
         "POST /payments/known": ALL_PROPERTIES,

@@ -244,6 +244,27 @@ broken_lines = Table(
     Column("staff", Text, comment="Who corrected it or put it aside."),
 )
 
+# What came in from each source, as it was read. A trigger refuses any change of what is written (in the migration).
+intake = Table(
+    "intake",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("seen", Integer, nullable=False, comment="Lines, of which each is one of the following."),
+    Column("taken", Integer, nullable=False),
+    Column("known", Integer, nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("broken", Integer, nullable=False),
+    Column("amounts", JSONB, nullable=False, comment="The money that was taken, by currency."),
+    Column("reasons", JSONB, nullable=False, comment="Why lines were passed over or broken, and how many."),
+    Column("sent", ARRAY(Uuid), nullable=False, comment="Payments that an operator's import sent on."),
+    Column("file", Text, nullable=False),
+    Column("digest", Text, nullable=False, comment="Of the file's content; empty where it was none."),
+    Column("layout", Text, nullable=False, comment="Of the layout in which it was read."),
+    Index("intake_digest_idx", "digest", postgresql_where=text("digest <> ''")),
+)
+
 # What guests are to pay online.
 orders = Table(
     "orders",

@@ -16,6 +16,7 @@ from services.payments.requests.request import PaymentRequest, Status, unknown_b
 from services.payments.requests.staff_decision import StaffDecision
 from services.payments.requests.terms import Terms
 from services.payments.transfers.claim import Claim, authorization_key, identifies, reference_key
+from services.payments.transfers.intake import Intake, intakes_of, taken_at_desk
 from services.payments.transfers.ledger import NOTHING, Entry
 from services.payments.transfers.matching import (
     MatchResult,
@@ -26,6 +27,7 @@ from services.payments.transfers.matching import (
     speaks_against,
 )
 from services.payments.transfers.payment import Payment
+from shared.contracts.payments import FromSource
 from shared.messages.message import Message, Outgoing
 
 Sends: TypeAlias = Sequence[Message | Outgoing]
@@ -38,7 +40,8 @@ class UnitOfWork:
     `paid` is what bookings have paid and kept, by payment and booking, where a message needs it; `charged` what they
     cost beside their rooms. `served` are claims of bookings that were not read, by the payment that serves them, where
     a decision needs them. `versions` (of each row that was read) and `assumed_new` (bookings that were not looked up)
-    are for the repository.
+    are for the repository. `told` is what sources said in the batch, `intakes` what a reader of feeds counted of it;
+    `reversals` are those that were recorded before.
     """
 
     def __init__(self, terms: Terms, requests: Iterable[PaymentRequest] = (), payments: Iterable[Payment] = ()) -> None:
@@ -56,6 +59,8 @@ class UnitOfWork:
         self.new_handouts: list[Handout] = []
         self.refunds: dict[UUID, Entry] = {}
         self.reversals: set[UUID] = set()
+        self.told: Sequence[FromSource] = ()
+        self.intakes: list[Intake] | None = None
         self.prices: dict[tuple[UUID, int], Price] = {}
         self.new_prices: list[Price] = []
         self.paid: dict[tuple[UUID, UUID | None], Decimal] = {}
@@ -165,6 +170,17 @@ class UnitOfWork:
                 waiting.append((request, claim))
         waiting.sort(key=lambda pair: (*_mismatches(pair[1], payment), pair[0].started_at, pair[0].booking_id))
         return [request for request, _ in waiting]
+
+    @property
+    def recorded_before(self) -> Collection[UUID]:
+        """The payments that were recorded before the batch."""
+        return self._payments_before.keys()
+
+    def came_in(self, now: datetime) -> list[Intake]:
+        """What came in with the batch, counted from what its sources said; by who read a feed, where one did."""
+        if self.intakes is not None:
+            return self.intakes
+        return [*intakes_of(self.told, self.recorded_before, now), *taken_at_desk(self.new_payments(), now)]
 
     def new_requests(self) -> list[PaymentRequest]:
         """Requests that are not in the database yet."""

@@ -24,13 +24,14 @@ WITH entries AS (
     SELECT currency, coalesce(sum(entry.amount) FILTER (WHERE kind = 'arrived'), 0) AS arrived,
            coalesce(sum(entry.amount) FILTER (WHERE kind = 'captured'), 0)
            - coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded' AND booking_id IS NOT NULL), 0) AS captured,
-           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded'), 0) AS refunded
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'refunded'), 0) AS refunded,
+           coalesce(sum(entry.amount) FILTER (WHERE kind = 'reversed'), 0) AS reversed
     FROM ledger AS entry JOIN payments ON payments.id = payment_id GROUP BY currency),
 balances AS (
-    SELECT currency, sum(amount - reserved - captured - refunded) AS free FROM payments GROUP BY currency),
+    SELECT currency, sum(amount - reserved - captured - refunded - reversed) AS free FROM payments GROUP BY currency),
 asked AS (SELECT currency, sum(amount) AS reserved FROM payment_requests WHERE status = 'reserved' GROUP BY currency)
 SELECT currency, coalesce(arrived, 0) AS arrived, coalesce(free, 0) AS free, coalesce(reserved, 0) AS reserved,
-       coalesce(captured, 0) AS captured, coalesce(refunded, 0) AS refunded
+       coalesce(captured, 0) AS captured, coalesce(refunded, 0) AS refunded, coalesce(reversed, 0) AS reversed
 FROM entries FULL JOIN balances USING (currency) FULL JOIN asked USING (currency) ORDER BY currency"""
 
 
@@ -62,14 +63,14 @@ def request_is_ledger(row: Row, _: AuditTime) -> tuple[object, str]:
 
 @of_database(
     "money-in-all",
-    "In all: money arrived = free + reserved + captured + refunded",
+    "In all: money arrived = free + reserved + captured + refunded + taken back by the bank",
     service="payments",
     query=_IN_ALL,
     remedy=LEDGER,
 )
 def money_in_all(row: Row, _: AuditTime) -> tuple[object, str] | None:
     """The sums of a currency do not add up."""
-    parts = ("free", "reserved", "captured", "refunded")
+    parts = ("free", "reserved", "captured", "refunded", "reversed")
     accounted = sum((row[name] for name in parts), NOTHING)
     if accounted == row["arrived"]:
         return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final
+from tempfile import SpooledTemporaryFile
+from typing import Annotated, Any, BinaryIO, Final, cast
 
 import typer
 import yaml
@@ -21,9 +23,11 @@ from posada.cluster.signing import needed_seal
 from posada.output import err, out, print_json, table
 from posada.problems import Exit, Problem
 from services.payments.feeds.formats import FORMATS, Read, format_of
+from services.payments.feeds.formats import Layout as BankLayout
 from shared.safety.files import RefusedFile, read_named
 
 MOST_LISTED: Final = 1000
+MOST_IN_MEMORY: Final = 20_000_000  # bytes of standard input
 MOST_OF_A_LAYOUT: Final = 100_000  # bytes
 
 File = Annotated[Path, typer.Argument(help="The bank's CSV or camt.053 (.xml) file, or - for CSV on standard input.")]
@@ -55,9 +59,9 @@ def import_(
 
     Exit code 1 says that some lines are broken, or say otherwise than before: they are kept for correction.
     """
-    source, read = reader(file, layout)
+    given, read = reader(file, layout)
     with opened(file) as stream:
-        importing = Importing(read, source, file.name, known_at(data), needed_seal(data))
+        importing = Importing(read, given, file.name, known_at(data), needed_seal(data))
         taken = asyncio.run(importing.bring_in(bootstrap_of(data, bootstrap), stream, _size(file)))
     if as_json:
         print_json(asdict(taken))
@@ -97,11 +101,11 @@ def audit(*, data: Data = HERE, as_json: AsJson = False) -> None:
     raise typer.Exit(Exit.DONE if found["agrees"] else Exit.NO)
 
 
-def reader(file: Path, layout: Path | None) -> tuple[str, Read]:
-    """The name of the feed, and what reads the file; raises Problem or ValidationError when the layout is none."""
+def reader(file: Path, layout: Path | None) -> tuple[BankLayout, Read]:
+    """The layout, and what reads the file; raises Problem or ValidationError when the layout is none."""
     written = format_of(file.name) or FORMATS[0]
     given = written.layout.model_validate(_given(layout))
-    return given.source, written.reader(given)
+    return given, written.reader(given)
 
 
 def known_at(data: Path) -> str | None:
@@ -129,13 +133,22 @@ def _given(file: Path | None) -> Any:
 @contextmanager
 def opened(file: Path) -> Iterator[BinaryIO]:
     """The file, or standard input, for bytes."""
-    with nullcontext(sys.stdin.buffer) if str(file) == "-" else _readable(file) as stream:
+    with _spooled(sys.stdin.buffer) if str(file) == "-" else _readable(file) as stream:
         yield stream
+
+
+def _spooled(stream: BinaryIO) -> BinaryIO:
+    """A stream as a file, which can be read twice."""
+    spooled: Any = SpooledTemporaryFile(MOST_IN_MEMORY)  # noqa: SIM115 — who reads it closes it
+    shutil.copyfileobj(stream, spooled)
+    spooled.seek(0)
+    return cast("BinaryIO", spooled)
 
 
 def _readable(file: Path) -> BinaryIO:
     try:
-        return file.open("rb")
+        stream = file.open("rb")
+        return stream if stream.seekable() else _spooled(stream)
     except OSError as error:
         raise Problem(f"{file}: {error.strerror}; name another file.", Exit.USAGE) from error
 
@@ -154,13 +167,19 @@ def say(taken: Taken) -> None:
         err().print(f"{taken.kept} lines are kept for correction: posada payments broken", markup=False)
     if taken.not_kept:
         err().print(Text(f"These lines are kept nowhere but in the file: {taken.not_kept}"), soft_wrap=True)
+    _say_what_is_no_money(taken)
+    known = "" if taken.known is None else f", {taken.known} there already"
+    contradicting = f", {taken.contradicting} contradicting" if taken.contradicting else ""
+    out().print(f"{taken.taken} lines taken{known}, {taken.broken} broken{contradicting}", markup=False)
+
+
+def _say_what_is_no_money(taken: Taken) -> None:
     for reason, number in sorted(taken.passed.items()):
         out().print(f"{number} lines passed over: {reason}", markup=False)
     if taken.reversed:
         out().print(f"{taken.reversed} transfers were taken back by the bank", markup=False)
-    known = "" if taken.known is None else f", {taken.known} there already"
-    contradicting = f", {taken.contradicting} contradicting" if taken.contradicting else ""
-    out().print(f"{taken.taken} lines taken{known}, {taken.broken} broken{contradicting}", markup=False)
+    if taken.not_noted:
+        err().print(Text(f"The auditor does not know what was sent on: {taken.not_noted}"), soft_wrap=True)
 
 
 def _size(file: Path) -> int | None:

@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 from prometheus_client import Gauge
 
 from services.payments.feeds.formats import FORMATS, Layout, format_of
+from services.payments.feeds.history import FileHistory, arrivals, counts_twice, digest_of_file, digest_of_layout
+from services.payments.feeds.lines import BrokenLine
 from services.payments.feeds.part import Part, parted
 from services.payments.feeds.port import FeedDown, Page
+from services.payments.transfers import Origin
 from shared.clock import Clock
 from shared.errors import described
 from shared.safety.files import Folder, Opened, RefusedFile, opened_folder, shown
@@ -50,7 +54,8 @@ class WatchedFolder:
     it was left, in another one behind the cursor, which says how many lines of which file are recorded.
 
     Who may put files there may not choose what this process reads: links, whatever is no regular file, and files of
-    more than `most_bytes` are refused by their name, in the feed's problem and as a gauge.
+    more than `most_bytes` are refused by their name, in the feed's problem and as a gauge. A file whose content was
+    taken under another layout, as `history` says, is told and not read if its lines would count twice.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class WatchedFolder:
         clock: Clock,
         settled_seconds: float = 5,
         most_bytes: int = MOST_BYTES,
+        history: FileHistory | None = None,
     ) -> None:
         self._name = name
         self._folder = folder
@@ -68,6 +74,7 @@ class WatchedFolder:
         self._clock = clock
         self._settled_seconds = settled_seconds
         self._most_bytes = most_bytes
+        self._history = history
         self._part: Part | None = None
 
     @property
@@ -98,8 +105,11 @@ class WatchedFolder:
     async def _pages_of(self, folder: Folder, part: Part, trouble: _Trouble) -> AsyncIterator[Page]:
         name = shown(part.file.name)
         try:
-            while lines := await part.lines():
-                yield Page(lines, cursor=part.cursor_behind(lines), file=name, recorded=part.recorded)
+            if twice := await self._counts_twice(folder, part):
+                yield Page([twice], file=name, origin=part.origin)
+            while not twice and (lines := await part.lines()):
+                cursor = part.cursor_behind(lines)
+                yield Page(lines, cursor=cursor, file=name, origin=part.here, recorded=part.recorded)
         except Exception as wrong:  # one file must not keep the others back
             log.warning("feed.file_unreadable", source=self._name, file=name, problem=described(wrong))
             trouble.problems.append(f"{name} cannot be read: {type(wrong).__name__}")
@@ -136,9 +146,41 @@ class WatchedFolder:
             return self._part
         await self._forget()
         if written := format_of(name):
-            found.read = written.reader(self._layouts[written.layout])
+            layout = self._layouts[written.layout]
+            found.read = written.reader(layout)
+            digest = await asyncio.to_thread(self._digest, folder, file)
+            found.origin = Origin(layout.source, shown(name), digest, digest_of_layout(layout))
         self._part = found
         return found
+
+    def _digest(self, folder: Folder, file: Opened) -> str:
+        """Of the file's content; empty if another file has its name by now, which comes later."""
+        try:
+            with self._again(folder, file) as stream:
+                return digest_of_file(stream)
+        except OSError:
+            return ""
+
+    def _again(self, folder: Folder, file: Opened) -> BinaryIO:
+        again = folder.open(file.name, self._most_bytes)
+        if (again.facts.st_ino, again.facts.st_mtime_ns) != (file.facts.st_ino, file.facts.st_mtime_ns):
+            again.stream.close()
+            raise FileNotFoundError(file.name)
+        return again.stream
+
+    async def _counts_twice(self, folder: Folder, part: Part) -> BrokenLine | None:
+        """Why the file is not read under this layout, where it was taken under another one; looked at once."""
+        if self._history is None or part.origin is None or part.done:
+            return None
+        taken = await self._history.taken(part.origin.digest, part.origin.layout)
+        if not taken:
+            return None
+        recorded = 0
+        with self._again(folder, part.file) as stream:
+            some = arrivals(part.read, stream)
+            while lines := await asyncio.to_thread(next, some, None):
+                recorded += await self._history.recorded(lines)
+        return counts_twice(taken, recorded)
 
     async def _forget(self) -> None:
         part, self._part = self._part, None

@@ -6,11 +6,12 @@ import asyncio
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, BinaryIO
 
 from services.payments.feeds.lines import Line
+from services.payments.transfers import Origin
 from shared.safety.files import Opened
 
 AT_ONCE = 500
@@ -20,6 +21,8 @@ AT_ONCE = 500
 class Part:
     """What is left of a file behind `done` lines. `mark` tells this file from another of its name.
 
+    `origin` is where its lines come from.
+
     A time-out ends whoever waits for lines and never the reading itself: lines that were read and not `recorded`
     come again, and none is read twice.
     """
@@ -27,6 +30,7 @@ class Part:
     file: Opened
     mark: tuple[str, int, int]
     done: int = 0
+    origin: Origin | None = None
     read: Callable[[BinaryIO], Iterator[Line]] = field(default=lambda _: iter(()))
     _lines: Iterator[Line] | None = None
     _reading: asyncio.Task[list[Line]] | None = None
@@ -42,6 +46,11 @@ class Part:
         if self._reading is not None:
             self.done += len(await self._reading)
             self._reading = None
+
+    @property
+    def here(self) -> Origin | None:
+        """Where the next lines come from."""
+        return replace(self.origin, line=self.done) if self.origin else None
 
     def cursor_behind(self, lines: list[Line]) -> str:
         """What to begin behind once these lines are recorded."""

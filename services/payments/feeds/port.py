@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.payments.feeds.lines import Line
+from services.payments.transfers import Origin
 
 
 class FeedDown(Exception):
@@ -21,12 +22,14 @@ async def _nothing() -> None:
 class Page:
     """Lines that are recorded together, and the cursor that is written down with them; None: as it was.
 
-    `file` names where broken lines are found again. `recorded` is called once the page is safe.
+    `file` names where broken lines are found again, `origin` which file it is and how it was read. `recorded` is called
+    once the page is safe.
     """
 
     lines: Sequence[Line]
     cursor: str | None = None
     file: str = ""
+    origin: Origin | None = None
     recorded: Callable[[], Awaitable[None]] = _nothing
 
 

@@ -8,11 +8,18 @@ from datetime import datetime
 from uuid import UUID
 
 from services.payments.feeds.lines import BrokenLine
+from services.payments.transfers import Intake, payment_id_of
+from shared.contracts.payments import TransferArrived
 from shared.database.bulk import Table
-from shared.database.pool import Connection
+from shared.database.pool import Connection, Database
 from shared.database.statements import execute_together
 from shared.messages.message import digest_of
 
+_TAKEN = """
+SELECT coalesce(max(lines), 0) FROM (
+    SELECT sum(taken + known + cardinality(sent)) AS lines FROM intake
+    WHERE digest <> '' AND digest = $1 AND layout <> $2 GROUP BY layout) AS readings"""
+_RECORDED = "SELECT count(*) FROM payments WHERE id = ANY($1)"
 LONGEST_KEPT = 500  # characters of a line: enough to correct it by
 LONGEST_COMPARED = 10_000  # characters that tell a line from another
 _CURSOR = "SELECT cursor FROM feeds WHERE source = $1"
@@ -39,6 +46,7 @@ class _KeptLine:
     found_at: datetime
 
 
+_INTAKE = Table("intake", Intake, on_conflict="DO NOTHING")
 _BROKEN_LINES = Table("broken_lines", _KeptLine, on_conflict="DO NOTHING")
 
 
@@ -56,6 +64,29 @@ async def was_read(connection: Connection, source: str, up_to: str | None, now: 
 async def failed(connection: Connection, source: str, problem: str, now: datetime) -> None:
     """A feed could not be read."""
     await connection.execute(_FAILED, source, now, problem)
+
+
+class RecordedFiles:
+    """What was taken of files, as payments' database has it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def taken(self, digest: str, layout: str) -> int:
+        """How many lines of a file with this content were taken under any other layout than this: of those the most."""
+        async with self._database.connection() as connection:
+            return int(await connection.fetchval(_TAKEN, digest, layout))
+
+    async def recorded(self, lines: Sequence[TransferArrived]) -> int:
+        """How many of some lines are recorded."""
+        ids = [payment_id_of(line.source, line.transfer_id) for line in lines]
+        async with self._database.connection() as connection:
+            return int(await connection.fetchval(_RECORDED, ids))
+
+
+async def came_in(connection: Connection, intake: Intake) -> None:
+    """Note what came in; told again it is noted once."""
+    await execute_together(connection, [_INTAKE.insert([intake])])
 
 
 async def keep_broken(

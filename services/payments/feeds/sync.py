@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
+from uuid import UUID
 
 import structlog
 
 from services.payments.feeds import store as feeds
-from services.payments.feeds.lines import BrokenLine
+from services.payments.feeds.lines import BrokenLine, PassedOver
 from services.payments.feeds.port import FeedDown, Page, Source
 from services.payments.repository import Repository
-from services.payments.transfers import Contradiction, payment_of
+from services.payments.transfers import Contradiction, Intake, Origin, intake_of, payment_of
 from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.clock import Clock
 from shared.contracts.payments import (
@@ -112,6 +113,11 @@ class FeedSync:
         async with self._database.connection() as connection:
             await feeds.keep_broken(connection, source, file, lines, self._clock())
 
+    async def note_intake(self, intake: Intake) -> None:
+        """Note what came in; told again it is noted once."""
+        async with self._database.connection() as connection:
+            await feeds.came_in(connection, intake)
+
     async def _read(self, source: Source) -> Synchronised:
         result = Synchronised(source.name)
         try:
@@ -149,12 +155,16 @@ class FeedSync:
         broken = [line for line in page.lines if isinstance(line, BrokenLine)]
         uow = await self._repository.load(connection, told, now)
         sends: list[Message | Outgoing] = []
+        counted: list[FromSource] = []
         for line in told:
             try:
                 _require_same(uow, line, now)
                 sends += self._record_transfer(uow, line, now)
+                counted.append(line)
             except Contradiction as wrong:
                 broken.append(_contradiction(line, wrong))
+        origin = page.origin or Origin(source, page.file)
+        uow.intakes = [_intake(origin, page, counted, broken, uow.recorded_before, now)] if page.lines else []
         due = [Outgoing.of(send) for send in sends]
         rows = [outbox.row_of(send, SOURCE, None, now) for send in due]
         changes = await self._repository.save(connection, uow, now)
@@ -163,6 +173,25 @@ class FeedSync:
             await feeds.keep_broken(connection, source, page.file, broken, now)
         await feeds.was_read(connection, source, page.cursor, now)
         return len(broken)
+
+
+def _intake(  # noqa: PLR0917
+    origin: Origin,
+    page: Page,
+    lines: Sequence[FromSource],
+    broken: Sequence[BrokenLine],
+    before: Collection[UUID],
+    now: datetime,
+) -> Intake:
+    return intake_of(
+        origin,
+        lines,
+        before,
+        now,
+        seen=len(page.lines),
+        passed=[line.reason for line in page.lines if isinstance(line, PassedOver)],
+        broken=[line.field for line in broken],
+    )
 
 
 def _require_same(uow: UnitOfWork, line: FromSource, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Money that arrived: payments, their ledger, and the matching of payments with claims."""
 
 from services.payments.transfers.claim import Claim, claim_of, question_of
+from services.payments.transfers.intake import Intake, Origin, intake_of
 from services.payments.transfers.ledger import NOTHING
 from services.payments.transfers.matching import MatchResult, Verdict
 from services.payments.transfers.payment import (
@@ -10,6 +11,7 @@ from services.payments.transfers.payment import (
     Payment,
     money,
     payment_at_desk,
+    payment_id_of,
     payment_of,
     payment_reversed,
     reversal_id_of,
@@ -22,12 +24,16 @@ __all__ = [
     "Claim",
     "Contradiction",
     "DeskMethod",
+    "Intake",
     "MatchResult",
+    "Origin",
     "Payment",
     "Verdict",
     "claim_of",
+    "intake_of",
     "money",
     "payment_at_desk",
+    "payment_id_of",
     "payment_of",
     "payment_reversed",
     "question_of",

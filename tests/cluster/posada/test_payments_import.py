@@ -106,3 +106,20 @@ async def test_what_cannot_be_kept_is_said(
     monkeypatch.delenv("POSADA_PAYMENTS_URL")
     assert await ended("payments", "import", str(file), "--data", str(tmp_path)) == 1
     assert "kept nowhere but in the file: no payments service runs here" in capsys.readouterr().err
+
+
+async def test_the_same_file_under_another_layout_is_told_and_what_was_sent_on_is_noted(
+    house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, layout = tmp_path / "april.csv", tmp_path / "other.yaml"
+    file.write_text("amount,posted_on\n690.00,2025-04-01\n-5.00,2025-04-01\n")
+    layout.write_text("source: other\n")
+    assert await ended("payments", "import", str(file)) == 0
+    assert "1 lines passed over: debit" in capsys.readouterr().out
+    async with house.database.connection() as connection:
+        (noted,) = await connection.fetch("SELECT seen, passed, cardinality(sent) AS sent, source FROM intake")
+    assert dict(noted) == {"seen": 2, "passed": 1, "sent": 1, "source": "csv"}
+    assert await ended("payments", "import", str(file), "--layout", str(layout)) == 1
+    told = capsys.readouterr()
+    assert "taken before under another layout: 1 lines, of which 0 are the same" in told.err
+    assert "0 lines taken" in told.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shared.contracts.topics import SERVICES
 from tests.support.audit.breaking import Break
 from tests.support.audit.day_fixture import HERE, MISSED, MOVED, OFF, SECOND, SHORT, UNPAID
+from tests.support.audit.intake_violations import INTAKE
 from tests.support.audit.notification_violations import TELLING
 
 _LOG = "ALTER TABLE audit_log DISABLE TRIGGER USER;"
@@ -264,4 +265,4 @@ THREADS = [
         "conversation-knows", "conversations", "UPDATE bookings SET id = '{short}' WHERE id = '{first}'", about=SHORT
     ),
 ]
-BREAKS = [*ROOMS, *BOOKINGS, *MONEY, *TELLING, *THREADS]
+BREAKS = [*ROOMS, *BOOKINGS, *MONEY, *INTAKE, *TELLING, *THREADS]

@@ -144,6 +144,10 @@ TABLE: Mapping[str, Mapping[str, Asked]] = {
         "GET /payment-feeds/broken-lines": NOTHING,
         "POST /payment-feeds/broken-lines": Asked(body={"source": "bank", "file": "a.csv", "lines": []}),
         "POST /payment-feeds/broken-lines/{line_id}/correction": Asked(body={"transfer": TRANSFER, **DECIDED}),
+        "POST /payment-feeds/files": Asked(body={"digest": "d", "layout": "l"}),
+        "POST /payment-feeds/intake": Asked(
+            body={"source": "bank", "file": "a.csv", "digest": "d", "layout": "l", "line": 0, "seen": 0}
+        ),
         "POST /payment-feeds/synchronise": NOTHING,
         "POST /payment-feeds/compare": Asked(body={"transfers": [{"source": "bank", **TRANSFER}]}),
         "POST /payments/known": Asked(body={"source": "bank", "transfer_ids": [ID]}),

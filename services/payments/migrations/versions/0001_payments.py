@@ -16,6 +16,7 @@ TABLES = (
     "charges",
     "feeds",
     "inbox",
+    "intake",
     "orders",
     "outbox",
     "outbox_batches",
@@ -27,7 +28,7 @@ TABLES = (
     "charge_reversals",
     "handouts",
 )
-GROWING = ("ledger", "rulings", "charges", "prices", "charge_reversals", "handouts")
+GROWING = ("ledger", "rulings", "charges", "prices", "charge_reversals", "handouts", "intake")
 ONLY_GROWS = """
 CREATE FUNCTION only_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -87,6 +88,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("message_key", name=op.f("inbox_pkey")),
     )
     op.create_index("inbox_received_at_idx", "inbox", ["received_at"], postgresql_using="brin")
+    op.create_table(
+        "intake",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=False, comment="Lines, of which each is one of the following."),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("passed", sa.Integer(), nullable=False),
+        sa.Column("broken", sa.Integer(), nullable=False),
+        sa.Column("amounts", postgresql.JSONB(), nullable=False, comment="The money that was taken, by currency."),
+        sa.Column(
+            "reasons",
+            postgresql.JSONB(),
+            nullable=False,
+            comment="Why lines were passed over or broken, and how many.",
+        ),
+        sa.Column("sent", sa.ARRAY(sa.Uuid()), nullable=False, comment="Payments that an operator's import sent on."),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False, comment="Of the file's content; empty where it was none."),
+        sa.Column("layout", sa.Text(), nullable=False, comment="Of the layout in which it was read."),
+        sa.PrimaryKeyConstraint("id", name=op.f("intake_pkey")),
+    )
+    _partial_index("intake_digest_idx", "intake", ["digest"], "digest <> ''")
     op.create_table(
         "orders",
         sa.Column("id", sa.Uuid(), nullable=False),
