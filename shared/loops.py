@@ -14,6 +14,11 @@ from shared.errors import described
 log = structlog.get_logger(__name__)
 
 
+def repeating(name: str, work: Callable[[], Awaitable[None]], *, seconds: float) -> asyncio.Task[None]:
+    """The task that repeats work until it is cancelled; see `repeat`."""
+    return asyncio.create_task(repeat(name, work, seconds=seconds), name=name)
+
+
 async def repeat(name: str, work: Callable[[], Awaitable[None]], *, seconds: float) -> None:
     """Do work again and again, with a pause of `seconds` behind each time; `name` says in logs which work it is.
 

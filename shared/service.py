@@ -44,7 +44,7 @@ from shared.http.server import config_of
 from shared.kafka.broker import broker_of
 from shared.kafka.partitioning import partition
 from shared.kafka.topics import KEPT_BYTES
-from shared.loops import repeat
+from shared.loops import repeating
 from shared.messages.record_auth import SealingProducer
 from shared.observability import metrics
 from shared.observability.logs import set_up_logs
@@ -233,7 +233,7 @@ class _Running:
 
 def _kept_up(loop: Callable[[OutboxPublisher], Awaitable[None]], publisher: OutboxPublisher) -> asyncio.Task[None]:
     """A background work that runs for ever and begins again behind a fault."""
-    return asyncio.create_task(repeat(getattr(loop, "__qualname__", ""), partial(loop, publisher), seconds=1))
+    return repeating(getattr(loop, "__qualname__", ""), partial(loop, publisher), seconds=1)
 
 
 def _producer_of(settings: ServiceSettings) -> SealingProducer:

@@ -20,7 +20,7 @@ from shared.errors import described
 from shared.kafka.consumers import COMMITTED, FETCH_BYTES, PARTITION_BYTES
 from shared.kafka.fetch_lag import FetchLagMonitor, positions
 from shared.kafka.lenient_records import install_lenient_reader
-from shared.loops import repeat
+from shared.loops import repeating
 from shared.messages.inbound import InboundMessage
 from shared.messages.message import LINGER_SECONDS
 from shared.observability import metrics
@@ -138,8 +138,8 @@ class Subscriber:
         """Begin to poll, to commit offsets and to watch; the broker has connected and joins the group by itself."""
         self._tasks = [
             asyncio.create_task(self._poll_on(), name="poll"),
-            asyncio.create_task(repeat("offsets", self._commit_and_measure, seconds=COMMIT_SECONDS)),
-            asyncio.create_task(repeat("fetch lag", self._measure_lag, seconds=LAG_SECONDS)),
+            repeating("offsets", self._commit_and_measure, seconds=COMMIT_SECONDS),
+            repeating("fetch lag", self._measure_lag, seconds=LAG_SECONDS),
         ]
 
     async def stop(self) -> None:

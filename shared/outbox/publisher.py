@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooL
 from shared.clock import Clock, system_clock
 from shared.database.pool import UNAVAILABLE, Connection, Database
 from shared.errors import described
-from shared.loops import repeat
+from shared.loops import repeating
 from shared.messages import inbox
 from shared.messages.message import LINGER_SECONDS
 from shared.observability.metrics import OUTBOX_SENT, OUTBOX_SWEPT
@@ -133,9 +133,9 @@ class OutboxPublisher:
     def start(self) -> None:
         """Begin to sweep, and to remove what arrived."""
         self._tasks = [
-            asyncio.create_task(repeat("outbox rows that arrived", self._remove_arrived, seconds=REMOVE_SECONDS)),
-            asyncio.create_task(repeat("outbox sweep", self.sweep, seconds=SWEEP_SECONDS)),
-            asyncio.create_task(repeat("old inbox entries", self._tidy, seconds=TIDY_SECONDS)),
+            repeating("outbox rows that arrived", self._remove_arrived, seconds=REMOVE_SECONDS),
+            repeating("outbox sweep", self.sweep, seconds=SWEEP_SECONDS),
+            repeating("old inbox entries", self._tidy, seconds=TIDY_SECONDS),
         ]
 
     async def stop(self) -> None:
