@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 from services.booking.requests.property import Property
 from services.booking.sagas import TABLES
@@ -57,6 +58,11 @@ def room(adults: int = 3, type_: str = "Junior", **more: Any) -> dict[str, Any]:
     return {"type": type_, "adults": adults, "children_0_to_5": 0, "children_6_to_10": 0} | more
 
 
+def slip_of(request_id: str) -> str:
+    """The reference of a request's slip: a number of its own, because words identify no payment."""
+    return f"slip {crc32(request_id.encode())}"
+
+
 def wanted(request_id: str = "r1", *, rooms: Any = None, **more: Any) -> dict[str, Any]:
     """A request as a gateway writes it: three Junior rooms, 3+3+2 adults, one night, paid by transfer."""
     return {
@@ -70,7 +76,7 @@ def wanted(request_id: str = "r1", *, rooms: Any = None, **more: Any) -> dict[st
             "method": "bank_transfer",
             "amount": "690.00",
             "slip_date": START.date().isoformat(),
-            "reference": f"slip {request_id}",
+            "reference": slip_of(request_id),
         },
         "contact": {"wa_id": "50371234567"},
     } | more
@@ -87,7 +93,7 @@ def transfer_for(request_id: str = "r1", amount: str = "690.00") -> TransferArri
         transfer_id=f"transfer {request_id}",
         amount=amount,
         posted_on=START.date(),
-        reference=f"slip {request_id}",
+        reference=slip_of(request_id),
         payer="Ana López",
     )
 
