@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -14,7 +14,7 @@ from services.availability.inventory.store import (
     HELD_PLACES,
     LOCK_HOLDS,
     SEE_HOLDS,
-    FreeRow,
+    FreeAsked,
     free_for_changes,
     free_rooms_of,
     hold_in,
@@ -105,9 +105,9 @@ class Repository:
         named = {*properties, *(one.property_id for one in nights)}
         others = await self._properties.read(connection, named) if named else ()
         uow = UnitOfWork(self._properties.known, self._properties.default, other_ids=others)
-        rows = sorted({row for one in nights for row in self._rows(one)})
-        if rows:
-            uow.free = await free_rooms_of(connection, rows)
+        asks = [ask for one in nights if (ask := self._asked(one))]
+        if asks:
+            uow.free = await free_rooms_of(connection, asks)
         return uow
 
     async def see_held_places(self, connection: Connection, uow: UnitOfWork, property_id: str, stay: Stay) -> None:
@@ -136,13 +136,14 @@ class Repository:
         """Read the properties again the next time: one was edited."""
         self._properties.forget()
 
-    def _rows(self, nights: Nights) -> Iterator[FreeRow]:
-        """What to look up: a row for each type; nothing for dates or a property that the handler will refuse."""
+    def _asked(self, nights: Nights) -> FreeAsked | None:
+        """What to look up; None for dates or a property that the handler will refuse."""
         property_ = self._properties.known.get(nights.property_id or self._properties.default or "")
         stay = Stay(nights.check_in, nights.check_out)
-        if property_ and 0 < stay.nights <= LONGEST_NIGHTS:
-            for key in property_.types if nights.types is None else property_.keys_of(nights.types):
-                yield property_.id, stay, key
+        if property_ is None or not 0 < stay.nights <= LONGEST_NIGHTS:
+            return None
+        types = None if nights.types is None else frozenset(property_.keys_of(nights.types))
+        return FreeAsked(property_.id, stay, types)
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Numeric,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -156,14 +157,16 @@ holds = Table(
     Index("holds_wake_at_idx", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
 )
 
-# One row for each room and night that somebody has: its primary key is the guard against selling one twice.
+# One row for each room and night that somebody has: its primary key is the guard against selling one twice. Its order
+# puts the nights of a stay beside each other, for counts.
 room_nights = Table(
     "room_nights",
     metadata,
-    Column("property_id", Text, primary_key=True),
-    Column("room", Text, primary_key=True),
-    Column("night", Date, primary_key=True),
+    Column("property_id", Text, nullable=False),
+    Column("room", Text, nullable=False),
+    Column("night", Date, nullable=False),
     Column("booking_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("property_id", "night", "room"),
     Index("room_nights_booking_idx", "booking_id"),
 )
 

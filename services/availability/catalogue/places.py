@@ -10,8 +10,8 @@ from shared.errors import Refusal
 
 PLACES = "SELECT number FROM rooms WHERE property_id = $1 AND type_key = $2 ORDER BY length(number) DESC, number DESC"
 _FREE_PLACES = """
-SELECT r.number FROM rooms r WHERE r.property_id = $1 AND r.type_key = $2 AND NOT EXISTS (
-  SELECT 1 FROM room_nights n WHERE n.property_id = r.property_id AND n.room = r.number AND n.night >= $3)
+SELECT r.number FROM rooms r WHERE r.property_id = $1 AND r.type_key = $2 AND r.number NOT IN (
+  SELECT n.room FROM room_nights n WHERE n.property_id = $1 AND n.night >= $3)
 ORDER BY length(r.number) DESC, r.number DESC"""
 _REMOVE_PLACES = "DELETE FROM rooms WHERE property_id = $1 AND number = ANY($2)"
 _ADD_PLACES = """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from services.availability.hold import DateChange, Hold, State
@@ -15,7 +15,15 @@ from shared.database.bulk import Column, Table
 from shared.database.pool import Connection
 from shared.database.statements import Statement
 
-FreeRow = tuple[str, Stay, str]
+K = TypeVar("K")
+
+
+class FreeAsked(NamedTuple):
+    """Of which property and for which nights free rooms are read, and of which types by key (None: all)."""
+
+    property_id: str
+    stay: Stay
+    types: frozenset[str] | None
 
 
 class Night(NamedTuple):
@@ -55,28 +63,30 @@ HOLDS = Table(
     fixed=("property_id", "answer"),
     version="xmin",
 )
-# NOT EXISTS is planned as a join, which reads a room's whole calendar before it filters the nights.
-FREE = """
-SELECT ask.number AS ask, array_agg(r.number ORDER BY r.number) AS rooms
-FROM jsonb_to_recordset($1) AS ask (number int, property_id text, check_in date, check_out date, type_key text)
-JOIN rooms r ON r.property_id = ask.property_id AND r.type_key = ask.type_key
-WHERE (r.out_of_order_from IS NULL
-       OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
-  AND (SELECT true FROM room_nights n
-       WHERE n.property_id = r.property_id AND n.room = r.number
-         AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
-GROUP BY ask.number"""
+
+
+def _free_rooms(others: str = "") -> str:
+    """The free rooms of each stay. `others` narrows the nights that are not free for it, by default all taken ones."""
+    # The nights of a stay are beside each other in the primary key and are read once for all its rooms: NOT IN keeps
+    # them in a hash table. With NOT EXISTS or a join, the planner may read them again for each room.
+    return f"""
+SELECT ask.number AS ask, free.type_key, free.rooms
+FROM jsonb_to_recordset($1) AS ask (
+  number int, property_id text, check_in date, check_out date, types text[], booking_id uuid)
+CROSS JOIN LATERAL (
+  SELECT r.type_key, array_agg(r.number ORDER BY r.number) AS rooms FROM rooms r
+  WHERE r.property_id = ask.property_id AND (ask.types IS NULL OR r.type_key = ANY(ask.types))
+    AND (r.out_of_order_from IS NULL
+         OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
+    AND r.number NOT IN (
+      SELECT n.room FROM room_nights n
+      WHERE n.property_id = ask.property_id AND n.night >= ask.check_in AND n.night < ask.check_out{others})
+  GROUP BY r.type_key) AS free"""  # noqa: S608 — our own words
+
+
+FREE = _free_rooms()
 # For a booking that changes its dates: rooms that only this booking occupies count as free.
-_FREE_FOR = """
-SELECT ask.number AS ask, r.type_key, array_agg(r.number ORDER BY r.number) AS rooms
-FROM jsonb_to_recordset($1) AS ask (number int, property_id text, check_in date, check_out date, booking_id uuid)
-JOIN rooms r ON r.property_id = ask.property_id
-WHERE (r.out_of_order_from IS NULL
-       OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
-  AND (SELECT true FROM room_nights n
-       WHERE n.property_id = r.property_id AND n.room = r.number AND n.booking_id <> ask.booking_id
-         AND n.night >= ask.check_in AND n.night < ask.check_out LIMIT 1) IS NULL
-GROUP BY ask.number, r.type_key"""
+_FREE_FOR = _free_rooms(others=" AND n.booking_id <> ask.booking_id")
 HELD_PLACES = """
 SELECT r.type_key, count(DISTINCT n.room) AS held FROM room_nights n
 JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
@@ -155,14 +165,18 @@ def hold_in(row: Mapping[str, Any]) -> Hold:
     return HOLDS.read(row, stay=Stay(row["check_in"], row["check_out"]))
 
 
-async def free_rooms_of(connection: Connection, rows: Sequence[FreeRow]) -> dict[FreeKey, dict[str, list[str]]]:
-    """The free rooms of each property, stay and type: by property and stay, then by type."""
-    asked = [_asked(number, property_id, stay, type_key=key) for number, (property_id, stay, key) in enumerate(rows)]
-    free: dict[FreeKey, dict[str, list[str]]] = {}
-    for record in await connection.fetch(FREE, asked):
-        property_id, stay, type_key = rows[record["ask"]]
-        free.setdefault((property_id, stay), {})[type_key] = record["rooms"]
-    return free
+async def free_rooms_of(connection: Connection, asks: Iterable[FreeAsked]) -> dict[FreeKey, dict[str, list[str]]]:
+    """The free rooms by property and stay, then by type; a type without one is left out."""
+    types: dict[FreeKey, set[str] | None] = {}
+    for ask in asks:
+        key, before = (ask.property_id, ask.stay), types.get((ask.property_id, ask.stay), set())
+        types[key] = None if ask.types is None or before is None else before | ask.types
+    keys = sorted(types)
+    asked = [
+        _asked(number, *key, types=None if types[key] is None else sorted(types[key] or ()))
+        for number, key in enumerate(keys)
+    ]
+    return _by_type(keys, await connection.fetch(FREE, asked))
 
 
 async def free_for_changes(
@@ -174,10 +188,14 @@ async def free_for_changes(
         _asked(number, message.property_id, stay, booking_id=message.booking_id)
         for number, (message, stay) in enumerate(zip(messages, stays, strict=True))
     ]
-    free: dict[tuple[UUID, Stay], dict[str, list[str]]] = {}
-    for row in await connection.fetch(_FREE_FOR, asked):
-        key = messages[row["ask"]].booking_id, stays[row["ask"]]
-        free.setdefault(key, {})[row["type_key"]] = row["rooms"]
+    keys = [(message.booking_id, stay) for message, stay in zip(messages, stays, strict=True)]
+    return _by_type(keys, await connection.fetch(_FREE_FOR, asked))
+
+
+def _by_type(keys: Sequence[K], rows: Iterable[Mapping[str, Any]]) -> dict[K, dict[str, list[str]]]:
+    free: dict[K, dict[str, list[str]]] = {}
+    for row in rows:
+        free.setdefault(keys[row["ask"]], {})[row["type_key"]] = row["rooms"]
     return free
 
 

@@ -152,7 +152,7 @@ def upgrade() -> None:
         sa.Column("room", sa.Text(), nullable=False),
         sa.Column("night", sa.Date(), nullable=False),
         sa.Column("booking_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("property_id", "room", "night", name=op.f("room_nights_pkey")),
+        sa.PrimaryKeyConstraint("property_id", "night", "room", name=op.f("room_nights_pkey")),
     )
     op.create_index("room_nights_booking_idx", "room_nights", ["booking_id"])
     op.create_table(

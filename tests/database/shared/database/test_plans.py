@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.availability.inventory.store import free_rooms_of
+from services.availability.inventory.store import FreeAsked, free_rooms_of
 from services.availability.stay import Stay
 from shared.database.pool import Connection, Database
 from shared.database.statements import execute_together
@@ -60,7 +60,8 @@ async def moving_sagas(connection: Connection) -> None:
 
 async def looking_for_rooms(connection: Connection) -> None:
     night = date(2026, 3, 15)
-    await free_rooms_of(connection, [("las_hojas", Stay(night, night + timedelta(days=1)), "bungalow_junior")])
+    stay = Stay(night, night + timedelta(days=1))
+    await free_rooms_of(connection, [FreeAsked("las_hojas", stay, frozenset({"bungalow_junior"}))])
 
 
 async def plans_of(url: str, work: Callable[[Connection], Awaitable[None]]) -> dict[str, str]:
