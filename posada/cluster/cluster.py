@@ -18,7 +18,7 @@ from deploy.local.processes.waiting import run_apart
 from posada.cluster.address import Address, check_ours, forget, write_targets
 from posada.cluster.clock import ClusterClock
 from posada.cluster.copies import READY_TIMEOUT_S, Copies
-from posada.cluster.environment import ServiceEnvironment, Variables
+from posada.cluster.environment import ServiceEnvironment, Variables, without_outside
 from posada.cluster.instance import Instance
 from posada.cluster.secrets import ClusterSecrets
 from shared.contracts.topics import ALL_TOPICS, SERVICES
@@ -37,6 +37,7 @@ class LocalCluster:
     away), `service_env` the same for single services. `database_prefix` stands before the names of databases and
     roles. With `keeping_data` our own backends keep their data when they stop. `kafka_heap_mb` (MiB) and
     `kafka_full_jit` concern our own embedded broker; `choose` takes the place of `choose_backends`.
+    Only with `calls_outside` do services get the providers, feeds and other systems that the environment names.
     With `movable_clock` the services' business time is that of `clock`, which may be moved while they run.
     """
 
@@ -58,6 +59,7 @@ class LocalCluster:
         kafka_full_jit: bool = False,
         choose: Callable[..., Backends] = choose_backends,
         movable_clock: bool = False,
+        calls_outside: bool = False,
     ) -> None:
         self.data_dir = data_dir.resolve()
         self._environ = dict(os.environ if environ is None else environ)
@@ -78,7 +80,8 @@ class LocalCluster:
         self._secrets: ClusterSecrets | None = None
         self._clock: ClusterClock | None = None
         self._movable_clock = movable_clock
-        self._environment = ServiceEnvironment(self._environ, env or {}, service_env or {})
+        theirs = self._environ if calls_outside else without_outside(self._environ)
+        self._environment = ServiceEnvironment(theirs, env or {}, service_env or {})
         self._copies = Copies(self.data_dir, self._names, self._environment_of, on_progress)
 
     # Addresses and secrets.

@@ -8,12 +8,28 @@ from typing import Final
 from deploy.local.backend import BACKENDS_VARIABLE
 from deploy.local.choice import POSTGRES_VARIABLE
 from shared.contracts.topics import SERVICES
+from shared.settings import ServiceSettings
 
 Variables = Mapping[str, str | None]
 
 # A service must see neither the administrator's password nor another service's address.
 _OWN_DATABASES: Final = tuple(f"POSADA_{service.upper()}_DATABASE_URL" for service in SERVICES)
 _WITHHELD: Final = (POSTGRES_VARIABLE, BACKENDS_VARIABLE, *_OWN_DATABASES)
+_PREFIX: Final = "POSADA_"
+_OF_EVERY_SERVICE: Final = frozenset(f"{_PREFIX}{name.upper()}" for name in ServiceSettings.model_fields)
+
+
+def without_outside(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what single services read: providers, feeds, other systems, addresses of staff.
+
+    Only settings that every service has remain, so that a new provider is left out, too. Services read names in
+    whatever case.
+    """
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.upper().startswith(_PREFIX) or name.upper() in _OF_EVERY_SERVICE
+    }
 
 
 class ServiceEnvironment:

@@ -19,13 +19,9 @@ from posada.cli.signals import one_interruption, undisturbed
 from posada.output import err, out
 from posada.problems import Exit
 
-# The demo writes to nobody, whatever providers the environment configures, does not wait days for money, and
-# has staff who decide what is ambiguous.
+# The demo does not wait days for money, and has staff who decide what is ambiguous. It writes to nobody: its services
+# get none of the providers that the environment configures.
 SERVICES_ENV: Final[dict[str, str | None]] = {
-    "POSADA_WATI_URL": None,
-    "POSADA_WATI_TOKEN": None,
-    "POSADA_SMTP_HOST": None,
-    "POSADA_SMTP_FROM": None,
     "POSADA_RETRY_ATTEMPTS": '{"bank_transfer": [2, 4, 2], "card_link": [2, 2]}',
     "POSADA_RETRY_INTERVALS": "[3, 5, 20]",
     "POSADA_UNFOUND": "wait_for_staff",

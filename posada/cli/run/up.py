@@ -35,7 +35,7 @@ def up(data: Data = HERE, scale: Scale = None) -> None:
     console = out()
     with one_interruption():
         with progress_on(err(), "starting Posada") as report:
-            cluster = LocalCluster(data, scale=copies, on_progress=report, keeping_data=True)
+            cluster = LocalCluster(data, scale=copies, on_progress=report, keeping_data=True, calls_outside=True)
             cluster.start()
         try:
             keep_running(console, cluster)
