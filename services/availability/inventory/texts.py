@@ -55,10 +55,8 @@ class AvailabilityTexts:
 
     def no_quote(self, error: RefusalDetails, language: Language) -> str:
         """Why there is no quote, and what to check."""
-        named = [problem["field"] for problem in error.details.get("problems", ())]
-        fields = list(dict.fromkeys(named)) or [name for name in (error.details.get("field"),) if name]
         facts = {"room": error.details.get("room"), "night": error.details.get("night")}
-        return self._texts.render(language, "no_quote", reason=error.reason, fields=fields, **facts)
+        return self._texts.render(language, "no_quote", reason=error.reason, fields=_fields(error), **facts)
 
     def shortage(self, property_: Property, stay: Stay, short: Sequence[Shortage], language: Language) -> str:
         """A line for each type of which too few rooms are free, and an invitation to try others."""
@@ -66,13 +64,17 @@ class AvailabilityTexts:
 
     def no_count(self, error: RefusalDetails, language: Language) -> str:
         """Why there is no count, and what to check."""
-        problems = error.details.get("problems") or [{"field": error.details.get("field", "")}]
-        fields = list(dict.fromkeys(problem["field"] for problem in problems))
-        return self._texts.render(language, "no_count", reason=error.reason, fields=fields)
+        return self._texts.render(language, "no_count", reason=error.reason, fields=_fields(error))
 
     def missed(self, label: str, reason: str, language: Language) -> str:
         """Why a room of a best-effort request is not available, after its type's label."""
         return self._texts.render(language, "missed", label=label, reason=reason)
+
+
+def _fields(error: RefusalDetails) -> list[str]:
+    """The fields that a refusal names, each once."""
+    named = [problem["field"] for problem in error.details.get("problems") or ()]
+    return list(dict.fromkeys(named)) or [name for name in (error.details.get("field"),) if name]
 
 
 def _day(day: object, language: Language) -> str:

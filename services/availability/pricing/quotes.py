@@ -14,6 +14,7 @@ from shared.contracts.common import Reason
 from shared.errors import Refusal
 
 MOST_LINES = 5000  # room-nights in one answer, over all plans: more would not fit in a message
+_OF_A_PACKAGE = (Reason.INVALID_REQUEST, Reason.PRICE_UNAVAILABLE)  # refusals that another package may not have
 Amounts = tuple[Decimal, Decimal]
 
 
@@ -56,7 +57,7 @@ def _all_plans(
             refusals.append(refusal)
     if not plans:
         for cause in refusals:
-            if cause.code == Reason.PRICE_DIFFERS:  # this package applies, except for the price that was named
+            if cause.code not in _OF_A_PACKAGE:  # this package applies, except for what the request says
                 raise cause
         why = "; ".join(refusal.text for refusal in refusals) or "the property has no packages: add one"
         raise Refusal(Reason.PRICE_UNAVAILABLE, f"no package has a price for this: {why}", field="package")
