@@ -27,6 +27,7 @@ _TYPES: Final[Mapping[Any, str]] = {
     datetime: "timestamptz",
     bytes: "bytea",
 }
+_JSON: Final = (Mapping, dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Fields(Generic[Kind]):
     """The fields of a dataclass as columns: each has its name and its type in PostgreSQL.
 
     `columns` are those that differ from the field of their name, or have none. Fields in `without` are no columns.
+    Mappings and lists are jsonb. Raises TypeError when a field has a type that no column is known for.
     """
 
     def __init__(self, kind: type[Kind], *columns: Column, without: Collection[str] = ()) -> None:
@@ -165,12 +167,17 @@ def _of_inner(get: Convert, column: Column) -> Convert:
 def _column(name: str, hint: Any) -> Column:
     """The column that a field of this type is."""
     optional = NoneType in get_args(hint)
-    inner = next(one for one in get_args(hint) if one is not NoneType) if optional else hint
-    if get_origin(inner) is tuple:
-        return Column(name, f"{_TYPES[get_args(inner)[0]]}[]", None, _reader(tuple, optional))
+    others = [one for one in get_args(hint) if one is not NoneType]
+    inner = others[0] if optional and len(others) == 1 else hint
+    if get_origin(inner) is tuple and (of := _TYPES.get(get_args(inner)[0])):
+        return Column(name, f"{of}[]", None, _reader(tuple, optional))
     if isinstance(inner, type) and issubclass(inner, Enum):
         return Column(name, "text", None, _reader(inner, optional))
-    return Column(name, _TYPES.get(inner, "jsonb"))
+    if kind := _TYPES.get(inner):
+        return Column(name, kind)
+    if (get_origin(inner) or inner) in _JSON:
+        return Column(name, "jsonb")
+    raise TypeError(f"field {name}: no column is known for {hint}; add its type to _TYPES, or a Column of this name")
 
 
 def _reader(read: Convert, optional: bool) -> Convert:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass, make_dataclass
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -108,3 +109,16 @@ def test_a_table_that_only_grows_has_no_update() -> None:
 def _row(statement: Any) -> dict[str, Any]:
     [[row]] = statement.parameters
     return dict(row)
+
+
+@pytest.mark.parametrize("kind", [timedelta, float, time, tuple[Size, ...], set[str], Size | None, int | str | None])
+def test_a_type_that_no_column_is_known_for_is_refused_where_the_table_is_declared(kind: Any) -> None:
+    odd = make_dataclass("odd", [("id", str), ("lasts", kind)])
+    with pytest.raises(TypeError, match=r"field lasts: no column is known for .*add its type to _TYPES, or a Column"):
+        Table("odd", odd)
+    assert Table("odd", odd, Column("lasts", "interval")).columns["lasts"].type == "interval"
+
+
+@pytest.mark.parametrize("kind", [dict[str, str], Mapping[str, Any] | None, list[dict[str, Any]], dict, list[str]])
+def test_mappings_and_lists_are_json(kind: Any) -> None:
+    assert Fields(make_dataclass("told", [("facts", kind)])).columns["facts"].type == "jsonb"
