@@ -63,13 +63,10 @@ HOLDS = Table(
     fixed=("property_id", "answer"),
     version="xmin",
 )
-
-
-def _free_rooms(others: str = "") -> str:
-    """The free rooms of each stay. `others` narrows the nights that are not free for it, by default all taken ones."""
-    # The nights of a stay are beside each other in the primary key and are read once for all its rooms: NOT IN keeps
-    # them in a hash table. With NOT EXISTS or a join, the planner may read them again for each room.
-    return f"""
+_TAKEN = "n.property_id = ask.property_id AND n.night >= ask.check_in AND n.night < ask.check_out"
+# The free rooms of each stay. Its nights are beside each other in the primary key and are read once for all its rooms:
+# NOT IN keeps them in a hash table. With NOT EXISTS or a join, the planner may read them again for each room.
+FREE = f"""
 SELECT ask.number AS ask, free.type_key, free.rooms
 FROM jsonb_to_recordset($1) AS ask (
   number int, property_id text, check_in date, check_out date, types text[], booking_id uuid)
@@ -80,13 +77,10 @@ CROSS JOIN LATERAL (
          OR r.out_of_order_from >= ask.check_out OR r.out_of_order_until < ask.check_in)
     AND r.number NOT IN (
       SELECT n.room FROM room_nights n
-      WHERE n.property_id = ask.property_id AND n.night >= ask.check_in AND n.night < ask.check_out{others})
+      WHERE {_TAKEN})
   GROUP BY r.type_key) AS free"""  # noqa: S608 — our own words
-
-
-FREE = _free_rooms()
 # For a booking that changes its dates: rooms that only this booking occupies count as free.
-_FREE_FOR = _free_rooms(others=" AND n.booking_id <> ask.booking_id")
+_FREE_FOR = FREE.replace(_TAKEN, f"{_TAKEN} AND n.booking_id <> ask.booking_id")
 HELD_PLACES = """
 SELECT r.type_key, count(DISTINCT n.room) AS held FROM room_nights n
 JOIN rooms r ON r.property_id = n.property_id AND r.number = n.room
