@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from shared.database.pool import Connection
@@ -20,16 +20,29 @@ from shared.messages.message import Headers
 from shared.outbox.row import Row
 
 MOST_UNPACKED: Final = 20  # batches in one transaction; each may have some hundred rows
+MOST_BYTES: Final = 16 * 1024 * 1024  # of them; a batch that is larger is unpacked alone
 _ADD = "INSERT INTO outbox_batches (id, due_at, packed) VALUES ($1, $2, $3)"
 _REMOVE = "DELETE FROM outbox_batches WHERE id = ANY($1::uuid[])"
 _TAKE_DUE = """
 DELETE FROM outbox_batches WHERE id IN (
-    SELECT id FROM outbox_batches WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING id, packed"""
+    SELECT id FROM (
+        SELECT id, sum(octet_length(packed)) OVER (ORDER BY due_at, id) - octet_length(packed) AS before FROM (
+            SELECT id, due_at, packed FROM outbox_batches
+            WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due) AS summed
+    WHERE before < $3)
+RETURNING id, due_at, packed"""
 
 _LENGTH = Struct(">I")
 _NOTHING = 0xFFFFFFFF  # the length of a body that is null: a tombstone
 _ID, _TOPIC, _KEY, _URGENT, _BODY, _HEADERS = range(6)  # a row's fields in their order, names and values last
+
+
+class LeftBehind(NamedTuple):
+    """A batch that was not sent within its grace, which ended when it was `due`."""
+
+    id: UUID
+    due: datetime
+    rows: list[Row]
 
 
 def batch_in(rows: Sequence[Row]) -> list[Row]:
@@ -53,9 +66,10 @@ def removed(ids: Collection[UUID]) -> Statement:
     return Statement(_REMOVE, (ids,))
 
 
-async def take_due(connection: Connection, now: datetime) -> dict[UUID, list[Row]]:
+async def take_due(connection: Connection, now: datetime) -> list[LeftBehind]:
     """Take batches that were left behind out of their table, passing over those that another instance takes."""
-    return {row["id"]: unpack(row["packed"]) for row in await connection.fetch(_TAKE_DUE, now, MOST_UNPACKED)}
+    taken = await connection.fetch(_TAKE_DUE, now, MOST_UNPACKED, MOST_BYTES)
+    return [LeftBehind(row["id"], row["due_at"], unpack(row["packed"])) for row in taken]
 
 
 def pack(rows: Sequence[Row]) -> bytes:

@@ -16,10 +16,14 @@ from shared.database.statements import Statement, execute_together
 from shared.ids import new_id
 from shared.messages.message import Envelope, Headers, Outgoing
 from shared.outbox import batches
+from shared.outbox.batches import LeftBehind
 from shared.outbox.row import Row
 
 # How long the process that committed a row has it to itself, before a sweeper takes it for left behind.
 GRACE = timedelta(seconds=5)
+# Rows of a batch that are written in one statement: as JSON, where bytes count twice, the largest stay below the 256 MB
+# that PostgreSQL takes.
+ROWS_AT_ONCE = 50
 
 NUL = "\0"  # text that PostgreSQL cannot keep; only a broken client sends it, and only in what we set aside
 
@@ -115,10 +119,19 @@ async def what_is_due(connection: Connection, now: datetime) -> tuple[bool, bool
 async def unpack_due(connection: Connection, now: datetime, arrived: Container[UUID]) -> list[UUID]:
     """Make rows of batches that were left behind, but for those that have `arrived`; returns the ids of the batches."""
     taken = await batches.take_due(connection, now)
-    rows = [row for batch_id, batch in taken.items() if batch_id not in arrived for row in batch]
-    if rows:
-        await execute_together(connection, [OUTBOX.insert(at_once(rows, now))])
-    return list(taken)
+    rows = [row for batch in taken if batch.id not in arrived for row in _in_order(batch)]
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        await execute_together(connection, [OUTBOX.insert(rows[first : first + ROWS_AT_ONCE])])
+    return [batch.id for batch in taken]
+
+
+def _in_order(batch: LeftBehind) -> list[Row]:
+    """A batch's rows, due when it was, in their order among each other and among what was committed beside them."""
+    moments = range(len(batch.rows), 0, -1)
+    return [
+        replace(row, due=batch.due - timedelta(microseconds=left))
+        for row, left in zip(batch.rows, moments, strict=True)
+    ]
 
 
 async def take_due(connection: Connection, now: datetime, limit: int) -> list[Row]:

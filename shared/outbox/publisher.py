@@ -210,10 +210,14 @@ class OutboxPublisher:
         return 0 if faults else len(rows)  # the broker may be in trouble: what is left waits for the next sweep
 
     async def _unpack(self, now: datetime) -> None:
-        async with self._database.transaction() as connection:
-            unpacked = await outbox.unpack_due(connection, now, self._arrived_batches)
-        for batch_id in unpacked:
-            self._arrived_batches.pop(batch_id, None)
+        """Unpack every batch that was left behind, some in each transaction: an outage may leave very many."""
+        while True:
+            async with self._database.transaction() as connection:
+                unpacked = await outbox.unpack_due(connection, now, self._arrived_batches)
+            if not unpacked:
+                return
+            for batch_id in unpacked:
+                self._arrived_batches.pop(batch_id, None)
 
     async def _put_off(self, connection: Connection, faults: Mapping[UUID, BaseException], now: datetime) -> None:
         """Postpone rows that could not be sent, so that they keep no others back; one that is too large for long."""

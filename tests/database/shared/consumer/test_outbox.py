@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,8 +13,9 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 
 from shared.consumer.processor import Processor
 from shared.contracts.booking import BookingProgressed
+from shared.database.statements import Statement
 from shared.messages.message import Envelope, Outgoing
-from shared.outbox import outbox
+from shared.outbox import batches, outbox
 from shared.outbox.publisher import OutboxPublisher
 from shared.outbox.row import Row
 from tests.support.doubles.transport import PostOffice, process_records
@@ -180,6 +182,50 @@ async def test_a_message_that_cannot_be_sent_keeps_no_other_of_its_batch_back(sh
     assert {one.key for one in office.rows} == {"a", "c"}
     assert [one["key"] for one in await shell.outbox()] == ["b"]
     assert await shell.batches() == 0
+
+
+async def test_batches_and_rows_that_were_left_behind_are_sent_in_the_order_of_their_commits(shell: Shell) -> None:
+    await left_behind(shell, "dcba", "e", "gf", "h")  # one alone is a row
+    await OutboxPublisher(shell.office, shell.database, clock=shell.clock).sweep()
+    assert [message.request_id for message in shell.office.messages] == list("dcbaegfh")
+
+
+async def test_one_sweep_sends_however_many_batches_an_outage_left_behind(shell: Shell) -> None:
+    await left_behind(shell, *[(f"{number} a", f"{number} b") for number in range(30)])
+    await OutboxPublisher(shell.office, shell.database, clock=shell.clock).sweep()
+    assert len(shell.office.rows) == 60
+    assert await shell.batches() == 0
+
+
+async def test_batches_are_unpacked_in_portions_that_memory_and_a_statement_can_hold(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await left_behind(shell, "ab", "cd", "efghi")
+    monkeypatch.setattr(batches, "MOST_BYTES", 1)
+    monkeypatch.setattr(outbox, "ROWS_AT_ONCE", 2)
+    written: list[int] = []
+    insert = outbox.OUTBOX.insert
+
+    def noted(rows: Sequence[Row]) -> Statement:
+        written.append(len(rows))
+        return insert(rows)
+
+    monkeypatch.setattr(outbox.OUTBOX, "insert", noted)
+    async with shell.database.transaction() as connection:
+        assert len(await outbox.unpack_due(connection, shell.clock(), ())) == 1
+    await OutboxPublisher(shell.office, shell.database, clock=shell.clock).sweep()
+    assert written == [2, 2, 2, 2, 1]
+    assert [message.request_id for message in shell.office.messages] == list("abcdefghi")
+
+
+async def left_behind(shell: Shell, *transactions: Sequence[str]) -> None:
+    """Requests are handled, the names of some in each transaction, and nothing that was committed is sent."""
+    broken = OutboxPublisher(PostOffice(_away), shell.database, clock=shell.clock)
+    processor = Processor(shell.routes, shell.database, broken, clock=shell.clock)
+    for names in transactions:
+        await process_records(processor, [asked(shell.routes, name) for name in names])
+        shell.clock.forward(timedelta(seconds=1))
+    shell.clock.forward(outbox.GRACE)
 
 
 async def test_two_sweepers_share_the_batches(shell: Shell) -> None:
