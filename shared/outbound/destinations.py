@@ -155,8 +155,8 @@ def _targets(address: Address) -> list[Address]:
         return [address]
     if address.ipv4_mapped:
         return [address.ipv4_mapped]
-    if address.sixtofour:
-        return [address, address.sixtofour]
+    if address.sixtofour:  # Pythons differ on whether its own network is public
+        return [address.sixtofour]
     if address.teredo:
         return [address, *address.teredo]
     if address in _TRANSLATED:
