@@ -18,7 +18,7 @@ CASES: Final = Path(__file__).parent / "cases"
 
 def read_case(folder: str, name: str = "", **layout: Any) -> list[Line]:
     """The lines of a file of a case, in the layout that lies beside it; `layout` says what else that says."""
-    names = [name] if name else ["a.xml", "a.csv"]
+    names = [name] if name else [f"a{suffix}" for one in FORMATS for suffix in one.suffixes]
     file = next(CASES / folder / one for one in names if (CASES / folder / one).is_file())
     return read_as(file.name, file.read_bytes(), **layout_of(folder) | layout)
 

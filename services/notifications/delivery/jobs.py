@@ -3,10 +3,8 @@
 When a message can go out twice: a provider took it, and the process died, or lost the database for longer than the
 lease, before the commit that records it; or its answer was lost on the way. None of our providers has an idempotency
 key for messages. So a claim marks a delivery as unsure until its outcome is recorded, and before an unsure one is sent
-again the provider is asked whether it has it: Postmark by our reference, WATI by our id, Twilio by recipient and
-words. For the others (Gupshup, ManyChat, Exotel, SMTP) the window stays open between their answer and that commit:
-one round trip to the database, with at most `at_once` messages of a channel in it. SMTP repeats the Message-ID, by
-which mailboxes drop the second.
+again the provider is asked whether it has it, if its sender has `trace`. For the others the window stays open between
+their answer and that commit: one round trip to the database, with at most `at_once` messages of a channel in it.
 """
 
 from __future__ import annotations

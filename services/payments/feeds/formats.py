@@ -1,4 +1,4 @@
-"""Which file is read by what: a new format of banks is a module with a layout and a reader, and a line here."""
+"""Which file is read by what: a new format of banks is a folder with a layout and a reader, and a line here."""
 
 from __future__ import annotations
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from services.payments.feeds.camt import CamtLayout
-from services.payments.feeds.csv import CsvLayout
 from services.payments.feeds.folder import WatchedFolder
+from services.payments.feeds.formats import format_of
 from services.payments.requests.search_handlers import source_told
 from shared.contracts.payments import TransferArrived
 from shared.database.pool import Database
@@ -34,8 +33,9 @@ class Bank:
         shutil.copy(CASES / case / name, self.folder / name)
         os.utime(self.folder / name, (0, 0))
         given = layout_of(case) | layout
-        kind = CamtLayout if name.endswith(".xml") else CsvLayout
-        source = WatchedFolder("folder", self.folder, kind.model_validate(given), clock=self.clock)
+        written = format_of(name)
+        assert written, f"no bank writes {name}"
+        source = WatchedFolder("folder", self.folder, written.layout.model_validate(given), clock=self.clock)
         feeding = Feeding(self.database, source)
         feeding.keeper._record_transfer = source_told
         (done,) = await feeding.keeper.synchronise()
