@@ -239,7 +239,7 @@ class Booking(BookingRow):
             Refusal: unknown_code.
         """
         chosen = self._chosen(codes, StayStatus.CONFIRMED, "ended") if codes else ()
-        return chosen if len(chosen) < len(self.live) else ()
+        return () if {one.code for one in chosen} == {one.code for one in self.live} else chosen
 
     def without(self, stays: Sequence[Stay], to: StayStatus, fee: Fee) -> Booking:
         """With these stays off, cancelled or not shown up; it costs the others and the fee.
