@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from shared.contracts.common import Text
 from shared.contracts.legacy_aliases import ignored_names
-from shared.messages.incoming import MOST_UNKNOWN, Incoming, is_blank
+from shared.messages.incoming import MOST_UNKNOWN, Incoming, is_blank, renamed
 
 Ignored = Annotated[
     tuple[Text, ...],
@@ -58,7 +58,7 @@ class Question(Incoming):
     def _note_ignored(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        known = frozenset(cls.model_fields).union(cls.older_names)
+        known = frozenset(cls.model_fields)
         parts = {field: part.known_names() for field, part in cls.parts.items()}
-        ignored = list(islice(ignored_names(given, known, parts), MOST_UNKNOWN))
+        ignored = list(islice(ignored_names(renamed(given, cls.older_names), known, parts), MOST_UNKNOWN))
         return {**given, "ignored": ignored} if ignored else given

@@ -130,6 +130,9 @@ def test_any_other_name_is_told_back_as_ignored() -> None:
     request = read(BookingRequested, body)
     assert request.ignored == ("force_process", "loyalty", "bungalow_type", "guest.title", "rooms.1.view")
     assert read(CountRequested, COUNT | {"floor": 2}).ignored == ("floor",)
+    older = {name: value for name, value in COUNT.items() if name != "wanted"}
+    older["room_requests"] = [{"bungalow_type": "Junior", "quantity": 3}]
+    assert read(CountRequested, older).ignored == ("wanted.0.quantity",)
 
 
 def test_money_is_never_kept_out_by_the_name_of_a_field() -> None:
