@@ -68,6 +68,11 @@ def read_amount(text: str, *, decimal_comma: bool) -> WrittenAmount | None:
     return _written(amount, marks, bracketed=bracketed)
 
 
+def is_empty(text: str) -> bool:
+    """Whether a cell has no amount: it is blank, or has the strokes that some banks write there."""
+    return not text.translate(_FOLDED).strip("- ")
+
+
 def currency_in(text: str) -> str:
     """The code of a currency that a cell names by its code or sign; the text itself where it is neither."""
     return _CURRENCIES.get(text.strip().casefold(), text.strip().upper())

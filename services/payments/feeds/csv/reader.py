@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import BinaryIO, Final
 
-from services.payments.feeds.csv.amounts import currency_in, read_amount
+from services.payments.feeds.csv.amounts import currency_in, is_empty, read_amount
 from services.payments.feeds.csv.dates import read_date
 from services.payments.feeds.csv.layout import DEBIT, DESCRIBING, FIELDS, CsvLayout
 from services.payments.feeds.csv.records import Record, Records
@@ -32,6 +32,7 @@ _REMEDIES: Final = {
     "encoding": "name the file's encoding in the layout, such as cp1252",
 }
 _NO_AMOUNT: Final = "without an amount"
+_BOTH: Final = "ask the bank what arrived on the account, and record it as a correction"
 _CHECK: Final = "name the bank's heading in the layout's columns, and check delimiter and encoding"
 
 
@@ -128,7 +129,7 @@ class _Reader:
             if name not in DESCRIBING and LOST.search(value):
                 raise Broken("encoding", f"{name} is not {self._layout.encoding}")
         facts = {name: given[name] for name in FIELDS if given.get(name) and name != "transfer_id"}
-        amount, currency = self._amount(given)
+        amount, currency = self._amount(given, record.cells)
         facts["amount"], facts["currency"] = in_cents(amount), currency
         facts["posted_on"] = self._date(given, record.cells)
         return self._validated(facts, given.get("transfer_id", ""))
@@ -145,17 +146,22 @@ class _Reader:
         own = self._alike.id_of(facts) if no_id else self._alike.once(money.transfer_id)
         return money.model_copy(update={"transfer_id": own})
 
-    def _amount(self, given: Mapping[str, str]) -> tuple[Decimal, str]:
+    def _amount(self, given: Mapping[str, str], cells: Sequence[str] = ()) -> tuple[Decimal, str]:
         """What came in, in which currency."""
         text, comma = given.get("amount", ""), self._layout.decimal_comma
-        if not text:
-            raise Passed("debit" if given.get(DEBIT) else _NO_AMOUNT)
+        if is_empty(text):
+            raise Passed(_NO_AMOUNT if is_empty(given.get(DEBIT, "")) else "debit")
         written = read_amount(text, decimal_comma=comma)
         if written is None:
             wanted = "1.234,50" if comma else "1,234.50"
             raise Broken("amount", f"what stands there is no amount like {wanted}", "correct it or set decimal_comma")
         if written.amount <= 0:
             raise Passed("debit" if written.amount or given.get(DEBIT) else "zero")
+        went_out = read_amount(given.get(DEBIT, ""), decimal_comma=comma)
+        if went_out and went_out.amount:
+            if any(is_total(cell) for cell in cells):
+                raise Passed("total")
+            raise Broken("amount", "the line says both what came in and what went out", _BOTH)
         currency = currency_in(given.get("currency", ""))
         if currency == "$":
             currency = ""

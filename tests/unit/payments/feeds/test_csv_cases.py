@@ -293,6 +293,21 @@ def test_a_column_of_debits() -> None:
     columns = {"amount": "Haber", "debit": "Debe", "posted_on": "Fecha"}
     lines = read("Fecha,Debe,Haber", "2026-11-27,5.00,", "2026-11-27,5.00,0.00", "2026-11-27,,7.00", columns=columns)
     assert (money(lines), passed(lines)) == (["7.00 USD"], ["debit", "debit"])
+    strokes = read("Fecha,Debe,Haber", "2026-11-27,5.00,-", "2026-11-27,-,— —", "2026-11-27,--,7.00", columns=columns)
+    assert (money(strokes), passed(strokes)) == (["7.00 USD"], ["debit", "without an amount"])
+
+
+def test_a_line_with_both_columns_is_a_total_or_told() -> None:
+    columns = {"amount": "Haber", "debit": "Debe", "posted_on": "Fecha"}
+    lines = read(
+        "Fecha,Texto,Debe,Haber",
+        "2026-11-27,Ana,,7.00",
+        "2026-11-30,Ana,2.00,7.00",
+        "2026-11-30,Totales,5.00,14.00",
+        columns=columns,
+    )
+    assert (money(lines), passed(lines)) == (["7.00 USD"], ["total"])
+    assert "both what came in and what went out" in broken(lines)[0].problem
 
 
 def test_a_layout_names_only_fields_that_there_are() -> None:
