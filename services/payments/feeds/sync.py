@@ -152,6 +152,7 @@ class FeedSync:
 
     async def _write(self, connection: Connection, source: str, page: Page, now: datetime) -> int:
         told = [line for line in page.lines if isinstance(line, TransferArrived | TransferReversed)]
+        told.sort(key=_is_reversal)  # some banks write the newest entry first
         broken = [line for line in page.lines if isinstance(line, BrokenLine)]
         uow = await self._repository.load(connection, told, now)
         sends: list[Message | Outgoing] = []
@@ -192,6 +193,10 @@ def _intake(  # noqa: PLR0917
         passed=[line.reason for line in page.lines if isinstance(line, PassedOver)],
         broken=[line.field for line in broken],
     )
+
+
+def _is_reversal(line: Told) -> bool:
+    return isinstance(line, TransferReversed)
 
 
 def _require_same(uow: UnitOfWork, line: FromSource, now: datetime) -> None:

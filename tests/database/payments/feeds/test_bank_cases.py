@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.database.payments.feeds.test_sources import Feeding, rows
 from tests.support.bank_cases import CASES, layout_of
 from tests.support.builders.payments import Ticking
 from tests.support.sagas.payments_service import House
+from tests.unit.payments.feeds.test_camt import entry, statement
 
 
 class Bank:
@@ -30,9 +30,12 @@ class Bank:
 
     async def give(self, case: str, name: str, **layout: Any) -> Any:
         """Put a file of a case there, and read it."""
-        shutil.copy(CASES / case / name, self.folder / name)
+        return await self.give_file(name, (CASES / case / name).read_bytes(), **layout_of(case) | layout)
+
+    async def give_file(self, name: str, content: bytes, **given: Any) -> Any:
+        """Put a file there, and read it."""
+        (self.folder / name).write_bytes(content)
         os.utime(self.folder / name, (0, 0))
-        given = layout_of(case) | layout
         written = format_of(name)
         assert written, f"no bank writes {name}"
         source = WatchedFolder("folder", self.folder, written.layout.model_validate(given), clock=self.clock)
@@ -83,6 +86,15 @@ async def test_a_credit_that_was_taken_back_leaves_nothing_to_book_on(bank: Bank
     assert await bank.free() == 0
     alerts = [one for some in sent for one in some if type(one).__name__ == "StaffAlerted"]
     assert [one.code for one in alerts] == ["transfer_reversed"]
+
+
+async def test_a_statement_that_begins_with_the_newest_entry_loses_nothing(bank: Bank) -> None:
+    """Of 690.00 the bank took 100.00 back; the file tells the second before the first."""
+    back = entry(amount="100.00", way="DBIT", more="<RvslInd>true</RvslInd>", day="2025-03-15")
+    await bank.give_file("a.xml", statement(back, entry()))
+    assert await rows(bank.database, "SELECT FROM broken_lines") == []
+    (row,) = await rows(bank.database, "SELECT amount, reversed FROM payments")
+    assert (row["amount"], row["reversed"]) == (690, 100)
 
 
 async def test_lines_that_wait_for_nothing_are_not_kept(bank: Bank) -> None:
