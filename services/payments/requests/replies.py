@@ -187,12 +187,17 @@ def staff_alerted(request: PaymentRequest, refusal: Refusal, matched: MatchResul
     return StaffAlerted(booking_id=request.booking_id, code=refusal.code, text=_for_staff(matched), details=details)
 
 
-def transfer_was_reversed(before: Payment, after: Payment, amount: Decimal) -> StaffAlerted:
-    """The alert that the bank took money back: what of it was free, and which reservations count on the rest."""
+def transfer_was_reversed(before: Payment, after: Payment, amount: Decimal, *, known: bool) -> StaffAlerted:
+    """The alert that the bank took money back: what of it was free, and which reservations count on the rest.
+
+    Where the transfer was not `known`, the bank may have named another id than that under which its money is recorded.
+    """
     blocked = before.left - after.left
     in_use = after.reserved + after.captured
     text = f"The bank took {amount} {after.currency} of transfer {after.transfer_id} ({after.source}) back."
-    if blocked:
+    if not known:
+        text += " No such transfer was recorded: look for its money under another id, and refund what is free of it."
+    elif blocked:
         text += f" {blocked} of it was free and can no longer be used."
     if in_use:
         codes = f" ({', '.join(after.codes)})" if after.codes else ""

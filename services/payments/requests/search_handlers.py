@@ -67,7 +67,8 @@ def transfer_reversed(uow: UnitOfWork, message: TransferReversed, now: datetime)
     reversed_now = payment.take_back(money(message.amount), reversal_id, now, reason=message.reference)
     uow.put_payment(reversed_now)
     uow.reversals.add(reversal_id)
-    return [replies.transfer_was_reversed(payment, reversed_now, message.amount)]
+    known = payment is not told
+    return [replies.transfer_was_reversed(payment, reversed_now, message.amount, known=known)]
 
 
 def search_due(uow: UnitOfWork, due: SearchDue, now: datetime) -> Sends:

@@ -65,7 +65,10 @@ def test_what_is_in_use_stays_and_is_blocked_once_it_is_free(uow: UnitOfWork) ->
 
 def test_a_reversal_of_what_nobody_told_of_leaves_nothing_to_book_on() -> None:
     uow = UnitOfWork(TERMS)
-    assert transfer_reversed(uow, gone(), NOW)
+    (alert,) = transfer_reversed(uow, gone(), NOW)
+    assert isinstance(alert, StaffAlerted)
+    assert "look for its money under another id" in alert.text
+    assert "can no longer be used" not in alert.text, "the money may be there under another id"
     assert only(uow).left == 0
     assert transfer_arrived(uow, transfer(), NOW) == [], "the credit itself, when its file comes later"
     assert only(uow).left == 0
