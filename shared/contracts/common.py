@@ -59,6 +59,8 @@ def _decided(given: Any) -> Any:
         given = int(given)
     if isinstance(given, bool) or not isinstance(given, str | int):
         return given
+    if isinstance(given, str) and any("\ud800" <= sign <= "\udfff" for sign in given):
+        return given  # half a letter, which is refused: without it the number would be another one
     line = _in_one_line(str(given))
     return None if is_placeholder(line) else line
 

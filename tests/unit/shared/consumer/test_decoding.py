@@ -53,6 +53,22 @@ def answered(message: Any) -> str:
     return found if isinstance(found, str) else found.text
 
 
+def test_half_a_letter_or_bytes_of_another_encoding_keep_no_money_out() -> None:
+    read = Decoder(routes_of("payments")).decode
+    facts = {"transfer_id": "1", "amount": "1.00", "posted_on": "2026-03-10"}
+    for body in (
+        json.dumps(facts | {"payer": "Rosa \ud83c"}).encode(),  # a bank's program cut an emoji in two
+        json.dumps(facts | {"payer": "Rosa \xf1"}, ensure_ascii=False).encode("latin-1"),
+    ):
+        message = read(raw_record(TRANSFERS, body), NOW).message
+        assert isinstance(message, TransferArrived), message
+        assert message.payer == "Rosa"
+    for name in ("transfer_id", "authorization_number", "source"):
+        assert isinstance(
+            read(raw_record(TRANSFERS, json.dumps(facts | {name: "1\ud83c2"}).encode()), NOW).message, Invalid
+        )
+
+
 @pytest.mark.parametrize("place", OPEN, ids=lambda place: place.topic)
 def test_a_message_counts_only_on_its_own_topic(place: Place) -> None:
     for service in place.readers:
