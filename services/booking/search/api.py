@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, status
 from pydantic import BaseModel
 
-from services.booking.record import NOTHING, Status, balance_of, policy_text
+from services.booking.record import NOTHING, Status, StayStatus, balance_of, policy_text
 from services.booking.repository import Repository
 from services.booking.search import queries
 from services.booking.search.queries import Sort, Wanted
@@ -112,6 +112,8 @@ def router(database: Database, repository: Repository, settings: ServiceSettings
             raise HTTPException(status_404, f"no confirmed booking has the id {booking_id}")
         booking, property_ = found
         stays = booking.part(code)
+        for one in stays:  # refused as the command would be
+            one.moved(StayStatus.CANCELLED)
         cost = booking.fee_now(fee, property_.check_in_time, property_.timezone, clock(), stays=stays)
         kept = booking.total - sum((stay.amount for stay in stays), NOTHING) if stays else NOTHING
         return Preview(

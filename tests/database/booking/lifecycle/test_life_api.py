@@ -56,6 +56,14 @@ async def test_late_the_first_night_is_the_fee_unless_the_staff_names_one(front:
     assert (done["fee"], done["balance"]) == ("10.00", "-680.00")
 
 
+async def test_a_stay_that_is_off_ends_nothing_else(front: Front) -> None:
+    booking = await front.confirmed()
+    off = await front.post(f"/bookings/{booking}/cancellation", codes=CODES[:1])
+    assert off["status"] == "CONFIRMED"
+    refused = await front.http.get(f"/bookings/{booking}/cancellation-fee", params={"code": CODES[0]})
+    assert (refused.status_code, refused.json()["error"]["reason"]) == (422, "illegal_transition")
+
+
 async def test_a_command_is_done_once_and_its_id_serves_nothing_else(front: Front) -> None:
     booking = await front.confirmed()
     body = {"command_id": str(uuid4()), "fee": "5.00"}
