@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from shared.database.bulk import Table
+from shared.database.bulk import Column, Table
 from shared.database.pool import Connection, Database
 from shared.database.statements import Statement, execute_together
 from shared.errors import Conflict
@@ -36,7 +36,7 @@ class Thing:
     note: str | None = None
 
 
-THINGS = Table("things", Thing, fixed=(), version="xmin")
+THINGS = Table("things", Thing, Column("facts", "jsonb"), fixed=(), version="xmin")
 FULL = Thing(
     id=uuid4(),
     at=MOMENT,
