@@ -7,10 +7,12 @@ from uuid import UUID
 
 from services.payments.repository import Repository
 from services.payments.requests.terms import Terms
+from services.payments.rows import NAMINGS
 from services.payments.unit_of_work import UnitOfWork
 from shared.clock import Clock
 from shared.contracts.payments import VerifyPayment
 from shared.database.pool import Database
+from shared.database.statements import execute_together
 
 
 class Lookup:
@@ -30,6 +32,12 @@ class Lookup:
         """Every payment that a question may mean."""
         async with self._database.connection() as connection:
             return await self._repository.load_optimistic(connection, [ask], self.now())
+
+    async def keep_namings(self, uow: UnitOfWork) -> None:
+        """Store to whom a question has named payments."""
+        if uow.new_namings:
+            async with self._database.transaction() as connection:
+                await execute_together(connection, [NAMINGS.insert(uow.new_namings.values())])
 
     async def case(self, booking_id: UUID) -> UnitOfWork:
         """A booking's request with every payment that it may mean."""

@@ -22,6 +22,7 @@ from services.payments.transfers.claim import (
     reference_key,
 )
 from services.payments.transfers.matching import MANY
+from services.payments.transfers.naming import payment_id_in
 from services.payments.transfers.payment import ANY_PROPERTY, DESK, payment_id_of, reversal_id_of
 from services.payments.transfers.queries import PAYMENTS, slips_of
 from services.payments.unit_of_work import UnitOfWork
@@ -74,6 +75,9 @@ SELECT served.* FROM unnest($1::uuid[]) AS paid (id) CROSS JOIN LATERAL (
     SELECT * FROM payment_requests
     WHERE payment_id = paid.id AND status IN ('reserved', 'captured') LIMIT $2) AS served"""
 
+_NAMINGS = """
+SELECT named_payments.* FROM named_payments
+JOIN unnest($1::uuid[], $2::text[]) AS given (payment_id, caller) USING (payment_id, caller)"""
 _CHARGES = "SELECT * FROM charges WHERE id = ANY($1)"
 _CHARGE_REVERSALS = "SELECT * FROM charge_reversals WHERE id = ANY($1)"
 _HANDOUTS = "SELECT * FROM handouts WHERE id = ANY($1)"
@@ -134,6 +138,7 @@ class Repository:
         if moved := uow.changed_requests():
             statements.append(rows.REQUESTS.update(moved, uow.versions))
         grown: tuple[tuple[Table[Any], Sequence[Any]], ...] = (
+            (rows.NAMINGS, list(uow.new_namings.values())),
             (rows.RULINGS, uow.decisions),
             (rows.PRICES, uow.new_prices),
             (rows.CHARGES, uow.new_charges),
@@ -156,7 +161,9 @@ class Repository:
         property_id = self._terms.default_property
         claims += [question_of(message, property_id) for message in messages if isinstance(message, VerifyPayment)]
         claims += [request.wanted for request in requests if request.is_open]
-        wanted = {request.payment_id for request in requests if request.payment_id}
+        named = _named([one for one in messages if isinstance(one, ReservePayment) and one.booking_id not in known])
+        wanted = {payment_id for payment_id, _ in named}
+        wanted |= {request.payment_id for request in requests if request.payment_id}
         told = [message for message in messages if isinstance(message, FromSource)]
         wanted |= {payment_id_of(line.source, line.transfer_id) for line in told}
         wanted |= {message.payment_id for message in messages if isinstance(message, _OF_PAYMENT)}
@@ -170,22 +177,27 @@ class Repository:
         uow.told = told
         uow.versions = {row["booking_id"]: row["version"] for row in asking}
         uow.versions |= {row["id"]: row["version"] for row in found}
-        await self._served(connection, claims, uow)
+        await self._served(connection, claims, uow, {payment_id for payment_id, _ in named})
+        if named:
+            found = await connection.fetch(_NAMINGS, *zip(*named, strict=True))
+            uow.namings = {(row["payment_id"], row["caller"]): rows.NAMINGS.read(row) for row in found}
         await self._folios(connection, messages, uow)
         by_staff = [one.booking_id for one in messages if isinstance(one, _BY_STAFF) and one.booking_id]
-        if named := [*by_staff, *repriced]:
-            uow.paid |= _kept(await connection.fetch(_KEPT_OF_BOOKINGS, named))
-            uow.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, named)}
+        if billed := [*by_staff, *repriced]:
+            uow.paid |= _kept(await connection.fetch(_KEPT_OF_BOOKINGS, billed))
+            uow.charged = {row["booking_id"]: row["charged"] for row in await connection.fetch(_CHARGED, billed)}
         reversed_ = [one.booking_id for one in messages if isinstance(one, ReverseCharge)]
         if priced := [*repriced, *reversed_]:
             prices = [rows.PRICES.read(row) for row in await connection.fetch(_PRICES, priced)]
             uow.prices = {(price.booking_id, price.change): price for price in prices}
         return uow
 
-    async def _served(self, connection: Connection, claims: Iterable[Claim], uow: UnitOfWork) -> None:
-        """What the payments serve that speak against a claim; usually none does."""
+    async def _served(
+        self, connection: Connection, claims: Iterable[Claim], uow: UnitOfWork, named: Collection[UUID]
+    ) -> None:
+        """What the payments serve that are named, or speak against a claim; usually there is none."""
         shown = [claim for claim in claims if not claim.missing]
-        if used := {payment_id for claim in shown for payment_id in uow.speaking_against(claim)}:
+        if used := {payment_id for claim in shown for payment_id in uow.speaking_against(claim)} | set(named):
             for row in await connection.fetch(_SERVED, sorted(used), MANY):
                 uow.served[row["payment_id"]].append(rows.request(row).wanted)
 
@@ -251,6 +263,12 @@ def _money_moved(uow: UnitOfWork) -> list[Statement]:
 def _kept(found: Iterable[Mapping[str, Any]]) -> dict[tuple[UUID, UUID | None], Decimal]:
     """What bookings have paid and kept, by payment; read behind the payments' locks, which refunds take as well."""
     return {(row["payment_id"], row["booking_id"]): row["kept"] for row in found}
+
+
+def _named(messages: Iterable[ReservePayment]) -> list[tuple[UUID, str]]:
+    """The payments that requests give by their ids, and to whom they must have been named."""
+    given = ((payment_id_in(one.evidence.payment_id), one.evidence.named_to) for one in messages)
+    return [(payment_id, caller) for payment_id, caller in given if payment_id and caller]
 
 
 def _booking_ids(messages: Iterable[Message]) -> set[UUID]:

@@ -15,6 +15,7 @@ from services.payments.requests.staff_decision import StaffDecision
 from services.payments.transfers.claim import Claim, authorization_key, reference_key
 from services.payments.transfers.intake import Intake
 from services.payments.transfers.ledger import Entry
+from services.payments.transfers.naming import Naming
 from services.payments.transfers.payment import Payment, method_of
 from shared.database.bulk import Column, Fields, Table
 from shared.errors import Refusal
@@ -68,6 +69,7 @@ CHARGES = Table("charges", Charge)
 CHARGE_REVERSALS = Table("charge_reversals", ChargeReversal)
 HANDOUTS = Table("handouts", Handout, Column("way", "text", read=Way))
 PRICES = Table("prices", Price, key="booking_id")
+NAMINGS = Table("named_payments", Naming, key="payment_id", on_conflict="(payment_id, caller) DO UPDATE SET {changed}")
 
 _CLAIM = Fields(
     Claim,

@@ -149,6 +149,18 @@ payment_requests = Table(
     postgresql_with={"fillfactor": "85"},
 )
 
+# Which payments verifications named, to whom and for what: a booking may give their ids.
+named_payments = Table(
+    "named_payments",
+    metadata,
+    Column("payment_id", Uuid, ForeignKey("payments.id"), primary_key=True),
+    Column("caller", Text, primary_key=True, comment="A digest of the gateway with the guest's contact, or the token."),
+    Column("property_id", Text, nullable=False),
+    Column("amount", _money, nullable=False, comment="What a booking may cost."),
+    Column("currency", Text, nullable=False),
+    Column("named_at", _moment, nullable=False),
+)
+
 # What people decided. A trigger refuses any change of what is written (in the migration).
 rulings = Table(
     "rulings",

@@ -26,6 +26,7 @@ from services.payments.transfers.matching import (
     objections,
     speaks_against,
 )
+from services.payments.transfers.naming import Naming
 from services.payments.transfers.payment import Payment
 from shared.contracts.payments import FromSource
 from shared.messages.message import Message, Outgoing
@@ -39,9 +40,9 @@ class UnitOfWork:
 
     `paid` is what bookings have paid and kept, by payment and booking, where a message needs it; `charged` what they
     cost beside their rooms. `served` are claims of bookings that were not read, by the payment that serves them, where
-    a decision needs them. `versions` (of each row that was read) and `assumed_new` (bookings that were not looked up)
-    are for the repository. `told` is what sources said in the batch, `intakes` what a reader of feeds counted of it;
-    `reversals` are those that were recorded before.
+    a decision needs them. `namings` are payments that were named, by payment and caller. `versions` (of each row that
+    was read) and `assumed_new` (bookings that were not looked up) are for the repository. `told` is what sources said
+    in the batch, `intakes` what a reader of feeds counted of it; `reversals` are those that were recorded before.
     """
 
     def __init__(self, terms: Terms, requests: Iterable[PaymentRequest] = (), payments: Iterable[Payment] = ()) -> None:
@@ -66,6 +67,8 @@ class UnitOfWork:
         self.paid: dict[tuple[UUID, UUID | None], Decimal] = {}
         self.charged: dict[UUID, Decimal] = {}
         self._puts = 0
+        self.namings: dict[tuple[UUID, str], Naming] = {}
+        self.new_namings: dict[tuple[UUID, str], Naming] = {}
         self.served: defaultdict[UUID, list[Claim]] = defaultdict(list)
         self._serves: defaultdict[UUID, set[UUID]] = defaultdict(set)
         self._requests_before = dict(self.requests)
@@ -97,6 +100,11 @@ class UnitOfWork:
         self.requests[request.booking_id] = request
         if before is None or before.status is not request.status:
             self._index_request(request)
+
+    def put_naming(self, naming: Naming) -> None:
+        """Store to whom a payment was named; the latest counts."""
+        self._puts += 1
+        self.namings[naming.payment_id, naming.caller] = self.new_namings[naming.payment_id, naming.caller] = naming
 
     def put_payment(self, payment: Payment) -> None:
         """Store a payment that is new or has changed."""
@@ -146,7 +154,7 @@ class UnitOfWork:
     def match(self, claim: Claim) -> MatchResult:
         """Match a claim with the payments that were read."""
         candidates = self._candidates(claim)
-        uses = {payment.id: self._used_for(payment) for payment in candidates if payment.left < payment.amount}
+        uses = {payment.id: self.used_for(payment) for payment in candidates if payment.left < payment.amount}
         return match(claim, candidates, self.terms.tolerance_days, uses)
 
     def speaking_against(self, claim: Claim) -> set[UUID]:
@@ -156,6 +164,12 @@ class UnitOfWork:
             for payment in self._found(_claim_key(claim))
             if payment.left < claim.amount and self._fits(claim, payment) and speaks_against(claim, payment, ())
         }
+
+    def used_for(self, payment: Payment) -> list[Claim]:
+        """The claims that a payment's reserved and captured money serves, as far as they were read."""
+        requests = (self.requests[booking_id] for booking_id in self._serves.get(payment.id, ()))
+        claims = [one.wanted for one in requests if one.status in {Status.RESERVED, Status.CAPTURED}]
+        return [*claims, *(one for one in self.served.get(payment.id, ()) if one.booking_id not in self.requests)]
 
     def waiting_for(self, payment: Payment) -> list[PaymentRequest]:
         """Requests that wait for such a payment: those that name its reference first, then the oldest first.
@@ -212,15 +226,10 @@ class UnitOfWork:
 
     def _decides(self, claim: Claim, payment: Payment) -> bool:
         covers = payment.left >= claim.amount
-        return self._fits(claim, payment) and (covers or speaks_against(claim, payment, self._used_for(payment)))
+        return self._fits(claim, payment) and (covers or speaks_against(claim, payment, self.used_for(payment)))
 
     def _fits(self, claim: Claim, payment: Payment) -> bool:
         return not objections(claim, payment, self.terms.tolerance_days)
-
-    def _used_for(self, payment: Payment) -> list[Claim]:
-        requests = (self.requests[booking_id] for booking_id in self._serves.get(payment.id, ()))
-        claims = [one.wanted for one in requests if one.status in {Status.RESERVED, Status.CAPTURED}]
-        return [*claims, *(one for one in self.served.get(payment.id, ()) if one.booking_id not in self.requests)]
 
     def _found(self, key: _Key) -> list[Payment]:
         return [self.payments[payment_id] for payment_id in self._payments_by.get(key, ())]

@@ -25,6 +25,7 @@ from shared.consumer.odd_records import (
 from shared.consumer.routing import Routes
 from shared.errors import described
 from shared.kafka.topics import internal
+from shared.messages.attributed import Attributed
 from shared.messages.inbound import InboundMessage, Invalid, json_in, known_type, parse_message
 from shared.messages.message import Context, Envelope, Message, digest_of, message_types, read_context
 from shared.messages.record_auth import INTERNAL, NotVerified, RecordVerifier, Verified
@@ -75,8 +76,9 @@ class Decoder:
         if problem := unreadable_batch(record):  # nobody can tell who wrote it, nor where it stood before
             return self._refused(record, envelope, problem, origin_of(record))
         writer = self._verifier.verify(record, envelope) if self._verifier else INTERNAL
-        if not writer.internal and (envelope.attempt or envelope.replay):  # our own programs alone number them
-            envelope = replace(envelope, attempt=0, replay="")
+        if not writer.internal and (envelope.attempt or envelope.replay or envelope.sender or writer.sender):
+            # Our own programs alone number attempts and replays, and write down who sent a message first.
+            envelope = replace(envelope, attempt=0, replay="", sender=writer.sender)
         origin = self._origin(record)
         topic = origin.rsplit("/", 2)[0]
         message = misplaced(topic, envelope, record.value or b"", self._accepted) or self._parse(
@@ -100,6 +102,8 @@ class Decoder:
         message = parse_message(envelope.type, body, envelope.reference)
         if self._verifier and isinstance(message, Message) and (false := self._verifier.false_speaker(writer, message)):
             raise NotVerified(false)
+        if isinstance(message, Attributed):
+            return message.sent_by(_sender_of(envelope))
         return message
 
     def _is_reserved(self, record: Record, writer: Verified) -> bool:
@@ -140,3 +144,11 @@ class Decoder:
     def _refused(record: Record, envelope: Envelope, problem: Invalid, origin: str) -> InboundMessage:
         log_invalid(problem, envelope, problem)
         return InboundMessage(record, envelope, problem, digest_of(record.topic, position_of(record)), origin)
+
+
+def _sender_of(envelope: Envelope) -> str:
+    """The gateway that signed a record, else the name that it gives itself; empty where it gives none."""
+    if envelope.sender:
+        return f"gateway/{envelope.sender}"
+    unnamed = envelope.source == "kafka" or envelope.source.startswith("kafka/")
+    return "" if unnamed else f"gateway/{envelope.source}"

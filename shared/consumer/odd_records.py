@@ -43,7 +43,7 @@ def unverified(record: Record, envelope: Envelope, problem: str) -> InboundMessa
     field, _, text = problem.partition(": ")
     invalid = Invalid(envelope.type, envelope.reference, b"", None, ({"field": field, "problem": text},))
     key = digest_of("unverified", record.topic, position_of(record))
-    envelope = replace(envelope, attempt=0, replay="")
+    envelope = replace(envelope, attempt=0, replay="", sender="")
     return InboundMessage(record, envelope, invalid, key, origin_of(record), verified=False)
 
 

@@ -237,6 +237,7 @@ class Reason(StrEnum):
     PAYMENT_INSUFFICIENT = "payment_insufficient"
     PAYMENT_USED = "payment_used"
     PAYMENT_NOT_FOUND = "payment_not_found"
+    PAYMENT_NOT_VERIFIED = "payment_not_verified"
     PAYMENT_AMBIGUOUS = "payment_ambiguous"
     PAYMENT_RELEASED = "payment_released"
     PAYMENT_DECLINED = "payment_declined"

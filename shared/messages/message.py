@@ -119,7 +119,7 @@ class Envelope:
 
     `correlation` names the conversation that it belongs to (a booking), `causation` the message that led to it,
     `attempt` how often its handling has failed so far, `replay` a repetition that has to be handled once more.
-    Times are UTC.
+    `sender` is who sent it first, which we write down for a later attempt. Times are UTC.
     """
 
     id: str
@@ -131,6 +131,7 @@ class Envelope:
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     attempt: int = 0
     replay: str = ""
+    sender: str = ""
 
     def inbox_key(self, service: str, topic: str, attempt: int | None = None) -> UUID:
         """What a service's inbox remembers of a message that came by a topic.
@@ -165,6 +166,7 @@ class Envelope:
             ("traceparent", self.traceparent),
             ("posada_attempt", str(self.attempt) if self.attempt else ""),
             ("posada_replay", self.replay),
+            ("posada_sender", self.sender),
         )
 
     @classmethod
@@ -197,6 +199,7 @@ class Envelope:
             time=now,
             attempt=_count(given.get("posada_attempt")),
             replay=given.get("posada_replay", ""),
+            sender=given.get("posada_sender", ""),
         )
 
 
@@ -210,6 +213,7 @@ _CONTEXT = frozenset(
         "traceparent",
         "posada_attempt",
         "posada_replay",
+        "posada_sender",
     }
 )
 

@@ -31,6 +31,7 @@ MAX_BODY = MESSAGE_BYTES
 MAX_HEADERS = 192_000
 _FAULT = ("attempt", "at", "fault")
 _WRITTEN_ANEW = {ORIGIN, HISTORY, MAC}
+_OURS_ALONE = {"posada_attempt", "posada_replay", "posada_sender"}  # what a client wrote there must not bear our MAC
 
 
 def extended(history: bytes | None, attempt: int, fault: str, now: datetime) -> bytes:
@@ -48,7 +49,7 @@ def retry_headers(
 ) -> Headers:
     """The headers of another attempt: all that the client sent, the envelope, where it first stood, and its history."""
     ours = dict(envelope.headers())
-    theirs = {name: value for name, value in headers if name.lower() not in ours and name not in _WRITTEN_ANEW}
+    theirs = {name: value for name, value in _theirs(headers).items() if name.lower() not in ours}
     return [*_kept(theirs), *ours.items(), (ORIGIN, origin.encode()), (HISTORY, history)]
 
 
@@ -91,10 +92,13 @@ def row_for(service: str, dead: Topic, inbound: InboundMessage, *, fault: str, n
         headers.append((CUT, str(len(body)).encode()))
     if not inbound.verified:
         headers.append((UNVERIFIED, b"1"))
-    original = {name: value for name, value in raw.headers if name not in _WRITTEN_ANEW}
-    original |= dict(envelope.headers())
+    original = _theirs(raw.headers) | dict(envelope.headers())
     headers += [(f"{ORIGINAL}{name}", value) for name, value in _kept(original)]
     return Row(uuid4(), dead.name, str(uuid4()), headers, body[:MAX_BODY])
+
+
+def _theirs(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, bytes | None]:
+    return {name: value for name, value in headers if name not in _WRITTEN_ANEW and name.lower() not in _OURS_ALONE}
 
 
 def _kept(headers: dict[str, bytes | None]) -> Headers:

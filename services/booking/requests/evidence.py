@@ -11,36 +11,42 @@ from shared.contracts.payments import Evidence
 from shared.errors import Refusal
 
 
-def evidence_of(request: RequestFacts) -> Evidence:
+def evidence_of(request: RequestFacts, caller: str | None = None) -> Evidence:
     """The evidence in a request: a slip for a bank transfer, an authorisation number for a card link.
 
-    The payer is the guest unless named; a slip's amount is the amount paid unless another is given.
+    A payment that a verification named to the caller needs no other. Beside other evidence its id may be one that was
+    named to nobody, as older gateways send it: payments decides. The payer is the guest unless named; a slip's amount
+    is the amount paid unless another is given.
 
     Raises:
         Refusal: payment_missing, naming the field; invalid_request, for evidence that cannot be used.
     """
     payment = request.payment
     payer = payment.payer or request.guest.name
-    shown = payment.authorization_number if payment.method is PaymentMethod.CARD_LINK else payment.slip_date
-    if payment.payment_id and not shown:
-        raise Refusal(
-            Reason.INVALID_REQUEST,
-            "payment.payment_id: a payment cannot be chosen by its id alone; give the slip's date and amount, or the"
-            " card's authorization number",
-            field="payment.payment_id",
-        )
-    if payment.method is PaymentMethod.CARD_LINK:
-        if not payment.authorization_number:
+    named = {"payment_id": payment.payment_id, "named_to": caller} if payment.payment_id and caller else {}
+    card = payment.method is PaymentMethod.CARD_LINK
+    if not (payment.authorization_number if card else payment.slip_date):
+        if named:
+            return Evidence(method=payment.method, payer=payer, **named)
+        if payment.payment_id:
+            raise Refusal(
+                Reason.INVALID_REQUEST,
+                "payment.payment_id: without the contact that it was named to, a payment cannot be chosen by its id"
+                " alone; give the contact, or the slip's date and amount, or the card's authorization number",
+                field="payment.payment_id",
+            )
+        if card:
             raise _missing("authorization_number", "the card's authorisation number")
-        return Evidence(method=payment.method, authorization_number=payment.authorization_number, payer=payer)
-    if payment.slip_date is None:
         raise _missing("slip_date", "the date of the transfer slip")
+    if card:
+        return Evidence(method=payment.method, authorization_number=payment.authorization_number, payer=payer, **named)
     return Evidence(
         method=payment.method,
         slip_date=payment.slip_date,
         slip_amount=payment.amount if payment.slip_amount is None else payment.slip_amount,
         payer=payer,
         reference=payment.reference,
+        **named,
     )
 
 

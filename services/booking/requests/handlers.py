@@ -28,17 +28,19 @@ def request_booking(uow: UnitOfWork, request: BookingRequested, now: datetime) -
     if known := uow.saga(booking_id):
         return _answer_again(known, now)
     table = uow.sagas.tables[BOOKING_REQUEST.name]
+    caller = request.caller if request.payment.payment_id else None  # it decides nothing else
     data = RequestData(
         booking_id=booking_id,
         request=request.facts(),
         property=uow.facts(request.property_id),
         policy=request.policy or Policy.ALL_OR_NOTHING,
+        caller=caller,
     )
     try:
         property_ = uow.property(request.property_id)
         check_multi_room(property_, request)
         check_dates(request.check_in, request.check_out)
-        evidence_of(request)
+        evidence_of(request, caller)
         check_paid(request, now)
     except Refusal as refusal:
         rejection = Rejection(Verdict.REFUSED, refusal.code, refusal.text, refusal.details)

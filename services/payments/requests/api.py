@@ -10,8 +10,10 @@ from services.payments.lookup import Lookup
 from services.payments.queries import Queries
 from services.payments.requests.handlers import verify_payment
 from services.payments.requests.record import RequestRecord, request_record
+from shared.auth.access import ANONYMOUS
 from shared.auth.authorization import CurrentCaller
 from shared.consumer.routing import Prefetch
+from shared.contracts.contact import TOKEN
 from shared.contracts.payments import PaymentVerified, VerifyPayment
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most lines in the answer.")]
@@ -28,11 +30,16 @@ def router(lookup: Lookup, queries: Queries, prefetch: Prefetch) -> APIRouter:
 
     @routes.post("/payments/verify", tags=["folios"])
     async def verify(question: VerifyPayment, caller: CurrentCaller) -> PaymentVerified:
-        """Whether a payment is there, by slip or by authorisation number; nothing is reserved."""
+        """Whether a payment is there, by slip or by authorisation number; nothing is reserved.
+
+        A payment that is found is named to the caller's token; a gateway's booking request cannot use its id.
+        """
         await prefetch([question])
+        question = question.sent_by("" if caller is ANONYMOUS else f"{TOKEN}{caller.subject}")
         uow = await lookup.question(question)
-        others = await queries.of_others(list(uow.payments), caller.properties)
-        (answer,) = verify_payment(uow.hiding(others), question, lookup.now())
+        visible = uow.hiding(await queries.of_others(list(uow.payments), caller.properties))
+        (answer,) = verify_payment(visible, question, lookup.now())
+        await lookup.keep_namings(visible)
         return PaymentVerified.model_validate(answer)
 
     return routes

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.payments.requests import replies, search
 from services.payments.requests.request import OutOfTurn, Status, new_request, tombstone
 from services.payments.requests.retries import first_attempt
-from services.payments.transfers import claim_of, question_of
+from services.payments.transfers import Naming, Verdict, claim_of, money, question_of
 from services.payments.unit_of_work import Sends, UnitOfWork
 from shared.clock import has_begun
 from shared.contracts.payments import (
@@ -26,6 +26,8 @@ def reserve_payment(uow: UnitOfWork, command: ReservePayment, now: datetime) -> 
     if known:
         return [replies.answer(known, uow.terms)]
     request = new_request(claim_of(command), now)
+    if search.is_meant(uow, request, command.evidence):
+        return search.reserve_named(uow, request, command.evidence, now)
     matched = uow.match(request.wanted)
     first = first_attempt(uow.terms.of(command.property_id).schedule(command.evidence.method), now)
     if matched.final or (first is None and matched.ends_attempt):
@@ -71,10 +73,17 @@ def release_payment(uow: UnitOfWork, command: ReleasePayment, now: datetime) -> 
 
 
 def verify_payment(uow: UnitOfWork, question: VerifyPayment, now: datetime) -> Sends:
-    """Answer whether a payment is there; nothing is reserved. A slip of a day that has not begun is none."""
+    """Answer whether a payment is there, and name one that is to whoever asks; nothing is reserved.
+
+    A slip of a day that has not begun is none.
+    """
     if question.slip_date and not has_begun(question.slip_date, now):
         return [replies.question_invalid(replies.slip_in_future(question))]
     matched = uow.match(question_of(question, uow.terms.default_property))
+    if matched.verdict is Verdict.FOUND and matched.payment and question.caller:
+        payment, claim = matched.payment, matched.claim
+        amount = money(question.booking_amount or payment.left)
+        uow.put_naming(Naming(payment.id, question.caller, claim.property_id, amount, claim.currency, now))
     return [replies.payment_verified(question, matched, uow.terms)]
 
 

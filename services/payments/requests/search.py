@@ -8,9 +8,33 @@ from services.payments.requests import replies
 from services.payments.requests.request import PaymentRequest
 from services.payments.requests.retries import Attempt
 from services.payments.requests.terms import Unfound
-from services.payments.transfers import MatchResult, Verdict
+from services.payments.transfers import MatchResult, Verdict, payment_id_in, too_little_left
 from services.payments.unit_of_work import Sends, UnitOfWork
+from shared.contracts.common import Reason
+from shared.contracts.payments import Evidence
 from shared.errors import Refusal
+
+
+def is_meant(uow: UnitOfWork, request: PaymentRequest, evidence: Evidence) -> bool:
+    """Whether a request means the payment of which it gives the id.
+
+    Beside other evidence, an id that no verification named to this caller counts for nothing: older gateways send one.
+    """
+    if evidence.payment_id is None:
+        return False
+    return bool(request.wanted.missing) or (payment_id_in(evidence.payment_id), evidence.named_to) in uow.namings
+
+
+def reserve_named(uow: UnitOfWork, request: PaymentRequest, evidence: Evidence, now: datetime) -> Sends:
+    """Reserve exactly the payment that a verification named to this caller; it is never searched for."""
+    claim, payment_id = request.wanted, payment_id_in(evidence.payment_id)
+    payment = uow.payments.get(payment_id) if payment_id else None
+    naming = uow.namings.get((payment.id, evidence.named_to or "")) if payment else None
+    if payment is None or naming is None or not naming.allows(claim, payment, now):
+        return refuse(uow, request, replies.TEXTS.ended(Reason.PAYMENT_NOT_VERIFIED, uow.terms), now)
+    if payment.left < claim.amount:
+        return settle(uow, request, too_little_left(claim, payment, uow.used_for(payment)), now)
+    return [replies.payment_reserved(uow.reserve(request, payment, now))]
 
 
 def try_to_settle(uow: UnitOfWork, request: PaymentRequest, now: datetime, *, attempt: bool = False) -> Sends:

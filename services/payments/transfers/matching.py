@@ -213,10 +213,16 @@ def _none_covers(matched: MatchResult, uses: Uses) -> MatchResult:
     if not matched.close:
         return replace(matched, verdict=Verdict.NOT_YET)
     best = max(matched.close, key=lambda payment: (payment.left, payment.used_at or payment.arrived_at))
-    verdict = Verdict.TOO_LITTLE if best.left else Verdict.USED
-    claim = matched.claim
-    own = not any(other_payers(claim.payer, other.payer) for other in uses.get(best.id, ()))
-    return replace(matched, verdict=verdict, payment=best, lacking=claim.amount - best.left, discloses=own)
+    found = too_little_left(matched.claim, best, uses.get(best.id, ()), matched.tolerance_days)
+    return replace(found, candidates=matched.candidates, close=matched.close)
+
+
+def too_little_left(claim: Claim, payment: Payment, used_for: Sequence[Claim], tolerance_days: int = 0) -> MatchResult:
+    """The matched that the claim's own payment is used, or too small; `used_for` are the claims that it serves."""
+    verdict = Verdict.TOO_LITTLE if payment.left else Verdict.USED
+    own = not any(other_payers(claim.payer, other.payer) for other in used_for)
+    lacking = claim.amount - payment.left
+    return MatchResult(claim, verdict, tolerance_days, payment=payment, lacking=lacking, discloses=own)
 
 
 def _considered(matched: MatchResult, payment: Payment) -> Considered:

@@ -17,8 +17,8 @@ from shared.contracts.booking.outcomes import (
     SagaDue,
 )
 from shared.contracts.booking.requests import (
+    PAYMENT_ID,
     BookingRequested,
-    Contact,
     Guest,
     RequestedPayment,
     RequestedRoom,
@@ -27,8 +27,10 @@ from shared.contracts.booking.requests import (
     RequestInvalid,
     booking_id_of,
 )
+from shared.contracts.contact import Contact
 
 __all__ = [
+    "PAYMENT_ID",
     "STEPS",
     "URGENT_STEPS",
     "BookedRoom",

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.contracts import topics
-from shared.contracts.booking.requests import Contact, Guest
+from shared.contracts.booking.requests import Guest
 from shared.contracts.common import (
     MOST_ROOMS,
     Amount,
@@ -29,6 +29,7 @@ from shared.contracts.common import (
     Text,
     Zone,
 )
+from shared.contracts.contact import Contact
 from shared.contracts.questions import IgnoredNames
 from shared.messages.message import Message
 

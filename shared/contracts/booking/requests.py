@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID, uuid5
 
 from pydantic import EmailStr, Field, GetJsonSchemaHandler, model_validator
@@ -14,7 +14,6 @@ from shared.contracts import legacy_aliases, topics
 from shared.contracts.booking.flat_form import with_flat_form
 from shared.contracts.common import (
     Amount,
-    Channel,
     Day,
     Headcount,
     Identifier,
@@ -30,11 +29,14 @@ from shared.contracts.common import (
     RoomNumber,
     Text,
 )
+from shared.contracts.contact import Contact, RequestingContact, caller_of
 from shared.contracts.forms import one_of
 from shared.contracts.questions import Ignored, Question
+from shared.messages.attributed import Attributed
 from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
+PAYMENT_ID: Final = "payment.payment_id"  # how a request names the field
 _BOOKINGS = UUID("6f1d4a3e-3c39-4c52-9d3c-0b7a1e1f2a55")
 
 
@@ -64,22 +66,6 @@ class RequestingGuest(Incoming, Guest):
     email: EmailStr
 
 
-class Contact(Part):
-    """How the guest writes to us; filled in by the gateway, never by an assistant."""
-
-    wa_id: Identifier | None = None
-    subscriber_id: Identifier | None = None
-    channel: Channel | None = None
-
-
-class RequestingContact(Incoming, Contact):
-    """How the guest writes to us, as a gateway says it."""
-
-    names_checked: ClassVar = True
-
-    channel: Annotated[Channel, one_of(Channel, legacy_aliases.CHANNELS)] | None = None
-
-
 class RequestedRoom(Incoming, Occupants):
     """One room of a request: its type as label or key, and who sleeps in it."""
 
@@ -99,7 +85,9 @@ class RequestedPayment(Incoming, Part):
 
     method: Annotated[PaymentMethod, one_of(PaymentMethod, legacy_aliases.METHODS)]
     amount: Amount
-    payment_id: Identifier | None = Field(None, description="The payment that a verification named.")
+    payment_id: Identifier | None = Field(
+        None, description="The payment that a verification named to this gateway for this guest."
+    )
     payer: Name | None = None
     reference: Identifier | None = None
     slip_date: Day | None = None
@@ -127,7 +115,12 @@ class RequestFacts(Part):
 
 
 class BookingRequested(
-    Question, Message, RequestFacts, type="posada.booking.requested.v1", topic=topics.BOOKING_REQUESTS, key="request_id"
+    Question,
+    Attributed,
+    RequestFacts,
+    type="posada.booking.requested.v1",
+    topic=topics.BOOKING_REQUESTS,
+    key="request_id",
 ):
     """One request for one or more rooms, paid with one payment.
 
@@ -160,14 +153,19 @@ class BookingRequested(
         """The booking that the request becomes."""
         return self.correlation
 
+    @property
+    def caller(self) -> str | None:
+        """To whom a payment may have been named: who sent the request, with the guest's contact."""
+        return caller_of(self.sender, self.contact)
+
     def facts(self) -> RequestFacts:
         """The facts as they are stored, without further validation.
 
-        A payment's id is told back as ignored: money is found by the evidence.
+        A payment's id that cannot have been named to anybody is told back as ignored: money is found by the evidence.
         """
         facts = {name: getattr(self, name) for name in RequestFacts.model_fields}
-        if self.payment.payment_id:
-            facts["ignored"] = (*self.ignored, "payment.payment_id")
+        if self.payment.payment_id and self.caller is None:
+            facts["ignored"] = (*self.ignored, PAYMENT_ID)
         return RequestFacts.model_construct(**facts)
 
     @model_validator(mode="before")

@@ -10,7 +10,9 @@ from pydantic import Field
 
 from shared.contracts import legacy_aliases, topics
 from shared.contracts.common import Amount, Currency, Day, Identifier, Language, LanguageTag, Name, RefusalDetails, Text
+from shared.contracts.contact import RequestingContact, caller_of
 from shared.contracts.questions import Ignored, IgnoredNames, Question
+from shared.messages.attributed import Attributed
 from shared.messages.incoming import Incoming
 from shared.messages.message import Message
 
@@ -31,14 +33,21 @@ class Verification(StrEnum):
 
 
 class VerifyPayment(
-    Question, Message, type="posada.payments.verify-payment.v1", topic=topics.PAYMENTS_REQUESTS, key="request_id"
+    Question,
+    Attributed,
+    type="posada.payments.verify-payment.v1",
+    topic=topics.PAYMENTS_REQUESTS,
+    key="request_id",
 ):
     """Asks whether a payment is there, by a slip or by a card's authorisation number; it reserves nothing.
 
-    Without a booking's amount any money that is left will do for a card, and the slip's own amount for a slip.
+    Without a booking's amount any money that is left will do for a card, and the slip's own amount for a slip. With the
+    guest's contact, which the gateway injects, a payment that is found is named to that gateway for this guest: a
+    booking request with the same contact may then give its `payment_id`, for as much as was asked about.
     """
 
     older_names: ClassVar = legacy_aliases.VERIFICATION
+    parts: ClassVar = {"contact": RequestingContact}
 
     request_id: Identifier
     property_id: Identifier | None = None
@@ -50,7 +59,13 @@ class VerifyPayment(
     reference: Identifier | None = None
     currency: Currency = "USD"
     language: LanguageTag = Language.SPANISH
+    contact: RequestingContact = RequestingContact()
     ignored: Ignored = ()
+
+    @property
+    def caller(self) -> str | None:
+        """To whom a payment that is found is named; None when the question does not say."""
+        return caller_of(self.sender, self.contact)
 
 
 class PaymentVerified(

@@ -26,7 +26,10 @@ from shared.messages.message import Message
 
 
 class Evidence(Part):
-    """What the guest showed: a slip's date and amount, or a card's authorisation number."""
+    """What the guest showed: a slip's date and amount, or a card's authorisation number.
+
+    With `payment_id` exactly that payment is meant, if a verification named it to `named_to`; else the rest decides.
+    """
 
     method: PaymentMethod
     slip_date: Day | None = None
@@ -34,6 +37,8 @@ class Evidence(Part):
     authorization_number: Identifier | None = None
     payer: Name | None = None
     reference: Identifier | None = None
+    payment_id: Identifier | None = None
+    named_to: Identifier | None = None
 
 
 class ReservePayment(

@@ -23,8 +23,9 @@ CAPTURE_PAYMENT = "capture payment"
 class RequestData(SagaData):
     """A request, and what is known of its rooms and its payment so far. Amounts are in `currency`.
 
-    `codes` are the reservation codes by line. A property's own are given when the request is accepted; where an
-    external system keeps the rooms, those of that system take their place once the rooms are ordered there.
+    `caller` is to whom a payment may have been named. `codes` are the reservation codes by line. A property's own are
+    given when the request is accepted; where an external system keeps the rooms, those of that system take their place
+    once the rooms are ordered there.
     """
 
     booking_id: UUID
@@ -32,6 +33,7 @@ class RequestData(SagaData):
     property: PropertyFacts
     policy: Policy
     terms: CancellationTerms | None = None
+    caller: str | None = None
     rooms: tuple[HeldRoom, ...] = ()
     failed: tuple[FailedRoom, ...] = ()
     total: Decimal | None = None

@@ -25,7 +25,7 @@ from shared.contracts.availability import (
     RoomsOrdered,
     RoomWish,
 )
-from shared.contracts.booking import BookingProgressed
+from shared.contracts.booking import PAYMENT_ID, BookingProgressed
 from shared.contracts.common import Reason
 from shared.contracts.payments import (
     CapturePayment,
@@ -97,13 +97,21 @@ def reserve_payment(data: RequestData, _: datetime) -> Sends:
         property_id=data.property.id,
         amount=data.total,
         currency=data.currency,
-        evidence=evidence_of(data.request),
+        evidence=evidence_of(data.request, data.caller),
     )
 
 
 def payment_reserved(data: RequestData, reply: PaymentReserved) -> RequestData:
-    """The payment that the booking is paid with."""
-    return data.but(payment_id=reply.payment_id, found_later=reply.found_later)
+    """The payment that the booking is paid with; the id of another one that was given is told back as ignored."""
+    data = data.but(payment_id=reply.payment_id, found_later=reply.found_later)
+    given, ignored = data.request.payment.payment_id, data.request.ignored
+    if not given or PAYMENT_ID in ignored or _same_id(given, reply.payment_id):
+        return data
+    return data.but(request=data.request.model_copy(update={"ignored": (*ignored, PAYMENT_ID)}))
+
+
+def _same_id(one: str, other: str) -> bool:
+    return one.replace("-", "").lower() == other.replace("-", "").lower()
 
 
 def wait_for_payment(data: RequestData, reply: PaymentAwaited, now: datetime) -> Wait[RequestData]:

@@ -23,6 +23,7 @@ TABLES = (
     "payments",
     "prices",
     "ledger",
+    "named_payments",
     "payment_requests",
     "rulings",
     "charge_reversals",
@@ -320,6 +321,22 @@ def upgrade() -> None:
         sa.CheckConstraint("way IN ('same', 'cash', 'transfer', 'credit')", name=op.f("handouts_way_check")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("handouts_payment_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("handouts_pkey")),
+    )
+    op.create_table(
+        "named_payments",
+        sa.Column("payment_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "caller",
+            sa.Text(),
+            nullable=False,
+            comment="A digest of the gateway with the guest's contact, or the token.",
+        ),
+        sa.Column("property_id", sa.Text(), nullable=False),
+        sa.Column("amount", MONEY, nullable=False, comment="What a booking may cost."),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("named_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("named_payments_payment_id_fkey")),
+        sa.PrimaryKeyConstraint("payment_id", "caller", name=op.f("named_payments_pkey")),
     )
     op.create_table(
         "rulings",

@@ -22,6 +22,7 @@ from shared.contracts.booking import (
     RequestInvalid,
 )
 from shared.contracts.common import Policy
+from shared.contracts.contact import RequestingContact, caller_of
 from shared.contracts.payments import PaymentReserved, ReservePayment
 from shared.messages.inbound import Invalid, parse_message
 from shared.messages.message import Outgoing
@@ -83,8 +84,6 @@ SLIP = {"method": "bank_transfer", "amount": "690.00", "slip_date": START.date()
         ({"slip_amount": "172.50"}, "payment.amount"),
         ({"slip_date": (START + timedelta(days=2)).date().isoformat()}, "payment.slip_date"),
         ({"slip_date": "2199-12-31"}, "payment.slip_date"),
-        ({"payment_id": "p-1", "slip_date": None}, "payment.payment_id"),
-        ({"transfer_id": "p-1", "slip_date": None}, "payment.payment_id"),
     ],
 )
 def test_a_payment_that_makes_no_sense_is_refused_with_its_field(
@@ -97,9 +96,40 @@ def test_a_payment_that_makes_no_sense_is_refused_with_its_field(
     assert "concuerdan" in given.the(BookingRefused).text
 
 
-def test_a_payment_s_id_beside_a_slip_is_told_back_as_ignored(given: Given) -> None:
-    given.request(request(payment=SLIP | {"transfer_id": "p-1"})).expect(HoldRooms)
+@pytest.mark.parametrize("name", ["payment_id", "transfer_id"])
+def test_without_a_contact_a_payment_s_id_alone_is_refused_with_its_field(given: Given, name: str) -> None:
+    given.request(request(payment={"method": "card_link", "amount": "690.00", name: "p-1"}, contact=None))
+    refusal = given.the(BookingRefused).refusal
+    assert (refusal.reason, refusal.details["field"]) == ("invalid_request", "payment.payment_id")
+
+
+def test_without_a_contact_a_payment_s_id_beside_a_slip_is_told_back_as_ignored(given: Given) -> None:
+    given.request(request(payment=SLIP | {"transfer_id": "p-1"}, contact=None)).expect(HoldRooms)
     assert given.the(BookingProgressed).details == {"ignored": ["payment.payment_id"]}
+    given.reply(held())
+    assert given.the(ReservePayment).evidence.payment_id is None
+
+
+@pytest.mark.parametrize(("paid_with", "ignored"), [("P-1", None), ("p2", ("payment.payment_id",))])
+def test_the_id_of_another_payment_than_was_booked_on_is_told_back_as_ignored(
+    given: Given, paid_with: str, ignored: tuple[str, ...] | None
+) -> None:
+    given.request(request(payment=SLIP | {"transfer_id": "p-1"})).reply(held())
+    evidence = given.the(ReservePayment).evidence
+    assert (evidence.payment_id, evidence.slip_date) == ("p-1", START.date())
+    given.reply(answer_of(PaymentReserved).model_copy(update={"payment_id": paid_with}))
+    assert given.the(BookingConfirmed).ignored == ignored
+
+
+@pytest.mark.parametrize("name", ["payment_id", "transfer_id"])
+def test_a_named_payment_is_the_evidence_with_whom_it_was_named_to(given: Given, name: str) -> None:
+    payment = {"method": "card_link", "amount": "690.00", name: "p-1"}
+    asked = request(payment=payment, contact={"wa_id": "+503 7123 4567"}).sent_by("gateway/bot")
+    given.request(asked).reply(held())
+    evidence = given.the(ReservePayment).evidence
+    same_guest = RequestingContact(wa_id="50371234567")
+    assert (evidence.payment_id, evidence.named_to) == ("p-1", caller_of("gateway/bot", same_guest))
+    assert evidence.named_to != caller_of("gateway/other", same_guest)
 
 
 def test_a_slip_of_a_day_that_has_begun_somewhere_is_taken(given: Given) -> None:

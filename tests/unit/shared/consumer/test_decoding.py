@@ -15,12 +15,12 @@ from shared.consumer.decoding import Decoder
 from shared.consumer.odd_records import header_problems
 from shared.consumer.routing import Routes
 from shared.contracts.booking import BookingRequested, RequestInvalid
-from shared.contracts.payments import OWN_SOURCES, TransferArrived
+from shared.contracts.payments import OWN_SOURCES, TransferArrived, VerifyPayment
 from shared.contracts.topics import ALL_TOPICS, SERVICES, internal
 from shared.messages.inbound import Invalid
-from shared.messages.message import Message, read_context
+from shared.messages.message import Envelope, Message, read_context
 from shared.messages.record_auth import Verified
-from shared.outbox.dead_letters import ORIGIN
+from shared.outbox.dead_letters import ORIGIN, retry_headers
 from tests.support.cluster.bad_messages import Bad, bad_messages
 from tests.support.cluster.good_messages import PLACES, REQUEST, ROUTED_ELSEWHERE, Place
 from tests.support.doubles.transport import raw_record
@@ -262,3 +262,49 @@ def test_a_null_character_in_an_events_own_id_keeps_nobody_from_an_answer() -> N
     answered = Decoder(routes_of("booking")).decode(asked, NOW).message
     assert isinstance(answered, RequestInvalid)
     assert "\0" not in answered.request_id
+
+
+class Verifier:
+    """Says of every record that one sender wrote it."""
+
+    def __init__(self, writer: Verified) -> None:
+        self._writer = writer
+
+    def verify(self, *_: Any) -> Verified:
+        return self._writer
+
+    def false_speaker(self, *_: Any) -> str:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("writer", "headers", "sender"),
+    [
+        (Verified(sender="bot"), [], "gateway/bot"),
+        (Verified(sender="bot"), [("ce_source", b"bot"), ("posada_sender", b"other")], "gateway/bot"),
+        (Verified(), [("ce_source", b"bot")], "gateway/bot"),
+        (Verified(), [("ce_source", b"bot"), ("posada_sender", b"other")], "gateway/bot"),
+        (Verified(), [("posada_sender", b"other")], ""),
+        (Verified(), [("ce_id", b"1")], ""),
+        (Verified(internal=True), [("posada_sender", b"bot")], "gateway/bot"),
+    ],
+)
+def test_who_sent_a_message_is_never_read_from_what_a_stranger_writes(
+    writer: Verified, headers: list[tuple[str, bytes]], sender: str
+) -> None:
+    for service, topic, kind, body in (
+        ("booking", REQUESTS, BookingRequested, json.dumps(REQUEST | {"sender": "x", "_sender": "y"}).encode()),
+        ("payments", "posada.payments.requests", VerifyPayment, b'{"request_id": "q"}'),
+    ):
+        reader = Decoder(routes_of(service), Verifier(writer))  # type: ignore[arg-type]
+        read = reader.decode(raw_record(topic, body, headers=[("ce_type", kind.type_name.encode()), *headers]), NOW)
+        assert isinstance(read.message, kind)
+        assert read.message.sender == sender
+
+
+def test_a_later_attempt_keeps_the_sender_and_nothing_that_a_stranger_wrote() -> None:
+    given = [("posada_sender", b"other"), ("Posada_Replay", b"again"), ("x", b"1")]
+    names = dict(retry_headers(given, Envelope("1", "t", "kafka", sender="bot"), "topic/0/1", b"[]"))
+    assert (names["posada_sender"], names["x"], "Posada_Replay" in names) == (b"bot", b"1", False)
+    unsigned = dict(retry_headers(given, Envelope("1", "t", "kafka"), "topic/0/1", b"[]"))
+    assert "posada_sender" not in unsigned
