@@ -36,7 +36,7 @@ SCOPES = Scopes(
         "GET /refunds": about(PROPERTY),
         "POST /payments/{payment_id}/refunds/{refund_id}/handout": about("payment_id", free=["refund_id"]),
         "POST /payments/{payment_id}/refunds": about("payment_id", "booking_id", free=["refund_id"]),
-        "POST /payments/verify": about(PROPERTY, free=["request_id"]),
+        "POST /payments/verify": about(PROPERTY, free=["request_id", "wa_id", "subscriber_id"]),
         "POST /payment-orders": about(PROPERTY, free=["order_id"]),
         "GET /payment-feeds": ALL_PROPERTIES,  # a feed brings money of any property
         "GET /payment-feeds/broken-lines": ALL_PROPERTIES,

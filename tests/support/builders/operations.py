@@ -137,7 +137,13 @@ TABLE: Mapping[str, Mapping[str, Asked]] = {
             body={"refund_id": ID, "booking_id": ID, "reason": "ill", "amount": "1.00", **DECIDED}
         ),
         "POST /payments/verify": Asked(
-            body={"request_id": ID, "property_id": ID, "slip_date": "2030-01-01", "slip_amount": "50.00"}
+            body={
+                "request_id": ID,
+                "property_id": ID,
+                "slip_date": "2030-01-01",
+                "slip_amount": "50.00",
+                "contact": {"wa_id": ID, "subscriber_id": ID},
+            }
         ),
         "POST /payment-orders": Asked(body={"order_id": ID, "property_id": ID, "description": "a stay", **MONEY}),
         "GET /payment-feeds": NOTHING,

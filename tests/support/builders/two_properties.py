@@ -47,6 +47,8 @@ NAMES: Names = {
     "charge_id": made_up(6),
     "refund_id": made_up(7),
     "order_id": made_up(8),
+    "wa_id": ("50370000001", "50370000002", "50370000003"),
+    "subscriber_id": ("subscriber-1", "subscriber-2", "subscriber-3"),
     "line_id": made_up(9),
     "request_id": named("r1", "r2", "r3"),
     "transfer_id": named("t1", "t2", "t3"),
