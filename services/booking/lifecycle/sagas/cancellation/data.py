@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from services.booking.lifecycle.sagas.data import LifecycleData
 
@@ -15,16 +16,24 @@ class End(StrEnum):
     NO_SHOW = "no_show"
 
 
-class CancellationData(LifecycleData):
-    """An end with its fee, in `currency`; `rule` is the sentence of the policy that made it.
+class EndData(LifecycleData):
+    """The end of a booking or of single stays with its fee, in `currency`.
 
     `refund` is what payments gave back; None until it has said so.
     """
 
     end: End
-    codes: tuple[str, ...]
     fee: Decimal
-    rule: str
     currency: str
-    outside: bool = False
     refund: Decimal | None = None
+
+
+E = TypeVar("E", bound=EndData)
+
+
+class CancellationData(EndData):
+    """The end of a booking; `rule` is the sentence of the policy that made its fee."""
+
+    codes: tuple[str, ...]
+    rule: str
+    outside: bool = False

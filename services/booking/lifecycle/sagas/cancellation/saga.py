@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
-from services.booking.lifecycle.batch import LifecycleBatch
 from services.booking.lifecycle.sagas.cancellation import messages as say
 from services.booking.lifecycle.sagas.cancellation.data import CancellationData
 from services.booking.lifecycle.sagas.definition import lifecycle_saga
-from services.booking.record import NOTHING, Action
+from services.booking.lifecycle.sagas.refund import note_refund
 from shared.contracts.availability import OrdersCancelled, RoomsReleased
 from shared.contracts.payments import BookingRepriced
-from shared.saga.engine import Transition
-from shared.saga.store import SagaRecord
 from shared.saga.table import Rejection, SagaTable, Sends, pivot, retriable
 
 
@@ -34,17 +30,4 @@ CANCELLATION: SagaTable[CancellationData] = SagaTable(
     refuse=_never,
 )
 
-
-def update_booking(
-    batch: LifecycleBatch, saga: SagaRecord[CancellationData], transition: Transition[CancellationData], now: datetime
-) -> None:
-    """Note in the booking what payments gave back, once it has said so."""
-    data = transition.data
-    if data.refund is None or saga.data.refund is not None:
-        return
-    booking = data.folio_of(batch.bookings[data.booking_id])
-    refund = (booking.refund or NOTHING) + data.refund  # single stays may have ended before
-    batch.alter(replace(booking, refund=refund), Action.REFUND, data.who, now, data.reason)
-
-
-CANCELLATION_SAGA = lifecycle_saga(CANCELLATION, update_booking)
+CANCELLATION_SAGA = lifecycle_saga(CANCELLATION, note_refund)
