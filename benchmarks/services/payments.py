@@ -137,7 +137,7 @@ async def _build(url: str, size: Size) -> None:
     await connection.execute("SELECT setseed(0.5)")
     await connection.execute(_ARRIVE, size.transfers, size.properties, LAST, DAYS)
     await connection.execute(_ENTRIES)
-    for name in ("payments", "ledger", "payment_requests", "inbox", "outbox"):
+    for name in ("payments", "ledger", "payment_requests", "inbox", "outbox", "outbox_batches"):
         await connection.execute(f"VACUUM (ANALYZE) {name}")
     await connection.close()
 

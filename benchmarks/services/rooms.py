@@ -45,8 +45,8 @@ RIVALS, LAST_ROOMS, REQUESTS = 8, 20, 500
 FILLS = (0.0, 0.5, 0.9, 0.98)
 
 _CLEAR = """
-TRUNCATE room_nights, holds, inbox, outbox, outside_inventories, fees, supplements, rates, packages, rooms, room_types,
-         properties CASCADE"""
+TRUNCATE room_nights, holds, inbox, outbox, outbox_batches, outside_inventories, fees, supplements, rates, packages,
+         rooms, room_types, properties CASCADE"""
 # Copies of the reference property with so many rooms each, half of them Junior; a room is taken week by week.
 _FILL = (
     """INSERT INTO properties SELECT 'p-' || n, 'P ' || n, timezone, currency, tax_rate, prices_include_tax, 15, false
@@ -136,7 +136,7 @@ async def _build(url: str, size: Size) -> None:
     first = system_clock().date() + timedelta(days=10)
     await connection.execute("SELECT setseed(0.5)")
     await connection.execute(_TAKE, first, NIGHTS, size.fill)
-    for name in ("room_nights", "rooms", "holds", "inbox", "outbox"):
+    for name in ("room_nights", "rooms", "holds", "inbox", "outbox", "outbox_batches"):
         await connection.execute(f"VACUUM (ANALYZE) {name}")
     await connection.close()
 
